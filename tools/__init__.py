@@ -1,0 +1,1 @@
+"""Thin mains of the command-line tools."""

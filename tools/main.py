@@ -1,0 +1,49 @@
+"""What every command-line tool shares: errors on stderr in one form; exit codes 0, 1 (refused) and 2 (usage)."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from tfmbs.runtime.abi.errors import TfmbsError
+
+OK, REFUSED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+Main = Callable[[Sequence[str]], int]
+
+
+def tool(main: Main) -> Callable[..., int]:
+    """Makes `main(arguments)` a console entry point: no arguments means `sys.argv[1:]`; user errors become exit codes.
+
+    `TfmbsError` and `OSError` are printed and exit 1 (a `TfmbsError` of code `usage`: 2); argparse exits 2 by itself.
+    Anything else is a bug and keeps its traceback.
+    """
+
+    @functools.wraps(main)
+    def entry(arguments: Sequence[str] | None = None) -> int:
+        try:
+            code = main(sys.argv[1:] if arguments is None else arguments)
+            sys.stdout.flush()
+        except TfmbsError as error:
+            return _report(error)
+        except BrokenPipeError:
+            # The reader of a pipe (`| head`) left; the interpreter's own flush at exit must not complain again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return REFUSED
+        except OSError as error:
+            where = error.filename if error.filename is not None else "system"
+            return _report(TfmbsError("io", os.fsdecode(where), (error.strerror or str(error)).lower()))
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        return code
+
+    return entry
+
+
+def _report(error: TfmbsError) -> int:
+    print(error, file=sys.stderr)
+    if error.details:
+        print(error.details, file=sys.stderr)
+    return USAGE if error.code == "usage" else REFUSED

@@ -1,1 +1,1 @@
-"""The contract with the device: declarative tables from which codecs, verifiers, C++ header and documentation derive."""
+"""The contract with the device: declarative tables from which codecs, verifiers, C++ header and docs derive."""

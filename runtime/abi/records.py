@@ -1,7 +1,7 @@
-"""Fixed-size records of a fabric binary: one table of fields each, from which every reader, writer and document derives.
+"""Fixed-size records of a fabric binary: one table of fields each, from which readers, writers and documents derive.
 
-A field is (name, offset in bytes, width in bytes, meaning). Widths are 1, 2, 4 or 8; integers are little-endian. The tables are
-checked when this module is imported: no overlap, natural alignment, and every byte is either a field or reserved (must be zero).
+A field is (name, offset in bytes, width in bytes, meaning). Widths are 1, 2, 4 or 8; integers are little-endian. The tables
+are checked when this module is imported: no overlap, natural alignment, and every byte is a field or reserved (zero).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ NONE = 0xFFFFFFFF  # "no index" in every u32 index field
 class Field:
     """One integer (or an array of `count` integers) of a record.
 
-    `enum` limits the values; `index` names the record table (or "strings", "args", …) that the value points into; NONE is allowed
-    where `optional`. `kind` "f32" is an IEEE single carried as its bit pattern's float value.
+    `enum` limits the values; `index` names the record table (or "strings", "args", …) that the value points into; NONE is
+    allowed where `optional`. `kind` "f32" is an IEEE single carried as its bit pattern's float value.
     """
 
     name: str
@@ -63,7 +63,9 @@ class Record:
                 raise ValueError(f"record {self.name}: field {f.name} at {f.offset} is not aligned to {f.width}")
             for byte in range(f.offset, f.offset + f.size):
                 if byte >= self.size or byte in owner:
-                    raise ValueError(f"record {self.name}: field {f.name} overlaps {owner.get(byte, 'the end')} at byte {byte}")
+                    raise ValueError(
+                        f"record {self.name}: field {f.name} overlaps {owner.get(byte, 'the end')} at byte {byte}"
+                    )
                 owner[byte] = f.name
         object.__setattr__(self, "reserved", tuple(b for b in range(self.size) if b not in owner))
 
@@ -87,7 +89,7 @@ class Record:
         return bytes(out)
 
     def decode(self, data: bytes | memoryview, offset: int = 0) -> dict[str, FieldValue]:
-        """Field values of the record at `offset`; the inverse of `encode` for every value. Checks nothing but the length."""
+        """Field values of the record at `offset`; the inverse of `encode`. Checks nothing but the length."""
         values: dict[str, FieldValue] = {}
         for f in self.fields:
             items = struct.unpack_from(f"<{f.count}{_STRUCT_CODES[f.kind]}", data, offset + f.offset)
@@ -324,7 +326,20 @@ DEBUG = Record(
 
 RECORDS: dict[str, Record] = {
     r.name: r
-    for r in (TENSOR, GEMM_GEOMETRY, WINDOW_GEOMETRY, SCHEDULE, MASK, DESCRIPTOR, PROGRAM, ENTRY, IO, STATE, TELEMETRY, DEBUG)
+    for r in (
+        TENSOR,
+        GEMM_GEOMETRY,
+        WINDOW_GEOMETRY,
+        SCHEDULE,
+        MASK,
+        DESCRIPTOR,
+        PROGRAM,
+        ENTRY,
+        IO,
+        STATE,
+        TELEMETRY,
+        DEBUG,
+    )
 }
 
 GEOMETRY_OF_KIND: dict[Kind, Record | None] = {

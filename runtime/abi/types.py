@@ -27,7 +27,7 @@ class DType(IntEnum):
 
 @dataclass(frozen=True)
 class DTypeInfo:
-    """`bits` of one element in memory (0: decided by the packing); `numpy` the name of the numpy type, if there is one."""
+    """`bits` of one element in memory (0: the packing decides); `numpy` the name of the numpy type, if there is one."""
 
     bits: int
     numpy: str | None
@@ -57,8 +57,8 @@ class Packing(IntEnum):
     """How the elements of a tensor lie in memory.
 
     DENSE: one element after the other. I8: one trit per signed byte. PT5: five trits per byte, byte = sum (t_i + 1) * 3**i,
-    trit 0 least significant, each row (all dimensions but the first, flattened) padded with trit 0 to a whole byte. T2: four trits
-    per byte, two bits each holding t + 1, trit 0 in the low bits, rows padded with trit 0; the bit pattern 3 is invalid.
+    trit 0 least significant, each row (all dimensions but the first, flattened) padded with trit 0 to a whole byte. T2: four
+    trits per byte, two bits each holding t + 1, trit 0 in the low bits, rows padded with trit 0; the bit pattern 3 is invalid.
     """
 
     DENSE = 0

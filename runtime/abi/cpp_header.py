@@ -1,0 +1,184 @@
+"""The C++ view of the ABI tables: `runtime/native/abi.gen.h`, written by `python -m tfmbs.runtime.abi.cpp_header`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+from pathlib import Path
+
+from tfmbs.runtime.abi import siw
+from tfmbs.runtime.abi.records import NONE, RECORDS, Dataflow, Field, Kind, PoolMode, ProgramKind, Record, ZeroSkip
+from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region
+
+PATH = Path(__file__).resolve().parents[1] / "native" / "abi.gen.h"
+
+ENUMS: tuple[type[IntEnum], ...] = (
+    DType,
+    Packing,
+    Region,
+    Kind,
+    Dataflow,
+    ZeroSkip,
+    PoolMode,
+    ProgramKind,
+    siw.Dep,
+    siw.Reduce,
+    siw.Predicate,
+)
+
+SIW_CONSTANTS = (
+    "VLMAX",
+    "VECTOR_REGISTERS",
+    "SCALAR_REGISTERS",
+    "WINDOWS",
+    "LOOP_DEPTH",
+    "REDUCTION_LANES",
+    "WORD_BITS",
+    "EPILOGUE_ELEMENT",
+    "EPILOGUE_CHANNEL",
+    "EPILOGUE_CHANNEL_STEP",
+    "EPILOGUE_ONE",
+)
+
+_C_TYPES = {"u8": "uint8_t", "u16": "uint16_t", "u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t", "f32": "float"}
+
+_PROLOGUE = """\
+// The fabric ABI: element types, records and the sentron instruction word.
+// Generated from runtime/abi by `python -m tfmbs.runtime.abi.cpp_header`; do not edit.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "records are little-endian and read in place");
+
+namespace tfmbs::abi {
+"""
+
+
+def camel(name: str) -> str:
+    """`gemm_geometry` → `GemmGeometry`."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _doc(text: str, indent: str = "") -> str:
+    return f"{indent}// {' '.join(text.split())}"
+
+
+def _enum(name: str, doc: str, members: Iterable[tuple[str, int, str]]) -> Iterator[str]:
+    yield _doc(doc)
+    yield f"enum class {name} : uint8_t {{"
+    for member, value, comment in members:
+        yield f"  {member} = {value},{f'  // {comment}' if comment else ''}"
+    yield "};"
+    yield ""
+
+
+def _dtype_bits() -> Iterator[str]:
+    yield "// Bits of one element in memory; 0 where the packing decides."
+    yield "constexpr unsigned dtype_bits(DType type) {"
+    yield "  switch (type) {"
+    for dtype, info in DTYPES.items():
+        yield f"    case DType::{dtype.name}: return {info.bits};"
+    yield "  }"
+    yield "  return 0;"
+    yield "}"
+    yield ""
+
+
+def _padding(record: Record) -> Iterator[tuple[int, int]]:
+    """Runs of reserved bytes as (offset, length)."""
+    run_start, previous = -1, -2
+    for byte in record.reserved:
+        if byte != previous + 1:
+            if run_start >= 0:
+                yield run_start, previous + 1 - run_start
+            run_start = byte
+        previous = byte
+    if run_start >= 0:
+        yield run_start, previous + 1 - run_start
+
+
+def _member(f: Field) -> str:
+    ctype = f.enum.__name__ if f.enum else _C_TYPES[f.kind]
+    array = f"[{f.count}]" if f.count > 1 else ""
+    index = f"; index into {f.index}{', or NO_INDEX' if f.optional else ''}" if f.index else ""
+    return f"  {ctype} {f.name}{array};  // {f.doc}{index}"
+
+
+def _struct(record: Record) -> Iterator[str]:
+    name = camel(record.name)
+    members = [(f.offset, _member(f)) for f in record.fields]
+    members += [(start, f"  uint8_t reserved_{start}[{length}];  // zero") for start, length in _padding(record)]
+    yield _doc(record.doc)
+    yield f"struct {name} {{"
+    yield from (line for _, line in sorted(members))
+    yield "};"
+    yield f"static_assert(sizeof({name}) == {record.size});"
+    yield from (f"static_assert(offsetof({name}, {f.name}) == {f.offset});" for f in record.fields)
+    yield ""
+
+
+def _word() -> Iterator[str]:
+    types = {"d_op": "DOp", "s_op": "SOp", "c_op": "COp", "d_type": "DType", "s_type": "DType"}
+    yield "// The fields of one instruction word."
+    yield "struct Word {"
+    for f in siw.BIT_FIELDS:
+        plain = "int32_t" if f.signed else "uint16_t" if f.bits > 8 else "uint8_t"
+        yield f"  {types.get(f.name, plain)} {f.name};  // bits {f.low}…{f.low + f.bits - 1}"
+    yield "};"
+    yield ""
+    yield "constexpr std::size_t WORD_BYTES = WORD_BITS / 8;"
+    yield ""
+    yield "// Decodes the word in the `WORD_BYTES` bytes at `data`, which need not be aligned."
+    yield "inline Word decode_word(const uint8_t* data) {"
+    yield "  uint64_t part[2];"
+    yield "  std::memcpy(part, data, sizeof part);"
+    yield "  Word word;"
+    for f in siw.BIT_FIELDS:
+        shift, mask = f.low % 64, (1 << f.bits) - 1
+        bits = f"part[{f.low // 64}] >> {shift}"
+        if shift + f.bits > 64:
+            bits = f"(part[0] >> {shift} | part[1] << {64 - shift})"
+        value = f"({bits}) & {mask:#x}u"
+        if f.signed:
+            sign = 1 << (f.bits - 1)
+            value = f"static_cast<int32_t>(({value}) ^ {sign:#x}u) - {sign:#x}"
+        cast = types.get(f.name, "int32_t" if f.signed else "uint16_t" if f.bits > 8 else "uint8_t")
+        yield f"  word.{f.name} = {value};" if f.signed else f"  word.{f.name} = static_cast<{cast}>({value});"
+    yield "  return word;"
+    yield "}"
+    yield ""
+
+
+def _opcodes() -> Iterator[str]:
+    for slot in "DSC":
+        members = ((op.name, op.code, op.doc) for op in siw.OPS if op.slot == slot)
+        yield from _enum(f"{slot}Op", f"Opcodes of slot {slot}.", members)
+
+
+def header() -> str:
+    """The text of the header."""
+    lines = [_PROLOGUE, f"constexpr uint32_t NO_INDEX = {NONE:#x}u;"]
+    lines += [f"constexpr unsigned {name} = {getattr(siw, name)};" for name in SIW_CONSTANTS]
+    lines.append("")
+    for enum in ENUMS:
+        first = (enum.__doc__ or "").strip().split("\n\n")[0]
+        lines += _enum(enum.__name__, first, ((m.name, m.value, "") for m in enum))
+    lines += _dtype_bits()
+    for record in RECORDS.values():
+        lines += _struct(record)
+    lines += _opcodes()
+    lines += _word()
+    lines.append("}  // namespace tfmbs::abi")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Writes the header in place."""
+    PATH.write_text(header(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

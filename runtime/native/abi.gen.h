@@ -1,0 +1,525 @@
+// The fabric ABI: element types, records and the sentron instruction word.
+// Generated from runtime/abi by `python -m tfmbs.runtime.abi.cpp_header`; do not edit.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "records are little-endian and read in place");
+
+namespace tfmbs::abi {
+
+constexpr uint32_t NO_INDEX = 0xffffffffu;
+constexpr unsigned VLMAX = 512;
+constexpr unsigned VECTOR_REGISTERS = 32;
+constexpr unsigned SCALAR_REGISTERS = 32;
+constexpr unsigned WINDOWS = 16;
+constexpr unsigned LOOP_DEPTH = 8;
+constexpr unsigned REDUCTION_LANES = 16;
+constexpr unsigned WORD_BITS = 128;
+constexpr unsigned EPILOGUE_ELEMENT = 1;
+constexpr unsigned EPILOGUE_CHANNEL = 2;
+constexpr unsigned EPILOGUE_CHANNEL_STEP = 3;
+constexpr unsigned EPILOGUE_ONE = 4;
+
+// Element type of a tensor. The value is its code in a binary; see `DTYPES` for size and numpy name.
+enum class DType : uint8_t {
+  BOOL = 1,
+  I8 = 2,
+  U8 = 3,
+  I16 = 4,
+  U16 = 5,
+  I32 = 6,
+  U32 = 7,
+  I64 = 8,
+  U64 = 9,
+  F16 = 10,
+  BF16 = 11,
+  F32 = 12,
+  F64 = 13,
+  TRIT = 14,
+};
+
+// How the elements of a tensor lie in memory.
+enum class Packing : uint8_t {
+  DENSE = 0,
+  I8 = 1,
+  PT5 = 2,
+  T2 = 3,
+};
+
+// Where a tensor lives. WEIGHTS is read only; INPUT and OUTPUT have one buffer per argument (`slot`).
+enum class Region : uint8_t {
+  WEIGHTS = 1,
+  SCRATCH = 2,
+  STATE = 3,
+  INPUT = 4,
+  OUTPUT = 5,
+};
+
+// What a descriptor launches (append-only).
+enum class Kind : uint8_t {
+  GEMM = 1,
+  GEMV = 2,
+  CONV2D = 3,
+  POOL = 4,
+  VECTOR = 5,
+  COPY = 6,
+};
+
+// Which operand stays in the array.
+enum class Dataflow : uint8_t {
+  OUTPUT_STATIONARY = 1,
+  WEIGHT_STATIONARY = 2,
+  INPUT_STATIONARY = 3,
+};
+
+// How zero weights are exploited: not at all, by gating energy, or by a compacted stream that saves cycles.
+enum class ZeroSkip : uint8_t {
+  NONE = 0,
+  ENERGY = 1,
+  CYCLE = 2,
+};
+
+// MAX; AVG over the valid taps; AVG_PADDED over all taps of the window, padding included.
+enum class PoolMode : uint8_t {
+  NONE = 0,
+  MAX = 1,
+  AVG = 2,
+  AVG_PADDED = 3,
+};
+
+// VECTOR: launched by a VECTOR descriptor. EPILOGUE: applied by a kernel to each output chunk.
+enum class ProgramKind : uint8_t {
+  VECTOR = 1,
+  EPILOGUE = 2,
+};
+
+// Dependency bits: the word issues only when every earlier result of that kind is visible. The rest is zero.
+enum class Dep : uint8_t {
+  COMPUTE = 1,
+  LOAD = 2,
+  STORE = 4,
+};
+
+// `d_aux` of RED and FOLD.
+enum class Reduce : uint8_t {
+  SUM = 0,
+  MAX = 1,
+  MIN = 2,
+};
+
+// `d_aux` of CMP. O… are false, U… true when an operand is NaN.
+enum class Predicate : uint8_t {
+  FALSE = 0,
+  OEQ = 1,
+  OGT = 2,
+  OGE = 3,
+  OLT = 4,
+  OLE = 5,
+  ONE = 6,
+  ORD = 7,
+  UEQ = 8,
+  UGT = 9,
+  UGE = 10,
+  ULT = 11,
+  ULE = 12,
+  UNE = 13,
+  UNO = 14,
+  TRUE = 15,
+};
+
+// Bits of one element in memory; 0 where the packing decides.
+constexpr unsigned dtype_bits(DType type) {
+  switch (type) {
+    case DType::BOOL: return 8;
+    case DType::I8: return 8;
+    case DType::U8: return 8;
+    case DType::I16: return 16;
+    case DType::U16: return 16;
+    case DType::I32: return 32;
+    case DType::U32: return 32;
+    case DType::I64: return 64;
+    case DType::U64: return 64;
+    case DType::F16: return 16;
+    case DType::BF16: return 16;
+    case DType::F32: return 32;
+    case DType::F64: return 64;
+    case DType::TRIT: return 0;
+  }
+  return 0;
+}
+
+// A dense row-major tensor in one memory region.
+struct Tensor {
+  Region region;  // memory region
+  DType dtype;  // element type
+  Packing packing;  // packing of the elements
+  uint8_t rank;  // number of dimensions, at most 8
+  uint32_t slot;  // argument number for INPUT and OUTPUT, else 0
+  uint64_t offset;  // byte offset in the region, aligned to the element
+  uint64_t bytes;  // size in bytes: rows times the bytes of a packed row
+  uint32_t dims[8];  // sizes, outermost first; 0 beyond the rank
+  uint32_t name;  // name, for people; index into strings
+  uint8_t reserved_60[4];  // zero
+};
+static_assert(sizeof(Tensor) == 64);
+static_assert(offsetof(Tensor, region) == 0);
+static_assert(offsetof(Tensor, dtype) == 1);
+static_assert(offsetof(Tensor, packing) == 2);
+static_assert(offsetof(Tensor, rank) == 3);
+static_assert(offsetof(Tensor, slot) == 4);
+static_assert(offsetof(Tensor, offset) == 8);
+static_assert(offsetof(Tensor, bytes) == 16);
+static_assert(offsetof(Tensor, dims) == 24);
+static_assert(offsetof(Tensor, name) == 56);
+
+// out[b,m,n] = sum over ascending k of lhs[b,m,k] * rhs[b,n,k]; strides in elements, out is dense.
+struct GemmGeometry {
+  uint32_t batch;  // number of independent products
+  uint32_t m;  // rows of lhs and out
+  uint32_t n;  // columns of out, the output channels
+  uint32_t k;  // reduction length
+  uint32_t lhs_batch_stride;  // elements between the lhs of two products (0: shared)
+  uint32_t lhs_m_stride;  // elements between two rows of lhs
+  uint32_t lhs_k_stride;  // elements between two k of lhs
+  uint32_t rhs_batch_stride;  // elements between the rhs of two products (0: shared)
+  uint32_t rhs_n_stride;  // elements between two n of rhs; packed rhs: k, rows are padded to bytes
+  uint32_t rhs_k_stride;  // elements between two k of rhs; packed rhs: 1
+  int32_t lhs_zero;  // zero point subtracted from every integer lhs element
+  uint8_t reserved_44[20];  // zero
+};
+static_assert(sizeof(GemmGeometry) == 64);
+static_assert(offsetof(GemmGeometry, batch) == 0);
+static_assert(offsetof(GemmGeometry, m) == 4);
+static_assert(offsetof(GemmGeometry, n) == 8);
+static_assert(offsetof(GemmGeometry, k) == 12);
+static_assert(offsetof(GemmGeometry, lhs_batch_stride) == 16);
+static_assert(offsetof(GemmGeometry, lhs_m_stride) == 20);
+static_assert(offsetof(GemmGeometry, lhs_k_stride) == 24);
+static_assert(offsetof(GemmGeometry, rhs_batch_stride) == 28);
+static_assert(offsetof(GemmGeometry, rhs_n_stride) == 32);
+static_assert(offsetof(GemmGeometry, rhs_k_stride) == 36);
+static_assert(offsetof(GemmGeometry, lhs_zero) == 40);
+
+// A sliding window over NCHW, for CONV2D and POOL; padding at the bottom and right follows from the output size.
+struct WindowGeometry {
+  uint32_t batch;  // images
+  uint32_t in_channels;  // input channels
+  uint32_t in_height;  // input rows
+  uint32_t in_width;  // input columns
+  uint32_t out_channels;  // output channels (POOL: as input)
+  uint32_t out_height;  // output rows
+  uint32_t out_width;  // output columns
+  uint32_t kernel_height;  // window rows
+  uint32_t kernel_width;  // window columns
+  uint16_t stride_height;  // rows between two windows, at least 1
+  uint16_t stride_width;  // columns between two windows, at least 1
+  uint16_t dilation_height;  // rows between two taps, at least 1
+  uint16_t dilation_width;  // columns between two taps, at least 1
+  uint16_t pad_top;  // rows of padding above
+  uint16_t pad_left;  // columns of padding on the left
+  uint16_t pad_bottom;  // rows of padding below that count as window taps (average pooling)
+  uint16_t pad_right;  // columns of padding on the right that count as window taps (average pooling)
+  uint32_t groups;  // channel groups (POOL: 1)
+  int32_t lhs_zero;  // zero point subtracted from every integer input element
+  PoolMode mode;  // pooling mode (CONV2D: NONE)
+  uint8_t reserved_61[3];  // zero
+};
+static_assert(sizeof(WindowGeometry) == 64);
+static_assert(offsetof(WindowGeometry, batch) == 0);
+static_assert(offsetof(WindowGeometry, in_channels) == 4);
+static_assert(offsetof(WindowGeometry, in_height) == 8);
+static_assert(offsetof(WindowGeometry, in_width) == 12);
+static_assert(offsetof(WindowGeometry, out_channels) == 16);
+static_assert(offsetof(WindowGeometry, out_height) == 20);
+static_assert(offsetof(WindowGeometry, out_width) == 24);
+static_assert(offsetof(WindowGeometry, kernel_height) == 28);
+static_assert(offsetof(WindowGeometry, kernel_width) == 32);
+static_assert(offsetof(WindowGeometry, stride_height) == 36);
+static_assert(offsetof(WindowGeometry, stride_width) == 38);
+static_assert(offsetof(WindowGeometry, dilation_height) == 40);
+static_assert(offsetof(WindowGeometry, dilation_width) == 42);
+static_assert(offsetof(WindowGeometry, pad_top) == 44);
+static_assert(offsetof(WindowGeometry, pad_left) == 46);
+static_assert(offsetof(WindowGeometry, pad_bottom) == 48);
+static_assert(offsetof(WindowGeometry, pad_right) == 50);
+static_assert(offsetof(WindowGeometry, groups) == 52);
+static_assert(offsetof(WindowGeometry, lhs_zero) == 56);
+static_assert(offsetof(WindowGeometry, mode) == 60);
+
+// How a launch is cut into tiles. It changes time, never values.
+struct Schedule {
+  Dataflow dataflow;  // what stays in the array
+  uint8_t buffers;  // buffers per streamed operand, at least 1
+  ZeroSkip zero_skip;  // zero-skip mode
+  uint8_t reserved_3[1];  // zero
+  uint32_t tile_m;  // rows of an output tile
+  uint32_t tile_n;  // columns of an output tile
+  uint32_t tile_k;  // reduction length of a step
+  uint8_t reserved_16[16];  // zero
+};
+static_assert(sizeof(Schedule) == 32);
+static_assert(offsetof(Schedule, dataflow) == 0);
+static_assert(offsetof(Schedule, buffers) == 1);
+static_assert(offsetof(Schedule, zero_skip) == 2);
+static_assert(offsetof(Schedule, tile_m) == 4);
+static_assert(offsetof(Schedule, tile_n) == 8);
+static_assert(offsetof(Schedule, tile_k) == 12);
+
+// A set of fabric tiles, at most 256.
+struct Mask {
+  uint64_t words[4];  // bit i of word i // 64 is tile i
+};
+static_assert(sizeof(Mask) == 32);
+static_assert(offsetof(Mask, words) == 0);
+
+// A kernel launch. Descriptors of an entry start in order, each when the tokens it waits for are signalled.
+struct Descriptor {
+  Kind kind;  // the kernel
+  uint8_t reserved_1[1];  // zero
+  uint16_t waits_count;  // number of tokens to wait for
+  uint32_t lhs;  // left operand, input or source; index into tensor, or NO_INDEX
+  uint32_t rhs;  // right operand, the weights; index into tensor, or NO_INDEX
+  uint32_t out;  // result; index into tensor, or NO_INDEX
+  uint32_t geometry;  // sizes, of the table that belongs to the kind; index into geometry, or NO_INDEX
+  uint32_t schedule;  // tiling; index into schedule, or NO_INDEX
+  uint32_t mask;  // fabric tiles it runs on; index into mask
+  uint32_t program;  // VECTOR: the program; else the epilogue; index into program, or NO_INDEX
+  uint32_t args_first;  // first operand window in the args table
+  uint16_t args_count;  // number of operand windows, at most 16
+  uint8_t reserved_38[2];  // zero
+  uint32_t waits_first;  // first token in the waits table
+  uint32_t signal;  // token that is signalled when the result is visible; each once
+  uint32_t telemetry;  // the layer it belongs to; index into telemetry, or NO_INDEX
+  uint32_t name;  // name, for people; index into strings
+  uint8_t reserved_56[8];  // zero
+};
+static_assert(sizeof(Descriptor) == 64);
+static_assert(offsetof(Descriptor, kind) == 0);
+static_assert(offsetof(Descriptor, waits_count) == 2);
+static_assert(offsetof(Descriptor, lhs) == 4);
+static_assert(offsetof(Descriptor, rhs) == 8);
+static_assert(offsetof(Descriptor, out) == 12);
+static_assert(offsetof(Descriptor, geometry) == 16);
+static_assert(offsetof(Descriptor, schedule) == 20);
+static_assert(offsetof(Descriptor, mask) == 24);
+static_assert(offsetof(Descriptor, program) == 28);
+static_assert(offsetof(Descriptor, args_first) == 32);
+static_assert(offsetof(Descriptor, args_count) == 36);
+static_assert(offsetof(Descriptor, waits_first) == 40);
+static_assert(offsetof(Descriptor, signal) == 44);
+static_assert(offsetof(Descriptor, telemetry) == 48);
+static_assert(offsetof(Descriptor, name) == 52);
+
+// A SIW program: a range of words.
+struct Program {
+  ProgramKind kind;  // how it is launched
+  uint8_t windows;  // operand windows it addresses, at most 16
+  uint8_t reserved_2[2];  // zero
+  uint32_t first_word;  // first word in the SIW section
+  uint32_t word_count;  // number of words, the last holds END
+  uint32_t name;  // name, for people; index into strings
+  uint64_t max_steps;  // words it executes at most, loops unrolled
+  uint8_t reserved_24[8];  // zero
+};
+static_assert(sizeof(Program) == 32);
+static_assert(offsetof(Program, kind) == 0);
+static_assert(offsetof(Program, windows) == 1);
+static_assert(offsetof(Program, first_word) == 4);
+static_assert(offsetof(Program, word_count) == 8);
+static_assert(offsetof(Program, name) == 12);
+static_assert(offsetof(Program, max_steps) == 16);
+
+// An entry point: a range of descriptors and what they run on.
+struct Entry {
+  uint32_t name;  // name; index into strings
+  uint32_t first_descriptor;  // first descriptor
+  uint32_t descriptor_count;  // number of descriptors
+  uint32_t inputs_first;  // first input in IO_SIG
+  uint32_t inputs_count;  // number of inputs
+  uint32_t outputs_first;  // first output in IO_SIG
+  uint32_t outputs_count;  // number of outputs
+  uint8_t reserved_28[4];  // zero
+  uint64_t scratch_bytes;  // size of the scratch arena
+  uint8_t reserved_40[24];  // zero
+};
+static_assert(sizeof(Entry) == 64);
+static_assert(offsetof(Entry, name) == 0);
+static_assert(offsetof(Entry, first_descriptor) == 4);
+static_assert(offsetof(Entry, descriptor_count) == 8);
+static_assert(offsetof(Entry, inputs_first) == 12);
+static_assert(offsetof(Entry, inputs_count) == 16);
+static_assert(offsetof(Entry, outputs_first) == 20);
+static_assert(offsetof(Entry, outputs_count) == 24);
+static_assert(offsetof(Entry, scratch_bytes) == 32);
+
+// An input or output of an entry point; its tensor gives shape, dtype and slot.
+struct Io {
+  uint32_t name;  // name; index into strings
+  uint32_t tensor;  // its tensor; index into tensor
+  uint8_t reserved_8[8];  // zero
+};
+static_assert(sizeof(Io) == 16);
+static_assert(offsetof(Io, name) == 0);
+static_assert(offsetof(Io, tensor) == 4);
+
+// A persistent buffer of a context, zero at first.
+struct State {
+  uint32_t name;  // name; index into strings
+  uint8_t reserved_4[4];  // zero
+  uint64_t offset;  // byte offset in the state region
+  uint64_t bytes;  // size in bytes
+  uint8_t reserved_24[8];  // zero
+};
+static_assert(sizeof(State) == 32);
+static_assert(offsetof(State, name) == 0);
+static_assert(offsetof(State, offset) == 8);
+static_assert(offsetof(State, bytes) == 16);
+
+// What the compiler knows of a layer's weights; counted after quantization.
+struct Telemetry {
+  uint32_t layer;  // layer name; index into strings
+  uint32_t mask;  // fabric tiles of the layer; index into mask
+  uint64_t zero_count;  // weights that are zero
+  uint64_t total;  // all weights
+  float sparsity;  // zero_count / total, 0 without weights
+  int32_t fusion_order;  // position in a fused run, -1 when not fused
+  float fusion_sparsity;  // sparsity over the whole fused run
+  uint8_t reserved_36[4];  // zero
+};
+static_assert(sizeof(Telemetry) == 40);
+static_assert(offsetof(Telemetry, layer) == 0);
+static_assert(offsetof(Telemetry, mask) == 4);
+static_assert(offsetof(Telemetry, zero_count) == 8);
+static_assert(offsetof(Telemetry, total) == 16);
+static_assert(offsetof(Telemetry, sparsity) == 24);
+static_assert(offsetof(Telemetry, fusion_order) == 28);
+static_assert(offsetof(Telemetry, fusion_sparsity) == 32);
+
+// Where a record comes from.
+struct Debug {
+  uint32_t descriptor;  // descriptor; index into descriptor
+  uint32_t location;  // source location, e.g. the ONNX node; index into strings
+  uint8_t reserved_8[8];  // zero
+};
+static_assert(sizeof(Debug) == 16);
+static_assert(offsetof(Debug, descriptor) == 0);
+static_assert(offsetof(Debug, location) == 4);
+
+// Opcodes of slot D.
+enum class DOp : uint8_t {
+  NOP = 0,  // nothing
+  MOV = 1,  // vd = va, bits unchanged
+  ADD = 2,  // vd = va + vb; i32 wraps
+  SUB = 3,  // vd = va - vb; i32 wraps
+  MUL = 4,  // vd = va * vb; i32 wraps
+  FMA = 5,  // vd = va * vb + vc, rounded once; i32 wraps
+  DIV = 6,  // vd = va / vb; i32 truncates, x / 0 = 0, INT_MIN / -1 = INT_MIN
+  MIN = 7,  // IEEE 754-2019 minimum: NaN wins, -0 < +0; i32 signed
+  MAX = 8,  // IEEE 754-2019 maximum: NaN wins, -0 < +0; i32 signed
+  NEG = 9,  // f32: the sign bit flipped; i32: 0 - va
+  ABS = 10,  // f32: the sign bit cleared; i32: wraps at INT_MIN
+  CMP = 11,  // vd = 1 where va aux vb holds, else 0; aux is a Predicate
+  SEL = 12,  // vd = va != 0 ? vb : vc, bits unchanged (va as i32)
+  AND = 13,  // bitwise and
+  OR = 14,  // bitwise or
+  XOR = 15,  // bitwise exclusive or
+  SHL = 16,  // vd = va << vb; a count outside 0…31 gives 0
+  SHRA = 17,  // arithmetic shift right; a count outside 0…31 gives the sign
+  SHRL = 18,  // logical shift right; a count outside 0…31 gives 0
+  FLOOR = 19,  // round towards minus infinity
+  CEIL = 20,  // round towards plus infinity
+  ROUND = 21,  // round to the nearest integer, ties to even
+  TRUNC = 22,  // round towards zero
+  CVT = 23,  // vd = va converted from type aux to d_type; float to integer truncates and saturates, NaN gives 0; integers wrap; to BOOL: va != 0
+  RED = 24,  // partial reduction: for i < VL in ascending order, vd[i mod 16] = vd[i mod 16] aux va[i]
+  FOLD = 25,  // combine the 16 partials p of va: for h in 8, 4, 2, 1: p[j] = p[j] aux p[j + h]; all VLMAX lanes of vd become p[0]
+  SQRT = 26,  // square root, correctly rounded
+  RSQRT = 27,  // 1 / sqrt
+  EXP = 28,  // e to the power
+  LOG = 29,  // natural logarithm
+  TANH = 30,  // hyperbolic tangent
+  ERF = 31,  // error function
+  TERNARY = 32,  // vd = va > vb ? 1 : va < -vb ? -1 : 0, as i32
+  TPOP = 33,  // for i < VL, vd[i mod 16] += va[i] != 0 (i32)
+  TACC = 34,  // vd += va where vb (i32) is 1, vd -= va where it is -1, else unchanged
+};
+
+// Opcodes of slot S.
+enum class SOp : uint8_t {
+  NOP = 0,  // nothing
+  LD = 1,  // load: v[reg][i] = window[s[base] + imm + i * s[index]], widened to i32 or f32
+  ST = 2,  // store: window[s[base] + imm + i * s[index]] = v[reg][i], in ascending i; integers keep their low bits, BOOL stores v != 0
+  GATHER = 3,  // v[reg][i] = window[s[base] + imm + v[index][i]]; v[index] as i32
+  SCATTER = 4,  // window[s[base] + imm + v[index][i]] = v[reg][i], in ascending i
+  LI = 5,  // s[reg] = imm
+  LIH = 6,  // s[reg] = s[reg] << 17 | (imm & 0x1ffff), wraps
+  ADDI = 7,  // s[reg] = s[base] + imm, wraps
+  SADD = 8,  // s[reg] = s[base] + s[index], wraps
+  SMUL = 9,  // s[reg] = s[base] * s[index], wraps
+};
+
+// Opcodes of slot C.
+enum class COp : uint8_t {
+  NOP = 0,  // nothing
+  END = 1,  // the program ends after this word; only in the last word
+  SETVL = 2,  // VL = imm, 1…VLMAX, from the next word on
+  SETVLR = 3,  // VL = s[reg] clamped to 1…VLMAX, from the next word on
+  LOOP = 4,  // the next imm words (at least 1) run s[reg] times, not at all when it is below 1; loops nest, the inner one ends no later
+};
+
+// The fields of one instruction word.
+struct Word {
+  DOp d_op;  // bits 0…7
+  DType d_type;  // bits 8…11
+  uint8_t d_vd;  // bits 12…16
+  uint8_t d_va;  // bits 17…21
+  uint8_t d_vb;  // bits 22…26
+  uint8_t d_vc;  // bits 27…31
+  uint8_t d_aux;  // bits 32…39
+  SOp s_op;  // bits 40…47
+  DType s_type;  // bits 48…51
+  uint8_t s_reg;  // bits 52…56
+  uint8_t s_win;  // bits 57…60
+  uint8_t s_base;  // bits 61…65
+  uint8_t s_index;  // bits 66…70
+  int32_t s_imm;  // bits 71…87
+  COp c_op;  // bits 88…95
+  uint8_t c_reg;  // bits 96…100
+  uint16_t c_imm;  // bits 101…116
+  uint8_t c_zero;  // bits 117…119
+  uint8_t deps;  // bits 120…127
+};
+
+constexpr std::size_t WORD_BYTES = WORD_BITS / 8;
+
+// Decodes the word in the `WORD_BYTES` bytes at `data`, which need not be aligned.
+inline Word decode_word(const uint8_t* data) {
+  uint64_t part[2];
+  std::memcpy(part, data, sizeof part);
+  Word word;
+  word.d_op = static_cast<DOp>((part[0] >> 0) & 0xffu);
+  word.d_type = static_cast<DType>((part[0] >> 8) & 0xfu);
+  word.d_vd = static_cast<uint8_t>((part[0] >> 12) & 0x1fu);
+  word.d_va = static_cast<uint8_t>((part[0] >> 17) & 0x1fu);
+  word.d_vb = static_cast<uint8_t>((part[0] >> 22) & 0x1fu);
+  word.d_vc = static_cast<uint8_t>((part[0] >> 27) & 0x1fu);
+  word.d_aux = static_cast<uint8_t>((part[0] >> 32) & 0xffu);
+  word.s_op = static_cast<SOp>((part[0] >> 40) & 0xffu);
+  word.s_type = static_cast<DType>((part[0] >> 48) & 0xfu);
+  word.s_reg = static_cast<uint8_t>((part[0] >> 52) & 0x1fu);
+  word.s_win = static_cast<uint8_t>((part[0] >> 57) & 0xfu);
+  word.s_base = static_cast<uint8_t>(((part[0] >> 61 | part[1] << 3)) & 0x1fu);
+  word.s_index = static_cast<uint8_t>((part[1] >> 2) & 0x1fu);
+  word.s_imm = static_cast<int32_t>(((part[1] >> 7) & 0x1ffffu) ^ 0x10000u) - 0x10000;
+  word.c_op = static_cast<COp>((part[1] >> 24) & 0xffu);
+  word.c_reg = static_cast<uint8_t>((part[1] >> 32) & 0x1fu);
+  word.c_imm = static_cast<uint16_t>((part[1] >> 37) & 0xffffu);
+  word.c_zero = static_cast<uint8_t>((part[1] >> 53) & 0x7u);
+  word.deps = static_cast<uint8_t>((part[1] >> 56) & 0xffu);
+  return word;
+}
+
+}  // namespace tfmbs::abi

@@ -1,1 +1,1 @@
-"""Front ends: what brings a model file into torch-level IR. The only modules that import onnx."""
+"""Front ends: each brings one model format to the torch level. Only they import onnx or torch in the compiler."""

@@ -1,0 +1,68 @@
+"""ONNX to the torch level, through torch-mlir's importer and passes; they run guarded: a crash is an error of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import onnx
+from onnx import ValueInfoProto
+
+from tfmbs.compiler.guard import run_guarded
+from tfmbs.compiler.importers.onnx_model import graph_inputs, prepare
+from tfmbs.dialect.mlir import ir, onnx_importer
+from tfmbs.runtime.abi.errors import TfmbsError
+
+# Ops that torch-mlir would decompose although convert-torch-to-tfmbs or torch-mlir's linalg lowering takes them whole.
+KEPT_TORCH_OPS = (
+    "aten.matmul", "aten.linear", "aten.softmax.int", "aten._softmax", "aten.native_layer_norm", "aten.layer_norm",
+    "aten.gelu", "aten.avg_pool2d", "aten.max_pool2d", "aten.batch_norm",
+)  # fmt: skip
+
+TO_TORCH = "builtin.module(torch-onnx-to-torch-backend-pipeline{backend-legal-ops=" + ",".join(KEPT_TORCH_OPS) + "})"
+
+ENTRY = "main"
+"""Name of the function that an imported model becomes, and of its entry point in a binary."""
+
+
+def import_onnx(
+    model: onnx.ModelProto, *, dims: Mapping[str, int] | None = None, context: Any, where: str = "model"
+) -> Any:
+    """The model as a module at torch level, with one function `main` whose arguments and results carry `tfmbs.name`.
+
+    Args:
+        model: not changed. Its external data must be embedded (`load_onnx`).
+        dims: sizes of the symbolic dimensions by name; each must exist, none may stay unbound.
+        context: the MLIR context of the result, from `tfmbs.dialect.mlir.context`.
+        where: how errors call the model.
+
+    Raises:
+        TfmbsError: codes `onnx.*`, `pass`, `pass.crash`.
+    """
+    prepared = prepare(model, dims or {}, where)
+    importer = onnx_importer()
+    with context, ir.Location.unknown():
+        module = importer.ModelInfo(prepared)
+        result = module.create_module(context=context)
+        try:
+            importer.NodeImporter.define_function(module.main_graph, result.operation).import_all()
+        except importer.OnnxImportError as error:
+            raise TfmbsError("onnx.unsupported", where, "the model cannot be imported", got=str(error)) from error
+        _name_entry(result, prepared)
+    run_guarded(result, TO_TORCH)
+    attributes = result.body.operations[0].attributes
+    for key in [key for key in attributes if key.startswith("torch.onnx_meta")]:
+        del attributes[key]
+    return result
+
+
+def _name_entry(module: Any, model: onnx.ModelProto) -> None:
+    """Calls the function `main` and writes the model's input and output names on its arguments and results."""
+    function = module.body.operations[0]
+    function.attributes["sym_name"] = ir.StringAttr.get(ENTRY)
+
+    def names(values: Iterable[ValueInfoProto]) -> Any:
+        return ir.ArrayAttr.get([ir.DictAttr.get({"tfmbs.name": ir.StringAttr.get(v.name)}) for v in values])
+
+    function.attributes["arg_attrs"] = names(graph_inputs(model.graph))
+    function.attributes["res_attrs"] = names(model.graph.output)

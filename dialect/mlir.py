@@ -1,0 +1,98 @@
+"""The one door to the MLIR Python bindings: all that is used of them is named here, so that a switch is one file."""
+
+from pathlib import Path
+from typing import Any
+
+import torch_mlir
+from torch_mlir import ir, passmanager, rewrite
+from torch_mlir.dialects import (
+    arith,
+    bufferization,
+    ext,
+    func,
+    irdl,
+    linalg,
+    math,
+    memref,
+    quant,
+    scf,
+    tensor,
+    torch,
+)
+
+__all__ = [
+    "arith",
+    "bufferization",
+    "context",
+    "execution_engine",
+    "ext",
+    "func",
+    "ir",
+    "irdl",
+    "linalg",
+    "math",
+    "memref",
+    "onnx_importer",
+    "opt_tool",
+    "passmanager",
+    "quant",
+    "ranked_tensor_descriptor",
+    "rewrite",
+    "scf",
+    "tensor",
+    "torch",
+]
+
+
+def context(allow_unregistered: bool = False, threads: bool = False) -> ir.Context:
+    """A fresh context with every upstream dialect, torch-mlir's and ``tfmbs`` loaded.
+
+    Contexts are independent: several may live at once. ``threads`` turns on MLIR's own thread pool; Python passes and
+    verifiers hold the interpreter lock, so it only pays for long upstream pipelines.
+    """
+    from tfmbs.dialect.load import load
+
+    result = ir.Context()
+    result.enable_multithreading(threads)
+    result.allow_unregistered_dialects = allow_unregistered
+    torch.register_dialect(result)
+    with result, ir.Location.unknown():
+        # torch_c has no registration of its own: a pass that depends on it brings it in.
+        passmanager.PassManager.parse("builtin.module(torch-func-backend-type-conversion)").run(
+            ir.Module.create().operation
+        )
+    load(result)
+    return result
+
+
+def execution_engine() -> Any:
+    """The class that compiles and runs an LLVM-dialect module in this process."""
+    from torch_mlir.execution_engine import ExecutionEngine
+
+    return ExecutionEngine
+
+
+def ranked_tensor_descriptor() -> Any:
+    """The module of ctypes structures by which compiled functions take memrefs."""
+    from torch_mlir import runtime
+
+    return runtime
+
+
+def onnx_importer() -> Any:
+    """torch-mlir's ONNX importer module. It imports ``onnx``: only ``compiler.importers`` may call this."""
+    from torch_mlir.extras import onnx_importer as importer
+
+    return importer
+
+
+def opt_tool() -> Path:
+    """Path of the ``torch-mlir-opt`` executable that belongs to these bindings.
+
+    Raises:
+        FileNotFoundError: the bindings were installed without it.
+    """
+    tool = Path(torch_mlir._mlir_libs.__file__).parent / "torch-mlir-opt"
+    if not tool.exists():
+        raise FileNotFoundError(f"torch-mlir-opt is missing beside the MLIR bindings: {tool}")
+    return tool

@@ -1,0 +1,157 @@
+"""The pass ``convert-torch-to-tfmbs``: what the fabric has a kernel for leaves the torch level here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfmbs.dialect import graph
+from tfmbs.dialect.mlir import arith, ir
+from tfmbs.passes import torch_products
+from tfmbs.passes import torch_values as tv
+from tfmbs.passes.elementwise import elementwise
+from tfmbs.passes.registry import Pass
+
+
+@dataclass(frozen=True)
+class ConvertTorchToTfmbs(Pass):
+    """Convert products, convolutions, pooling, softmax and normalizations of the torch level to tfmbs ops.
+
+    Everything else is left to torch-mlir's own lowering to linalg, and so is what these ops cannot say (an average
+    pool with ceil mode, a product with broadcast batches). Works on f32.
+
+    Before:
+
+        func.func @f(%x: !torch.vtensor<[2,3],f32>) -> !torch.vtensor<[2,3],f32> {
+          %axis = torch.constant.int -1
+          %none = torch.constant.none
+          %0 = torch.aten.softmax.int %x, %axis, %none
+              : !torch.vtensor<[2,3],f32>, !torch.int, !torch.none -> !torch.vtensor<[2,3],f32>
+          return %0 : !torch.vtensor<[2,3],f32>
+        }
+
+    After:
+
+        func.func @f(%x: !torch.vtensor<[2,3],f32>) -> !torch.vtensor<[2,3],f32> {
+          %axis = torch.constant.int -1
+          %none = torch.constant.none
+          %0 = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,3],f32> -> tensor<2x3xf32>
+          %1 = "tfmbs.softmax"(%0) {axis = 1 : i64} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+          %2 = torch_c.from_builtin_tensor %1 : tensor<2x3xf32> -> !torch.vtensor<[2,3],f32>
+          return %2 : !torch.vtensor<[2,3],f32>
+        }
+    """
+
+    def run(self, module: Any) -> None:
+        found: list[Any] = []
+
+        def collect(op: Any) -> Any:
+            if op.name in CONVERSIONS:
+                found.append(op)
+            return ir.WalkResult.ADVANCE
+
+        module.operation.walk(collect)
+        for op in found:
+            _convert(op)
+
+
+def _convert(op: Any) -> None:
+    result = op.results[0]
+    if not tv.is_f32(result) or any(any(True for _ in extra.uses) for extra in list(op.results)[1:]):
+        return
+    with op.location, ir.InsertionPoint(op):
+        try:
+            converted = CONVERSIONS[op.name](op)
+        except tv.NotConstantError:
+            return
+        if converted is not None:
+            result.replace_all_uses_with(tv.from_builtin(converted, result))
+            op.erase()
+
+
+_LOWEST = -float(np.finfo(np.float32).max)
+
+
+def _max_pool(op: Any) -> Any:
+    value, kernel, strides, padding, dilations, _ = op.operands
+    top, left = tv.integers(padding)
+    value, pads = torch_products.take_padding(value, (top, left, top, left), lambda fill: fill <= _LOWEST)
+    return _pool(value, op.results[0], "max", tv.integers(kernel), tv.integers(strides), tv.integers(dilations), pads)
+
+
+def _avg_pool(op: Any) -> Any:
+    value, kernel, strides, padding, ceil_mode, count_include_pad, divisor = op.operands
+    if tv.boolean(ceil_mode) or not tv.is_none(divisor):
+        return None
+    pads = tv.integers(padding)
+    pads = (*pads, *pads)[:4]
+    include = tv.boolean(count_include_pad)
+    return _pool(value, op.results[0], "avg", tv.integers(kernel), tv.integers(strides), (1, 1), pads, include)
+
+
+def _pool(
+    value: Any, result: Any, kind: str, kernel: Any, strides: Any, dilations: Any, pads: Any, include: bool = False
+) -> Any:
+    strides = strides or kernel
+    sizes = zip(tv.shape(value)[2:], tv.shape(result)[2:], kernel, strides, dilations, pads[:2], strict=True)
+    # A window that ceil mode adds reaches past the end: that much padding more, at the bottom and right.
+    reach = [(out - 1) * stride + (k - 1) * step + 1 - size - before for size, out, k, stride, step, before in sizes]
+    bottom, right = (max(0, pad, need) for pad, need in zip(pads[2:], reach, strict=True))
+    if kind == "avg" and (bottom, right) != tuple(pads[2:]):
+        return None
+    return graph.pool(
+        tv.to_builtin(value), kind, kernel, strides, dilations, (*pads[:2], bottom, right), include
+    ).result
+
+
+def _softmax(op: Any) -> Any:
+    value, axis = op.operands[0], tv.integer(op.operands[1])
+    return graph.softmax(tv.to_builtin(value), axis % len(tv.shape(value))).result
+
+
+def _layer_norm(op: Any) -> Any:
+    value, sizes, gamma, beta, epsilon = list(op.operands)[:5]
+    if tv.is_none(gamma) or tv.is_none(beta):
+        return None
+    axis = len(tv.shape(value)) - len(tv.integers(sizes))
+    scaled = (tv.to_builtin(value), tv.to_builtin(gamma), tv.to_builtin(beta))
+    return graph.layer_norm(*scaled, axis, tv.number(epsilon)).result
+
+
+def _batch_norm(op: Any) -> Any:
+    """With constant statistics: a multiplication and an addition per channel, their factors rounded once from f64."""
+    value, gamma, beta, mean, variance, training, _, epsilon, _ = op.operands
+    arrays = [tv.literal(v) for v in (gamma, beta, mean, variance)]
+    if tv.boolean(training) or any(a is None for a in arrays):
+        return None
+    weight, shift, center, spread = (np.asarray(a, np.float64) for a in arrays)
+    factor = weight / np.sqrt(spread + tv.number(epsilon))
+    offset = shift - center * factor
+    sizes = tv.shape(value)
+    constants = [tv.constant(a.astype(np.float32), "batch_norm") for a in (factor, offset)]
+    inputs = [(tv.to_builtin(value), range(len(sizes))), (constants[0], [1]), (constants[1], [1])]
+
+    def body(x: Any, scale: Any, bias: Any) -> Any:
+        return arith.AddFOp(arith.MulFOp(x, scale), bias).result
+
+    return elementwise(inputs, sizes, ir.F32Type.get(), body)
+
+
+CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "torch.aten.mm": torch_products.matmul,
+    "torch.aten.bmm": torch_products.matmul,
+    "torch.aten.matmul": torch_products.matmul,
+    "torch.aten.linear": torch_products.linear,
+    "torch.aten.convolution": torch_products.convolution,
+    "torch.aten.max_pool2d": _max_pool,
+    "torch.aten.avg_pool2d": _avg_pool,
+    "torch.aten.softmax.int": _softmax,
+    "torch.aten._softmax": _softmax,
+    "torch.aten.layer_norm": _layer_norm,
+    "torch.aten.native_layer_norm": _layer_norm,
+    "torch.aten.batch_norm": _batch_norm,
+}
+"""Torch op → what builds its tfmbs form: a builtin tensor, or None where torch-mlir's lowering is to take it."""

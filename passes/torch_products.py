@@ -1,0 +1,137 @@
+"""Products at torch level as tfmbs ops: matrix products, linear layers and convolutions, each with its bias behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tfmbs.dialect import graph
+from tfmbs.dialect.mlir import arith, ir, tensor
+from tfmbs.passes import torch_values as tv
+from tfmbs.passes.elementwise import elementwise
+
+Pads = tuple[int, int, int, int]
+"""Padding at the top, left, bottom and right."""
+
+
+def matmul(op: Any) -> Any:
+    """`aten.mm` and `aten.matmul`: a constant right operand becomes a weight N×K, anything else is a batch product."""
+    lhs, rhs = op.operands
+    left, right = tv.shape(lhs), tv.shape(rhs)
+    if min(len(left), len(right)) < 2:  # vectors stay with torch-mlir's own lowering
+        return None
+    if len(right) == 2 and (weights := tv.literal(transposed := _untranspose(rhs) or rhs)) is not None:
+        rows = weights if transposed is not rhs else weights.T
+        return _linear(lhs, rows, _label(transposed))
+    return _batch_product(lhs, rhs)
+
+
+def linear(op: Any) -> Any:
+    """`aten.linear`: constant weight N×K, optional bias N."""
+    value, weight, bias = op.operands
+    weights = tv.literal(weight)
+    if weights is None:
+        return None
+    product = _linear(value, weights, _label(weight))
+    return product if tv.is_none(bias) else _add_channel(product, tv.to_builtin(bias), len(tv.shape(value)) - 1)
+
+
+def convolution(op: Any) -> Any:
+    """`aten.convolution` over two spatial dimensions; zero padding in front of it becomes its own padding."""
+    value, weight, bias, strides, padding, dilations, transposed, _, groups = op.operands
+    if tv.boolean(transposed) or len(tv.shape(value)) != 4 or tv.literal(weight) is None:
+        return None
+    pad_h, pad_w = tv.integers(padding)
+    value, pads = take_padding(value, (pad_h, pad_w, pad_h, pad_w), lambda fill: fill == 0.0)
+    result = graph.conv2d(
+        tv.to_builtin(value),
+        tv.to_builtin(weight),
+        tv.integers(strides),
+        tv.integers(dilations),
+        pads,
+        tv.integer(groups),
+    ).result
+    return result if tv.is_none(bias) else _add_channel(result, tv.to_builtin(bias), 1)
+
+
+def take_padding(value: Any, pads: Pads, neutral: Callable[[float], bool]) -> tuple[Any, Pads]:
+    """Absorbs a padding of the two last dimensions in front of a window op, by a constant that is `neutral` for it.
+
+    Returns the unpadded value and (top, left, bottom, right); `value` and `pads` where there is nothing to absorb.
+    """
+    pad = tv.defining_op(value, "torch.aten.constant_pad_nd")
+    if pad is None or not neutral(tv.number(pad.operands[2])):
+        return value, pads
+    amounts = tv.integers(pad.operands[1])  # last dimension first, (before, after) each
+    if any(amounts[4:]) or min(amounts) < 0:
+        return value, pads
+    left, right, top, bottom = (*amounts, 0, 0, 0, 0)[:4]
+    return pad.operands[0], (pads[0] + top, pads[1] + left, pads[2] + bottom, pads[3] + right)
+
+
+def _untranspose(value: Any) -> Any:
+    """The operand of a transpose of the two last dimensions, or None."""
+    op = tv.defining_op(value, "torch.aten.transpose.int")
+    if op is None:
+        return None
+    rank = len(tv.shape(value))
+    axes = {tv.integer(op.operands[1]) % rank, tv.integer(op.operands[2]) % rank}
+    return op.operands[0] if axes == {rank - 1, rank - 2} else None
+
+
+def _label(value: Any) -> str:
+    location = value.owner.location
+    return location.name_str if isinstance(location, ir.NameLoc) else "weight"
+
+
+def _linear(lhs: Any, weights: Any, label: str) -> Any:
+    sizes = tv.shape(lhs)
+    rows = reshape(tv.to_builtin(lhs), (_product(sizes[:-1]), sizes[-1]))
+    product = graph.matmul(rows, tv.constant(weights, label)).result
+    return reshape(product, (*sizes[:-1], weights.shape[0]))
+
+
+def _batch_product(lhs: Any, rhs: Any) -> Any:
+    source = _untranspose(rhs)
+    layout = "kn" if source is None else "nk"
+    left, right = tv.shape(lhs), tv.shape(rhs)
+    batch = left[:-2]
+    if right[:-2] != batch:
+        return None  # broadcast batches stay with torch-mlir's own lowering
+    count = _product(batch)
+    operand = rhs if source is None else source
+    a = reshape(tv.to_builtin(lhs), (count, *left[-2:]))
+    b = reshape(tv.to_builtin(operand), (count, *tv.shape(operand)[-2:]))
+    return reshape(graph.batch_matmul(a, b, layout).result, (*batch, left[-2], right[-1]))
+
+
+def _product(sizes: Sequence[int]) -> int:
+    result = 1
+    for size in sizes:
+        result *= size
+    return result
+
+
+def reshape(value: Any, sizes: Sequence[int]) -> Any:
+    """`value` with its leading dimensions collapsed or expanded to `sizes` (which end in the same sizes)."""
+    current = tuple(value.type.shape)
+    if current == tuple(sizes):
+        return value
+    element = value.type.element_type
+    longer, shorter = (current, sizes) if len(current) > len(sizes) else (sizes, current)
+    extra = len(longer) - len(shorter)
+    groups = [list(range(extra + 1)), *([i] for i in range(extra + 1, len(longer)))]
+    i64 = ir.IntegerType.get_signless(64)
+    reassociation = ir.ArrayAttr.get(
+        [ir.ArrayAttr.get([ir.IntegerAttr.get(i64, i) for i in group]) for group in groups]
+    )
+    target = ir.RankedTensorType.get(sizes, element)
+    if len(current) > len(sizes):
+        return tensor.CollapseShapeOp(target, value, reassociation).result
+    return tensor.ExpandShapeOp(target, value, reassociation, [], list(sizes)).result
+
+
+def _add_channel(value: Any, bias: Any, axis: int) -> Any:
+    sizes = tuple(value.type.shape)
+    inputs = [(value, range(len(sizes))), (bias, [axis])]
+    return elementwise(inputs, sizes, value.type.element_type, lambda x, b: arith.AddFOp(x, b).result)

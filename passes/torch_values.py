@@ -1,0 +1,102 @@
+"""Reading the torch level: constant operands, literals, and casts between torch's value tensors and builtin tensors."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from tfmbs.dialect.mlir import arith, ir
+from tfmbs.dialect.resources import read_elements, resource_attr
+
+_VTENSOR = re.compile(r"!torch\.vtensor<\[([0-9,]*)\],(\w+)>")
+
+
+class NotConstantError(Exception):
+    """An operand that must be known at compile time is not; the op stays as it is."""
+
+
+def shape(value: Any) -> tuple[int, ...]:
+    """Static shape of a torch value tensor. Raises NotConstantError where a size is unknown."""
+    return _parts(value)[0]
+
+
+def is_f32(value: Any) -> bool:
+    """Whether a torch value is a statically shaped tensor of f32."""
+    match = _VTENSOR.fullmatch(str(value.type))
+    return match is not None and match[2] == "f32"
+
+
+def _parts(value: Any) -> tuple[tuple[int, ...], str]:
+    match = _VTENSOR.fullmatch(str(value.type))
+    if match is None:
+        raise NotConstantError(f"type {value.type}")
+    return tuple(int(size) for size in match[1].split(",") if size), match[2]
+
+
+def is_none(value: Any) -> bool:
+    """Whether an optional operand is absent."""
+    return bool(str(value.type) == "!torch.none")
+
+
+def integer(value: Any) -> int:
+    """Value of a `torch.constant.int`."""
+    return int(_constant(value, "torch.constant.int"))
+
+
+def number(value: Any) -> float:
+    """Value of a `torch.constant.float` or `torch.constant.int`."""
+    return float(_constant(value, "torch.constant.float", "torch.constant.int"))
+
+
+def boolean(value: Any) -> bool:
+    """Value of a `torch.constant.bool`."""
+    return bool(_constant(value, "torch.constant.bool"))
+
+
+def integers(value: Any) -> tuple[int, ...]:
+    """Value of a list of constant integers."""
+    op = _defining(value, "torch.prim.ListConstruct")
+    return tuple(integer(item) for item in op.operands)
+
+
+def defining_op(value: Any, name: str) -> Any:
+    """The op called `name` that defines `value`, or None."""
+    owner = value.owner
+    return owner if isinstance(owner, (ir.Operation, ir.OpView)) and owner.operation.name == name else None
+
+
+def literal(value: Any) -> np.ndarray | None:
+    """Elements of a `torch.vtensor.literal`, or None for any other value."""
+    op = defining_op(value, "torch.vtensor.literal")
+    return None if op is None else read_elements(op.attributes["value"])
+
+
+def _defining(value: Any, *names: str) -> Any:
+    for name in names:
+        if (op := defining_op(value, name)) is not None:
+            return op
+    raise NotConstantError(f"expected {' or '.join(names)}")
+
+
+def _constant(value: Any, *names: str) -> Any:
+    return _defining(value, *names).attributes["value"].value
+
+
+def to_builtin(value: Any) -> Any:
+    """A torch value tensor as a builtin tensor."""
+    sizes, element = _parts(value)
+    element = re.sub(r"^[su]i", "i", element)
+    target = ir.RankedTensorType.get(sizes, ir.Type.parse(element))
+    return ir.Operation.create("torch_c.to_builtin_tensor", results=[target], operands=[value]).results[0]
+
+
+def from_builtin(value: Any, like: Any) -> Any:
+    """A builtin tensor as a torch value tensor of the type of `like`."""
+    return ir.Operation.create("torch_c.from_builtin_tensor", results=[like.type], operands=[value]).results[0]
+
+
+def constant(array: np.ndarray, name: str) -> Any:
+    """An `arith.constant` of f32 elements; anything but a small one is a resource."""
+    return arith.ConstantOp(ir.RankedTensorType.get(array.shape, ir.F32Type.get()), resource_attr(array, name)).result

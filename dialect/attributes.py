@@ -1,0 +1,76 @@
+"""Attributes of the dialect: the tiling schedule of a launch, and the names of the discardable ones."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tfmbs.dialect.base import Attribute, I64Array, VerifyError
+from tfmbs.dialect.mlir import ir
+from tfmbs.runtime.abi.records import RECORDS, Dataflow
+
+SCHEDULE = "tfmbs.schedule"
+TELEMETRY = "telemetry"
+INPUT_RANGE = "tfmbs.input_range"
+
+DATAFLOWS: dict[str, Dataflow] = {flow.name.lower(): flow for flow in Dataflow}
+MASK_BITS = 8 * RECORDS["mask"].size
+
+
+class ScheduleAttr(Attribute, name="schedule"):
+    """`#tfmbs.schedule<dataflow, tiles, buffers, tile_mask>`: how a launch is cut into tiles. It changes time only.
+
+    `dataflow` is a name of `DATAFLOWS`; `tiles` holds the rows, columns and reduction length of a tile; `buffers` the
+    buffers per streamed operand; `tile_mask` the set of fabric tiles as a hexadecimal number, bit i for tile i.
+    """
+
+    dataflow: ir.StringAttr
+    tiles: I64Array
+    buffers: ir.IntegerAttr
+    tile_mask: ir.StringAttr
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The schedule attribute as plain values: tile sizes in elements, `tile_mask` with bit i for fabric tile i."""
+
+    dataflow: Dataflow
+    tiles: tuple[int, int, int]
+    buffers: int
+    tile_mask: int
+
+    def to_attribute(self) -> Any:
+        """The `#tfmbs.schedule` attribute of these values."""
+        return ScheduleAttr.get(
+            ir.StringAttr.get(self.dataflow.name.lower()),
+            ir.DenseI64ArrayAttr.get(list(self.tiles)),
+            ir.IntegerAttr.get(ir.IntegerType.get_signless(64), self.buffers),
+            ir.StringAttr.get(f"{self.tile_mask:#x}"),
+        )
+
+
+def read_schedule(attribute: Any) -> Schedule:
+    """Plain values of a `#tfmbs.schedule`. Raises VerifyError naming the parameter that is out of range."""
+    if not isinstance(attribute, ScheduleAttr):
+        raise VerifyError(f"{SCHEDULE}: expected #tfmbs.schedule, got {attribute}")
+    dataflow, tiles, buffers = attribute.dataflow, attribute.tiles, attribute.buffers
+    if dataflow not in DATAFLOWS:
+        raise VerifyError(f"schedule dataflow: expected one of {', '.join(DATAFLOWS)}, got {dataflow}")
+    if len(tiles) != 3 or min(tiles) < 1:
+        raise VerifyError(f"schedule tiles: expected 3 sizes of at least 1, got {list(tiles)}")
+    if buffers < 1:
+        raise VerifyError(f"schedule buffers: expected at least 1, got {buffers}")
+    return Schedule(DATAFLOWS[dataflow], tiles, buffers, read_tile_mask(attribute.tile_mask))
+
+
+def read_tile_mask(text: str) -> int:
+    """The mask written as `0x…`. Raises VerifyError unless it names one or more of the tiles 0…255, canonically."""
+    digits = text.removeprefix("0x")
+    valid = text.startswith("0x") and digits != "" and all(digit in "0123456789abcdef" for digit in digits)
+    mask = int(digits, 16) if valid else 0
+    if not 0 < mask < 1 << MASK_BITS or text != f"{mask:#x}":
+        raise VerifyError(f"tile mask: expected 0x and hexadecimal digits, 1 to {MASK_BITS} bits, got {text!r}")
+    return mask
+
+
+def schedule_of(op: Any) -> Schedule | None:
+    """The schedule that rides on an op, if there is one. Raises VerifyError when it is malformed."""
+    return read_schedule(op.attributes[SCHEDULE]) if SCHEDULE in op.attributes else None

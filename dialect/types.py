@@ -1,0 +1,99 @@
+"""The element types: ``!tfmbs.ternary`` with its packing, and plain questions about element types of any level."""
+
+from typing import Any
+
+from tfmbs.dialect.base import Type
+from tfmbs.dialect.mlir import ir, quant
+from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE, DType, Packing, row_bytes
+
+PACKINGS: dict[str, Packing] = {packing.name.lower(): packing for packing in PACKING_TRITS_PER_BYTE}
+
+
+class TernaryType(Type, name="ternary"):
+    """`!tfmbs.ternary<"pt5">`: a trit −1, 0 or +1. The parameter names how trits lie in memory: "i8", "pt5" or "t2"."""
+
+    packing: ir.StringAttr
+
+
+def ternary(packing: Packing | str) -> Any:
+    """The ternary type of a packing of trits, given as `Packing` or by its name."""
+    name = packing.name.lower() if isinstance(packing, Packing) else packing
+    if name not in PACKINGS:
+        raise ValueError(f"packing of trits: expected one of {', '.join(PACKINGS)}, got {name}")
+    return TernaryType.get(ir.StringAttr.get(name))
+
+
+def is_ternary(element: Any) -> bool:
+    """Whether an element type is ``!tfmbs.ternary`` (of a known packing or not)."""
+    return isinstance(element, TernaryType)
+
+
+def packing_name(element: Any) -> str:
+    """Packing name of a ternary element type as written, known or not."""
+    return str(element.packing)
+
+
+def packing_of(element: Any) -> Packing:
+    """Packing of any element type: the trits' for a ternary one, else `Packing.DENSE`."""
+    return PACKINGS[packing_name(element)] if is_ternary(element) else Packing.DENSE
+
+
+def is_quantized(element: Any) -> bool:
+    """Whether an element type is an upstream uniform quantized one, per tensor or per axis."""
+    return isinstance(element, quant.UniformQuantizedType | quant.UniformQuantizedPerAxisType)
+
+
+def is_per_axis(element: Any) -> bool:
+    """Whether an element type is quantized with one scale per index of an axis."""
+    return isinstance(element, quant.UniformQuantizedPerAxisType)
+
+
+def scales_of(element: Any) -> tuple[float, ...]:
+    """Scales of a quantized type: one, or one per index of its axis."""
+    return tuple(element.scales) if is_per_axis(element) else (float(element.scale),)
+
+
+def zero_points_of(element: Any) -> tuple[int, ...]:
+    """Zero points of a quantized type, as many as `scales_of`."""
+    return tuple(element.zero_points) if is_per_axis(element) else (int(element.zero_point),)
+
+
+def storage_bounds(element: Any) -> tuple[int, int]:
+    """Smallest and largest stored integer of a quantized type."""
+    return int(element.storage_type_min), int(element.storage_type_max)
+
+
+def storage_type(element: Any) -> Any:
+    """What memory holds: i8 for ternary types, the storage integer of quantized ones, else the type itself."""
+    if is_ternary(element):
+        return ir.IntegerType.get_signless(8)
+    return element.storage_type if is_quantized(element) else element
+
+
+def storage_shape(shape: tuple[int, ...], element: Any) -> tuple[int, ...]:
+    """Shape of the stored elements of a tensor of `shape`.
+
+    Packed trits are stored as `rows × bytes`: axis 0 are the rows, all other axes flattened are packed, and each
+    row ends on a whole byte. Every other type is stored element by element in its own shape.
+    """
+    packing = packing_of(element)
+    if packing in (Packing.DENSE, Packing.I8):
+        return shape
+    row = 1
+    for size in shape[1:]:
+        row *= size
+    return shape[0], row_bytes(DType.TRIT, packing, row)
+
+
+def quantized(scale: float, zero_point: int = 0, low: int = -128, high: int = 127) -> Any:
+    """Per-tensor i8 type: real value = scale · (stored − zero_point), stored in low…high."""
+    i8, f32 = ir.IntegerType.get_signless(8), ir.F32Type.get()
+    flags = quant.UniformQuantizedType.FLAG_SIGNED
+    return quant.UniformQuantizedType.get(flags, i8, f32, scale, zero_point, low, high)
+
+
+def quantized_per_axis(scales: list[float], axis: int = 0, low: int = -128, high: int = 127) -> Any:
+    """Per-axis i8 type with zero point 0: one scale per index of `axis`."""
+    i8, f32 = ir.IntegerType.get_signless(8), ir.F32Type.get()
+    flags = quant.UniformQuantizedPerAxisType.FLAG_SIGNED
+    return quant.UniformQuantizedPerAxisType.get(flags, i8, f32, scales, [0] * len(scales), axis, low, high)

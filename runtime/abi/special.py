@@ -1,4 +1,4 @@
-"""The special functions of the device, as straight-line programs of exactly rounded steps: the definition of their bits.
+"""The special functions of the device, as straight-line programs of exactly rounded steps: they define its bits.
 
 Each function takes an f32, computes in f64 without branches and rounds once to f32. From its list of `Step`s derive the
 C++ of the emulator and the documentation (`special_render`), a numpy evaluator (`special_model`) and the arith/math ops

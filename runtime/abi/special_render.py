@@ -16,7 +16,8 @@ _PRELUDE = f"""\
 // The special functions of the fabric.
 // Generated from runtime/abi/special.py by `python -m tfmbs.runtime.abi.special_render`; do not edit.
 // Compile with -ffp-contract=off: every rounding is written out. Loops over these functions vectorize with
-// -fno-math-errno and -fno-trapping-math, which change no value. The functions have internal linkage, so files with different -m flags may include them.
+// -fno-math-errno and -fno-trapping-math, which change no value. The functions
+// have internal linkage, so files with different -m flags may include them.
 #pragma once
 
 #include <cmath>
@@ -93,8 +94,8 @@ def markdown() -> str:
     lines = [
         "## Special functions",
         "",
-        "Each function is the sequence of steps listed here, on its argument v0 (f32). Every step rounds to nearest even;",
-        "constants are shortest decimals. The result is rounded to f32 once, and NaN is canonical.",
+        "Each function is the sequence of steps listed here, on its argument v0 (f32). Every step rounds to nearest",
+        "even; constants are shortest decimals. The result is rounded to f32 once, and NaN is canonical.",
         "",
         "| step | operands | result | meaning |",
         "|---|---|---|---|",

@@ -1,7 +1,8 @@
 // The special functions of the fabric.
 // Generated from runtime/abi/special.py by `python -m tfmbs.runtime.abi.special_render`; do not edit.
-// Compile with -ffp-contract=off: every rounding is written out. Loops over these functions vectorize with -fno-math-errno
-// and -fno-trapping-math. The functions have internal linkage, so files with different -m flags may include them.
+// Compile with -ffp-contract=off: every rounding is written out. Loops over these functions vectorize with
+// -fno-math-errno and -fno-trapping-math, which change no value. The functions
+// have internal linkage, so files with different -m flags may include them.
 #pragma once
 
 #include <cmath>

@@ -1,0 +1,128 @@
+"""Runs pipelines: our passes directly, upstream's through MLIR's pass manager behind a guard; verifies after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfmbs.compiler.diagnostics import Diagnostics
+from tfmbs.compiler.guard import LIMIT_SECONDS, probe
+from tfmbs.compiler.plan import Step, pipeline_of, resolve, runs
+from tfmbs.dialect.mlir import ir, passmanager
+from tfmbs.runtime.abi.errors import TfmbsError
+
+
+class Observer:
+    """Sees every pass at each op it runs on. All methods do nothing by default."""
+
+    def before(self, step: Step, op: Any) -> None:
+        """`step` is about to run on `op`."""
+
+    def after(self, step: Step, op: Any) -> None:
+        """`step` has run on `op`, which verified."""
+
+    def failed(self, step: Step, op: Any) -> None:
+        """`step` failed on `op`, which may be invalid."""
+
+
+@dataclass
+class Driver:
+    """How to run: `verify_each` verifies after every pass, `guard` probes upstream passes in a forked process first.
+
+    Diagnostics that are no errors are in `diagnostics` after a run. With observers, upstream passes run one by one.
+    """
+
+    verify_each: bool = True
+    guard: bool = True
+    limit_seconds: float = LIMIT_SECONDS
+    observers: Sequence[Observer] = ()
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+
+    def run_text(self, module: Any, pipeline: str) -> None:
+        """Resolves and runs the textual `pipeline` on `module`. Raises `TfmbsError` as `resolve` and `run` do."""
+        self.run(module, resolve(pipeline, module.context))
+
+    def run(self, module: Any, steps: Sequence[Step]) -> None:
+        """Runs `steps` on the ``builtin.module`` operation `module`, in place.
+
+        Raises:
+            TfmbsError: the first error a pass or the verifier reports (``pass``, ``ir.verify``, ``pass.crash``, or the
+                code the pass gives). The module is not usable then.
+        """
+        module = module.operation
+        for group in [(step,) for step in steps] if self.observers else runs(steps):
+            if group[0].ours is None:
+                self._guard(group, module)
+            if self.observers:
+                self._observed(group[0], module)
+            elif group[0].ours is None:
+                self._run_upstream(pipeline_of(group), module, group[-1])
+            else:
+                for op in targets(module, group[0].placed.path[1:]):
+                    self._run_ours(group[0], op)
+
+    def _observed(self, step: Step, module: Any) -> None:
+        anchor = step.placed.path[-1]
+        for op in targets(module, step.placed.path[1:]):
+            for observer in self.observers:
+                observer.before(step, op)
+            try:
+                if step.ours is None:
+                    self._run_upstream(f"{anchor}({step.placed})", op, step)
+                else:
+                    self._run_ours(step, op)
+            except BaseException:
+                for observer in self.observers:
+                    observer.failed(step, op)
+                raise
+            for observer in self.observers:
+                observer.after(step, op)
+
+    def _guard(self, group: Sequence[Step], module: Any) -> None:
+        if self.guard:
+            probe(lambda step: _manager(step.pipeline, module).run(module), group, self.limit_seconds)
+
+    def _run_upstream(self, pipeline: str, op: Any, step: Step) -> None:
+        manager = _manager(pipeline, op)
+        manager.enable_verifier(self.verify_each)
+        self._reporting(lambda: manager.run(op), op, step, "pass")
+
+    def _run_ours(self, step: Step, op: Any) -> None:
+        assert step.ours is not None
+        run = step.ours.run
+        with op.context:
+            self._reporting(lambda: run(op), op, step, "pass")
+            if self.verify_each:
+                self._reporting(op.verify, op, step, "ir.verify")
+
+    def _reporting(self, act: Callable[[], object], op: Any, step: Step, code: str) -> None:
+        """Calls `act`; errors it reports in whatever way become one `TfmbsError` that names the pass."""
+        since = len(self.diagnostics.reported)
+        note = f"note: {'after' if code == 'ir.verify' else 'in'} pass {step.name}"
+        failed = False
+        try:
+            with self.diagnostics.collect(op.context):
+                act()
+        except ir.MLIRError:
+            failed = True
+        except TfmbsError as error:
+            error.details = "\n".join(filter(None, (error.details, note)))
+            raise
+        if failed or self.diagnostics.errors(since):
+            raise self.diagnostics.failure(code, f"pass {step.name}", "failed without a message", since, note)
+
+
+def _manager(pipeline: str, op: Any) -> Any:
+    return passmanager.PassManager.parse(pipeline, op.context)
+
+
+def targets(op: Any, path: Sequence[str]) -> Iterator[Any]:
+    """The ops a pass nested under the anchors `path` runs on: direct children of the right name, level by level."""
+    if not path:
+        yield op
+        return
+    children = [child.operation for region in op.regions for block in region for child in block]
+    for child in children:
+        if path[0] in (child.name, "any"):
+            yield from targets(child, path[1:])

@@ -53,18 +53,24 @@ def prepare(model: onnx.ModelProto, dims: Mapping[str, int], where: str = "model
         result = onnx.inliner.inline_local_functions(result)
     _check_tensors(result, where)
     _bind_dims(result, dims, where)
+    result = _infer_shapes(result, where)
     try:
         onnx.checker.check_model(result)
     except (onnx.checker.ValidationError, ValueError) as error:
         raise TfmbsError("onnx.invalid", where, "the model is not valid ONNX", got=_first_line(error)) from error
-    result = _convert_opset(result, where)
-    try:
-        result = onnx.shape_inference.infer_shapes(result, strict_mode=True, data_prop=True)
-    except (onnx.shape_inference.InferenceError, ValueError) as error:
-        raise TfmbsError("onnx.invalid", where, "shapes cannot be inferred", got=_first_line(error)) from error
+    converted = _convert_opset(result, where)
+    if converted is not result:
+        result = _infer_shapes(converted, where)
     _refuse_dynamic_shapes(result, where)
     _name_nodes(result.graph)
     return result
+
+
+def _infer_shapes(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
+    try:
+        return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    except (onnx.shape_inference.InferenceError, ValueError) as error:
+        raise TfmbsError("onnx.invalid", where, "shapes cannot be inferred", got=_first_line(error)) from error
 
 
 def _name_nodes(graph: onnx.GraphProto) -> None:

@@ -1,24 +1,27 @@
 """The one door to the MLIR Python bindings: all that is used of them is named here, so that a switch is one file."""
 
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch_mlir
 from torch_mlir import ir, passmanager, rewrite
-from torch_mlir.dialects import (
-    arith,
-    bufferization,
-    ext,
-    func,
-    irdl,
-    linalg,
-    math,
-    memref,
-    quant,
-    scf,
-    tensor,
-    torch,
-)
+from torch_mlir._mlir_libs._torchMlir import register_dialect as register_torch
+from torch_mlir.dialects import ext, irdl
+
+if TYPE_CHECKING:
+    from torch_mlir.dialects import (
+        arith,
+        bufferization,
+        func,
+        linalg,
+        math,
+        memref,
+        quant,
+        scf,
+        tensor,
+        torch,
+    )
 
 __all__ = [
     "arith",
@@ -44,6 +47,14 @@ __all__ = [
 ]
 
 
+def __getattr__(name: str) -> Any:
+    """An upstream dialect's op builders, imported at first use: all of them take longer than the rest of a start."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = globals()[name] = import_module(f"torch_mlir.dialects.{name}")
+    return module
+
+
 def context(allow_unregistered: bool = False, threads: bool = False) -> ir.Context:
     """A fresh context with every upstream dialect, torch-mlir's and ``tfmbs`` loaded.
 
@@ -55,7 +66,7 @@ def context(allow_unregistered: bool = False, threads: bool = False) -> ir.Conte
     result = ir.Context()
     result.enable_multithreading(threads)
     result.allow_unregistered_dialects = allow_unregistered
-    torch.register_dialect(result)
+    register_torch(result)
     with result, ir.Location.unknown():
         # torch_c has no registration of its own: a pass that depends on it brings it in.
         passmanager.PassManager.parse("builtin.module(torch-func-backend-type-conversion)").run(

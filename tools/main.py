@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.errors import TfmbsError, not_installed
 
 OK, REFUSED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -17,8 +17,9 @@ Main = Callable[[Sequence[str]], int]
 def tool(main: Main) -> Callable[..., int]:
     """Makes `main(arguments)` a console entry point: no arguments means `sys.argv[1:]`; user errors become exit codes.
 
-    `TfmbsError` and `OSError` are printed and exit 1 (a `TfmbsError` of code `usage`: 2); argparse exits 2 by itself.
-    Anything else is a bug and keeps its traceback.
+    `TfmbsError`, `OSError` and an extra that is not installed are printed and exit 1 (a `TfmbsError` of code `usage`:
+    2); argparse exits 2 by itself. Anything else is a bug and keeps its traceback. Modules of the compiler's layers are
+    imported inside `main`, so that a runtime-only installation can say what it lacks.
     """
 
     @functools.wraps(main)
@@ -28,6 +29,11 @@ def tool(main: Main) -> Callable[..., int]:
             sys.stdout.flush()
         except TfmbsError as error:
             return _report(error)
+        except ModuleNotFoundError as error:
+            refused = not_installed(error, main.__module__)
+            if refused is None:
+                raise
+            return _report(refused)
         except BrokenPipeError:
             # The reader of a pipe (`| head`) left; the interpreter's own flush at exit must not complain again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

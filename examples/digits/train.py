@@ -16,10 +16,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from examples.digits import data, export, networks
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+
+from examples.digits import data, export, networks
 
 HERE = Path(__file__).parent
 BATCH = 64

@@ -5,6 +5,7 @@ from __future__ import annotations
 CODES: dict[str, str] = {
     "usage": "an option or argument that means nothing",
     "io": "a file that cannot be read or written",
+    "install": "a part of tfmbs that is not installed",
     "resource-limit": "an input that needs more memory or time than is granted",
     "unsupported": "something valid that this version does not do",
     "onnx.parse": "bytes that are no ONNX model",
@@ -34,6 +35,9 @@ CODES: dict[str, str] = {
     "input.dtype": "an input of another element type",
     "device": "a device that does not exist or failed",
 }
+
+# Package -> the extra of tfmbs that brings it.
+_EXTRAS = {"torch_mlir": "compiler", "onnx": "compiler", "tomli": "compiler", "torch": "torch"}
 
 
 def _one_line(text: str) -> str:
@@ -74,3 +78,11 @@ class TfmbsError(Exception):
         if self.got is not None:
             parts.append(f"got {self.got}")
         return f"error: {self.location}: {_one_line(', '.join(parts))}"
+
+
+def not_installed(error: ModuleNotFoundError, where: str) -> TfmbsError | None:
+    """The error that tells which extra to install for `where`; None if the missing module is no optional package."""
+    package = (error.name or "").partition(".")[0]
+    if package not in _EXTRAS:
+        return None
+    return TfmbsError("install", where, f"needs {package}: pip install 'tfmbs[{_EXTRAS[package]}]'")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.errors import TfmbsError, not_installed
 
 if TYPE_CHECKING:
     from tfmbs.compiler.api import compile
@@ -26,7 +26,13 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'tfmbs' has no attribute {name!r}")
-    value = getattr(import_module(_LAZY[name]), name)
+    try:
+        value = getattr(import_module(_LAZY[name]), name)
+    except ModuleNotFoundError as error:
+        refused = not_installed(error, f"tfmbs.{name}")
+        if refused is None:
+            raise
+        raise refused from error
     globals()[name] = value
     return value
 

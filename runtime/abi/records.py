@@ -1,7 +1,7 @@
 """Fixed-size records of a fabric binary: one table of fields each, from which readers, writers and documents derive.
 
-A field is (name, offset in bytes, width in bytes, meaning). Widths are 1, 2, 4 or 8; integers are little-endian. The tables
-are checked when this module is imported: no overlap, natural alignment, and every byte is a field or reserved (zero).
+A field is (name, offset in bytes, width in bytes, meaning). Widths are 1, 2, 4 or 8; integers are little-endian. The
+tables are checked when this module is imported: no overlap, natural alignment, every byte is a field or zero.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
+
+import numpy as np
 
 from tfmbs.runtime.abi.types import DType, Packing, Region
 
@@ -20,8 +23,8 @@ NONE = 0xFFFFFFFF  # "no index" in every u32 index field
 class Field:
     """One integer (or an array of `count` integers) of a record.
 
-    `enum` limits the values; `index` names the record table (or "strings", "args", …) that the value points into; NONE is
-    allowed where `optional`. `kind` "f32" is an IEEE single carried as its bit pattern's float value.
+    `enum` limits the values; `index` names the record table (or "strings", "args", …) that the value points into; NONE
+    is allowed where `optional`. `kind` "f32" is an IEEE single carried as its bit pattern's float value.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Record:
     doc: str
     fields: tuple[Field, ...]
     reserved: tuple[int, ...] = field(init=False)
+    numpy: np.dtype[Any] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         owner: dict[int, str] = {}
@@ -68,6 +72,14 @@ class Record:
                     )
                 owner[byte] = f.name
         object.__setattr__(self, "reserved", tuple(b for b in range(self.size) if b not in owner))
+        object.__setattr__(self, "numpy", self._numpy())
+
+    def _numpy(self) -> np.dtype[Any]:
+        formats = [
+            (f"<{f.kind[0]}{f.width}", (f.count,)) if f.count > 1 else f"<{f.kind[0]}{f.width}" for f in self.fields
+        ]
+        names, offsets = [f.name for f in self.fields], [f.offset for f in self.fields]
+        return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": self.size})
 
     def encode(self, values: Mapping[str, FieldValue]) -> bytes:
         """Bytes of one record. Raises ValueError for a missing or unknown field and for a value that does not fit."""
@@ -84,7 +96,7 @@ class Record:
                 raise ValueError(f"record {self.name}: field {f.name} has {len(items)} values, expected {f.count}")
             try:
                 struct.pack_into(f"<{f.count}{_STRUCT_CODES[f.kind]}", out, f.offset, *items)
-            except struct.error as error:
+            except (struct.error, OverflowError) as error:
                 raise ValueError(f"record {self.name}: field {f.name} = {value}: {error}") from error
         return bytes(out)
 
@@ -95,6 +107,16 @@ class Record:
             items = struct.unpack_from(f"<{f.count}{_STRUCT_CODES[f.kind]}", data, offset + f.offset)
             values[f.name] = items[0] if f.count == 1 else items
         return values
+
+    def decode_all(self, data: bytes | memoryview) -> list[dict[str, FieldValue]]:
+        """Field values of every record in `data`, whose length is a multiple of `size`."""
+        table = np.frombuffer(data, self.numpy)
+        columns = [
+            [tuple(row) for row in table[f.name].tolist()] if f.count > 1 else table[f.name].tolist()
+            for f in self.fields
+        ]
+        names = [f.name for f in self.fields]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 class Kind(IntEnum):

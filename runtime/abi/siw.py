@@ -1,10 +1,10 @@
 """The sentron instruction word (SIW): bit layout, opcodes and their meaning, as tables.
 
-A word is 128 bits, little-endian, and holds three slots that issue together: D computes on vector registers, S moves data
-and computes addresses, C controls. All slots read their registers before any slot writes. State of a program:
+A word is 128 bits, little-endian, and holds three slots that issue together: D computes on vector registers, S moves
+data and computes addresses, C controls. All slots read their registers before any slot writes. State of a program:
 
-- 32 vector registers v0…v31 of `VLMAX` lanes; a lane holds an i32 or an f32 (bool, i8, i16 and their unsigned forms live in
-  i32 lanes);
+- 32 vector registers v0…v31 of `VLMAX` lanes; a lane holds an i32 or an f32 (bool, i8, i16 and their unsigned forms
+  live in i32 lanes);
 - 32 scalar registers s0…s31, signed 64 bits; s0 is always 0;
 - VL, the number of lanes an instruction works on (1…VLMAX); lanes from VL on keep their value;
 - a stack of at most `LOOP_DEPTH` hardware loops;
@@ -125,10 +125,10 @@ class Predicate(IntEnum):
 class Op:
     """One opcode.
 
-    `uses` names the fields it reads; every other field of its slot must be zero. `types` are the element types it accepts.
-    `writes` is the field that names the register it writes, `vectors` the fields that name vector registers (other register
-    fields name scalars). `acc` marks a written register that is read as well. `aux` is the meaning of `d_aux`, `auxes` limits
-    its values by type.
+    `uses` names the fields it reads; every other field of its slot must be zero. `types` are the element types it
+    accepts. `writes` is the field that names the register it writes, `vectors` the fields that name vector registers
+    (other register fields name scalars). `acc` marks a written register that is read as well. `aux` is the meaning of
+    `d_aux`, `auxes` limits its values by type.
     """
 
     name: str
@@ -218,8 +218,8 @@ OPS: tuple[Op, ...] = (
         "CVT",
         23,
         "vd va aux",
-        "vd = va converted from type aux to d_type; float to integer truncates and saturates, NaN gives 0; integers wrap; "
-        "to BOOL: va != 0",
+        "vd = va converted from type aux to d_type; float to integer truncates and saturates, NaN gives 0; "
+        "integers wrap; to BOOL: va != 0",
         _CVT,
         aux=DType,
         auxes=_CVT_FROM,
@@ -313,7 +313,7 @@ EPILOGUE_ONE = 4  # s4: 1
 
 
 def encode(fields: dict[str, int]) -> bytes:
-    """The 16 bytes of a word; absent fields are zero. Raises ValueError for an unknown field or a value out of bounds."""
+    """The 16 bytes of a word; absent fields are zero. Raises ValueError for an unknown field or value."""
     word = 0
     for name, value in fields.items():
         if name not in BIT_FIELD:

@@ -56,9 +56,10 @@ DTYPES: dict[DType, DTypeInfo] = {
 class Packing(IntEnum):
     """How the elements of a tensor lie in memory.
 
-    DENSE: one element after the other. I8: one trit per signed byte. PT5: five trits per byte, byte = sum (t_i + 1) * 3**i,
-    trit 0 least significant, each row (all dimensions but the first, flattened) padded with trit 0 to a whole byte. T2: four
-    trits per byte, two bits each holding t + 1, trit 0 in the low bits, rows padded with trit 0; the bit pattern 3 is invalid.
+    DENSE: one element after the other. I8: one trit per signed byte. PT5: five trits per byte, byte = sum of
+    (t_i + 1) * 3**i, trit 0 least significant, each row (all dimensions but the first, flattened) padded with trit 0 to
+    a whole byte. T2: four trits per byte, two bits each holding t + 1, trit 0 in the low bits, rows padded with trit 0;
+    the bit pattern 3 is invalid.
     """
 
     DENSE = 0

@@ -1,0 +1,312 @@
+"""The container: sections in an envelope whose every byte is covered by a digest or must be zero. Knows no content."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.records import FieldValue
+from tfmbs.runtime.abi.sections import (
+    CHUNK_BYTES,
+    DIGEST_BYTES,
+    HEADER,
+    KIND_BY_CODE,
+    KIND_BY_NAME,
+    MAGIC,
+    MAJOR,
+    MAX_ALIGNMENT,
+    MINOR,
+    OLDEST_MAJOR,
+    SECTION,
+    Feature,
+    SectionFlag,
+)
+
+KNOWN_FEATURES = sum(1 << bit for bit in Feature)
+_NAME_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section. `offset` is its first byte in the file, -1 before it is written."""
+
+    kind: int
+    name: str
+    data: memoryview
+    alignment: int
+    optional: bool = False
+    offset: int = -1
+    chunk_digests: bytes = b""
+
+    @property
+    def is_chunked(self) -> bool:
+        """Whether its digest is over the digests of its chunks."""
+        return is_chunked(self.kind, len(self.data))
+
+
+@dataclass(frozen=True)
+class Container:
+    """The sections of a file, in file order, without the DIGESTS section."""
+
+    sections: tuple[Section, ...]
+    required_features: int = 0
+    optional_features: int = 0
+    version: tuple[int, int] = (MAJOR, MINOR)
+    by_kind: dict[int, Section] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_kind", {section.kind: section for section in self.sections})
+
+
+def is_chunked(kind: int, length: int) -> bool:
+    """Whether a section of this kind and length is digested in chunks."""
+    return length > CHUNK_BYTES and kind != KIND_BY_NAME["DIGESTS"].code
+
+
+def digest(data: Any) -> bytes:
+    """BLAKE3, 32 bytes."""
+    return blake3(data).digest()
+
+
+def chunk_digests(data: memoryview) -> bytes:
+    """The digests of the `CHUNK_BYTES` chunks of a section, one after the other."""
+    return b"".join(digest(data[i : i + CHUNK_BYTES]) for i in range(0, len(data), CHUNK_BYTES))
+
+
+def align(offset: int, alignment: int) -> int:
+    """The first multiple of `alignment` from `offset` on."""
+    return -(-offset // alignment) * alignment
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def _with_digests(sections: Sequence[Section]) -> list[Section]:
+    """The sections in file order, with their chunk digests, behind a DIGESTS section where there are any."""
+    ordered = sorted(sections, key=lambda section: section.kind)
+    digested = [replace(s, chunk_digests=chunk_digests(s.data)) if s.is_chunked else s for s in ordered]
+    lists = b"".join(section.chunk_digests for section in digested)
+    if not lists:
+        return digested
+    kind = KIND_BY_NAME["DIGESTS"]
+    return [Section(kind.code, kind.name, memoryview(lists), kind.alignment), *digested]
+
+
+def _row(section: Section, offset: int) -> bytes:
+    content = section.chunk_digests if section.is_chunked else section.data
+    flags = (SectionFlag.OPTIONAL if section.optional else 0) | (SectionFlag.CHUNKED if section.is_chunked else 0)
+    return SECTION.encode(
+        {
+            "kind": section.kind,
+            "flags": flags,
+            "offset": offset,
+            "length": len(section.data),
+            "alignment": section.alignment,
+            "name": tuple(section.name.encode("ascii").ljust(_NAME_BYTES, b"\0")),
+            "digest": tuple(digest(content)),
+        }
+    )
+
+
+def write(container: Container) -> bytearray:
+    """The bytes of a file; the same container gives the same bytes."""
+    sections = _with_digests(container.sections)
+    position = HEADER.size + SECTION.size * len(sections)
+    offsets = []
+    for section in sections:
+        position = align(position, section.alignment)
+        offsets.append(position)
+        position += len(section.data)
+    out = bytearray(position)
+    table = b"".join(_row(section, offset) for section, offset in zip(sections, offsets, strict=True))
+    out[HEADER.size : HEADER.size + len(table)] = table
+    for section, offset in zip(sections, offsets, strict=True):
+        out[offset : offset + len(section.data)] = section.data
+    header: dict[str, FieldValue] = {
+        "magic": tuple(MAGIC),
+        "major": container.version[0],
+        "minor": container.version[1],
+        "section_count": len(sections),
+        "file_length": position,
+        "required_features": container.required_features,
+        "optional_features": container.optional_features,
+        "digest": (0,) * DIGEST_BYTES,
+    }
+    sealed = digest(HEADER.encode(header) + table)
+    out[: HEADER.size] = HEADER.encode({**header, "digest": tuple(sealed)})
+    return out
+
+
+def save(path: str | os.PathLike[str], data: bytes | bytearray | memoryview) -> None:
+    """Writes a file that appears whole or not at all: temporary file beside it, fsync, rename."""
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise TfmbsError("io", target, f"cannot be written: {error.strerror or error}") from error
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def _header(data: memoryview) -> dict[str, Any]:
+    if bytes(data[: len(MAGIC)]) != MAGIC[: len(data)] or not len(data):
+        raise TfmbsError(
+            "container.magic", "byte 0x0", "no fabric binary", MAGIC.hex(), bytes(data[:8]).hex() or "nothing"
+        )
+    if len(data) < HEADER.size:
+        raise TfmbsError("container.truncated", "byte 0x0", "the header is cut off", f"{HEADER.size} bytes", len(data))
+    header: dict[str, Any] = HEADER.decode(data)
+    if not OLDEST_MAJOR <= header["major"] <= MAJOR:
+        expected = f"{OLDEST_MAJOR}…{MAJOR}" if OLDEST_MAJOR < MAJOR else MAJOR
+        raise TfmbsError("container.version", "byte 0x8", "major version is not read", expected, header["major"])
+    if header["file_length"] != len(data):
+        raise TfmbsError("container.truncated", "byte 0x10", "file length", header["file_length"], len(data))
+    room = (len(data) - HEADER.size) // SECTION.size
+    if header["section_count"] > room:
+        raise TfmbsError("container.truncated", "byte 0xc", "section count", f"at most {room}", header["section_count"])
+    if any(data[i] for i in HEADER.reserved):
+        raise TfmbsError("container.layout", "byte 0x28", "reserved header bytes", "zero", "other")
+    return header
+
+
+def _check_seal(data: memoryview, header: dict[str, Any]) -> None:
+    end = HEADER.size + header["section_count"] * SECTION.size
+    unsealed = HEADER.encode({**header, "digest": (0,) * DIGEST_BYTES})
+    if digest(unsealed + bytes(data[HEADER.size : end])) != bytes(header["digest"]):
+        raise TfmbsError("container.digest", "byte 0x40", "header and section table do not match their digest")
+
+
+def _check_features(required: int) -> None:
+    unknown = required & ~KNOWN_FEATURES
+    if unknown:
+        bits = [bit for bit in range(64) if unknown >> bit & 1]
+        raise TfmbsError("container.feature", "byte 0x18", f"required feature bits {bits} are not known to this reader")
+
+
+def _check_row(row: dict[str, Any], where: str, previous: int) -> str:
+    """Checks one entry of the section table by itself; returns its name."""
+    kind = KIND_BY_CODE.get(row["kind"])
+    name = bytes(row["name"]).rstrip(b"\0")
+    if not name.isascii() or not name.decode("ascii").isprintable() or not name:
+        raise TfmbsError("container.layout", where, "section name", "printable ASCII", name)
+    label = name.decode("ascii")
+    if row["flags"] & ~(SectionFlag.OPTIONAL | SectionFlag.CHUNKED):
+        raise TfmbsError("container.layout", where, f"section {label}: unknown flags", got=row["flags"])
+    if row["kind"] <= previous:
+        raise TfmbsError("container.layout", where, f"section {label}: kind", f"more than {previous}", row["kind"])
+    optional = bool(row["flags"] & SectionFlag.OPTIONAL)
+    if kind is None and not optional:
+        raise TfmbsError("container.layout", where, f"section {label}: required kind {row['kind']} is not known")
+    if kind is not None and (label, row["alignment"], optional) != (kind.name, kind.alignment, kind.optional):
+        expected = f"{kind.name}, alignment {kind.alignment}, optional {kind.optional}"
+        got = f"{label}, alignment {row['alignment']}, optional {optional}"
+        raise TfmbsError("container.layout", where, f"section kind {row['kind']}", expected, got)
+    if row["alignment"] & (row["alignment"] - 1) or not 1 <= row["alignment"] <= MAX_ALIGNMENT:
+        raise TfmbsError("container.layout", where, f"section {label}: alignment", "a power of two", row["alignment"])
+    return label
+
+
+def _check_place(row: dict[str, Any], where: str, label: str, data: memoryview, end: int) -> None:
+    """Checks that a section starts at the first aligned byte after `end`, fits, and has only zeros before it."""
+    expected = align(end, row["alignment"])
+    if row["offset"] != expected:
+        raise TfmbsError("container.layout", where, f"section {label}: offset", hex(expected), hex(row["offset"]))
+    if expected > len(data) or not 1 <= row["length"] <= len(data) - expected:
+        room = f"1…{max(len(data) - expected, 0)}"
+        raise TfmbsError("container.truncated", where, f"section {label}: length", room, row["length"])
+    if any(data[end:expected]):
+        raise TfmbsError("container.layout", f"byte {end:#x}", f"padding before section {label}", "zeros", "other")
+    chunked = is_chunked(row["kind"], row["length"])
+    if bool(row["flags"] & SectionFlag.CHUNKED) != chunked:
+        raise TfmbsError("container.layout", where, f"section {label}: CHUNKED flag", chunked, not chunked)
+
+
+def _check_digest(section: Section, expected: bytes, *, lazy: bool) -> None:
+    where = f"byte {section.offset:#x}"
+    content: bytes | memoryview = section.chunk_digests if section.is_chunked else section.data
+    if digest(content) != expected:
+        raise TfmbsError("container.digest", where, f"section {section.name} does not match its digest")
+    if section.chunk_digests and not lazy:
+        check_chunks(section, 0, len(section.data))
+
+
+def check_chunks(section: Section, first: int, end: int, done: set[int] | None = None) -> None:
+    """Compares the chunks that hold bytes first…end of a chunked section with their digests, but those in `done`."""
+    checked = set() if done is None else done
+    for chunk in range(first // CHUNK_BYTES, -(-end // CHUNK_BYTES)):
+        if chunk in checked:
+            continue
+        start = chunk * CHUNK_BYTES
+        expected = section.chunk_digests[chunk * DIGEST_BYTES : (chunk + 1) * DIGEST_BYTES]
+        if digest(section.data[start : start + CHUNK_BYTES]) != expected:
+            where = f"byte {section.offset + start:#x}"
+            raise TfmbsError(
+                "container.digest", where, f"chunk {chunk} of section {section.name} does not match its digest"
+            )
+        checked.add(chunk)
+
+
+def _rows(data: memoryview, count: int) -> Iterable[tuple[dict[str, Any], str]]:
+    for i in range(count):
+        offset = HEADER.size + i * SECTION.size
+        where = f"byte {offset:#x}"
+        if any(data[offset + b] for b in SECTION.reserved):
+            raise TfmbsError("container.layout", where, f"section {i}: reserved bytes", "zero", "other")
+        yield SECTION.decode(data, offset), where
+
+
+def read(buffer: Any, *, lazy: bool = False) -> Container:
+    """The container in a bytes-like object, without copying it. Checks everything but the sections' meaning.
+
+    `lazy` leaves the chunks of WEIGHTS to `check_chunks`. Raises TfmbsError with a byte offset.
+    """
+    data = memoryview(buffer).cast("B")
+    header = _header(data)
+    _check_seal(data, header)
+    _check_features(header["required_features"])
+    end = HEADER.size + header["section_count"] * SECTION.size
+    sections: list[Section] = []
+    lists = memoryview(b"")
+    previous = 0
+    for row, where in _rows(data, header["section_count"]):
+        label = _check_row(row, where, previous)
+        previous = row["kind"]
+        _check_place(row, where, label, data, end)
+        end = row["offset"] + row["length"]
+        content = data[row["offset"] : end]
+        chunked = bool(row["flags"] & SectionFlag.CHUNKED)
+        size = -(-row["length"] // CHUNK_BYTES) * DIGEST_BYTES if chunked else 0
+        own, lists = bytes(lists[:size]), lists[size:]
+        if len(own) != size:
+            raise TfmbsError("container.layout", where, f"section {label}: chunk digests", size, len(own))
+        optional = bool(row["flags"] & SectionFlag.OPTIONAL)
+        section = Section(row["kind"], label, content, row["alignment"], optional, row["offset"], own)
+        _check_digest(section, bytes(row["digest"]), lazy=lazy and label == "WEIGHTS")
+        if label == "DIGESTS":
+            lists = content
+        else:
+            sections.append(section)
+    if end != len(data):
+        raise TfmbsError("container.layout", f"byte {end:#x}", "bytes after the last section", "none", len(data) - end)
+    if len(lists):
+        raise TfmbsError("container.layout", "DIGESTS", "chunk digests of no section", "none", len(lists))
+    return Container(
+        tuple(sections),
+        header["required_features"],
+        header["optional_features"],
+        (header["major"], header["minor"]),
+    )

@@ -33,7 +33,7 @@ run: $(VENV)/.run-ready ## Compile the digit networks, run all held-out digits, 
 test: lint unit ## Lint, type-check, layer check, then every test
 
 unit: $(VENV)/.test-ready ## Every test (pytest; the lit tests are among them)
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -q -n $(JOBS) tests
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests
 
 lint: $(VENV)/.test-ready ## ruff, mypy and the import layers
 	$(BIN)/ruff check .

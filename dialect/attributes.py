@@ -74,3 +74,13 @@ def read_tile_mask(text: str) -> int:
 def schedule_of(op: Any) -> Schedule | None:
     """The schedule that rides on an op, if there is one. Raises VerifyError when it is malformed."""
     return read_schedule(op.attributes[SCHEDULE]) if SCHEDULE in op.attributes else None
+
+
+def as_elements(attribute: Any) -> Any:
+    """A dense attribute as its class, `DenseElementsAttr` or `DenseResourceElementsAttr`; None for any other."""
+    if isinstance(attribute, ir.DenseElementsAttr):
+        return attribute
+    try:
+        return ir.DenseResourceElementsAttr(attribute)  # the bindings give a parsed resource no class of its own
+    except ValueError:
+        return None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from tfmbs.dialect.attributes import as_elements
 from tfmbs.dialect.base import Bool, I64Array, Op, VerifyError
 from tfmbs.dialect.checks import (
     accumulator_type,
@@ -40,9 +41,10 @@ class ConstantOp(Op, name="constant", traits=[ext.Pure]):
         if not (is_quantized(element) or is_ternary(element)):
             raise VerifyError(f"result element type: expected a quantized type or !tfmbs.ternary, got {element}")
         stored = tensor_type(storage_shape(shape, element), ir.IntegerType.get_signless(8))
-        if not isinstance(self.value, ir.DenseElementsAttr | ir.DenseResourceElementsAttr):
+        value = as_elements(self.value)
+        if value is None:
             raise VerifyError(f"value: expected dense elements, got {self.value}")
-        expect_type("value type", stored, self.value.type, "stored elements of the result")
+        expect_type("value type", stored, value.type, "stored elements of the result")
 
 
 class ProductOp(EpilogueOp):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tfmbs.compiler.diagnostics import Diagnostics
-from tfmbs.compiler.guard import LIMIT_SECONDS, probe
 from tfmbs.compiler.plan import Step, pipeline_of, resolve, runs
+from tfmbs.compiler.probe import LIMIT_SECONDS, probe
 from tfmbs.dialect.mlir import ir, passmanager
 from tfmbs.runtime.abi.errors import TfmbsError
 

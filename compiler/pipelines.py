@@ -1,0 +1,84 @@
+"""The order of passes, as data: named sequences, and which of them lead from one level of the IR to the next.
+
+``$precision``, ``$target`` and ``$numerics`` stand for the option of that name, as it is set for a compilation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from string import Template
+
+from tfmbs.compiler.pipeline_text import MODULE
+from tfmbs.passes.options import format_options
+from tfmbs.runtime.abi.errors import TfmbsError
+
+PIPELINES: dict[str, tuple[str, ...]] = {
+    "import": (
+        "convert-torch-to-tfmbs",
+        "torch-backend-to-linalg-on-tensors-backend-pipeline",
+        "tfmbs-telemetry",
+    ),
+    "quantize": (
+        "tfmbs-quantize{$precision}",
+        "tfmbs-fold-requantize",
+    ),
+    "optimise": (
+        "tfmbs-select-gemv",
+        "tfmbs-decompose",
+        "func.func(linalg-generalize-named-ops,linalg-fuse-elementwise-ops,canonicalize,cse)",
+        "tfmbs-fuse",
+        "tfmbs-fuse-gemv",
+        "tfmbs-pack{packing=pt5}",
+        "tfmbs-tile{$target}",
+    ),
+    "kernel": (
+        "tfmbs-to-kernel",
+        "tfmbs-assign-memory{$target}",
+    ),
+    "fabric": ("tfmbs-to-fabric{$target}",),
+    "linalg": ("tfmbs-to-linalg{$numerics}",),
+}
+
+LEVELS = ("torch", "tfmbs", "kernel", "fabric")
+"""The levels of the IR between which pipelines run, from the model to the binary."""
+
+PRECISIONS: dict[str, tuple[str, ...]] = {
+    "fp32": ("import", "optimise"),
+    "int8": ("import", "quantize", "optimise"),
+    "ternary": ("import", "quantize", "optimise"),
+}
+"""The sequences from the torch level to the optimised tfmbs graph, for each precision."""
+
+
+def sequences(precision: str, stage: str, start: str = "torch") -> Iterator[str]:
+    """Names of the `PIPELINES` that lead from the level `start` to `stage`, a level or ``linalg`` (from the graph).
+
+    Raises:
+        TfmbsError: ``usage``, for a precision or stage that does not exist, or a stage before `start`.
+    """
+    _check("precision", precision, tuple(PRECISIONS))
+    _check("level to start from", start, LEVELS)
+    first = LEVELS.index(start)
+    _check("stage", stage, (*LEVELS[first:], "linalg"))
+    last = max(first, LEVELS.index("tfmbs")) if stage == "linalg" else LEVELS.index(stage)
+    for level in LEVELS[first + 1 : last + 1]:
+        yield from PRECISIONS[precision] if level == "tfmbs" else (level,)
+    if stage == "linalg":
+        yield "linalg"
+
+
+def pipeline(precision: str, target: str, stage: str, start: str = "torch", numerics: str = "exact") -> str:
+    """The textual pipeline from the level `start` to `stage`.
+
+    Raises:
+        TfmbsError: ``usage``, as `sequences`.
+    """
+    settings = {"precision": precision, "target": target, "numerics": numerics}
+    options = {name: format_options({name: value}) for name, value in settings.items()}
+    passes = (text for name in sequences(precision, stage, start) for text in PIPELINES[name])
+    return f"{MODULE}({','.join(Template(text).substitute(options) for text in passes)})"
+
+
+def _check(what: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise TfmbsError("usage", what, "unknown value", f"one of {', '.join(known)}", repr(given))

@@ -1,0 +1,108 @@
+"""The arithmetic of quantization on arrays: scales, zero points, int8 and ternary weights, the bound of accumulators.
+
+Computed in f64, sums in ascending order; scales are rounded once to f32. Results do not depend on the machine.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+F32 = npt.NDArray[np.float32]
+I8 = npt.NDArray[np.int8]
+I32 = npt.NDArray[np.int32]
+
+ACTIVATION_MIN, ACTIVATION_MAX = -128, 127
+WEIGHT_MAX = 127
+TERNARY_THRESHOLD = 0.7
+I32_MIN, I32_MAX = -(2**31), 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Activation:
+    """Per-tensor i8 quantization: real = scale · (stored − zero_point); `scale` is an f32 value."""
+
+    scale: float
+    zero_point: int
+
+    @property
+    def largest(self) -> int:
+        """Largest |stored − zero_point|."""
+        return max(ACTIVATION_MAX - self.zero_point, self.zero_point - ACTIVATION_MIN)
+
+
+def activation_for(low: float, high: float) -> Activation:
+    """Asymmetric i8 quantization of the range low…high, widened to contain 0, which is represented exactly.
+
+    A range of nothing but 0 gets scale 1. Raises ValueError for a range that is empty, not finite or too wide for f32.
+    """
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ValueError(f"range {low}…{high} is not finite or not ordered")
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = _scale((high - low) / (ACTIVATION_MAX - ACTIVATION_MIN))
+    zero_point = round(ACTIVATION_MIN - low / scale)
+    return Activation(scale, min(max(zero_point, ACTIVATION_MIN), ACTIVATION_MAX))
+
+
+def quantize_weights(weights: F32) -> tuple[I8, F32]:
+    """Symmetric int8 weights in −127…127 and the scale of each output channel (axis 0): weights ≈ stored · scale.
+
+    A channel of zeros gets scale 1. Raises ValueError for weights that are not finite.
+    """
+    rows = _rows(weights)
+    scales = np.array([_scale(peak / WEIGHT_MAX) for peak in np.abs(rows).max(axis=1)], np.float32)
+    stored = np.clip(np.rint(rows / scales.astype(np.float64)[:, None]), -WEIGHT_MAX, WEIGHT_MAX)
+    return stored.astype(np.int8).reshape(weights.shape), scales
+
+
+def ternarize(weights: F32) -> tuple[I8, F32]:
+    """Trits and the scale of each output channel (axis 0): weights ≈ trit · scale.
+
+    Selected are the weights above 0.7 · mean|w| of their channel; the scale is the mean of |w| over them. Weights that
+    are ternary up to a scale per channel come out exactly; a channel of zeros gets scale 0. Source: Li and Liu,
+    "Ternary weight networks", 2016. Raises ValueError for weights that are not finite.
+    """
+    rows = _rows(weights)
+    magnitude = np.abs(rows)
+    selected = magnitude > TERNARY_THRESHOLD * (_ordered_sum(magnitude) / magnitude.shape[1])[:, None]
+    scales = _ordered_sum(np.where(selected, magnitude, 0.0)) / np.maximum(selected.sum(axis=1), 1)
+    trits = (np.sign(rows) * selected).astype(np.int8)
+    return trits.reshape(weights.shape), scales.astype(np.float32)
+
+
+def quantize_bias(bias: F32, scales: F32) -> I32:
+    """bias / scale of each channel, rounded half to even and saturated to i32; where the scale is 0, 0."""
+    wide = scales.astype(np.float64)
+    stored = np.rint(np.divide(bias.astype(np.float64), wide, out=np.zeros(bias.shape), where=wide != 0))
+    return np.clip(stored, I32_MIN, I32_MAX).astype(np.int32)
+
+
+def accumulator_bound(stored: I8, largest_activation: int, bias: I32 | None = None) -> int:
+    """Largest magnitude of any accumulator or partial sum: max over channels of Σ|w| · max|a − zero point| + |bias|."""
+    bounds = np.abs(stored.astype(np.int64)).reshape(stored.shape[0], -1).sum(axis=1) * largest_activation
+    if bias is not None:
+        bounds = bounds + np.abs(bias.astype(np.int64))
+    return int(bounds.max())
+
+
+def _rows(weights: F32) -> npt.NDArray[np.float64]:
+    if not np.isfinite(weights).all():
+        raise ValueError("weights are not finite")
+    return weights.astype(np.float64).reshape(weights.shape[0], -1)
+
+
+def _ordered_sum(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    # numpy's own sum groups its terms by the vector unit it finds.
+    return np.add.accumulate(rows, axis=1)[:, -1]
+
+
+def _scale(exact: float) -> float:
+    """The f32 nearest to a scale, 1 where that is 0."""
+    with np.errstate(over="ignore"):
+        scale = float(np.float32(exact))
+    if math.isinf(scale):
+        raise ValueError(f"scale {exact:g} exceeds f32")
+    return scale or 1.0

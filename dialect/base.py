@@ -234,8 +234,9 @@ class Op(_Operation):
     def verify_invariants(op: Any) -> bool:
         """Entry point of the bindings: report the first violated fact as an error at the op."""
         try:
-            op._check_declaration()
-            op.check()
+            with op.context:  # printing verifies too, with no current context
+                op._check_declaration()
+                op.check()
         except VerifyError as violation:
             op.location.emit_error(f"'{op.OPERATION_NAME}' op {violation}")
             return False

@@ -69,7 +69,16 @@ def _convert(op: Any) -> None:
             return
         if converted is not None:
             result.replace_all_uses_with(tv.from_builtin(converted, result))
+            absorbed = [value.owner for value in dict.fromkeys(op.operands) if _is_absorbed(value)]
             op.erase()
+            for producer in absorbed:
+                if not any(True for _ in producer.results[0].uses):
+                    producer.erase()
+
+
+def _is_absorbed(value: Any) -> bool:
+    """Whether the producer may have become part of the converted op: torch ops are not removed when they are dead."""
+    return any(tv.defining_op(value, f"torch.aten.{name}") for name in ("constant_pad_nd", "transpose.int"))
 
 
 _LOWEST = -float(np.finfo(np.float32).max)
@@ -135,7 +144,7 @@ def _batch_norm(op: Any) -> Any:
     inputs = [(tv.to_builtin(value), range(len(sizes))), (constants[0], [1]), (constants[1], [1])]
 
     def body(x: Any, scale: Any, bias: Any) -> Any:
-        return arith.AddFOp(arith.MulFOp(x, scale), bias).result
+        return arith.AddFOp(arith.MulFOp(x, scale).result, bias).result
 
     return elementwise(inputs, sizes, ir.F32Type.get(), body)
 

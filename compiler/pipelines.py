@@ -12,10 +12,20 @@ from tfmbs.compiler.pipeline_text import MODULE
 from tfmbs.passes.options import format_options
 from tfmbs.runtime.abi.errors import TfmbsError
 
+# torch-mlir's own way to linalg, without the final check that would refuse tfmbs ops beside it.
+TORCH_TO_LINALG = (
+    "func.func(torch-restructure-non-constant-axes,torch-scalarize-shapes,convert-torch-to-tmtensor,canonicalize)",
+    "func.func(convert-torch-to-linalg,canonicalize,convert-torch-to-scf,convert-torch-to-arith,convert-torch-to-tensor)",
+    "convert-torch-conversion-to-mlprogram",
+    "func.func(canonicalize,resolve-shaped-type-result-dims,cse)",
+    "torch-func-backend-type-conversion",
+    "func.func(canonicalize,torch-finalizing-backend-type-conversion,canonicalize)",
+)
+
 PIPELINES: dict[str, tuple[str, ...]] = {
     "import": (
         "convert-torch-to-tfmbs",
-        "torch-backend-to-linalg-on-tensors-backend-pipeline",
+        *TORCH_TO_LINALG,
         "tfmbs-telemetry",
     ),
     "quantize": (

@@ -6,7 +6,6 @@ compiler is added and must compile the same model to the same file. Fails if an 
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 import subprocess
@@ -38,7 +37,7 @@ assert pathlib.Path("again.tfb").read_bytes() == pathlib.Path(sys.argv[2]).read_
 def interpreter(minor: int) -> str:
     """The path of CPython 3.`minor`: on PATH, or the newest that pyenv has."""
     home = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found = sorted(glob.glob(f"{home}/3.{minor}.*/bin/python"))
+    found = sorted(str(path) for path in home.glob(f"3.{minor}.*/bin/python"))
     for candidate in (*reversed(found), shutil.which(f"python3.{minor}")):
         if candidate and subprocess.run([candidate, "-c", "import venv"], check=False).returncode == 0:
             return candidate

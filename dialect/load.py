@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tfmbs.dialect import attributes, epilogue, graph_ops, types
+from tfmbs.dialect import attributes, epilogue, graph_ops, kernel, types
 from tfmbs.dialect.base import Tfmbs
 
-DEFINITIONS = (types, attributes, epilogue, graph_ops)
+DEFINITIONS = (types, attributes, epilogue, graph_ops, kernel)
 
 
 def load(context: Any) -> None:

@@ -1,5 +1,6 @@
 """The element types: ``!tfmbs.ternary`` with its packing, and plain questions about element types of any level."""
 
+from math import prod
 from typing import Any
 
 from tfmbs.dialect.base import Type
@@ -70,19 +71,20 @@ def storage_type(element: Any) -> Any:
     return element.storage_type if is_quantized(element) else element
 
 
-def storage_shape(shape: tuple[int, ...], element: Any) -> tuple[int, ...]:
+def packed_shape(shape: tuple[int, ...], packing: Packing) -> tuple[int, ...]:
     """Shape of the stored elements of a tensor of `shape`.
 
     Packed trits are stored as `rows × bytes`: axis 0 are the rows, all other axes flattened are packed, and each
-    row ends on a whole byte. Every other type is stored element by element in its own shape.
+    row ends on a whole byte. Every other packing stores element by element in the tensor's own shape.
     """
-    packing = packing_of(element)
     if packing in (Packing.DENSE, Packing.I8):
         return shape
-    row = 1
-    for size in shape[1:]:
-        row *= size
-    return shape[0], row_bytes(DType.TRIT, packing, row)
+    return shape[0], row_bytes(DType.TRIT, packing, prod(shape[1:]))
+
+
+def storage_shape(shape: tuple[int, ...], element: Any) -> tuple[int, ...]:
+    """`packed_shape` in the packing of an element type."""
+    return packed_shape(shape, packing_of(element))
 
 
 def quantized(scale: float, zero_point: int = 0, low: int = -128, high: int = 127) -> Any:

@@ -97,8 +97,10 @@ def _avg_pool(op: Any) -> Any:
         return None
     pads = tv.integers(padding)
     pads = (*pads, *pads)[:4]
+    # ONNX average pools have dilations; torch-mlir carries them behind the strides.
+    steps = (*tv.integers(strides), 1, 1)[:4]
     include = tv.boolean(count_include_pad)
-    return _pool(value, op.results[0], "avg", tv.integers(kernel), tv.integers(strides), (1, 1), pads, include)
+    return _pool(value, op.results[0], "avg", tv.integers(kernel), steps[:2], steps[2:], pads, include)
 
 
 def _pool(

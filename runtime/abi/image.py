@@ -16,15 +16,15 @@ import numpy as np
 from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.container import Container, Section
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.limits import MAX_JSON_BYTES
 from tfmbs.runtime.abi.records import FieldValue, Record
 from tfmbs.runtime.abi.sections import KIND_BY_NAME, KINDS, MAJOR, MINOR, Content, Feature, SectionKind
 from tfmbs.runtime.abi.siw import WORD_BITS
 from tfmbs.runtime.abi.types import DType
 
 WORD_BYTES = WORD_BITS // 8
-MAX_JSON_BYTES = 1 << 20
 
-Row = dict[str, FieldValue]
+Row = dict[str, Any]
 Verify = Literal["eager", "lazy"]
 BytesLike = bytes | bytearray | memoryview
 

@@ -9,6 +9,8 @@ data and computes addresses, C controls. All slots read their registers before a
 - VL, the number of lanes an instruction works on (1…VLMAX); lanes from VL on keep their value;
 - a stack of at most `LOOP_DEPTH` hardware loops;
 - operand windows w0…w15: the tensors that the descriptor lists, addressed in elements.
+
+At the start all registers are 0 and VL is `VLMAX`; see EPILOGUE_… for what an epilogue finds instead.
 """
 
 from __future__ import annotations

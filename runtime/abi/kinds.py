@@ -1,0 +1,47 @@
+"""What each kind of descriptor needs: operands, and the element types it computes with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfmbs.runtime.abi.records import Kind
+from tfmbs.runtime.abi.types import DType
+
+OPERANDS = ("lhs", "rhs", "out", "geometry", "schedule", "program")
+
+
+@dataclass(frozen=True)
+class KindRule:
+    """`required` and `optional` operands, the others being NONE; `types` are (lhs, rhs or None, accumulator).
+
+    Without an epilogue the result has the accumulator's type; with one, any type that a program can store.
+    """
+
+    required: frozenset[str]
+    optional: frozenset[str] = frozenset()
+    types: frozenset[tuple[DType, DType | None, DType]] = frozenset()
+
+
+_PRODUCT = frozenset({"lhs", "rhs", "out", "geometry", "schedule"})
+_EPILOGUE = frozenset({"program"})
+_PRODUCT_TYPES = frozenset(
+    {
+        (DType.F32, DType.F32, DType.F32),
+        (DType.F32, DType.TRIT, DType.F32),
+        (DType.I8, DType.I8, DType.I32),
+        (DType.I8, DType.TRIT, DType.I32),
+    }
+)
+
+KIND_RULES: dict[Kind, KindRule] = {
+    Kind.GEMM: KindRule(_PRODUCT, _EPILOGUE, _PRODUCT_TYPES),
+    Kind.GEMV: KindRule(_PRODUCT, _EPILOGUE, _PRODUCT_TYPES),
+    Kind.CONV2D: KindRule(_PRODUCT, _EPILOGUE, _PRODUCT_TYPES),
+    Kind.POOL: KindRule(
+        frozenset({"lhs", "out", "geometry"}),
+        _EPILOGUE | {"schedule"},
+        frozenset({(DType.F32, None, DType.F32), (DType.I8, None, DType.I8)}),
+    ),
+    Kind.VECTOR: KindRule(frozenset({"program"}), frozenset({"schedule"})),
+    Kind.COPY: KindRule(frozenset({"lhs", "out"}), frozenset({"schedule"})),
+}

@@ -7,6 +7,7 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint .ci/constraints.txt
 NATIVE := $(wildcard runtime/native/*.cpp runtime/native/*.h runtime/native/*.hpp)
+GENERATORS := tfmbs.runtime.abi.cpp_header tfmbs.runtime.abi.special_render
 INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 
 .DEFAULT_GOAL := help
@@ -46,6 +47,9 @@ native: ## Build the native extension beside the sources, for PYTHONPATH=src (SA
 	    -Dnanobind_ROOT="$$($(PYTHON) -m nanobind --cmake_dir)" -DTFMBS_SANITIZE=$(SANITIZE) >/dev/null
 	$(PYTHON) -m cmake --build build/native -j $(JOBS)
 	cp build/native/_native*.so runtime/
+
+docs: $(VENV)/.test-ready ## Write the generated headers and pages again (tests check that they are fresh)
+	for module in $(GENERATORS); do $(BIN)/python -m $$module || exit; done
 
 train: $(VENV)/.test-ready ## Train the digit networks again and write their ONNX files
 	$(BIN)/python -m examples.digits.train

@@ -156,12 +156,13 @@ class Op(_Operation):
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        declared = dict(cls.__annotations__)
-        cls.__annotations__ = _spread(declared)
+        own = dict(cls.__annotations__)
+        cls.__annotations__ = _spread(own)
         super().__init_subclass__(**kwargs)
+        cls.declared = {**getattr(cls, "declared", {}), **own}
         if "name" not in kwargs:
             return
-        fields = [ext.FieldDef.from_type_hint(name, hint, ext.FieldSpecifier()) for name, hint in declared.items()]
+        fields = [ext.FieldDef.from_type_hint(name, hint, ext.FieldSpecifier()) for name, hint in cls.declared.items()]
         cls.operand_fields, cls.attribute_fields, cls.result_fields, cls.region_fields = ext.partition_fields(fields)
         for field in cls.attribute_fields:
             setattr(cls, field.name, _attribute_property(field.name, codec_of(field.constraint)))
@@ -234,7 +235,7 @@ class Op(_Operation):
     def verify_invariants(op: Any) -> bool:
         """Entry point of the bindings: report the first violated fact as an error at the op."""
         try:
-            with op.context:  # printing verifies too, with no current context
+            with op.location:  # printing verifies too, with no current context
                 op._check_declaration()
                 op.check()
         except VerifyError as violation:

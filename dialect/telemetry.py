@@ -1,0 +1,74 @@
+"""Telemetry: what is known of a layer's weights, a dictionary that rides on its op from the graph to the binary."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tfmbs.dialect.attributes import TELEMETRY, read_tile_mask
+from tfmbs.dialect.mlir import ir
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """Counts of a layer's weights, none for a layer without weights.
+
+    `tile_mask` has bit i for fabric tile i; `fusion_order` is the position in a fused run and `fusion_sparsity` the
+    sparsity over the run; each is None until a pass knows it.
+    """
+
+    layer: str
+    zero_count: int = 0
+    total: int = 0
+    tile_mask: int | None = None
+    fusion_order: int | None = None
+    fusion_sparsity: float | None = None
+
+    @property
+    def sparsity(self) -> float:
+        """zero_count / total, 0 without weights."""
+        return self.zero_count / self.total if self.total else 0.0
+
+    def to_attribute(self) -> Any:
+        """The `telemetry` dictionary: `layer, sparsity, zero_count, total`, and the others where they are known."""
+        entries: dict[str, Any] = {
+            "layer": ir.StringAttr.get(self.layer),
+            "sparsity": _f64(self.sparsity),
+            "zero_count": _i64(self.zero_count),
+            "total": _i64(self.total),
+        }
+        if self.tile_mask is not None:
+            entries["tile_mask"] = ir.StringAttr.get(f"{self.tile_mask:#x}")
+        if self.fusion_order is not None:
+            entries["fusion_order"] = _i64(self.fusion_order)
+        if self.fusion_sparsity is not None:
+            entries["fusion_sparsity"] = _f64(self.fusion_sparsity)
+        return ir.DictAttr.get(entries)
+
+
+def read_telemetry(attribute: Any) -> Telemetry:
+    """The inverse of `Telemetry.to_attribute`. Raises KeyError when `layer`, `zero_count` or `total` is missing."""
+    return Telemetry(
+        layer=attribute["layer"].value,
+        zero_count=attribute["zero_count"].value,
+        total=attribute["total"].value,
+        tile_mask=read_tile_mask(attribute["tile_mask"].value) if "tile_mask" in attribute else None,
+        fusion_order=attribute["fusion_order"].value if "fusion_order" in attribute else None,
+        fusion_sparsity=attribute["fusion_sparsity"].value if "fusion_sparsity" in attribute else None,
+    )
+
+
+def telemetry_of(op: Any) -> Telemetry | None:
+    """The telemetry that rides on an op, if there is some."""
+    return read_telemetry(op.attributes[TELEMETRY]) if TELEMETRY in op.attributes else None
+
+
+def set_telemetry(op: Any, telemetry: Telemetry) -> None:
+    """Let `telemetry` ride on an op, in place of what did."""
+    op.attributes[TELEMETRY] = telemetry.to_attribute()
+
+
+def _i64(value: int) -> Any:
+    return ir.IntegerAttr.get(ir.IntegerType.get_signless(64), value)
+
+
+def _f64(value: float) -> Any:
+    return ir.FloatAttr.get(ir.F64Type.get(), value, ir.Location.unknown())

@@ -1,0 +1,107 @@
+"""The kernels of the graph as the passes see them: which ops they are, where they are, and their constant weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfmbs.dialect.graph_ops import (
+    BatchMatmulOp,
+    ConstantOp,
+    Conv2dOp,
+    FusedGemvOp,
+    GemvOp,
+    LayerNormOp,
+    MatmulOp,
+    PoolOp,
+    SoftmaxOp,
+)
+from tfmbs.dialect.mlir import arith, ir
+from tfmbs.dialect.resources import read_elements
+from tfmbs.dialect.shapes import element_of, shape_of
+from tfmbs.dialect.types import packing_of
+from tfmbs.runtime.abi.packing import unpack_rows
+from tfmbs.runtime.abi.types import Packing
+
+Array = npt.NDArray[Any]
+
+PRODUCTS = (MatmulOp, GemvOp, BatchMatmulOp, Conv2dOp)
+KERNELS = (*PRODUCTS, FusedGemvOp, PoolOp, SoftmaxOp, LayerNormOp)
+
+
+def ops_of(module: Any, *kinds: type) -> list[Any]:
+    """All ops of these classes, in the order of the text."""
+    return ops_where(module, lambda op: isinstance(op, kinds))
+
+
+def ops_where(module: Any, holds: Callable[[Any], bool]) -> list[Any]:
+    """All ops for which `holds` is true, in the order of the text; they may be changed while the list is read."""
+    found: list[Any] = []
+
+    def visit(operation: Any) -> Any:
+        op = operation.opview
+        if holds(op):
+            found.append(op)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit, ir.WalkOrder.PRE_ORDER)
+    return found
+
+
+def defining_op(value: Any) -> Any:
+    """The op that defines a value, None for a block argument."""
+    owner = value.owner
+    return None if isinstance(owner, ir.Block) else owner.opview
+
+
+def constant_elements(value: Any) -> Array | None:
+    """Elements of a constant in its logical shape (stored integers of quantized ones, trits), None for other values."""
+    op = defining_op(value)
+    if isinstance(op, arith.ConstantOp):
+        return read_elements(op.attributes["value"])
+    if not isinstance(op, ConstantOp):
+        return None
+    stored, packing, shape = read_elements(op.value), packing_of(element_of(value)), shape_of(value.type)
+    if packing in (Packing.DENSE, Packing.I8):
+        return stored
+    return unpack_rows(stored.view(np.uint8), int(np.prod(shape[1:])), packing).reshape(shape)
+
+
+def weights_of(op: Any) -> list[Array]:
+    """The constant weights of a kernel: one array for each right operand that is constant."""
+    if isinstance(op, FusedGemvOp):
+        candidates = [constant_elements(rhs) for rhs in op.rhs]
+    elif isinstance(op, PRODUCTS):
+        candidates = [constant_elements(right(op))]
+    else:
+        return []
+    return [array for array in candidates if array is not None]
+
+
+def left(op: Any) -> Any:
+    """The left operand of a product: the input of a convolution."""
+    return op.operation.operands[0]
+
+
+def right(op: Any) -> Any:
+    """The right operand of a product: the filter of a convolution."""
+    return op.operation.operands[1]
+
+
+def channel_axis(op: Any) -> int:
+    """The axis of a product's result that counts output channels."""
+    return 1 if isinstance(op, Conv2dOp) else len(shape_of(op.result.type)) - 1
+
+
+def kernel_name(op: Any) -> str:
+    """The op's name without the dialect: ``conv2d``."""
+    return str(op.operation.name.partition(".")[2])
+
+
+def sole_user(value: Any) -> Any:
+    """The op that uses a value, None unless there is exactly one use."""
+    uses = list(value.uses)
+    return uses[0].owner.opview if len(uses) == 1 else None

@@ -17,7 +17,7 @@ TORCH_TO_LINALG = (
     "func.func(torch-restructure-non-constant-axes,torch-scalarize-shapes,convert-torch-to-tmtensor,canonicalize)",
     "func.func(convert-torch-to-linalg,canonicalize,convert-torch-to-scf,convert-torch-to-arith,convert-torch-to-tensor)",
     "convert-torch-conversion-to-mlprogram",
-    "func.func(canonicalize,resolve-shaped-type-result-dims,cse)",
+    "func.func(math-expand-ops{ops=fpowi},canonicalize,resolve-shaped-type-result-dims,cse)",
     "torch-func-backend-type-conversion",
     "func.func(canonicalize,torch-finalizing-backend-type-conversion,canonicalize)",
 )

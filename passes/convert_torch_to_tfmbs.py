@@ -12,8 +12,8 @@ from tfmbs.dialect import graph
 from tfmbs.dialect.mlir import arith, ir
 from tfmbs.passes import torch_products
 from tfmbs.passes import torch_values as tv
-from tfmbs.passes.elementwise import elementwise
 from tfmbs.passes.registry import Pass
+from tfmbs.passes.structured import elementwise, identity, mapping
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,8 @@ def _batch_norm(op: Any) -> Any:
     offset = shift - center * factor
     sizes = tv.shape(value)
     constants = [tv.constant(a.astype(np.float32), "batch_norm") for a in (factor, offset)]
-    inputs = [(tv.to_builtin(value), range(len(sizes))), (constants[0], [1]), (constants[1], [1])]
+    per_channel = mapping(len(sizes), [1])
+    inputs = [(tv.to_builtin(value), identity(len(sizes))), *((c, per_channel) for c in constants)]
 
     def body(x: Any, scale: Any, bias: Any) -> Any:
         return arith.AddFOp(arith.MulFOp(x, scale).result, bias).result

@@ -8,7 +8,7 @@ from typing import Any
 from tfmbs.dialect import graph
 from tfmbs.dialect.mlir import arith, ir, tensor
 from tfmbs.passes import torch_values as tv
-from tfmbs.passes.elementwise import elementwise
+from tfmbs.passes.structured import elementwise, identity, mapping
 
 Pads = tuple[int, int, int, int]
 """Padding at the top, left, bottom and right."""
@@ -133,5 +133,5 @@ def reshape(value: Any, sizes: Sequence[int]) -> Any:
 
 def _add_channel(value: Any, bias: Any, axis: int) -> Any:
     sizes = tuple(value.type.shape)
-    inputs = [(value, range(len(sizes))), (bias, [axis])]
+    inputs = [(value, identity(len(sizes))), (bias, mapping(len(sizes), [axis]))]
     return elementwise(inputs, sizes, value.type.element_type, lambda x, b: arith.AddFOp(x, b).result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,9 @@ from tfmbs.dialect.mlir import ir
 from tfmbs.runtime.abi.errors import TfmbsError
 
 _POSITION = re.compile(r"(?P<name>.+?):(?P<line>\d+)(?::(?P<column>\d+))?", re.DOTALL)
+
+# The bindings cannot read the resource in which `compiler.reproducer` stores a pipeline, and say so at each parse.
+_UNREAD_REPRODUCER = "ignoring unknown external resources for 'mlir_reproducer'"
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,13 @@ def from_error(error: TfmbsError) -> Diagnostic:
 
 @dataclass
 class Diagnostics:
-    """What was reported so far, in order. `file` replaces ``-``, MLIR's name of text that is not from a file."""
+    """What was reported so far, in order, about IR that was read from the `lines` of `file`, if any.
+
+    MLIR calls a text ``-``; `file` replaces that.
+    """
 
     file: str = "-"
+    lines: Sequence[str] = ()
     reported: list[Diagnostic] = field(default_factory=list)
 
     @contextmanager
@@ -69,7 +76,8 @@ class Diagnostics:
             handler.detach()
 
     def _take(self, diagnostic: Any) -> bool:
-        self.reported.append(self._record(diagnostic))
+        if diagnostic.message != _UNREAD_REPRODUCER:
+            self.reported.append(self._record(diagnostic))
         return True
 
     def _record(self, diagnostic: Any) -> Diagnostic:
@@ -90,9 +98,15 @@ class Diagnostics:
         """
         errors = self.errors(since)
         lines = [line for diagnostic in errors for line in diagnostic.lines()][1:]
-        if details:
-            lines.append(details)
-        if not errors:
-            return TfmbsError(code, where, what, details="\n".join(lines))
-        where = str(errors[0].place) if errors[0].place != UNKNOWN else where
-        return TfmbsError(code, where, errors[0].message, details="\n".join(lines))
+        if errors:
+            where = str(errors[0].place) if errors[0].place != UNKNOWN else where
+            what = errors[0].message
+            lines = [*self._excerpt(errors[0].place), *lines]
+        return TfmbsError(code, where, what, details="\n".join([*lines, details]).strip("\n"))
+
+    def _excerpt(self, where: Place) -> Iterator[str]:
+        """The line of the source text and a mark below the column."""
+        if where.name == self.file and 0 < where.line <= len(self.lines):
+            line = self.lines[where.line - 1]
+            yield line
+            yield "".join("\t" if c == "\t" else " " for c in line[: max(where.column - 1, 0)]) + "^"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfmbs.compiler.diagnostics import Diagnostics
+from tfmbs.compiler.diagnostics import Diagnostics, from_error
 from tfmbs.compiler.plan import Step, pipeline_of, resolve, runs
 from tfmbs.compiler.probe import LIMIT_SECONDS, probe
 from tfmbs.dialect.mlir import ir, passmanager
@@ -80,8 +80,13 @@ class Driver:
                 observer.after(step, op)
 
     def _guard(self, group: Sequence[Step], module: Any) -> None:
-        if self.guard:
+        if not self.guard:
+            return
+        try:
             probe(lambda step: _manager(step.pipeline, module).run(module), group, self.limit_seconds)
+        except TfmbsError as error:
+            self.diagnostics.reported.append(from_error(error))
+            raise
 
     def _run_upstream(self, pipeline: str, op: Any, step: Step) -> None:
         manager = _manager(pipeline, op)
@@ -107,6 +112,7 @@ class Driver:
         except ir.MLIRError:
             failed = True
         except TfmbsError as error:
+            self.diagnostics.reported.append(from_error(error))
             error.details = "\n".join(filter(None, (error.details, note)))
             raise
         if failed or self.diagnostics.errors(since):

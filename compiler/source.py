@@ -46,8 +46,11 @@ def parse(source: Source, context: Any, diagnostics: Diagnostics) -> Any:
     """
     if not source.content.strip():
         raise TfmbsError("ir.parse", source.name, "the input is empty")
-    content = source.content if source.content.startswith(_BYTECODE) else source.text()
     diagnostics.file = source.name
+    content: str | bytes = source.content
+    if not source.content.startswith(_BYTECODE):
+        content = source.text()
+        diagnostics.lines = content.splitlines()
     since = len(diagnostics.reported)
     try:
         with diagnostics.collect(context):

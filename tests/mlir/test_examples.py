@@ -1,4 +1,4 @@
-"""Runs the example in every pass's docstring: the pass must turn the IR under ``Before:`` into the one of ``After:``."""
+"""Runs the example in every docstring of a pass: it must turn the IR under ``Before:`` into the IR under ``After:``."""
 
 from __future__ import annotations
 

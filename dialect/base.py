@@ -234,12 +234,15 @@ class Op(_Operation):
     @staticmethod
     def verify_invariants(op: Any) -> bool:
         """Entry point of the bindings: report the first violated fact as an error at the op."""
+        return bool(op._holds(op._check_declaration, op.check))
+
+    def _holds(self, *checks: Callable[[], None]) -> bool:
         try:
-            with op.location:  # printing verifies too, with no current context
-                op._check_declaration()
-                op.check()
+            with self.location:  # printing verifies too, with no current context
+                for check in checks:
+                    check()
         except VerifyError as violation:
-            op.location.emit_error(f"'{op.OPERATION_NAME}' op {violation}")
+            self.location.emit_error(f"'{self.OPERATION_NAME}' op {violation}")
             return False
         return True
 

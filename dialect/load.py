@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tfmbs.dialect import attributes, epilogue, graph_ops, kernel, types
+from tfmbs.dialect import attributes, epilogue, fabric, fabric_siw, graph_ops, kernel, types
 from tfmbs.dialect.base import Tfmbs
 
-DEFINITIONS = (types, attributes, epilogue, graph_ops, kernel)
+DEFINITIONS = (types, attributes, epilogue, graph_ops, kernel, fabric, fabric_siw)
 
 
 def load(context: Any) -> None:

@@ -1,0 +1,48 @@
+"""From a fabric-level module to the tables of a binary: fields are copied, strings numbered, nothing is decided."""
+
+from typing import Any
+
+from tfmbs.dialect.fabric import FabricArgsOp, FabricDataOp, FabricWaitsOp, RecordOp
+from tfmbs.dialect.fabric_siw import FabricProgramOp
+from tfmbs.dialect.legality import check_level
+from tfmbs.dialect.location import place
+from tfmbs.dialect.resources import read_elements
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.sections import KIND_OF_RECORD
+
+
+def fabric_tables(module: Any) -> dict[str, Any]:
+    """The content of a fabric-level module, as keyword arguments of `runtime.abi.image.Image`.
+
+    Records, words, args and waits keep the order of their ops; strings are numbered in order of first use. Raises
+    TfmbsError for an op of another level, and for data that overlap.
+    """
+    check_level(module, "fabric")
+    strings: dict[str, int] = {}
+    tables: dict[str, Any] = {kind.attribute: [] for kind in KIND_OF_RECORD.values() if kind.attribute}
+    tables |= {"words": [], "args": [], "waits": [], "weights": bytearray()}
+    for op in module.body.operations:
+        if isinstance(op, FabricProgramOp):
+            words = [word.word for word in op.siw_ops]
+            place_in_words = {"first_word": len(tables["words"]), "word_count": len(words)}
+            tables["programs"].append(op.values(lambda text: strings.setdefault(text, len(strings))) | place_in_words)
+            tables["words"] += words
+        elif isinstance(op, RecordOp):
+            row = op.values(lambda text: strings.setdefault(text, len(strings)))
+            tables[KIND_OF_RECORD[op.record().name].attribute].append(row)
+        elif isinstance(op, FabricArgsOp):
+            tables["args"] += op.values
+        elif isinstance(op, FabricWaitsOp):
+            tables["waits"] += op.values
+        elif isinstance(op, FabricDataOp):
+            _append(tables["weights"], op)
+    return {**tables, "weights": bytes(tables["weights"]), "strings": list(strings)}
+
+
+def _append(weights: bytearray, op: Any) -> None:
+    """Put the bytes of `op` at its offset, zeros before it."""
+    if op.offset < len(weights):
+        what = f"offset of the data {op.label}"
+        raise TfmbsError("ir.verify", place(op.location), what, f"at least {len(weights)}", op.offset)
+    weights += bytes(op.offset - len(weights))
+    weights += read_elements(op.value).tobytes()

@@ -1,0 +1,185 @@
+"""From tensors to buffers: walks one function, remembers where each tensor lives, and decides where results go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tfmbs.dialect.location import place
+from tfmbs.dialect.mlir import func, ir
+from tfmbs.dialect.shapes import shape_of
+from tfmbs.passes.kernel_buffers import Buffers, View, stored_memref
+from tfmbs.runtime.abi.errors import TfmbsError
+
+Rule = Callable[["Bufferizer", Any], None]
+
+OUTPUT = "tfmbs.output"
+RESHAPES = frozenset({"tensor.expand_shape", "tensor.collapse_shape", "tensor.cast", "quant.scast"})
+
+
+def refused(op: Any, what: str, expected: object = None, got: object = None) -> TfmbsError:
+    """The error for a graph op without a kernel-level form."""
+    return TfmbsError("unsupported", place(op.operation.location), what, expected, got)
+
+
+def static_type(op: Any, type_: Any) -> Any:
+    """A tensor type of static shape. Raises TfmbsError for any other type."""
+    if not isinstance(type_, ir.RankedTensorType):
+        raise refused(op, f"{op.operation.name}: type", "a tensor", type_)
+    if not type_.has_static_shape:
+        raise refused(op, f"{op.operation.name}: shape", "static sizes", type_)
+    return type_
+
+
+class Bufferizer:
+    """The kernel-level function in the making. Rules read `view`, ask for a `destination` and `place` results."""
+
+    def __init__(self, function: Any, rules: Mapping[str, Rule]) -> None:
+        self.buffers = Buffers()
+        self.scalars: dict[Any, Any] = {}
+        self._function = function
+        self._rules = rules
+        self._ops = [op.operation for op in function.entry_block.operations]
+        self._index = {op: index for index, op in enumerate(self._ops)}
+        self._views: dict[Any, View] = {}
+        self._tensors_of: dict[Any, list[Any]] = {}  # root memref -> tensors that live in it
+        self._constants: dict[Any, Callable[[], View]] = {}
+        self._hints: dict[Any, View] = {}
+        self._writable: set[Any] = set()
+
+    # --- what rules use ---
+
+    def view(self, tensor: Any) -> View:
+        """Where a tensor lives. Constants get their memory at first use."""
+        if tensor not in self._views and tensor in self._constants:
+            self.place(tensor, self._constants[tensor]())
+        if tensor not in self._views:
+            raise refused(tensor.owner, f"a value of type {tensor.type}", "a tensor in memory")
+        return self._views[tensor]
+
+    def dense(self, tensor: Any) -> Any:
+        """The memref of a tensor, dense and row-major; strided ones are copied."""
+        return self.buffers.value(self.buffers.dense(self.view(tensor)))
+
+    def place(self, tensor: Any, view: View) -> None:
+        """A tensor lives there."""
+        self._views[tensor] = view
+        self._tensors_of.setdefault(view.root, []).append(tensor)
+
+    def place_constant(self, tensor: Any, make: Callable[[], View]) -> None:
+        """A tensor lives where `make` puts it when it is first used."""
+        self._constants[tensor] = make
+
+    def destination(self, tensor: Any) -> View:
+        """Uninitialised memory for a result: an output when it ends there, else a new buffer."""
+        if tensor in self._hints:
+            return self._hints[tensor]
+        view = self.buffers.alloc(stored_memref(static_type(tensor.owner, tensor.type)))
+        self._writable.add(view.root)
+        return view
+
+    def updated(self, result: Any, init: Any, op: Any, others: tuple[Any, ...] = ()) -> View:
+        """Memory for `result` that holds `init`: that of `init` itself where nothing else needs it, else a copy.
+
+        `others` are further tensors that the update reads.
+        """
+        source = self.view(init)
+        if self._is_dead_after(source, op) and not any(self._shares(other, source) for other in others):
+            return source
+        target = self.destination(result)
+        self.buffers.copy(source, target)
+        return target
+
+    def is_undefined(self, tensor: Any) -> bool:
+        """Whether a tensor's elements mean nothing."""
+        owner = tensor.owner
+        return not isinstance(owner, ir.Block) and owner.operation.name == "tensor.empty"
+
+    # --- the walk ---
+
+    def run(self) -> None:
+        """Builds the new function in front of the old one, and erases that."""
+        with self._function.location:
+            self._run()
+
+    def _run(self) -> None:
+        inputs = [stored_memref(static_type(self._function, t)) for t in self._function.type.inputs]
+        outputs = [stored_memref(static_type(self._function, t)) for t in self._function.type.results]
+        with ir.InsertionPoint(self._function):
+            built = func.FuncOp(f"{self._function.name.value}.kernel", ([*inputs, *outputs], []))
+        block = built.add_entry_block(arg_locs=[self._function.location] * (len(inputs) + len(outputs)))
+        arguments = list(block.arguments)
+        for tensor, root in zip(self._function.arguments, arguments, strict=False):
+            self.place(tensor, self.buffers.whole(root))
+        results = [self.buffers.whole(root) for root in arguments[len(inputs) :]]
+        self._plan_destinations(results)
+        for op in self._ops[:-1]:
+            with ir.InsertionPoint(block), op.location:
+                self._convert(op)
+        with ir.InsertionPoint(block), self._ops[-1].location:
+            for tensor, target in zip(self._ops[-1].operands, results, strict=True):
+                self._finish(tensor, target)
+            func.ReturnOp([])
+        _carry_attributes(self._function, built)
+        name = self._function.attributes["sym_name"]
+        self._function.erase()
+        built.attributes["sym_name"] = name
+
+    def _convert(self, op: Any) -> None:
+        rule = self._rules.get(op.name)
+        if rule is None:
+            raise refused(op, f"{op.name} has no kernel-level form")
+        rule(self, op)
+
+    def _finish(self, tensor: Any, target: View) -> None:
+        source = self.view(tensor)
+        if source.root != target.root:
+            self.buffers.copy(self.buffers.dense(source), target)
+
+    def _plan_destinations(self, results: list[View]) -> None:
+        """Which tensors are made in an output: those returned, and those that only become one of these."""
+        for tensor, target in zip(self._ops[-1].operands, results, strict=True):
+            if tensor not in self._hints:
+                self._hints[tensor] = target
+                self._writable.add(target.root)
+        for op in reversed(self._ops[:-1]):
+            for tensor, source in _becomes(op):
+                if tensor in self._hints and source not in self._hints and len(list(source.uses)) == 1:
+                    self._hints[source] = self._hints[tensor].reshaped(stored_memref_shape(source))
+
+    def _is_dead_after(self, view: View, op: Any) -> bool:
+        now = self._index[op.operation]
+        users = (use.owner for tensor in self._tensors_of[view.root] for use in tensor.uses)
+        last = max((self._index.get(user.operation, len(self._ops)) for user in users), default=now)
+        return view.root in self._writable and last <= now
+
+    def _shares(self, tensor: Any, view: View) -> bool:
+        return tensor in self._views and self._views[tensor].root == view.root
+
+
+def stored_memref_shape(tensor: Any) -> tuple[int, ...]:
+    """Shape of the stored elements of a tensor."""
+    return shape_of(stored_memref(tensor.type))
+
+
+def _becomes(op: Any) -> list[tuple[Any, Any]]:
+    """(result, operand) pairs of an op where the result takes over the operand's memory."""
+    if op.name in RESHAPES:
+        return [(op.results[0], op.operands[0])]
+    if op.name in ("linalg.generic", "linalg.fill") and len(op.results):
+        return list(zip(op.results, list(op.operands)[-len(op.results) :], strict=True))
+    if op.name == "tensor.insert_slice":
+        return [(op.results[0], op.operands[1])]
+    return []
+
+
+def _carry_attributes(old: Any, new: Any) -> None:
+    """Argument attributes, those of results on the appended arguments; discardable ones of the function."""
+    empty = ir.DictAttr.get({})
+    inputs = list(old.arg_attrs) if "arg_attrs" in old.attributes else [empty] * len(old.type.inputs)
+    outputs = list(old.attributes["res_attrs"]) if "res_attrs" in old.attributes else [empty] * len(old.type.results)
+    marked = [ir.DictAttr.get({**{a.name: a.attr for a in attrs}, OUTPUT: ir.UnitAttr.get()}) for attrs in outputs]
+    new.attributes["arg_attrs"] = ir.ArrayAttr.get([*inputs, *marked])
+    for name in old.attributes:
+        if name not in ("sym_name", "function_type", "arg_attrs", "res_attrs"):
+            new.attributes[name] = old.attributes[name]

@@ -5,7 +5,13 @@ from typing import Any
 from tfmbs.dialect import attributes, epilogue, fabric, fabric_siw, graph_ops, kernel, types
 from tfmbs.dialect.base import Tfmbs
 
-DEFINITIONS = (types, attributes, epilogue, graph_ops, kernel, fabric, fabric_siw)
+__all__ = ["DEFINITIONS", "Tfmbs", "load"]
+
+DEFINITIONS = (types, attributes, graph_ops, epilogue, kernel, fabric, fabric_siw)
+
+# Modules may be imported in any order; what is made of the dialect (IRDL, pages) has this one.
+_ORDER = [module.__name__ for module in DEFINITIONS]
+Tfmbs.operations.sort(key=lambda op: _ORDER.index(op.__module__))
 
 
 def load(context: Any) -> None:

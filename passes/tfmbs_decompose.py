@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from tfmbs.dialect import graph
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import arith, ir, math
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import Shape, element_of, elements, shape_of, tensor_type
 from tfmbs.dialect.types import is_per_axis, scales_of, storage_bounds, storage_type, zero_points_of
 from tfmbs.passes import scalar
+from tfmbs.passes.kernels import ops_of
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.structured import (
     PARALLEL,
@@ -71,18 +73,10 @@ class TfmbsDecompose(Pass):
     """
 
     def run(self, module: Any) -> None:
-        found: list[Any] = []
-
-        def collect(op: Any) -> Any:
-            if op.name in DECOMPOSITIONS:
-                found.append(op)
-            return ir.WalkResult.ADVANCE
-
-        module.operation.walk(collect)
-        for op in found:
+        for op in ops_of(module, *DECOMPOSITIONS):
             with op.location, ir.InsertionPoint(op):
-                op.results[0].replace_all_uses_with(DECOMPOSITIONS[op.name](op.opview))
-            op.erase()
+                op.result.replace_all_uses_with(DECOMPOSITIONS[type(op)](op))
+            op.operation.erase()
 
 
 def storage_cast(value: Any, type_: Any) -> Any:
@@ -235,11 +229,11 @@ def _transfer(op: Any) -> Any:
     return elementwise([(op.input, identity(len(shape)))], shape, element_of(op.input), lambda x: x, op.discardable())
 
 
-DECOMPOSITIONS: dict[str, Callable[[Any], Any]] = {
-    "tfmbs.quantize": _quantize,
-    "tfmbs.dequantize": _dequantize,
-    "tfmbs.requantize": _requantize,
-    "tfmbs.softmax": _softmax,
-    "tfmbs.layer_norm": _layer_norm,
-    "tfmbs.transfer": _transfer,
+DECOMPOSITIONS: dict[type, Callable[[Any], Any]] = {
+    graph.QuantizeOp: _quantize,
+    graph.DequantizeOp: _dequantize,
+    graph.RequantizeOp: _requantize,
+    graph.SoftmaxOp: _softmax,
+    graph.LayerNormOp: _layer_norm,
+    graph.TransferOp: _transfer,
 }

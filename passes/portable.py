@@ -1,0 +1,123 @@
+"""Products and pooling as named linalg ops, for toolchains that know upstream's dialects only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfmbs.dialect.base import Tfmbs
+from tfmbs.dialect.mlir import arith, func, ir, linalg, tensor
+from tfmbs.dialect.shapes import Shape, Window, element_of, shape_of, tensor_type
+from tfmbs.passes import scalar
+from tfmbs.passes.kernels import ops_where
+from tfmbs.passes.pooling import average, least
+from tfmbs.passes.products import Product, finish
+from tfmbs.passes.structured import elementwise, identity, mapping
+
+INPUT_NAMES, OUTPUT_NAMES = "input_names", "output_names"
+NAME = f"{Tfmbs.DIALECT_NAMESPACE}.name"
+
+
+def gemm(place: Any, product: Product) -> Any:
+    """`linalg.matmul` or `linalg.batch_matmul` whose right operand is transposed by its indexing map."""
+    rank = len(product.shape)
+    batch = list(range(rank - 2))
+    m, n, k = rank - 2, rank - 1, rank
+    maps = [mapping(rank + 1, [*batch, *pair]) for pair in ((m, k), (n, k), (m, n))]
+    build = linalg.batch_matmul if batch else linalg.matmul
+    start = place.filled(product.shape, product.accumulator, 0)
+    acc = build(_centered(product), _factor(product), outs=[start], indexing_maps=maps)
+    return finish(place, product, _tagged(acc, product.discardable), exact=False)
+
+
+def conv2d(place: Any, product: Product, window: Window, groups: int) -> Any:
+    """`linalg.conv_2d_nchw_fchw`, or `conv_2d_ngchw_gfchw` on grouped channels, of a padded input."""
+    lhs, rhs = _padded(place, _centered(product), window, 0), _factor(product)
+    geometry = {"strides": list(window.strides), "dilations": list(window.dilations)}
+    start = place.filled(product.shape, product.accumulator, 0)
+    if groups == 1:
+        acc = linalg.conv_2d_nchw_fchw(lhs, rhs, outs=[start], **geometry)
+    else:
+        split = _grouped(place, lhs, 1, groups), _grouped(place, rhs, 0, groups)
+        acc = linalg.conv_2d_ngchw_gfchw(*split, outs=[_grouped(place, start, 1, groups)], **geometry)
+    _tagged(acc, product.discardable)
+    if groups > 1:
+        type_ = tensor_type(product.shape, product.accumulator)
+        acc = tensor.CollapseShapeOp(type_, acc, [[0], [1, 2], [3], [4]]).result
+    return finish(place, product, acc, exact=False)
+
+
+def pool(
+    place: Any, value: Any, window: Window, mode: str, shape: Shape, out: Any = None, discardable: Any = None
+) -> Any:
+    """`linalg.pooling_nchw_max`, or `pooling_nchw_sum` and a division."""
+    element = element_of(value)
+    neutral = least(element) if mode == "max" else 0.0
+    build = linalg.pooling_nchw_max if mode == "max" else linalg.pooling_nchw_sum
+    start = place.filled(shape, element, neutral)
+    shape_only = place.empty(tuple(window.kernel), element)
+    geometry = {"strides": list(window.strides), "dilations": list(window.dilations)}
+    acc = build(_padded(place, value, window, neutral), shape_only, outs=[start], **geometry)
+    _tagged(acc, discardable)
+    return acc if mode == "max" else average(place, acc, value, window, mode, shape, out, discardable, exact=False)
+
+
+def _padded(place: Any, value: Any, window: Window, fill: float) -> Any:
+    if not any(window.pads):
+        return value
+    top, left, bottom, right = window.pads
+    return place.padded(value, (0, 0, top, left), (0, 0, bottom, right), fill)
+
+
+def _grouped(place: Any, value: Any, axis: int, groups: int) -> Any:
+    shape = shape_of(value.type)
+    return place.reshaped(value, (*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :]))
+
+
+def _centered(product: Product) -> Any:
+    """The left operand without its zero point."""
+    value, zero = product.lhs, product.zero
+    if not zero:
+        return value
+    shape, i32 = shape_of(value.type), scalar.integer_type(32)
+
+    def body(x: Any) -> Any:
+        return arith.SubIOp(scalar.widen(x), scalar.constant(i32, zero)).result
+
+    return elementwise([(value, identity(len(shape)))], shape, i32, body)
+
+
+def _factor(product: Product) -> Any:
+    """The right operand; trits as f32 where the left one is."""
+    value = product.rhs
+    if not product.is_float or isinstance(element_of(value), ir.F32Type):
+        return value
+    shape = shape_of(value.type)
+    return elementwise([(value, identity(len(shape)))], shape, ir.F32Type.get(), scalar.to_float)
+
+
+def _tagged(result: Any, discardable: Any) -> Any:
+    """`result`, with `discardable` attributes on the op that computes it."""
+    for name, attribute in (discardable or {}).items():
+        result.owner.attributes[name] = attribute
+    return result
+
+
+def drop_foreign_attributes(module: Any) -> None:
+    """Removes the attributes of the tfmbs dialect, which others cannot read; names of arguments move to the function."""
+    for op in ops_where(module, lambda op: True):
+        for name in [name for name in op.operation.attributes if name.startswith(f"{Tfmbs.DIALECT_NAMESPACE}.")]:
+            del op.operation.attributes[name]
+        if isinstance(op, func.FuncOp):
+            _move_names(op, "arg_attrs", INPUT_NAMES)
+            _move_names(op, "res_attrs", OUTPUT_NAMES)
+
+
+def _move_names(function: Any, key: str, target: str) -> None:
+    if key not in function.attributes:
+        return
+    groups = list(function.attributes[key])
+    names = [group[NAME] for group in groups if NAME in group]
+    if names and len(names) == len(groups):
+        function.attributes[target] = ir.ArrayAttr.get(names)
+    kept = [{a.name: a.attr for a in group if not a.name.startswith(f"{Tfmbs.DIALECT_NAMESPACE}.")} for group in groups]
+    function.attributes[key] = ir.ArrayAttr.get([ir.DictAttr.get(group) for group in kept])

@@ -1,0 +1,142 @@
+"""The pass ``tfmbs-expand-reductions``: sums of f32 in the fabric's order, 16 partial sums that are folded at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from tfmbs.dialect.location import place as place_of
+from tfmbs.dialect.mlir import arith, ir
+from tfmbs.dialect.shapes import element_of, shape_of
+from tfmbs.passes.kernels import ops_where
+from tfmbs.passes.places import Memrefs, Tensors
+from tfmbs.passes.registry import Pass
+from tfmbs.passes.structured import PARALLEL, REDUCTION, dims, identity, inline, mapping
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.siw import REDUCTION_LANES
+
+
+@dataclass(frozen=True)
+class TfmbsExpandReductions(Pass):
+    """Give sums of f32 the order of the fabric: element i goes to partial sum i mod 16, partials are folded, the init added.
+
+    It concerns each `linalg.generic` with a reduction whose body ends in `arith.addf` of the accumulator and something else; i
+    counts the reduced elements in row-major order. Other reductions keep upstream's order, which is ascending.
+
+    Before:
+
+        #in = affine_map<(d0, d1) -> (d0, d1)>
+        #out = affine_map<(d0, d1) -> (d0)>
+        func.func @f(%x: tensor<2x40xf32>, %init: tensor<2xf32>) -> tensor<2xf32> {
+          %0 = linalg.generic {indexing_maps = [#in, #out], iterator_types = ["parallel", "reduction"]}
+              ins(%x : tensor<2x40xf32>) outs(%init : tensor<2xf32>) {
+          ^bb0(%e: f32, %sum: f32):
+            %1 = arith.addf %sum, %e : f32
+            linalg.yield %1 : f32
+          } -> tensor<2xf32>
+          return %0 : tensor<2xf32>
+        }
+
+    After:
+
+        #in = affine_map<(d0, d1) -> (d0, d1)>
+    """
+
+    def run(self, module: Any) -> None:
+        for op in [found.operation for found in ops_where(module, lambda op: op.operation.name == "linalg.generic")]:
+            if _is_sum(op):
+                _expand(op)
+
+
+def _iterators(op: Any) -> list[str]:
+    return [str(kind).split("<")[1].rstrip(">") for kind in op.attributes["iterator_types"]]
+
+
+def _sum_operand(op: Any) -> Any:
+    """The value that the body of a one-result reduction adds to its accumulator, or None where it does something else."""
+    block = op.regions[0].blocks[0]
+    accumulator = block.arguments[len(block.arguments) - 1]
+    added = block.operations[len(block.operations) - 1].operation.operands[0].owner
+    if isinstance(added, ir.Block) or added.name != "arith.addf":
+        return None
+    others = [operand for operand in added.operands if operand != accumulator]
+    if len(others) != 1 or sum(1 for _ in accumulator.uses) != 1:
+        return None
+    return others[0]
+
+
+def _is_sum(op: Any) -> bool:
+    """Whether `op` is a reduction by addition of f32. Raises TfmbsError where it is one among several results."""
+    if REDUCTION not in _iterators(op):
+        return False
+    terminator = list(op.regions[0].blocks[0].operations)[-1].operation
+    if len(terminator.operands) == 1:
+        return isinstance(terminator.operands[0].type, ir.F32Type) and _sum_operand(op) is not None
+    owners = [value.owner for value in terminator.operands if isinstance(value.type, ir.F32Type)]
+    if any(not isinstance(owner, ir.Block) and owner.name == "arith.addf" for owner in owners):
+        raise TfmbsError("unsupported", place_of(op.location), "sum in a reduction with several results", 1, len(owners))
+    return False
+
+
+def _expand(op: Any) -> None:
+    init = op.operands[len(op.operands) - 1]
+    is_tensor = isinstance(init.type, ir.RankedTensorType)
+    place = Tensors() if is_tensor else Memrefs()
+    discardable = {
+        name: op.attributes[name]
+        for name in op.attributes
+        if name not in ("indexing_maps", "iterator_types", "operandSegmentSizes")
+    }
+    with op.location, ir.InsertionPoint(op):
+        partial = _partial_sums(op, place, discardable)
+        result = _fold(op, place, partial, init, discardable)
+    if is_tensor:
+        op.results[0].replace_all_uses_with(result)
+    op.erase()
+
+
+def _partial_sums(op: Any, place: Any, discardable: Any) -> Any:
+    iterators = _iterators(op)
+    maps = [attribute.value for attribute in op.attributes["indexing_maps"]]
+    sizes = _loop_sizes(op, maps, len(iterators))
+    reduced = [loop for loop, kind in enumerate(iterators) if kind == REDUCTION]
+    position: Any = ir.AffineConstantExpr.get(0)
+    for loop in reduced:
+        position = position * sizes[loop] + ir.AffineDimExpr.get(loop)
+    lane = ir.AffineExpr.get_mod(position, REDUCTION_LANES)
+    init = op.operands[len(op.operands) - 1]
+    out_map = ir.AffineMap.get(len(iterators), 0, [*maps[-1].results, lane])
+    target = place.filled((*shape_of(init.type), REDUCTION_LANES), element_of(init), 0.0)
+    inputs = list(zip(list(op.operands)[:-1], maps[:-1], strict=True))
+    block = op.regions[0].blocks[0]
+    return place.run(inputs, (target, out_map), iterators, lambda *s: inline(block, s)[0], discardable)
+
+
+def _loop_sizes(op: Any, maps: list[Any], loops: int) -> dict[int, int]:
+    """Sizes of the loops, from the operands that a loop indexes by itself."""
+    sizes = {}
+    for operand, affine_map in zip(op.operands, maps, strict=True):
+        for size, expr in zip(shape_of(operand.type), affine_map.results, strict=True):
+            if isinstance(expr, ir.AffineDimExpr):
+                sizes[expr.position] = size
+    if len(sizes) != loops or any(size < 0 for size in sizes.values()):
+        raise TfmbsError("unsupported", place_of(op.location), "sum whose loops have no static size")
+    return sizes
+
+
+def _fold(op: Any, place: Any, partial: Any, init: Any, discardable: Any) -> Any:
+    """init + the partials, folded 16 → 8 → 4 → 2 → 1."""
+    shape = shape_of(init.type)
+    rank = len(shape)
+    lanes = [mapping(rank, [*range(rank), ir.AffineConstantExpr.get(lane)]) for lane in range(REDUCTION_LANES)]
+
+    def body(*scalars: Any) -> Any:
+        sums, start = list(scalars[:REDUCTION_LANES]), scalars[-1]
+        while len(sums) > 1:
+            half = len(sums) // 2
+            sums = [arith.AddFOp(sums[j], sums[j + half]).result for j in range(half)]
+        return arith.AddFOp(start, sums[0]).result
+
+    inputs = [(partial, lane) for lane in lanes]
+    return place.run(inputs, (init, identity(rank)), [PARALLEL] * rank, body, discardable)

@@ -1,10 +1,10 @@
-// RUN: tfmbs-opt %s --pass-pipeline='builtin.module(func.func(cse))' | filecheck %s
-// RUN: tfmbs-opt %s --cse | filecheck %s
-// RUN: tfmbs-opt - -cse < %s | filecheck %s
+// Pipelines by flag and by text, ours and upstream's mixed, from a file and from standard input.
+// RUN: tfmbs-opt %s --pass-pipeline='builtin.module(tfmbs-telemetry,func.func(cse),tfmbs-telemetry)' | filecheck %s
+// RUN: tfmbs-opt -tfmbs-telemetry -cse - < %s | filecheck %s
 
 // CHECK-LABEL: func.func @twice
 // CHECK-COUNT-1: arith.addi
-// CHECK: return
+// CHECK-NEXT: return
 func.func @twice(%a: i32) -> (i32, i32) {
   %0 = arith.addi %a, %a : i32
   %1 = arith.addi %a, %a : i32

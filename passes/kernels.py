@@ -19,16 +19,19 @@ from tfmbs.dialect.graph_ops import (
     PoolOp,
     SoftmaxOp,
 )
-from tfmbs.dialect.mlir import arith, ir
+from tfmbs.dialect.location import place
+from tfmbs.dialect.mlir import arith, ir, tensor
 from tfmbs.dialect.resources import read_elements
-from tfmbs.dialect.shapes import element_of, shape_of
+from tfmbs.dialect.shapes import element_of, shape_of, tensor_type
 from tfmbs.dialect.types import packing_of
+from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.packing import unpack_rows
 from tfmbs.runtime.abi.types import Packing
 
 Array = npt.NDArray[Any]
 
 PRODUCTS = (MatmulOp, GemvOp, BatchMatmulOp, Conv2dOp)
+LEAVES = (arith.ConstantOp, ConstantOp, tensor.EmptyOp)
 KERNELS = (*PRODUCTS, FusedGemvOp, PoolOp, SoftmaxOp, LayerNormOp)
 
 
@@ -105,3 +108,37 @@ def sole_user(value: Any) -> Any:
     """The op that uses a value, None unless there is exactly one use."""
     uses = list(value.uses)
     return uses[0].owner.opview if len(uses) == 1 else None
+
+
+def rebuild(op: Any, operands: list[Any], element: Any, kind: Any = None, **attributes: Any) -> Any:
+    """A kernel like `op` (as the class `kind`, if given) before it, with other operands and result element type.
+
+    Attributes are the op's own but for those given; the epilogue is empty.
+    """
+    kind = type(op) if kind is None else kind
+    declared = {field.name: op.attributes[field.name] for field in kind.attribute_fields}
+    return kind.build(
+        operands,
+        [tensor_type(shape_of(op.result.type), element)],
+        loc=op.location,
+        ip=ir.InsertionPoint(op),
+        discardable=op.discardable(),
+        **{**declared, **attributes},
+    )
+
+
+def erase(op: Any) -> None:
+    """Erases an unused op, and the constants and empty tensors that only it read."""
+    sources: list[Any] = []
+    for source in map(defining_op, op.operation.operands):
+        if isinstance(source, LEAVES) and source not in sources:
+            sources.append(source)
+    op.operation.erase()
+    for source in sources:
+        if not list(source.result.uses):
+            source.operation.erase()
+
+
+def refusal(op: Any, code: str, what: str, expected: object = None, got: object = None) -> TfmbsError:
+    """The error of a pass that does not accept an op: at its location, naming it."""
+    return TfmbsError(code, place(op.location), f"'{op.operation.name}' op {what}", expected, got)

@@ -73,6 +73,17 @@ def ternarize(weights: F32) -> tuple[I8, F32]:
     return trits.reshape(weights.shape), scales.astype(np.float32)
 
 
+def accumulator_scales(activation: Activation, stored: I8, scales: F32, bias: F32 | None) -> F32:
+    """What one unit of each channel's accumulator is worth: activation scale · weight scale, in f32.
+
+    A channel whose weights are all zero accumulates its bias only, so there the unit is |bias|, or 1 without.
+    """
+    units = np.float32(activation.scale) * scales.astype(np.float32)
+    dead = ~stored.reshape(stored.shape[0], -1).any(axis=1)
+    magnitude = np.zeros_like(units) if bias is None else np.abs(bias.astype(np.float32))
+    return np.where(dead, np.where(magnitude > 0, magnitude, np.float32(1)), units)
+
+
 def quantize_bias(bias: F32, scales: F32) -> I32:
     """bias / scale of each channel, rounded half to even and saturated to i32; where the scale is 0, 0."""
     wide = scales.astype(np.float64)

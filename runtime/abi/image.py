@@ -6,7 +6,7 @@ import json
 import mmap
 import os
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,13 +14,13 @@ from typing import Any, Literal
 import numpy as np
 
 from tfmbs.runtime.abi import container
-from tfmbs.runtime.abi.container import Container, Section
+from tfmbs.runtime.abi.container import Container, Section, check_chunks
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.limits import MAX_JSON_BYTES
 from tfmbs.runtime.abi.records import FieldValue, Record
 from tfmbs.runtime.abi.sections import KIND_BY_NAME, KINDS, MAJOR, MINOR, Content, Feature, SectionKind
 from tfmbs.runtime.abi.siw import WORD_BITS
-from tfmbs.runtime.abi.types import DType
+from tfmbs.runtime.abi.types import DType, Region
 
 WORD_BYTES = WORD_BITS // 8
 
@@ -61,6 +61,8 @@ class Image:
     optional_features: int = 0
     version: tuple[int, int] = (MAJOR, MINOR)
     file: Container | None = field(default=None, repr=False, compare=False)
+    _checked_tensors: set[int] = field(default_factory=set, repr=False, compare=False)
+    _checked_chunks: set[int] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def features(self) -> int:
@@ -99,14 +101,43 @@ class Image:
 
         `verify="lazy"` leaves digests and codes of weights to `check_weights`. Raises TfmbsError with a byte offset.
         """
-        file = container.read(buffer, lazy=verify == "lazy")
+        # The checks are written on images, hence imported here.
+        from tfmbs.runtime.abi.verify import verify_image
+
+        file = container.read(buffer, lazy=True)
         image = cls(optional_features=file.optional_features, version=file.version, file=file)
         for section in file.sections:
             _decode_into(image, section)
         if image.features != file.required_features:
             expected, got = hex(image.features), hex(file.required_features)
             raise TfmbsError("container.feature", "byte 0x18", "required features of this content", expected, got)
+        verify_image(image)
+        if verify == "eager":
+            image.check_weights()
         return image
+
+    def check_weights(self, tensors: Iterable[int] | None = None) -> None:
+        """Checks digests and codes of weights: of these tensors, or of the whole region. What was checked is skipped.
+
+        After `verify="lazy"` a device calls it before it first reads a tensor; otherwise there is nothing left to do.
+        """
+        from tfmbs.runtime.abi.verify.weights import check_gaps, check_tensor_data
+
+        section = self.file.by_kind.get(KIND_BY_NAME["WEIGHTS"].code) if self.file else None
+        whole = tensors is None
+        indices = [i for i, row in enumerate(self.tensors) if row["region"] == Region.WEIGHTS]
+        for index in indices if whole else set(indices).intersection(tensors or ()):
+            if index in self._checked_tensors:
+                continue
+            row = self.tensors[index]
+            if section is not None and section.chunk_digests:
+                check_chunks(section, row["offset"], row["offset"] + row["bytes"], self._checked_chunks)
+            check_tensor_data(self, index)
+            self._checked_tensors.add(index)
+        if whole:
+            if section is not None and section.chunk_digests:
+                check_chunks(section, 0, len(section.data), self._checked_chunks)
+            check_gaps(self)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], verify: Verify = "eager") -> Image:

@@ -1,4 +1,4 @@
-"""What a fabric binary may ask for at most: beyond it, it is refused with `resource-limit` before anything is allocated."""
+"""What a fabric binary may ask for at most: more is refused with `resource-limit` before anything is allocated."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ NONE = 0xFFFFFFFF  # "no index" in every u32 index field
 class Field:
     """One integer (or an array of `count` integers) of a record.
 
-    `enum` limits the values; `index` names the record table (or "strings", "args", …) that the value points into; NONE
-    is allowed where `optional`. `kind` "f32" is an IEEE single carried as its bit pattern's float value.
+    `enum` limits the values; `index` names the record table (or "strings", "geometry") that the value points into; NONE
+    is allowed where `optional`. `kind` "f32" is an IEEE single. `low` and `high` bound the valid values.
     """
 
     name: str
@@ -35,6 +35,8 @@ class Field:
     enum: type[IntEnum] | None = None
     index: str | None = None
     optional: bool = False
+    low: float | None = None
+    high: float | None = None
 
     @property
     def width(self) -> int:
@@ -170,7 +172,7 @@ TENSOR = Record(
         Field("region", 0, "u8", "memory region", enum=Region),
         Field("dtype", 1, "u8", "element type", enum=DType),
         Field("packing", 2, "u8", "packing of the elements", enum=Packing),
-        Field("rank", 3, "u8", "number of dimensions, at most 8"),
+        Field("rank", 3, "u8", "number of dimensions, at most 8", high=8),
         Field("slot", 4, "u32", "argument number for INPUT and OUTPUT, else 0"),
         Field("offset", 8, "u64", "byte offset in the region, aligned to the element"),
         Field("bytes", 16, "u64", "size in bytes: rows times the bytes of a packed row"),
@@ -184,10 +186,10 @@ GEMM_GEOMETRY = Record(
     64,
     "out[b,m,n] = sum over ascending k of lhs[b,m,k] * rhs[b,n,k]; strides in elements, out is dense.",
     (
-        Field("batch", 0, "u32", "number of independent products"),
-        Field("m", 4, "u32", "rows of lhs and out"),
-        Field("n", 8, "u32", "columns of out, the output channels"),
-        Field("k", 12, "u32", "reduction length"),
+        Field("batch", 0, "u32", "number of independent products", low=1),
+        Field("m", 4, "u32", "rows of lhs and out", low=1),
+        Field("n", 8, "u32", "columns of out, the output channels", low=1),
+        Field("k", 12, "u32", "reduction length", low=1),
         Field("lhs_batch_stride", 16, "u32", "elements between the lhs of two products (0: shared)"),
         Field("lhs_m_stride", 20, "u32", "elements between two rows of lhs"),
         Field("lhs_k_stride", 24, "u32", "elements between two k of lhs"),
@@ -203,24 +205,24 @@ WINDOW_GEOMETRY = Record(
     64,
     "A sliding window over NCHW, for CONV2D and POOL; padding at the bottom and right follows from the output size.",
     (
-        Field("batch", 0, "u32", "images"),
-        Field("in_channels", 4, "u32", "input channels"),
-        Field("in_height", 8, "u32", "input rows"),
-        Field("in_width", 12, "u32", "input columns"),
-        Field("out_channels", 16, "u32", "output channels (POOL: as input)"),
-        Field("out_height", 20, "u32", "output rows"),
-        Field("out_width", 24, "u32", "output columns"),
-        Field("kernel_height", 28, "u32", "window rows"),
-        Field("kernel_width", 32, "u32", "window columns"),
-        Field("stride_height", 36, "u16", "rows between two windows, at least 1"),
-        Field("stride_width", 38, "u16", "columns between two windows, at least 1"),
-        Field("dilation_height", 40, "u16", "rows between two taps, at least 1"),
-        Field("dilation_width", 42, "u16", "columns between two taps, at least 1"),
+        Field("batch", 0, "u32", "images", low=1),
+        Field("in_channels", 4, "u32", "input channels", low=1),
+        Field("in_height", 8, "u32", "input rows", low=1),
+        Field("in_width", 12, "u32", "input columns", low=1),
+        Field("out_channels", 16, "u32", "output channels (POOL: as input)", low=1),
+        Field("out_height", 20, "u32", "output rows", low=1),
+        Field("out_width", 24, "u32", "output columns", low=1),
+        Field("kernel_height", 28, "u32", "window rows", low=1),
+        Field("kernel_width", 32, "u32", "window columns", low=1),
+        Field("stride_height", 36, "u16", "rows between two windows, at least 1", low=1),
+        Field("stride_width", 38, "u16", "columns between two windows, at least 1", low=1),
+        Field("dilation_height", 40, "u16", "rows between two taps, at least 1", low=1),
+        Field("dilation_width", 42, "u16", "columns between two taps, at least 1", low=1),
         Field("pad_top", 44, "u16", "rows of padding above"),
         Field("pad_left", 46, "u16", "columns of padding on the left"),
         Field("pad_bottom", 48, "u16", "rows of padding below that count as window taps (average pooling)"),
         Field("pad_right", 50, "u16", "columns of padding on the right that count as window taps (average pooling)"),
-        Field("groups", 52, "u32", "channel groups (POOL: 1)"),
+        Field("groups", 52, "u32", "channel groups (POOL: 1)", low=1),
         Field("lhs_zero", 56, "i32", "zero point subtracted from every integer input element"),
         Field("mode", 60, "u8", "pooling mode (CONV2D: NONE)", enum=PoolMode),
     ),
@@ -232,11 +234,11 @@ SCHEDULE = Record(
     "How a launch is cut into tiles. It changes time, never values.",
     (
         Field("dataflow", 0, "u8", "what stays in the array", enum=Dataflow),
-        Field("buffers", 1, "u8", "buffers per streamed operand, at least 1"),
+        Field("buffers", 1, "u8", "buffers per streamed operand, at least 1", low=1),
         Field("zero_skip", 2, "u8", "zero-skip mode", enum=ZeroSkip),
-        Field("tile_m", 4, "u32", "rows of an output tile"),
-        Field("tile_n", 8, "u32", "columns of an output tile"),
-        Field("tile_k", 12, "u32", "reduction length of a step"),
+        Field("tile_m", 4, "u32", "rows of an output tile", low=1),
+        Field("tile_n", 8, "u32", "columns of an output tile", low=1),
+        Field("tile_k", 12, "u32", "reduction length of a step", low=1),
     ),
 )
 
@@ -262,7 +264,7 @@ DESCRIPTOR = Record(
         Field("mask", 24, "u32", "fabric tiles it runs on", index="mask"),
         Field("program", 28, "u32", "VECTOR: the program; else the epilogue", index="program", optional=True),
         Field("args_first", 32, "u32", "first operand window in the args table"),
-        Field("args_count", 36, "u16", "number of operand windows, at most 16"),
+        Field("args_count", 36, "u16", "number of operand windows, at most 16", high=16),
         Field("waits_first", 40, "u32", "first token in the waits table"),
         Field("signal", 44, "u32", "token that is signalled when the result is visible; each once"),
         Field("telemetry", 48, "u32", "the layer it belongs to", index="telemetry", optional=True),
@@ -276,11 +278,11 @@ PROGRAM = Record(
     "A SIW program: a range of words.",
     (
         Field("kind", 0, "u8", "how it is launched", enum=ProgramKind),
-        Field("windows", 1, "u8", "operand windows it addresses, at most 16"),
+        Field("windows", 1, "u8", "operand windows it addresses, at most 16", high=16),
         Field("first_word", 4, "u32", "first word in the SIW section"),
-        Field("word_count", 8, "u32", "number of words, the last holds END"),
+        Field("word_count", 8, "u32", "number of words, the last holds END", low=1),
         Field("name", 12, "u32", "name, for people", index="strings"),
-        Field("max_steps", 16, "u64", "words it executes at most, loops unrolled"),
+        Field("max_steps", 16, "u64", "words it executes at most, loops unrolled", low=1),
     ),
 )
 
@@ -291,7 +293,7 @@ ENTRY = Record(
     (
         Field("name", 0, "u32", "name", index="strings"),
         Field("first_descriptor", 4, "u32", "first descriptor"),
-        Field("descriptor_count", 8, "u32", "number of descriptors"),
+        Field("descriptor_count", 8, "u32", "number of descriptors", low=1),
         Field("inputs_first", 12, "u32", "first input in IO_SIG"),
         Field("inputs_count", 16, "u32", "number of inputs"),
         Field("outputs_first", 20, "u32", "first output in IO_SIG"),
@@ -317,7 +319,7 @@ STATE = Record(
     (
         Field("name", 0, "u32", "name", index="strings"),
         Field("offset", 8, "u64", "byte offset in the state region"),
-        Field("bytes", 16, "u64", "size in bytes"),
+        Field("bytes", 16, "u64", "size in bytes", low=1),
     ),
 )
 
@@ -330,9 +332,9 @@ TELEMETRY = Record(
         Field("mask", 4, "u32", "fabric tiles of the layer", index="mask"),
         Field("zero_count", 8, "u64", "weights that are zero"),
         Field("total", 16, "u64", "all weights"),
-        Field("sparsity", 24, "f32", "zero_count / total, 0 without weights"),
-        Field("fusion_order", 28, "i32", "position in a fused run, -1 when not fused"),
-        Field("fusion_sparsity", 32, "f32", "sparsity over the whole fused run"),
+        Field("sparsity", 24, "f32", "zero_count / total, 0 without weights", low=0, high=1),
+        Field("fusion_order", 28, "i32", "position in a fused run, -1 when not fused", low=-1),
+        Field("fusion_sparsity", 32, "f32", "sparsity over the whole fused run", low=0, high=1),
     ),
 )
 

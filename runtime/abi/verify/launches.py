@@ -1,0 +1,132 @@
+"""Checks of descriptors by the table of kinds: operands, element types, sizes against geometry, windows, programs."""
+
+from __future__ import annotations
+
+from tfmbs.runtime.abi import siw
+from tfmbs.runtime.abi.image import Row
+from tfmbs.runtime.abi.kinds import KIND_RULES, OPERANDS
+from tfmbs.runtime.abi.records import DESCRIPTOR, NONE, PROGRAM, Kind, ProgramKind
+from tfmbs.runtime.abi.siw_verify import Windows, verify_program
+from tfmbs.runtime.abi.types import DType, Region
+from tfmbs.runtime.abi.verify.geometry import check_gemm, check_window
+from tfmbs.runtime.abi.verify.subject import Subject
+
+_READ_ONLY = frozenset({Region.WEIGHTS, Region.INPUT})
+_STORABLE = siw.OP_BY_NAME["S", "ST"].types
+
+
+def check_programs(subject: Subject) -> None:
+    """Checks every SIW program by itself, and that programs tile the words."""
+    end = 0
+    for index, program in enumerate(subject.image.programs):
+        if program["first_word"] != end:
+            raise subject.refuse(PROGRAM, index, "first_word", "first word", end, program["first_word"])
+        end += program["word_count"]
+        if end > len(subject.image.words):
+            raise subject.refuse(PROGRAM, index, "word_count", "end", f"at most {len(subject.image.words)}", end)
+        words = subject.image.words[program["first_word"] : end]
+        name = f"{subject.where(PROGRAM, index)} ({subject.image.strings[program['name']]})"
+        kind = ProgramKind(program["kind"])
+        subject.windows.append(verify_program(words, kind, program["windows"], program["max_steps"], name))
+    if end != len(subject.image.words):
+        raise subject.refuse(
+            PROGRAM, len(subject.image.programs), "", "words of programs", len(subject.image.words), end
+        )
+
+
+def _check_operands(subject: Subject, index: int, descriptor: Row) -> None:
+    kind = Kind(descriptor["kind"])
+    rule = KIND_RULES[kind]
+    for name in OPERANDS:
+        present = descriptor[name] != NONE
+        if present != (name in rule.required) and not (present and name in rule.optional) and name not in rule.optional:
+            expected, got = ("one", "none") if name in rule.required else ("none", "one")
+            raise subject.refuse(DESCRIPTOR, index, name, f"{kind.name}: {name}", expected, got)
+    has_program = descriptor["program"] != NONE
+    windows = subject.image.programs[descriptor["program"]]["windows"] if has_program else 0
+    if descriptor["args_count"] != windows:
+        raise subject.refuse(DESCRIPTOR, index, "args_count", "operand windows", windows, descriptor["args_count"])
+    wanted = ProgramKind.VECTOR if kind is Kind.VECTOR else ProgramKind.EPILOGUE
+    if has_program and subject.image.programs[descriptor["program"]]["kind"] != wanted:
+        raise subject.refuse(DESCRIPTOR, index, "program", f"{kind.name}: kind of its program", wanted.name)
+    for table, name in (("args", "args"), ("waits", "waits")):
+        end, length = descriptor[f"{name}_first"] + descriptor[f"{name}_count"], len(getattr(subject.image, table))
+        if end > length:
+            raise subject.refuse(DESCRIPTOR, index, f"{name}_first", f"end in {table}", f"at most {length}", end)
+
+
+def _check_types(subject: Subject, index: int, descriptor: Row) -> None:
+    kind = Kind(descriptor["kind"])
+    lhs, out = (subject.tensor(descriptor[name]) for name in ("lhs", "out"))
+    if kind is Kind.COPY:
+        for name in ("dtype", "bytes"):
+            if lhs[name] != out[name]:
+                raise subject.refuse(DESCRIPTOR, index, "out", f"COPY: {name}", lhs[name], out[name])
+        return
+    rhs = DType(subject.tensor(descriptor["rhs"])["dtype"]) if descriptor["rhs"] != NONE else None
+    pair = (DType(lhs["dtype"]), rhs)
+    accumulators = [acc for left, right, acc in KIND_RULES[kind].types if (left, right) == pair]
+    if not accumulators:
+        got = " × ".join(dtype.name for dtype in pair if dtype is not None)
+        raise subject.refuse(DESCRIPTOR, index, "lhs", f"{kind.name}: element types", "a supported pair", got)
+    results = set(accumulators) if descriptor["program"] == NONE else _STORABLE
+    if out["dtype"] not in results:
+        expected = "/".join(sorted(dtype.name for dtype in results))
+        raise subject.refuse(DESCRIPTOR, index, "out", f"{kind.name}: result", expected, DType(out["dtype"]).name)
+
+
+def _check_windows(subject: Subject, index: int, descriptor: Row) -> None:
+    windows: Windows = subject.windows[descriptor["program"]]
+    tensors = subject.slice(subject.image.args, descriptor["args_first"], descriptor["args_count"])
+    for number, tensor_index in enumerate(tensors):
+        if tensor_index >= len(subject.image.tensors):
+            raise subject.refuse(DESCRIPTOR, index, "args_first", f"window {number}: tensor", got=tensor_index)
+        tensor = subject.tensor(tensor_index)
+        dtype, used = DType(tensor["dtype"]), windows.types.get(number, set())
+        if used - {dtype}:
+            got = "/".join(sorted(t.name for t in used))
+            raise subject.refuse(DESCRIPTOR, index, "program", f"window {number}: element type", dtype.name, got)
+        if number in windows.stored and tensor["region"] in _READ_ONLY:
+            region = Region(tensor["region"]).name
+            raise subject.refuse(DESCRIPTOR, index, "program", f"stores to window {number} in {region}")
+    for number in windows.stored:
+        stored = subject.tensor(tensors[number])
+        for other, tensor_index in enumerate(tensors):
+            if other != number and overlap(stored, subject.tensor(tensor_index)):
+                raise subject.refuse(DESCRIPTOR, index, "args_first", f"window {number} overlaps window {other}")
+
+
+def overlap(a: Row, b: Row) -> bool:
+    """Whether two tensors share bytes."""
+    if (a["region"], a["slot"]) != (b["region"], b["slot"]):
+        return False
+    return bool(a["offset"] < b["offset"] + b["bytes"] and b["offset"] < a["offset"] + a["bytes"])
+
+
+def _check_result(subject: Subject, index: int, descriptor: Row) -> None:
+    out = subject.tensor(descriptor["out"])
+    if out["region"] in _READ_ONLY:
+        raise subject.refuse(DESCRIPTOR, index, "out", f"result in {Region(out['region']).name}", "a writable region")
+    operands = [descriptor[name] for name in ("lhs", "rhs") if descriptor[name] != NONE]
+    for tensor_index in operands + subject.slice(
+        subject.image.args, descriptor["args_first"], descriptor["args_count"]
+    ):
+        if overlap(out, subject.tensor(tensor_index)):
+            raise subject.refuse(DESCRIPTOR, index, "out", f"result overlaps operand tensor {tensor_index}")
+
+
+def check_launches(subject: Subject) -> None:
+    """Checks every descriptor against what it refers to."""
+    for index, descriptor in enumerate(subject.image.descriptors):
+        _check_operands(subject, index, descriptor)
+        kind = Kind(descriptor["kind"])
+        if descriptor["program"] != NONE:
+            _check_windows(subject, index, descriptor)
+        if kind is Kind.VECTOR:
+            continue
+        _check_types(subject, index, descriptor)
+        _check_result(subject, index, descriptor)
+        if kind in (Kind.GEMM, Kind.GEMV):
+            check_gemm(subject, index, descriptor)
+        elif kind is not Kind.COPY:
+            check_window(subject, index, descriptor)

@@ -1,0 +1,71 @@
+"""Checks of the WEIGHTS region: codes of packed trits, and zeros where no tensor lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image, Row
+from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE, DType, Packing, Region
+
+_Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+_Flags = np.ndarray[Any, np.dtype[np.bool_]]
+_PT5_CODES = 243
+_ROW_BLOCK = 1 << 20
+
+
+def _bad_codes(data: _Bytes, packing: Packing) -> _Flags:
+    """Per byte, whether it is no code of the packing."""
+    bad: _Flags
+    if packing is Packing.PT5:
+        bad = data >= _PT5_CODES
+    elif packing is Packing.T2:
+        bad = data & data >> 1 & 0x55 != 0
+    else:
+        bad = (data != 0) & (data != 1) & (data != 0xFF)
+    return bad
+
+
+def _bad_tails(last: _Bytes, packing: Packing, used: int) -> _Flags:
+    """Per row, whether the padding behind the `used` trits of its last byte is something else than trit 0."""
+    base = 3 if packing is Packing.PT5 else 4
+    padding = sum(base**i for i in range(PACKING_TRITS_PER_BYTE[packing] - used))
+    bad: _Flags = last // base**used != padding
+    return bad
+
+
+def _check_trits(data: _Bytes, tensor: Row, where: str) -> None:
+    packing = Packing(tensor["packing"])
+    for start in range(0, len(data), _ROW_BLOCK):
+        bad = _bad_codes(data[start : start + _ROW_BLOCK], packing)
+        if bad.any():
+            at = start + int(bad.argmax())
+            raise TfmbsError("record", where, f"byte {at} of packed trits", f"a code of {packing.name}", int(data[at]))
+    rows = tensor["dims"][0]
+    row_trits = int(np.prod(tensor["dims"][1 : tensor["rank"]], dtype=object))
+    used = row_trits % PACKING_TRITS_PER_BYTE[packing]
+    if used:
+        bad = _bad_tails(data.reshape(rows, -1)[:, -1], packing, used)
+        if bad.any():
+            raise TfmbsError("record", where, f"padding of row {int(bad.argmax())}", "trit 0")
+
+
+def check_tensor_data(image: Image, index: int) -> None:
+    """Checks the bytes of tensor `index` if it holds trits. Raises TfmbsError `record`."""
+    tensor = image.tensors[index]
+    if tensor["dtype"] == DType.TRIT:
+        data = np.frombuffer(image.weights, np.uint8)[tensor["offset"] : tensor["offset"] + tensor["bytes"]]
+        _check_trits(data, tensor, f"WEIGHTS at byte {tensor['offset']:#x} (tensor {index})")
+
+
+def check_gaps(image: Image) -> None:
+    """Checks that the bytes of WEIGHTS that belong to no tensor are zero."""
+    spans = sorted((t["offset"], t["offset"] + t["bytes"]) for t in image.tensors if t["region"] == Region.WEIGHTS)
+    data = np.frombuffer(image.weights, np.uint8)
+    position = 0
+    for start, end in [*spans, (len(data), len(data))]:
+        if start > position and data[position:start].any():
+            raise TfmbsError("record", f"WEIGHTS at byte {position:#x}", "bytes of no tensor", "zero")
+        position = max(position, end)

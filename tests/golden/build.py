@@ -1,0 +1,435 @@
+"""Writes the golden corpus of the current format version: `python tests/golden/build.py`, run once per version.
+
+Files of released versions are never rewritten: each must load forever, or be refused by version. Beside each `.tfb`
+lies the `.s` it disassembles to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfmbs.runtime.abi.asm import assemble, disassemble
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.packing import pack_rows
+from tfmbs.runtime.abi.records import NONE, RECORDS, Dataflow, Kind, PoolMode, ProgramKind, ZeroSkip
+from tfmbs.runtime.abi.sections import MAJOR
+from tfmbs.runtime.abi.target_file import load_target
+from tfmbs.runtime.abi.types import DType, Packing, Region, row_bytes
+
+FOLDER = Path(__file__).parent / f"v{MAJOR}"
+
+
+def _row(record: str, **values: Any) -> dict[str, Any]:
+    fields = RECORDS[record].fields
+    defaults = {f.name: NONE if f.optional else (0,) * f.count if f.count > 1 else 0 for f in fields}
+    unknown = set(values) - set(defaults)
+    assert not unknown, unknown
+    return {**defaults, **values}
+
+
+class Builder:
+    """Collects the rows of an image; tensors, programs and descriptors are numbered as they come."""
+
+    def __init__(self, name: str, target: str = "kpu-minimal") -> None:
+        self.image = Image(meta={"model": name, "producer": "golden corpus"}, target=load_target(target).to_dict())
+        self.image.masks.append(_row("mask", words=(1, 0, 0, 0)))
+        self.weights = bytearray()
+
+    def string(self, text: str) -> int:
+        if text not in self.image.strings:
+            self.image.strings.append(text)
+        return self.image.strings.index(text)
+
+    def tensor(
+        self,
+        name: str,
+        region: Region,
+        dtype: DType,
+        dims: Sequence[int],
+        *,
+        slot: int = 0,
+        offset: int = 0,
+        packing: Packing = Packing.DENSE,
+    ) -> int:
+        rows = dims[0] if dtype is DType.TRIT else 1
+        size = rows * row_bytes(dtype, packing, int(np.prod(dims)) // rows)
+        row = _row(
+            "tensor",
+            region=region,
+            dtype=dtype,
+            packing=packing,
+            rank=len(dims),
+            slot=slot,
+            offset=offset,
+            bytes=size,
+            dims=(*dims, *(0,) * (8 - len(dims))),
+            name=self.string(name),
+        )
+        self.image.tensors.append(row)
+        return len(self.image.tensors) - 1
+
+    def constant(self, name: str, array: np.ndarray[Any, Any], dtype: DType, packing: Packing = Packing.DENSE) -> int:
+        self.weights += bytes(-len(self.weights) % 64)
+        offset = len(self.weights)
+        if dtype is DType.TRIT:
+            self.weights += pack_rows(array.reshape(len(array), -1), packing).tobytes()
+        else:
+            self.weights += array.tobytes()
+        return self.tensor(name, Region.WEIGHTS, dtype, array.shape, offset=offset, packing=packing)
+
+    def program(self, name: str, kind: ProgramKind, windows: int, max_steps: int, text: str) -> int:
+        words = assemble(text, name).words
+        row = _row(
+            "program",
+            kind=kind,
+            windows=windows,
+            first_word=len(self.image.words),
+            word_count=len(words),
+            name=self.string(name),
+            max_steps=max_steps,
+        )
+        self.image.words += words
+        self.image.programs.append(row)
+        return len(self.image.programs) - 1
+
+    def geometry(self, record: str, **values: int) -> int:
+        table = getattr(
+            self.image, {"gemm_geometry": "gemm_geometries", "window_geometry": "window_geometries"}[record]
+        )
+        table.append(_row(record, **values))
+        return len(table) - 1
+
+    def gemm(self, m: int, n: int, k: int, lhs_zero: int = 0) -> int:
+        return self.geometry(
+            "gemm_geometry",
+            batch=1,
+            m=m,
+            n=n,
+            k=k,
+            lhs_m_stride=k,
+            lhs_k_stride=1,
+            rhs_n_stride=k,
+            rhs_k_stride=1,
+            lhs_zero=lhs_zero,
+        )
+
+    def schedule(self, m: int, n: int, k: int) -> int:
+        self.image.schedules.append(
+            _row(
+                "schedule",
+                dataflow=Dataflow.OUTPUT_STATIONARY,
+                buffers=2,
+                zero_skip=ZeroSkip.NONE,
+                tile_m=m,
+                tile_n=n,
+                tile_k=k,
+            )
+        )
+        return len(self.image.schedules) - 1
+
+    def launch(
+        self, name: str, kind: Kind, args: Sequence[int] = (), waits: Sequence[int] = (), **operands: int
+    ) -> int:
+        token = len(self.image.descriptors)
+        row = _row(
+            "descriptor",
+            kind=kind,
+            name=self.string(name),
+            args_first=len(self.image.args),
+            args_count=len(args),
+            waits_first=len(self.image.waits),
+            waits_count=len(waits),
+            signal=token,
+            **operands,
+        )
+        self.image.args += args
+        self.image.waits += waits
+        self.image.descriptors.append(row)
+        return token
+
+    def entry(self, name: str, inputs: Sequence[int], outputs: Sequence[int], scratch: int = 0) -> None:
+        first = sum(int(entry["descriptor_count"]) for entry in self.image.entries)
+        start = len(self.image.io)
+        for index in (*inputs, *outputs):
+            self.image.io.append(_row("io", name=self.image.tensors[index]["name"], tensor=index))
+        self.image.entries.append(
+            _row(
+                "entry",
+                name=self.string(name),
+                first_descriptor=first,
+                descriptor_count=len(self.image.descriptors) - first,
+                inputs_first=start,
+                inputs_count=len(inputs),
+                outputs_first=start + len(inputs),
+                outputs_count=len(outputs),
+                scratch_bytes=scratch,
+            )
+        )
+
+    def layer(self, name: str, trits: np.ndarray[Any, Any] | None = None) -> int:
+        total = 0 if trits is None else trits.size
+        zeros = 0 if trits is None else int((trits == 0).sum())
+        sparsity = float(np.float32(zeros / total)) if total else 0.0
+        self.image.telemetry.append(
+            _row(
+                "telemetry", layer=self.string(name), zero_count=zeros, total=total, sparsity=sparsity, fusion_order=-1
+            )
+        )
+        return len(self.image.telemetry) - 1
+
+    def finish(self) -> Image:
+        for number, descriptor in enumerate(self.image.descriptors):
+            location = self.string(f"node {self.image.strings[descriptor['name']]}")
+            self.image.debug.append(_row("debug", descriptor=number, location=location))
+        self.image.weights = bytes(self.weights)
+        return self.image
+
+
+def mlp() -> Image:
+    """Two f32 layers, the first with bias and relu as its epilogue."""
+    b, rng = Builder("mlp"), np.random.default_rng(1)
+    x = b.tensor("x", Region.INPUT, DType.F32, (2, 8))
+    y = b.tensor("y", Region.OUTPUT, DType.F32, (2, 3))
+    hidden = b.tensor("hidden", Region.SCRATCH, DType.F32, (2, 6))
+    w1 = b.constant("w1", rng.standard_normal((6, 8)).astype(np.float32), DType.F32)
+    bias = b.constant("bias", rng.standard_normal(6).astype(np.float32), DType.F32)
+    w2 = b.constant("w2", rng.standard_normal((3, 6)).astype(np.float32), DType.F32)
+    relu = b.program(
+        "bias_relu",
+        ProgramKind.EPILOGUE,
+        1,
+        3,
+        "LD.F32 v1, w0, s2, s3, 0\nADD.F32 v0, v0, v1 | deps LOAD\nMAX.F32 v0, v0, v2 | END",
+    )
+    schedule, layer = b.schedule(8, 8, 8), b.layer("fc1")
+    first = b.launch(
+        "fc1",
+        Kind.GEMM,
+        [bias],
+        lhs=x,
+        rhs=w1,
+        out=hidden,
+        geometry=b.gemm(2, 6, 8),
+        schedule=schedule,
+        program=relu,
+        telemetry=layer,
+    )
+    b.launch("fc2", Kind.GEMM, waits=[first], lhs=hidden, rhs=w2, out=y, geometry=b.gemm(2, 3, 6), schedule=schedule)
+    b.entry("main", [x], [y], 48)
+    return b.finish()
+
+
+def ternary() -> Image:
+    """Two gemvs with packed trits, PT5 with f32 and T2 with i8 input, scaled by an epilogue each."""
+    b, rng = Builder("ternary"), np.random.default_rng(2)
+    x = b.tensor("x", Region.INPUT, DType.F32, (1, 13))
+    q = b.tensor("q", Region.INPUT, DType.I8, (1, 9), slot=1)
+    y = b.tensor("y", Region.OUTPUT, DType.F32, (1, 7))
+    z = b.tensor("z", Region.OUTPUT, DType.F32, (1, 5), slot=1)
+    trits = [rng.integers(-1, 2, shape).astype(np.int8) for shape in ((7, 13), (5, 9))]
+    pt5 = b.constant("pt5", trits[0], DType.TRIT, Packing.PT5)
+    t2 = b.constant("t2", trits[1], DType.TRIT, Packing.T2)
+    scale = b.constant("scale", rng.random(7).astype(np.float32), DType.F32)
+    factor = b.constant("factor", np.array([0.125], np.float32), DType.F32)
+    by_channel = b.program(
+        "by_channel", ProgramKind.EPILOGUE, 1, 2, "LD.F32 v1, w0, s2, s3, 0\nMUL.F32 v0, v0, v1 | END | deps LOAD"
+    )
+    by_scalar = b.program(
+        "by_scalar",
+        ProgramKind.EPILOGUE,
+        1,
+        2,
+        "CVT.F32 v0, v0, I32 | LD.F32 v1, w0, s0, s0, 0\nMUL.F32 v0, v0, v1 | END | deps LOAD",
+    )
+    schedule = b.schedule(1, 8, 16)
+    b.launch(
+        "f",
+        Kind.GEMV,
+        [scale],
+        lhs=x,
+        rhs=pt5,
+        out=y,
+        geometry=b.gemm(1, 7, 13),
+        schedule=schedule,
+        program=by_channel,
+        telemetry=b.layer("f", trits[0]),
+    )
+    b.launch(
+        "q",
+        Kind.GEMV,
+        [factor],
+        lhs=q,
+        rhs=t2,
+        out=z,
+        geometry=b.gemm(1, 5, 9, lhs_zero=-3),
+        schedule=schedule,
+        program=by_scalar,
+        telemetry=b.layer("q", trits[1]),
+    )
+    b.entry("main", [x, q], [y, z])
+    return b.finish()
+
+
+def conv() -> Image:
+    """An i8 convolution, requantized in its epilogue, max-pooled; and an average pool of f32."""
+    b, rng = Builder("conv"), np.random.default_rng(3)
+    x = b.tensor("x", Region.INPUT, DType.I8, (1, 2, 6, 6))
+    f = b.tensor("f", Region.INPUT, DType.F32, (1, 1, 5, 4), slot=1)
+    y = b.tensor("y", Region.OUTPUT, DType.I8, (1, 4, 3, 3))
+    g = b.tensor("g", Region.OUTPUT, DType.F32, (1, 1, 3, 2), slot=1)
+    raw = b.tensor("raw", Region.SCRATCH, DType.I8, (1, 4, 6, 6))
+    w = b.constant("w", rng.integers(-128, 128, (4, 1, 3, 3)).astype(np.int8), DType.I8)
+    scale = b.constant("scale", (rng.random(4) / 256).astype(np.float32), DType.F32)
+    requantize = b.program(
+        "requantize",
+        ProgramKind.EPILOGUE,
+        1,
+        4,
+        "CVT.F32 v0, v0, I32 | LD.F32 v1, w0, s2, s3, 0\nMUL.F32 v0, v0, v1 | deps LOAD\n"
+        "ROUND.F32 v0, v0\nCVT.I8 v0, v0, F32 | END",
+    )
+    sizes = {"batch": 1, "in_height": 6, "in_width": 6, "dilation_height": 1, "dilation_width": 1}
+    conv_geometry = b.geometry(
+        "window_geometry",
+        **sizes,
+        in_channels=2,
+        out_channels=4,
+        out_height=6,
+        out_width=6,
+        kernel_height=3,
+        kernel_width=3,
+        stride_height=1,
+        stride_width=1,
+        pad_top=1,
+        pad_left=1,
+        pad_bottom=1,
+        pad_right=1,
+        groups=2,
+        lhs_zero=5,
+    )
+    pool_geometry = b.geometry(
+        "window_geometry",
+        **sizes,
+        in_channels=4,
+        out_channels=4,
+        out_height=3,
+        out_width=3,
+        kernel_height=2,
+        kernel_width=2,
+        stride_height=2,
+        stride_width=2,
+        groups=1,
+        mode=PoolMode.MAX,
+    )
+    average = b.geometry(
+        "window_geometry",
+        batch=1,
+        in_channels=1,
+        in_height=5,
+        in_width=4,
+        out_channels=1,
+        out_height=3,
+        out_width=2,
+        kernel_height=3,
+        kernel_width=2,
+        stride_height=2,
+        stride_width=2,
+        dilation_height=1,
+        dilation_width=1,
+        pad_top=1,
+        pad_bottom=1,
+        groups=1,
+        mode=PoolMode.AVG,
+    )
+    first = b.launch(
+        "conv",
+        Kind.CONV2D,
+        [scale],
+        lhs=x,
+        rhs=w,
+        out=raw,
+        geometry=conv_geometry,
+        schedule=b.schedule(8, 8, 16),
+        program=requantize,
+        telemetry=b.layer("conv"),
+    )
+    b.launch("pool", Kind.POOL, waits=[first], lhs=raw, out=y, geometry=pool_geometry)
+    b.launch("average", Kind.POOL, lhs=f, out=g, geometry=average)
+    b.entry("main", [x, f], [y, g], 144)
+    return b.finish()
+
+
+SOFTMAX = """
+  LI s1, 3 | SETVL 512
+  LI s3, 1
+  LD.F32 v6, w2, s0, s0, 0 | SETVL 5
+  LOOP s1, 11
+  MOV v2, v6 | LD.F32 v1, w0, s2, s3, 0 | deps LOAD
+  RED.F32 v2, v1, MAX | deps LOAD
+  MOV v4, v7
+  FOLD.F32 v3, v2, MAX
+  SUB.F32 v1, v1, v3
+  EXP.F32 v1, v1
+  RED.F32 v4, v1, SUM | deps COMPUTE
+  FOLD.F32 v5, v4, SUM
+  DIV.F32 v1, v1, v5
+  ST.F32 v1, w1, s2, s3, 0 | deps COMPUTE
+  ADDI s2, s2, 5
+  END
+"""
+
+
+def softmax() -> Image:
+    """A vector program: the softmax of three rows, with a hardware loop."""
+    b = Builder("softmax")
+    x = b.tensor("x", Region.INPUT, DType.F32, (3, 5))
+    y = b.tensor("y", Region.OUTPUT, DType.F32, (3, 5))
+    low = b.constant("low", np.array([-np.inf], np.float32), DType.F32)
+    program = b.program("softmax", ProgramKind.VECTOR, 3, 38, SOFTMAX)
+    b.launch("softmax", Kind.VECTOR, [x, y, low], program=program)
+    b.entry("main", [x], [y])
+    return b.finish()
+
+
+def state() -> Image:
+    """Two entries that share a state: one adds its input to it, the other returns it."""
+    b = Builder("state", "kpu-edge")
+    b.image.states.append(_row("state", name=b.string("total"), bytes=16))
+    total = b.tensor("total", Region.STATE, DType.I32, (4,))
+    x = b.tensor("x", Region.INPUT, DType.I32, (4,))
+    y = b.tensor("y", Region.OUTPUT, DType.I32, (4,))
+    program = b.program(
+        "add",
+        ProgramKind.VECTOR,
+        2,
+        5,
+        "LI s1, 1 | SETVL 4\nLD.I32 v0, w0, s0, s1, 0\nLD.I32 v1, w1, s0, s1, 0\nADD.I32 v0, v0, v1 | deps LOAD\n"
+        "ST.I32 v0, w1, s0, s1, 0 | END",
+    )
+    b.launch("add", Kind.VECTOR, [x, total], program=program)
+    b.entry("add", [x], [])
+    b.image.entries[0]["outputs_count"] = 0
+    b.launch("get", Kind.COPY, lhs=total, out=y)
+    b.entry("get", [], [y])
+    return b.finish()
+
+
+IMAGES: tuple[Callable[[], Image], ...] = (mlp, ternary, conv, softmax, state)
+
+
+def main() -> None:
+    """Writes the files of this version."""
+    FOLDER.mkdir(exist_ok=True)
+    for make in IMAGES:
+        data = make().to_bytes()
+        image = Image.from_buffer(data)
+        (FOLDER / f"{make.__name__}.tfb").write_bytes(data)
+        (FOLDER / f"{make.__name__}.s").write_text(disassemble(image), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""The byte reference: a module lowered by upstream passes and compiled by LLVM in this process.
+
+No contraction, no fast-math: `math.fma` is one rounding, everything else is as written. What the program means is decided
+by `tfmbs-to-linalg{numerics=exact}`, which runs first where tfmbs ops are left.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfmbs.dialect.base import Tfmbs
+from tfmbs.dialect.mlir import execution_engine, func, ir, passmanager, ranked_tensor_descriptor
+from tfmbs.dialect.resources import numpy_dtype_of
+from tfmbs.dialect.shapes import Shape, shape_of
+from tfmbs.passes.kernels import ops_where
+from tfmbs.passes.portable import INPUT_NAMES, NAME, OUTPUT_NAMES
+from tfmbs.passes.structured import PARALLEL, generic, identity
+from tfmbs.passes.tfmbs_to_linalg import TfmbsToLinalg
+from tfmbs.runtime.abi.errors import TfmbsError
+
+Array = npt.NDArray[Any]
+
+TO_BUFFERS = (
+    "inline,func.func(linalg-generalize-named-ops),canonicalize,cse,"
+    "one-shot-bufferize{bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map},"
+    "buffer-results-to-out-params{hoist-static-allocs modify-public-functions}"
+)
+TO_LLVM = (
+    "buffer-deallocation-pipeline,func.func(convert-linalg-to-loops),expand-strided-metadata,lower-affine,"
+    "canonicalize,cse,convert-scf-to-cf,arith-expand,convert-math-to-llvm,convert-math-to-libm,convert-arith-to-llvm,"
+    "convert-index-to-llvm,finalize-memref-to-llvm,convert-func-to-llvm,convert-cf-to-llvm,convert-ub-to-llvm,"
+    "reconcile-unrealized-casts"
+)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One argument or result of the entry: its name, shape and dtype."""
+
+    name: str
+    shape: Shape
+    dtype: np.dtype[Any]
+
+
+class Reference:
+    """A compiled module. The entry is its one public function, on tensors, or on memrefs (inputs, then outputs).
+
+    Names come from `tfmbs.name` attributes of arguments and results; `arg0…` and `result0…` where there are none.
+    The module itself is not changed.
+    """
+
+    def __init__(self, module: Any, *, optimization: int = 2) -> None:
+        copy = _copy(module)
+        with copy.context, ir.Location.unknown():
+            if ops_where(copy, lambda op: op.operation.name.startswith(f"{Tfmbs.DIALECT_NAMESPACE}.")):
+                TfmbsToLinalg().run(copy)
+            entry = _entry(copy)
+            self.name: str = entry.name.value
+            self.inputs, self.outputs = _slots(entry)
+            entry.attributes["llvm.emit_c_interface"] = ir.UnitAttr.get()
+            _run(copy, TO_BUFFERS)
+            _copies_to_loops(copy)
+            _run(copy, TO_LLVM)
+            self._engine = execution_engine()(copy, opt_level=optimization)
+
+    def run(self, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
+        """The outputs by name, for one array per input.
+
+        Raises TfmbsError (`input.name`, `input.shape`, `input.dtype`) where `inputs` do not fit the entry.
+        """
+        if unknown := sorted(set(inputs) - {slot.name for slot in self.inputs}):
+            expected = ", ".join(slot.name for slot in self.inputs)
+            raise TfmbsError("input.name", self.name, "input that the module does not have", expected, unknown[0])
+        arrays = [self._checked(slot, inputs) for slot in self.inputs]
+        results = [np.empty(slot.shape, slot.dtype) for slot in self.outputs]
+        self._engine.invoke(self.name, *(_descriptor(array) for array in (*arrays, *results)))
+        return {slot.name: array for slot, array in zip(self.outputs, results, strict=True)}
+
+    def _checked(self, slot: Slot, inputs: Mapping[str, npt.ArrayLike]) -> Array:
+        if slot.name not in inputs:
+            raise TfmbsError("input.name", self.name, "missing input", slot.name)
+        array = np.asarray(inputs[slot.name])
+        if array.dtype != slot.dtype:
+            raise TfmbsError("input.dtype", slot.name, "element type", slot.dtype, array.dtype)
+        if array.shape != slot.shape:
+            raise TfmbsError("input.shape", slot.name, "shape", slot.shape, array.shape)
+        return np.ascontiguousarray(array)
+
+
+def _copy(module: Any) -> Any:
+    """A module with a clone of the operation."""
+    with module.context, module.operation.location:
+        copy = ir.Module.create()
+        for name in module.operation.attributes:
+            copy.operation.attributes[name] = module.operation.attributes[name]
+        for op in module.body.operations:
+            copy.body.append(op.operation.clone())
+    return copy
+
+
+def _entry(module: Any) -> Any:
+    functions = [op for op in module.body.operations if isinstance(op, func.FuncOp) and not op.is_external]
+    public = [op for op in functions if "sym_visibility" not in op.attributes]
+    if len(public) != 1:
+        raise TfmbsError("unsupported", "module", "number of public functions", 1, len(public))
+    return public[0]
+
+
+def _slots(entry: Any) -> tuple[tuple[Slot, ...], tuple[Slot, ...]]:
+    """Inputs and outputs of the entry; of a function on memrefs, the arguments that its last `outputs` name are outputs."""
+    types, results = list(entry.type.inputs), list(entry.type.results)
+    inputs = _named(types, _names(entry, "arg_attrs", INPUT_NAMES, "arg", len(types)))
+    outputs = _named(results, _names(entry, "res_attrs", OUTPUT_NAMES, "result", len(results)))
+    return inputs, outputs
+
+
+def _names(entry: Any, key: str, listed: str, prefix: str, count: int) -> list[str]:
+    if listed in entry.attributes:
+        return [attribute.value for attribute in entry.attributes[listed]]
+    groups = list(entry.attributes[key]) if key in entry.attributes else [{}] * count
+    return [group[NAME].value if NAME in group else f"{prefix}{i}" for i, group in enumerate(groups)]
+
+
+def _named(types: list[Any], names: list[str]) -> tuple[Slot, ...]:
+    return tuple(
+        Slot(name, shape_of(type_), numpy_dtype_of(type_.element_type))
+        for type_, name in zip(types, names, strict=True)
+    )
+
+
+def _run(module: Any, pipeline: str) -> None:
+    passmanager.PassManager.parse(f"builtin.module({pipeline})").run(module.operation)
+
+
+def _copies_to_loops(module: Any) -> None:
+    """Replaces `memref.copy`, which would call a C library that is not there, by an elementwise op."""
+    for op in ops_where(module, lambda op: op.operation.name == "memref.copy"):
+        source, target = op.operation.operands
+        rank = len(shape_of(source.type))
+        with op.operation.location, ir.InsertionPoint(op):
+            mapped = identity(rank)
+            generic([(source, mapped)], [(target, mapped)], [PARALLEL] * rank, lambda x, _: x)
+        op.operation.erase()
+
+
+def _descriptor(array: Array) -> Any:
+    """What a compiled function takes for a memref argument: a pointer to the pointer to its descriptor."""
+    return ctypes.pointer(ctypes.pointer(ranked_tensor_descriptor().get_ranked_memref_descriptor(array)))

@@ -10,6 +10,8 @@ from tfmbs.passes.options import skip_group
 from tfmbs.runtime.abi.errors import TfmbsError
 
 MODULE = "builtin.module"
+_MAX_DEPTH = 16
+_SHOWN = 200
 _NAME = re.compile(r"\s*([\w.-]*)\s*")
 
 
@@ -53,7 +55,7 @@ class _Reader:
         self.top_level = 0
 
     def error(self, what: str) -> TfmbsError:
-        return TfmbsError("pass.unknown", f"pipeline column {self.position + 1}", f"{what} in '{self.text}'")
+        return TfmbsError("pass.unknown", f"pipeline column {self.position + 1}", f"{what} in '{self.text[:_SHOWN]}'")
 
     def peek(self) -> str:
         return self.text[self.position : self.position + 1]
@@ -71,6 +73,8 @@ class _Reader:
 
     def element(self, path: tuple[str, ...]) -> Iterator[Placed]:
         name = self.name()
+        if len(path) > _MAX_DEPTH:
+            raise self.error("more anchors in each other than any IR has")
         if self.peek() == "(":
             self.position += 1
             yield from self.elements((*path, name))

@@ -157,7 +157,7 @@ def skip_group(text: str, start: int) -> int:
 
 
 def format_options(values: Mapping[str, Value]) -> str:
-    """The inverse of `parse_options`: ``a=1 b=x,y``. Empty lists and texts print as ``{}``."""
+    """The inverse of `parse_options`: ``a=1 b=x,y``. An empty list prints as ``{}``."""
     return " ".join(f"{name}={_format(value)}" for name, value in values.items())
 
 
@@ -172,8 +172,6 @@ def _format(value: Value) -> str:
 
 
 def _format_text(value: str) -> str:
-    if not value:
-        return "{}"
     if _PLAIN.fullmatch(value) and "(" not in value:
         return value
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')

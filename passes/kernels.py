@@ -65,9 +65,12 @@ def constant_elements(value: Any) -> Array | None:
     op = defining_op(value)
     if isinstance(op, arith.ConstantOp):
         return read_elements(op.attributes["value"])
-    if not isinstance(op, ConstantOp):
-        return None
-    stored, packing, shape = read_elements(op.value), packing_of(element_of(value)), shape_of(value.type)
+    return unpacked(op) if isinstance(op, ConstantOp) else None
+
+
+def unpacked(op: Any) -> Array:
+    """Elements of a `tfmbs.constant`, one by one, in its logical shape."""
+    stored, packing, shape = read_elements(op.value), packing_of(element_of(op.result)), shape_of(op.result.type)
     if packing in (Packing.DENSE, Packing.I8):
         return stored
     return unpack_rows(stored.view(np.uint8), int(np.prod(shape[1:])), packing).reshape(shape)
@@ -142,3 +145,9 @@ def erase(op: Any) -> None:
 def refusal(op: Any, code: str, what: str, expected: object = None, got: object = None) -> TfmbsError:
     """The error of a pass that does not accept an op: at its location, naming it."""
     return TfmbsError(code, place(op.location), f"'{op.operation.name}' op {what}", expected, got)
+
+
+def move_epilogue(source: Any, to: Any) -> None:
+    """Moves the epilogue of a product, if it has one, into another that has none."""
+    if source.has_epilogue:
+        source.epilogue_block.append_to(to.operation.regions[0])

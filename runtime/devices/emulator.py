@@ -1,0 +1,115 @@
+"""The emulator: native code on this processor, with the bits that the contract promises."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tfmbs.runtime import _native
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.limits import MAX_LAUNCH_OPERATIONS, MAX_REGION_BYTES, MAX_STEPS
+from tfmbs.runtime.abi.sections import KINDS, Content
+from tfmbs.runtime.devices.base import Array
+from tfmbs.runtime.signature import Entry, entries_of
+from tfmbs.runtime.stats import LaunchCounters, Stats, launch_stats
+
+ISA_VARIABLE = "TFMBS_ISA"
+"""Environment variable that names the instruction set to use, for tests: baseline, avx2 or avx512."""
+
+MAX_THREADS = 256
+WEIGHTS_ALIGNMENT = 8
+_TABLES = (Content.RECORDS, Content.U32, Content.WORDS)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run may take at most: instruction words per thread, multiply-accumulates and pooling taps, and bytes of
+    scratch and state together. More is refused with `resource-limit`."""
+
+    steps: int = MAX_STEPS
+    operations: int = MAX_LAUNCH_OPERATIONS
+    memory: int = 2 * MAX_REGION_BYTES
+
+
+@dataclass
+class EmulatorContext:
+    """Memory and state of one user. Not thread-safe; a second thread is refused."""
+
+    device: Emulator
+    native: _native.Context
+    _stats: Stats | None = field(default=None, init=False)
+
+    def run(self, entry: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """See `DeviceContext.run`. Raises TfmbsError: `siw.address`, `siw`, `record`, `resource-limit`."""
+        index, signature = self.device.entry(entry)
+        sources = [_octets(inputs[argument.name]) for argument in signature.inputs]
+        outputs = {a.name: np.zeros(a.shape, a.dtype) for a in signature.outputs}
+        self._stats = None
+        self.native.run(index, sources, [_octets(array) for array in outputs.values()])
+        counters = [LaunchCounters(**row) for row in self.native.counters()]
+        self._stats = launch_stats(self.device.image, "emulator", index, counters)
+        return outputs
+
+    def reset(self) -> None:
+        """Sets all state to zero."""
+        self.native.reset()
+
+    @property
+    def stats(self) -> Stats:
+        """Counters of the last run. Raises TfmbsError `device` before the first."""
+        if self._stats is None:
+            raise TfmbsError("device", "emulator", "there are no stats before a run that succeeded")
+        return self._stats
+
+
+class Emulator:
+    """An image in the form that the native code runs; `isa` as in `ISA_VARIABLE`, or "" for the fastest."""
+
+    def __init__(self, image: Image, isa: str = "", limits: Limits | None = None) -> None:
+        self.image = image
+        self.limits = limits or Limits()
+        self._entries = entries_of(image)
+        tables = {kind.name: bytes(image.section(kind.name)) for kind in KINDS if kind.content in _TABLES}
+        self.native = _native.load(tables, image.strings, _aligned(image.weights), isa)
+
+    @property
+    def isa(self) -> str:
+        """The instruction set in use."""
+        return str(self.native.isa)
+
+    def entry(self, name: str) -> tuple[int, Entry]:
+        """Number and signature of an entry point."""
+        names = [entry.name for entry in self._entries]
+        if name not in names:
+            raise TfmbsError("input.name", "entry", "no such entry point", "/".join(names), name)
+        index = names.index(name)
+        return index, self._entries[index]
+
+    def context(self, threads: int = 1) -> EmulatorContext:
+        """A context with its own memory. Raises TfmbsError `usage` for an impossible number of threads."""
+        if not 1 <= threads <= MAX_THREADS:
+            raise TfmbsError("usage", "threads", "number of threads", f"1…{MAX_THREADS}", threads)
+        limits = self.limits
+        return EmulatorContext(
+            self, _native.Context(self.native, threads, limits.steps, limits.operations, limits.memory)
+        )
+
+
+def create(image: Image) -> Emulator:
+    """The emulator for an image, on the instruction set that the environment names, else on the fastest one."""
+    return Emulator(image, os.environ.get(ISA_VARIABLE, ""))
+
+
+def _octets(array: Array) -> Array:
+    """The bytes of an array, which is copied only where it is not contiguous or not aligned."""
+    return np.require(array, requirements=["C", "A"]).reshape(-1).view(np.uint8)
+
+
+def _aligned(weights: bytes | bytearray | memoryview) -> Array:
+    octets = np.frombuffer(weights, np.uint8) if len(weights) else np.zeros(0, np.uint8)
+    # A mapped file is aligned; a buffer from elsewhere may not be.
+    return octets if octets.ctypes.data % WEIGHTS_ALIGNMENT == 0 else octets.copy()

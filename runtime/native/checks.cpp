@@ -1,0 +1,180 @@
+#include "checks.h"
+
+#include "error.h"
+#include "trits.h"
+
+namespace tfmbs {
+namespace {
+
+using abi::DType;
+using abi::Kind;
+using abi::Packing;
+using abi::Region;
+__extension__ using Wide = unsigned __int128;
+
+class Checker {
+ public:
+  Checker(const Image& image, Launch& launch) : image_(image), launch_(launch) {}
+
+  void run() {
+    switch (launch_.record.kind) {
+      case Kind::GEMM:
+      case Kind::GEMV: gemm(); break;
+      case Kind::CONV2D: conv(); break;
+      case Kind::POOL: pool(); break;
+      case Kind::VECTOR: require(launch_.program != nullptr, "it has no program"); break;
+      case Kind::COPY: copy(); break;
+      default: require(false, "no such kind");
+    }
+    windows();
+  }
+
+ private:
+  void require(bool condition, const std::string& what) const {
+    if (!condition) throw Error("record", launch_.name, what);
+  }
+  const abi::Tensor& operand(uint32_t index) const { return image_.tensor(index, launch_.name); }
+  uint64_t count(const abi::Tensor& tensor) const { return element_count(tensor, launch_.name); }
+  uint64_t times(std::initializer_list<uint64_t> factors) const { return product(factors, launch_.name); }
+  void writable(const abi::Tensor& tensor) const {
+    require(tensor.region == Region::SCRATCH || tensor.region == Region::STATE || tensor.region == Region::OUTPUT,
+            "it writes to a region that is read only");
+  }
+
+  // Type pairs of a multiplication; the accumulator follows the left operand.
+  void types(const abi::Tensor& lhs, const abi::Tensor& rhs, int32_t zero) {
+    require(lhs.dtype == DType::F32 || lhs.dtype == DType::I8, "lhs is neither f32 nor i8");
+    require(rhs.dtype == lhs.dtype || rhs.dtype == DType::TRIT, "rhs is neither of the type of lhs nor ternary");
+    require(rhs.packing == Packing::DENSE || rhs.packing == Packing::I8 || rhs.region == Region::WEIGHTS,
+            "a packed rhs lies outside WEIGHTS");
+    launch_.integer = lhs.dtype == DType::I8;
+    require(launch_.integer ? zero >= -128 && zero <= 127 : zero == 0, "lhs_zero is outside the type of lhs");
+  }
+
+  void result(const abi::Tensor& out, DType plain) const {
+    writable(out);
+    if (launch_.program) require(image_.kernels().moves(out.dtype).load != nullptr, "lanes cannot hold the type of out");
+    else require(out.dtype == plain, "the type of out is not the accumulator's");
+  }
+
+  // The last element that a strided operand reads lies inside it.
+  void reach(const abi::Tensor& tensor, std::initializer_list<std::pair<uint32_t, uint32_t>> axes, const char* what) const {
+    Wide last = 0;
+    for (const auto& [size, stride] : axes) last += static_cast<Wide>(size - 1) * stride;
+    require(last < count(tensor), std::string(what) + " is read beyond its end");
+  }
+
+  void gemm() {
+    const abi::GemmGeometry& g = launch_.gemm;
+    const abi::Tensor& lhs = operand(launch_.record.lhs);
+    const abi::Tensor& rhs = operand(launch_.record.rhs);
+    const abi::Tensor& out = operand(launch_.record.out);
+    types(lhs, rhs, g.lhs_zero);
+    result(out, launch_.integer ? DType::I32 : DType::F32);
+    require(g.batch && g.m && g.n && g.k, "a size of the geometry is 0");
+    require(count(out) == times({g.batch, g.m, g.n}), "out has not batch * m * n elements");
+    reach(lhs, {{g.batch, g.lhs_batch_stride}, {g.m, g.lhs_m_stride}, {g.k, g.lhs_k_stride}}, "lhs");
+    reach(rhs, {{g.batch, g.rhs_batch_stride}, {g.n, g.rhs_n_stride}, {g.k, g.rhs_k_stride}}, "rhs");
+    const uint64_t products = g.rhs_batch_stride ? g.batch : 1;
+    require(times({products, g.n, g.k}) <= count(rhs), "rhs has fewer than batch * n * k elements");
+  }
+
+  void conv() {
+    const abi::WindowGeometry& g = launch_.window;
+    const abi::Tensor& lhs = operand(launch_.record.lhs);
+    const abi::Tensor& rhs = operand(launch_.record.rhs);
+    const abi::Tensor& out = operand(launch_.record.out);
+    types(lhs, rhs, g.lhs_zero);
+    result(out, launch_.integer ? DType::I32 : DType::F32);
+    window(lhs, out);
+    require(g.groups && g.in_channels % g.groups == 0 && g.out_channels % g.groups == 0, "groups do not divide the channels");
+    require(count(rhs) == times({g.out_channels, g.in_channels / g.groups, g.kernel_height, g.kernel_width}),
+            "rhs has not the elements of the kernel");
+  }
+
+  void pool() {
+    const abi::WindowGeometry& g = launch_.window;
+    const abi::Tensor& lhs = operand(launch_.record.lhs);
+    const abi::Tensor& out = operand(launch_.record.out);
+    const bool average = g.mode == abi::PoolMode::AVG || g.mode == abi::PoolMode::AVG_PADDED;
+    require(average || g.mode == abi::PoolMode::MAX, "no such pooling mode");
+    require(lhs.dtype == DType::F32 || (lhs.dtype == DType::I8 && !average), "pooling does not take the type of lhs");
+    launch_.integer = lhs.dtype == DType::I8;
+    require(g.lhs_zero == 0, "pooling has no zero point");
+    require(g.groups == 1 && g.in_channels == g.out_channels, "pooling keeps its channels, in one group");
+    result(out, lhs.dtype);
+    window(lhs, out);
+  }
+
+  void window(const abi::Tensor& lhs, const abi::Tensor& out) const {
+    const abi::WindowGeometry& g = launch_.window;
+    require(g.batch && g.in_channels && g.in_height && g.in_width && g.out_channels && g.out_height && g.out_width &&
+                g.kernel_height && g.kernel_width,
+            "a size of the geometry is 0");
+    require(g.stride_height && g.stride_width && g.dilation_height && g.dilation_width, "a stride or dilation is 0");
+    require(count(lhs) == times({g.batch, g.in_channels, g.in_height, g.in_width}), "lhs has not the elements of the input");
+    require(count(out) == times({g.batch, g.out_channels, g.out_height, g.out_width}), "out has not the elements of the output");
+  }
+
+  void copy() {
+    const abi::Tensor& lhs = operand(launch_.record.lhs);
+    const abi::Tensor& out = operand(launch_.record.out);
+    writable(out);
+    require(lhs.dtype == out.dtype && lhs.packing == out.packing && lhs.bytes == out.bytes, "lhs and out are not alike");
+    count(lhs);
+    count(out);
+    require(launch_.program == nullptr, "a copy has no epilogue");
+  }
+
+  void windows() const {
+    const Program* program = launch_.program;
+    if (!program) return;
+    const bool vector = launch_.record.kind == Kind::VECTOR;
+    require(program->kind == (vector ? abi::ProgramKind::VECTOR : abi::ProgramKind::EPILOGUE), "its program has another kind");
+    for (const WindowUse& use : program->uses) {
+      require(use.window < launch_.args.size(), "its program uses a window that it does not list");
+      const abi::Tensor& tensor = operand(launch_.args[use.window]);
+      require(tensor.dtype != DType::TRIT && element_bytes(tensor.dtype) == element_bytes(use.type),
+              "its program reads window " + std::to_string(use.window) + " as another type");
+      count(tensor);
+      if (use.writes) writable(tensor);
+    }
+  }
+
+  const Image& image_;
+  Launch& launch_;
+};
+
+}  // namespace
+
+uint64_t product(std::initializer_list<uint64_t> factors, const std::string& where) {
+  uint64_t value = 1;
+  for (const uint64_t factor : factors)
+    if (__builtin_mul_overflow(value, factor, &value)) throw Error("record", where, "its sizes are too large");
+  return value;
+}
+
+unsigned element_bytes(DType type) { return abi::dtype_bits(type) / 8; }
+
+uint64_t element_count(const abi::Tensor& tensor, const std::string& where) {
+  if (tensor.rank > 8) throw Error("record", where, "a tensor has more than 8 dimensions");
+  uint64_t rows = 1, row = 1;
+  for (unsigned i = 0; i < tensor.rank; ++i) (i == 0 ? rows : row) = product({i == 0 ? rows : row, tensor.dims[i]}, where);
+  const bool trits = tensor.dtype == DType::TRIT;
+  if (trits != (tensor.packing != Packing::DENSE) || tensor.packing > Packing::T2)
+    throw Error("record", where, "a tensor's packing does not fit its type");
+  if (!trits && element_bytes(tensor.dtype) == 0) throw Error("record", where, "a tensor has no such element type");
+  const uint64_t row_bytes = trits ? trit_row_bytes(tensor.packing, row) : product({row, element_bytes(tensor.dtype)}, where);
+  if (product({rows, row_bytes}, where) != tensor.bytes) throw Error("record", where, "a tensor's bytes do not fit its sizes");
+  return product({rows, row}, where);
+}
+
+void check_place(const abi::Tensor& tensor, uint64_t size, const std::string& where) {
+  if (tensor.offset > size || tensor.bytes > size - tensor.offset) throw Error("record", where, "a tensor leaves its region");
+  const unsigned bytes = element_bytes(tensor.dtype);
+  if (bytes > 1 && tensor.offset % bytes) throw Error("record", where, "a tensor is not aligned to its element");
+}
+
+void check_launch(const Image& image, Launch& launch) { Checker(image, launch).run(); }
+
+}  // namespace tfmbs

@@ -1,0 +1,195 @@
+#include "context.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+
+#include "checks.h"
+#include "error.h"
+#include "float_environment.h"
+#include "launch.h"
+
+namespace tfmbs {
+namespace {
+
+using abi::Kind;
+using abi::NO_INDEX;
+using abi::Region;
+using Clock = std::chrono::steady_clock;
+
+constexpr uint64_t ALIGNMENT = 64;
+
+uint64_t nanoseconds(Clock::duration time) {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
+}
+
+uint64_t within(uint64_t bytes, uint64_t limit) {
+  if (bytes > limit)
+    throw Error("resource-limit", "emulator", std::to_string(bytes) + " bytes of scratch and state, at most " +
+                                                  std::to_string(limit) + " are granted");
+  return bytes;
+}
+
+uint64_t operations(const Launch& launch) {
+  const abi::GemmGeometry& g = launch.gemm;
+  const abi::WindowGeometry& w = launch.window;
+  switch (launch.record.kind) {
+    case Kind::GEMM:
+    case Kind::GEMV: return product({g.batch, g.m, g.n, g.k}, launch.name);
+    case Kind::CONV2D:
+      return product({w.batch, w.out_channels, w.out_height, w.out_width, w.in_channels / w.groups, w.kernel_height,
+                      w.kernel_width},
+                     launch.name);
+    case Kind::POOL:
+      // Windows are clipped to the input.
+      return product({w.batch, w.out_channels, w.out_height, w.out_width, std::min(w.kernel_height, w.in_height),
+                      std::min(w.kernel_width, w.in_width)},
+                     launch.name);
+    default: return 0;
+  }
+}
+
+// Marks a context as in use; a second thread is refused instead of racing.
+class Busy {
+ public:
+  explicit Busy(std::atomic<bool>& flag) : flag_(flag) {
+    if (flag_.exchange(true)) throw Error("device", "emulator", "a context runs in one thread at a time");
+  }
+  ~Busy() { flag_ = false; }
+
+ private:
+  std::atomic<bool>& flag_;
+};
+
+}  // namespace
+
+Arena::Arena(uint64_t size) : memory_(std::calloc(size + ALIGNMENT, 1), std::free), size_(size) {
+  if (!memory_) throw Error("resource-limit", "emulator", "no memory for " + std::to_string(size) + " bytes");
+  const uintptr_t start = reinterpret_cast<uintptr_t>(memory_.get());
+  data_ = static_cast<uint8_t*>(memory_.get()) + (ALIGNMENT - start % ALIGNMENT) % ALIGNMENT;
+}
+
+void Arena::clear() { std::memset(data_, 0, size_); }
+
+Context::Context(std::shared_ptr<const Image> image, unsigned threads, uint64_t step_limit, uint64_t operation_limit,
+                 uint64_t memory_limit)
+    : image_(std::move(image)),
+      scratch_(within(image_->scratch_bytes(), memory_limit)),
+      state_(within(image_->state_bytes(), memory_limit - image_->scratch_bytes())),
+      workers_(threads),
+      step_limit_(step_limit),
+      operation_limit_(operation_limit) {
+  for (unsigned i = 0; i < threads; ++i) buffers_.push_back(std::make_unique<Worker>());
+}
+
+void Context::reset() {
+  const Busy busy(busy_);
+  state_.clear();
+}
+
+void Context::run(uint32_t entry, const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs) {
+  const Busy busy(busy_);
+  const FloatEnvironment environment;
+  if (entry >= image_->entries().size()) throw Error("device", "emulator", "no such entry");
+  const abi::Entry& record = image_->entries()[entry];
+  inputs_ = &inputs;
+  outputs_ = &outputs;
+  operations_left_ = operation_limit_;
+  for (const auto& worker : buffers_) worker->steps_left = step_limit_;
+  counters_.assign(record.descriptor_count, {});
+  const auto start = Clock::now();
+  for (uint32_t i = 0; i < record.descriptor_count; ++i) {
+    const auto before = Clock::now();
+    execute(image_->launches()[record.first_descriptor + i], counters_[i]);
+    counters_[i].start_ns = nanoseconds(before - start);
+    counters_[i].wall_ns = nanoseconds(Clock::now() - before);
+  }
+}
+
+Buffer Context::region(const abi::Tensor& tensor, const std::string& where) const {
+  const auto argument = [&](const std::vector<Buffer>& buffers) {
+    if (tensor.slot >= buffers.size()) throw Error("record", where, "a tensor has no such input or output");
+    return buffers[tensor.slot];
+  };
+  switch (tensor.region) {
+    // The weights are never written: check_launch refuses it.
+    case Region::WEIGHTS: return {const_cast<uint8_t*>(image_->weights().data), image_->weights().size};
+    case Region::SCRATCH: return {scratch_.data(), scratch_.size()};
+    case Region::STATE: return {state_.data(), state_.size()};
+    case Region::INPUT: return argument(*inputs_);
+    case Region::OUTPUT: return argument(*outputs_);
+  }
+  throw Error("record", where, "a tensor lies in no region");
+}
+
+uint8_t* Context::place(uint32_t index, const std::string& where) const {
+  const abi::Tensor& tensor = image_->tensor(index, where);
+  const Buffer buffer = region(tensor, where);
+  check_place(tensor, buffer.size, where);
+  return buffer.data + tensor.offset;
+}
+
+Bound Context::bind(const Launch& launch) const {
+  const abi::Descriptor& record = launch.record;
+  Bound bound(launch);
+  if (record.lhs != NO_INDEX) bound.lhs = place(record.lhs, launch.name);
+  if (record.rhs != NO_INDEX) bound.rhs = place(record.rhs, launch.name);
+  if (record.out != NO_INDEX) {
+    bound.out = place(record.out, launch.name);
+    bound.out_type = image_->tensor(record.out, launch.name).dtype;
+  }
+  if (!launch.program) return bound;
+  for (const WindowUse& use : launch.program->uses) {
+    const uint32_t tensor = launch.args[use.window];
+    bound.windows[use.window] = {place(tensor, launch.name), element_count(image_->tensor(tensor, launch.name), launch.name)};
+  }
+  return bound;
+}
+
+void Context::execute(const Launch& launch, LaunchCounters& counters) {
+  const uint64_t work = operations(launch);
+  if (work > operations_left_) throw Error("resource-limit", launch.name, "the run takes more operations than are granted");
+  operations_left_ -= work;
+  const Bound bound = bind(launch);
+  const Engine engine{image_->kernels(), workers_, buffers_};
+  for (const auto& worker : buffers_) worker->machine.counters() = {};
+  const bool conv = launch.record.kind == Kind::CONV2D;
+  switch (launch.record.kind) {
+    case Kind::GEMM:
+    case Kind::GEMV:
+    case Kind::CONV2D: {
+      PackedWeights packed;
+      if (!launch.constant) {
+        Vectors rhs;
+        if (launch.integer) rhs.i8 = reinterpret_cast<const int8_t*>(bound.rhs);
+        else rhs.f32 = reinterpret_cast<const float*>(bound.rhs);
+        packed = conv ? pack_conv(launch.window, rhs, launch.integer, engine.kernels.rows)
+                      : pack_gemm(launch.gemm, rhs, launch.integer, engine.kernels.panel);
+        packed.active = packed.macs;  // only weights known beforehand can be skipped
+      }
+      const PackedWeights& weights = launch.constant ? launch.weights : packed;
+      counters.macs = weights.macs;
+      counters.active = weights.active;
+      (conv ? run_conv : run_gemm)(engine, bound, weights);
+      break;
+    }
+    case Kind::POOL: run_pool(engine, bound); break;
+    case Kind::COPY: std::memmove(bound.out, bound.lhs, image_->tensor(launch.record.out, launch.name).bytes); break;
+    case Kind::VECTOR: {
+      Machine& machine = buffers_[0]->machine;
+      machine.clear(*launch.program);
+      machine.run(*launch.program, bound.windows, abi::VLMAX, &buffers_[0]->steps_left);
+      break;
+    }
+  }
+  for (const auto& worker : buffers_) {
+    const VectorCounters& done = worker->machine.counters();
+    counters.vector.words += done.words;
+    counters.vector.lane_ops += done.lane_ops;
+    counters.vector.loads += done.loads;
+    counters.vector.stores += done.stores;
+  }
+}
+
+}  // namespace tfmbs

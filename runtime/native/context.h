@@ -1,0 +1,95 @@
+// What one run needs: memory, registers, counters.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "image.h"
+#include "workers.h"
+
+namespace tfmbs {
+
+// One input or output buffer of a run.
+struct Buffer {
+  uint8_t* data = nullptr;
+  uint64_t size = 0;
+};
+
+// What one launch did in the last run.
+struct LaunchCounters {
+  uint64_t macs = 0;
+  uint64_t active = 0;
+  VectorCounters vector;
+  uint64_t start_ns = 0;  // since the start of the run
+  uint64_t wall_ns = 0;
+};
+
+// Zeroed memory, aligned to 64 bytes.
+class Arena {
+ public:
+  explicit Arena(uint64_t size);
+  uint8_t* data() const { return data_; }
+  uint64_t size() const { return size_; }
+  void clear();
+
+ private:
+  std::unique_ptr<void, void (*)(void*)> memory_;
+  uint8_t* data_;
+  uint64_t size_;
+};
+
+// Buffers of one thread.
+struct Worker {
+  Machine machine;
+  std::vector<uint32_t> accumulators;  // rows of VLMAX
+  std::vector<float> f32;              // packed operands
+  std::vector<int32_t> i16;
+  std::vector<uint32_t> valid;
+  uint64_t steps_left = 0;
+};
+
+// A launch with its operands bound to memory.
+struct Bound {
+  explicit Bound(const Launch& of) : launch(of) {}
+
+  const Launch& launch;
+  const uint8_t* lhs = nullptr;
+  const uint8_t* rhs = nullptr;
+  uint8_t* out = nullptr;
+  abi::DType out_type{};
+  Window windows[abi::WINDOWS];
+};
+
+class Context {
+ public:
+  // `step_limit`: instruction words that a worker executes in a run at most; `operation_limit`: multiply-accumulates or
+  // pooling taps of a run; `memory_limit`: bytes of scratch and state together. Throws Error.
+  Context(std::shared_ptr<const Image> image, unsigned threads, uint64_t step_limit, uint64_t operation_limit,
+          uint64_t memory_limit);
+
+  // Executes an entry's descriptors in order. Throws Error; then the outputs and state are undefined.
+  void run(uint32_t entry, const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs);
+  // State as it was at first: zero.
+  void reset();
+  // Counters of the last run, one per descriptor of its entry.
+  const std::vector<LaunchCounters>& counters() const { return counters_; }
+
+ private:
+  Buffer region(const abi::Tensor& tensor, const std::string& where) const;
+  uint8_t* place(uint32_t tensor, const std::string& where) const;
+  Bound bind(const Launch& launch) const;
+  void execute(const Launch& launch, LaunchCounters& counters);
+
+  std::shared_ptr<const Image> image_;
+  Arena scratch_, state_;
+  Workers workers_;
+  std::vector<std::unique_ptr<Worker>> buffers_;
+  uint64_t step_limit_, operation_limit_, operations_left_ = 0;
+  const std::vector<Buffer>* inputs_ = nullptr;
+  const std::vector<Buffer>* outputs_ = nullptr;
+  std::vector<LaunchCounters> counters_;
+  std::atomic<bool> busy_{false};
+};
+
+}  // namespace tfmbs

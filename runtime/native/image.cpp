@@ -1,0 +1,122 @@
+#include "image.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "checks.h"
+#include "error.h"
+#include "trits.h"
+
+namespace tfmbs {
+namespace {
+
+using abi::Kind;
+using abi::NO_INDEX;
+
+template <class T>
+std::vector<T> records(const std::map<std::string, Bytes>& tables, const char* section) {
+  const auto found = tables.find(section);
+  if (found == tables.end() || found->second.size == 0) return {};
+  if (found->second.size % sizeof(T)) throw Error("record", section, "length is not a multiple of the record's");
+  std::vector<T> rows(found->second.size / sizeof(T));
+  std::memcpy(static_cast<void*>(rows.data()), found->second.data, found->second.size);
+  return rows;
+}
+
+template <class T>
+const T& pick(const std::vector<T>& table, uint32_t index, const char* section, const std::string& where) {
+  if (index >= table.size())
+    throw Error("record", where, "index " + std::to_string(index) + " is outside " + section + ", which has " +
+                                     std::to_string(table.size()));
+  return table[index];
+}
+
+void check_range(uint64_t first, uint64_t count, uint64_t size, const char* section, const std::string& where) {
+  if (first > size || count > size - first) throw Error("record", where, std::string("a range leaves ") + section);
+}
+
+bool multiplies(Kind kind) { return kind == Kind::GEMM || kind == Kind::GEMV || kind == Kind::CONV2D; }
+
+}  // namespace
+
+Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string> strings, Bytes weights,
+             const Kernels& kernels)
+    : strings_(std::move(strings)),
+      tensors_(records<abi::Tensor>(tables, "TENSOR")),
+      gemms_(records<abi::GemmGeometry>(tables, "GEMM_GEOMETRY")),
+      windows_(records<abi::WindowGeometry>(tables, "WINDOW_GEOMETRY")),
+      args_(records<uint32_t>(tables, "ARGS")),
+      entries_(records<abi::Entry>(tables, "ENTRY")),
+      weights_(weights),
+      kernels_(kernels) {
+  const auto words = tables.find("SIW");
+  const Bytes code = words == tables.end() ? Bytes{} : words->second;
+  for (const auto& record : records<abi::Program>(tables, "PROGRAM")) {
+    check_range(record.first_word, record.word_count, code.size / abi::WORD_BYTES, "SIW", string(record.name));
+    const uint8_t* first = code.data + record.first_word * abi::WORD_BYTES;
+    programs_.push_back(decode_program(record, first, string(record.name), kernels));
+  }
+  const auto descriptors = records<abi::Descriptor>(tables, "CODE");
+  launches_.reserve(descriptors.size());
+  for (size_t i = 0; i < descriptors.size(); ++i) launches_.push_back(prepare(descriptors[i], i));
+  const size_t signature = records<abi::Io>(tables, "IO_SIG").size();
+  for (const abi::Entry& entry : entries_) {
+    check_range(entry.first_descriptor, entry.descriptor_count, launches_.size(), "CODE", string(entry.name));
+    check_range(entry.inputs_first, entry.inputs_count, signature, "IO_SIG", string(entry.name));
+    check_range(entry.outputs_first, entry.outputs_count, signature, "IO_SIG", string(entry.name));
+    scratch_bytes_ = std::max(scratch_bytes_, entry.scratch_bytes);
+  }
+  for (const auto& state : records<abi::State>(tables, "STATE")) {
+    uint64_t end;
+    if (__builtin_add_overflow(state.offset, state.bytes, &end)) throw Error("record", "STATE", "a buffer is too large");
+    state_bytes_ = std::max(state_bytes_, end);
+  }
+}
+
+const std::string& Image::string(uint32_t index) const { return pick(strings_, index, "STRINGS", "a name"); }
+
+const abi::Tensor& Image::tensor(uint32_t index, const std::string& where) const {
+  return pick(tensors_, index, "TENSOR", where);
+}
+
+Launch Image::prepare(const abi::Descriptor& record, size_t index) {
+  Launch launch;
+  launch.record = record;
+  launch.name = "descriptor " + std::to_string(index) + " (" + string(record.name) + ")";
+  if (record.kind == Kind::GEMM || record.kind == Kind::GEMV)
+    launch.gemm = pick(gemms_, record.geometry, "GEMM_GEOMETRY", launch.name);
+  if (record.kind == Kind::CONV2D || record.kind == Kind::POOL)
+    launch.window = pick(windows_, record.geometry, "WINDOW_GEOMETRY", launch.name);
+  if (record.program != NO_INDEX) launch.program = &pick(programs_, record.program, "PROGRAM", launch.name);
+  check_range(record.args_first, record.args_count, args_.size(), "ARGS", launch.name);
+  if (record.args_count > abi::WINDOWS) throw Error("record", launch.name, "it lists too many windows");
+  const auto first = args_.begin() + record.args_first;
+  launch.args.assign(first, first + record.args_count);
+  check_launch(*this, launch);
+  if (multiplies(record.kind)) prepare_weights(launch);
+  return launch;
+}
+
+void Image::prepare_weights(Launch& launch) {
+  const abi::Tensor& rhs = tensor(launch.record.rhs, launch.name);
+  launch.constant = rhs.region == abi::Region::WEIGHTS;
+  if (!launch.constant) return;
+  check_place(rhs, weights_.size, launch.name);
+  const uint8_t* data = weights_.data + rhs.offset;
+  Vectors vectors;
+  std::vector<int8_t> trits;
+  if (rhs.dtype == abi::DType::TRIT) {
+    const uint64_t elements = element_count(rhs, launch.name), rows = rhs.rank ? rhs.dims[0] : 1;
+    trits = unpack_trits(data, rows, rows ? elements / rows : 0, rhs.packing, launch.name);
+    vectors.i8 = trits.data();
+  } else if (rhs.dtype == abi::DType::I8) {
+    vectors.i8 = reinterpret_cast<const int8_t*>(data);
+  } else {
+    vectors.f32 = reinterpret_cast<const float*>(data);
+  }
+  launch.weights = launch.record.kind == Kind::CONV2D
+                       ? pack_conv(launch.window, vectors, launch.integer, kernels_.rows)
+                       : pack_gemm(launch.gemm, vectors, launch.integer, kernels_.panel);
+}
+
+}  // namespace tfmbs

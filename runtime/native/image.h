@@ -1,0 +1,70 @@
+// The tables of a fabric binary, checked as far as memory safety needs, with weights in the form the kernels read.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "abi.gen.h"
+#include "kernels.h"
+#include "pack.h"
+#include "siw.h"
+
+namespace tfmbs {
+
+// Bytes of a section.
+struct Bytes {
+  const uint8_t* data = nullptr;
+  size_t size = 0;
+};
+
+// A descriptor with what was prepared for it when the image was loaded.
+struct Launch {
+  abi::Descriptor record;
+  std::string name;
+  abi::GemmGeometry gemm{};
+  abi::WindowGeometry window{};
+  const Program* program = nullptr;
+  std::vector<uint32_t> args;
+  bool integer = false;      // i32 accumulators, else f32
+  bool constant = false;     // rhs lies in WEIGHTS and is packed already
+  PackedWeights weights;
+};
+
+class Image {
+ public:
+  // `tables` are section bytes by section name, `strings` the string table, `weights` the WEIGHTS region, which must
+  // outlive the image and be aligned to 8 bytes. Throws Error.
+  Image(const std::map<std::string, Bytes>& tables, std::vector<std::string> strings, Bytes weights, const Kernels& kernels);
+  Image(const Image&) = delete;
+  Image& operator=(const Image&) = delete;
+
+  const Kernels& kernels() const { return kernels_; }
+  const std::vector<abi::Entry>& entries() const { return entries_; }
+  const std::vector<Launch>& launches() const { return launches_; }
+  const std::vector<abi::Tensor>& tensors() const { return tensors_; }
+  Bytes weights() const { return weights_; }
+  uint64_t scratch_bytes() const { return scratch_bytes_; }
+  uint64_t state_bytes() const { return state_bytes_; }
+  const std::string& string(uint32_t index) const;
+  const abi::Tensor& tensor(uint32_t index, const std::string& where) const;
+
+ private:
+  Launch prepare(const abi::Descriptor& record, size_t index);
+  void prepare_weights(Launch& launch);
+
+  std::vector<std::string> strings_;
+  std::vector<abi::Tensor> tensors_;
+  std::vector<abi::GemmGeometry> gemms_;
+  std::vector<abi::WindowGeometry> windows_;
+  std::vector<uint32_t> args_;
+  std::vector<Program> programs_;
+  std::vector<Launch> launches_;
+  std::vector<abi::Entry> entries_;
+  Bytes weights_;
+  const Kernels& kernels_;
+  uint64_t scratch_bytes_ = 0, state_bytes_ = 0;
+};
+
+}  // namespace tfmbs

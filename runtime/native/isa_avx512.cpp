@@ -1,0 +1,7 @@
+// Kernels compiled with -mavx512f -mavx512bw -mavx512vl -mavx512dq.
+#include "isa_set.h"
+
+namespace tfmbs {
+extern const Kernels kernels_avx512;
+const Kernels kernels_avx512 = kernel_table("avx512");
+}  // namespace tfmbs

@@ -1,0 +1,14 @@
+// The kernel table of one instruction set; the including file names it.
+#pragma once
+
+#include "lanes.h"
+#include "moves.h"
+#include "tile.h"
+
+namespace {
+
+constexpr tfmbs::Kernels kernel_table(const char* name) {
+  return {name, PANEL, TILE_ROWS, tile_f32<>, tile_i16<>, lane, moves};
+}
+
+}  // namespace

@@ -1,0 +1,52 @@
+// The functions that exist once per instruction set. Every set gives the same bits; they differ in speed only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "abi.gen.h"
+
+namespace tfmbs {
+
+// Lanes are 32-bit; d, a, b, c are registers of VLMAX lanes, equal or disjoint; the first n lanes are worked on.
+using LaneFn = void (*)(void* d, const void* a, const void* b, const void* c, uint32_t n);
+// Element `first + i * stride` of the window, for i < n; the caller has checked every index.
+using LoadFn = void (*)(void* lanes, const uint8_t* window, int64_t first, int64_t stride, uint32_t n);
+using StoreFn = void (*)(uint8_t* window, const void* lanes, int64_t first, int64_t stride, uint32_t n);
+using GatherFn = void (*)(void* lanes, const uint8_t* window, int64_t first, const void* index, uint32_t n);
+using ScatterFn = void (*)(uint8_t* window, const void* lanes, int64_t first, const void* index, uint32_t n);
+
+struct MoveFns {
+  LoadFn load;
+  StoreFn store;
+  GatherFn gather;
+  ScatterFn scatter;
+};
+
+struct Kernels {
+  const char* name;
+  unsigned panel;  // columns of a tile; divides VLMAX
+  unsigned rows;   // most rows of a tile
+
+  // out[r][c] = sum over ascending i < k of a[i][r] * b[i][c], fused, from +0.0; a NaN becomes the canonical one.
+  // a is k x rows, b is k x panel, out has `stride` columns. Bit c of valid[i] says whether step i counts for column c
+  // (valid == nullptr: all do).
+  void (*tile_f32)(unsigned rows, size_t k, const float* a, const float* b, const uint32_t* valid, float* out,
+                   size_t stride);
+  // The same for integers; each 32-bit element of a and b holds two i16 of consecutive k; sums wrap.
+  void (*tile_i16)(unsigned rows, size_t pairs, const int32_t* a, const int32_t* b, int32_t* out, size_t stride);
+
+  // The function of a vector opcode, nullptr where the combination is not valid.
+  LaneFn (*lane)(abi::DOp op, abi::DType type, uint8_t aux);
+  // Moves between registers and windows of a type; all nullptr where lanes cannot hold it.
+  MoveFns (*moves)(abi::DType type);
+};
+
+// Instruction sets of this build that this processor runs, slowest first: "baseline", "avx2", "avx512".
+std::vector<std::string> instruction_sets();
+// The set of that name; the fastest one for "". Throws Error where it does not exist here.
+const Kernels& kernels(const std::string& name);
+
+}  // namespace tfmbs

@@ -1,0 +1,30 @@
+// The kernels behind the descriptor kinds. All work on bound operands that were checked when the image was loaded.
+#pragma once
+
+#include "context.h"
+
+namespace tfmbs {
+
+// Everything a kernel needs besides its operands.
+struct Engine {
+  const Kernels& kernels;
+  Workers& workers;
+  std::vector<std::unique_ptr<Worker>>& buffers;
+};
+
+// `weights` are the packed right operand.
+void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& weights);
+void run_conv(const Engine& engine, const Bound& bound, const PackedWeights& weights);
+void run_pool(const Engine& engine, const Bound& bound);
+
+// One chunk of a result: at most VLMAX elements that follow each other.
+struct Chunk {
+  uint64_t element;       // of the first one in the result
+  uint32_t channel;       // output channel of the first one
+  uint32_t channel_step;  // channels between two of them
+  uint32_t lanes;
+};
+// Applies the epilogue to accumulators and stores the results.
+void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, const void* accumulators, const Chunk& chunk);
+
+}  // namespace tfmbs

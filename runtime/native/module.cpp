@@ -1,0 +1,114 @@
+// Python bindings of the emulator: tfmbs.runtime._native.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "context.h"
+#include "error.h"
+#include "image.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace tfmbs {
+namespace {
+
+using Octets = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using MutableOctets = nb::ndarray<uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+// An image and the Python object that owns its weights.
+struct LoadedImage {
+  nb::object owner;
+  std::shared_ptr<const Image> image;
+};
+
+LoadedImage load(const std::map<std::string, nb::bytes>& tables, std::vector<std::string> strings, Octets weights,
+                 const std::string& isa) {
+  std::map<std::string, Bytes> sections;
+  for (const auto& [name, bytes] : tables) sections[name] = {static_cast<const uint8_t*>(bytes.data()), bytes.size()};
+  const Bytes region{weights.data(), weights.size()};
+  if (reinterpret_cast<uintptr_t>(region.data) % 8) throw Error("device", "emulator", "the weights are not aligned to 8 bytes");
+  const Kernels& kernels = tfmbs::kernels(isa);
+  nb::object owner = nb::find(weights);
+  std::shared_ptr<const Image> image;
+  {
+    const nb::gil_scoped_release release;
+    image = std::make_shared<const Image>(sections, std::move(strings), region, kernels);
+  }
+  return {std::move(owner), std::move(image)};
+}
+
+// A context keeps its image's weights alive.
+struct LoadedContext {
+  LoadedContext(const LoadedImage& loaded, unsigned threads, uint64_t steps, uint64_t operations, uint64_t memory)
+      : owner(loaded.owner), context(loaded.image, threads, steps, operations, memory) {}
+  nb::object owner;
+  Context context;
+};
+
+template <class Arrays>
+std::vector<Buffer> buffers(const Arrays& arrays) {
+  std::vector<Buffer> result;
+  for (const auto& array : arrays) result.push_back({const_cast<uint8_t*>(array.data()), array.size()});
+  return result;
+}
+
+void run(LoadedContext& self, uint32_t entry, const std::vector<Octets>& inputs, const std::vector<MutableOctets>& outputs) {
+  const std::vector<Buffer> in = buffers(inputs), out = buffers(outputs);
+  const nb::gil_scoped_release release;
+  self.context.run(entry, in, out);
+}
+
+nb::list counters(const LoadedContext& self) {
+  nb::list rows;
+  for (const LaunchCounters& c : self.context.counters()) {
+    nb::dict row;
+    row["macs"] = c.macs;
+    row["active_macs"] = c.active;
+    row["words"] = c.vector.words;
+    row["lane_ops"] = c.vector.lane_ops;
+    row["loads"] = c.vector.loads;
+    row["stores"] = c.vector.stores;
+    row["start_ns"] = c.start_ns;
+    row["wall_ns"] = c.wall_ns;
+    rows.append(row);
+  }
+  return rows;
+}
+
+void raise(const std::string& code, const std::string& where, const std::string& what) {
+  const nb::object type = nb::module_::import_("tfmbs.runtime.abi.errors").attr("TfmbsError");
+  PyErr_SetObject(type.ptr(), type(code, where, what).ptr());
+}
+
+void translate(const std::exception_ptr& pointer, void*) {
+  try {
+    std::rethrow_exception(pointer);
+  } catch (const Error& error) {
+    raise(error.code(), error.where(), error.what());
+  } catch (const std::bad_alloc&) {
+    raise("resource-limit", "emulator", "out of memory");
+  }
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+  m.doc() = "The emulator: executes the descriptors of a fabric binary.";
+  nb::register_exception_translator(translate);
+  m.def("instruction_sets", &instruction_sets, "Instruction sets that this processor runs, slowest first.");
+  nb::class_<LoadedImage>(m, "Image").def_prop_ro("isa", [](const LoadedImage& self) { return self.image->kernels().name; });
+  m.def("load", &load, "tables"_a, "strings"_a, "weights"_a, "isa"_a,
+        "Checks and prepares an image; `tables` are section bytes by name, `isa` one of instruction_sets() or ''.");
+  nb::class_<LoadedContext>(m, "Context")
+      .def(nb::init<const LoadedImage&, unsigned, uint64_t, uint64_t, uint64_t>(), "image"_a, "threads"_a, "step_limit"_a,
+           "operation_limit"_a, "memory_limit"_a)
+      .def("run", &run, "entry"_a, "inputs"_a, "outputs"_a, "Executes an entry on byte arrays; the outputs are written.")
+      .def("reset", [](LoadedContext& self) { self.context.reset(); }, "Zeroes the state.")
+      .def("counters", &counters, "Counters of the last run, one dictionary per descriptor.");
+}
+
+}  // namespace tfmbs

@@ -1,0 +1,112 @@
+#include "pack.h"
+
+#include <algorithm>
+
+namespace tfmbs {
+namespace {
+
+// Calls visit(i, j) for every element, in the order in which the operand lies in memory.
+template <class Visit>
+void in_memory_order(const Vectors& from, unsigned count, uint64_t k, Visit visit) {
+  if (from.k_stride <= from.stride) {
+    for (unsigned j = 0; j < count; ++j)
+      for (uint64_t i = 0; i < k; ++i) visit(i, j);
+  } else {
+    for (uint64_t i = 0; i < k; ++i)
+      for (unsigned j = 0; j < count; ++j) visit(i, j);
+  }
+}
+
+uint64_t nonzero(const Vectors& from, uint64_t vector, uint64_t k) {
+  uint64_t count = 0;
+  for (uint64_t i = 0; i < k; ++i) {
+    const uint64_t at = vector * from.stride + i * from.k_stride;
+    count += from.f32 ? from.f32[at] != 0.0f : from.i8[at] != 0;
+  }
+  return count;
+}
+
+void pack(const Vectors& from, unsigned count, unsigned width, uint64_t k, bool integer, PackedWeights& out) {
+  if (integer) {
+    const size_t at = out.i16.size();
+    out.i16.resize(at + pairs_of(k) * width);
+    pack_i16(from, count, width, k, 0, out.i16.data() + at);
+  } else {
+    const size_t at = out.f32.size();
+    out.f32.resize(at + k * width);
+    pack_f32(from, count, width, k, out.f32.data() + at);
+  }
+}
+
+}  // namespace
+
+void pack_f32(const Vectors& from, unsigned count, unsigned width, uint64_t k, float* out) {
+  if (count < width) std::fill(out, out + k * width, 0.0f);
+  in_memory_order(from, count, k, [&](uint64_t i, unsigned j) {
+    const uint64_t at = j * from.stride + i * from.k_stride;
+    out[i * width + j] = from.f32 ? from.f32[at] : static_cast<float>(from.i8[at]);
+  });
+}
+
+void pack_i16(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, int32_t* out) {
+  int16_t* half = reinterpret_cast<int16_t*>(out);
+  if (count < width || k % 2) std::fill(out, out + pairs_of(k) * width, 0);
+  in_memory_order(from, count, k, [&](uint64_t i, unsigned j) {
+    half[(i / 2 * width + j) * 2 + i % 2] = static_cast<int16_t>(from.i8[j * from.stride + i * from.k_stride] - zero);
+  });
+}
+
+PackedWeights pack_gemm(const abi::GemmGeometry& g, Vectors rhs, bool integer, unsigned panel) {
+  PackedWeights out;
+  rhs.stride = g.rhs_n_stride;
+  rhs.k_stride = g.rhs_k_stride;
+  const uint64_t products = g.rhs_batch_stride ? g.batch : 1;
+  for (uint64_t b = 0; b < products; ++b) {
+    const Vectors product = rhs.at(b * g.rhs_batch_stride);
+    for (uint64_t n = 0; n < g.n; n += panel) {
+      const unsigned count = static_cast<unsigned>(std::min<uint64_t>(panel, g.n - n));
+      pack(product.at(n * g.rhs_n_stride), count, panel, g.k, integer, out);
+    }
+    for (uint64_t n = 0; n < g.n; ++n) out.active += nonzero(product, n, g.k);
+  }
+  out.macs = static_cast<uint64_t>(g.batch) * g.m * g.n * g.k;
+  out.active *= g.m * (g.batch / products);
+  return out;
+}
+
+PackedWeights pack_conv(const abi::WindowGeometry& g, Vectors rhs, bool integer, unsigned rows) {
+  PackedWeights out;
+  const uint64_t taps = static_cast<uint64_t>(g.kernel_height) * g.kernel_width;
+  const uint64_t k = g.in_channels / g.groups * taps, channels = g.out_channels / g.groups;
+  rhs.stride = k;
+  rhs.k_stride = 1;
+  for (uint64_t group = 0; group < g.groups; ++group) {
+    for (uint64_t c = 0; c < channels; c += rows) {
+      const unsigned count = static_cast<unsigned>(std::min<uint64_t>(rows, channels - c));
+      pack(rhs.at((group * channels + c) * k), count, count, k, integer, out);
+    }
+  }
+  for (uint64_t y = 0; y < g.kernel_height; ++y) {
+    const uint64_t lines = positions(y, g.out_height, g.in_height, g.stride_height, g.dilation_height, g.pad_top);
+    for (uint64_t x = 0; x < g.kernel_width; ++x) {
+      const uint64_t pixels =
+          g.batch * lines * positions(x, g.out_width, g.in_width, g.stride_width, g.dilation_width, g.pad_left);
+      Vectors tap = rhs.at(y * g.kernel_width + x);
+      tap.k_stride = taps;
+      for (uint64_t c = 0; c < g.out_channels; ++c) out.active += pixels * nonzero(tap, c, g.in_channels / g.groups);
+      out.macs += pixels * g.out_channels * (g.in_channels / g.groups);
+    }
+  }
+  return out;
+}
+
+uint64_t positions(uint64_t tap, uint64_t out, uint64_t in, uint64_t stride, uint64_t dilation, uint64_t pad) {
+  // Output o reads input o * stride + tap * dilation - pad.
+  const uint64_t shift = tap * dilation;
+  const uint64_t first = shift >= pad ? 0 : (pad - shift + stride - 1) / stride;
+  if (shift >= in + pad) return 0;
+  const uint64_t end = std::min(out, (in + pad - shift - 1) / stride + 1);
+  return end > first ? end - first : 0;
+}
+
+}  // namespace tfmbs

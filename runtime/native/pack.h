@@ -1,0 +1,46 @@
+// Operands of a multiplication in the order in which the tiles read them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "abi.gen.h"
+
+namespace tfmbs {
+
+// `count` vectors of `k` elements each inside an operand; strides in elements. One of the two pointers is set.
+struct Vectors {
+  const float* f32 = nullptr;
+  const int8_t* i8 = nullptr;
+  uint64_t stride = 0;    // between two vectors
+  uint64_t k_stride = 0;  // between two elements of a vector
+
+  Vectors at(uint64_t element) const {
+    return {f32 ? f32 + element : nullptr, i8 ? i8 + element : nullptr, stride, k_stride};
+  }
+};
+
+// out[i * width + j] = element i of vector j, and 0 for count <= j < width.
+void pack_f32(const Vectors& from, unsigned count, unsigned width, uint64_t k, float* out);
+// The same for i8, `zero` subtracted, two consecutive i in the halves of each element; out has (k + 1) / 2 * width.
+void pack_i16(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, int32_t* out);
+
+inline uint64_t pairs_of(uint64_t k) { return k / 2 + k % 2; }
+
+// The right operand of a launch in blocks, and what its multiply-accumulates amount to.
+struct PackedWeights {
+  std::vector<float> f32;
+  std::vector<int32_t> i16;
+  uint64_t macs = 0;    // those that the launch executes
+  uint64_t active = 0;  // those whose weight is not zero
+};
+
+// GEMM: per product of the batch (one if shared), panels of `panel` columns, the last one padded with zeros.
+PackedWeights pack_gemm(const abi::GemmGeometry& geometry, Vectors rhs, bool integer, unsigned panel);
+// CONV2D: per group, blocks of `rows` output channels, the last one smaller.
+PackedWeights pack_conv(const abi::WindowGeometry& geometry, Vectors rhs, bool integer, unsigned rows);
+
+// Outputs along one axis for which tap number `tap` of the window lies on the input, not on padding.
+uint64_t positions(uint64_t tap, uint64_t out, uint64_t in, uint64_t stride, uint64_t dilation, uint64_t pad);
+
+}  // namespace tfmbs

@@ -1,0 +1,120 @@
+// Vectors of f32 and i32 lanes in the widest form that the flags of this translation unit allow. Everything has internal
+// linkage: the same names mean different code in each translation unit.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+constexpr uint32_t CANONICAL_NAN = 0x7fc00000u;
+
+inline float canonical_nan() {
+  float value;
+  std::memcpy(&value, &CANONICAL_NAN, sizeof value);
+  return value;
+}
+
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+
+constexpr unsigned LANES = 16;
+using VecF = __m512;
+using VecI = __m512i;
+
+inline VecF zero_f() { return _mm512_setzero_ps(); }
+inline VecF load_f(const float* p) { return _mm512_loadu_ps(p); }
+inline VecF broadcast_f(float x) { return _mm512_set1_ps(x); }
+inline VecF fma_f(VecF a, VecF b, VecF c) { return _mm512_fmadd_ps(a, b, c); }
+inline VecF fma_where(uint32_t bits, VecF a, VecF b, VecF c) {
+  return _mm512_mask3_fmadd_ps(a, b, c, static_cast<__mmask16>(bits));
+}
+inline void store_canonical(float* p, VecF x) {
+  _mm512_storeu_ps(p, _mm512_mask_mov_ps(x, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), _mm512_set1_ps(canonical_nan())));
+}
+inline VecI zero_i() { return _mm512_setzero_si512(); }
+inline VecI load_i(const int32_t* p) { return _mm512_loadu_si512(p); }
+inline void store_i(int32_t* p, VecI x) { _mm512_storeu_si512(p, x); }
+inline VecI broadcast_i(int32_t x) { return _mm512_set1_epi32(x); }
+inline VecI dot_i16(VecI a, VecI b, VecI c) { return _mm512_add_epi32(c, _mm512_madd_epi16(a, b)); }
+
+#elif defined(__AVX2__) && defined(__FMA__)
+
+constexpr unsigned LANES = 8;
+using VecF = __m256;
+using VecI = __m256i;
+
+inline VecF zero_f() { return _mm256_setzero_ps(); }
+inline VecF load_f(const float* p) { return _mm256_loadu_ps(p); }
+inline VecF broadcast_f(float x) { return _mm256_set1_ps(x); }
+inline VecF fma_f(VecF a, VecF b, VecF c) { return _mm256_fmadd_ps(a, b, c); }
+inline VecF fma_where(uint32_t bits, VecF a, VecF b, VecF c) {
+  const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  const __m256i chosen = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(static_cast<int>(bits)), lane), lane);
+  return _mm256_blendv_ps(c, _mm256_fmadd_ps(a, b, c), _mm256_castsi256_ps(chosen));
+}
+inline void store_canonical(float* p, VecF x) {
+  _mm256_storeu_ps(p, _mm256_blendv_ps(x, _mm256_set1_ps(canonical_nan()), _mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+}
+inline VecI zero_i() { return _mm256_setzero_si256(); }
+inline VecI load_i(const int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+inline void store_i(int32_t* p, VecI x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x); }
+inline VecI broadcast_i(int32_t x) { return _mm256_set1_epi32(x); }
+inline VecI dot_i16(VecI a, VecI b, VecI c) { return _mm256_add_epi32(c, _mm256_madd_epi16(a, b)); }
+
+#else
+
+constexpr unsigned LANES = 4;
+struct VecF {
+  float lane[LANES];
+};
+struct VecI {
+  uint32_t lane[LANES];  // unsigned, because sums wrap
+};
+
+inline VecF zero_f() { return VecF{}; }
+inline VecF load_f(const float* p) {
+  VecF x;
+  std::memcpy(x.lane, p, sizeof x.lane);
+  return x;
+}
+inline VecF broadcast_f(float x) { return VecF{{x, x, x, x}}; }
+inline VecF fma_f(VecF a, VecF b, VecF c) {
+  for (unsigned i = 0; i < LANES; ++i) c.lane[i] = std::fma(a.lane[i], b.lane[i], c.lane[i]);
+  return c;
+}
+inline VecF fma_where(uint32_t bits, VecF a, VecF b, VecF c) {
+  for (unsigned i = 0; i < LANES; ++i)
+    if (bits >> i & 1u) c.lane[i] = std::fma(a.lane[i], b.lane[i], c.lane[i]);
+  return c;
+}
+inline void store_canonical(float* p, VecF x) {
+  for (unsigned i = 0; i < LANES; ++i) p[i] = std::isnan(x.lane[i]) ? canonical_nan() : x.lane[i];
+}
+inline VecI zero_i() { return VecI{}; }
+inline VecI load_i(const int32_t* p) {
+  VecI x;
+  std::memcpy(x.lane, p, sizeof x.lane);
+  return x;
+}
+inline void store_i(int32_t* p, VecI x) { std::memcpy(p, x.lane, sizeof x.lane); }
+inline VecI broadcast_i(int32_t x) {
+  const uint32_t u = static_cast<uint32_t>(x);
+  return VecI{{u, u, u, u}};
+}
+inline VecI dot_i16(VecI a, VecI b, VecI c) {
+  for (unsigned i = 0; i < LANES; ++i) {
+    const int32_t low = static_cast<int16_t>(a.lane[i]) * static_cast<int16_t>(b.lane[i]);
+    const int32_t high = static_cast<int16_t>(a.lane[i] >> 16) * static_cast<int16_t>(b.lane[i] >> 16);
+    c.lane[i] += static_cast<uint32_t>(low) + static_cast<uint32_t>(high);
+  }
+  return c;
+}
+
+#endif
+
+}  // namespace

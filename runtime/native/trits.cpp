@@ -1,0 +1,76 @@
+#include "trits.h"
+
+#include <array>
+
+#include "error.h"
+
+namespace tfmbs {
+namespace {
+
+struct Code {
+  unsigned per_byte, base, codes;
+};
+
+Code code_of(abi::Packing packing) {
+  switch (packing) {
+    case abi::Packing::PT5: return {5, 3, 243};
+    case abi::Packing::T2: return {4, 4, 256};
+    default: return {1, 1, 0};
+  }
+}
+
+// The trits of every byte; -2 marks a byte (by its first trit) that is no code.
+std::array<std::array<int8_t, 5>, 256> digits_of(const Code& code) {
+  std::array<std::array<int8_t, 5>, 256> table{};
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    bool valid = byte < code.codes;
+    unsigned rest = byte;
+    for (unsigned i = 0; i < code.per_byte; ++i, rest /= code.base) {
+      const unsigned digit = rest % code.base;
+      valid &= digit < 3;
+      table[byte][i] = static_cast<int8_t>(static_cast<int>(digit) - 1);
+    }
+    if (!valid) table[byte][0] = -2;
+  }
+  return table;
+}
+
+[[noreturn]] void refuse(const std::string& where, uint64_t row, uint64_t byte, const char* what) {
+  throw Error("record", where, "row " + std::to_string(row) + " byte " + std::to_string(byte) + " " + what);
+}
+
+}  // namespace
+
+uint64_t trit_row_bytes(abi::Packing packing, uint64_t length) {
+  const uint64_t per_byte = code_of(packing).per_byte;
+  return length / per_byte + (length % per_byte != 0);
+}
+
+std::vector<int8_t> unpack_trits(const uint8_t* data, uint64_t rows, uint64_t length, abi::Packing packing,
+                                 const std::string& where) {
+  const Code code = code_of(packing);
+  std::vector<int8_t> trits(rows * length);
+  if (code.codes == 0) {
+    for (uint64_t i = 0; i < trits.size(); ++i) {
+      trits[i] = static_cast<int8_t>(data[i]);
+      if (trits[i] < -1 || trits[i] > 1) refuse(where, i / length, i % length, "is no trit");
+    }
+    return trits;
+  }
+  const auto digits = digits_of(code);
+  const uint64_t row_bytes = trit_row_bytes(packing, length);
+  for (uint64_t row = 0; row < rows; ++row, data += row_bytes) {
+    int8_t* out = trits.data() + row * length;
+    for (uint64_t byte = 0, i = 0; byte < row_bytes; ++byte) {
+      const auto& trit = digits[data[byte]];
+      if (trit[0] == -2) refuse(where, row, byte, "is no code of its packing");
+      for (unsigned j = 0; j < code.per_byte; ++j, ++i) {
+        if (i < length) out[i] = trit[j];
+        else if (trit[j] != 0) refuse(where, row, byte, "is padded with a trit that is not 0");
+      }
+    }
+  }
+  return trits;
+}
+
+}  // namespace tfmbs

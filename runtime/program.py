@@ -1,0 +1,148 @@
+"""Loading a fabric binary and running it: the public runtime API. Names, shapes and dtypes are checked here."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image, Verify
+from tfmbs.runtime.devices import open_device
+from tfmbs.runtime.devices.base import Array, Device, DeviceContext
+from tfmbs.runtime.signature import Argument, Entry, entries_of
+from tfmbs.runtime.stats import Stats
+
+DEFAULT_DEVICE = "emulator"
+
+
+def load(path: str | os.PathLike[str], verify: Verify = "eager") -> Program:
+    """Loads a `.tfb`. `verify="lazy"` checks a chunk of the weights when it is first used, not now.
+
+    Raises:
+        TfmbsError: `io`, `container.…`, `record`, `siw`, `target`, `resource-limit`.
+    """
+    return Program(Image.load(path, verify))
+
+
+class Context:
+    """One user of a program on a device: state (such as a KV cache) lives here. It belongs to one thread at a time."""
+
+    def __init__(self, program: Program, device: DeviceContext) -> None:
+        self.program = program
+        self._device = device
+
+    def run(self, inputs: Mapping[str, npt.ArrayLike], entry: str | None = None) -> dict[str, Array]:
+        """Runs an entry point (the first one by default); returns fresh arrays by output name.
+
+        Raises:
+            TfmbsError: `input.name`, `input.shape`, `input.dtype`; what the device refuses.
+        """
+        signature = self.program.entry(entry)
+        return self._device.run(signature.name, _checked(signature, inputs))
+
+    def reset(self) -> None:
+        """Sets all state to zero, as in a new context."""
+        self._device.reset()
+
+    @property
+    def stats(self) -> Stats:
+        """Counters of the last run. Raises TfmbsError `device` before the first."""
+        return self._device.stats
+
+
+class Program:
+    """A loaded fabric binary. Threads may share it; contexts are theirs alone."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self.entries: tuple[Entry, ...] = entries_of(image)
+        self._devices: dict[str, Device] = {}
+        self._lock = threading.Lock()
+        self._local = threading.local()
+
+    @property
+    def inputs(self) -> tuple[Argument, ...]:
+        """Inputs of the first entry point, in order."""
+        return self.entry().inputs
+
+    @property
+    def outputs(self) -> tuple[Argument, ...]:
+        """Outputs of the first entry point, in order."""
+        return self.entry().outputs
+
+    def entry(self, name: str | None = None) -> Entry:
+        """The signature of an entry point, by default of the first. Raises TfmbsError `input.name`."""
+        for entry in self.entries:
+            if name is None or entry.name == name:
+                return entry
+        known = "/".join(entry.name for entry in self.entries) or "none in this program"
+        raise TfmbsError("input.name", "entry", "no such entry point", known, name)
+
+    def context(self, device: str = DEFAULT_DEVICE, threads: int = 1) -> Context:
+        """A context of its own, with zeroed state. Raises TfmbsError `device`, `usage`."""
+        return Context(self, self._device(device).context(threads))
+
+    def run(
+        self, inputs: Mapping[str, npt.ArrayLike], device: str = DEFAULT_DEVICE, entry: str | None = None
+    ) -> dict[str, Array]:
+        """Runs once, from zeroed state; see `Context.run`."""
+        context = self._own_context(device)
+        if self.image.states:
+            context.reset()
+        return context.run(inputs, entry)
+
+    def __call__(self, *arrays: npt.ArrayLike, device: str = DEFAULT_DEVICE) -> dict[str, Array]:
+        """Runs the first entry point on its inputs in order. Raises TfmbsError `input.name` for another number."""
+        names = [argument.name for argument in self.inputs]
+        if len(arrays) != len(names):
+            raise TfmbsError(
+                "input.name", "inputs", "number of arrays", f"{len(names)} ({', '.join(names)})", len(arrays)
+            )
+        return self.run(dict(zip(names, arrays, strict=True)), device)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the `.tfb`, whole or not at all. Raises TfmbsError `io`."""
+        self.image.save(path)
+
+    def _device(self, name: str) -> Device:
+        with self._lock:
+            if name not in self._devices:
+                self._devices[name] = open_device(name, self.image)
+            return self._devices[name]
+
+    def _own_context(self, device: str) -> Context:
+        """The context that `run` keeps for the calling thread."""
+        contexts: dict[str, Context] = self._local.__dict__.setdefault("contexts", {})
+        if device not in contexts:
+            contexts[device] = self.context(device)
+        return contexts[device]
+
+
+def _checked(entry: Entry, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
+    """The inputs as arrays, in the order of the entry point."""
+    names = [argument.name for argument in entry.inputs]
+    for name in inputs:
+        if name not in names:
+            raise TfmbsError("input.name", name, "no such input", "/".join(names) or "no input", name)
+    return {argument.name: _array(argument, inputs) for argument in entry.inputs}
+
+
+def _array(argument: Argument, inputs: Mapping[str, npt.ArrayLike]) -> Array:
+    name = argument.name
+    if name not in inputs:
+        raise TfmbsError("input.name", name, "an input is missing", name, "/".join(inputs) or "no input")
+    array: np.ndarray[Any, np.dtype[Any]] = np.asarray(inputs[name])
+    if array.dtype != argument.dtype:
+        raise TfmbsError("input.dtype", name, "element type", argument.dtype, array.dtype)
+    if array.shape != argument.shape:
+        raise TfmbsError("input.shape", name, "shape", _shape(argument.shape), _shape(array.shape))
+    return array
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) if shape else "scalar"

@@ -1,0 +1,232 @@
+"""What a run did: counters per launch, all starting at zero, and the cost figures derived from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from math import prod
+from typing import Any
+
+from tfmbs.runtime.abi.image import Image, Row
+from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
+
+COUNTERS: dict[str, str] = {
+    "total_ops": "multiply-accumulates (taps on padding are none) and lane operations of vector code",
+    "active_ops": "total_ops without the multiply-accumulates whose constant weight is zero (counted, not estimated)",
+    "zero_skips": "multiply-accumulates with a zero weight in a launch whose zero-skip mode is not NONE",
+    "mem_reads": "elements read: each operand element once per launch, and every element that vector code loads",
+    "mem_writes": "elements written: each result element once per launch, and every element that vector code stores",
+    "broadcasts": "left operand elements sent to all columns of an output tile, once per tile of columns",
+    "residency_misses": "weight tiles brought in: once each, and again per row of output tiles where outputs stay",
+}
+"""Counters of a launch and what they count."""
+
+FIGURES: dict[str, str] = {
+    "fabric_cost": "active_ops + 5 mem_reads + 8 mem_writes + 2 broadcasts + 6 residency_misses, times 0.7 when fused",
+    "semantic_efficiency": "active_ops / total_ops",
+    "economic_efficiency": "active_ops / fabric_cost",
+    "zero_skip_rate": "zero_skips / fabric_cost",
+}
+"""Cost figures and their formulas; a ratio over nothing is 0."""
+
+READ_COST, WRITE_COST, BROADCAST_COST, MISS_COST, FUSED_FACTOR = 5, 8, 2, 6, 0.7
+
+
+@dataclass(frozen=True)
+class LaunchCounters:
+    """What a device measured of one descriptor; `start_ns` counts from the start of the run."""
+
+    macs: int
+    active_macs: int
+    words: int
+    lane_ops: int
+    loads: int
+    stores: int
+    start_ns: int
+    wall_ns: int
+
+
+@dataclass(frozen=True)
+class LaunchStats:
+    """One launch: its names, its counters (see `COUNTERS`) and the emulator's own wall time."""
+
+    name: str
+    kind: str
+    layer: str
+    fused: bool
+    zero_skip_mode: str
+    sparsity: float
+    total_ops: int
+    active_ops: int
+    zero_skips: int
+    mem_reads: int
+    mem_writes: int
+    broadcasts: int
+    residency_misses: int
+    start_ns: int
+    wall_ns: int
+
+    @property
+    def fabric_cost(self) -> float:
+        """See `FIGURES`."""
+        cost = (
+            self.active_ops
+            + READ_COST * self.mem_reads
+            + WRITE_COST * self.mem_writes
+            + BROADCAST_COST * self.broadcasts
+            + MISS_COST * self.residency_misses
+        )
+        return FUSED_FACTOR * cost if self.fused else float(cost)
+
+
+@dataclass(frozen=True)
+class Stats:
+    """All launches of one run of an entry point on a device."""
+
+    device: str
+    entry: str
+    launches: tuple[LaunchStats, ...]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Every counter, summed over the launches."""
+        return {name: sum(getattr(launch, name) for launch in self.launches) for name in COUNTERS}
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The cost figures of the whole run."""
+        return _figures(self.totals, sum(launch.fabric_cost for launch in self.launches))
+
+    @property
+    def wall_ns(self) -> int:
+        """The device's own time over all launches, nanoseconds; no claim about the fabric."""
+        return sum(launch.wall_ns for launch in self.launches)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, with the definition of each counter and figure beside it."""
+        return {
+            "device": self.device,
+            "entry": self.entry,
+            "definitions": {**COUNTERS, **FIGURES},
+            "totals": {**self.totals, **self.figures, "wall_ns": self.wall_ns},
+            "launches": [_row(launch) for launch in self.launches],
+        }
+
+    def to_trace(self) -> dict[str, Any]:
+        """Wall time of the launches as a Chrome trace (chrome://tracing, Perfetto); timestamps in microseconds."""
+        process = f"{self.device}: wall time of this machine"
+        events: list[dict[str, Any]] = [{"ph": "M", "pid": 0, "name": "process_name", "args": {"name": process}}]
+        events += [
+            {
+                "ph": "X",
+                "pid": 0,
+                "tid": 0,
+                "name": launch.name,
+                "cat": launch.kind,
+                "ts": launch.start_ns / 1000,
+                "dur": launch.wall_ns / 1000,
+                "args": {name: getattr(launch, name) for name in COUNTERS},
+            }
+            for launch in self.launches
+        ]
+        return {"displayTimeUnit": "ns", "traceEvents": events}
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def _figures(counters: dict[str, int], cost: float) -> dict[str, float]:
+    return {
+        "fabric_cost": cost,
+        "semantic_efficiency": _ratio(counters["active_ops"], counters["total_ops"]),
+        "economic_efficiency": _ratio(counters["active_ops"], cost),
+        "zero_skip_rate": _ratio(counters["zero_skips"], cost),
+    }
+
+
+def _row(launch: LaunchStats) -> dict[str, Any]:
+    counters = {name: getattr(launch, name) for name in COUNTERS}
+    return {**asdict(launch), **_figures(counters, launch.fabric_cost)}
+
+
+# --- from descriptors -------------------------------------------------------------------------------------------------
+
+
+def _tiles(size: int, tile: int) -> int:
+    return -(-size // tile)
+
+
+def _matrix(image: Image, descriptor: Row) -> tuple[int, int, int, int] | None:
+    """Products, rows, columns and depth of the multiplication that a descriptor is; None where it is none."""
+    kind = Kind(descriptor["kind"])
+    if kind in (Kind.GEMM, Kind.GEMV):
+        g = image.gemm_geometries[descriptor["geometry"]]
+        return g["batch"], g["m"], g["n"], g["k"]
+    if kind is Kind.CONV2D:
+        g = image.window_geometries[descriptor["geometry"]]
+        depth = g["in_channels"] // g["groups"] * g["kernel_height"] * g["kernel_width"]
+        rows = g["out_height"] * g["out_width"]
+        return g["batch"] * g["groups"], rows, g["out_channels"] // g["groups"], depth
+    return None
+
+
+def _movement(image: Image, descriptor: Row) -> tuple[int, int]:
+    """Broadcasts and residency misses of a launch, from its schedule; without one, the launch is one tile."""
+    matrix = _matrix(image, descriptor)
+    if matrix is None:
+        return 0, 0
+    products, rows, columns, depth = matrix
+    index = descriptor["schedule"]
+    schedule = None if index == NONE else image.schedules[index]
+    tile_m, tile_n, tile_k = (
+        (rows, columns, depth) if schedule is None else (schedule["tile_m"], schedule["tile_n"], schedule["tile_k"])
+    )
+    column_tiles = _tiles(columns, tile_n)
+    passes = _tiles(rows, tile_m) if schedule and schedule["dataflow"] == Dataflow.OUTPUT_STATIONARY else 1
+    return products * rows * depth * column_tiles, products * column_tiles * _tiles(depth, tile_k) * passes
+
+
+def _elements(image: Image, index: int) -> int:
+    tensor = image.tensors[index]
+    return 0 if index == NONE else prod(tensor["dims"][: tensor["rank"]])
+
+
+def _launch(image: Image, descriptor: Row, counters: LaunchCounters) -> LaunchStats:
+    kind = Kind(descriptor["kind"])
+    telemetry = None if descriptor["telemetry"] == NONE else image.telemetry[descriptor["telemetry"]]
+    schedule = None if descriptor["schedule"] == NONE else image.schedules[descriptor["schedule"]]
+    mode = ZeroSkip(schedule["zero_skip"]) if schedule else ZeroSkip.NONE
+    broadcasts, misses = _movement(image, descriptor)
+    operands = [descriptor[name] for name in ("lhs", "rhs") if descriptor[name] != NONE]
+    results = [descriptor["out"]] if descriptor["out"] != NONE else []
+    return LaunchStats(
+        name=image.strings[descriptor["name"]],
+        kind=kind.name,
+        layer=image.strings[telemetry["layer"]] if telemetry else "",
+        fused=kind is not Kind.VECTOR and descriptor["program"] != NONE,
+        zero_skip_mode=mode.name,
+        sparsity=telemetry["sparsity"] if telemetry else 0.0,
+        total_ops=counters.macs + counters.lane_ops,
+        active_ops=counters.active_macs + counters.lane_ops,
+        zero_skips=0 if mode is ZeroSkip.NONE else counters.macs - counters.active_macs,
+        mem_reads=sum(_elements(image, index) for index in operands) + counters.loads,
+        mem_writes=sum(_elements(image, index) for index in results) + counters.stores,
+        broadcasts=broadcasts,
+        residency_misses=misses,
+        start_ns=counters.start_ns,
+        wall_ns=counters.wall_ns,
+    )
+
+
+def launch_stats(image: Image, device: str, entry: int, counters: Sequence[LaunchCounters]) -> Stats:
+    """Stats of one run of entry number `entry`; `counters` has one item per descriptor of it."""
+    record = image.entries[entry]
+    first, count = record["first_descriptor"], record["descriptor_count"]
+    descriptors = image.descriptors[first : first + count]
+    launches = tuple(_launch(image, d, c) for d, c in zip(descriptors, counters, strict=True))
+    return Stats(device, image.strings[record["name"]], launches)
+
+
+if {f.name for f in fields(LaunchStats)} < set(COUNTERS):
+    raise ValueError("stats: a counter of the table has no field")

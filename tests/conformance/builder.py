@@ -1,0 +1,303 @@
+"""Builds small images by hand: tensors, launches, vector programs. What it makes passes the image's verification."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.packing import pack_rows
+from tfmbs.runtime.abi.records import GEOMETRY_OF_KIND, NONE, Dataflow, Kind, PoolMode, ProgramKind, ZeroSkip
+from tfmbs.runtime.abi.siw import encode
+from tfmbs.runtime.abi.siw_verify import required_deps
+from tfmbs.runtime.abi.target_file import load_target
+from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region, row_bytes
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Fields = dict[str, int]
+ALIGNMENT = 64
+
+DTYPE_OF_NUMPY = {info.numpy: dtype for dtype, info in DTYPES.items() if info.numpy}
+
+
+def d(op: str, dtype: DType | int = 0, **fields: int) -> Fields:
+    """The D slot of a word: `d("ADD", DType.F32, vd=1, va=2, vb=3)`."""
+    return _slot("D", op, dtype, fields)
+
+
+def s(op: str, dtype: DType | int = 0, **fields: int) -> Fields:
+    """The S slot of a word: `s("LD", DType.F32, reg=1, win=0, base=0, index=4)`."""
+    return _slot("S", op, dtype, fields)
+
+
+def c(op: str, **fields: int) -> Fields:
+    """The C slot of a word: `c("SETVL", imm=16)`."""
+    return _slot("C", op, 0, fields)
+
+
+def _slot(slot: str, op: str, dtype: int, fields: Fields) -> Fields:
+    from tfmbs.runtime.abi.siw import OP_BY_NAME
+
+    prefix = slot.lower()
+    typed = {f"{prefix}_type": int(dtype)} if dtype else {}
+    return {f"{prefix}_op": OP_BY_NAME[slot, op].code, **typed, **{f"{prefix}_{k}": int(v) for k, v in fields.items()}}
+
+
+END = c("END")
+
+
+class Builder:
+    """Collects the tables of one entry point `main`; `image()` gives them. Every launch waits for the one before."""
+
+    def __init__(self, target: str = "kpu-16x16") -> None:
+        self._image = Image(meta={"name": "conformance"}, target=load_target(target).to_dict())
+        self._weights = bytearray()
+        self._scratch = 0
+        self._inputs: list[int] = []
+        self._outputs: list[int] = []
+        self._image.masks.append({"words": (1, 0, 0, 0)})
+
+    def string(self, text: str) -> int:
+        strings = self._image.strings
+        if text not in strings:
+            strings.append(text)
+        return strings.index(text)
+
+    # --- tensors ---
+
+    def tensor(
+        self,
+        region: Region,
+        dtype: DType,
+        dims: Sequence[int],
+        *,
+        packing: Packing = Packing.DENSE,
+        slot: int = 0,
+        offset: int = 0,
+        name: str = "t",
+    ) -> int:
+        dims = tuple(dims)
+        rows, row = (dims[0], int(np.prod(dims[1:]))) if dtype is DType.TRIT else (1, int(np.prod(dims)))
+        record = {
+            "region": region,
+            "dtype": dtype,
+            "packing": packing,
+            "rank": len(dims),
+            "slot": slot,
+            "offset": offset,
+            "bytes": rows * row_bytes(dtype, packing, row),
+            "dims": (*dims, *[0] * (8 - len(dims))),
+            "name": self.string(name),
+        }
+        self._image.tensors.append(record)
+        return len(self._image.tensors) - 1
+
+    def view(self, tensor: int, dims: Sequence[int]) -> int:
+        """Another shape on the same bytes."""
+        old = self._image.tensors[tensor]
+        return self.tensor(
+            Region(old["region"]), DType(old["dtype"]), dims, slot=old["slot"], offset=old["offset"], name="view"
+        )
+
+    def input(self, name: str, dims: Sequence[int], dtype: DType) -> int:
+        slot = len(self._inputs)
+        self._inputs.append(self.tensor(Region.INPUT, dtype, dims, slot=slot, name=name))
+        return self._inputs[-1]
+
+    def output(self, name: str, dims: Sequence[int], dtype: DType) -> int:
+        slot = len(self._outputs)
+        self._outputs.append(self.tensor(Region.OUTPUT, dtype, dims, slot=slot, name=name))
+        return self._outputs[-1]
+
+    def scratch(self, dims: Sequence[int], dtype: DType) -> int:
+        tensor = self.tensor(Region.SCRATCH, dtype, dims, offset=self._scratch)
+        size = int(self._image.tensors[tensor]["bytes"])
+        self._scratch += -(-size // ALIGNMENT) * ALIGNMENT
+        return tensor
+
+    def state(self, name: str, dims: Sequence[int], dtype: DType) -> int:
+        offset = max((row["offset"] + row["bytes"] for row in self._image.states), default=0)
+        offset = -(-offset // ALIGNMENT) * ALIGNMENT
+        tensor = self.tensor(Region.STATE, dtype, dims, offset=offset, name=name)
+        size = self._image.tensors[tensor]["bytes"]
+        self._image.states.append({"name": self.string(name), "offset": offset, "bytes": size})
+        return tensor
+
+    def constant(self, array: Array, packing: Packing = Packing.DENSE) -> int:
+        """An array in WEIGHTS; with a packing, an array of trits."""
+        if packing is Packing.DENSE:
+            dtype, data = DTYPE_OF_NUMPY[array.dtype.name], np.ascontiguousarray(array).tobytes()
+        else:
+            dtype, data = DType.TRIT, pack_rows(array.reshape(array.shape[0], -1), packing).tobytes()
+        self._weights += bytes(-len(self._weights) % ALIGNMENT)
+        offset = len(self._weights)
+        self._weights += data
+        return self.tensor(Region.WEIGHTS, dtype, array.shape, packing=packing, offset=offset)
+
+    # --- programs and launches ---
+
+    def program(self, words: Sequence[Fields], kind: ProgramKind, windows: int, max_steps: int = 1 << 20) -> int:
+        encoded = [encode(word) for word in words]
+        with_deps = [encode({**word, "deps": bits}) for word, bits in zip(words, required_deps(encoded), strict=True)]
+        self._image.programs.append(
+            {
+                "kind": kind,
+                "windows": windows,
+                "first_word": len(self._image.words),
+                "word_count": len(words),
+                "name": self.string(f"program{len(self._image.programs)}"),
+                "max_steps": max_steps,
+            }
+        )
+        self._image.words += with_deps
+        return len(self._image.programs) - 1
+
+    def schedule(self, zero_skip: ZeroSkip = ZeroSkip.NONE, tiles: tuple[int, int, int] = (16, 16, 16)) -> int:
+        m, n, k = tiles
+        row = {"dataflow": Dataflow.OUTPUT_STATIONARY, "buffers": 2, "zero_skip": zero_skip}
+        self._image.schedules.append({**row, "tile_m": m, "tile_n": n, "tile_k": k})
+        return len(self._image.schedules) - 1
+
+    def launch(
+        self,
+        kind: Kind,
+        *,
+        lhs: int = NONE,
+        rhs: int = NONE,
+        out: int = NONE,
+        geometry: Fields | None = None,
+        program: int = NONE,
+        args: Sequence[int] = (),
+        schedule: int = NONE,
+    ) -> int:
+        image = self._image
+        index = NONE
+        if geometry is not None:
+            layout = GEOMETRY_OF_KIND[kind]
+            assert layout is not None
+            table = image.gemm_geometries if layout.name == "gemm_geometry" else image.window_geometries
+            table.append({f.name: geometry.get(f.name, 0) for f in layout.fields})
+            index = len(table) - 1
+        number = len(image.descriptors)
+        image.descriptors.append(
+            {
+                "kind": kind,
+                "waits_count": 1 if number else 0,
+                "lhs": lhs,
+                "rhs": rhs,
+                "out": out,
+                "geometry": index,
+                "schedule": schedule,
+                "mask": 0,
+                "program": program,
+                "args_first": len(image.args),
+                "args_count": len(args),
+                "waits_first": len(image.waits),
+                "signal": number,
+                "telemetry": NONE,
+                "name": self.string(f"launch{number}"),
+            }
+        )
+        image.args += args
+        image.waits += [number - 1] if number else []
+        return number
+
+    def gemm(
+        self, lhs: int, rhs: int, out: int, *, epilogue: int = NONE, args: Sequence[int] = (), **sizes: int
+    ) -> int:
+        """A GEMM; strides default to dense `batch×m×k` by `batch×n×k`, with rhs shared where it has rank 2."""
+        m, n, k = sizes["m"], sizes["n"], sizes["k"]
+        shared = self._image.tensors[rhs]["rank"] == 2
+        dense = {
+            "batch": 1,
+            "lhs_batch_stride": m * k,
+            "lhs_m_stride": k,
+            "lhs_k_stride": 1,
+            "rhs_batch_stride": 0 if shared else n * k,
+            "rhs_n_stride": k,
+            "rhs_k_stride": 1,
+        }
+        schedule = sizes.pop("schedule") if "schedule" in sizes else self.schedule()
+        return self.launch(
+            Kind.GEMM, lhs=lhs, rhs=rhs, out=out, geometry={**dense, **sizes}, program=epilogue, args=args,
+            schedule=schedule,
+        )  # fmt: skip
+
+    def window(
+        self,
+        kind: Kind,
+        lhs: int,
+        rhs: int,
+        out: int,
+        *,
+        kernel: tuple[int, int],
+        strides: tuple[int, int] = (1, 1),
+        dilations: tuple[int, int] = (1, 1),
+        pads: tuple[int, int, int, int] = (0, 0, 0, 0),
+        groups: int = 1,
+        lhs_zero: int = 0,
+        mode: PoolMode = PoolMode.NONE,
+        epilogue: int = NONE,
+        args: Sequence[int] = (),
+    ) -> int:
+        """A CONV2D or POOL; `pads` are top, left, bottom, right."""
+        n, c_in, h, w = self._image.tensors[lhs]["dims"][:4]
+        _, c_out, out_h, out_w = self._image.tensors[out]["dims"][:4]
+        geometry = {
+            "batch": n,
+            "in_channels": c_in,
+            "in_height": h,
+            "in_width": w,
+            "out_channels": c_out,
+            "out_height": out_h,
+            "out_width": out_w,
+            "kernel_height": kernel[0],
+            "kernel_width": kernel[1],
+            "stride_height": strides[0],
+            "stride_width": strides[1],
+            "dilation_height": dilations[0],
+            "dilation_width": dilations[1],
+            "pad_top": pads[0],
+            "pad_left": pads[1],
+            "pad_bottom": pads[2] if kind is Kind.POOL else 0,
+            "pad_right": pads[3] if kind is Kind.POOL else 0,
+            "groups": groups,
+            "lhs_zero": lhs_zero,
+            "mode": mode,
+        }
+        return self.launch(
+            kind, lhs=lhs, rhs=rhs, out=out, geometry=geometry, program=epilogue, args=args, schedule=self.schedule()
+        )
+
+    def copy(self, lhs: int, out: int) -> int:
+        return self.launch(Kind.COPY, lhs=lhs, out=out)
+
+    def vector(self, words: Sequence[Fields], args: Sequence[int], max_steps: int = 1 << 20) -> int:
+        program = self.program(words, ProgramKind.VECTOR, len(args), max_steps)
+        return self.launch(Kind.VECTOR, program=program, args=args)
+
+    def epilogue(self, words: Sequence[Fields], windows: int) -> int:
+        return self.program(words, ProgramKind.EPILOGUE, windows)
+
+    # --- the image ---
+
+    def image(self) -> Image:
+        image = self._image
+        tensors = self._inputs + self._outputs
+        image.io = [{"name": image.tensors[t]["name"], "tensor": t} for t in tensors]
+        image.weights = bytes(self._weights)
+        image.entries = [
+            {
+                "name": self.string("main"),
+                "first_descriptor": 0,
+                "descriptor_count": len(image.descriptors),
+                "inputs_first": 0,
+                "inputs_count": len(self._inputs),
+                "outputs_first": len(self._inputs),
+                "outputs_count": len(self._outputs),
+                "scratch_bytes": self._scratch,
+            }
+        ]
+        return Image.from_buffer(image.to_bytes())

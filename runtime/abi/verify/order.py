@@ -22,15 +22,29 @@ _WORD = 64
 NOBODY = -1
 
 
+class _Budget:
+    """The steps that the check of one entry has left; spending more refuses the file."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.spent = 0
+
+    def spend(self, steps: int) -> None:
+        self.spent += steps
+        if self.spent > MAX_ORDER_STEPS:
+            what = "steps to check the order of memory accesses"
+            raise TfmbsError("resource-limit", self.where, what, f"at most {MAX_ORDER_STEPS}", self.spent)
+
+
 class _Ancestors:
     """For each descriptor of an entry the set of those that are complete before it starts.
 
     A set is all below a `base`, plus bits for those from it on: serial programs need no bits, so that sets stay small.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, budget: _Budget) -> None:
         self.sets: list[tuple[int, int]] = []
-        self.cost = 0
+        self.budget = budget
 
     def add(self, waits: list[int]) -> None:
         """The next descriptor, which waits for the descriptors `waits`."""
@@ -42,7 +56,7 @@ class _Ancestors:
                 bits |= 1 << (wait - base)
         ones = (~bits & (bits + 1)).bit_length() - 1
         self.sets.append((base + ones, bits >> ones))
-        self.cost += 1 + len(waits) + bits.bit_length() // _WORD
+        self.budget.spend(1 + len(waits) + bits.bit_length() // _WORD)
 
     def before(self, first: int, second: int) -> bool:
         """Whether `first` is complete before `second` starts."""
@@ -63,9 +77,9 @@ class _Range:
 class _Memory:
     """The accesses to one buffer so far: ranges by their first byte. Bytes in no range were never touched."""
 
+    budget: _Budget
     starts: list[int] = field(default_factory=list)
     ranges: list[_Range] = field(default_factory=list)
-    cost: int = 0
 
     def _cut(self, at: int) -> None:
         i = bisect_right(self.starts, at) - 1
@@ -74,13 +88,13 @@ class _Memory:
             self.starts.insert(i + 1, at)
             self.ranges.insert(i + 1, _Range(left.end, left.writer, list(left.readers)))
             left.end = at
-            self.cost += len(left.readers)
+            self.budget.spend(len(left.readers))
 
     def _within(self, start: int, end: int) -> tuple[int, int]:
         self._cut(start)
         self._cut(end)
         first, last = bisect_left(self.starts, start), bisect_left(self.starts, end)
-        self.cost += 1 + last - first
+        self.budget.spend(1 + last - first)
         return first, last
 
     def read(self, who: int, start: int, end: int) -> set[int]:
@@ -102,7 +116,7 @@ class _Memory:
         for i in range(first, last):
             others.add(self.ranges[i].writer)
             others.update(self.ranges[i].readers)
-            self.cost += len(self.ranges[i].readers)
+            self.budget.spend(len(self.ranges[i].readers))
         self.starts[first:last] = [start]
         self.ranges[first:last] = [_Range(end, who)]
         return others - {NOBODY}
@@ -155,10 +169,10 @@ class _Entry:
 
     def __init__(self, subject: Subject, index: int, entry: Row) -> None:
         self.subject = subject
-        self.index = index
         self.first: int = entry["first_descriptor"]
         self.count: int = entry["descriptor_count"]
-        self.ancestors = _Ancestors()
+        self.budget = _Budget(subject.where(ENTRY, index))
+        self.ancestors = _Ancestors(self.budget)
         self.memories: dict[tuple[int, int], _Memory] = {}
         self.signals: dict[int, int] = {}
 
@@ -169,7 +183,6 @@ class _Entry:
             for tensor, is_write in _accesses(self.subject, descriptor):
                 self._access(local, self.subject.tensor(tensor), is_write=is_write)
             self._signal(local, descriptor)
-            self._check_cost()
 
     def _wait(self, local: int, descriptor: Row) -> None:
         first = descriptor["waits_first"]
@@ -193,7 +206,7 @@ class _Entry:
         region = Region(tensor["region"])
         if region in (Region.WEIGHTS, Region.INPUT):
             return
-        memory = self.memories.setdefault((region, tensor["slot"]), _Memory())
+        memory = self.memories.setdefault((region, tensor["slot"]), _Memory(self.budget))
         start, end = tensor["offset"], tensor["offset"] + tensor["bytes"]
         others = memory.write(local, start, end) if is_write else memory.read(local, start, end)
         if NOBODY in others and region is not Region.STATE:
@@ -205,11 +218,6 @@ class _Entry:
                 what = f"touches {region.name} bytes {start}…{end - 1} without waiting for CODE[{self.first + other}]"
                 raise self._refuse(local, "waits_count", what)
 
-    def _check_cost(self) -> None:
-        cost = self.ancestors.cost + sum(memory.cost for memory in self.memories.values())
-        if cost > MAX_ORDER_STEPS:
-            raise self.subject.limit(ENTRY, self.index, "", "steps to check the order of", MAX_ORDER_STEPS, cost)
-
     def _refuse(self, local: int, name: str, what: str, expected: object = None, got: object = None) -> TfmbsError:
         return self.subject.refuse(DESCRIPTOR, self.first + local, name, what, expected, got)
 
@@ -219,6 +227,6 @@ def check_order(subject: Subject, index: int, entry: Row, outputs: dict[int, int
     walk = _Entry(subject, index, entry)
     walk.walk()
     for slot, size in outputs.items():
-        memory = walk.memories.get((Region.OUTPUT, slot), _Memory())
+        memory = walk.memories.get((Region.OUTPUT, slot), _Memory(walk.budget))
         if not memory.is_written(size):
             raise subject.refuse(ENTRY, index, "outputs_first", f"output {slot}", "every byte written", "not all")

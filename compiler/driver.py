@@ -104,7 +104,7 @@ class Driver:
     def _reporting(self, act: Callable[[], object], op: Any, step: Step, code: str) -> None:
         """Calls `act`; errors it reports in whatever way become one `TfmbsError` that names the pass."""
         since = len(self.diagnostics.reported)
-        note = f"note: {'after' if code == 'ir.verify' else 'in'} pass {step.name}"
+        note = f"note: {'after' if code == 'ir.verify' else 'in'} {step}"
         failed = False
         try:
             with self.diagnostics.collect(op.context):
@@ -116,7 +116,7 @@ class Driver:
             error.details = "\n".join(filter(None, (error.details, note)))
             raise
         if failed or self.diagnostics.errors(since):
-            raise self.diagnostics.failure(code, f"pass {step.name}", "failed without a message", since, note)
+            raise self.diagnostics.failure(code, str(step), "failed without a message", since, note)
 
 
 def _manager(pipeline: str, op: Any) -> Any:

@@ -107,7 +107,7 @@ class _Part:
 
     def _parse(self, fresh: Any) -> Any:
         with self._timed("Parser"):
-            return parse(self.source, fresh, self.diagnostics)
+            return parse(self.source, fresh, self.diagnostics, self.settings.guard)
 
     def _run(self, module: Any, steps: Sequence[Step], verify_each: bool) -> None:
         settings = self.settings

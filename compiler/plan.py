@@ -34,7 +34,7 @@ class Step:
         return format_pipeline([self.placed])
 
     def __str__(self) -> str:
-        return self.name
+        return f"pass {self.name}"
 
 
 def resolve(text: str, context: Any) -> tuple[Step, ...]:

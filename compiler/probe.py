@@ -38,7 +38,7 @@ class _Outcome:
 
 
 def probe(run: Callable[[Step], None], steps: Sequence[Step], limit_seconds: float = LIMIT_SECONDS) -> None:
-    """Calls `run` with each of `steps` (which print as names of passes) in a forked process, whose effects are lost.
+    """Calls `run` with each of `steps`, which print as their names, in a forked process, whose effects are lost.
 
     An exception ends the probe without complaint: the caller meets it when it does the same.
 
@@ -49,12 +49,12 @@ def probe(run: Callable[[Step], None], steps: Sequence[Step], limit_seconds: flo
         outcome = _fork(run, steps, limit_seconds, output.fileno())
         output.seek(0)
         said = output.read(_STDERR_BYTES).decode(errors="replace").strip()
-    step = steps[max(outcome.started, 1) - 1]
+    step = str(steps[max(outcome.started, 1) - 1])
     if not outcome.in_time:
-        raise TfmbsError("resource-limit", f"pass {step}", f"did not finish within {limit_seconds:g} s")
+        raise TfmbsError("resource-limit", step, f"did not finish within {limit_seconds:g} s")
     if outcome.signal:
         name = signal.Signals(outcome.signal).name
-        raise TfmbsError("pass.crash", f"pass {step}", f"crashed with {name}", details=said)
+        raise TfmbsError("pass.crash", step, f"crashed with {name}", details=said)
 
 
 def _fork(run: Callable[[Step], None], steps: Sequence[Step], limit_seconds: float, output: int) -> _Outcome:

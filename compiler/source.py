@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmbs.compiler.diagnostics import Diagnostics
+from tfmbs.compiler.probe import probe
 from tfmbs.dialect.mlir import ir
 from tfmbs.runtime.abi.errors import TfmbsError
 
@@ -38,8 +39,10 @@ class Source:
             raise TfmbsError("ir.parse", self.name, "byte at offset", "UTF-8 text", f"byte {error.start}") from error
 
 
-def parse(source: Source, context: Any, diagnostics: Diagnostics) -> Any:
+def parse(source: Source, context: Any, diagnostics: Diagnostics, guard: bool = True) -> Any:
     """The verified module that `source` holds.
+
+    MLIR's parser runs out of stack on deeply nested text: with `guard` a forked process parses first.
 
     Raises:
         TfmbsError: ``ir.parse``, at the line of the first error.
@@ -53,10 +56,17 @@ def parse(source: Source, context: Any, diagnostics: Diagnostics) -> Any:
         diagnostics.lines = content.splitlines()
     since = len(diagnostics.reported)
     try:
+        if guard:
+            probe(lambda _: ir.Module.parse(content, context), [source.name])
         with diagnostics.collect(context):
             module = ir.Module.parse(content, context)
+    except TfmbsError as error:
+        what = f"MLIR's parser {error.what}, as it does on very deep nesting"
+        raise TfmbsError("ir.parse", source.name, what, details=error.details) from error
     except ir.MLIRError as error:
         raise diagnostics.failure("ir.parse", source.name, "the input is no MLIR", since) from error
+    except RuntimeError as error:  # bytes of broken bytecode in a message, which the bindings cannot convert
+        raise TfmbsError("ir.parse", source.name, "the input is no MLIR") from error
     with context:
         _rename(module.operation, source.name)
     return module

@@ -132,13 +132,13 @@ class Recorder(Observer):
         self.events: list[str] = []
 
     def before(self, step: Step, op: Any) -> None:
-        self.events.append(f"before {step} {op.name} {adds(op)}")
+        self.events.append(f"before {step.name} {op.name} {adds(op)}")
 
     def after(self, step: Step, op: Any) -> None:
-        self.events.append(f"after {step} {op.name} {adds(op)}")
+        self.events.append(f"after {step.name} {op.name} {adds(op)}")
 
     def failed(self, step: Step, op: Any) -> None:
-        self.events.append(f"failed {step} {op.name}")
+        self.events.append(f"failed {step.name} {op.name}")
 
 
 def test_observers_see_each_pass_at_each_op(module: Any) -> None:
@@ -172,7 +172,7 @@ def test_a_crash_in_a_probe_names_the_step(act: Callable[[], None], message: str
     with pytest.raises(TfmbsError) as caught:
         probe(run, ["first", "second", "third"])
     assert caught.value.code == "pass.crash"
-    assert str(caught.value) == f"error: pass second: {message}"
+    assert str(caught.value) == f"error: second: {message}"
 
 
 def test_what_a_crash_prints_is_in_the_details(capfd: pytest.CaptureFixture[str]) -> None:
@@ -191,7 +191,7 @@ def test_a_probe_that_hangs_is_ended() -> None:
     with pytest.raises(TfmbsError) as caught:
         probe(lambda step: time.sleep(60), ["sleeper"], limit_seconds=0.3)
     assert caught.value.code == "resource-limit"
-    assert str(caught.value) == "error: pass sleeper: did not finish within 0.3 s"
+    assert str(caught.value) == "error: sleeper: did not finish within 0.3 s"
     assert time.monotonic() - started < 10
 
 

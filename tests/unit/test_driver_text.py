@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfmbs.compiler.diagnostics import Diagnostic, from_error
+from tfmbs.compiler.diagnostics import Diagnostic, Diagnostics, from_error
 from tfmbs.compiler.expectations import mismatches
 from tfmbs.compiler.files import write_atomically
 from tfmbs.compiler.pipeline_text import Placed, format_pipeline, parse_pipeline
 from tfmbs.compiler.pipelines import LEVELS, PIPELINES, PRECISIONS, pipeline, sequences
 from tfmbs.compiler.plan import Step
 from tfmbs.compiler.reproducer import format_reproducer, read_reproducer
-from tfmbs.compiler.source import Source
+from tfmbs.compiler.source import Source, parse
 from tfmbs.dialect.location import Place
+from tfmbs.dialect.mlir import context
 from tfmbs.passes.registry import Pass, all_passes, find
 from tfmbs.runtime.abi.errors import TfmbsError
 
@@ -224,3 +225,20 @@ def test_files_appear_whole_or_not_at_all(tmp_path: Path) -> None:
         write_atomically(tmp_path / "nowhere" / "out", b"three")
     write_atomically(Path("/dev/null"), b"gone")
     assert [found.name for found in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (b"", "error: x.mlir: the input is empty"),
+    (b" \n\t", "error: x.mlir: the input is empty"),
+    (b"\xff\xfe\x00", "error: x.mlir: byte at offset, expected UTF-8 text, got byte 0"),
+    (b"\n\x01", "error: x.mlir:2: unexpected character"),
+    (b"ML\xefR", "error: x.mlir: attempting to parse a byte at the end of the bytecode"),
+    (b"ML\xefR" + bytes(range(255, 0, -1)) * 4, "error: x.mlir: "),
+    (b"func.func private @f() attributes {a = " + b"[" * 200_000 + b"]" * 200_000 + b"}",
+     "error: x.mlir: MLIR's parser crashed with SIGSEGV, as it does on very deep nesting"),
+])  # fmt: skip
+def test_what_is_no_mlir_is_refused(content: bytes, message: str) -> None:
+    with pytest.raises(TfmbsError) as caught:
+        parse(Source("x.mlir", content), context(), Diagnostics())
+    assert caught.value.code == "ir.parse"
+    assert str(caught.value).startswith(message)

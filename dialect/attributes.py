@@ -19,7 +19,7 @@ class ScheduleAttr(Attribute, name="schedule"):
     """`#tfmbs.schedule<dataflow, tiles, buffers, tile_mask>`: how a launch is cut into tiles. It changes time only.
 
     `dataflow` is "output_stationary", "weight_stationary" or "input_stationary"; `tiles` holds the rows, columns and
-    reduction length of a tile as an i64 array; `buffers` the buffers per streamed operand; `tile_mask` the set of fabric
+    reduction length of a tile; `buffers` the buffers per streamed operand; `tile_mask` the set of fabric
     tiles as a hexadecimal number in a string, bit i for tile i.
     """
 

@@ -1,0 +1,33 @@
+"""Emission: the records of a fabric-level module as an `Image`. It copies; every decision was taken by passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tfmbs
+from tfmbs.dialect.fabric_tables import fabric_tables
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.target_file import load_target
+
+PRECISION = "tfmbs.precision"
+TARGET = "tfmbs.target"
+
+
+def emit(module: Any) -> Image:
+    """The binary of a fabric-level module; equal modules give equal bytes.
+
+    META names producer, version, target, precision (where the module does) and entry points, and holds no time stamp.
+    Raises TfmbsError for an op of another level and for a target that is not known.
+    """
+    tables = fabric_tables(module)
+    attributes = module.operation.attributes
+    target = load_target(attributes[TARGET].value)
+    meta: dict[str, Any] = {
+        "producer": "tfmbs",
+        "version": tfmbs.__version__,
+        "target": target.name,
+        "entries": [tables["strings"][entry["name"]] for entry in tables["entries"]],
+    }
+    if PRECISION in attributes:
+        meta["precision"] = attributes[PRECISION].value
+    return Image(meta=meta, target=target.to_dict(), **tables)

@@ -1,0 +1,114 @@
+"""Where memrefs lie on the device: the tensor record of a memref value, dense or with strides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tfmbs.dialect.kernel import STORED_PACKINGS, dense_strides, strides_of
+from tfmbs.dialect.location import place
+from tfmbs.dialect.mlir import ir
+from tfmbs.dialect.shapes import element_of, shape_of
+from tfmbs.passes.fabric_tables import MAX_RANK, Tables, TensorKey
+from tfmbs.passes.siw_select import dtype_of, refuse
+from tfmbs.passes.tfmbs_assign_memory import OFFSET
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region
+
+VIEWS = frozenset(f"memref.{name}" for name in ("cast", "collapse_shape", "expand_shape", "reinterpret_cast", "subview"))
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of an entry: its region and slot, and its name."""
+
+    region: Region
+    slot: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Start of a buffer: region, slot and byte offset, with a name for people."""
+
+    region: Region
+    slot: int
+    offset: int
+    name: str
+
+
+class Memory:
+    """Tensor records of the memrefs of one function."""
+
+    def __init__(self, tables: Tables, arguments: Mapping[Any, Argument]) -> None:
+        self._tables = tables
+        self._arguments = arguments
+        self._places: dict[Any, Place] = {}
+
+    def key(self, value: Any, user: Any) -> TensorKey:
+        """The record of a memref: its shape when dense, else the span from its first to its last element.
+
+        Raises TfmbsError, at the op `user`, for element types and sizes that no record has.
+        """
+        root = _root(value)
+        where = self._place(root, user)
+        if _packing(root) is not Packing.DENSE:
+            shape = tuple(root.owner.operation.opview.shape)
+            return TensorKey(where.region, where.slot, where.offset, DType.TRIT, _packing(root), shape)
+        dtype = dtype_of(element_of(value))
+        if dtype is None:
+            raise refuse(user, f"{user.operation.name}: element type {element_of(value)}", "one the device has")
+        shape, strides = shape_of(value.type), strides_of(value.type)
+        start = _offset_of(value.type)
+        low = sum(min(0, (n - 1) * s) for n, s in zip(shape, strides, strict=True))
+        span = 1 + sum(abs((n - 1) * s) for n, s in zip(shape, strides, strict=True))
+        dense = all(s == d or n == 1 for s, d, n in zip(strides, dense_strides(shape), shape, strict=True))
+        dims = shape if dense and len(shape) <= MAX_RANK else (span,)
+        offset = where.offset + (start + low) * DTYPES[dtype].bits // 8
+        return TensorKey(where.region, where.slot, offset, dtype, Packing.DENSE, dims)
+
+    def tensor(self, value: Any, user: Any) -> int:
+        """The number of the tensor record of a memref."""
+        return self._tables.tensor(self.key(value, user), self.name(value, user))
+
+    def name(self, value: Any, user: Any) -> str:
+        """The name of the buffer that a memref is a part of."""
+        return self._place(_root(value), user).name
+
+    def _place(self, root: Any, user: Any) -> Place:
+        if root not in self._places:
+            self._places[root] = self._find(root, user)
+        return self._places[root]
+
+    def _find(self, root: Any, user: Any) -> Place:
+        if root in self._arguments:
+            argument = self._arguments[root]
+            return Place(argument.region, argument.slot, 0, argument.name)
+        op = root.owner.operation
+        if op.name == "tfmbs.kernel_constant":
+            label = f"constant{len(self._places)}"
+            return Place(Region.WEIGHTS, 0, self._tables.weights(op.attributes["value"], label), label)
+        if op.name == "memref.alloc" and OFFSET in op.attributes:
+            return Place(Region.SCRATCH, 0, op.attributes[OFFSET].value, f"buffer{len(self._places)}")
+        if op.name == "memref.alloc":
+            raise TfmbsError("pass", place(op.location), f"{op.name}", f"{OFFSET}, of tfmbs-assign-memory", "none")
+        raise refuse(op, f"{op.name}: a memref made by it")
+
+
+def _root(value: Any) -> Any:
+    """The buffer that a memref is a view of."""
+    while not isinstance(value.owner, ir.Block) and value.owner.operation.name in VIEWS:
+        value = value.owner.operation.operands[0]
+    return value
+
+
+def _packing(root: Any) -> Packing:
+    if isinstance(root.owner, ir.Block) or root.owner.operation.name != "tfmbs.kernel_constant":
+        return Packing.DENSE
+    return STORED_PACKINGS[root.owner.operation.opview.packing]
+
+
+def _offset_of(type_: Any) -> int:
+    _, offset = type_.get_strides_and_offset()
+    return int(offset)

@@ -1,0 +1,108 @@
+"""Lowering of the kernel level to the fabric level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tfmbs.dialect.mlir import ir
+from tfmbs.passes.bufferize import OUTPUT
+from tfmbs.passes.fabric_launches import LAUNCHES, Launches
+from tfmbs.passes.fabric_memory import VIEWS, Argument, Memory
+from tfmbs.passes.fabric_tables import Tables
+from tfmbs.passes.registry import Pass
+from tfmbs.passes.siw_select import refuse
+from tfmbs.passes.tfmbs_assign_memory import SCRATCH_BYTES
+from tfmbs.runtime.abi.target_file import load_target
+from tfmbs.runtime.abi.types import Region
+
+NAME = "tfmbs.name"
+TARGET = "tfmbs.target"
+_SILENT = VIEWS | {"arith.constant", "func.return", "memref.alloc", "tfmbs.kernel_constant"}
+
+
+@dataclass(frozen=True)
+class TfmbsToFabric(Pass):
+    """Turns each launch into a descriptor, and vector code and epilogues into scheduled SIW programs.
+
+    Every function becomes an entry point. Waits are the dependences through memory that do not follow from others.
+    An op without a record or an instruction is refused by name.
+
+    Before:
+        func.func @main(%x: memref<8xf32>, %y: memref<8xf32> {tfmbs.output}) {
+          "tfmbs.kernel_copy"(%x, %y) : (memref<8xf32>, memref<8xf32>) -> ()
+          return
+        }
+    After:
+        module {
+        }
+    """
+
+    target: str = "kpu-16x16"
+
+    def run(self, module: Any) -> None:
+        """Replaces the functions of the module by the ops of its binary."""
+        target = load_target(self.target)
+        tables = Tables()
+        functions = [op for op in module.regions[0].blocks[0].operations if op.operation.name == "func.func"]
+        for function in functions:
+            with function.location:
+                _lower(function, tables, target)
+        unknown = ir.Location.unknown(module.context)
+        with ir.InsertionPoint.at_block_begin(module.regions[0].blocks[0]), unknown:
+            tables.build(unknown)
+        for function in functions:
+            function.erase()
+        module.attributes[TARGET] = ir.StringAttr.get(target.name)
+
+
+def _lower(function: Any, tables: Tables, target: Any) -> None:
+    arguments = _arguments(function)
+    memory, first = Memory(tables, arguments), len(tables.locations)
+    launches = Launches(tables, memory, target, first)
+    io = {region: _io(function, tables, memory, arguments, region) for region in (Region.INPUT, Region.OUTPUT)}
+    for op in function.entry_block.operations:
+        name = op.operation.name
+        if name in LAUNCHES:
+            LAUNCHES[name](launches, op.operation)
+        elif name not in _SILENT:
+            raise refuse(op, f"{name} has no fabric-level form")
+    scratch = function.attributes[SCRATCH_BYTES].value if SCRATCH_BYTES in function.attributes else 0
+    inputs, outputs = io[Region.INPUT], io[Region.OUTPUT]
+    tables.append(
+        "entry",
+        {
+            "name": function.name.value,
+            "first_descriptor": first,
+            "descriptor_count": len(tables.locations) - first,
+            "inputs_first": inputs[0],
+            "inputs_count": inputs[1],
+            "outputs_first": outputs[0],
+            "outputs_count": outputs[1],
+            "scratch_bytes": scratch,
+        },
+    )
+
+
+def _arguments(function: Any) -> dict[Any, Argument]:
+    """Region, slot and name of each argument; those without a name are called after their place."""
+    attributes = list(function.arg_attrs) if "arg_attrs" in function.attributes else [{}] * len(function.arguments)
+    slots = {Region.INPUT: 0, Region.OUTPUT: 0}
+    arguments = {}
+    for value, attrs in zip(function.arguments, attributes, strict=True):
+        region = Region.OUTPUT if OUTPUT in attrs else Region.INPUT
+        name = attrs[NAME].value if NAME in attrs else f"{region.name.lower()}{slots[region]}"
+        arguments[value] = Argument(region, slots[region], name)
+        slots[region] += 1
+    return arguments
+
+
+def _io(
+    function: Any, tables: Tables, memory: Memory, arguments: dict[Any, Argument], region: Region
+) -> tuple[int, int]:
+    """Appends the inputs or outputs of an entry; where they start and how many they are."""
+    first = len(tables.records["io"].rows)
+    chosen = [(value, argument) for value, argument in arguments.items() if argument.region is region]
+    for value, argument in chosen:
+        tables.append("io", {"name": argument.name, "tensor": memory.tensor(value, function)})
+    return first, len(chosen)

@@ -1,0 +1,127 @@
+"""The pass ``tfmbs-fold-requantize``: between two integer products values stay integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfmbs.dialect import graph
+from tfmbs.dialect.mlir import arith, ir, linalg, tensor
+from tfmbs.dialect.resources import resource_attr
+from tfmbs.dialect.shapes import element_of, shape_of, tensor_type
+from tfmbs.dialect.types import is_per_axis, scales_of, zero_points_of
+from tfmbs.passes.generics import as_elementwise, is_relu
+from tfmbs.passes.kernels import constant_elements, defining_op, erase, ops_of, rebuild, sole_user
+from tfmbs.passes.registry import Pass
+
+MOVES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp, linalg.TransposeOp)
+
+
+@dataclass(frozen=True)
+class TfmbsFoldRequantize(Pass):
+    """Merge dequantize, what keeps order, and quantize into one requantize of the accumulators.
+
+    A quantize moves up through max(x, 0), max pooling, reshapes and transpositions, which are the same on integers
+    because it is monotone and keeps 0 exact; max(x, 0) becomes the lower clamp at the zero point. It must reach a
+    dequantize of accumulators, and nothing else may use what is between. The multiplier is scale / output scale in f32.
+
+    Before:
+
+        #id = affine_map<(d0, d1) -> (d0, d1)>
+        func.func @f(%acc: tensor<2x4xi32>) -> tensor<2x4x!quant.uniform<i8:f32, 5.000000e-01:-3>> {
+          %scale = arith.constant dense<0.125> : tensor<1xf32>
+          %zero = arith.constant 0.0 : f32
+          %0 = "tfmbs.dequantize"(%acc, %scale) {axis = 1 : i64} : (tensor<2x4xi32>, tensor<1xf32>) -> tensor<2x4xf32>
+          %1 = tensor.empty() : tensor<2x4xf32>
+          %2 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+              ins(%0 : tensor<2x4xf32>) outs(%1 : tensor<2x4xf32>) {
+          ^bb0(%in: f32, %out: f32):
+            %4 = arith.maximumf %in, %zero : f32
+            linalg.yield %4 : f32
+          } -> tensor<2x4xf32>
+          %3 = "tfmbs.quantize"(%2) : (tensor<2x4xf32>) -> tensor<2x4x!quant.uniform<i8:f32, 5.000000e-01:-3>>
+          return %3 : tensor<2x4x!quant.uniform<i8:f32, 5.000000e-01:-3>>
+        }
+
+    After:
+
+        func.func @f(%acc: tensor<2x4xi32>) -> tensor<2x4x!quant.uniform<i8:f32, 5.000000e-01:-3>> {
+          %zero = arith.constant 0.0 : f32
+          %scale = arith.constant dense<0.25> : tensor<1xf32>
+          %0 = "tfmbs.requantize"(%acc, %scale) {axis = 1 : i64, low = -3 : i64}
+              : (tensor<2x4xi32>, tensor<1xf32>) -> tensor<2x4x!quant.uniform<i8:f32, 5.000000e-01:-3>>
+          return %0 : tensor<2x4x!quant.uniform<i8:f32, 5.000000e-01:-3>>
+        }
+    """
+
+    def run(self, module: Any) -> None:
+        for op in ops_of(module, graph.QuantizeOp):
+            chain = _chain(op)
+            if chain is not None:
+                _fold(op, chain)
+
+
+def _chain(quantize: Any) -> list[Any] | None:
+    """The ops from the dequantize of accumulators down to `quantize`, both excluded from what may be moved over."""
+    chain: list[Any] = []
+    value = quantize.input
+    while sole_user(value) is not None:
+        op = defining_op(value)
+        chain.insert(0, op)
+        if isinstance(op, graph.DequantizeOp):
+            foldable = op.scale is not None and constant_elements(op.scale) is not None
+            return chain if foldable and not is_per_axis(element_of(quantize.result)) else None
+        if not _keeps_order(op):
+            return None
+        value = op.operation.operands[0]
+    return None
+
+
+def _keeps_order(op: Any) -> bool:
+    if isinstance(op, graph.PoolOp):
+        return bool(op.kind == "max")
+    return isinstance(op, MOVES) or _is_relu(op)
+
+
+def _is_relu(op: Any) -> bool:
+    view = as_elementwise(op)
+    return view is not None and is_relu(view)
+
+
+def _fold(quantize: Any, chain: list[Any]) -> None:
+    dequantize, *between = chain
+    element = element_of(quantize.result)
+    with dequantize.location, ir.InsertionPoint(dequantize):
+        low = zero_points_of(element)[0] if any(map(_is_relu, between)) else None
+        scale = _multiplier(dequantize.scale, scales_of(element)[0])
+        value = graph.requantize(dequantize.input, scale, element, dequantize.axis, low).result
+    for op in between:
+        if not _is_relu(op):
+            value = _on_integers(op, value)
+    quantize.result.replace_all_uses_with(value)
+    for op in (quantize, *reversed(between), dequantize):
+        erase(op)
+
+
+def _multiplier(scale: Any, output_scale: float) -> Any:
+    """The constant scale / output scale, each in f32, as ONNX's QLinear ops divide last."""
+    factors = constant_elements(scale) / np.float32(output_scale)
+    attribute = resource_attr(factors, "multiplier")
+    return arith.ConstantOp(attribute.type, attribute).result
+
+
+def _on_integers(op: Any, value: Any) -> Any:
+    """A max pooling, reshape or transposition of a quantized tensor instead of an f32 one."""
+    element, shape = element_of(value), shape_of(op.operation.results[0].type)
+    with op.location, ir.InsertionPoint(op):
+        if isinstance(op, graph.PoolOp):
+            return rebuild(op, [value], element).result
+        if isinstance(op, linalg.TransposeOp):
+            init = tensor.EmptyOp(list(shape), element).result
+            return linalg.transpose(value, outs=[init], permutation=op.permutation).result[0]
+        moved = op.operation.clone()
+        moved.operands[0] = value
+        moved.results[0].set_type(tensor_type(shape, element))
+        return moved.results[0]

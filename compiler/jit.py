@@ -18,6 +18,7 @@ from tfmbs.dialect.base import Tfmbs
 from tfmbs.dialect.mlir import execution_engine, func, ir, passmanager, ranked_tensor_descriptor
 from tfmbs.dialect.resources import numpy_dtype_of
 from tfmbs.dialect.shapes import Shape, shape_of
+from tfmbs.passes.bufferize import OUTPUT
 from tfmbs.passes.kernels import ops_where
 from tfmbs.passes.portable import INPUT_NAMES, NAME, OUTPUT_NAMES
 from tfmbs.passes.structured import PARALLEL, generic, identity
@@ -113,11 +114,13 @@ def _entry(module: Any) -> Any:
 
 
 def _slots(entry: Any) -> tuple[tuple[Slot, ...], tuple[Slot, ...]]:
-    """Inputs and outputs of the entry; of a function on memrefs, the arguments that its last `outputs` name are outputs."""
+    """Inputs and outputs of the entry; of a function on memrefs, the arguments from the first `tfmbs.output` on are outputs."""
     types, results = list(entry.type.inputs), list(entry.type.results)
-    inputs = _named(types, _names(entry, "arg_attrs", INPUT_NAMES, "arg", len(types)))
+    arguments = _named(types, _names(entry, "arg_attrs", INPUT_NAMES, "arg", len(types)))
     outputs = _named(results, _names(entry, "res_attrs", OUTPUT_NAMES, "result", len(results)))
-    return inputs, outputs
+    groups = list(entry.attributes["arg_attrs"]) if "arg_attrs" in entry.attributes else []
+    first_output = next((i for i, group in enumerate(groups) if OUTPUT in group), len(arguments))
+    return arguments[:first_output], (*arguments[first_output:], *outputs)
 
 
 def _names(entry: Any, key: str, listed: str, prefix: str, count: int) -> list[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from tfmbs.dialect.mlir import arith, ir, linalg, memref, tensor
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import Shape, element_of, shape_of, tensor_type
@@ -70,10 +68,8 @@ class Memrefs(Tensors):
         return place
 
     def constant(self, array: Any, name: str) -> Any:
-        array = np.asarray(array)
-        value = super().constant(array, name)
-        type_ = ir.MemRefType.get(list(array.shape), element_of(value))
-        return ir.Operation.create("bufferization.to_buffer", results=[type_], operands=[value]).result
+        value = resource_attr(array, name)
+        return constant_memory(value, ir.MemRefType.get(list(shape_of(value.type)), value.type.element_type))
 
     def padded(self, value: Any, low: Sequence[int], high: Sequence[int], fill: float) -> Any:
         shape = shape_of(value.type)
@@ -88,6 +84,13 @@ class Memrefs(Tensors):
         groups = split_axes(shape_of(value.type), shape)
         type_ = ir.MemRefType.get(list(shape), element_of(value))
         return memref.ExpandShapeOp(type_, value, groups, [], list(shape)).result
+
+
+def constant_memory(value: Any, type_: Any) -> Any:
+    """A read-only memref of dense elements."""
+    constant = arith.ConstantOp(value.type, value).result
+    read_only = {"read_only": ir.UnitAttr.get()}
+    return ir.Operation.create("bufferization.to_buffer", [type_], [constant], read_only).result
 
 
 def split_axes(source: Shape, target: Shape) -> list[list[int]]:

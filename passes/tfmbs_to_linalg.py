@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from tfmbs.passes import portable
 from tfmbs.passes.graph_to_linalg import GraphLowering
+from tfmbs.passes.kernel_to_linalg import lower_kernels
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.tfmbs_decompose import TfmbsDecompose
 from tfmbs.passes.tfmbs_expand_arith import TfmbsExpandArith
@@ -50,5 +51,6 @@ class TfmbsToLinalg(Pass):
             TfmbsExpandArith().run(module)
             TfmbsExpandSpecial().run(module)
         GraphLowering(self.numerics).run(module)
+        lower_kernels(module)
         if self.numerics == "portable":
             portable.drop_foreign_attributes(module)

@@ -1,0 +1,77 @@
+"""The kernel level as linalg on memrefs: launches become the structured ops that say what they compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tfmbs.dialect import kernel
+from tfmbs.dialect.mlir import ir
+from tfmbs.dialect.shapes import element_of, shape_of
+from tfmbs.passes import pooling, products
+from tfmbs.passes.kernels import ops_of
+from tfmbs.passes.places import Memrefs, constant_memory
+from tfmbs.passes.products import Product
+from tfmbs.passes.structured import PARALLEL, identity
+
+_PLACE = Memrefs()
+
+
+def lower_kernels(module: Any) -> None:
+    """Replaces every kernel-level op below `module`; the arithmetic is exact."""
+    for op in ops_of(module, *LOWERINGS):
+        with op.operation.location, ir.InsertionPoint(op):
+            LOWERINGS[type(op)](op)
+        op.operation.erase()
+    for op in ops_of(module, kernel.KernelConstantOp):
+        with op.operation.location, ir.InsertionPoint(op):
+            op.result.replace_all_uses_with(constant_memory(op.value, op.result.type))
+        op.operation.erase()
+
+
+def _product(op: Any, shape: tuple[int, ...], row: tuple[int, ...], channel_axis: int) -> Product:
+    lhs, rhs, out, *rest = op.operation.operands
+    packing = kernel.STORED_PACKINGS[op.rhs_packing]
+    return Product(
+        lhs,
+        products.unpack(_PLACE, rhs, packing, (shape[channel_axis], *row)),
+        shape,
+        channel_axis,
+        op.accumulator,
+        element_of(out),
+        op.lhs_zero,
+        op.epilogue_block if op.has_epilogue else None,
+        rest,
+        op.roles,
+        out,
+        op.discardable(),
+    )
+
+
+def _gemm(op: Any) -> None:
+    shape = shape_of(op.out.type)
+    k = shape_of(op.lhs.type)[-1]
+    products.gemm(_PLACE, _product(op, shape, (k,), len(shape) - 1))
+
+
+def _conv2d(op: Any) -> None:
+    row = (shape_of(op.input.type)[1] // op.groups, *op.kernel)
+    products.conv2d(_PLACE, _product(op, shape_of(op.out.type), row, 1), op.window, op.groups)
+
+
+def _pool(op: Any) -> None:
+    pooling.pool(_PLACE, op.input, op.window, op.mode, shape_of(op.out.type), op.out, op.discardable())
+
+
+def _copy(op: Any) -> None:
+    rank = len(shape_of(op.input.type))
+    inputs = [(op.input, identity(rank))]
+    _PLACE.run(inputs, (op.out, identity(rank)), [PARALLEL] * rank, lambda x, _: x, op.discardable())
+
+
+LOWERINGS: dict[type, Callable[[Any], None]] = {
+    kernel.KernelGemmOp: _gemm,
+    kernel.KernelConv2dOp: _conv2d,
+    kernel.KernelPoolOp: _pool,
+    kernel.KernelCopyOp: _copy,
+}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -82,13 +86,15 @@ def _nest(placed: Placed, anchor: str) -> Placed:
 
 def _place_upstream(placed: Placed, context: Any) -> Sequence[Placed]:
     """`placed` as MLIR prints it: with all its options, and expanded if it is a pipeline."""
+    said: list[str] = []
     try:
-        printed = str(passmanager.PassManager.parse(format_pipeline([placed]), context))
+        with _stderr_into(said):
+            printed = str(passmanager.PassManager.parse(format_pipeline([placed]), context))
     except ValueError as error:
         restricted = _RESTRICTED.search(str(error))
         if restricted and restricted[1] not in placed.path:
             return _place_upstream(_nest(placed, restricted[1]), context)
-        raise _upstream_error(placed, str(error)) from error
+        raise _upstream_error(placed, "".join([*said, str(error)])) from error
     return _readable(printed, context) or (placed,)
 
 
@@ -105,5 +111,21 @@ def _upstream_error(placed: Placed, message: str) -> TfmbsError:
     if "does not refer to a registered pass" in message:
         return unknown_pass(placed.name)
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    first = lines[0].removeprefix("<Pass-Options-Parser>: ")
+    first = lines[0].removeprefix("<Pass-Options-Parser>").lstrip(": ")
     return TfmbsError("pass.unknown", f"pass {placed.name}", first, details="\n".join(lines[1:]))
+
+
+@contextmanager
+def _stderr_into(lines: list[str]) -> Iterator[None]:
+    """Takes what native code writes to standard error: LLVM reports the value of an option there, not in the exception."""
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
+            file.seek(0)
+            lines += file.read().decode(errors="replace").splitlines(keepends=True)

@@ -23,6 +23,7 @@ from tfmbs.dialect.location import Place
 from tfmbs.dialect.mlir import context
 from tfmbs.passes.registry import Pass, all_passes, find
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.tools.opt_arguments import IMPLIED, SWITCHES, VALUES
 
 
 @dataclass(frozen=True)
@@ -242,3 +243,8 @@ def test_what_is_no_mlir_is_refused(content: bytes, message: str) -> None:
         parse(Source("x.mlir", content), context(), Diagnostics())
     assert caught.value.code == "ir.parse"
     assert str(caught.value).startswith(message)
+
+
+def test_every_flag_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tfmbs-opt.md").read_text()
+    assert [flag for flag in (*SWITCHES, *VALUES, *IMPLIED) if f"`--{flag}" not in page] == []

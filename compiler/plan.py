@@ -117,7 +117,7 @@ def _upstream_error(placed: Placed, message: str) -> TfmbsError:
 
 @contextmanager
 def _stderr_into(lines: list[str]) -> Iterator[None]:
-    """Takes what native code writes to standard error: LLVM reports wrong values of options there, not in exceptions."""
+    """Takes what native code writes to standard error: LLVM names wrong values of options there, not in exceptions."""
     sys.stderr.flush()
     original = os.dup(2)
     with tempfile.TemporaryFile() as file:

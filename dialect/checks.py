@@ -141,7 +141,7 @@ def accumulator_type(lhs: Any, rhs: Any) -> Any:
 
 def window_is_valid(window: Window, size: tuple[int, int]) -> None:
     """Kernel, strides and dilations are at least 1, pads at least 0, and the window fits the padded image."""
-    for what, pair in (("kernel", window.kernel), ("strides", window.strides), ("dilations", window.dilations)):
+    for what, pair in (("kernel sizes", window.kernel), ("strides", window.strides), ("dilations", window.dilations)):
         expect_length(what, 2, pair)
         expect_at_least(what, 1, pair)
     expect_length("pads", 4, window.pads)

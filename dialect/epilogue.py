@@ -103,7 +103,7 @@ def _check_region(op: Any, arguments: Sequence[Any], element: Any) -> None:
 
 def _check_scalar_op(inner: Any) -> None:
     if inner.name.split(".")[0] not in SCALAR_DIALECTS:
-        raise VerifyError(f"epilogue op: expected one of {' or '.join(SCALAR_DIALECTS)}, got {inner.name}")
+        raise VerifyError(f"epilogue op: expected {' or '.join(SCALAR_DIALECTS)}, got {inner.name}")
     for value in (*inner.operands, *inner.results):
         if isinstance(value.type, ir.ShapedType):
             raise VerifyError(f"epilogue op {inner.name}: expected scalars, got {value.type}")

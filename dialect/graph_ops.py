@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tfmbs.dialect.attributes import as_elements
+from tfmbs.dialect.attributes import as_elements, schedule_of
 from tfmbs.dialect.base import Bool, I64Array, Op, VerifyError
 from tfmbs.dialect.checks import (
     accumulator_type,
@@ -68,6 +68,7 @@ class ProductOp(EpilogueOp):
         """The result has the shape of the formula, and the epilogue fits it."""
         result = tensor_shape("result", self.result)
         expect_shape("result shape", expected, result)
+        schedule_of(self)
         check_epilogue(self, self.accumulator, result, channel_axis, element_of(self.result), kind=ir.RankedTensorType)
 
 

@@ -79,12 +79,16 @@ def parse_row(cursor: Cursor, record: Record, strings: Mapping[str, int]) -> Row
     """Reads the fields of one record, up to the end of the line. `strings` gives the number of each string."""
     row: Row = {f.name: _default(f) for f in record.fields}
     fields = {f.name: f for f in record.fields}
+    given: set[str] = set()
     while not cursor.at_end():
         start = cursor.position
         name = cursor.word("a field")
-        if name not in fields:
-            raise cursor.error(f"field {name} of .{record.name}", "/".join(fields), name, at=start)
-        f = fields.pop(name)
+        f = fields.get(name)
+        if f is None:
+            raise cursor.error(f"field of .{record.name}", "/".join(fields), name, at=start)
+        if name in given:
+            raise cursor.error(f"field {name} is given twice", at=start)
+        given.add(name)
         cursor.expect("=")
         row[name] = _parse_value(cursor, f, strings)
         try:

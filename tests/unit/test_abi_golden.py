@@ -1,0 +1,37 @@
+"""The golden corpus: every file of every version loads with the meaning it had, or is refused by version."""
+
+from pathlib import Path
+
+import pytest
+
+from tfmbs.runtime.abi.asm import assemble, disassemble
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.sections import MAJOR, OLDEST_MAJOR
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+FILES = sorted(GOLDEN.glob("v*/*.tfb"))
+
+
+def _id(path):
+    return f"{path.parent.name}/{path.stem}"
+
+
+def test_every_read_version_has_a_corpus():
+    versions = {path.parent.name for path in FILES}
+    assert {f"v{major}" for major in range(OLDEST_MAJOR, MAJOR + 1)} <= versions
+
+
+@pytest.mark.parametrize("path", FILES, ids=_id)
+def test_golden_files_load_or_are_refused_by_version(path):
+    major = int(path.parent.name[1:])
+    if major < OLDEST_MAJOR:
+        with pytest.raises(TfmbsError, match="major version is not read"):
+            Image.load(path)
+        return
+    image = Image.load(path)
+    text = path.with_suffix(".s").read_text(encoding="utf-8")
+    assert disassemble(image) == text
+    assert assemble(text).to_bytes() == path.read_bytes()
+    assert image.to_bytes() == path.read_bytes()
+    assert Image.load(path, verify="lazy") == image

@@ -1,0 +1,299 @@
+"""The envelope: every bit is checked, sections lie where they must, versions and features are refused by name."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfmbs.runtime.abi import container
+from tfmbs.runtime.abi.container import Container, Section
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.sections import (
+    CHUNK_BYTES,
+    DIGEST_BYTES,
+    HEADER,
+    KIND_BY_NAME,
+    KINDS,
+    MAJOR,
+    OLDEST_MAJOR,
+    SECTION,
+    SectionFlag,
+)
+
+GOLDEN = Path(__file__).parents[1] / "golden" / f"v{MAJOR}"
+SMALL = (GOLDEN / "state.tfb").read_bytes()
+UNKNOWN_KIND = 1000
+
+
+def _section(name, data, **changes):
+    kind = KIND_BY_NAME[name]
+    values = {"kind": kind.code, "name": name, "alignment": kind.alignment, "optional": kind.optional, **changes}
+    return Section(data=memoryview(data), **values)
+
+
+def _resign(data):
+    """Makes the digests of the sections and of the header right again, for a file whose table can be read."""
+    out = bytearray(data)
+    header = HEADER.decode(out)
+    table_end = HEADER.size + header["section_count"] * SECTION.size
+    for offset in range(HEADER.size, table_end, SECTION.size):
+        row = SECTION.decode(out, offset)
+        content = memoryview(out)[row["offset"] : row["offset"] + row["length"]]
+        listed = container.chunk_digests(content) if row["flags"] & SectionFlag.CHUNKED else content
+        row["digest"] = tuple(container.digest(listed))
+        reserved = [out[offset + b] for b in SECTION.reserved]
+        out[offset : offset + SECTION.size] = SECTION.encode(row)
+        for b, value in zip(SECTION.reserved, reserved, strict=True):
+            out[offset + b] = value
+    unsealed = HEADER.encode({**header, "digest": (0,) * DIGEST_BYTES})
+    sealed = container.digest(unsealed + bytes(out[HEADER.size : table_end]))
+    reserved = [out[b] for b in HEADER.reserved]
+    out[: HEADER.size] = HEADER.encode({**header, "digest": tuple(sealed)})
+    for b, value in zip(HEADER.reserved, reserved, strict=True):
+        out[b] = value
+    return out
+
+
+def _with_header(data, **changes):
+    out = bytearray(data)
+    out[: HEADER.size] = HEADER.encode({**HEADER.decode(out), **changes})
+    return _resign(out)
+
+
+def _with_section(data, number, **changes):
+    out = bytearray(data)
+    offset = HEADER.size + number * SECTION.size
+    out[offset : offset + SECTION.size] = SECTION.encode({**SECTION.decode(out, offset), **changes})
+    return _resign(out)
+
+
+def _refused(data, code, message):
+    with pytest.raises(TfmbsError) as caught:
+        Image.from_buffer(bytes(data))
+    assert caught.value.code == code
+    assert message in str(caught.value)
+
+
+@settings(max_examples=40)
+@given(st.dictionaries(st.sampled_from([k for k in KINDS if k.attribute]), st.binary(min_size=1, max_size=300)))
+def test_containers_read_what_was_written(contents):
+    sections = [_section(kind.name, data) for kind, data in contents.items()]
+    file = container.write(Container(tuple(sections), 5, 9))
+    back = container.read(file)
+    assert {s.name: bytes(s.data) for s in back.sections} == {kind.name: data for kind, data in contents.items()}
+    assert (back.required_features & 5, back.optional_features) == (5, 9)
+    assert container.write(back) == file
+
+
+def test_every_single_bit_flip_is_refused():
+    data = bytearray(SMALL)
+    for bit in range(8 * len(data)):
+        data[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(TfmbsError):
+            container.read(data)
+        data[bit // 8] ^= 1 << bit % 8
+    container.read(data)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in GOLDEN.glob("*.tfb")))
+def test_every_truncation_and_extension_is_refused(name):
+    data = (GOLDEN / name).read_bytes()
+    for length in range(len(data)):
+        with pytest.raises(TfmbsError):
+            container.read(data[:length])
+    with pytest.raises(TfmbsError, match="file length"):
+        container.read(data + b"\0")
+
+
+def test_random_bytes_are_refused():
+    generator = random.Random(1)
+    for length in (0, 1, 8, 95, 96, 200, 5000):
+        noise = generator.randbytes(length)
+        for data in (noise, SMALL[:8] + noise, SMALL[:12] + noise, SMALL[:40] + noise):
+            with pytest.raises(TfmbsError):
+                Image.from_buffer(data)
+
+
+def test_resigning_alone_changes_nothing():
+    assert _resign(SMALL) == SMALL
+
+
+@pytest.mark.parametrize("major", [0, MAJOR + 1, 0xFFFF])
+def test_other_majors_are_refused(major):
+    expected = f"{OLDEST_MAJOR}…{MAJOR}" if OLDEST_MAJOR < MAJOR else str(MAJOR)
+    _refused(_with_header(SMALL, major=major), "container.version", f"expected {expected}, got {major}")
+
+
+def test_a_later_minor_is_read():
+    assert Image.from_buffer(bytes(_with_header(SMALL, minor=7))).version == (MAJOR, 7)
+
+
+def test_unknown_required_features_are_refused():
+    features = HEADER.decode(SMALL)["required_features"]
+    _refused(_with_header(SMALL, required_features=features | 1 << 40), "container.feature", "bits [40]")
+
+
+def test_required_features_must_be_those_of_the_content():
+    _refused(_with_header(SMALL, required_features=0), "container.feature", "expected 0x5, got 0x0")
+
+
+def test_unknown_optional_features_are_ignored():
+    assert Image.from_buffer(bytes(_with_header(SMALL, optional_features=1 << 63))).optional_features == 1 << 63
+
+
+def test_unknown_optional_sections_are_carried():
+    image = Image.from_buffer(SMALL)
+    image.extras.append(Section(UNKNOWN_KIND, "FUTURE", memoryview(b"abc"), 16, optional=True))
+    data = image.to_bytes()
+    back = Image.from_buffer(data)
+    assert [(s.kind, s.name, bytes(s.data)) for s in back.extras] == [(UNKNOWN_KIND, "FUTURE", b"abc")]
+    assert back.to_bytes() == data
+
+
+def test_unknown_required_sections_are_refused():
+    image = Image.from_buffer(SMALL)
+    image.extras.append(Section(UNKNOWN_KIND, "FUTURE", memoryview(b"abc"), 16, optional=False))
+    _refused(image.to_bytes(), "container.layout", f"section FUTURE: required kind {UNKNOWN_KIND} is not known")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "message"),
+    [
+        ({"offset": 64}, "container.layout", "offset"),
+        ({"offset": 1 << 63}, "container.layout", "offset"),
+        ({"length": 0}, "container.truncated", "length, expected 1…"),
+        ({"length": 1 << 63}, "container.truncated", "length, expected 1…"),
+        ({"alignment": 3}, "container.layout", "alignment"),
+        ({"alignment": 0}, "container.layout", "alignment"),
+        ({"flags": 4}, "container.layout", "unknown flags"),
+        ({"flags": SectionFlag.CHUNKED}, "container.layout", "CHUNKED flag"),
+        ({"flags": SectionFlag.OPTIONAL}, "container.layout", "optional False"),
+        ({"kind": 0}, "container.layout", "kind"),
+        ({"kind": 3}, "container.layout", "expected STRINGS"),
+        ({"name": (0,) * 16}, "container.layout", "section name"),
+        ({"name": (10, *(0,) * 15)}, "container.layout", "section name"),
+        ({"name": (77, 0, 77, *(0,) * 13)}, "container.layout", "section name"),
+    ],
+)
+def test_bad_section_table_entries_are_refused(changes, code, message):
+    with pytest.raises(TfmbsError) as caught:
+        container.read(_with_section(SMALL, 0, **changes))
+    assert caught.value.code == code
+    assert message in str(caught.value)
+
+
+def test_sections_in_another_order_are_refused():
+    out = bytearray(SMALL)
+    first, second = HEADER.size, HEADER.size + SECTION.size
+    out[first:second], out[second : second + SECTION.size] = out[second : second + SECTION.size], out[first:second]
+    _refused(_resign(out), "container.layout", "section STRINGS: offset")
+
+
+@pytest.mark.parametrize("where", ["padding", "header", "table"])
+def test_bytes_that_must_be_zero_are_checked(where):
+    out = bytearray(SMALL)
+    row = SECTION.decode(out, HEADER.size)
+    at = {
+        "padding": row["offset"] + row["length"],
+        "header": HEADER.reserved[0],
+        "table": HEADER.size + SECTION.reserved[0],
+    }[where]
+    out[at] = 1
+    _refused(
+        _resign(out),
+        "container.layout",
+        {"padding": "padding before", "header": "reserved header"}.get(where, "reserved"),
+    )
+
+
+def test_section_counts_are_bounded_before_use():
+    header = HEADER.encode({**HEADER.decode(SMALL), "section_count": 1 << 31})
+    _refused(header + SMALL[HEADER.size :], "container.truncated", "section count")
+
+
+def _large(size=3 * CHUNK_BYTES + 5):
+    image = Image.from_buffer(SMALL)
+    image.weights = bytes(size)
+    return image.to_bytes()
+
+
+def test_large_sections_have_chunk_digests():
+    data = _large()
+    file = container.read(data)
+    weights = file.by_kind[KIND_BY_NAME["WEIGHTS"].code]
+    assert len(weights.chunk_digests) == 4 * DIGEST_BYTES
+    assert weights.offset % KIND_BY_NAME["WEIGHTS"].alignment == 0
+    assert container.write(file) == data
+
+
+@pytest.mark.parametrize("chunk", [0, 3])
+def test_damaged_chunks_are_found_at_load_or_at_first_touch(chunk):
+    data = _large()
+    offset = container.read(data).by_kind[KIND_BY_NAME["WEIGHTS"].code].offset
+    data[offset + chunk * CHUNK_BYTES] ^= 1
+    with pytest.raises(TfmbsError, match=f"chunk {chunk} of section WEIGHTS"):
+        Image.from_buffer(data)
+    lazy = Image.from_buffer(data, verify="lazy")
+    with pytest.raises(TfmbsError, match=f"chunk {chunk} of section WEIGHTS"):
+        lazy.check_weights()
+
+
+def test_chunk_digests_must_be_there():
+    data = _large()
+    file = container.read(data)
+    without = Container(tuple(s for s in file.sections), file.required_features)
+    listed = container.write(without)
+    digests = SECTION.decode(listed, HEADER.size)
+    assert bytes(digests["name"]).startswith(b"DIGESTS")
+    listed[digests["offset"]] ^= 1
+    with pytest.raises(TfmbsError, match="DIGESTS does not match its digest"):
+        container.read(listed)
+    with pytest.raises(TfmbsError, match="section WEIGHTS does not match its digest"):
+        container.read(_resign_digests_only(listed))
+
+
+def _resign_digests_only(data):
+    out = bytearray(data)
+    row = SECTION.decode(out, HEADER.size)
+    row["digest"] = tuple(container.digest(memoryview(out)[row["offset"] : row["offset"] + row["length"]]))
+    out[HEADER.size : HEADER.size + SECTION.size] = SECTION.encode(row)
+    header = HEADER.decode(out)
+    end = HEADER.size + header["section_count"] * SECTION.size
+    unsealed = HEADER.encode({**header, "digest": (0,) * DIGEST_BYTES})
+    sealed = container.digest(unsealed + bytes(out[HEADER.size : end]))
+    out[: HEADER.size] = HEADER.encode({**header, "digest": tuple(sealed)})
+    return out
+
+
+def test_files_appear_whole_or_not_at_all(tmp_path, monkeypatch):
+    target = tmp_path / "a.tfb"
+    target.write_bytes(b"old")
+
+    def fail(_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(TfmbsError, match="cannot be written: No space left"):
+            container.save(target, SMALL)
+    assert target.read_bytes() == b"old"
+    container.save(target, SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tfb"]
+    assert Image.load(target).to_bytes() == SMALL
+
+
+def test_loading_maps_the_weights(tmp_path):
+    path = tmp_path / "large.tfb"
+    path.write_bytes(_large())
+    image = Image.load(path, verify="lazy")
+    assert isinstance(image.weights, memoryview)
+    assert image.weights.readonly
+    with pytest.raises(TfmbsError, match=r"missing\.tfb: cannot be read"):
+        Image.load(tmp_path / "missing.tfb")
+    (tmp_path / "empty.tfb").write_bytes(b"")
+    with pytest.raises(TfmbsError, match=r"empty\.tfb: byte 0x0: no fabric binary"):
+        Image.load(tmp_path / "empty.tfb")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from string import Template
 
 from tfmbs.compiler.pipeline_text import MODULE
@@ -84,9 +84,18 @@ def pipeline(precision: str, target: str, stage: str, start: str = "torch", nume
         TfmbsError: ``usage``, as `sequences`.
     """
     settings = {"precision": precision, "target": target, "numerics": numerics}
-    options = {name: format_options({name: value}) for name, value in settings.items()}
-    passes = (text for name in sequences(precision, stage, start) for text in PIPELINES[name])
-    return f"{MODULE}({','.join(Template(text).substitute(options) for text in passes)})"
+    passes = (text for name in sequences(precision, stage, start) for text in _passes(name, settings))
+    return f"{MODULE}({','.join(passes)})"
+
+
+def sequence_text(name: str, settings: Mapping[str, str]) -> str:
+    """The textual pipeline of one of `PIPELINES`; `settings` are the values of ``$precision`` and the others."""
+    return f"{MODULE}({','.join(_passes(name, settings))})"
+
+
+def _passes(name: str, settings: Mapping[str, str]) -> Iterator[str]:
+    options = {key: format_options({key: value}) for key, value in settings.items()}
+    yield from (Template(text).substitute(options) for text in PIPELINES[name])
 
 
 def _check(what: str, given: str, known: tuple[str, ...]) -> None:

@@ -26,7 +26,12 @@ ENTRY = "main"
 
 
 def import_onnx(
-    model: onnx.ModelProto, *, dims: Mapping[str, int] | None = None, context: Any, where: str = "model"
+    model: onnx.ModelProto,
+    *,
+    dims: Mapping[str, int] | None = None,
+    context: Any,
+    where: str = "model",
+    raw: bool = False,
 ) -> Any:
     """The model as a module at torch level, with one function `main` whose arguments and results carry `tfmbs.name`.
 
@@ -35,6 +40,7 @@ def import_onnx(
         dims: sizes of the symbolic dimensions by name; each must exist, none may stay unbound.
         context: the MLIR context of the result, from `tfmbs.dialect.mlir.context`.
         where: how errors call the model.
+        raw: stop before torch-mlir's passes: the model's ops as the importer writes them.
 
     Raises:
         TfmbsError: codes `onnx.*`, `pass`, `pass.crash`.
@@ -49,7 +55,8 @@ def import_onnx(
         except importer.OnnxImportError as error:
             raise TfmbsError("onnx.unsupported", where, "the model cannot be imported", got=str(error)) from error
         _name_entry(result, prepared)
-    run_guarded(result, TO_TORCH)
+    if not raw:
+        run_guarded(result, TO_TORCH)
     attributes = result.body.operations[0].attributes
     for key in [key for key in attributes if key.startswith("torch.onnx_meta")]:
         del attributes[key]

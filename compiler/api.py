@@ -1,0 +1,67 @@
+"""The compiler's API: a model in, a loaded program or the IR of a stage out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tfmbs.compiler.compilation import STAGES, Batch, Compilation, Options
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.program import Program
+
+__all__ = ["STAGES", "compile", "lower", "program_of"]
+
+
+def compile(  # noqa: A001
+    model: object,
+    *,
+    target: str = "kpu-16x16",
+    precision: str = "fp32",
+    calibration: Iterable[Batch] | None = None,
+    dims: Mapping[str, int] | None = None,
+) -> Program:
+    """Compiles a model to a fabric binary and loads it.
+
+    Args:
+        model: path of an ``.onnx`` model or of ``.mlir`` at graph level, or an `onnx.ModelProto`.
+        target: name of a shipped target, or path of a target file.
+        precision: ``fp32``, ``int8`` or ``ternary``.
+        calibration: inputs (arrays by name) whose values give the ranges of quantized activations.
+        dims: sizes of symbolic dimensions by name.
+
+    Raises:
+        TfmbsError: the first thing that is refused, with the name of the model's node where there is one.
+    """
+    options = Options(target=target, precision=precision, calibration=calibration, dims=dims or {})
+    return program_of(Compilation.of(model, options).image())
+
+
+def lower(
+    model: object,
+    stage: str,
+    *,
+    target: str = "kpu-16x16",
+    precision: str = "fp32",
+    calibration: Iterable[Batch] | None = None,
+    dims: Mapping[str, int] | None = None,
+    numerics: str = "exact",
+) -> Any:
+    """The MLIR module of a model at `stage`, one of `STAGES`; the other arguments are those of `compile`.
+
+    `numerics` chooses how linalg spells the arithmetic: ``exact`` (every bit as on the fabric) or ``portable``.
+
+    Raises:
+        TfmbsError: as `compile`; ``usage`` for a stage that does not exist.
+    """
+    if stage not in STAGES:
+        raise TfmbsError("usage", "stage", "unknown value", f"one of {', '.join(STAGES)}", repr(stage))
+    options = Options(
+        target=target, precision=precision, calibration=calibration, dims=dims or {}, numerics=numerics
+    )
+    return Compilation.of(model, options, raw=stage == "import").lower(stage)
+
+
+def program_of(image: Image) -> Program:
+    """The program of an image that was just made, verified like one that is loaded."""
+    return Program(Image.from_buffer(image.to_bytes()))

@@ -1,0 +1,150 @@
+"""One compilation: a model walks down the levels of the IR, checked at each, watched by observers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from tfmbs.compiler.diagnostics import Diagnostics
+from tfmbs.compiler.driver import Driver, Observer
+from tfmbs.compiler.emit import PRECISION, emit
+from tfmbs.compiler.files import write_atomically
+from tfmbs.compiler.ir_printing import PLAIN
+from tfmbs.compiler.numeric_check import NumericCheck
+from tfmbs.compiler.pipelines import LEVELS, PIPELINES, sequence_text, sequences
+from tfmbs.compiler.source import Source, parse
+from tfmbs.dialect.legality import check_level
+from tfmbs.dialect.mlir import context, ir
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.target_file import load_target
+
+Batch = Mapping[str, npt.ArrayLike]
+
+STAGES = ("import", *LEVELS, "linalg")
+"""Where a compilation can stop, besides at the binary: the importer's own output, a level, or linalg."""
+
+MODEL, EXPORTED, IR = ".onnx", ".pt2", ".mlir"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a compilation is asked for. `start` is the level of a model that is IR already."""
+
+    target: str = "kpu-16x16"
+    precision: str = "fp32"
+    dims: Mapping[str, int] = field(default_factory=dict)
+    calibration: Iterable[Batch] | None = None
+    numerics: str = "exact"
+    start: str = "tfmbs"
+    verify_numerically: bool = False
+    save_temps: Path | None = None
+    observers: Sequence[Observer] = ()
+    progress: Callable[[str], None] = lambda stage: None
+
+
+@dataclass
+class Compilation:
+    """A model on its way: `module` is at `level`."""
+
+    module: Any
+    level: str
+    options: Options
+    name: str = "model"
+
+    @classmethod
+    def of(cls, model: object, options: Options, *, raw: bool = False) -> Compilation:
+        """The compilation of a path (``.onnx`` or ``.mlir``) or an `onnx.ModelProto`; `raw` stops the import early.
+
+        Raises:
+            TfmbsError: what the importer or parser refuses; ``unsupported`` for another kind of model; ``target``.
+        """
+        load_target(options.target)
+        options.progress("import")
+        if isinstance(model, str | Path) and Path(model).suffix == IR:
+            return cls._of_ir(Path(model), options)
+        name, proto = _onnx_model(model)
+        from tfmbs.compiler.importers.onnx import import_onnx
+
+        module = import_onnx(proto, dims=options.dims, context=context(), where=name, raw=raw)
+        return cls(module, "import" if raw else LEVELS[0], options, Path(name).stem)
+
+    @classmethod
+    def _of_ir(cls, path: Path, options: Options) -> Compilation:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise TfmbsError("io", path, "cannot read the model", got=error.strerror) from error
+        module = parse(Source(str(path), content), context(), Diagnostics())
+        compilation = cls(module, options.start, options, path.stem)
+        check_level(module, options.start)
+        return compilation
+
+    def lower(self, stage: str) -> Any:
+        """Runs the pipelines to `stage`, one of `STAGES`; returns the module.
+
+        Raises:
+            TfmbsError: the first error of a pass, verifier or level check; ``usage`` for an impossible stage.
+        """
+        if stage == self.level:
+            return self.module
+        names = list(sequences(self.options.precision, stage, self.level))
+        if self.options.calibration is not None and "quantize" not in names:
+            raise TfmbsError("usage", "calibration", f"nothing is quantized at precision {self.options.precision}")
+        with self.module.context:
+            self.module.operation.attributes[PRECISION] = ir.StringAttr.get(self.options.precision)
+        for name in names:
+            self._run(name)
+        self.level = stage
+        return self.module
+
+    def image(self) -> Image:
+        """The binary; lowers the module to the fabric level first. Raises TfmbsError as `lower`."""
+        self.lower("fabric")
+        self.options.progress("emit")
+        return emit(self.module)
+
+    def _run(self, name: str) -> None:
+        self.options.progress(name)
+        if name == "quantize" and self.options.calibration is not None:
+            from tfmbs.compiler.calibration import calibrate
+
+            calibrate(self.module, self.options.calibration)
+        settings = {"precision": self.options.precision, "target": self.options.target}
+        text = sequence_text(name, {**settings, "numerics": self.options.numerics})
+        Driver(observers=[*self.options.observers, *self._checks(name)]).run_text(self.module, text)
+        check_level(self.module, LEVEL_AFTER.get(name, name))
+        if self.options.save_temps:
+            self.options.save_temps.mkdir(parents=True, exist_ok=True)
+            file = self.options.save_temps / f"{self.name}.{list(PIPELINES).index(name)}-{name}.mlir"
+            write_atomically(file, PLAIN.text(self.module.operation).encode())
+
+    def _checks(self, name: str) -> list[Observer]:
+        """Comparison with the reference, where a pass must not change values and the reference runs what it makes."""
+        applies = self.options.verify_numerically and name in ("optimise", "kernel")
+        return [NumericCheck(self.module)] if applies else []
+
+
+LEVEL_AFTER = {"import": "tfmbs", "quantize": "tfmbs", "optimise": "tfmbs"}
+"""The level that a sequence of `PIPELINES` ends at, where it has another name."""
+
+
+def _onnx_model(model: object) -> tuple[str, Any]:
+    """Name and ModelProto of a model given as a path or in memory."""
+    from tfmbs.compiler.importers.onnx_model import load_onnx
+
+    if isinstance(model, str | Path):
+        path = Path(model)
+        if path.suffix == EXPORTED:
+            raise TfmbsError("unsupported", path, "kind of model", f"{MODEL} or {IR}", "an exported PyTorch program")
+        if path.suffix != MODEL and path.suffix:
+            raise TfmbsError("unsupported", path, "kind of model", f"{MODEL} or {IR}", path.suffix)
+        return str(path), load_onnx(path)
+    if type(model).__module__.partition(".")[0] != "onnx":
+        kind = f"{type(model).__module__}.{type(model).__qualname__}"
+        raise TfmbsError("unsupported", "model", "kind of model", "a path or an onnx.ModelProto", kind)
+    return "model", model

@@ -1,7 +1,7 @@
 """The byte reference: a module lowered by upstream passes and compiled by LLVM in this process.
 
-No contraction, no fast-math: `math.fma` is one rounding, everything else is as written. What the program means is decided
-by `tfmbs-to-linalg{numerics=exact}`, which runs first where tfmbs ops are left.
+No contraction, no fast-math: `math.fma` is one rounding, everything else is as written. What the program means is
+decided by `tfmbs-to-linalg{numerics=exact}`, which runs first where tfmbs ops are left.
 """
 
 from __future__ import annotations
@@ -95,12 +95,13 @@ class Reference:
 
 
 def _copy(module: Any) -> Any:
-    """A module with a clone of the operation."""
-    with module.context, module.operation.location:
+    """A module of its own that equals `module`, a module or its operation."""
+    original = module.operation
+    with original.context, original.location:
         copy = ir.Module.create()
-        for name in module.operation.attributes:
-            copy.operation.attributes[name] = module.operation.attributes[name]
-        for op in module.body.operations:
+        for name in original.attributes:
+            copy.operation.attributes[name] = original.attributes[name]
+        for op in original.regions[0].blocks[0].operations:
             copy.body.append(op.operation.clone())
     return copy
 
@@ -114,7 +115,7 @@ def _entry(module: Any) -> Any:
 
 
 def _slots(entry: Any) -> tuple[tuple[Slot, ...], tuple[Slot, ...]]:
-    """Inputs and outputs of the entry; of a function on memrefs, the arguments from the first `tfmbs.output` on are outputs."""
+    """Inputs and outputs of the entry; on memrefs, the arguments from the first `tfmbs.output` on are outputs."""
     types, results = list(entry.type.inputs), list(entry.type.results)
     arguments = _named(types, _names(entry, "arg_attrs", INPUT_NAMES, "arg", len(types)))
     outputs = _named(results, _names(entry, "res_attrs", OUTPUT_NAMES, "result", len(results)))

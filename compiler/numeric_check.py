@@ -64,7 +64,7 @@ class NumericCheck(Observer):
 
 
 def random_inputs(slots: tuple[Slot, ...], seed: int) -> dict[str, Array]:
-    """Normal floats, and integers 0 and 1 (valid as indices); they depend on order, shape and dtype of the slots only."""
+    """Normal floats, and integers 0 and 1 (valid as indices); only order, shape and dtype of the slots matter."""
     generator = np.random.default_rng(seed)
     inputs: dict[str, Array] = {}
     for slot in slots:

@@ -15,6 +15,7 @@ from tfmbs.dialect.types import is_quantized, is_ternary, packing_of, storage_sh
 from tfmbs.passes import pooling, portable, products
 from tfmbs.passes.kernels import PRODUCTS, channel_axis, constant_elements, left, ops_where, right
 from tfmbs.passes.places import Tensors
+from tfmbs.passes.pooling import Pooling
 from tfmbs.passes.products import Product
 from tfmbs.passes.structured import elementwise, mapping
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -110,7 +111,9 @@ class GraphLowering:
         inputs, results = list(op.type.inputs), list(op.type.results)
         for type_ in results:
             if _memory_type(type_) != _stored_type(type_):
-                raise TfmbsError("unsupported", place_of(op.location), "result of packed trits", "one trit per byte", type_)
+                raise TfmbsError(
+                    "unsupported", place_of(op.location), "result of packed trits", "one trit per byte", type_
+                )
         stored_results = [_stored_type(type_) for type_ in results]
         stored_inputs = [_memory_type(type_) for type_ in inputs]
         op.attributes["function_type"] = ir.TypeAttr.get(ir.FunctionType.get(stored_inputs, stored_results))
@@ -186,14 +189,14 @@ class GraphLowering:
         """Maximum and average pooling."""
         mode = "avg_padded" if op.kind == "avg" and op.count_include_pad else op.kind
         shape = shape_of(op.result.type)
-        value = self.stored(op.input)
-        return [self._pooling.pool(self._place, value, op.window, mode, shape, discardable=op.discardable())]
+        pooling = Pooling(self.stored(op.input), op.window, mode, shape, discardable=op.discardable())
+        return [self._pooling.pool(self._place, pooling)]
 
     def constant(self, op: Any) -> list[Any]:
         """The stored elements; packed trits are unpacked here."""
-        value = op.value
-        if packing_of(element_of(op.result)) not in (Packing.DENSE, Packing.I8):
-            value = resource_attr(constant_elements(op.result), "trits")
+        value, trits = op.value, constant_elements(op.result)
+        if trits is not None and packing_of(element_of(op.result)) not in (Packing.DENSE, Packing.I8):
+            value = resource_attr(trits, "trits")
         return [arith.ConstantOp(value.type, value).result]
 
     def repacked(self, op: Any) -> list[Any]:

@@ -8,9 +8,10 @@ from typing import Any
 from tfmbs.dialect import kernel
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
-from tfmbs.passes import pooling, products
+from tfmbs.passes import products
 from tfmbs.passes.kernels import ops_of
 from tfmbs.passes.places import Memrefs, constant_memory
+from tfmbs.passes.pooling import Pooling, pool
 from tfmbs.passes.products import Product
 from tfmbs.passes.structured import PARALLEL, identity
 
@@ -60,7 +61,7 @@ def _conv2d(op: Any) -> None:
 
 
 def _pool(op: Any) -> None:
-    pooling.pool(_PLACE, op.input, op.window, op.mode, shape_of(op.out.type), op.out, op.discardable())
+    pool(_PLACE, Pooling(op.input, op.window, op.mode, shape_of(op.out.type), op.out, op.discardable()))
 
 
 def _copy(op: Any) -> None:

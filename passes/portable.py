@@ -6,10 +6,10 @@ from typing import Any
 
 from tfmbs.dialect.base import Tfmbs
 from tfmbs.dialect.mlir import arith, func, ir, linalg, tensor
-from tfmbs.dialect.shapes import Shape, Window, element_of, shape_of, tensor_type
+from tfmbs.dialect.shapes import Window, element_of, shape_of, tensor_type
 from tfmbs.passes import scalar
 from tfmbs.passes.kernels import ops_where
-from tfmbs.passes.pooling import average, least
+from tfmbs.passes.pooling import Pooling, finish_pool
 from tfmbs.passes.products import Product, finish
 from tfmbs.passes.structured import elementwise, identity, mapping
 
@@ -31,7 +31,10 @@ def gemm(place: Any, product: Product) -> Any:
 
 def conv2d(place: Any, product: Product, window: Window, groups: int) -> Any:
     """`linalg.conv_2d_nchw_fchw`, or `conv_2d_ngchw_gfchw` on grouped channels, of a padded input."""
-    lhs, rhs = _padded(place, _centered(product), window, 0), _factor(product)
+    lhs, rhs = _centered(product), _factor(product)
+    if any(window.pads):
+        top, left, bottom, right = window.pads
+        lhs = place.padded(lhs, (0, 0, top, left), (0, 0, bottom, right), 0)
     geometry = {"strides": list(window.strides), "dilations": list(window.dilations)}
     start = place.filled(product.shape, product.accumulator, 0)
     if groups == 1:
@@ -46,26 +49,15 @@ def conv2d(place: Any, product: Product, window: Window, groups: int) -> Any:
     return finish(place, product, acc, exact=False)
 
 
-def pool(
-    place: Any, value: Any, window: Window, mode: str, shape: Shape, out: Any = None, discardable: Any = None
-) -> Any:
+def pool(place: Any, pooling: Pooling) -> Any:
     """`linalg.pooling_nchw_max`, or `pooling_nchw_sum` and a division."""
-    element = element_of(value)
-    neutral = least(element) if mode == "max" else 0.0
-    build = linalg.pooling_nchw_max if mode == "max" else linalg.pooling_nchw_sum
-    start = place.filled(shape, element, neutral)
-    shape_only = place.empty(tuple(window.kernel), element)
+    window = pooling.window
+    build = linalg.pooling_nchw_max if pooling.mode == "max" else linalg.pooling_nchw_sum
+    start = place.filled(pooling.shape, pooling.element, pooling.neutral)
+    shape_only = place.empty(tuple(window.kernel), pooling.element)
     geometry = {"strides": list(window.strides), "dilations": list(window.dilations)}
-    acc = build(_padded(place, value, window, neutral), shape_only, outs=[start], **geometry)
-    _tagged(acc, discardable)
-    return acc if mode == "max" else average(place, acc, value, window, mode, shape, out, discardable, exact=False)
-
-
-def _padded(place: Any, value: Any, window: Window, fill: float) -> Any:
-    if not any(window.pads):
-        return value
-    top, left, bottom, right = window.pads
-    return place.padded(value, (0, 0, top, left), (0, 0, bottom, right), fill)
+    acc = build(pooling.padded(place), shape_only, outs=[start], **geometry)
+    return finish_pool(place, pooling, _tagged(acc, pooling.discardable), exact=False)
 
 
 def _grouped(place: Any, value: Any, axis: int, groups: int) -> Any:
@@ -103,7 +95,7 @@ def _tagged(result: Any, discardable: Any) -> Any:
 
 
 def drop_foreign_attributes(module: Any) -> None:
-    """Removes the attributes of the tfmbs dialect, which others cannot read; names of arguments move to the function."""
+    """Removes the attributes of the tfmbs dialect, which others cannot read; argument names move to the function."""
     for op in ops_where(module, lambda op: True):
         for name in [name for name in op.operation.attributes if name.startswith(f"{Tfmbs.DIALECT_NAMESPACE}.")]:
             del op.operation.attributes[name]

@@ -16,7 +16,6 @@ import numpy as np
 from tfmbs.dialect.mlir import arith, ir, linalg, math
 from tfmbs.dialect.shapes import Shape, Window, element_of, shape_of
 from tfmbs.passes import scalar
-from tfmbs.passes.places import Tensors
 from tfmbs.passes.structured import PARALLEL, REDUCTION, dims, identity, inline, mapping
 from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE, Packing
 
@@ -25,8 +24,8 @@ from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE, Packing
 class Product:
     """A product with its operands as stored elements (trits one per byte).
 
-    `accumulator` is f32 or i32; `zero` is subtracted from integer elements of `lhs`. `block` is the epilogue or None, `operands`
-    and `roles` are the epilogue's. `out` is the memref to write, None for a new tensor.
+    `accumulator` is f32 or i32; `zero` is subtracted from integer elements of `lhs`. `block` is the epilogue or None,
+    `operands` and `roles` are the epilogue's. `out` is the memref to write, None for a new tensor.
     """
 
     lhs: Any
@@ -137,12 +136,7 @@ def finish(place: Any, product: Product, acc: Any, exact: bool = True) -> Any:
     if product.block is None and not canonical and product.out is None:
         return acc
     rank = len(product.shape)
-    roles = {
-        "channel": lambda _: mapping(rank, [product.channel_axis]),
-        "element": lambda _: identity(rank),
-        "scalar": lambda value: mapping(rank, [ir.AffineConstantExpr.get(0)] * len(shape_of(value.type))),
-    }
-    maps = [roles[role](value) for role, value in zip(product.roles, product.operands, strict=True)]
+    maps = [_role_map(product, role, value) for role, value in zip(product.roles, product.operands, strict=True)]
 
     def body(value: Any, *rest: Any) -> Any:
         start = scalar.canonical(value) if canonical else value
@@ -151,6 +145,15 @@ def finish(place: Any, product: Product, acc: Any, exact: bool = True) -> Any:
     out = place.empty(product.shape, product.element) if product.out is None else product.out
     inputs = [(acc, identity(rank)), *zip(product.operands, maps, strict=True)]
     return place.run(inputs, (out, identity(rank)), [PARALLEL] * rank, body, product.discardable)
+
+
+def _role_map(product: Product, role: str, value: Any) -> Any:
+    rank = len(product.shape)
+    if role == "element":
+        return identity(rank)
+    if role == "channel":
+        return mapping(rank, [product.channel_axis])
+    return mapping(rank, [ir.AffineConstantExpr.get(0)] * len(shape_of(value.type)))
 
 
 def unpack(place: Any, packed: Any, packing: Packing, shape: Shape) -> Any:

@@ -86,9 +86,12 @@ def broadcast_map(rank: int, shape: Shape, axis: int) -> Any:
     return mapping(rank, [axis])
 
 
-def inline(block: Any, arguments: Sequence[Any]) -> list[Any]:
-    """Clones the ops of `block` at the current insertion point; returns what its terminator passes on."""
-    values = dict(zip(block.arguments, arguments, strict=True))
+def inline(block: Any, arguments: Sequence[Any], captured: Mapping[Any, Any] | None = None) -> list[Any]:
+    """Clones the ops of `block` at the current insertion point; returns what its terminator passes on.
+
+    `captured` maps values from outside the block to what stands for them in the clone, by default themselves.
+    """
+    values = dict(captured or {}) | dict(zip(block.arguments, arguments, strict=True))
     for op in block.operations:
         operation = op.operation
         if operation == block.operations[len(block.operations) - 1].operation:

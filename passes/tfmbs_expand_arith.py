@@ -21,17 +21,19 @@ CANONICAL = frozenset(
 """f32 arithmetic: a result that is NaN is the canonical NaN."""
 
 # Users that show no bits of a NaN operand: their own results are canonical, or depend on its being a NaN only.
-BLIND = CANONICAL | {f"math.{name}" for name in ("exp", "log", "tanh", "erf", "rsqrt")} | {"arith.fptosi", "arith.fptoui"}
+BLIND = (
+    CANONICAL | {f"math.{name}" for name in ("exp", "log", "tanh", "erf", "rsqrt")} | {"arith.fptosi", "arith.fptoui"}
+)
 BLIND |= {"arith.cmpf"}
 
 
 @dataclass(frozen=True)
 class TfmbsExpandArith(Pass):
-    """Spell out the fabric's arithmetic where upstream leaves a result open: NaN bits, saturation, division by zero, shifts.
+    """Spell out the fabric's arithmetic where upstream leaves a result open: NaN, saturation, division by zero, shifts.
 
-    A NaN result of f32 arithmetic becomes the canonical one wherever its bits can be seen (it is stored, selected or cast);
-    float to integer saturates with NaN giving 0; a / 0 is 0 and least / -1 is least; shifts by the width or more give 0
-    or the sign. f64, which only the special functions use, is left alone.
+    A NaN result of f32 arithmetic becomes the canonical one wherever its bits can be seen (it is stored, selected or
+    cast); float to integer saturates with NaN giving 0; a / 0 is 0 and least / -1 is least; shifts by the width or more
+    give 0 or the sign. f64, which only the special functions use, is left alone.
 
     Before:
 

@@ -1,9 +1,8 @@
-"""The pass ``tfmbs-expand-reductions``: sums of f32 in the fabric's order, 16 partial sums that are folded at the end."""
+"""The pass ``tfmbs-expand-reductions``: sums of f32 in the fabric's order, as 16 partial sums that are folded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 from tfmbs.dialect.location import place as place_of
@@ -12,17 +11,18 @@ from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.passes.kernels import ops_where
 from tfmbs.passes.places import Memrefs, Tensors
 from tfmbs.passes.registry import Pass
-from tfmbs.passes.structured import PARALLEL, REDUCTION, dims, identity, inline, mapping
+from tfmbs.passes.structured import PARALLEL, REDUCTION, identity, inline, mapping
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.siw import REDUCTION_LANES
 
 
 @dataclass(frozen=True)
 class TfmbsExpandReductions(Pass):
-    """Give sums of f32 the order of the fabric: element i goes to partial sum i mod 16, partials are folded, the init added.
+    """Give sums of f32 the order of the fabric: element i goes to partial sum i mod 16, then the partials are folded.
 
-    It concerns each `linalg.generic` with a reduction whose body ends in `arith.addf` of the accumulator and something else; i
-    counts the reduced elements in row-major order. Other reductions keep upstream's order, which is ascending.
+    It concerns each `linalg.generic` with a reduction whose body ends in `arith.addf` of the accumulator and something
+    else; i counts the reduced elements in row-major order. The init value is added last. Other reductions keep
+    upstream's order, which is ascending.
 
     Before:
 
@@ -40,7 +40,63 @@ class TfmbsExpandReductions(Pass):
 
     After:
 
-        #in = affine_map<(d0, d1) -> (d0, d1)>
+        #map = affine_map<(d0, d1) -> (d0, d1)>
+        #map1 = affine_map<(d0, d1) -> (d0, d1 mod 16)>
+        #map2 = affine_map<(d0) -> (d0, 0)>
+        #map3 = affine_map<(d0) -> (d0, 1)>
+        #map4 = affine_map<(d0) -> (d0, 2)>
+        #map5 = affine_map<(d0) -> (d0, 3)>
+        #map6 = affine_map<(d0) -> (d0, 4)>
+        #map7 = affine_map<(d0) -> (d0, 5)>
+        #map8 = affine_map<(d0) -> (d0, 6)>
+        #map9 = affine_map<(d0) -> (d0, 7)>
+        #map10 = affine_map<(d0) -> (d0, 8)>
+        #map11 = affine_map<(d0) -> (d0, 9)>
+        #map12 = affine_map<(d0) -> (d0, 10)>
+        #map13 = affine_map<(d0) -> (d0, 11)>
+        #map14 = affine_map<(d0) -> (d0, 12)>
+        #map15 = affine_map<(d0) -> (d0, 13)>
+        #map16 = affine_map<(d0) -> (d0, 14)>
+        #map17 = affine_map<(d0) -> (d0, 15)>
+        #map18 = affine_map<(d0) -> (d0)>
+        func.func @f(%arg0: tensor<2x40xf32>, %arg1: tensor<2xf32>) -> tensor<2xf32> {
+          %cst = arith.constant 0.000000e+00 : f32
+          %0 = tensor.empty() : tensor<2x16xf32>
+          %1 = linalg.fill ins(%cst : f32) outs(%0 : tensor<2x16xf32>) -> tensor<2x16xf32>
+          %2 = linalg.generic {indexing_maps = [#map, #map1], iterator_types = ["parallel", "reduction"]} ins(%arg0 :
+              tensor<2x40xf32>) outs(%1 : tensor<2x16xf32>) {
+          ^bb0(%in: f32, %out: f32):
+            %4 = arith.addf %out, %in : f32
+            linalg.yield %4 : f32
+          } -> tensor<2x16xf32>
+          %3 = linalg.generic {indexing_maps = [#map2, #map3, #map4, #map5, #map6, #map7, #map8, #map9, #map10, #map11,
+              #map12, #map13, #map14, #map15, #map16, #map17, #map18], iterator_types = ["parallel"]} ins(%2, %2, %2,
+              %2, %2, %2, %2, %2, %2, %2, %2, %2, %2, %2, %2, %2 : tensor<2x16xf32>, tensor<2x16xf32>, tensor<2x16xf32>,
+              tensor<2x16xf32>, tensor<2x16xf32>, tensor<2x16xf32>, tensor<2x16xf32>, tensor<2x16xf32>,
+              tensor<2x16xf32>, tensor<2x16xf32>, tensor<2x16xf32>, tensor<2x16xf32>, tensor<2x16xf32>,
+              tensor<2x16xf32>, tensor<2x16xf32>, tensor<2x16xf32>) outs(%arg1 : tensor<2xf32>) {
+          ^bb0(%in: f32, %in_0: f32, %in_1: f32, %in_2: f32, %in_3: f32, %in_4: f32, %in_5: f32, %in_6: f32, %in_7: f32,
+              %in_8: f32, %in_9: f32, %in_10: f32, %in_11: f32, %in_12: f32, %in_13: f32, %in_14: f32, %out: f32):
+            %4 = arith.addf %in, %in_7 : f32
+            %5 = arith.addf %in_0, %in_8 : f32
+            %6 = arith.addf %in_1, %in_9 : f32
+            %7 = arith.addf %in_2, %in_10 : f32
+            %8 = arith.addf %in_3, %in_11 : f32
+            %9 = arith.addf %in_4, %in_12 : f32
+            %10 = arith.addf %in_5, %in_13 : f32
+            %11 = arith.addf %in_6, %in_14 : f32
+            %12 = arith.addf %4, %8 : f32
+            %13 = arith.addf %5, %9 : f32
+            %14 = arith.addf %6, %10 : f32
+            %15 = arith.addf %7, %11 : f32
+            %16 = arith.addf %12, %14 : f32
+            %17 = arith.addf %13, %15 : f32
+            %18 = arith.addf %16, %17 : f32
+            %19 = arith.addf %out, %18 : f32
+            linalg.yield %19 : f32
+          } -> tensor<2xf32>
+          return %3 : tensor<2xf32>
+        }
     """
 
     def run(self, module: Any) -> None:
@@ -54,7 +110,7 @@ def _iterators(op: Any) -> list[str]:
 
 
 def _sum_operand(op: Any) -> Any:
-    """The value that the body of a one-result reduction adds to its accumulator, or None where it does something else."""
+    """The value that the body of a one-result reduction adds to its accumulator, None where it does something else."""
     block = op.regions[0].blocks[0]
     accumulator = block.arguments[len(block.arguments) - 1]
     added = block.operations[len(block.operations) - 1].operation.operands[0].owner
@@ -75,7 +131,9 @@ def _is_sum(op: Any) -> bool:
         return isinstance(terminator.operands[0].type, ir.F32Type) and _sum_operand(op) is not None
     owners = [value.owner for value in terminator.operands if isinstance(value.type, ir.F32Type)]
     if any(not isinstance(owner, ir.Block) and owner.name == "arith.addf" for owner in owners):
-        raise TfmbsError("unsupported", place_of(op.location), "sum in a reduction with several results", 1, len(owners))
+        raise TfmbsError(
+            "unsupported", place_of(op.location), "sum in a reduction with several results", 1, len(owners)
+        )
     return False
 
 

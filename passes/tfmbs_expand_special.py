@@ -56,7 +56,9 @@ class TfmbsExpandSpecial(Pass):
             result = op.results[0]
             if name not in SPECIALS or not isinstance(result.type, ir.F32Type):
                 known = f"one of {', '.join(sorted(SPECIALS))} of an f32"
-                raise TfmbsError("unsupported", place(op.location), "function without defined bits", known, f"math.{name}")
+                raise TfmbsError(
+                    "unsupported", place(op.location), "function without defined bits", known, f"math.{name}"
+                )
             with op.location, ir.InsertionPoint(op):
                 result.replace_all_uses_with(scalar.special(name, op.operands[0]))
             op.erase()

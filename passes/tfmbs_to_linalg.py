@@ -24,20 +24,42 @@ class TfmbsToLinalg(Pass):
     named ops and upstream's own functions, and no attribute of a dialect that other toolchains do not know. Telemetry
     stays on the op that does the work.
 
-    Options: numerics=portable
-
     Before:
 
         func.func @f(%x: tensor<2x8xf32>, %w: tensor<4x8xf32>) -> tensor<2x4xf32> {
-          %0 = "tfmbs.matmul"(%x, %w) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>}> ({
-          }) {roles = []} : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
+          %0 = "tfmbs.matmul"(%x, %w) ({
+          }) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []}
+              : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
           return %0 : tensor<2x4xf32>
         }
 
     After:
 
-        func.func @f(%x: tensor<2x8xf32>, %w: tensor<4x8xf32>) -> tensor<2x4xf32> {
-          return
+        #map = affine_map<(d0, d1, d2) -> (d0, d2)>
+        #map1 = affine_map<(d0, d1, d2) -> (d1, d2)>
+        #map2 = affine_map<(d0, d1, d2) -> (d0, d1)>
+        #map3 = affine_map<(d0, d1) -> (d0, d1)>
+        func.func @f(%arg0: tensor<2x8xf32>, %arg1: tensor<4x8xf32>) -> tensor<2x4xf32> {
+          %cst = arith.constant 0.000000e+00 : f32
+          %0 = tensor.empty() : tensor<2x4xf32>
+          %1 = linalg.fill ins(%cst : f32) outs(%0 : tensor<2x4xf32>) -> tensor<2x4xf32>
+          %2 = linalg.generic {indexing_maps = [#map, #map1, #map2], iterator_types = ["parallel", "parallel",
+              "reduction"]} ins(%arg0, %arg1 : tensor<2x8xf32>, tensor<4x8xf32>) outs(%1 : tensor<2x4xf32>) {
+          ^bb0(%in: f32, %in_0: f32, %out: f32):
+            %5 = math.fma %in, %in_0, %out : f32
+            linalg.yield %5 : f32
+          } -> tensor<2x4xf32>
+          %3 = tensor.empty() : tensor<2x4xf32>
+          %4 = linalg.generic {indexing_maps = [#map3, #map3], iterator_types = ["parallel", "parallel"]} ins(%2 :
+              tensor<2x4xf32>) outs(%3 : tensor<2x4xf32>) {
+          ^bb0(%in: f32, %out: f32):
+            %5 = arith.cmpf uno, %in, %in : f32
+            %c2143289344_i32 = arith.constant 2143289344 : i32
+            %6 = arith.bitcast %c2143289344_i32 : i32 to f32
+            %7 = arith.select %5, %6, %in : f32
+            linalg.yield %7 : f32
+          } -> tensor<2x4xf32>
+          return %4 : tensor<2x4xf32>
         }
     """
 

@@ -56,6 +56,8 @@ def as_elementwise(op: Any) -> Elementwise | None:
     """The elementwise view of an op, None if it is no such op."""
     if not isinstance(op, linalg.GenericOp) or len(op.results) != 1:
         return None
+    if not all(isinstance(value.type, ir.RankedTensorType) for value in op.operation.operands):
+        return None
     maps = [attribute.value for attribute in op.indexing_maps]
     block = op.regions[0].blocks[0]
     parallel = all("parallel" in str(kind) for kind in op.iterator_types)

@@ -114,7 +114,7 @@ def sole_user(value: Any) -> Any:
 
 
 def rebuild(op: Any, operands: list[Any], element: Any, kind: Any = None, **attributes: Any) -> Any:
-    """A kernel like `op` (as the class `kind`, if given) before it, with other operands and result element type.
+    """A kernel like `op` (of class `kind`, if given) at the insertion point, with these operands and result elements.
 
     Attributes are the op's own but for those given; the epilogue is empty.
     """
@@ -123,8 +123,6 @@ def rebuild(op: Any, operands: list[Any], element: Any, kind: Any = None, **attr
     return kind.build(
         operands,
         [tensor_type(shape_of(op.result.type), element)],
-        loc=op.location,
-        ip=ir.InsertionPoint(op),
         discardable=op.discardable(),
         **{**declared, **attributes},
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmbs.dialect.graph_ops import GemvOp, MatmulOp
+from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.passes.kernels import left, move_epilogue, ops_of, rebuild
 from tfmbs.passes.registry import Pass
@@ -37,7 +38,7 @@ class TfmbsSelectGemv(Pass):
     def run(self, module: Any) -> None:
         for op in ops_of(module, MatmulOp):
             if shape_of(left(op).type)[0] == 1:
-                with op.location:
+                with op.location, ir.InsertionPoint(op):
                     gemv = rebuild(op, list(op.operation.operands), element_of(op.result), kind=GemvOp)
                 move_epilogue(op, gemv)
                 op.result.replace_all_uses_with(gemv.result)

@@ -1,0 +1,66 @@
+// RUN: tfmbs-opt %s --split-input-file --tfmbs-sink-reshape | filecheck %s
+
+#id = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+#one = affine_map<(d0, d1, d2) -> (0, 0, d2)>
+
+// A bias, a residual of the same shape and a whole chain: everything runs on 6×5, the residual is seen that way too.
+// CHECK-LABEL: func.func @chain
+// CHECK-SAME:    (%[[X:.*]]: tensor<6x5xf32>, %[[R:.*]]: tensor<2x3x5xf32>, %[[B:.*]]: tensor<1x1x5xf32>)
+// CHECK:       %[[C:.*]] = tensor.collapse_shape %[[R]] {{\[\[}}0, 1], [2]] : tensor<2x3x5xf32> into tensor<6x5xf32>
+// CHECK:       %[[G:.*]] = linalg.generic {{.*}} ins(%[[C]], %[[X]], %[[B]] : tensor<6x5xf32>, tensor<6x5xf32>, tensor<1x1x5xf32>)
+// CHECK:       %[[H:.*]] = linalg.generic {{.*}} ins(%[[G]] : tensor<6x5xf32>)
+// CHECK:         math.tanh
+// CHECK:       %[[E:.*]] = tensor.expand_shape %[[H]] {{\[\[}}0, 1], [2]] output_shape [2, 3, 5] : tensor<6x5xf32> into tensor<2x3x5xf32>
+// CHECK:       return %[[E]]
+func.func @chain(%x: tensor<6x5xf32>, %r: tensor<2x3x5xf32>, %b: tensor<1x1x5xf32>) -> tensor<2x3x5xf32> {
+  %0 = tensor.expand_shape %x [[0, 1], [2]] output_shape [2, 3, 5] : tensor<6x5xf32> into tensor<2x3x5xf32>
+  %e = tensor.empty() : tensor<2x3x5xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #id, #one, #id], iterator_types = ["parallel", "parallel", "parallel"]} ins(%r, %0, %b : tensor<2x3x5xf32>, tensor<2x3x5xf32>, tensor<1x1x5xf32>) outs(%e : tensor<2x3x5xf32>) {
+  ^bb0(%p: f32, %q: f32, %s: f32, %out: f32):
+    %2 = arith.addf %p, %q : f32
+    %3 = arith.addf %2, %s : f32
+    linalg.yield %3 : f32
+  } -> tensor<2x3x5xf32>
+  %4 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]} ins(%1 : tensor<2x3x5xf32>) outs(%e : tensor<2x3x5xf32>) {
+  ^bb0(%p: f32, %out: f32):
+    %5 = math.tanh %p : f32
+    linalg.yield %5 : f32
+  } -> tensor<2x3x5xf32>
+  return %4 : tensor<2x3x5xf32>
+}
+
+// -----
+
+// The reshape splits the dimension that this operand is indexed by: following it would repeat data.
+// CHECK-LABEL: func.func @split_dimension
+// CHECK:       %[[E:.*]] = tensor.expand_shape %arg0
+// CHECK:       linalg.generic {{.*}} ins(%[[E]], %arg1
+#id = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+#middle = affine_map<(d0, d1, d2) -> (d1)>
+func.func @split_dimension(%x: tensor<6x5xf32>, %b: tensor<3xf32>) -> tensor<2x3x5xf32> {
+  %0 = tensor.expand_shape %x [[0, 1], [2]] output_shape [2, 3, 5] : tensor<6x5xf32> into tensor<2x3x5xf32>
+  %e = tensor.empty() : tensor<2x3x5xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #middle, #id], iterator_types = ["parallel", "parallel", "parallel"]} ins(%0, %b : tensor<2x3x5xf32>, tensor<3xf32>) outs(%e : tensor<2x3x5xf32>) {
+  ^bb0(%p: f32, %q: f32, %out: f32):
+    %2 = arith.addf %p, %q : f32
+    linalg.yield %2 : f32
+  } -> tensor<2x3x5xf32>
+  return %1 : tensor<2x3x5xf32>
+}
+
+// -----
+
+// A second use needs the reshaped tensor anyway.
+// CHECK-LABEL: func.func @second_use
+// CHECK:       %[[E:.*]] = tensor.expand_shape %arg0
+// CHECK:       linalg.generic {{.*}} ins(%[[E]]
+func.func @second_use(%x: tensor<6x5xf32>) -> (tensor<2x3x5xf32>, tensor<2x3x5xf32>) {
+  %0 = tensor.expand_shape %x [[0, 1], [2]] output_shape [2, 3, 5] : tensor<6x5xf32> into tensor<2x3x5xf32>
+  %e = tensor.empty() : tensor<2x3x5xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(a, b, c) -> (a, b, c)>, affine_map<(a, b, c) -> (a, b, c)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%0 : tensor<2x3x5xf32>) outs(%e : tensor<2x3x5xf32>) {
+  ^bb0(%p: f32, %out: f32):
+    %2 = arith.negf %p : f32
+    linalg.yield %2 : f32
+  } -> tensor<2x3x5xf32>
+  return %0, %1 : tensor<2x3x5xf32>, tensor<2x3x5xf32>
+}

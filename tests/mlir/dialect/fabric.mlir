@@ -1,0 +1,44 @@
+// RUN: tfmbs-opt %s | tfmbs-opt | filecheck %s
+// One op per record: enumerations and strings by name, an absent index as -1, arrays of u64 as signed.
+
+// CHECK: "tfmbs.fabric_data"() {label = "fc.weight", offset = 0 : i64, value = dense<7> : tensor<64xi8>} : () -> ()
+"tfmbs.fabric_data"() {label = "fc.weight", offset = 0 : i64, value = dense<7> : tensor<64xi8>} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_tensor"() {bytes = 8 : i64, dims = array<i64: 4, 6, 0, 0, 0, 0, 0, 0>, dtype = "trit", label = "fc.weight", offset = 0 : i64, packing = "pt5", rank = 2 : i64, region = "weights", slot = 0 : i64} : () -> ()
+"tfmbs.fabric_tensor"() {region = "weights", dtype = "trit", packing = "pt5", rank = 2 : i64, slot = 0 : i64, offset = 0 : i64, bytes = 8 : i64, dims = array<i64: 4, 6, 0, 0, 0, 0, 0, 0>, label = "fc.weight"} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_gemm_geometry"() {batch = 1 : i64, k = 6 : i64, lhs_batch_stride = 0 : i64
+"tfmbs.fabric_gemm_geometry"() {batch = 1 : i64, m = 2 : i64, n = 4 : i64, k = 6 : i64, lhs_batch_stride = 0 : i64, lhs_m_stride = 6 : i64, lhs_k_stride = 1 : i64, rhs_batch_stride = 0 : i64, rhs_n_stride = 6 : i64, rhs_k_stride = 1 : i64, lhs_zero = -3 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_window_geometry"()
+// CHECK-SAME: mode = "max"
+"tfmbs.fabric_window_geometry"() {batch = 1 : i64, in_channels = 2 : i64, in_height = 4 : i64, in_width = 4 : i64, out_channels = 2 : i64, out_height = 2 : i64, out_width = 2 : i64, kernel_height = 2 : i64, kernel_width = 2 : i64, stride_height = 2 : i64, stride_width = 2 : i64, dilation_height = 1 : i64, dilation_width = 1 : i64, pad_top = 0 : i64, pad_left = 0 : i64, pad_bottom = 0 : i64, pad_right = 0 : i64, groups = 1 : i64, lhs_zero = 0 : i64, mode = "max"} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_schedule"() {buffers = 2 : i64, dataflow = "output_stationary", tile_k = 64 : i64, tile_m = 16 : i64, tile_n = 16 : i64, zero_skip = "none"}
+"tfmbs.fabric_schedule"() {dataflow = "output_stationary", buffers = 2 : i64, zero_skip = "none", tile_m = 16 : i64, tile_n = 16 : i64, tile_k = 64 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_mask"() {words = array<i64: -1, 0, 0, -9223372036854775808>}
+"tfmbs.fabric_mask"() {words = array<i64: -1, 0, 0, -9223372036854775808>} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_args"() {values = array<i64: 0, 4294967295>}
+"tfmbs.fabric_args"() {values = array<i64: 0, 4294967295>} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_waits"() {values = array<i64>}
+"tfmbs.fabric_waits"() {values = array<i64>} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_program"() ({
+// CHECK-NEXT: "tfmbs.fabric_siw"() {d_op = "MUL", d_type = "f32", d_va = 1 : i64, d_vb = 1 : i64, d_vd = 2 : i64, s_base = 1 : i64, s_imm = -4 : i64, s_index = 4 : i64, s_op = "LD", s_type = "f32"} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_siw"() {d_aux = "oge", d_op = "CMP", d_type = "f32", d_vd = 1 : i64, deps = 2 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_siw"() {c_op = "END"} : () -> ()
+// CHECK-NEXT: }) {kind = "epilogue", label = "relu", max_steps = 3 : i64, windows = 1 : i64} : () -> ()
+"tfmbs.fabric_program"() ({
+  "tfmbs.fabric_siw"() {s_op = "LD", s_type = "f32", s_base = 1 : i64, s_index = 4 : i64, s_imm = -4 : i64, d_op = "MUL", d_type = "f32", d_vd = 2 : i64, d_va = 1 : i64, d_vb = 1 : i64} : () -> ()
+  "tfmbs.fabric_siw"() {d_op = "CMP", d_type = "f32", d_vd = 1 : i64, d_aux = "oge", deps = 2 : i64} : () -> ()
+  "tfmbs.fabric_siw"() {c_op = "END"} : () -> ()
+}) {kind = "epilogue", label = "relu", max_steps = 3 : i64, windows = 1 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_descriptor"()
+// CHECK-SAME: kind = "gemm", label = "fc", lhs = 0 : i64
+// CHECK-SAME: program = -1 : i64
+"tfmbs.fabric_descriptor"() {kind = "gemm", waits_count = 0 : i64, lhs = 0 : i64, rhs = 0 : i64, out = 0 : i64, geometry = 0 : i64, schedule = 0 : i64, mask = 0 : i64, program = -1 : i64, args_first = 0 : i64, args_count = 0 : i64, waits_first = 0 : i64, signal = 0 : i64, telemetry = 0 : i64, label = "fc"} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_entry"()
+"tfmbs.fabric_entry"() {label = "main", first_descriptor = 0 : i64, descriptor_count = 1 : i64, inputs_first = 0 : i64, inputs_count = 1 : i64, outputs_first = 1 : i64, outputs_count = 1 : i64, scratch_bytes = 128 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_io"() {label = "x", tensor = 0 : i64}
+"tfmbs.fabric_io"() {label = "x", tensor = 0 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_state"() {bytes = 64 : i64, label = "cache", offset = 0 : i64}
+"tfmbs.fabric_state"() {label = "cache", offset = 0 : i64, bytes = 64 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_telemetry"() {fusion_order = -1 : i64, fusion_sparsity = 0.000000e+00 : f32, layer = "fc", mask = 0 : i64, sparsity = 2.500000e-01 : f32, total = 24 : i64, zero_count = 6 : i64}
+"tfmbs.fabric_telemetry"() {layer = "fc", mask = 0 : i64, zero_count = 6 : i64, total = 24 : i64, sparsity = 0.25 : f32, fusion_order = -1 : i64, fusion_sparsity = 0.0 : f32} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_debug"() {descriptor = 0 : i64, source = "node fc"}
+"tfmbs.fabric_debug"() {descriptor = 0 : i64, source = "node fc"} : () -> ()

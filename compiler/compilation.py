@@ -16,9 +16,12 @@ from tfmbs.compiler.files import write_atomically
 from tfmbs.compiler.ir_printing import PLAIN
 from tfmbs.compiler.numeric_check import NumericCheck
 from tfmbs.compiler.pipelines import LEVELS, PIPELINES, sequence_text, sequences
+from tfmbs.compiler.samples import cut
 from tfmbs.compiler.source import Source, parse
 from tfmbs.dialect.legality import check_level
 from tfmbs.dialect.mlir import context, ir
+from tfmbs.dialect.shapes import Shape, shape_of
+from tfmbs.passes.tfmbs_to_fabric import NAME
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.target_file import load_target
@@ -55,6 +58,10 @@ class Compilation:
     level: str
     options: Options
     name: str = "model"
+    _check: NumericCheck | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._check = NumericCheck() if self.options.verify_numerically else None
 
     @classmethod
     def of(cls, model: object, options: Options, *, raw: bool = False) -> Compilation:
@@ -93,8 +100,6 @@ class Compilation:
         if stage == self.level:
             return self.module
         names = list(sequences(self.options.precision, stage, self.level))
-        if self.options.calibration is not None and "quantize" not in names:
-            raise TfmbsError("usage", "calibration", f"nothing is quantized at precision {self.options.precision}")
         with self.module.context:
             self.module.operation.attributes[PRECISION] = ir.StringAttr.get(self.options.precision)
         for name in names:
@@ -113,24 +118,28 @@ class Compilation:
         if name == "quantize" and self.options.calibration is not None:
             from tfmbs.compiler.calibration import calibrate
 
-            calibrate(self.module, self.options.calibration)
+            shapes = input_shapes(self.module)
+            calibrate(self.module, [part for batch in self.options.calibration for part in cut(batch, shapes)])
         settings = {"precision": self.options.precision, "target": self.options.target}
         text = sequence_text(name, {**settings, "numerics": self.options.numerics})
-        Driver(observers=[*self.options.observers, *self._checks(name)]).run_text(self.module, text)
+        checks = [self._check] if self._check and name != "fabric" else []  # records are run by devices, not by the JIT
+        Driver(observers=[*self.options.observers, *checks]).run_text(self.module, text)
         check_level(self.module, LEVEL_AFTER.get(name, name))
         if self.options.save_temps:
             self.options.save_temps.mkdir(parents=True, exist_ok=True)
             file = self.options.save_temps / f"{self.name}.{list(PIPELINES).index(name)}-{name}.mlir"
             write_atomically(file, PLAIN.text(self.module.operation).encode())
 
-    def _checks(self, name: str) -> list[Observer]:
-        """Comparison with the reference, where a pass must not change values and the reference runs what it makes."""
-        applies = self.options.verify_numerically and name in ("optimise", "kernel")
-        return [NumericCheck(self.module)] if applies else []
-
 
 LEVEL_AFTER = {"import": "tfmbs", "quantize": "tfmbs", "optimise": "tfmbs"}
 """The level that a sequence of `PIPELINES` ends at, where it has another name."""
+
+
+def input_shapes(module: Any) -> dict[str, Shape]:
+    """Shapes of the inputs of a graph-level module's one function, by name; all of them have names."""
+    (function,) = (op for op in module.body.operations if op.operation.name == "func.func")
+    names = (attributes[NAME].value for attributes in function.arg_attrs)
+    return {name: shape_of(argument.type) for name, argument in zip(names, function.arguments, strict=True)}
 
 
 def _onnx_model(model: object) -> tuple[str, Any]:

@@ -1,0 +1,108 @@
+"""The report of a compilation: one self-contained HTML page with a row for each launch of a binary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from tfmbs.runtime.abi.image import Image, Row
+from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
+from tfmbs.runtime.abi.types import DType, Packing, Region
+
+COLUMNS = (
+    "Launch",
+    "Layer",
+    "Kind",
+    "Precision",
+    "Shapes",
+    "Weights, bytes",
+    "Sparsity",
+    "Epilogue, words",
+    "Schedule",
+    "Node",
+)
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
+body {{ font: 14px/1.45 system-ui, sans-serif; margin: 2rem; color: #1a1a1a; background: #fff }}
+table {{ border-collapse: collapse }}
+th, td {{ text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #ddd; vertical-align: top }}
+td.number {{ text-align: right; font-variant-numeric: tabular-nums }}
+dl {{ display: grid; grid-template-columns: max-content auto; gap: .2rem 1rem }} dd {{ margin: 0 }}
+</style></head><body><h1>{title}</h1><dl>{facts}</dl>
+<table><thead><tr>{head}</tr></thead><tbody>
+{rows}
+</tbody></table></body></html>
+"""
+
+
+def html_report(image: Image, title: str) -> str:
+    """The page. Shapes are left × right → result, in elements; sparsity is counted after quantization."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in COLUMNS)
+    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(image))
+    rows = "\n".join(_row(image, index) for index in range(len(image.descriptors)))
+    return _PAGE.format(title=escape(title), facts=facts, head=head, rows=rows)
+
+
+def _facts(image: Image) -> Iterator[tuple[str, str]]:
+    yield "Target", str(image.target["name"])
+    yield "Precision", str(image.meta.get("precision", "as written"))
+    yield "Launches", str(len(image.descriptors))
+    yield "Vector code", f"{len(image.words)} words in {len(image.programs)} programs"
+    yield "Weights", f"{len(image.weights)} bytes"
+    yield "Scratch", f"{max((entry['scratch_bytes'] for entry in image.entries), default=0)} bytes"
+
+
+def _row(image: Image, index: int) -> str:
+    descriptor = image.descriptors[index]
+    operands = [image.tensors[descriptor[name]] for name in ("lhs", "rhs", "out") if descriptor[name] != NONE]
+    windows = _windows(image, descriptor)
+    layer = image.telemetry[descriptor["telemetry"]] if descriptor["telemetry"] != NONE else None
+    has_epilogue = descriptor["program"] != NONE and descriptor["kind"] != Kind.VECTOR
+    cells = (
+        str(index),
+        image.strings[layer["layer"]] if layer else "",
+        Kind(descriptor["kind"]).name,
+        _arrow([_precision(tensor) for tensor in operands]),
+        _arrow([_shape(tensor) for tensor in operands or windows]),
+        str(sum(t["bytes"] for t in {id(t): t for t in operands + windows}.values() if t["region"] == Region.WEIGHTS)),
+        f"{layer['sparsity']:.1%}" if layer and layer["total"] else "",
+        str(image.programs[descriptor["program"]]["word_count"]) if has_epilogue else "",
+        _schedule(image, descriptor),
+        _node(image, index),
+    )
+    numbers = {0, 5, 6, 7}
+    tags = ('<td class="number">' if i in numbers else "<td>" for i in range(len(cells)))
+    return "<tr>" + "".join(f"{tag}{escape(cell)}</td>" for tag, cell in zip(tags, cells, strict=True)) + "</tr>"
+
+
+def _windows(image: Image, descriptor: Row) -> list[Any]:
+    first = descriptor["args_first"]
+    return [image.tensors[arg] for arg in image.args[first : first + descriptor["args_count"]]]
+
+
+def _precision(tensor: Row) -> str:
+    packing = Packing(tensor["packing"])
+    return DType(tensor["dtype"]).name.lower() + ("" if packing is Packing.DENSE else f"/{packing.name.lower()}")
+
+
+def _shape(tensor: Row) -> str:
+    return "×".join(str(size) for size in tensor["dims"][: tensor["rank"]]) or "scalar"
+
+
+def _arrow(parts: list[str]) -> str:
+    return " → ".join((" , ".join(parts[:-1]), parts[-1])) if len(parts) > 1 else "".join(parts)
+
+
+def _schedule(image: Image, descriptor: Row) -> str:
+    if descriptor["schedule"] == NONE:
+        return ""
+    row = image.schedules[descriptor["schedule"]]
+    tiles = "×".join(str(row[name]) for name in ("tile_m", "tile_n", "tile_k"))
+    flow, skip = Dataflow(row["dataflow"]).name.lower().replace("_", " "), ZeroSkip(row["zero_skip"]).name.lower()
+    return f"{flow}, {tiles}, {row['buffers']} buffers, zero skip {skip}"
+
+
+def _node(image: Image, index: int) -> str:
+    return ", ".join(image.strings[row["location"]] for row in image.debug if row["descriptor"] == index)

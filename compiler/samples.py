@@ -1,0 +1,50 @@
+"""Sample inputs for calibration: an ``.npz`` file of arrays by input name."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfmbs.runtime.abi.errors import TfmbsError
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+def read_samples(path: Path) -> list[Arrays]:
+    """The arrays of an ``.npz`` file as one batch; pickled objects are refused.
+
+    Raises:
+        TfmbsError: ``io`` or ``quantize``, naming the file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [{name: file[name] for name in file.files}]
+    except OSError as error:
+        raise TfmbsError("io", path, "cannot read the samples", got=error.strerror or str(error)) from error
+    except (ValueError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        raise TfmbsError("quantize", path, "samples", "an .npz file of plain arrays", "other bytes") from error
+
+
+def cut(samples: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Arrays]:
+    """Batches of the inputs' own `shapes` from arrays that hold one or more along the first axis.
+
+    Raises:
+        TfmbsError: ``input.name`` or ``input.shape``, for arrays that are missing or hold no whole number of batches.
+    """
+    counts = set()
+    for name, shape in shapes.items():
+        if name not in samples:
+            raise TfmbsError("input.name", "samples", "missing input", name, ", ".join(sorted(samples)) or "none")
+        got, size = samples[name].shape, shape[0] if shape else 1
+        if got[1:] != shape[1:] or len(got) != len(shape) or (shape and (got[0] % size or not got[0])):
+            raise TfmbsError("input.shape", name, "shape of the samples", f"{shape}, or a multiple of rows", got)
+        counts.add(got[0] // size if shape else 1)
+    if len(counts) != 1:
+        raise TfmbsError("input.shape", "samples", "number of batches", "the same for all inputs", sorted(counts))
+    for index in range(counts.pop()):
+        yield {n: samples[n][index * s[0] : (index + 1) * s[0]] if s else samples[n] for n, s in shapes.items()}

@@ -13,6 +13,7 @@ from tfmbs.dialect.mlir import arith, ir
 from tfmbs.passes import torch_products
 from tfmbs.passes import torch_values as tv
 from tfmbs.passes.registry import Pass
+from tfmbs.passes.scalar import constant
 from tfmbs.passes.structured import elementwise, identity, mapping
 
 
@@ -152,6 +153,17 @@ def _batch_norm(op: Any) -> Any:
     return elementwise(inputs, sizes, ir.F32Type.get(), body)
 
 
+def _reciprocal(op: Any) -> Any:
+    """torch-mlir asserts that no element is zero; IEEE division needs no such thing."""
+    value = op.operands[0]
+    sizes, f32 = tv.shape(value), ir.F32Type.get()
+
+    def body(x: Any) -> Any:
+        return arith.DivFOp(constant(f32, 1.0), x).result
+
+    return elementwise([(tv.to_builtin(value), identity(len(sizes)))], sizes, f32, body)
+
+
 CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "torch.aten.mm": torch_products.matmul,
     "torch.aten.bmm": torch_products.matmul,
@@ -165,5 +177,6 @@ CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "torch.aten.layer_norm": _layer_norm,
     "torch.aten.native_layer_norm": _layer_norm,
     "torch.aten.batch_norm": _batch_norm,
+    "torch.aten.reciprocal": _reciprocal,
 }
 """Torch op → what builds its tfmbs form: a builtin tensor, or None where torch-mlir's lowering is to take it."""

@@ -167,3 +167,14 @@ func.func @layer_norm(%x: !torch.vtensor<[2,3,4],f32>, %g: !torch.vtensor<[3,4],
       -> !torch.vtensor<[2,3,4],f32>, !torch.vtensor<[2,1,1],f32>, !torch.vtensor<[2,1,1],f32>
   return %0 : !torch.vtensor<[2,3,4],f32>
 }
+
+// -----
+
+// No assertion that elements are not zero: IEEE division is defined there.
+// CHECK-LABEL: func.func @reciprocal
+// CHECK:       arith.divf
+// CHECK-NOT:   torch.aten.reciprocal
+func.func @reciprocal(%x: !torch.vtensor<[2,3],f32>) -> !torch.vtensor<[2,3],f32> {
+  %0 = torch.aten.reciprocal %x : !torch.vtensor<[2,3],f32> -> !torch.vtensor<[2,3],f32>
+  return %0 : !torch.vtensor<[2,3],f32>
+}

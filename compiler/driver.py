@@ -51,11 +51,12 @@ class Driver:
                 code the pass gives). The module is not usable then.
         """
         module = module.operation
-        for group in [(step,) for step in steps] if self.observers else runs(steps):
+        for group in runs(steps):
             if group[0].ours is None:
                 self._guard(group, module)
             if self.observers:
-                self._observed(group[0], module)
+                for step in group:
+                    self._observed(step, module)
             elif group[0].ours is None:
                 self._run_upstream(pipeline_of(group), module, group[-1])
             else:

@@ -1,0 +1,36 @@
+"""The devices under test. A conformance test takes the fixture `device` and runs once for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfmbs.runtime import _native
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.devices.base import Array, DeviceContext
+from tfmbs.runtime.devices.emulator import Emulator
+
+
+@dataclass(frozen=True)
+class DeviceUnderTest:
+    """A name for test ids and a way to get a context for an image."""
+
+    name: str
+    open: Callable[[Image], DeviceContext]
+
+    def run(self, image: Image, inputs: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Array]:
+        """The outputs of entry point `main` in a fresh context."""
+        return self.open(image).run("main", inputs)
+
+
+def _emulator(isa: str, threads: int) -> Callable[[Image], DeviceContext]:
+    return lambda image: Emulator(image, isa).context(threads)
+
+
+DEVICES: tuple[DeviceUnderTest, ...] = (
+    *(DeviceUnderTest(f"emulator-{isa}", _emulator(isa, 1)) for isa in _native.instruction_sets()),
+    DeviceUnderTest("emulator-2-threads", _emulator("", 2)),
+)

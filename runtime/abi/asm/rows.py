@@ -16,7 +16,9 @@ def quoted(text: str) -> str:
 
 
 def _default(f: Field) -> FieldValue:
-    return NONE if f.optional else (0,) * f.count if f.count > 1 else 0
+    if f.count > 1:
+        return (0,) * f.count
+    return 0.0 if f.kind == "f32" else NONE if f.optional else 0
 
 
 def _value_text(f: Field, value: FieldValue, strings: list[str]) -> str:
@@ -39,7 +41,7 @@ def row_text(record: Record, row: Row, strings: list[str]) -> str:
     parts = [
         f"{f.name}={_value_text(f, row[f.name], strings)}"
         for f in record.fields
-        if row[f.name] != _default(f) or f.enum is not None or (f.index is not None and not f.optional)
+        if repr(row[f.name]) != repr(_default(f)) or f.enum is not None or (f.index is not None and not f.optional)
     ]
     return " ".join([f".{record.name}", *parts])
 

@@ -20,10 +20,14 @@ def _ops_of(*modules: Any) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Level:
-    """What a level admits: whole `dialects`, single `ops` of others, and which kinds of values its ops handle."""
+    """What a level admits: whole `dialects`, single `ops` of others, and which kinds of values its ops handle.
+
+    `types` are the dialects, with their `!`, whose own types values may have.
+    """
 
     dialects: frozenset[str]
     ops: frozenset[str]
+    types: frozenset[str] = frozenset()
     tensors: bool = False
     memrefs: bool = False
     stored_only: bool = False
@@ -35,7 +39,8 @@ class Level:
     def admits_type(self, type_: Any) -> bool:
         """Whether values of this type may be present; `stored_only` refuses quantized and ternary elements."""
         if not isinstance(type_, ir.ShapedType):
-            return True
+            name = str(type_)
+            return not name.startswith("!") or name.split(".", maxsplit=1)[0] in self.types
         if isinstance(type_, ir.RankedTensorType) and not self.tensors:
             return False
         if isinstance(type_, ir.MemRefType) and not self.memrefs:
@@ -50,7 +55,9 @@ _VIEWS = frozenset(
 )
 
 LEVELS: dict[str, Level] = {
-    "torch": Level(frozenset({"builtin", "func", "torch", "torch_c"}), frozenset(), tensors=True),
+    "torch": Level(
+        frozenset({"builtin", "func", "torch", "torch_c"}), frozenset(), types=frozenset({"!torch"}), tensors=True
+    ),
     "tfmbs": Level(
         _SCALAR | {"tensor", "linalg"}, _MODULE | _ops_of(graph_ops, epilogue) | {"quant.scast"}, tensors=True
     ),

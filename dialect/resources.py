@@ -60,9 +60,9 @@ def resource_attr(array: Array, name: str, element: Any = None, shape: Shape | N
     be as wide as the array's; characters of `name` that MLIR would quote become `_`, a taken name gets a suffix.
     Booleans are always plain: MLIR has no one layout for them in resources.
     """
-    array = np.ascontiguousarray(array)
     element = element_type_of(array.dtype) if element is None else element
     shape = array.shape if shape is None else shape
+    array = np.ascontiguousarray(array)  # which makes a vector of a scalar
     if elements(shape) != array.size or numpy_dtype_of(element).itemsize != array.dtype.itemsize:
         raise ValueError(f"constant {name}: {array.size} × {array.dtype} do not fill {shape} × {element}")
     type_ = tensor_type(shape, element)

@@ -1,7 +1,7 @@
 """The byte reference: a module lowered by upstream passes and compiled by LLVM in this process.
 
 No contraction, no fast-math: `math.fma` is one rounding, everything else is as written. What the program means is
-decided by `tfmbs-to-linalg{numerics=exact}`, which runs first where tfmbs ops are left.
+decided by `tfmbs-to-linalg`: the pass runs with `numerics=exact` first, unless it has been run on the module.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.dialect.base import Tfmbs
 from tfmbs.dialect.mlir import execution_engine, func, ir, passmanager, ranked_tensor_descriptor
 from tfmbs.dialect.resources import numpy_dtype_of
 from tfmbs.dialect.shapes import Shape, shape_of
@@ -59,12 +58,11 @@ class Reference:
     def __init__(self, module: Any, *, optimization: int = 2) -> None:
         copy = _copy(module)
         with copy.context, ir.Location.unknown():
-            if ops_where(copy, lambda op: op.operation.name.startswith(f"{Tfmbs.DIALECT_NAMESPACE}.")):
-                TfmbsToLinalg().run(copy)
+            TfmbsToLinalg().run(copy)
             entry = _entry(copy)
             self.name: str = entry.name.value
             self.inputs, self.outputs = _slots(entry)
-            entry.attributes["llvm.emit_c_interface"] = ir.UnitAttr.get()
+            _prepare(entry)
             _run(copy, TO_BUFFERS)
             _copies_to_loops(copy)
             _run(copy, TO_LLVM)
@@ -112,6 +110,20 @@ def _entry(module: Any) -> Any:
     if len(public) != 1:
         raise TfmbsError("unsupported", "module", "number of public functions", 1, len(public))
     return public[0]
+
+
+def _prepare(entry: Any) -> None:
+    """Makes the entry callable from C, and its inputs read-only: they are the caller's arrays."""
+    entry.attributes["llvm.emit_c_interface"] = ir.UnitAttr.get()
+    groups = entry.attributes["arg_attrs"] if "arg_attrs" in entry.attributes else [{}] * len(entry.type.inputs)
+    attributes = []
+    for group, type_ in zip(groups, entry.type.inputs, strict=True):
+        named = {a.name: a.attr for a in group} if group else {}
+        if isinstance(type_, ir.RankedTensorType):
+            named["bufferization.writable"] = ir.BoolAttr.get(False)
+        attributes.append(ir.DictAttr.get(named))
+    if attributes:
+        entry.attributes["arg_attrs"] = ir.ArrayAttr.get(attributes)
 
 
 def _slots(entry: Any) -> tuple[tuple[Slot, ...], tuple[Slot, ...]]:

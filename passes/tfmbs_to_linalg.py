@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tfmbs.dialect.mlir import func, ir
 from tfmbs.passes import portable
 from tfmbs.passes.graph_to_linalg import GraphLowering
 from tfmbs.passes.kernel_to_linalg import lower_kernels
+from tfmbs.passes.kernels import ops_of
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.tfmbs_decompose import TfmbsDecompose
 from tfmbs.passes.tfmbs_expand_arith import TfmbsExpandArith
 from tfmbs.passes.tfmbs_expand_reductions import TfmbsExpandReductions
 from tfmbs.passes.tfmbs_expand_special import TfmbsExpandSpecial
+
+NUMERICS = "numerics"  # no prefix of a dialect: portable IR keeps it
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class TfmbsToLinalg(Pass):
     `numerics=exact` spells the arithmetic of docs/numerics.md out, so that the JIT computes the fabric's bits: fused
     multiply-adds in ascending k, partial sums, canonical NaN, the steps of special functions. `numerics=portable` gives
     named ops and upstream's own functions, and no attribute of a dialect that other toolchains do not know. Telemetry
-    stays on the op that does the work.
+    stays on the op that does the work; functions say in `numerics` which of the two they are, and are left alone then.
 
     Before:
 
@@ -39,7 +43,8 @@ class TfmbsToLinalg(Pass):
         #map1 = affine_map<(d0, d1, d2) -> (d1, d2)>
         #map2 = affine_map<(d0, d1, d2) -> (d0, d1)>
         #map3 = affine_map<(d0, d1) -> (d0, d1)>
-        func.func @f(%arg0: tensor<2x8xf32>, %arg1: tensor<4x8xf32>) -> tensor<2x4xf32> {
+        func.func @f(%arg0: tensor<2x8xf32>, %arg1: tensor<4x8xf32>) -> tensor<2x4xf32> attributes {numerics = "exact"}
+            {
           %cst = arith.constant 0.000000e+00 : f32
           %0 = tensor.empty() : tensor<2x4xf32>
           %1 = linalg.fill ins(%cst : f32) outs(%0 : tensor<2x4xf32>) -> tensor<2x4xf32>
@@ -66,6 +71,8 @@ class TfmbsToLinalg(Pass):
     numerics: Literal["exact", "portable"] = "exact"
 
     def run(self, module: Any) -> None:
+        if all(NUMERICS in function.attributes for function in ops_of(module, func.FuncOp)):
+            return
         TfmbsDecompose().run(module)
         if self.numerics == "exact":
             # Before the kernels: an average pool adds in plain order, and their bodies are made exact.
@@ -76,3 +83,5 @@ class TfmbsToLinalg(Pass):
         lower_kernels(module)
         if self.numerics == "portable":
             portable.drop_foreign_attributes(module)
+        for function in ops_of(module, func.FuncOp):
+            function.attributes[NUMERICS] = ir.StringAttr.get(self.numerics, module.context)

@@ -34,23 +34,35 @@ def _two_product(a: Array, b: Array) -> tuple[Array, Array]:
     return p, ((ah * bh - p) + ah * bl + al * bh) + al * bl
 
 
+def _add_to_odd(a: Array, b: Array) -> Array:
+    """a + b rounded to odd: an inexact sum has its last bit set, so that rounding it once more is harmless."""
+    total, rest = _two_sum(a, b)
+    even = (total.view(np.int64) & 1) == 0
+    return np.where((rest != 0) & even, np.nextafter(total, np.copysign(np.inf, rest)), total)
+
+
 def fma(a: Array, b: Array, c: Array) -> Array:
-    """a * b + c of f64 arrays, rounded once (Boldo and Melquiond: the last sum but one is rounded to odd)."""
+    """a * b + c rounded once, of f32 or of f64 arrays (Boldo and Melquiond: the last sum but one is rounded to odd)."""
+    if a.dtype == b.dtype == c.dtype == np.float32:
+        with np.errstate(all="ignore"):
+            product, addend = np.broadcast_arrays(
+                a.astype(np.float64) * b, c.astype(np.float64)
+            )  # the product is exact
+            odd = _add_to_odd(product, addend)
+            return np.where(np.isfinite(odd), odd, product + addend).astype(np.float32)
     a, b, c = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64), np.asarray(c, np.float64))
     with np.errstate(all="ignore"):
         plain = a * b + c
         product, error = _two_product(a, b)
         top, low = _two_sum(c, error)
         high, middle = _two_sum(product, top)
-        tail, rest = _two_sum(middle, low)
-        even = (tail.view(np.int64) & 1) == 0
-        odd = np.where((rest != 0) & even, np.nextafter(tail, np.copysign(np.inf, rest)), tail)
-        exact = high + odd
+        exact = high + _add_to_odd(middle, low)
         usable = np.isfinite(exact) & np.isfinite(plain) & (product != 0)
         return np.where(usable, exact, plain)
 
 
-def _canonical(x: Array) -> Array:
+def canonical(x: Array) -> Array:
+    """An f32 array with every NaN replaced by the canonical one."""
     return np.where(np.isnan(x), np.uint32(CANONICAL_NAN).view(np.float32), x)
 
 
@@ -78,7 +90,7 @@ _NUMPY: dict[str, Callable[..., Array]] = {
     "less": np.less,
     "equal": np.equal,
     "select": np.where,
-    "canonical": _canonical,
+    "canonical": canonical,
 }
 
 

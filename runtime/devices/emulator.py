@@ -73,6 +73,7 @@ class Emulator:
         self.image = image
         self.limits = limits or Limits()
         self._entries = entries_of(image)
+        image.check_weights()  # after a lazy load: they are read here
         tables = {kind.name: bytes(image.section(kind.name)) for kind in KINDS if kind.content in _TABLES}
         self.native = _native.load(tables, image.strings, _aligned(image.weights), isa)
 

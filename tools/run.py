@@ -1,0 +1,125 @@
+"""``tfmbs-run``: runs a fabric binary on arrays from .npy files."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfmbs.runtime.abi.container import save
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.devices import DEVICES
+from tfmbs.runtime.devices.base import Array
+from tfmbs.runtime.program import DEFAULT_DEVICE, Program, load
+from tfmbs.runtime.signature import Entry
+from tfmbs.tools.main import OK, tool
+from tfmbs.tools.run_report import html_report
+
+NPY_MAGIC = b"\x93NUMPY"
+SHOWN_VALUES = 8
+
+
+@tool
+def main(arguments: Sequence[str]) -> int:
+    """Exit codes: 0, 1 if the binary or an input was refused, 2 for a usage error."""
+    given = _parser().parse_args(arguments)
+    program = load(given.model)
+    entry = program.entry(given.entry)
+    files = _output_files(entry, _pairs("--output", given.output))
+    inputs = {name: read_npy(path) for name, path in _pairs("--input", given.input).items()}
+    outputs = _run(program, entry, inputs, given)
+    for name, path in files.items():
+        save(path, npy_bytes(outputs[name]))
+    if not files:
+        for name, array in outputs.items():
+            print(summary(name, array))
+    return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("tfmbs-run", description=__doc__)
+    add = parser.add_argument
+    add("model", metavar="MODEL.tfb", help="fabric binary")
+    add("--device", default=DEFAULT_DEVICE, help=f"device: {', '.join(DEVICES)} (default: %(default)s)")
+    add("--threads", type=int, default=1, help="threads of this machine; results do not depend on it (default: 1)")
+    add("--entry", metavar="NAME", help="entry point (default: the first)")
+    add("--input", metavar="NAME=FILE.npy", action="append", default=[], help="an input; once for each")
+    add("--output", metavar="NAME=FILE.npy", action="append", default=[], help="where an output goes; may be repeated")
+    add("--stats", metavar="FILE.json", type=Path, help="counters of each launch, with their definitions")
+    add("--trace", metavar="FILE.json", type=Path, help="wall time of each launch on this machine, as a Chrome trace")
+    add("--report", metavar="FILE.html", type=Path, help="the counters as a page")
+    return parser
+
+
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, Path]:
+    """NAME=FILE options by name; the first = ends the name."""
+    pairs: dict[str, Path] = {}
+    for text in texts:
+        name, equals, file = text.partition("=")
+        if not (name and equals and file):
+            raise TfmbsError("usage", option, "argument", "NAME=FILE.npy", text)
+        if name in pairs:
+            raise TfmbsError("usage", option, "a name given twice", got=name)
+        pairs[name] = Path(file)
+    return pairs
+
+
+def _output_files(entry: Entry, files: dict[str, Path]) -> dict[str, Path]:
+    names = [argument.name for argument in entry.outputs]
+    for name in files:
+        if name not in names:
+            raise TfmbsError("usage", "--output", "no such output", "/".join(names), name)
+    return files
+
+
+def _run(program: Program, entry: Entry, inputs: dict[str, Array], given: Any) -> dict[str, Array]:
+    context = program.context(given.device, given.threads)
+    outputs = context.run(inputs, entry.name)
+    if given.stats:
+        save(given.stats, _json(context.stats.to_json()))
+    if given.trace:
+        save(given.trace, _json(context.stats.to_trace()))
+    if given.report:
+        save(given.report, html_report(context.stats, Path(given.model).name).encode())
+    return outputs
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def read_npy(path: Path) -> Array:
+    """The array in a .npy file. Raises TfmbsError `io` for another kind of file, and for object arrays."""
+    data = path.read_bytes()
+    if not data.startswith(NPY_MAGIC):
+        raise TfmbsError("io", path, "no .npy file", NPY_MAGIC.hex(), data[: len(NPY_MAGIC)].hex() or "nothing")
+    try:
+        # A header that is not what numpy wrote can fail in several ways; all of them are the file's fault.
+        array: Array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, TypeError, EOFError, MemoryError, OverflowError) as error:
+        raise TfmbsError("io", path, f"cannot be read as .npy: {error}") from error
+    return array
+
+
+def npy_bytes(array: Array) -> bytes:
+    """The content of a .npy file."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def summary(name: str, array: Array) -> str:
+    """One line: name, dtype, shape, first values."""
+    shape = "×".join(map(str, array.shape)) or "scalar"
+    values = ", ".join(f"{value:.6g}" if array.dtype.kind == "f" else str(value) for value in array.flat[:SHOWN_VALUES])
+    return f"{name}: {array.dtype} {shape} [{values}{', …' if array.size > SHOWN_VALUES else ''}]"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""The pass ``tfmbs-tile``: every kernel gets a schedule for the target."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from tfmbs.dialect.attributes import SCHEDULE
+from tfmbs.dialect.graph_ops import BatchMatmulOp, Conv2dOp, FusedGemvOp, GemvOp, MatmulOp, PoolOp
+from tfmbs.dialect.mlir import ir
+from tfmbs.dialect.shapes import element_of, shape_of
+from tfmbs.dialect.telemetry import set_telemetry, telemetry_of
+from tfmbs.dialect.types import is_quantized, is_ternary, packing_of
+from tfmbs.passes.kernels import left, ops_of, refusal, right
+from tfmbs.passes.registry import Pass
+from tfmbs.passes.tiling import Problem, array_dataflows, choose_schedule
+from tfmbs.runtime.abi.records import Dataflow
+from tfmbs.runtime.abi.target import Feature, Target
+from tfmbs.runtime.abi.target_file import load_target
+from tfmbs.runtime.abi.types import DTYPES, DType, Packing, row_bytes
+
+DTYPE = {"f32": DType.F32, "i8": DType.I8, "trit": DType.TRIT}
+"""Element types of products under their names in target files."""
+
+FEATURE_OF_PACKING = {Packing.PT5: Feature.PT5, Packing.T2: Feature.T2}
+
+
+@dataclass(frozen=True)
+class TfmbsTile(Pass):
+    """Set `tfmbs.schedule` on every kernel: dataflow, tile sizes, buffers and the fabric tiles that share its output.
+
+    The target gives the array, L1 and the number of tiles; docs/targets.md has the rule and its formulas. An operand
+    type, packing or kernel that the target does not have is refused. Telemetry gets the tile mask.
+
+    Options: target=kpu-edge
+
+    Before:
+
+        func.func @f(%x: tensor<64x100xf32>, %w: tensor<40x100xf32>) -> tensor<64x40xf32> {
+          %0 = "tfmbs.matmul"(%x, %w) ({}) {
+            operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []
+          } : (tensor<64x100xf32>, tensor<40x100xf32>) -> tensor<64x40xf32>
+          return %0 : tensor<64x40xf32>
+        }
+
+    After:
+
+        func.func @f(%x: tensor<64x100xf32>, %w: tensor<40x100xf32>) -> tensor<64x40xf32> {
+          %0 = "tfmbs.matmul"(%x, %w) ({}) {
+            operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = [],
+            tfmbs.schedule = #tfmbs.schedule<"output_stationary", array<i64: 64, 32, 100>, 2 : i64, "0x3">
+          } : (tensor<64x100xf32>, tensor<40x100xf32>) -> tensor<64x40xf32>
+          return %0 : tensor<64x40xf32>
+        }
+    """
+
+    target: str = "kpu-16x16"
+
+    def run(self, module: Any) -> None:
+        target = load_target(self.target)
+        for op in ops_of(module, *PROBLEMS):
+            _check_support(op, target)
+            # Pooling does not run in the array: each result is finished before the next.
+            flows = (Dataflow.OUTPUT_STATIONARY,) if isinstance(op, PoolOp) else array_dataflows(target)
+            schedule = choose_schedule(PROBLEMS[type(op)](op), target, flows)
+            with op.location:
+                op.attributes[SCHEDULE] = schedule.to_attribute()
+                telemetry = telemetry_of(op)
+                if telemetry is not None:
+                    set_telemetry(op, dataclasses.replace(telemetry, tile_mask=schedule.tile_mask))
+
+
+def _operand_name(element: Any) -> str:
+    """The name of an element type in target files."""
+    if is_ternary(element):
+        return "trit"
+    return "i8" if is_quantized(element) else str(element)
+
+
+def _check_support(op: Any, target: Target) -> None:
+    needed = [Feature.CONV2D] if isinstance(op, Conv2dOp) else [Feature.POOL] if isinstance(op, PoolOp) else []
+    if not isinstance(op, PoolOp):
+        for value in (left(op), right(op)):
+            name = _operand_name(element_of(value))
+            if name not in target.array.operands:
+                had = ", ".join(target.array.operands)
+                raise refusal(op, "unsupported", f"operand type on target {target.name}", had, name)
+        needed += [feature for packing, feature in FEATURE_OF_PACKING.items() if _packing(op) is packing]
+        needed += [Feature.EPILOGUE] if not isinstance(op, FusedGemvOp) and op.has_epilogue else []
+    for feature in needed:
+        if not target.has(feature):
+            raise refusal(op, "unsupported", f"target {target.name} has no feature {feature.name.lower()}")
+
+
+def _packing(op: Any) -> Packing:
+    return packing_of(element_of(right(op)))
+
+
+def _product(op: Any, batch: int, m: int, n: int, k: int) -> Problem:
+    lhs, rhs = DTYPE[_operand_name(element_of(left(op)))], DTYPE[_operand_name(element_of(right(op)))]
+    packing = _packing(op)
+    return Problem(batch, m, n, k, DTYPES[lhs].bits // 8, lambda count: row_bytes(rhs, packing, count))
+
+
+def _matmul(op: Any) -> Problem:
+    *batch, m, k = shape_of(left(op).type)
+    return _product(op, prod(batch), m, shape_of(op.result.type)[-1], k)
+
+
+def _fused_gemv(op: Any) -> Problem:
+    k = shape_of(left(op).type)[1]
+    return _product(op, 1, 1, sum(shape_of(rhs.type)[0] for rhs in op.rhs), k)
+
+
+def _conv2d(op: Any) -> Problem:
+    images, channels, height, width = shape_of(op.result.type)
+    taps = prod(shape_of(right(op).type)[1:])
+    return _product(op, images * op.groups, height * width, channels // op.groups, taps)
+
+
+def _pool(op: Any) -> Problem:
+    """As a product with one weight per tap, which needs no bytes."""
+    images, channels, height, width = shape_of(op.result.type)
+    size = 4 if isinstance(element_of(op.result), ir.F32Type) else 1
+    return Problem(images, height * width, channels, prod(op.kernel), size, lambda _: 0)
+
+
+PROBLEMS: dict[type, Callable[[Any], Problem]] = {
+    MatmulOp: _matmul,
+    GemvOp: _matmul,
+    BatchMatmulOp: _matmul,
+    FusedGemvOp: _fused_gemv,
+    Conv2dOp: _conv2d,
+    PoolOp: _pool,
+}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.dialect.mlir import execution_engine, func, ir, passmanager, ranked_tensor_descriptor
+from tfmbs.dialect.mlir import execution_engine, func, ir, memref_descriptors, passmanager
 from tfmbs.dialect.resources import numpy_dtype_of
 from tfmbs.dialect.shapes import Shape, shape_of
 from tfmbs.passes.bufferize import OUTPUT
@@ -167,4 +167,4 @@ def _copies_to_loops(module: Any) -> None:
 
 def _descriptor(array: Array) -> Any:
     """What a compiled function takes for a memref argument: a pointer to the pointer to its descriptor."""
-    return ctypes.pointer(ctypes.pointer(ranked_tensor_descriptor().get_ranked_memref_descriptor(array)))
+    return ctypes.pointer(ctypes.pointer(memref_descriptors().get_ranked_memref_descriptor(array)))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import new_class
-from typing import Any, get_args, get_origin
+from typing import Any, ClassVar, get_args, get_origin
 
 from tfmbs.dialect.mlir import ext, ir, irdl
 
@@ -124,6 +124,11 @@ def _spread(annotations: dict[str, Any]) -> dict[str, Any]:
     return spread
 
 
+def _is_class_variable(hint: Any) -> bool:
+    origin: Any = get_origin(hint)
+    return origin is ClassVar
+
+
 def _parameter_property(index: int, codec: Codec) -> property:
     return property(lambda self: codec.decode(self.params[index].maybe_downcast()))
 
@@ -156,7 +161,7 @@ class Op(_Operation):
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        own = dict(cls.__annotations__)
+        own = {name: hint for name, hint in cls.__annotations__.items() if not _is_class_variable(hint)}
         cls.__annotations__ = _spread(own)
         super().__init_subclass__(**kwargs)
         cls.declared = {**getattr(cls, "declared", {}), **own}

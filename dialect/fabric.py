@@ -7,7 +7,7 @@ and a location already.
 
 from collections.abc import Callable, Mapping, Sequence
 from types import new_class
-from typing import Any, cast
+from typing import Any, ClassVar
 
 from tfmbs.dialect.attributes import as_elements
 from tfmbs.dialect.base import I64Array, Op, VerifyError
@@ -25,6 +25,11 @@ Intern = Callable[[str], int]
 def attribute_name(field: Field) -> str:
     """The attribute that holds a field."""
     return RENAMED.get(field.name, field.name)
+
+
+def _stated(record: Record) -> list[Field]:
+    """The fields that are attributes of the record's op."""
+    return [field for field in record.fields if field.name not in DERIVED.get(record.name, ())]
 
 
 def _annotation(field: Field) -> Any:
@@ -67,19 +72,12 @@ def _from_attribute(field: Field, value: Any, intern: Intern) -> FieldValue:
 class RecordOp(Op):
     """Base of the ops that are one record each; `RECORD` is its layout."""
 
-    RECORD = None
-
-    @classmethod
-    def record(cls) -> Record:
-        """The layout of the record."""
-        record: Any = cls.RECORD
-        return cast(Record, record)
+    RECORD: ClassVar[Record]
 
     @classmethod
     def fields(cls) -> Sequence[Field]:
         """The fields that are attributes."""
-        record = cls.record()
-        return [field for field in record.fields if field.name not in DERIVED.get(record.name, ())]
+        return _stated(cls.RECORD)
 
     def values(self, intern: Intern) -> dict[str, FieldValue]:
         """Field values as `Record.encode` takes them; `intern` gives the number of a string."""
@@ -88,18 +86,16 @@ class RecordOp(Op):
         }
 
     def check(self) -> None:
-        record = self.record()
-        zeros = dict.fromkeys(DERIVED.get(record.name, ()), 0)
+        zeros = dict.fromkeys(DERIVED.get(self.RECORD.name, ()), 0)
         try:
-            record.encode({**zeros, **self.values(lambda text: 0)})
+            self.RECORD.encode({**zeros, **self.values(lambda text: 0)})
         except ValueError as error:
             raise VerifyError(str(error)) from error
 
 
 def record_op(record: Record, base: type = RecordOp, **more: Any) -> Any:
     """The op class of a record: `base` with an attribute for each field, and `more` keywords of the class statement."""
-    fields = (field for field in record.fields if field.name not in DERIVED.get(record.name, ()))
-    annotations = {attribute_name(field): _annotation(field) for field in fields}
+    annotations = {attribute_name(field): _annotation(field) for field in _stated(record)}
     body = {"__annotations__": annotations, "__doc__": record.doc, "__module__": base.__module__, "RECORD": record}
     title = "".join(part.title() for part in record.name.split("_"))
     keywords = {"name": f"fabric_{record.name}", **more}

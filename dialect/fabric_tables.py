@@ -29,7 +29,7 @@ def fabric_tables(module: Any) -> dict[str, Any]:
             tables["words"] += words
         elif isinstance(op, RecordOp):
             row = op.values(lambda text: strings.setdefault(text, len(strings)))
-            tables[KIND_OF_RECORD[op.record().name].attribute].append(row)
+            tables[KIND_OF_RECORD[op.RECORD.name].attribute].append(row)
         elif isinstance(op, FabricArgsOp):
             tables["args"] += op.values
         elif isinstance(op, FabricWaitsOp):

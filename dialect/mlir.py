@@ -35,11 +35,11 @@ __all__ = [
     "linalg",
     "math",
     "memref",
+    "memref_descriptors",
     "onnx_importer",
     "opt_tool",
     "passmanager",
     "quant",
-    "ranked_tensor_descriptor",
     "rewrite",
     "scf",
     "tensor",
@@ -83,7 +83,7 @@ def execution_engine() -> Any:
     return ExecutionEngine
 
 
-def ranked_tensor_descriptor() -> Any:
+def memref_descriptors() -> Any:
     """The module of ctypes structures by which compiled functions take memrefs."""
     from torch_mlir import runtime
 

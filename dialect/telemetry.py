@@ -1,6 +1,7 @@
 """Telemetry: what is known of a layer's weights, a dictionary that rides on its op from the graph to the binary."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tfmbs.dialect.attributes import TELEMETRY, read_tile_mask
@@ -12,7 +13,8 @@ class Telemetry:
     """Counts of a layer's weights, none for a layer without weights.
 
     `tile_mask` has bit i for fabric tile i; `fusion_order` is the position in a fused run and `fusion_sparsity` the
-    sparsity over the run; each is None until a pass knows it.
+    sparsity over the run; each is None until a pass knows it. A launch that runs several layers counts them together
+    and has each as one of its `members`, in launch order.
     """
 
     layer: str
@@ -21,6 +23,7 @@ class Telemetry:
     tile_mask: int | None = None
     fusion_order: int | None = None
     fusion_sparsity: float | None = None
+    members: tuple["Telemetry", ...] = ()
 
     @property
     def sparsity(self) -> float:
@@ -41,6 +44,8 @@ class Telemetry:
             entries["fusion_order"] = _i64(self.fusion_order)
         if self.fusion_sparsity is not None:
             entries["fusion_sparsity"] = _f64(self.fusion_sparsity)
+        if self.members:
+            entries["members"] = ir.ArrayAttr.get([member.to_attribute() for member in self.members])
         return ir.DictAttr.get(entries)
 
 
@@ -53,7 +58,16 @@ def read_telemetry(attribute: Any) -> Telemetry:
         tile_mask=read_tile_mask(attribute["tile_mask"].value) if "tile_mask" in attribute else None,
         fusion_order=attribute["fusion_order"].value if "fusion_order" in attribute else None,
         fusion_sparsity=attribute["fusion_sparsity"].value if "fusion_sparsity" in attribute else None,
+        members=tuple(map(read_telemetry, attribute["members"])) if "members" in attribute else (),
     )
+
+
+def fused(layers: Sequence[Telemetry]) -> Telemetry:
+    """Telemetry of one launch that runs `layers` in this order."""
+    zero_count, total = sum(layer.zero_count for layer in layers), sum(layer.total for layer in layers)
+    whole = Telemetry("+".join(layer.layer for layer in layers), zero_count, total, fusion_order=0)
+    members = (replace(layer, fusion_order=order, fusion_sparsity=whole.sparsity) for order, layer in enumerate(layers))
+    return replace(whole, fusion_sparsity=whole.sparsity, members=tuple(members))
 
 
 def telemetry_of(op: Any) -> Telemetry | None:

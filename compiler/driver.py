@@ -28,7 +28,8 @@ class Observer:
 
 @dataclass
 class Driver:
-    """How to run: `verify_each` verifies after every pass, `guard` probes upstream passes in a forked process first.
+    """How to run: `verify_each` verifies after every pass, `guard` probes upstream passes in a forked process first,
+    each for at most `limit_seconds`.
 
     Diagnostics that are no errors are in `diagnostics` after a run. With observers, upstream passes run one by one.
     """
@@ -83,11 +84,16 @@ class Driver:
     def _guard(self, group: Sequence[Step], module: Any) -> None:
         if not self.guard:
             return
+        threads = module.context.get_num_threads() > 1
+        if threads:  # a fork has one thread: MLIR would wait for its others for ever
+            module.context.enable_multithreading(False)
         try:
             probe(lambda step: _manager(step.pipeline, module).run(module), group, self.limit_seconds)
         except TfmbsError as error:
             self.diagnostics.reported.append(from_error(error))
             raise
+        finally:
+            module.context.enable_multithreading(threads)
 
     def _run_upstream(self, pipeline: str, op: Any, step: Step) -> None:
         manager = _manager(pipeline, op)

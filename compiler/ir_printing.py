@@ -15,19 +15,24 @@ from tfmbs.compiler.plan import Step
 
 @dataclass(frozen=True)
 class AsmFlags:
-    """How IR becomes text: sizes beyond which elements and resources are elided (None: never), and locations."""
+    """How IR becomes text: sizes beyond which elements and resources are elided (None: never), whether locations are
+    printed, all ops in generic form, and attributes in place instead of as aliases.
+    """
 
     elements_limit: int | None = None
     resource_limit: int | None = None
     debug_info: bool = False
+    generic: bool = False
+    local_scope: bool = False
 
     def text(self, op: Any, local: bool = False) -> str:
-        """The op as text. `local` prints attributes in place instead of as aliases; invalid IR prints generically."""
+        """The op as text, with `local` as in local scope; invalid IR prints generically."""
         asm = op.operation.get_asm(
             large_elements_limit=self.elements_limit,
             large_resource_limit=self.resource_limit,
             enable_debug_info=self.debug_info,
-            use_local_scope=local,
+            print_generic_op_form=self.generic,
+            use_local_scope=local or self.local_scope,
         )
         return f"{str(asm).rstrip()}\n"
 

@@ -2,7 +2,7 @@
 
 The probe shares the parent's memory copy-on-write, so nothing is serialized and it costs about 10 ms. It runs the
 pipeline pass by pass, reports each before it starts, and ends; only then the parent runs the pipeline itself. A fork
-has one thread, so the context must not use MLIR's thread pool; contexts of `dialect.mlir.context` do not by default.
+has one thread, so MLIR's thread pool must be off meanwhile.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def probe(run: Callable[[Step], None], steps: Sequence[Step], limit_seconds: flo
     An exception ends the probe without complaint: the caller meets it when it does the same.
 
     Raises:
-        TfmbsError: ``pass.crash``, a signal ended the probe; ``resource-limit``, it ran longer than `limit_seconds`.
+        TfmbsError: ``pass.crash``, a signal ended the probe; ``resource-limit``, a step took more than `limit_seconds`.
     """
     with tempfile.TemporaryFile() as output:
         outcome = _fork(run, steps, limit_seconds, output.fileno())
@@ -67,7 +67,7 @@ def _fork(run: Callable[[Step], None], steps: Sequence[Step], limit_seconds: flo
         _be_probe(run, steps, writer, output)
     os.close(writer)
     try:
-        started, in_time = _count_until_end(reader, child, time.monotonic() + limit_seconds)
+        started, in_time = _count_until_end(reader, child, limit_seconds)
     finally:
         os.close(reader)
         os.kill(child, signal.SIGKILL)  # ends one that hangs; one that ended keeps its status
@@ -88,16 +88,18 @@ def _be_probe(run: Callable[[Step], None], steps: Sequence[Step], writer: int, o
         os._exit(0)
 
 
-def _count_until_end(reader: int, child: int, deadline: float) -> tuple[int, bool]:
-    """How many steps the probe starts until it ends, and whether it ended before the deadline.
+def _count_until_end(reader: int, child: int, limit_seconds: float) -> tuple[int, bool]:
+    """How many steps the probe starts until it ends, and whether each took at most `limit_seconds`.
 
     The end of the pipe alone would not do: a probe forked by another thread may hold it open for longer.
     """
-    started = 0
+    started, deadline = 0, time.monotonic() + limit_seconds
     while (left := deadline - time.monotonic()) > 0:
         ready, _, _ = select.select([reader], [], [], min(left, _POLL_SECONDS))
         dots = len(os.read(reader, 4096)) if ready else 0
         started += dots
-        if not dots and (ready or os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)):
+        if dots:
+            deadline = time.monotonic() + limit_seconds
+        elif ready or os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             return started, True
     return started, False

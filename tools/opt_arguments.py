@@ -24,6 +24,8 @@ SWITCHES: dict[str, tuple[bool, str]] = {
     "list-passes": (False, "print our passes with their options and exit"),
     "mlir-timing": (False, "print the time of each pass on standard error"),
     "mlir-print-debuginfo": (False, "print locations"),
+    "mlir-print-op-generic": (False, "print every op in generic form"),
+    "mlir-print-local-scope": (False, "print attributes in place instead of as aliases"),
     "mlir-print-ir-before-all": (False, "print the IR before each pass on standard error"),
     "mlir-print-ir-after-all": (False, "print the IR after each pass"),
     "mlir-print-ir-after-change": (False, "after a pass, print only if the IR changed"),
@@ -72,6 +74,8 @@ def parse_arguments(arguments: Sequence[str]) -> Arguments:
         flags.mlir_elide_elementsattrs_if_larger,
         flags.mlir_elide_resource_strings_if_larger,
         flags.mlir_print_debuginfo,
+        flags.mlir_print_op_generic,
+        flags.mlir_print_local_scope,
     )
     settings = Settings(
         pipeline=flags.pass_pipeline

@@ -195,6 +195,18 @@ def test_a_probe_that_hangs_is_ended() -> None:
     assert time.monotonic() - started < 10
 
 
+def test_the_time_limit_is_for_each_step() -> None:
+    probe(lambda step: time.sleep(0.3), ["a", "b", "c"], limit_seconds=0.7)
+
+
+def test_the_guard_works_beside_a_thread_pool() -> None:
+    threaded = context(threads=True)
+    module = parse(Source("two.mlir", TWO.encode()), threaded, Diagnostics(), guard=False).operation
+    Driver(limit_seconds=20).run_text(module, "builtin.module(func.func(cse,canonicalize))")
+    assert adds(module) == 1
+    assert threaded.get_num_threads() > 1
+
+
 def test_probes_leave_no_process_and_no_effect() -> None:
     effects: list[str] = []
     probe(effects.append, ["a", "b"])

@@ -7,7 +7,7 @@
 // RUN: not tfmbs-opt %s --pass-pipeline='builtin.module(func.func(cse)' 2>&1 | filecheck %s --check-prefix=PARENTHESIS
 // RUN: not tfmbs-opt %s --pass-pipeline='builtin.module(func.func(tfmbs-telemetry))' 2>&1 | filecheck %s --check-prefix=PLACE
 
-// NAME: error: pass tfmbs-telemetri: no such pass (near: tfmbs-telemetry)
+// NAME: error: pass tfmbs-telemetri: no such pass (near: tfmbs-telemetry
 // OPTION: error: pass tfmbs-telemetry: no option 'size', it has no options
 // UPSTREAM: error: pass canonicalize: no such option max-iter
 // VALUE: error: pass canonicalize: for the --max-iterations option: 'x' value invalid

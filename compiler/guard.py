@@ -12,7 +12,7 @@ def run_guarded(module: Any, pipeline: str, limit_seconds: float = LIMIT_SECONDS
     """Runs the textual `pipeline` on `module` in place, each group of upstream passes after a probe survived it.
 
     Raises:
-        TfmbsError: ``pass.crash``, a pass crashed; ``resource-limit``, one ran longer than `limit_seconds`; ``pass``, one
-            failed in the ordinary way; ``pass.unknown``, the pipeline names what does not exist. The error names the pass.
+        TfmbsError: ``pass.crash``, a pass crashed; ``resource-limit``, one ran longer than `limit_seconds`; ``pass``,
+            one failed in the ordinary way; ``pass.unknown``, the pipeline names what does not exist. All name the pass.
     """
     Driver(guard=True, limit_seconds=limit_seconds).run_text(module.operation, pipeline)

@@ -46,6 +46,13 @@ class Addresses:
             self._pointers[key] = Pointer(register, access.strides)
         return key
 
+    def gather(self, register: int, access: Access, displacements: int) -> None:
+        """Emits a GATHER into vector `register`, of the elements that vector `displacements` names."""
+        key = self._key_of[access]
+        base, imm = self._pointers[key].register, access.offset - key[1]
+        fields = {"reg": register, "win": access.window, "base": base, "index": displacements, "imm": imm}
+        self._asm.emit("S", "GATHER", type=int(access.dtype), **fields)
+
     def memory(self, name: str, register: int, access: Access, dim: int | None) -> None:
         """Emits LD or ST of vector `register`, whose lanes follow dimension `dim` (None: one lane, or all the same)."""
         key = self._key_of[access]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from tfmbs.passes.siw.assembly import Assembler
-from tfmbs.passes.siw.nest import Access, Compute, Nest, reads_of
+from tfmbs.passes.siw.nest import Access, Compute, Gather, Nest, access_of, arguments_of, reads_of
 
-Load = Callable[[int, Access], None]
-"""Emits the load of an access into a vector register."""
+Load = Callable[[int, Access, int | None], None]
+"""Emits the load of an access into a vector register; the last argument is the register of its displacements, if any."""
 
 
 class Body:
@@ -30,14 +30,18 @@ class Body:
         registers = dict(self._pinned)
         for position in needed:
             value = self._nest.body[position]
-            if position in registers or not isinstance(value, Compute):
+            if position in registers or not isinstance(value, Compute | Gather):
                 continue
-            for argument in value.args:
+            for argument in arguments_of(value):
                 self._ensure(argument, registers)
-            for argument in set(value.args):
+            arguments = [registers[argument] for argument in arguments_of(value)]
+            for argument in set(arguments_of(value)):
                 self._release(argument, position, last_use, registers)
             registers[position] = self._destination(position, targets or {}, last_use)
-            self._asm.compute(value.op, value.dtype, registers[position], [registers[a] for a in value.args], value.aux)
+            if isinstance(value, Gather):
+                self._load(registers[position], value.access, *arguments)
+            else:
+                self._asm.compute(value.op, value.dtype, registers[position], arguments, value.aux)
         for root in roots:
             self._ensure(root, registers)
         return tuple(registers[root] for root in roots)
@@ -52,18 +56,17 @@ class Body:
     def _last_uses(self, needed: Sequence[int], roots: Sequence[int]) -> dict[int, int]:
         last: dict[int, int] = {}
         for position in needed:
-            value = self._nest.body[position]
-            if isinstance(value, Compute) and position not in self._pinned:
-                last.update(dict.fromkeys(value.args, position))
+            if position not in self._pinned:
+                last.update(dict.fromkeys(arguments_of(self._nest.body[position]), position))
         last.update(dict.fromkeys(roots, len(self._nest.body)))
         return last
 
     def _ensure(self, position: int, registers: dict[int, int]) -> None:
         if position not in registers:
-            access = self._nest.body[position]
-            assert isinstance(access, Access)
+            access = access_of(self._nest.body[position])
+            assert access is not None
             registers[position] = self._asm.vectors.take()
-            self._load(registers[position], access)
+            self._load(registers[position], access, None)
 
     def _release(self, argument: int, position: int, last_use: Mapping[int, int], registers: Mapping[int, int]) -> None:
         if last_use[argument] == position and argument not in self._pinned:

@@ -10,7 +10,7 @@ from tfmbs.passes.siw.addresses import Addresses, strip_lanes
 from tfmbs.passes.siw.assembly import Assembler, CodegenError, Loop, Slot
 from tfmbs.passes.siw.body import Body
 from tfmbs.passes.siw.nest import Access, Carried, Nest, needed_values, simplify, with_pool
-from tfmbs.passes.siw.reductions import Fold, folds_of, is_ordered, with_identities
+from tfmbs.passes.siw.reductions import Fold, folds_of, is_ordered, with_aligned_reduction, with_identities
 from tfmbs.runtime.abi import siw
 
 
@@ -48,7 +48,9 @@ def epilogue_code(nest: Nest, accumulator: int) -> Code:
         (0, 1): (siw.EPILOGUE_CHANNEL, siw.EPILOGUE_CHANNEL_STEP),
     }
 
-    def load(register: int, access: Access) -> None:
+    def load(register: int, access: Access, displacements: int | None) -> None:
+        if displacements is not None:
+            raise CodegenError("an indexed load in an epilogue")
         base, index = places[access.strides[0], access.strides[1]]
         operands = {"reg": register, "win": access.window, "base": base, "index": index, "imm": access.offset}
         asm.emit("S", "LD", type=int(access.dtype), **operands)
@@ -79,9 +81,8 @@ def _reduction_is_longest(nest: Nest) -> bool:
 class _Emitter:
     """What the strategies share: the simplified nest, its addresses and its hoisted operands."""
 
-    def __init__(self, nest: Nest, hoist: bool) -> None:
-        pooled, self.pool = with_pool(nest)
-        self.nest = simplify(pooled)
+    def __init__(self, nest: Nest, pool: tuple[int, ...], hoist: bool) -> None:
+        self.nest, self.pool = nest, pool
         self.asm = Assembler()
         self.addresses = Addresses(self.asm, self.nest)
         self.parallel = [d for d, is_reduction in enumerate(self.nest.reduction) if not is_reduction]
@@ -112,8 +113,11 @@ class _Emitter:
     def body(self, dim: int | None, pinned: dict[int, int] | None = None) -> Body:
         """Emission of the body with lanes along `dim`."""
 
-        def load(register: int, access: Access) -> None:
-            self.addresses.memory("LD", register, access, dim)
+        def load(register: int, access: Access, displacements: int | None) -> None:
+            if displacements is None:
+                self.addresses.memory("LD", register, access, dim)
+            else:
+                self.addresses.gather(register, access, displacements)
 
         return Body(self.asm, self.nest, load, {**self.pinned, **(pinned or {})})
 
@@ -135,10 +139,15 @@ class _Emitter:
         return Code(self.asm.finish(), self.pool, self.nest.windows)
 
 
+def _prepared(nest: Nest) -> tuple[Nest, tuple[int, ...]]:
+    pooled, pool = with_pool(nest)
+    return simplify(pooled), pool
+
+
 def _map(nest: Nest, hoist: bool) -> Code:
     """No reduction: load, compute, store."""
     body = tuple(nest.outputs[v.output] if isinstance(v, Carried) else v for v in nest.body)
-    emitter = _Emitter(replace(nest, body=body), hoist)
+    emitter = _Emitter(*_prepared(replace(nest, body=body)), hoist)
     dim = emitter.vector_dim()
 
     def chunk(lanes: int) -> None:
@@ -154,7 +163,7 @@ def _map(nest: Nest, hoist: bool) -> Code:
 
 def _sequential(nest: Nest, hoist: bool) -> Code:
     """Reductions in written order: lanes along a parallel dimension, accumulators in registers."""
-    emitter = _Emitter(nest, hoist)
+    emitter = _Emitter(*_prepared(nest), hoist)
     asm, dim = emitter.asm, emitter.vector_dim()
     carried = {position: v.output for position, v in enumerate(emitter.nest.body) if isinstance(v, Carried)}
 
@@ -185,10 +194,8 @@ def _sequential(nest: Nest, hoist: bool) -> Code:
 def _fold(nest: Nest, hoist: bool) -> Code:
     """Reductions by 16 partials: lanes along the innermost reduction, the initial value combined last."""
     nest, folds = with_identities(nest, folds_of(nest))
-    emitter = _Emitter(nest, hoist)
+    emitter = _Emitter(*with_aligned_reduction(*_prepared(nest)), hoist)
     asm, (*outer, last) = emitter.asm, emitter.reduction
-    if outer and emitter.nest.extents[last] % siw.REDUCTION_LANES:
-        raise CodegenError("a sum over dimensions that do not collapse into one")
     sources = [fold.source for fold in folds]
 
     def accumulate(partials: Sequence[int], lanes: int) -> None:

@@ -24,6 +24,14 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Gather:
+    """An access displaced by the i32 at position `index` of the body, in elements."""
+
+    access: Access
+    index: int
+
+
+@dataclass(frozen=True)
 class Constant:
     """A 32-bit pattern in every lane."""
 
@@ -54,7 +62,7 @@ class Compute:
     aux: int = 0
 
 
-Value = Access | Constant | Index | Carried | Compute
+Value = Access | Gather | Constant | Index | Carried | Compute
 
 
 @dataclass(frozen=True)
@@ -75,16 +83,37 @@ class Nest:
     @property
     def accesses(self) -> tuple[Access, ...]:
         """All loads, then all outputs."""
-        return (*(value for value in self.body if isinstance(value, Access)), *self.outputs)
+        return (*(access for value in self.body if (access := access_of(value))), *self.outputs)
 
     def with_dims(
         self, strides_of: Sequence[Sequence[int]], extents: tuple[int, ...], reduction: tuple[bool, ...]
     ) -> Nest:
         """The nest with new dimensions, where `accesses[i]` has strides `strides_of[i]`."""
         strides = iter([tuple(s) for s in strides_of])
-        body = tuple(replace(v, strides=next(strides)) if isinstance(v, Access) else v for v in self.body)
+        body = tuple(_with_strides(value, next(strides)) if access_of(value) else value for value in self.body)
         outputs = tuple(replace(v, strides=next(strides)) for v in self.outputs)
         return replace(self, extents=extents, reduction=reduction, body=body, outputs=outputs)
+
+
+def access_of(value: Value) -> Access | None:
+    """The access to memory that a value is."""
+    if isinstance(value, Gather):
+        return value.access
+    return value if isinstance(value, Access) else None
+
+
+def _with_strides(value: Value, strides: tuple[int, ...]) -> Value:
+    if isinstance(value, Gather):
+        return replace(value, access=replace(value.access, strides=strides))
+    assert isinstance(value, Access)
+    return replace(value, strides=strides)
+
+
+def arguments_of(value: Value) -> tuple[int, ...]:
+    """Positions of the values that a value is made from."""
+    if isinstance(value, Gather):
+        return (value.index,)
+    return value.args if isinstance(value, Compute) else ()
 
 
 def reads_of(body: Sequence[Value], position: int) -> set[int]:
@@ -95,8 +124,7 @@ def reads_of(body: Sequence[Value], position: int) -> set[int]:
         current = pending.pop()
         if current not in seen:
             seen.add(current)
-            value = body[current]
-            pending.extend(value.args if isinstance(value, Compute) else ())
+            pending.extend(arguments_of(body[current]))
     return seen
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
 
-from tfmbs.passes.siw.nest import Carried, Compute, Constant, Nest, reads_of
-from tfmbs.runtime.abi.siw import Reduce
+from tfmbs.passes.siw.assembly import CodegenError
+from tfmbs.passes.siw.nest import Access, Carried, Compute, Constant, Gather, Nest, Value, reads_of
+from tfmbs.runtime.abi.siw import REDUCTION_LANES, Reduce
 from tfmbs.runtime.abi.types import DType
 
 _KINDS = {"ADD": Reduce.SUM, "MAX": Reduce.MAX, "MIN": Reduce.MIN}
@@ -64,3 +67,55 @@ def with_identities(nest: Nest, folds: list[Fold]) -> tuple[Nest, list[Fold]]:
         placed.append(replace(fold, identity=len(body)))
         body.append(Constant(_IDENTITIES[fold.op, fold.dtype]))
     return replace(nest, body=tuple(body)), placed
+
+
+MAX_TABLE = 1 << 20
+
+
+def with_aligned_reduction(nest: Nest, pool: tuple[int, ...]) -> tuple[Nest, tuple[int, ...]]:
+    """A nest whose partials can be formed a vector at a time: element i of the reduction in lane i mod 16.
+
+    That holds where the innermost reduction is the only one, or a multiple of 16. Else the reductions become one, and
+    what does not lie at even distances along it is gathered through a table of displacements in the constant pool,
+    which must be the last window. Raises CodegenError for a table of more than `MAX_TABLE` words.
+    """
+    dims = [d for d, is_reduction in enumerate(nest.reduction) if is_reduction]
+    if len(dims) == 1 or nest.extents[dims[-1]] % REDUCTION_LANES == 0:
+        return nest, pool
+    sizes = [nest.extents[d] for d in dims]
+    if prod(sizes) > MAX_TABLE:
+        raise CodegenError(f"a sum of {prod(sizes)} elements over dimensions that do not collapse into one")
+    words = list(pool)
+    body, tables = list(nest.body), []
+    for position, value in enumerate(nest.body):
+        if isinstance(value, Gather):
+            raise CodegenError("a sum of indexed elements over dimensions that do not collapse into one")
+        if isinstance(value, Access):
+            body[position], more = _flattened(value, nest, dims, words, len(nest.body) + len(tables))
+            tables += more
+    parallel = tuple(extent for extent, is_reduction in zip(nest.extents, nest.reduction, strict=True) if not is_reduction)
+    flat = replace(
+        nest,
+        extents=(*parallel, prod(sizes)),
+        reduction=(*(False for _ in parallel), True),
+        body=(*body, *tables),
+        outputs=tuple(replace(o, strides=(*_parallel(o, nest), 0)) for o in nest.outputs),
+    )
+    return flat, tuple(words)
+
+
+def _flattened(
+    access: Access, nest: Nest, dims: list[int], words: list[int], position: int
+) -> tuple[Value, list[Access]]:
+    """What replaces an access, and the table of displacements that it uses, which will be at `position` of the body."""
+    sizes, strides = [nest.extents[d] for d in dims], [access.strides[d] for d in dims]
+    pairs = zip(sizes[1:], strides[:-1], strides[1:], strict=True)
+    if all(outer == size * inner for size, outer, inner in pairs):
+        return replace(access, strides=(*_parallel(access, nest), strides[-1])), []
+    table = Access(nest.windows - 1, DType.I32, len(words), (*(0 for _ in _parallel(access, nest)), 1))
+    words += [sum(i * s for i, s in zip(index, strides, strict=True)) for index in product(*map(range, sizes))]
+    return Gather(replace(access, strides=(*_parallel(access, nest), 0)), position), [table]
+
+
+def _parallel(access: Access, nest: Nest) -> list[int]:
+    return [stride for stride, is_reduction in zip(access.strides, nest.reduction, strict=True) if not is_reduction]

@@ -81,8 +81,12 @@ def assert_same_bytes(
     assert list(got) == list(expected)
     for name in expected:
         assert got[name].dtype == expected[name].dtype
-        np.testing.assert_array_equal(got[name].view(np.uint8), expected[name].view(np.uint8), err_msg=name)
+        np.testing.assert_array_equal(_bits(got[name]), _bits(expected[name]), err_msg=name)
     return got
+
+
+def _bits(array: Array) -> Array:
+    return np.atleast_1d(array).view(np.dtype(f"u{array.dtype.itemsize}"))
 
 
 def clone(module: Any) -> Any:

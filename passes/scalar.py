@@ -36,11 +36,6 @@ def f32(value: float) -> Value:
     return constant(ir.F32Type.get(), value)
 
 
-def canonical_nan() -> Value:
-    """The NaN that arithmetic produces, an f32."""
-    return arith.BitcastOp(ir.F32Type.get(), constant(integer_type(32), CANONICAL_NAN)).result
-
-
 def compare(predicate: str, a: Value, b: Value) -> Value:
     """`arith.cmpf` or `arith.cmpi`, by the operands' type; the predicate is upstream's (`olt`, `uno`, `slt`, …)."""
     if is_float(a.type):
@@ -54,8 +49,14 @@ def select(condition: Value, yes: Value, no: Value) -> Value:
 
 
 def canonical(x: Value) -> Value:
-    """An f32 with any NaN replaced by the canonical one."""
-    return select(compare("uno", x, x), canonical_nan(), x)
+    """An f32 with any NaN replaced by the canonical one.
+
+    On bits: to LLVM all NaNs are alike, so that it drops a selection between floats.
+    """
+    bits = arith.BitcastOp(integer_type(32), x).result
+    magnitude = arith.AndIOp(bits, constant(integer_type(32), 0x7FFFFFFF)).result
+    is_nan = compare("ugt", magnitude, constant(integer_type(32), 0x7F800000))
+    return arith.BitcastOp(x.type, select(is_nan, constant(integer_type(32), CANONICAL_NAN), bits)).result
 
 
 def to_float(x: Value) -> Value:

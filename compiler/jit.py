@@ -56,10 +56,10 @@ class Reference:
     """
 
     def __init__(self, module: Any, *, optimization: int = 2) -> None:
-        copy = _copy(module)
+        copy = copy_module(module)
         with copy.context, ir.Location.unknown():
             TfmbsToLinalg().run(copy)
-            entry = _entry(copy)
+            entry = entry_of(copy)
             self.name: str = entry.name.value
             self.inputs, self.outputs = _slots(entry)
             _prepare(entry)
@@ -92,7 +92,7 @@ class Reference:
         return np.ascontiguousarray(array)
 
 
-def _copy(module: Any) -> Any:
+def copy_module(module: Any) -> Any:
     """A module of its own that equals `module`, a module or its operation."""
     original = module.operation
     with original.context, original.location:
@@ -104,7 +104,8 @@ def _copy(module: Any) -> Any:
     return copy
 
 
-def _entry(module: Any) -> Any:
+def entry_of(module: Any) -> Any:
+    """The one public function of a module. Raises TfmbsError where there is another number of them."""
     functions = [op for op in module.body.operations if isinstance(op, func.FuncOp) and not op.is_external]
     public = [op for op in functions if "sym_visibility" not in op.attributes]
     if len(public) != 1:

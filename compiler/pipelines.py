@@ -26,6 +26,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "import": (
         "convert-torch-to-tfmbs",
         *TORCH_TO_LINALG,
+        "tfmbs-sink-reshape",
         "tfmbs-telemetry",
     ),
     "quantize": (
@@ -36,7 +37,10 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "tfmbs-select-gemv",
         "tfmbs-decompose",
         "func.func(linalg-generalize-named-ops,linalg-fuse-elementwise-ops,canonicalize,cse)",
+        "tfmbs-sink-reshape",
         "tfmbs-fuse",
+        "canonicalize",
+        "cse",
         "tfmbs-fuse-gemv",
         "tfmbs-pack{packing=pt5}",
         "tfmbs-tile{$target}",

@@ -107,6 +107,14 @@ class TfmbsQuantize(Pass):
             numbers[name] += 1
 
 
+def constant_weights(op: Any) -> F32 | None:
+    """The weights of an op that the pass quantizes; None for any other op."""
+    if not isinstance(op, QUANTIZABLE) or op.has_epilogue:
+        return None
+    weights = constant_elements(right(op))
+    return weights if weights is not None and weights.dtype == np.float32 else None
+
+
 @dataclass
 class _Product:
     """One product on its way to integers. `inputs` are the `tfmbs.quantize` ops made so far, shared by siblings."""
@@ -118,8 +126,8 @@ class _Product:
 
     def quantize(self) -> None:
         """Replaces the op, unless it has no constant f32 weights or something is fused into it already."""
-        weights = constant_elements(right(self.op))
-        if weights is None or weights.dtype != np.float32 or self.op.has_epilogue:
+        weights = constant_weights(self.op)
+        if weights is None:
             return
         try:
             activation = self.activation()

@@ -1,0 +1,98 @@
+"""Calibration: the ranges of values that products see on sample inputs, by running the f32 graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfmbs.compiler.jit import Reference, copy_module, entry_of
+from tfmbs.dialect.attributes import INPUT_RANGE
+from tfmbs.dialect.mlir import func, ir
+from tfmbs.passes.kernels import left, ops_where, refusal
+from tfmbs.passes.portable import NAME
+from tfmbs.passes.tfmbs_quantize import constant_weights
+from tfmbs.runtime.abi.errors import TfmbsError
+
+Array = npt.NDArray[Any]
+
+
+@dataclass
+class _Range:
+    """Smallest and largest value seen so far."""
+
+    low: float = np.inf
+    high: float = -np.inf
+
+    def widen(self, values: Array) -> None:
+        """Takes in further values; a NaN stays."""
+        self.low = float(np.minimum(self.low, values.min()))
+        self.high = float(np.maximum(self.high, values.max()))
+
+
+def calibrate(module: Any, batches: Iterable[Mapping[str, Array]]) -> None:
+    """Sets `tfmbs.input_range = [min, max]` (f32) on every product that `tfmbs-quantize` takes.
+
+    Args:
+        module: the graph level in f32, before quantization.
+        batches: inputs by name, each of the shape the entry takes; at least one.
+
+    Raises:
+        TfmbsError: `quantize` without batches or where a product's input is not finite; `input.…` where a batch does
+            not fit the entry.
+    """
+    products = ops_where(module, lambda op: constant_weights(op) is not None)
+    if not products:
+        return
+    observed = _observe(module, batches)
+    with module.context:
+        for op, seen in zip(products, observed, strict=True):
+            if not np.isfinite([seen.low, seen.high]).all():
+                raise refusal(op, "quantize", "input on the samples", "finite values", f"{seen.low}…{seen.high}")
+            op.attributes[INPUT_RANGE] = ir.DenseF32ArrayAttr.get([seen.low, seen.high])
+
+
+def _observe(module: Any, batches: Iterable[Mapping[str, Array]]) -> list[_Range]:
+    """What the products of `module` see, in their order."""
+    copy = copy_module(module)
+    with copy.context, ir.Location.unknown():
+        names = _expose_inputs(entry_of(copy))
+    reference, count = Reference(copy), 0
+    ranges = {name: _Range() for name in names}
+    for batch in batches:
+        outputs, count = reference.run(batch), count + 1
+        for name, seen in ranges.items():
+            seen.widen(outputs[name])
+    if not count:
+        raise TfmbsError("quantize", "calibration", "number of sample batches", "at least 1", 0)
+    return [ranges[name] for name in names]
+
+
+def _expose_inputs(entry: Any) -> list[str]:
+    """Makes the left operand of every product a further result of `entry`; their names, one per product."""
+    lefts = [left(op) for op in ops_where(entry, lambda op: constant_weights(op) is not None)]
+    values: list[Any] = []
+    for value in lefts:
+        if value not in values:
+            values.append(value)
+    # A name that no model has: a result of the model is never looked up here.
+    exposed = {value: f"calibration input {number}" for number, value in enumerate(values)}
+    block = entry.regions[0].blocks[0]
+    terminator = list(block.operations)[-1]
+    results = [*terminator.operands, *values]
+    with ir.InsertionPoint(terminator):
+        func.ReturnOp(results)
+    terminator.operation.erase()
+    known = (
+        list(entry.attributes["res_attrs"])
+        if "res_attrs" in entry.attributes
+        else [ir.DictAttr.get({})] * (len(results) - len(values))
+    )
+    named = [ir.DictAttr.get({NAME: ir.StringAttr.get(name)}) for name in exposed.values()]
+    entry.attributes["res_attrs"] = ir.ArrayAttr.get([*known, *named])
+    type_ = ir.FunctionType.get(entry.type.inputs, [value.type for value in results])
+    entry.attributes["function_type"] = ir.TypeAttr.get(type_)
+    return [exposed[value] for value in lefts]

@@ -22,7 +22,7 @@ def matmul(op: Any) -> Any:
         return None
     if len(right) == 2 and (weights := tv.literal(transposed := _untranspose(rhs) or rhs)) is not None:
         rows = weights if transposed is not rhs else weights.T
-        return _linear(lhs, rows, _label(transposed))
+        return _linear(lhs, rows, tv.label(transposed))
     return _batch_product(lhs, rhs)
 
 
@@ -32,7 +32,7 @@ def linear(op: Any) -> Any:
     weights = tv.literal(weight)
     if weights is None:
         return None
-    product = _linear(value, weights, _label(weight))
+    product = _linear(value, weights, tv.label(weight))
     return product if tv.is_none(bias) else _add_channel(product, tv.to_builtin(bias), len(tv.shape(value)) - 1)
 
 
@@ -77,11 +77,6 @@ def _untranspose(value: Any) -> Any:
     rank = len(tv.shape(value))
     axes = {tv.integer(op.operands[1]) % rank, tv.integer(op.operands[2]) % rank}
     return op.operands[0] if axes == {rank - 1, rank - 2} else None
-
-
-def _label(value: Any) -> str:
-    location = value.owner.location
-    return location.name_str if isinstance(location, ir.NameLoc) else "weight"
 
 
 def _linear(lhs: Any, weights: Any, label: str) -> Any:

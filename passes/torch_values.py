@@ -84,8 +84,17 @@ def _constant(value: Any, *names: str) -> Any:
     return _defining(value, *names).attributes["value"].value
 
 
+def label(value: Any) -> str:
+    """The name of a literal, from its location."""
+    location = value.owner.location
+    return str(location.name_str) if isinstance(location, ir.NameLoc) else "weight"
+
+
 def to_builtin(value: Any) -> Any:
-    """A torch value tensor as a builtin tensor."""
+    """A torch value tensor as a builtin tensor; an f32 literal as a constant, for torch-mlir would inline a resource."""
+    array = literal(value)
+    if array is not None and array.dtype == np.float32:
+        return constant(array, label(value))
     sizes, element = _parts(value)
     element = re.sub(r"^[su]i", "i", element)
     target = ir.RankedTensorType.get(sizes, ir.Type.parse(element))

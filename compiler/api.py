@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tfmbs.compiler.compilation import STAGES, Batch, Compilation, Options
+from tfmbs.compiler.compilation import STAGES, Compilation, Options
+from tfmbs.compiler.samples import Batch
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.program import Program
@@ -13,7 +14,7 @@ from tfmbs.runtime.program import Program
 __all__ = ["STAGES", "compile", "lower", "program_of"]
 
 
-def compile(  # noqa: A001
+def compile(
     model: object,
     *,
     target: str = "kpu-16x16",
@@ -56,9 +57,7 @@ def lower(
     """
     if stage not in STAGES:
         raise TfmbsError("usage", "stage", "unknown value", f"one of {', '.join(STAGES)}", repr(stage))
-    options = Options(
-        target=target, precision=precision, calibration=calibration, dims=dims or {}, numerics=numerics
-    )
+    options = Options(target=target, precision=precision, calibration=calibration, dims=dims or {}, numerics=numerics)
     return Compilation.of(model, options, raw=stage == "import").lower(stage)
 
 

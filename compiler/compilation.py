@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
-
 from tfmbs.compiler.diagnostics import Diagnostics
 from tfmbs.compiler.driver import Driver, Observer
 from tfmbs.compiler.emit import PRECISION, emit
@@ -16,7 +14,7 @@ from tfmbs.compiler.files import write_atomically
 from tfmbs.compiler.ir_printing import PLAIN
 from tfmbs.compiler.numeric_check import NumericCheck
 from tfmbs.compiler.pipelines import LEVELS, PIPELINES, sequence_text, sequences
-from tfmbs.compiler.samples import cut
+from tfmbs.compiler.samples import Batch, cut
 from tfmbs.compiler.source import Source, parse
 from tfmbs.dialect.legality import check_level
 from tfmbs.dialect.mlir import context, ir
@@ -25,8 +23,6 @@ from tfmbs.passes.tfmbs_to_fabric import NAME
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.target_file import load_target
-
-Batch = Mapping[str, npt.ArrayLike]
 
 STAGES = ("import", *LEVELS, "linalg")
 """Where a compilation can stop, besides at the binary: the importer's own output, a level, or linalg."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tfmbs.runtime.abi.errors import TfmbsError
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+Batch = Mapping[str, npt.ArrayLike]
 
 
 def read_samples(path: Path) -> list[Arrays]:
@@ -30,12 +31,13 @@ def read_samples(path: Path) -> list[Arrays]:
         raise TfmbsError("quantize", path, "samples", "an .npz file of plain arrays", "other bytes") from error
 
 
-def cut(samples: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Arrays]:
+def cut(batch: Batch, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Arrays]:
     """Batches of the inputs' own `shapes` from arrays that hold one or more along the first axis.
 
     Raises:
         TfmbsError: ``input.name`` or ``input.shape``, for arrays that are missing or hold no whole number of batches.
     """
+    samples = {name: np.asarray(array) for name, array in batch.items()}
     counts = set()
     for name, shape in shapes.items():
         if name not in samples:

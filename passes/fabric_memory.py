@@ -16,7 +16,9 @@ from tfmbs.passes.tfmbs_assign_memory import OFFSET
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region
 
-VIEWS = frozenset(f"memref.{name}" for name in ("cast", "collapse_shape", "expand_shape", "reinterpret_cast", "subview"))
+VIEWS = frozenset(
+    f"memref.{name}" for name in ("cast", "collapse_shape", "expand_shape", "reinterpret_cast", "subview")
+)
 
 
 @dataclass(frozen=True)

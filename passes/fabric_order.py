@@ -1,4 +1,4 @@
-"""Which launches must wait for which: those that touch the same bytes, one of them writing; no wait follows from others."""
+"""Which launches wait for which: those that touch the same bytes, one of them writing; no wait follows from others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where tensors live at kernel level: buffers, strided views of them, destinations of results, and copies between them."""
+"""Where tensors live at kernel level: buffers, strided views of them, and copies between these."""
 
 from __future__ import annotations
 

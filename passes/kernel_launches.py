@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tfmbs.dialect.kernel import KernelConv2dOp, KernelGemmOp, KernelPoolOp
+from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.resources import read_elements, resource_attr
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.dialect.types import is_quantized, packed_shape, packing_of, storage_type, zero_points_of
-from tfmbs.dialect.mlir import ir
 from tfmbs.passes.bufferize import Bufferizer, Rule, refused
 from tfmbs.passes.kernel_buffers import View
 

@@ -7,8 +7,8 @@ from typing import Any
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import Shape, element_of, shape_of
 from tfmbs.dialect.types import packed_shape, packing_of, storage_type
-from tfmbs.passes.bufferize import RESHAPES, Bufferizer, Rule, refused, static_type, stored_memref, stored_memref_shape
-from tfmbs.passes.kernel_buffers import View
+from tfmbs.passes.bufferize import RESHAPES, Bufferizer, Rule, refused, static_type, stored_memref_shape
+from tfmbs.passes.kernel_buffers import View, stored_memref
 from tfmbs.runtime.abi.types import Packing
 
 
@@ -76,10 +76,7 @@ def _extract_slice(work: Bufferizer, op: Any) -> None:
 def _insert_slice(work: Bufferizer, op: Any) -> None:
     source, init, result = op.operands[0], op.operands[1], op.results[0]
     _refuse_packed(op, result)
-    if work.is_undefined(init):
-        target = work.destination(result)
-    else:
-        target = work.updated(result, init, op, (source,))
+    target = work.destination(result) if work.is_undefined(init) else work.updated(result, init, op, (source,))
     part = _reduced(op, _slice_of(op, target), stored_memref_shape(source))
     work.buffers.copy(work.view(source), part)
     work.place(result, target)

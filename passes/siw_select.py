@@ -285,7 +285,7 @@ def _float_of(extend: Rule, *, signed: bool) -> Rule:
 def _integer_of(*, signed: bool) -> Rule:
     def rule(selector: Selector, op: Any) -> int:
         target = _lane_of(op, op.results[0])
-        if not signed and target not in _NARROW or target is DType.BOOL:
+        if (not signed and target not in _NARROW) or target is DType.BOOL:
             raise refuse(op, f"{op.name} to {op.results[0].type}", "i8 or i16" if not signed else "i8, i16 or i32")
         (position,) = _args(selector, op)
         stored = target if signed else _UNSIGNED[target]

@@ -132,6 +132,5 @@ def load_immediate(register: int, value: int) -> list[Slot | Loop]:
     first, *rest = parts
     ops: list[Slot | Loop] = [Slot(siw.OP_BY_NAME["S", "LI"], {"s_reg": register, "s_imm": first})]
     sign = 1 << (_LOW_BITS - 1)
-    for part in rest:
-        ops.append(Slot(siw.OP_BY_NAME["S", "LIH"], {"s_reg": register, "s_imm": (part ^ sign) - sign}))
+    ops += (Slot(siw.OP_BY_NAME["S", "LIH"], {"s_reg": register, "s_imm": (part ^ sign) - sign}) for part in rest)
     return ops

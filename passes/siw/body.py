@@ -8,7 +8,7 @@ from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.nest import Access, Compute, Gather, Nest, access_of, arguments_of, reads_of
 
 Load = Callable[[int, Access, int | None], None]
-"""Emits the load of an access into a vector register; the last argument is the register of its displacements, if any."""
+"""Emits the load of an access into a vector register; the last argument is the register of displacements, if any."""
 
 
 class Body:

@@ -1,4 +1,4 @@
-"""The abstract loop nest that vector code is generated from: extents, strided accesses and a scalar body in SSA form."""
+"""The loop nest that vector code is generated from: extents, strided accesses and a scalar body in SSA form."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ Value = Access | Gather | Constant | Index | Carried | Compute
 class Nest:
     """A perfect loop nest that runs `body` once per index, row-major.
 
-    `reduction[d]` tells whether dimension d is a reduction; outputs do not vary along those. `yields[o]` is the position
-    in `body` of the value that output `o` takes. `windows` is the number of operand windows.
+    `reduction[d]` tells whether dimension d is a reduction; outputs do not vary along those. `yields[o]` is the
+    position in `body` of the value that output `o` takes. `windows` is the number of operand windows.
     """
 
     extents: tuple[int, ...]

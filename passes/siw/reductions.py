@@ -55,7 +55,7 @@ def _fold_of(nest: Nest, output: int) -> Fold | None:
 
 
 def is_ordered(fold: Fold) -> bool:
-    """Whether the order of the combination shows in the result, so that the 16 partials are what the contract asks for."""
+    """Whether the order of the combination shows in the result: the contract asks for 16 partials."""
     return fold.op == "ADD" and fold.dtype is DType.F32
 
 
@@ -86,14 +86,15 @@ def with_aligned_reduction(nest: Nest, pool: tuple[int, ...]) -> tuple[Nest, tup
     if prod(sizes) > MAX_TABLE:
         raise CodegenError(f"a sum of {prod(sizes)} elements over dimensions that do not collapse into one")
     words = list(pool)
-    body, tables = list(nest.body), []
+    body: list[Value] = list(nest.body)
+    tables: list[Access] = []
     for position, value in enumerate(nest.body):
         if isinstance(value, Gather):
             raise CodegenError("a sum of indexed elements over dimensions that do not collapse into one")
         if isinstance(value, Access):
             body[position], more = _flattened(value, nest, dims, words, len(nest.body) + len(tables))
             tables += more
-    parallel = tuple(extent for extent, is_reduction in zip(nest.extents, nest.reduction, strict=True) if not is_reduction)
+    parallel = [nest.extents[d] for d in range(len(nest.extents)) if d not in dims]
     flat = replace(
         nest,
         extents=(*parallel, prod(sizes)),

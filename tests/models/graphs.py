@@ -1,4 +1,4 @@
-"""Small graph-level modules for tests: built from a function on values, compiled, run, and compared with linalg by bytes."""
+"""Small graph-level modules for tests: built by a function on values, and compared with linalg by bytes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def reference(module: Any) -> Reference:
 def assert_same_bytes(
     module: Any, inputs: Mapping[str, Array] | None = None, *, optimise: bool = True
 ) -> dict[str, Array]:
-    """Compiles the module and runs it on the emulator, and as it is through linalg; returns the outputs, which are equal.
+    """Runs the module compiled on the emulator, and as it is through linalg; returns the outputs, which are equal.
 
     Without `optimise` only what has no kernel-level form is decomposed before.
     """

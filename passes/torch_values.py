@@ -91,7 +91,7 @@ def label(value: Any) -> str:
 
 
 def to_builtin(value: Any) -> Any:
-    """A torch value tensor as a builtin tensor; an f32 literal as a constant, for torch-mlir would inline a resource."""
+    """A torch value tensor as a builtin tensor; an f32 literal as a constant: torch-mlir would inline a resource."""
     array = literal(value)
     if array is not None and array.dtype == np.float32:
         return constant(array, label(value))

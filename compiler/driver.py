@@ -29,7 +29,7 @@ class Observer:
 @dataclass
 class Driver:
     """How to run: `verify_each` verifies after every pass, `guard` probes upstream passes in a forked process first,
-    each for at most `limit_seconds`.
+    each for at most `limit_seconds`. Without the guard, an error of upstream passes that run together names the first.
 
     Diagnostics that are no errors are in `diagnostics` after a run. With observers, upstream passes run one by one.
     """
@@ -52,17 +52,16 @@ class Driver:
                 code the pass gives). The module is not usable then.
         """
         module = module.operation
-        for group in runs(steps):
-            if group[0].ours is None:
-                self._guard(group, module)
+        for group in [(step,) for step in steps] if self.observers else runs(steps):
+            first = group[0]
+            failing = self._guard(group, module) if first.ours is None else None
             if self.observers:
-                for step in group:
-                    self._observed(step, module)
-            elif group[0].ours is None:
-                self._run_upstream(pipeline_of(group), module, group[-1])
+                self._observed(first, module)
+            elif first.ours is None:
+                self._run_upstream(pipeline_of(group), module, failing or first)
             else:
-                for op in targets(module, group[0].placed.path[1:]):
-                    self._run_ours(group[0], op)
+                for op in targets(module, first.placed.path[1:]):
+                    self._run_ours(first, op)
 
     def _observed(self, step: Step, module: Any) -> None:
         anchor = step.placed.path[-1]
@@ -81,14 +80,15 @@ class Driver:
             for observer in self.observers:
                 observer.after(step, op)
 
-    def _guard(self, group: Sequence[Step], module: Any) -> None:
+    def _guard(self, group: Sequence[Step], module: Any) -> Step | None:
+        """Probes the steps; returns the one that is going to fail in the ordinary way."""
         if not self.guard:
-            return
+            return None
         threads = module.context.get_num_threads() > 1
         if threads:  # a fork has one thread: MLIR would wait for its others for ever
             module.context.enable_multithreading(False)
         try:
-            probe(lambda step: _manager(step.pipeline, module).run(module), group, self.limit_seconds)
+            return probe(lambda step: _manager(step.pipeline, module).run(module), group, self.limit_seconds)
         except TfmbsError as error:
             self.diagnostics.reported.append(from_error(error))
             raise

@@ -209,12 +209,13 @@ def test_the_guard_works_beside_a_thread_pool() -> None:
 
 def test_probes_leave_no_process_and_no_effect() -> None:
     effects: list[str] = []
-    probe(effects.append, ["a", "b"])
+    assert probe(effects.append, ["a", "b"]) is None
 
     def fail(step: str) -> None:
-        raise ValueError(step)
+        if step == "b":
+            raise ValueError(step)
 
-    probe(fail, ["a"])
+    assert probe(fail, ["a", "b", "c"]) == "b"
     assert effects == []
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
@@ -224,7 +225,8 @@ def test_run_guarded_turns_failures_into_errors(module: Any) -> None:
     run_guarded(module, "builtin.module(cse)")
     assert adds(module) == 1
     with pytest.raises(TfmbsError) as caught:
-        run_guarded(module, "builtin.module(func.func(convert-torch-onnx-to-torch))")
+        run_guarded(module, "builtin.module(cse,func.func(convert-torch-onnx-to-torch),canonicalize)")
+    assert caught.value.details.endswith("note: in pass convert-torch-onnx-to-torch")
     assert caught.value.code == "pass"
     assert str(caught.value).startswith("error: two.mlir:1: function is missing onnx opset version attribute")
 

@@ -16,7 +16,7 @@ from tfmbs.compiler.expectations import mismatches
 from tfmbs.compiler.files import write_atomically
 from tfmbs.compiler.pipeline_text import Placed, format_pipeline, parse_pipeline
 from tfmbs.compiler.pipelines import LEVELS, PIPELINES, PRECISIONS, pipeline, sequences
-from tfmbs.compiler.plan import Step
+from tfmbs.compiler.plan import Step, pipeline_of, resolve
 from tfmbs.compiler.reproducer import format_reproducer, read_reproducer
 from tfmbs.compiler.source import Source, parse
 from tfmbs.dialect.location import Place
@@ -149,6 +149,14 @@ def test_every_named_pipeline_is_well_formed(precision: str) -> None:
         placed = parse_pipeline(pipeline(precision, "a target.toml", stage))
         assert all("$" not in found.options for found in placed)
     assert set(sequences(precision, "fabric")) | set(sequences(precision, "linalg")) <= set(PIPELINES)
+
+
+def test_every_named_pipeline_resolves() -> None:
+    fresh = context()
+    for precision in PRECISIONS:
+        for stage in ("fabric", "linalg"):
+            steps = resolve(pipeline(precision, "kpu-16x16", stage), fresh)
+            assert parse_pipeline(pipeline_of(steps)) == tuple(step.placed for step in steps)
 
 
 def test_stages_lead_from_level_to_level() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -125,6 +124,8 @@ class Program:
 
 def _checked(entry: Entry, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
     """The inputs as arrays, in the order of the entry point."""
+    if not isinstance(inputs, Mapping):
+        raise TfmbsError("input.name", "inputs", "arrays by name", "a mapping", type(inputs).__name__)
     names = [argument.name for argument in entry.inputs]
     for name in inputs:
         if name not in names:
@@ -136,7 +137,10 @@ def _array(argument: Argument, inputs: Mapping[str, npt.ArrayLike]) -> Array:
     name = argument.name
     if name not in inputs:
         raise TfmbsError("input.name", name, "an input is missing", name, "/".join(inputs) or "no input")
-    array: np.ndarray[Any, np.dtype[Any]] = np.asarray(inputs[name])
+    try:
+        array: Array = np.asarray(inputs[name])
+    except (ValueError, TypeError) as error:
+        raise TfmbsError("input.dtype", name, f"it cannot be made an array: {error}") from error
     if array.dtype != argument.dtype:
         raise TfmbsError("input.dtype", name, "element type", argument.dtype, array.dtype)
     if array.shape != argument.shape:

@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
+MUTANTS ?= 100000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint .ci/constraints.txt
 NATIVE := $(wildcard runtime/native/*.cpp runtime/native/*.h runtime/native/*.hpp)
@@ -47,6 +48,15 @@ native: ## Build the native extension beside the sources, for PYTHONPATH=src (SA
 	    -Dnanobind_ROOT="$$($(PYTHON) -m nanobind --cmake_dir)" -DTFMBS_SANITIZE=$(SANITIZE) >/dev/null
 	$(PYTHON) -m cmake --build build/native -j $(JOBS)
 	cp build/native/_native*.so runtime/
+
+fuzz: $(VENV)/.test-ready ## Load and run 100,000 re-signed mutants of the golden binaries on sanitized native code
+	$(BIN)/python -m cmake -S . -B build/sanitized -DPython_EXECUTABLE="$(abspath $(BIN))/python" \
+	    -DCMAKE_CXX_COMPILER="$(CXX)" -Dnanobind_ROOT="$$($(BIN)/python -m nanobind --cmake_dir)" \
+	    -DTFMBS_SANITIZE=address,undefined >/dev/null
+	$(BIN)/python -m cmake --build build/sanitized -j $(JOBS)
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
+	    $(BIN)/python -m tests.fuzz.mutate_container --count $(MUTANTS) --jobs $(JOBS) \
+	    --native "$$(echo build/sanitized/_native*.so)"
 
 docs: $(VENV)/.test-ready ## Write the generated headers and pages again (tests check that they are fresh)
 	for module in $(GENERATORS); do $(BIN)/python -m $$module || exit; done

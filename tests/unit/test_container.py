@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.resign import replace_fields, resign, seal
 from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.container import Container, Section
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -35,40 +36,16 @@ def _section(name, data, **changes):
     return Section(data=memoryview(data), **values)
 
 
-def _resign(data):
-    """Makes the digests of the sections and of the header right again, for a file whose table can be read."""
-    out = bytearray(data)
-    header = HEADER.decode(out)
-    table_end = HEADER.size + header["section_count"] * SECTION.size
-    for offset in range(HEADER.size, table_end, SECTION.size):
-        row = SECTION.decode(out, offset)
-        content = memoryview(out)[row["offset"] : row["offset"] + row["length"]]
-        listed = container.chunk_digests(content) if row["flags"] & SectionFlag.CHUNKED else content
-        row["digest"] = tuple(container.digest(listed))
-        reserved = [out[offset + b] for b in SECTION.reserved]
-        out[offset : offset + SECTION.size] = SECTION.encode(row)
-        for b, value in zip(SECTION.reserved, reserved, strict=True):
-            out[offset + b] = value
-    unsealed = HEADER.encode({**header, "digest": (0,) * DIGEST_BYTES})
-    sealed = container.digest(unsealed + bytes(out[HEADER.size : table_end]))
-    reserved = [out[b] for b in HEADER.reserved]
-    out[: HEADER.size] = HEADER.encode({**header, "digest": tuple(sealed)})
-    for b, value in zip(HEADER.reserved, reserved, strict=True):
-        out[b] = value
-    return out
-
-
 def _with_header(data, **changes):
     out = bytearray(data)
-    out[: HEADER.size] = HEADER.encode({**HEADER.decode(out), **changes})
-    return _resign(out)
+    replace_fields(out, HEADER, 0, **changes)
+    return resign(out)
 
 
 def _with_section(data, number, **changes):
     out = bytearray(data)
-    offset = HEADER.size + number * SECTION.size
-    out[offset : offset + SECTION.size] = SECTION.encode({**SECTION.decode(out, offset), **changes})
-    return _resign(out)
+    replace_fields(out, SECTION, HEADER.size + number * SECTION.size, **changes)
+    return resign(out)
 
 
 def _refused(data, code, message):
@@ -119,7 +96,7 @@ def test_random_bytes_are_refused():
 
 
 def test_resigning_alone_changes_nothing():
-    assert _resign(SMALL) == SMALL
+    assert resign(SMALL) == SMALL
 
 
 @pytest.mark.parametrize("major", [0, MAJOR + 1, 0xFFFF])
@@ -190,7 +167,7 @@ def test_sections_in_another_order_are_refused():
     out = bytearray(SMALL)
     first, second = HEADER.size, HEADER.size + SECTION.size
     out[first:second], out[second : second + SECTION.size] = out[second : second + SECTION.size], out[first:second]
-    _refused(_resign(out), "container.layout", "section STRINGS: offset")
+    _refused(resign(out), "container.layout", "section STRINGS: offset")
 
 
 @pytest.mark.parametrize("where", ["padding", "header", "table"])
@@ -204,7 +181,7 @@ def test_bytes_that_must_be_zero_are_checked(where):
     }[where]
     out[at] = 1
     _refused(
-        _resign(out),
+        resign(out),
         "container.layout",
         {"padding": "padding before", "header": "reserved header"}.get(where, "reserved"),
     )
@@ -253,19 +230,16 @@ def test_chunk_digests_must_be_there():
     with pytest.raises(TfmbsError, match="DIGESTS does not match its digest"):
         container.read(listed)
     with pytest.raises(TfmbsError, match="section WEIGHTS does not match its digest"):
-        container.read(_resign_digests_only(listed))
+        container.read(_with_digests_resigned(listed))
 
 
-def _resign_digests_only(data):
+def _with_digests_resigned(data):
+    """The DIGESTS section changed with its own digest right, those of the chunked sections not."""
     out = bytearray(data)
     row = SECTION.decode(out, HEADER.size)
-    row["digest"] = tuple(container.digest(memoryview(out)[row["offset"] : row["offset"] + row["length"]]))
-    out[HEADER.size : HEADER.size + SECTION.size] = SECTION.encode(row)
-    header = HEADER.decode(out)
-    end = HEADER.size + header["section_count"] * SECTION.size
-    unsealed = HEADER.encode({**header, "digest": (0,) * DIGEST_BYTES})
-    sealed = container.digest(unsealed + bytes(out[HEADER.size : end]))
-    out[: HEADER.size] = HEADER.encode({**header, "digest": tuple(sealed)})
+    content = memoryview(out)[row["offset"] : row["offset"] + row["length"]]
+    replace_fields(out, SECTION, HEADER.size, digest=tuple(container.digest(content)))
+    seal(out)
     return out
 
 

@@ -1,0 +1,264 @@
+"""The native code checks by itself what its memory safety rests on: tables that never saw the verifier are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conformance.builder import END, Builder, c, d, s
+from tfmbs.runtime import _native
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.packing import unpack_rows
+from tfmbs.runtime.abi.records import NONE, Kind, PoolMode, ProgramKind
+from tfmbs.runtime.abi.sections import KINDS, Content
+from tfmbs.runtime.abi.siw import BIT_FIELD
+from tfmbs.runtime.abi.types import DType, Packing, Region
+
+F32, I32 = DType.F32, DType.I32
+Tables = dict[str, bytearray]
+RECORDS = {kind.name: kind.record for kind in KINDS if kind.record}
+
+
+def image() -> Image:
+    """One launch of each kind: 0 GEMM with an epilogue, 1 CONV2D, 2 POOL, 3 VECTOR, 4 COPY."""
+    builder = Builder()
+    x = builder.input("x", (1, 1, 4, 4), F32)
+    weights = builder.constant(np.ones((3, 4), np.int8), Packing.PT5)
+    bias = builder.constant(np.ones(3, np.float32))
+    words = [s("LD", F32, reg=1, win=0, base=2, index=3), {**d("ADD", F32, vd=0, va=0, vb=1), **END}]
+    product = builder.scratch((4, 3), F32)
+    epilogue = builder.epilogue(words, 1)
+    builder.gemm(builder.view(x, (4, 4)), weights, product, epilogue=epilogue, args=[bias], m=4, n=3, k=4)
+    convolved, pooled, doubled = (builder.scratch((1, 1, size, size), F32) for size in (3, 2, 2))
+    builder.window(Kind.CONV2D, x, builder.constant(np.ones((1, 1, 2, 2), np.float32)), convolved, kernel=(2, 2))
+    builder.window(Kind.POOL, convolved, NONE, pooled, kernel=(2, 2), mode=PoolMode.MAX)
+    words = [
+        {**s("LI", reg=1, imm=1), **c("SETVL", imm=4)},
+        {**s("LI", reg=2, imm=2), **c("LOOP", reg=1, imm=1)},
+        s("LD", F32, reg=1, win=0, base=0, index=1),
+        d("ADD", F32, vd=1, va=1, vb=1),
+        {**s("ST", F32, reg=1, win=1, base=0, index=1), **END},
+    ]
+    builder.vector(words, [pooled, doubled])
+    builder.copy(doubled, builder.output("y", (1, 1, 2, 2), F32))
+    return builder.image()
+
+
+def tables_of(source: Image) -> Tables:
+    kept = (Content.RECORDS, Content.U32, Content.WORDS)
+    return {kind.name: bytearray(source.section(kind.name)) for kind in KINDS if kind.content in kept}
+
+
+def put(tables: Tables, section: str, row: int, name: str, value: Any) -> None:
+    """Sets one field of one record."""
+    layout = RECORDS[section]
+    fields = layout.decode(tables[section], row * layout.size)
+    fields[name] = value
+    tables[section][row * layout.size : (row + 1) * layout.size] = layout.encode(fields)
+
+
+def put_word(tables: Tables, index: int, name: str, value: int) -> None:
+    """Sets one field of one instruction word."""
+    field = BIT_FIELD[name]
+    data = tables["SIW"]
+    word = int.from_bytes(data[index * 16 : index * 16 + 16], "little")
+    word &= ~(((1 << field.bits) - 1) << field.low)
+    word |= (value & ((1 << field.bits) - 1)) << field.low
+    data[index * 16 : index * 16 + 16] = word.to_bytes(16, "little")
+
+
+def run(tables: Tables, source: Image, *, x_bytes: int = 64, y_bytes: int = 16) -> np.ndarray:
+    weights = np.frombuffer(source.weights, np.uint8)
+    loaded = _native.load({name: bytes(data) for name, data in tables.items()}, source.strings, weights, "")
+    context = _native.Context(loaded, 1, 1 << 20, 1 << 30, 1 << 30)
+    y = np.zeros(y_bytes, np.uint8)
+    context.run(0, [np.ones(x_bytes // 4, np.float32).view(np.uint8)], [y])
+    return y.view(np.float32)
+
+
+def test_untouched_tables_run() -> None:
+    source = image()
+    assert run(tables_of(source), source).tolist() == [8, 8, 8, 8]
+
+
+# Tensors in the order of `image`: 0 x, 1 weights, 2 bias, 3 product, 4 view, 5 convolved, 6 pooled, 7 doubled,
+# 8 filter, 9 y. Words: 0 and 1 are the epilogue, 2 to 6 the vector program.
+FIELDS: list[tuple[str, int, str, Any]] = [
+    ("CODE", 0, "kind", 99),
+    ("CODE", 0, "lhs", 10),
+    ("CODE", 0, "lhs", NONE),
+    ("CODE", 0, "rhs", NONE),
+    ("CODE", 0, "out", NONE),
+    ("CODE", 0, "out", 1),
+    ("CODE", 0, "out", 0),
+    ("CODE", 0, "geometry", 1),
+    ("CODE", 0, "geometry", NONE),
+    ("CODE", 0, "program", 2),
+    ("CODE", 0, "program", 1),
+    ("CODE", 0, "args_count", 0),
+    ("CODE", 0, "args_count", 17),
+    ("CODE", 0, "args_first", 0xFFFFFFFF),
+    ("CODE", 0, "name", 999),
+    ("CODE", 1, "geometry", 2),
+    ("CODE", 1, "lhs", 3),
+    ("CODE", 1, "rhs", 2),
+    ("CODE", 2, "out", 5),
+    ("CODE", 3, "program", NONE),
+    ("CODE", 3, "program", 0),
+    ("CODE", 4, "lhs", 5),
+    ("CODE", 4, "out", 2),
+    ("TENSOR", 0, "dims", (1, 1, 4, 5, 0, 0, 0, 0)),
+    ("TENSOR", 0, "dims", (0xFFFFFFFF,) * 8),
+    ("TENSOR", 0, "rank", 9),
+    ("TENSOR", 0, "dtype", DType.I8),
+    ("TENSOR", 0, "dtype", 0),
+    ("TENSOR", 0, "dtype", 77),
+    ("TENSOR", 0, "packing", Packing.T2),
+    ("TENSOR", 0, "slot", 1),
+    ("TENSOR", 0, "region", 0),
+    ("TENSOR", 0, "offset", 4),
+    ("TENSOR", 0, "offset", 0xFFFFFFFFFFFFFFFC),
+    ("TENSOR", 1, "packing", Packing.DENSE),
+    ("TENSOR", 1, "packing", 9),
+    ("TENSOR", 1, "region", Region.SCRATCH),
+    ("TENSOR", 1, "offset", 1 << 40),
+    ("TENSOR", 2, "offset", 65),
+    ("TENSOR", 2, "dtype", DType.I64),
+    ("TENSOR", 3, "region", Region.WEIGHTS),
+    ("TENSOR", 3, "region", Region.INPUT),
+    ("TENSOR", 3, "offset", 1 << 20),
+    ("TENSOR", 5, "dtype", I32),
+    ("TENSOR", 7, "region", Region.INPUT),
+    ("TENSOR", 9, "bytes", 12),
+    ("GEMM_GEOMETRY", 0, "batch", 0),
+    ("GEMM_GEOMETRY", 0, "batch", 2),
+    ("GEMM_GEOMETRY", 0, "k", 5),
+    ("GEMM_GEOMETRY", 0, "m", 0xFFFFFFFF),
+    ("GEMM_GEOMETRY", 0, "lhs_m_stride", 5),
+    ("GEMM_GEOMETRY", 0, "lhs_k_stride", 0xFFFFFFFF),
+    ("GEMM_GEOMETRY", 0, "rhs_n_stride", 5),
+    ("GEMM_GEOMETRY", 0, "lhs_zero", 1),
+    ("WINDOW_GEOMETRY", 0, "in_height", 5),
+    ("WINDOW_GEOMETRY", 0, "out_width", 4),
+    ("WINDOW_GEOMETRY", 0, "kernel_height", 0xFFFFFFFF),
+    ("WINDOW_GEOMETRY", 0, "stride_width", 0),
+    ("WINDOW_GEOMETRY", 0, "dilation_height", 0),
+    ("WINDOW_GEOMETRY", 0, "groups", 0),
+    ("WINDOW_GEOMETRY", 0, "groups", 2),
+    ("WINDOW_GEOMETRY", 1, "mode", PoolMode.NONE),
+    ("WINDOW_GEOMETRY", 1, "mode", 9),
+    ("WINDOW_GEOMETRY", 1, "out_channels", 2),
+    ("PROGRAM", 0, "kind", ProgramKind.VECTOR),
+    ("PROGRAM", 0, "windows", 0),
+    ("PROGRAM", 0, "first_word", 7),
+    ("PROGRAM", 0, "word_count", 0),
+    ("PROGRAM", 0, "word_count", 1),
+    ("PROGRAM", 1, "word_count", 0xFFFFFFFF),
+    ("PROGRAM", 1, "max_steps", 4),
+    ("PROGRAM", 1, "name", 999),
+    ("ENTRY", 0, "first_descriptor", 1),
+    ("ENTRY", 0, "descriptor_count", 6),
+    ("ENTRY", 0, "inputs_count", 9),
+    ("ENTRY", 0, "outputs_first", 0xFFFFFFFF),
+    ("ENTRY", 0, "scratch_bytes", 8),
+    ("ENTRY", 0, "scratch_bytes", 1 << 62),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("section", "row", "name", "value"), FIELDS, ids=lambda value: str(value)[:24])
+def test_impossible_field(section: str, row: int, name: str, value: Any) -> None:
+    source = image()
+    tables = tables_of(source)
+    put(tables, section, row, name, value)
+    with pytest.raises(TfmbsError) as caught:
+        run(tables, source)
+    assert caught.value.code in {"record", "siw", "siw.address", "resource-limit"}
+
+
+WORDS = [
+    (1, "d_op", 200),
+    (1, "d_type", DType.I16),
+    (1, "c_op", 0),
+    (0, "c_op", 1),
+    (0, "c_op", 77),
+    (0, "s_op", 99),
+    (0, "s_type", 0),
+    (0, "s_type", DType.F64),
+    (0, "s_type", DType.I8),
+    (0, "s_win", 5),
+    (2, "c_imm", 0),
+    (2, "c_imm", 513),
+    (3, "c_imm", 0),
+    (3, "c_imm", 4),
+    (4, "s_imm", 1),
+    (6, "s_imm", -1),
+    (6, "s_win", 15),
+]
+
+
+@pytest.mark.parametrize(("index", "name", "value"), WORDS)
+def test_impossible_word(index: int, name: str, value: int) -> None:
+    source = image()
+    tables = tables_of(source)
+    put_word(tables, index, name, value)
+    with pytest.raises(TfmbsError) as caught:
+        run(tables, source)
+    assert caught.value.code in {"record", "siw", "siw.address"}
+
+
+def test_store_into_a_read_only_region() -> None:
+    source = image()
+    tables = tables_of(source)
+    put_word(tables, 0, "s_op", 2)
+    with pytest.raises(TfmbsError, match="region that is read only"):
+        run(tables, source)
+
+
+@pytest.mark.parametrize("section", ["CODE", "TENSOR", "PROGRAM", "ARGS", "ENTRY", "IO_SIG", "GEMM_GEOMETRY"])
+def test_cut_table(section: str) -> None:
+    source = image()
+    for cut in (1, len(tables_of(source)[section])):
+        tables = tables_of(source)
+        del tables[section][-cut:]
+        with pytest.raises(TfmbsError):
+            run(tables, source)
+
+
+@pytest.mark.parametrize(("x_bytes", "y_bytes"), [(60, 16), (64, 12), (0, 16)])
+def test_short_buffers(x_bytes: int, y_bytes: int) -> None:
+    source = image()
+    with pytest.raises(TfmbsError, match="a tensor leaves its region"):
+        run(tables_of(source), source, x_bytes=x_bytes, y_bytes=y_bytes)
+
+
+def test_unknown_instruction_set() -> None:
+    source = image()
+    with pytest.raises(TfmbsError, match="instruction set 'sse9' is not available here"):
+        _native.load({}, source.strings, np.zeros(0, np.uint8), "sse9")
+
+
+@pytest.mark.parametrize("packing", [Packing.I8, Packing.PT5, Packing.T2])
+def test_every_byte_is_a_code_or_refused(packing: Packing) -> None:
+    """A row of one byte holds what `unpack_rows` says, or neither takes it."""
+    length = {Packing.I8: 1, Packing.PT5: 5, Packing.T2: 4}[packing]
+    builder = Builder()
+    x, out = builder.input("x", (length, length), F32), builder.output("y", (length, 1), F32)
+    weights = builder.constant(np.zeros((1, length), np.int8), packing)
+    builder.gemm(x, weights, out, m=length, n=1, k=length)
+    source = builder.image()
+    tables = {name: bytes(data) for name, data in tables_of(source).items()}
+    for byte in range(256):
+        octets = np.array([byte], np.uint8)
+        try:
+            expected = unpack_rows(octets[None], length, packing)
+        except ValueError:
+            with pytest.raises(TfmbsError):
+                _native.load(tables, source.strings, octets, "")
+            continue
+        y = np.zeros(4 * length, np.uint8)
+        context = _native.Context(_native.load(tables, source.strings, octets, ""), 1, 1 << 20, 1 << 20, 1 << 20)
+        context.run(0, [np.eye(length, dtype=np.float32).reshape(-1).view(np.uint8)], [y])
+        assert y.view(np.float32).tolist() == expected[0].tolist()

@@ -8,7 +8,7 @@ MUTANTS ?= 100000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint .ci/constraints.txt
 NATIVE := $(wildcard runtime/native/*.cpp runtime/native/*.h runtime/native/*.hpp)
-GENERATORS := tfmbs.runtime.abi.cpp_header tfmbs.runtime.abi.special_render tfmbs.dialect.irdl tfmbs.dialect.page tfmbs.passes.page
+GENERATORS := tfmbs.runtime.abi.cpp_header tfmbs.runtime.abi.docs tfmbs.runtime.abi.special_render tfmbs.dialect.irdl tfmbs.dialect.page tfmbs.passes.page
 INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 
 .DEFAULT_GOAL := help

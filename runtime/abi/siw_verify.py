@@ -1,4 +1,16 @@
-"""Checks of SIW programs: every word by the opcode table, then control flow, registers, dependency bits and steps."""
+"""Checks of SIW programs: every word by the opcode table, then control flow, registers, dependency bits and steps.
+
+- Unused fields are zero. s0 is never written. Slots D and S of a word never write the same vector register.
+- END is in the last word and only there. The body of a LOOP is inside the program, before its last word, and inside
+  the body of the loop around it; at most `LOOP_DEPTH` loops nest.
+- Windows are below the program's number of windows. Addresses are checked by the device at each access, against the
+  window; leaving it is the error `siw.address`.
+- Words carry the dependency bits they need. `max_steps` is at least the number of words that are executed, where loop
+  counts are constants; a device that reaches it stops with an error.
+- An epilogue is lane-wise, because it sees chunks of the device's choice: no stores, no SETVL, SETVLR, RED, FOLD,
+  TPOP; s1…s4 are not written; LD addresses are (s1, s4) by element, (s2, s3) by channel or (s0, s0) for a scalar,
+  each plus imm; GATHER has base s0.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfmbs.runtime.abi import cpp_header, siw
+from tfmbs.runtime.abi import cpp_header, docs, siw
 from tfmbs.runtime.abi.records import RECORDS, Field, Record
 from tfmbs.runtime.abi.sections import HEADER, KINDS, SECTION, Feature
 
@@ -148,6 +148,12 @@ def test_codes_are_append_only():
     """Add new codes to the file, with `python -m json.tool` formatting; what is there must stay."""
     known = json.loads(CODES.read_text())
     assert _codes() == known
+
+
+@pytest.mark.parametrize("name", docs.PAGES)
+def test_the_committed_pages_are_fresh(name):
+    page = docs.PAGES[name]()
+    assert (docs.DOCS / name).read_text(encoding="utf-8") == page, "run python -m tfmbs.runtime.abi.docs"
 
 
 def test_the_committed_header_is_fresh():

@@ -39,6 +39,15 @@ def _slot_text(op: Op, fields: dict[str, int]) -> str:
     return f"{op.name}{dtype} {', '.join(_operand_text(op, name, fields[name]) for name in _operands(op))}".rstrip()
 
 
+def syntax(op: Op) -> str:
+    """How an operation is written, with the names of its fields where their values go."""
+    shown = []
+    for name in _operands(op):
+        short, prefix = name[2:], "" if name == "d_aux" else _prefix(op, name)
+        shown.append(f"{prefix}[{short}]" if prefix and not short.startswith("v") else short)
+    return f"{op.name}{'.TYPE' if op.types else ''} {', '.join(shown)}".rstrip()
+
+
 def word_text(data: bytes) -> str:
     """The text of one word; a word that is not valid by itself becomes `WORD 0x…`."""
     fields = siw.decode(data)

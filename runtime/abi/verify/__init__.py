@@ -1,4 +1,26 @@
-"""The verifier of images: everything a device may rely on, checked before anything runs."""
+"""The verifier of images: everything a device may rely on, checked before anything runs.
+
+- Every field of every record has a value of its enum, bounds and table; strings are unique; JSON has sorted keys, no
+  spaces, no key twice.
+- A tensor has at most 8 dims of at least 1; `bytes` is rows × bytes of a row; `offset` is a multiple of the element's
+  size and the tensor ends inside its region; trits lie in WEIGHTS, packed, all codes valid and paddings trit 0. Bytes
+  of WEIGHTS in no tensor are zero.
+- Masks name at least one tile, and only tiles of the target. States are in order and disjoint. Sparsities agree with
+  their counts.
+- Entries tile the descriptors and IO_SIG in order (inputs, then outputs of each); programs tile the words. Input i of
+  an entry is a DENSE tensor in INPUT, slot i, offset 0, and outputs likewise; other tensors of a slot lie inside it;
+  every byte of an output is written.
+- A descriptor has the operands and element types of its kind. Without epilogue the result has the accumulator's type,
+  with one any type that ST stores. `args_count` is the program's number of windows, 0 without program.
+- Strides and sizes of a geometry stay inside the operands; the result has exactly its size. Rows of a ternary right
+  operand have exactly k trits. GEMV has one row. Every MAX or AVG window has a tap inside the input.
+- A result overlaps no operand or window of its launch; a window that a program stores to overlaps no other window and
+  is not read only; a window's element type is the one that the program uses.
+- A token is below the number of descriptors and signalled once per entry; waits name tokens of earlier descriptors of
+  the entry. Two descriptors that touch the same bytes, one of them writing, are ordered by waits, also through
+  others. SCRATCH and OUTPUT are read only where they were written before (or in the same launch); a launch that
+  stores to a window counts as writing all of it. STATE is zero at first.
+"""
 
 from __future__ import annotations
 

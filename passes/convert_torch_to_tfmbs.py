@@ -87,7 +87,7 @@ _LOWEST = -float(np.finfo(np.float32).max)
 
 def _max_pool(op: Any) -> Any:
     value, kernel, strides, padding, dilations, _ = op.operands
-    top, left = tv.integers(padding)
+    top, left = tv.pair(padding)
     value, pads = torch_products.take_padding(value, (top, left, top, left), lambda fill: fill <= _LOWEST)
     return _pool(value, op.results[0], "max", tv.integers(kernel), tv.integers(strides), tv.integers(dilations), pads)
 

@@ -41,13 +41,13 @@ def convolution(op: Any) -> Any:
     value, weight, bias, strides, padding, dilations, transposed, _, groups = op.operands
     if tv.boolean(transposed) or len(tv.shape(value)) != 4 or tv.literal(weight) is None:
         return None
-    pad_h, pad_w = tv.integers(padding)
+    pad_h, pad_w = tv.pair(padding)
     value, pads = take_padding(value, (pad_h, pad_w, pad_h, pad_w), lambda fill: fill == 0.0)
     result = graph.conv2d(
         tv.to_builtin(value),
         tv.to_builtin(weight),
-        tv.integers(strides),
-        tv.integers(dilations),
+        tv.pair(strides),
+        tv.pair(dilations),
         pads,
         tv.integer(groups),
     ).result

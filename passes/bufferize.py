@@ -134,7 +134,7 @@ class Bufferizer:
     def _finish(self, tensor: Any, target: View) -> None:
         source = self.view(tensor)
         if source.root != target.root:
-            self.buffers.copy(self.buffers.dense(source), target)
+            self.buffers.copy(source, target)
 
     def _plan_destinations(self, results: list[View]) -> None:
         """Which tensors are made in an output: those returned, and those that only become one of these."""

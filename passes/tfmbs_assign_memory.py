@@ -28,6 +28,7 @@ class TfmbsAssignMemory(Pass):
     same time do not overlap. Offsets are 64-byte aligned. The function gets the size of the arena.
 
     Before:
+
         func.func @main(%x: memref<8xf32>, %y: memref<8xf32>) {
           %a = memref.alloc() : memref<8xf32>
           "tfmbs.kernel_copy"(%x, %a) : (memref<8xf32>, memref<8xf32>) -> ()
@@ -38,7 +39,9 @@ class TfmbsAssignMemory(Pass):
           "tfmbs.kernel_copy"(%c, %y) : (memref<8xf32>, memref<8xf32>) -> ()
           return
         }
+
     After:
+
         func.func @main(%x: memref<8xf32>, %y: memref<8xf32>) attributes {tfmbs.scratch_bytes = 128 : i64} {
           %a = memref.alloc() {tfmbs.offset = 0 : i64} : memref<8xf32>
           "tfmbs.kernel_copy"(%x, %a) : (memref<8xf32>, memref<8xf32>) -> ()

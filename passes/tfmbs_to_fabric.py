@@ -29,12 +29,47 @@ class TfmbsToFabric(Pass):
     An op without a record or an instruction is refused by name.
 
     Before:
-        func.func @main(%x: memref<8xf32>, %y: memref<8xf32> {tfmbs.output}) {
-          "tfmbs.kernel_copy"(%x, %y) : (memref<8xf32>, memref<8xf32>) -> ()
+
+        #id = affine_map<(d0) -> (d0)>
+        func.func @main(%x: memref<8xf32> {tfmbs.name = "x"}, %y: memref<8xf32> {tfmbs.name = "y", tfmbs.output}) {
+          linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+              ins(%x : memref<8xf32>) outs(%y : memref<8xf32>) {
+          ^bb0(%in: f32, %out: f32):
+            %0 = math.exp %in : f32
+            linalg.yield %0 : f32
+          }
           return
         }
+
     After:
-        module {
+
+        module attributes {tfmbs.target = "kpu-16x16"} {
+          "tfmbs.fabric_tensor"() {bytes = 32 : i64, dims = array<i64: 8, 0, 0, 0, 0, 0, 0, 0>, dtype = "f32",
+              label = "x", offset = 0 : i64, packing = "dense", rank = 1 : i64, region = "input",
+              slot = 0 : i64} : () -> ()
+          "tfmbs.fabric_tensor"() {bytes = 32 : i64, dims = array<i64: 8, 0, 0, 0, 0, 0, 0, 0>, dtype = "f32",
+              label = "y", offset = 0 : i64, packing = "dense", rank = 1 : i64, region = "output",
+              slot = 0 : i64} : () -> ()
+          "tfmbs.fabric_mask"() {words = array<i64: 1, 0, 0, 0>} : () -> ()
+          "tfmbs.fabric_descriptor"() {args_count = 2 : i64, args_first = 0 : i64, geometry = -1 : i64,
+              kind = "vector", label = "vector0", lhs = -1 : i64, mask = 0 : i64, out = -1 : i64,
+              program = 0 : i64, rhs = -1 : i64, schedule = -1 : i64, signal = 0 : i64, telemetry = -1 : i64,
+              waits_count = 0 : i64, waits_first = 0 : i64} : () -> ()
+          "tfmbs.fabric_program"() ({
+            "tfmbs.fabric_siw"() {c_imm = 8 : i64, c_op = "SETVL", s_op = "LI", s_reg = 1 : i64} : () -> ()
+            "tfmbs.fabric_siw"() {s_imm = 1 : i64, s_op = "LI", s_reg = 2 : i64} : () -> ()
+            "tfmbs.fabric_siw"() {s_base = 1 : i64, s_index = 2 : i64, s_op = "LD", s_type = "f32"} : () -> ()
+            "tfmbs.fabric_siw"() {d_op = "EXP", d_type = "f32", d_vd = 1 : i64, deps = 2 : i64} : () -> ()
+            "tfmbs.fabric_siw"() {c_op = "END", deps = 1 : i64, s_base = 1 : i64, s_index = 2 : i64,
+                s_op = "ST", s_reg = 1 : i64, s_type = "f32", s_win = 1 : i64} : () -> ()
+          }) {kind = "vector", label = "vector0", max_steps = 5 : i64, windows = 2 : i64} : () -> ()
+          "tfmbs.fabric_entry"() {descriptor_count = 1 : i64, first_descriptor = 0 : i64,
+              inputs_count = 1 : i64, inputs_first = 0 : i64, label = "main", outputs_count = 1 : i64,
+              outputs_first = 1 : i64, scratch_bytes = 0 : i64} : () -> ()
+          "tfmbs.fabric_io"() {label = "x", tensor = 0 : i64} : () -> ()
+          "tfmbs.fabric_io"() {label = "y", tensor = 1 : i64} : () -> ()
+          "tfmbs.fabric_debug"() {descriptor = 0 : i64, source = "example.mlir:3"} : () -> ()
+          "tfmbs.fabric_args"() {values = array<i64: 0, 1>} : () -> ()
         }
     """
 
@@ -90,6 +125,8 @@ def _arguments(function: Any) -> dict[Any, Argument]:
     slots = {Region.INPUT: 0, Region.OUTPUT: 0}
     arguments = {}
     for value, attrs in zip(function.arguments, attributes, strict=True):
+        if not isinstance(value.type, ir.MemRefType):
+            raise refuse(function, "type of an argument", "a memref", value.type)
         region = Region.OUTPUT if OUTPUT in attrs else Region.INPUT
         name = attrs[NAME].value if NAME in attrs else f"{region.name.lower()}{slots[region]}"
         arguments[value] = Argument(region, slots[region], name)

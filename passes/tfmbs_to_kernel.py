@@ -20,14 +20,28 @@ class TfmbsToKernel(Pass):
     work stays `linalg.generic`, now on memrefs. An op without a kernel-level form is refused by name.
 
     Before:
-        func.func @main(%x: tensor<2x4xf32>, %w: tensor<3x4xf32>) -> tensor<6xf32> {
-          %y = "tfmbs.matmul"(%x, %w) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []}> ({
-          }) : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
-          %z = tensor.collapse_shape %y [[0, 1]] : tensor<2x3xf32> into tensor<6xf32>
-          return %z : tensor<6xf32>
+
+        func.func @main(%x: tensor<2x4xf32> {tfmbs.name = "x"}) -> (tensor<6xf32> {tfmbs.name = "y"}) {
+          %w = arith.constant dense<1.0> : tensor<3x4xf32>
+          %0 = "tfmbs.matmul"(%x, %w) ({}) {
+            operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []
+          } : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+          %1 = tensor.collapse_shape %0 [[0, 1]] : tensor<2x3xf32> into tensor<6xf32>
+          return %1 : tensor<6xf32>
         }
+
     After:
-        func.func @main(%x: memref<2x4xf32>, %w: memref<3x4xf32>, %out: memref<6xf32> {tfmbs.output}) {
+
+        func.func @main(%x: memref<2x4xf32> {tfmbs.name = "x"}, %y: memref<6xf32> {tfmbs.name = "y", tfmbs.output}) {
+          %w = "tfmbs.kernel_constant"() {
+            packing = "dense", shape = array<i64: 3, 4>, value = dense<1.0> : tensor<3x4xf32>
+          } : () -> memref<3x4xf32>
+          %0 = memref.reinterpret_cast %y to offset: [0], sizes: [2, 3], strides: [3, 1]
+              : memref<6xf32> to memref<2x3xf32>
+          "tfmbs.kernel_gemm"(%x, %w, %0) ({}) {
+            kind = "gemm", lhs_zero = 0 : i64, rhs_packing = "dense", roles = [],
+            operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>
+          } : (memref<2x4xf32>, memref<3x4xf32>, memref<2x3xf32>) -> ()
           return
         }
     """

@@ -36,6 +36,8 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "optimise": (
         "tfmbs-select-gemv",
         "tfmbs-decompose",
+        "tfmbs-sink-reshape",
+        "tfmbs-fuse",
         "func.func(linalg-generalize-named-ops,linalg-fuse-elementwise-ops,canonicalize,cse)",
         "tfmbs-sink-reshape",
         "tfmbs-fuse",

@@ -115,8 +115,21 @@ def _row(section: Section, offset: int) -> bytes:
     )
 
 
+def _check_writable(section: Section) -> None:
+    name = section.name
+    if not 1 <= len(name) <= _NAME_BYTES or not name.isascii() or not name.isprintable():
+        raise TfmbsError("container.layout", name, "section name", f"1…{_NAME_BYTES} printable ASCII characters")
+    if section.alignment & (section.alignment - 1) or not 1 <= section.alignment <= MAX_ALIGNMENT:
+        raise TfmbsError("container.layout", name, "alignment", "a power of two", section.alignment)
+
+
 def write(container: Container) -> bytearray:
-    """The bytes of a file; the same container gives the same bytes."""
+    """The bytes of a file; the same container gives the same bytes.
+
+    Raises TfmbsError `container.layout` for a section whose name or alignment cannot be written.
+    """
+    for section in container.sections:
+        _check_writable(section)
     sections = _with_digests(container.sections)
     position = HEADER.size + SECTION.size * len(sections)
     offsets = []

@@ -62,8 +62,7 @@ def used_tensors(subject: Subject, entry: Row) -> Iterator[tuple[int, int]]:
         for name in ("lhs", "rhs", "out"):
             if descriptor[name] != NONE:
                 yield index, descriptor[name]
-        begin = descriptor["args_first"]
-        yield from ((index, arg) for arg in subject.image.args[begin : begin + descriptor["args_count"]])
+        yield from ((index, arg) for arg in subject.args(descriptor))
 
 
 def _check_bounds(subject: Subject, entry: Row, inputs: dict[int, int], outputs: dict[int, int]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Row
@@ -109,6 +109,10 @@ def _check_pool(subject: Subject, descriptor: Row, g: Row) -> None:
     if mode is PoolMode.AVG_PADDED:
         return
     for axis, pad in (("height", "top"), ("width", "left")):
+        size, kernel, dilation = g[f"in_{axis}"], g[f"kernel_{axis}"], g[f"dilation_{axis}"]
+        if kernel > 1 and dilation > size:
+            what = f"dilation of {mode.name}"
+            raise _refuse_window(subject, descriptor, f"dilation_{axis}", what, f"at most {size}", dilation)
         bad = _window_without_tap(g, axis, g[f"pad_{pad}"])
         if bad is not None:
             what = f"window {bad} of {mode.name}"
@@ -118,15 +122,9 @@ def _check_pool(subject: Subject, descriptor: Row, g: Row) -> None:
 def _window_without_tap(g: Mapping[str, int], axis: str, pad: int) -> int | None:
     """A window along one axis that has no tap inside the input, if there is one.
 
-    The first and the last window bound the search: a window between them starts between theirs, and it misses the input
-    only where it steps over all of it, which takes a dilation above the input's size.
+    It is the first or the last: no window between them starts further out, and no tap steps over the whole input.
     """
-    size, kernel = g[f"in_{axis}"], g[f"kernel_{axis}"]
-    stride, dilation, count = g[f"stride_{axis}"], g[f"dilation_{axis}"], g[f"out_{axis}"]
-    candidates: Iterable[int] = {0} if dilation <= size else range(min(count, -(-pad // stride) + 1))
-    for window in sorted({*candidates, count - 1}):
-        start = window * stride - pad
-        skipped = max((dilation - 1 - start) // dilation, 0)  # taps before the input
-        if skipped >= kernel or start + skipped * dilation >= size:
-            return window
-    return None
+    last = g[f"out_{axis}"] - 1
+    if (g[f"kernel_{axis}"] - 1) * g[f"dilation_{axis}"] < pad:
+        return 0
+    return last if last * g[f"stride_{axis}"] - pad >= g[f"in_{axis}"] else None

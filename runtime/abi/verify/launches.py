@@ -39,9 +39,10 @@ def _check_operands(subject: Subject, index: int, descriptor: Row) -> None:
     rule = KIND_RULES[kind]
     for name in OPERANDS:
         present = descriptor[name] != NONE
-        if present != (name in rule.required) and not (present and name in rule.optional) and name not in rule.optional:
-            expected, got = ("one", "none") if name in rule.required else ("none", "one")
-            raise subject.refuse(DESCRIPTOR, index, name, f"{kind.name}: {name}", expected, got)
+        if name in rule.required and not present:
+            raise subject.refuse(DESCRIPTOR, index, name, f"{kind.name}: {name}", "one", "none")
+        if present and name not in rule.required | rule.optional:
+            raise subject.refuse(DESCRIPTOR, index, name, f"{kind.name}: {name}", "none", "one")
     has_program = descriptor["program"] != NONE
     windows = subject.image.programs[descriptor["program"]]["windows"] if has_program else 0
     if descriptor["args_count"] != windows:
@@ -49,10 +50,10 @@ def _check_operands(subject: Subject, index: int, descriptor: Row) -> None:
     wanted = ProgramKind.VECTOR if kind is Kind.VECTOR else ProgramKind.EPILOGUE
     if has_program and subject.image.programs[descriptor["program"]]["kind"] != wanted:
         raise subject.refuse(DESCRIPTOR, index, "program", f"{kind.name}: kind of its program", wanted.name)
-    for table, name in (("args", "args"), ("waits", "waits")):
-        end, length = descriptor[f"{name}_first"] + descriptor[f"{name}_count"], len(getattr(subject.image, table))
+    for name, table in (("args", subject.image.args), ("waits", subject.image.waits)):
+        end, length = descriptor[f"{name}_first"] + descriptor[f"{name}_count"], len(table)
         if end > length:
-            raise subject.refuse(DESCRIPTOR, index, f"{name}_first", f"end in {table}", f"at most {length}", end)
+            raise subject.refuse(DESCRIPTOR, index, f"{name}_first", f"end in {name}", f"at most {length}", end)
 
 
 def _check_types(subject: Subject, index: int, descriptor: Row) -> None:
@@ -77,7 +78,7 @@ def _check_types(subject: Subject, index: int, descriptor: Row) -> None:
 
 def _check_windows(subject: Subject, index: int, descriptor: Row) -> None:
     windows: Windows = subject.windows[descriptor["program"]]
-    tensors = subject.slice(subject.image.args, descriptor["args_first"], descriptor["args_count"])
+    tensors = subject.args(descriptor)
     for number, tensor_index in enumerate(tensors):
         if tensor_index >= len(subject.image.tensors):
             raise subject.refuse(DESCRIPTOR, index, "args_first", f"window {number}: tensor", got=tensor_index)
@@ -108,9 +109,7 @@ def _check_result(subject: Subject, index: int, descriptor: Row) -> None:
     if out["region"] in _READ_ONLY:
         raise subject.refuse(DESCRIPTOR, index, "out", f"result in {Region(out['region']).name}", "a writable region")
     operands = [descriptor[name] for name in ("lhs", "rhs") if descriptor[name] != NONE]
-    for tensor_index in operands + subject.slice(
-        subject.image.args, descriptor["args_first"], descriptor["args_count"]
-    ):
+    for tensor_index in operands + subject.args(descriptor):
         if overlap(out, subject.tensor(tensor_index)):
             raise subject.refuse(DESCRIPTOR, index, "out", f"result overlaps operand tensor {tensor_index}")
 

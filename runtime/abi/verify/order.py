@@ -153,8 +153,7 @@ class _Memory:
 
 def _accesses(subject: Subject, descriptor: Row) -> Iterator[tuple[int, bool]]:
     """(tensor, is a write) of a descriptor, reads first. A window both loaded and stored counts as written."""
-    image = subject.image
-    args = image.args[descriptor["args_first"] : descriptor["args_first"] + descriptor["args_count"]]
+    args = subject.args(descriptor)
     stored = subject.windows[descriptor["program"]].stored if descriptor["program"] != NONE else set()
     loaded = subject.windows[descriptor["program"]].loaded if descriptor["program"] != NONE else set()
     yield from ((descriptor[name], False) for name in ("lhs", "rhs") if descriptor[name] != NONE)
@@ -185,8 +184,7 @@ class _Entry:
             self._signal(local, descriptor)
 
     def _wait(self, local: int, descriptor: Row) -> None:
-        first = descriptor["waits_first"]
-        tokens = self.subject.image.waits[first : first + descriptor["waits_count"]]
+        tokens = self.subject.waits(descriptor)
         for token in tokens:
             if token not in self.signals:
                 raise self._refuse(local, "waits_first", "token", "signalled by an earlier descriptor", token)

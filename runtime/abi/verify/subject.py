@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
@@ -56,6 +55,10 @@ class Subject:
         """One tensor record."""
         return self.image.tensors[index]
 
-    def slice(self, table: list[Any], first: int, count: int) -> list[Any]:
-        """`count` items of an args or waits table."""
-        return table[first : first + count]
+    def args(self, descriptor: Row) -> list[int]:
+        """The tensors of a descriptor's operand windows."""
+        return self.image.args[descriptor["args_first"] : descriptor["args_first"] + descriptor["args_count"]]
+
+    def waits(self, descriptor: Row) -> list[int]:
+        """The tokens that a descriptor waits for."""
+        return self.image.waits[descriptor["waits_first"] : descriptor["waits_first"] + descriptor["waits_count"]]

@@ -6,6 +6,7 @@ lies the `.s` it disassembles to.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,16 @@ def _row(record: str, **values: Any) -> dict[str, Any]:
     return {**defaults, **values}
 
 
+@functools.cache
+def _target(name: str) -> dict[str, Any]:
+    return load_target(name).to_dict()
+
+
 class Builder:
     """Collects the rows of an image; tensors, programs and descriptors are numbered as they come."""
 
     def __init__(self, name: str, target: str = "kpu-minimal") -> None:
-        self.image = Image(meta={"model": name, "producer": "golden corpus"}, target=load_target(target).to_dict())
+        self.image = Image(meta={"model": name, "producer": "golden corpus"}, target=_target(target))
         self.image.masks.append(_row("mask", words=(1, 0, 0, 0)))
         self.weights = bytearray()
 

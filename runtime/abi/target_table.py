@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
@@ -26,6 +27,11 @@ class Rule:
     may_be_empty: bool = False
 
 
+@functools.cache
+def _hints(cls: Any) -> dict[str, Any]:
+    return get_type_hints(cls, include_extras=True)
+
+
 def read_table(cls: Any, table: object, where: str, prefix: str = "") -> Any:
     """An instance of the dataclass `cls` from a mapping with exactly its fields as keys, nested ones included.
 
@@ -34,7 +40,7 @@ def read_table(cls: Any, table: object, where: str, prefix: str = "") -> Any:
     """
     if not isinstance(table, Mapping):
         raise _error(where, prefix or "table", "value", "a table", _shown(table))
-    hints = get_type_hints(cls, include_extras=True)
+    hints = _hints(cls)
     for key in table:
         if key not in hints:
             near = difflib.get_close_matches(str(key), hints, n=1) or list(hints)
@@ -54,7 +60,7 @@ def read_table(cls: Any, table: object, where: str, prefix: str = "") -> Any:
 
 def parameters(cls: Any, prefix: str = "") -> Iterator[tuple[str, Rule]]:
     """(dotted key, rule) of every parameter of a dataclass tree, leaves only, in order."""
-    for name, hint in get_type_hints(cls, include_extras=True).items():
+    for name, hint in _hints(cls).items():
         key = _join(prefix, name)
         if dataclasses.is_dataclass(hint):
             yield from parameters(hint, key)

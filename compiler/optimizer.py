@@ -16,7 +16,7 @@ from tfmbs.compiler.ir_printing import PLAIN, AsmFlags
 from tfmbs.compiler.pipeline_text import MODULE
 from tfmbs.compiler.plan import Step, resolve
 from tfmbs.compiler.reproducer import format_reproducer, read_reproducer
-from tfmbs.compiler.source import SPLIT_MARKER, Source, parse
+from tfmbs.compiler.source import SPLIT_MARKER, Source, parse, probe_parser
 from tfmbs.compiler.timing import Timer
 from tfmbs.dialect.mlir import context
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -53,10 +53,14 @@ def optimize(source: Source, settings: Settings) -> Result:
     """Runs the pipeline over each part of `source`, in a context of its own. The parts behind a wrong one run as well.
 
     Raises:
-        TfmbsError: the pipeline itself is wrong, or the input is empty.
+        TfmbsError: the pipeline itself is wrong, or MLIR's parser crashes on the input.
     """
-    runs = [_Part(part, settings) for part in (source.split(settings.split) if settings.split else [source])]
-    texts = [run.text() for run in runs]
+    parts = list(source.split(settings.split)) if settings.split else [source]
+    first = context(settings.allow_unregistered)
+    if settings.guard:
+        probe_parser(parts, first)
+    runs = [_Part(part, settings) for part in parts]
+    texts = [run.text(context(settings.allow_unregistered) if index else first) for index, run in enumerate(runs)]
     return Result(
         f"{settings.output_split_marker}\n".join(texts),
         [error for run in runs for error in run.errors],
@@ -73,10 +77,9 @@ class _Part:
     errors: list[TfmbsError] = field(default_factory=list)
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
 
-    def text(self) -> str:
+    def text(self, fresh: Any) -> str:
         """The resulting IR, or nothing after an error, which is in `errors` unless it was expected."""
         text = ""
-        fresh = context(allow_unregistered=self.settings.allow_unregistered)
         steps, verify_each = self._plan(fresh)
         try:
             module = self._parse(fresh)
@@ -107,7 +110,7 @@ class _Part:
 
     def _parse(self, fresh: Any) -> Any:
         with self._timed("Parser"):
-            return parse(self.source, fresh, self.diagnostics, self.settings.guard)
+            return parse(self.source, fresh, self.diagnostics, guard=False)
 
     def _run(self, module: Any, steps: Sequence[Step], verify_each: bool) -> None:
         settings = self.settings

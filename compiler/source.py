@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,9 @@ class Source:
                 yield Source(self.name, b"\n" * start + b"".join(lines[start:number]))
                 start = number + 1
 
+    def __str__(self) -> str:
+        return self.name
+
     def text(self) -> str:
         """The content as text. Raises `TfmbsError` (``ir.parse``) if it is not UTF-8."""
         try:
@@ -38,31 +42,30 @@ class Source:
         except UnicodeDecodeError as error:
             raise TfmbsError("ir.parse", self.name, "byte at offset", "UTF-8 text", f"byte {error.start}") from error
 
+    def readable(self) -> str | bytes:
+        """The content as MLIR's parser takes it. Raises `TfmbsError` as `text`."""
+        return self.content if self.content.startswith(_BYTECODE) else self.text()
+
 
 def parse(source: Source, context: Any, diagnostics: Diagnostics, guard: bool = True) -> Any:
     """The verified module that `source` holds.
 
-    MLIR's parser runs out of stack on deeply nested text: with `guard` a forked process parses first.
+    With `guard` a forked process parses first, see `probe_parser`.
 
     Raises:
         TfmbsError: ``ir.parse``, at the line of the first error.
     """
     if not source.content.strip():
         raise TfmbsError("ir.parse", source.name, "the input is empty")
+    content = source.readable()
     diagnostics.file = source.name
-    content: str | bytes = source.content
-    if not source.content.startswith(_BYTECODE):
-        content = source.text()
-        diagnostics.lines = content.splitlines()
+    diagnostics.lines = content.splitlines() if isinstance(content, str) else ()
+    if guard:
+        probe_parser([source], context)
     since = len(diagnostics.reported)
     try:
-        if guard:
-            probe(lambda _: ir.Module.parse(content, context), [source.name])
         with diagnostics.collect(context):
             module = ir.Module.parse(content, context)
-    except TfmbsError as error:
-        what = f"MLIR's parser {error.what}, as it does on very deep nesting"
-        raise TfmbsError("ir.parse", source.name, what, details=error.details) from error
     except ir.MLIRError as error:
         raise diagnostics.failure("ir.parse", source.name, "the input is no MLIR", since) from error
     except RuntimeError as error:  # bytes of broken bytecode in a message, which the bindings cannot convert
@@ -70,6 +73,25 @@ def parse(source: Source, context: Any, diagnostics: Diagnostics, guard: bool = 
     with context:
         _rename(module.operation, source.name)
     return module
+
+
+def probe_parser(sources: Sequence[Source], context: Any) -> None:
+    """Parses all `sources` in a forked process: MLIR's parser runs out of stack where text is nested very deeply.
+
+    Raises:
+        TfmbsError: ``ir.parse``, the parser crashed.
+    """
+
+    def attempt(source: Source) -> None:
+        # What is merely wrong is reported where the source is parsed in earnest; the next one has its attempt here.
+        with suppress(ir.MLIRError, RuntimeError, TfmbsError):
+            ir.Module.parse(source.readable(), context)
+
+    try:
+        probe(attempt, sources)
+    except TfmbsError as error:
+        what = f"MLIR's parser {error.what}, as it does on very deep nesting"
+        raise TfmbsError("ir.parse", error.location, what, details=error.details) from error
 
 
 def _rename(module: Any, name: str) -> None:

@@ -140,8 +140,10 @@ def write(container: Container) -> bytearray:
     out = bytearray(position)
     table = b"".join(_row(section, offset) for section, offset in zip(sections, offsets, strict=True))
     out[HEADER.size : HEADER.size + len(table)] = table
+    view = memoryview(out)  # assigning to a slice of a bytearray would copy its source first
     for section, offset in zip(sections, offsets, strict=True):
-        out[offset : offset + len(section.data)] = section.data
+        view[offset : offset + len(section.data)] = section.data
+    view.release()
     header: dict[str, FieldValue] = {
         "magic": tuple(MAGIC),
         "major": container.version[0],

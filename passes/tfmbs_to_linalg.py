@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from tfmbs.dialect.mlir import func, ir
 from tfmbs.passes import portable
+from tfmbs.passes.fabric_to_linalg import lower_fabric
 from tfmbs.passes.graph_to_linalg import GraphLowering
 from tfmbs.passes.kernel_to_linalg import lower_kernels
 from tfmbs.passes.kernels import ops_of
@@ -21,7 +22,7 @@ NUMERICS = "numerics"  # no prefix of a dialect: portable IR keeps it
 
 @dataclass(frozen=True)
 class TfmbsToLinalg(Pass):
-    """Lower the graph or the kernel level to linalg.
+    """Lower the graph, the kernel or the fabric level to linalg.
 
     `numerics=exact` spells the arithmetic of docs/numerics.md out, so that the JIT computes the fabric's bits: fused
     multiply-adds in ascending k, partial sums, canonical NaN, the steps of special functions. `numerics=portable` gives
@@ -71,7 +72,8 @@ class TfmbsToLinalg(Pass):
     numerics: Literal["exact", "portable"] = "exact"
 
     def run(self, module: Any) -> None:
-        if all(NUMERICS in function.attributes for function in ops_of(module, func.FuncOp)):
+        functions = ops_of(module, func.FuncOp)
+        if functions and all(NUMERICS in function.attributes for function in functions):
             return
         TfmbsDecompose().run(module)
         if self.numerics == "exact":
@@ -81,6 +83,7 @@ class TfmbsToLinalg(Pass):
             TfmbsExpandSpecial().run(module)
         GraphLowering(self.numerics).run(module)
         lower_kernels(module)
+        lower_fabric(module)
         if self.numerics == "portable":
             portable.drop_foreign_attributes(module)
         for function in ops_of(module, func.FuncOp):

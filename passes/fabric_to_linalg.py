@@ -1,0 +1,332 @@
+"""The fabric level as linalg and scf over byte arenas: what the records of a binary mean, beside what a device does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from tfmbs.dialect.fabric import RECORD_OPS, FabricArgsOp, FabricDataOp, FabricWaitsOp
+from tfmbs.dialect.fabric_tables import fabric_tables
+from tfmbs.dialect.mlir import arith, func, ir, memref
+from tfmbs.dialect.resources import resource_attr
+from tfmbs.dialect.shapes import Shape, Window
+from tfmbs.passes import scalar, siw_lanes
+from tfmbs.passes.bufferize import OUTPUT
+from tfmbs.passes.kernels import ops_of
+from tfmbs.passes.places import Memrefs, constant_memory
+from tfmbs.passes.pooling import Pooling, pool
+from tfmbs.passes.portable import NAME
+from tfmbs.passes.products import Product, conv2d, gemm, unpack
+from tfmbs.passes.siw_program import Machine, ProgramLowering, counted, i64, index
+from tfmbs.passes.structured import PARALLEL, identity
+from tfmbs.runtime.abi import siw
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.records import NONE, Kind, PoolMode
+from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region
+
+Row = Mapping[str, Any]
+_PLACE = Memrefs()
+GEMM_CHANNEL_AXIS, IMAGE_CHANNEL_AXIS = 2, 1
+
+
+def _byte() -> Any:
+    return scalar.integer_type(8)
+
+
+def element_type(dtype: DType) -> Any:
+    """The type of one stored element; BOOL and trits are bytes."""
+    if dtype in (DType.BOOL, DType.TRIT):
+        return _byte()
+    floats = {DType.F16: ir.F16Type, DType.BF16: ir.BF16Type, DType.F32: ir.F32Type, DType.F64: ir.F64Type}
+    return floats[dtype].get() if dtype in floats else scalar.integer_type(DTYPES[dtype].bits)
+
+
+def lower_fabric(module: Any) -> None:
+    """Replaces the records of a fabric-level module by a function for each entry; leaves other modules alone."""
+    records = ops_of(module, *RECORD_OPS.values(), FabricArgsOp, FabricWaitsOp, FabricDataOp)
+    if not records:
+        return
+    tables = fabric_tables(module)
+    with module.operation.location:
+        FabricLowering(tables).run(module.operation.regions[0].blocks[0])
+    for op in records:
+        op.operation.erase()
+
+
+class FabricLowering:
+    """Emits a function for each entry of a binary. `tables` are the attributes of `runtime.abi.image.Image`, by name."""
+
+    def __init__(self, tables: Mapping[str, Any]) -> None:
+        self._tables = tables
+        self._arenas: dict[tuple[Region, int], Any] = {}
+        self._vector: Any = None
+        self._element: Any = None
+
+    def run(self, body: Any) -> None:
+        """Appends the functions to the block `body`."""
+        for entry in self._tables["entries"]:
+            with ir.InsertionPoint(body):
+                self._entry(entry)
+
+    # --- the entry: arguments, arenas ---
+
+    def _entry(self, entry: Row) -> None:
+        inputs = self._io(entry, "inputs")
+        outputs = self._io(entry, "outputs")
+        types = [self._argument_type(tensor) for _, tensor in (*inputs, *outputs)]
+        function = func.FuncOp(self._string(entry["name"]), (types, []))
+        names = [{NAME: ir.StringAttr.get(name)} for name, _ in (*inputs, *outputs)]
+        for group in names[len(inputs) :]:
+            group[OUTPUT] = ir.UnitAttr.get()
+        function.attributes["arg_attrs"] = ir.ArrayAttr.get([ir.DictAttr.get(group) for group in names])
+        block = function.add_entry_block()
+        with ir.InsertionPoint(block):
+            arguments = list(block.arguments)
+            self._allocate(entry, [tensor for _, tensor in (*inputs, *outputs)])
+            for (_, tensor), argument in zip(inputs, arguments, strict=False):
+                self._copy_argument(argument, self.view(tensor), into_arena=True)
+            first = entry["first_descriptor"]
+            for descriptor in self._tables["descriptors"][first : first + entry["descriptor_count"]]:
+                LAUNCHES[Kind(descriptor["kind"])](self, descriptor)
+            for (_, tensor), argument in zip(outputs, arguments[len(inputs) :], strict=True):
+                self._copy_argument(self.view(tensor), argument, into_arena=False)
+            func.ReturnOp([])
+
+    def _string(self, number: int) -> str:
+        return str(self._tables["strings"][number])
+
+    def _io(self, entry: Row, which: str) -> list[tuple[str, Row]]:
+        first = entry[f"{which}_first"]
+        rows = self._tables["io"][first : first + entry[f"{which}_count"]]
+        return [(self._string(row["name"]), self._tables["tensors"][row["tensor"]]) for row in rows]
+
+    def _argument_type(self, tensor: Row) -> Any:
+        dtype = DType(tensor["dtype"])
+        element = scalar.integer_type(1) if dtype is DType.BOOL else element_type(dtype)
+        return ir.MemRefType.get(list(dims_of(tensor)), element)
+
+    def _allocate(self, entry: Row, arguments: list[Row]) -> None:
+        sizes = {(Region(tensor["region"]), tensor["slot"]): tensor["bytes"] for tensor in arguments}
+        sizes[Region.SCRATCH, 0] = entry["scratch_bytes"]
+        sizes[Region.STATE, 0] = sum(state["bytes"] for state in self._tables["states"])
+        self._arenas = {}
+        for key, size in sizes.items():
+            build = _PLACE.filled if key[0] is Region.STATE else lambda shape, element, _: _PLACE.empty(shape, element)
+            self._arenas[key] = build((max(size, 1),), _byte(), 0)
+        weights = np.frombuffer(bytes(self._tables["weights"]) or b"\0", np.int8)
+        value = resource_attr(weights, "weights")
+        self._arenas[Region.WEIGHTS, 0] = constant_memory(value, ir.MemRefType.get([weights.size], _byte()))
+        self._vector, self._element = Machine(siw.VLMAX), Machine(1)
+
+    def _copy_argument(self, source: Any, target: Any, into_arena: bool) -> None:
+        """Copies between an argument and its arena, where a boolean is a byte."""
+        rank = len(source.type.shape)
+        boolean = scalar.integer_type(1) in (source.type.element_type, target.type.element_type)
+
+        def body(x: Any, _: Any) -> Any:
+            if not boolean:
+                return x
+            if into_arena:
+                return arith.ExtUIOp(_byte(), x).result
+            return scalar.compare("ne", x, scalar.constant(x.type, 0))
+
+        _PLACE.run([(source, identity(rank))], (target, identity(rank)), [PARALLEL] * rank, body)
+
+    # --- tensors ---
+
+    def view(self, tensor: Row, shape: Shape | None = None) -> Any:
+        """The stored elements of a tensor record as a dense memref, of its own shape or another of the same size."""
+        dtype = DType(tensor["dtype"])
+        size = 1 if dtype is DType.TRIT else DTYPES[dtype].bits // 8
+        shape = dims_of(tensor) if shape is None else shape
+        if prod(shape) * size > tensor["bytes"]:
+            raise TfmbsError("record", "tensor", "bytes", prod(shape) * size, tensor["bytes"])
+        arena = self._arenas[Region(tensor["region"]), tensor["slot"]]
+        type_ = ir.MemRefType.get(list(shape), element_type(dtype))
+        return memref.ViewOp(type_, arena, index(tensor["offset"]), []).result
+
+    def _tensor(self, descriptor: Row, field: str) -> Row:
+        row: Row = self._tables["tensors"][descriptor[field]]
+        return row
+
+    def _flat(self, tensor: Row) -> Any:
+        return self.view(tensor, (prod(dims_of(tensor)),))
+
+    def _rows(self, tensor: Row, shape: Shape) -> Any:
+        """A dense right operand of this shape; packed trits are unpacked."""
+        packing = Packing(tensor["packing"])
+        if packing in (Packing.DENSE, Packing.I8):
+            return self.view(tensor, shape)
+        return unpack(_PLACE, self.view(tensor, (shape[0], tensor["bytes"] // shape[0])), packing, shape)
+
+    # --- launches ---
+
+    def gemm(self, descriptor: Row) -> None:
+        """GEMM and GEMV."""
+        g: Row = self._tables["gemm_geometries"][descriptor["geometry"]]
+        lhs, rhs = self._tensor(descriptor, "lhs"), self._tensor(descriptor, "rhs")
+        batch, m, n, k = (g[name] for name in ("batch", "m", "n", "k"))
+        left_strides, right_strides = (
+            tuple(g[f"{side}_{axis}_stride"] for axis in ("batch", inner, "k"))
+            for side, inner in (("lhs", "m"), ("rhs", "n"))
+        )
+        left = _strided(self._flat(lhs), (batch, m, k), left_strides)
+        if rhs["dtype"] == DType.TRIT:
+            rows = dims_of(rhs)[0]
+            flat = _flattened(self._rows(rhs, (rows, prod(dims_of(rhs)) // rows)))
+        else:
+            flat = self._flat(rhs)
+        right = _strided(flat, (batch, n, k), right_strides)
+        self._product(descriptor, left, right, (batch, m, n), GEMM_CHANNEL_AXIS, g["lhs_zero"], gemm)
+
+    def conv2d(self, descriptor: Row) -> None:
+        """CONV2D."""
+        g: Row = self._tables["window_geometries"][descriptor["geometry"]]
+        lhs, rhs = self._tensor(descriptor, "lhs"), self._tensor(descriptor, "rhs")
+        window, shape = window_of(g), out_shape(g)
+        left = self.view(lhs, (g["batch"], g["in_channels"], g["in_height"], g["in_width"]))
+        row = (g["in_channels"] // g["groups"], *window.kernel)
+        right = self._rows(rhs, (g["out_channels"], *row))
+
+        def build(place: Any, product: Product) -> Any:
+            return conv2d(place, product, window, g["groups"])
+
+        self._product(descriptor, left, right, shape, IMAGE_CHANNEL_AXIS, g["lhs_zero"], build)
+
+    def _product(
+        self,
+        descriptor: Row,
+        left: Any,
+        right: Any,
+        shape: Shape,
+        channel_axis: int,
+        zero: int,
+        build: Callable[..., Any],
+    ) -> None:
+        out = self._tensor(descriptor, "out")
+        is_float = isinstance(left.type.element_type, ir.F32Type)
+        accumulator = ir.F32Type.get() if is_float else scalar.integer_type(32)
+        target = self.view(out, shape) if descriptor["program"] == NONE else _PLACE.empty(shape, accumulator)
+        product = Product(left, right, shape, channel_axis, accumulator, accumulator, zero, out=target)
+        build(_PLACE, product)
+        self._epilogue(descriptor, target, out, channel_axis)
+
+    def pool(self, descriptor: Row) -> None:
+        """POOL."""
+        g: Row = self._tables["window_geometries"][descriptor["geometry"]]
+        out, shape, mode = self._tensor(descriptor, "out"), out_shape(g), PoolMode(g["mode"])
+        value = self.view(
+            self._tensor(descriptor, "lhs"), (g["batch"], g["in_channels"], g["in_height"], g["in_width"])
+        )
+        window = window_of(g)
+        if mode is PoolMode.AVG_PADDED and window.pads[2:] != (g["pad_bottom"], g["pad_right"]):
+            where = self._string(descriptor["name"])
+            raise TfmbsError("unsupported", where, "padded average over windows that leave the padding")
+        has_program = descriptor["program"] != NONE
+        target = _PLACE.empty(shape, value.type.element_type) if has_program else self.view(out, shape)
+        pool(_PLACE, Pooling(value, window, mode.name.lower(), shape, target))
+        self._epilogue(descriptor, target, out, IMAGE_CHANNEL_AXIS)
+
+    def copy(self, descriptor: Row) -> None:
+        """COPY, byte by byte."""
+        source, target = (self._tensor(descriptor, name) for name in ("lhs", "out"))
+        views = [self._bytes(tensor) for tensor in (source, target)]
+        _PLACE.run([(views[0], identity(1))], (views[1], identity(1)), [PARALLEL], lambda x, _: x)
+
+    def _bytes(self, tensor: Row) -> Any:
+        arena = self._arenas[Region(tensor["region"]), tensor["slot"]]
+        type_ = ir.MemRefType.get([tensor["bytes"]], _byte())
+        return memref.ViewOp(type_, arena, index(tensor["offset"]), []).result
+
+    def vector(self, descriptor: Row) -> None:
+        """VECTOR: the program on all lanes."""
+        words = self._words(descriptor)
+        self._vector.clear(words)
+        ProgramLowering(self._vector, words, self._windows(descriptor)).run()
+
+    def _words(self, descriptor: Row) -> list[dict[str, int]]:
+        program = self._tables["programs"][descriptor["program"]]
+        first = program["first_word"]
+        return [siw.decode(word) for word in self._tables["words"][first : first + program["word_count"]]]
+
+    def _windows(self, descriptor: Row) -> list[tuple[Any, DType]]:
+        first = descriptor["args_first"]
+        rows = [self._tables["tensors"][i] for i in self._tables["args"][first : first + descriptor["args_count"]]]
+        return [(self._flat(row), DType(row["dtype"])) for row in rows]
+
+    def _epilogue(self, descriptor: Row, accumulators: Any, out: Row, channel_axis: int) -> None:
+        """Runs the epilogue for one element at a time: what it computes does not depend on how lanes are cut."""
+        if descriptor["program"] == NONE:
+            return
+        words, windows, machine = self._words(descriptor), self._windows(descriptor), self._element
+        shape = tuple(accumulators.type.shape)
+        inner = prod(shape[channel_axis + 1 :])
+        flat = _flattened(accumulators)
+        target, dtype = self._flat(out), DType(out["dtype"])
+        source = DType.F32 if isinstance(flat.type.element_type, ir.F32Type) else DType.I32
+        with counted(index(prod(shape))) as element:
+            machine.clear(words)
+            loaded = memref.LoadOp(flat, [element]).result
+            narrow = DType.I8 if source is DType.I32 and loaded.type.width == 8 else source
+            memref.StoreOp(siw_lanes.widen(loaded, narrow), machine.vectors[0], [index(0)])
+            number = arith.IndexCastOp(scalar.integer_type(64), element).result
+            channel = arith.RemUIOp(arith.DivUIOp(number, i64(inner)).result, i64(shape[channel_axis])).result
+            machine.put(siw.EPILOGUE_ELEMENT, number)
+            machine.put(siw.EPILOGUE_CHANNEL, channel)
+            machine.put(siw.EPILOGUE_CHANNEL_STEP, i64(int(channel_axis == GEMM_CHANNEL_AXIS)))
+            machine.put(siw.EPILOGUE_ONE, i64(1))
+            ProgramLowering(machine, words, windows).run()
+            result = siw_lanes.narrow_to(memref.LoadOp(machine.vectors[0], [index(0)]).result, dtype)
+            memref.StoreOp(result, target, [element])
+
+
+def dims_of(tensor: Row) -> Shape:
+    """The sizes of a tensor record."""
+    return tuple(tensor["dims"][: tensor["rank"]])
+
+
+def out_shape(g: Row) -> Shape:
+    """N×C×H×W of the result of a window geometry."""
+    return g["batch"], g["out_channels"], g["out_height"], g["out_width"]
+
+
+def window_of(g: Row) -> Window:
+    """The window of a geometry, with as much padding behind as its output needs."""
+    axes = ("height", "width")
+    kernel, strides, dilations = (
+        (g[f"{name}_height"], g[f"{name}_width"]) for name in ("kernel", "stride", "dilation")
+    )
+    before, recorded = (g["pad_top"], g["pad_left"]), (g["pad_bottom"], g["pad_right"])
+    behind = []
+    for axis, name in enumerate(axes):
+        reach = (g[f"out_{name}"] - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1
+        behind.append(max(recorded[axis], reach - before[axis] - g[f"in_{name}"]))
+    return Window(kernel, strides, dilations, (*before, behind[0], behind[1]))
+
+
+def _flattened(value: Any) -> Any:
+    """The elements of a dense memref in one dimension."""
+    shape = value.type.shape
+    type_ = ir.MemRefType.get([prod(shape)], value.type.element_type)
+    return memref.CollapseShapeOp(type_, value, [list(range(len(shape)))]).result
+
+
+def _strided(flat: Any, shape: Shape, strides: Shape) -> Any:
+    """Elements of a flat memref, `strides` apart."""
+    layout = ir.StridedLayoutAttr.get(0, list(strides))
+    type_ = ir.MemRefType.get(list(shape), flat.type.element_type, layout=layout)
+    none: list[Any] = []
+    return memref.ReinterpretCastOp(type_, flat, none, none, none, [0], list(shape), list(strides)).result
+
+
+LAUNCHES: dict[Kind, Callable[[FabricLowering, Row], None]] = {
+    Kind.GEMM: FabricLowering.gemm,
+    Kind.GEMV: FabricLowering.gemm,
+    Kind.CONV2D: FabricLowering.conv2d,
+    Kind.POOL: FabricLowering.pool,
+    Kind.VECTOR: FabricLowering.vector,
+    Kind.COPY: FabricLowering.copy,
+}

@@ -58,7 +58,7 @@ def _programs(draw):
     return copies, waits
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_programs())
 def test_the_verifier_agrees_with_the_definition(program):
     image = _state_image(*program)

@@ -213,7 +213,7 @@ def _violations(words, deps, trace):
     return bad
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150)
 @given(_BLOCKS, st.data())
 def test_required_bits_suffice_on_every_path(block, data):
     words = [*_flatten(block), {"c_op": 1}]
@@ -226,7 +226,7 @@ def test_required_bits_suffice_on_every_path(block, data):
     assert missing_deps(decode_program(marked, "p")) == [0] * len(words)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150)
 @given(_BLOCKS, st.data())
 def test_a_violation_on_some_path_is_always_found(block, data):
     words = [*_flatten(block), {"c_op": 1}]
@@ -307,7 +307,7 @@ def _execute(words, first, end, s, steps):
     return steps
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150)
 @given(_SCALAR_BLOCKS)
 def test_step_counts_agree_with_execution(block):
     words = [*_flatten_scalar(block), {"c_op": 1}]

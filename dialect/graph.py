@@ -107,13 +107,19 @@ def conv2d(
     return _product(Conv2dOp, input, filter, shape, **geometry, **rest)
 
 
-def fused_gemv(lhs: Any, rhs: Sequence[Any], orders: Sequence[int], **where: Any) -> Any:
+def fused_gemv(
+    lhs: Any,
+    rhs: Sequence[Any],
+    orders: Sequence[int],
+    element: Any = None,
+    operands: Sequence[Any] = (),
+    roles: Sequence[str] = (),
+    **where: Any,
+) -> Any:
     """One launch of sibling gemvs: lhs 1×K and each rhs Nᵢ×K → 1×Nᵢ."""
-    results = [
-        tensor_type((1, shape_of(weights.type)[0]), accumulator_type(element_of(lhs), element_of(weights)))
-        for weights in rhs
-    ]
-    return FusedGemvOp.build([lhs, *rhs], results, orders=orders, **where)
+    element = accumulator_type(element_of(lhs), element_of(rhs[0])) if element is None else element
+    results = [tensor_type((1, shape_of(weights.type)[0]), element) for weights in rhs]
+    return FusedGemvOp.build([lhs, *rhs, *operands], results, orders=orders, roles=roles, **where)
 
 
 def pool(

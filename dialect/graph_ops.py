@@ -107,27 +107,56 @@ class GemvOp(ProductOp, name="gemv", traits=[ext.Pure, ir.IsIsolatedFromAboveTra
         self.check_product((1, n), channel_axis=1)
 
 
-class FusedGemvOp(Op, name="fused_gemv", traits=[ext.Pure]):
-    """Sibling gemvs on one `lhs` 1×K as one launch: a result 1×Nᵢ for each `rhs` Nᵢ×K.
+class FusedGemvOp(EpilogueOp, name="fused_gemv", traits=[ext.Pure, ir.IsIsolatedFromAboveTrait]):
+    """Sibling gemvs on one `lhs` 1×K as one launch: a result 1×Nᵢ for each `rhs` Nᵢ×K, all with the same epilogue.
 
-    `orders` gives each product its position in the launch, a permutation of 0, 1, ….
+    `orders` gives each product its position in the launch, a permutation of 0, 1, …. `others` are the right operands,
+    then the epilogue's; one per channel holds the channels of all products in launch order.
     """
 
     lhs: ext.Operand[Any]
-    rhs: Sequence[ext.Operand[Any]]
+    others: Sequence[ext.Operand[Any]]
     orders: I64Array
+    roles: ir.ArrayAttr
     products: Sequence[ext.Result[Any]]
+    epilogue: ext.Region
+
+    @property
+    def rhs(self) -> tuple[Any, ...]:
+        """The right operands, one per product."""
+        return tuple(self.others[: len(self.orders)])
+
+    @property
+    def epilogue_operands(self) -> tuple[Any, ...]:
+        """The operands of the epilogue."""
+        return tuple(self.others[len(self.orders) :])
+
+    @property
+    def launch_order(self) -> tuple[int, ...]:
+        """The number of each product, in the order in which they are launched."""
+        return tuple(sorted(range(len(self.orders)), key=lambda product: self.orders[product]))
+
+    @property
+    def accumulator(self) -> Any:
+        return accumulator_type(element_of(self.lhs), element_of(self.rhs[0]))
 
     def check(self) -> None:
         m, k = tensor_shape("lhs", self.lhs, rank=2)
         expect("lhs rows", 1, m)
         expect_at_least("number of rhs", 2, (len(self.rhs),))
         expect_length("results", len(self.rhs), self.products)
+        for index, role in enumerate(self.roles):
+            expect_one_of(f"epilogue operand {index} role", ("channel", "scalar"), role)
         for index, (rhs, product) in enumerate(zip(self.rhs, self.products, strict=True)):
             n, rhs_k = tensor_shape(f"rhs {index}", rhs, rank=2)
             expect(f"rhs {index} columns", k, rhs_k, "reduction length of lhs")
             expect_shape(f"result {index} shape", (1, n), tensor_shape(f"result {index}", product))
-            element_is(f"result {index}", accumulator_type(element_of(self.lhs), element_of(rhs)), product)
+            accumulator = accumulator_type(element_of(self.lhs), element_of(rhs))
+            expect_type(f"rhs {index} accumulator", self.accumulator, accumulator, "the one of rhs 0")
+            element_is(f"result {index}", element_of(self.products[0]) if self.has_epilogue else accumulator, product)
+        row = (1, sum(shape_of(rhs.type)[0] for rhs in self.rhs))
+        element = element_of(self.products[0])
+        check_epilogue(self, self.accumulator, row, channel_axis=1, element=element, kind=ir.RankedTensorType)
         expect("orders", list(range(len(self.rhs))), sorted(self.orders), "a permutation")
 
 

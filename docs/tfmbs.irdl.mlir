@@ -65,10 +65,10 @@ module {
       %6 = irdl.any
       %7 = irdl.any
       %8 = irdl.any
-      irdl.operands(lhs: %0, rhs_0: optional %1, rhs_1: optional %2, rhs_2: optional %3, rhs_3: optional %4, rhs_4: optional %5, rhs_5: optional %6, rhs_6: optional %7, rhs_7: optional %8)
+      irdl.operands(lhs: %0, others_0: optional %1, others_1: optional %2, others_2: optional %3, others_3: optional %4, others_4: optional %5, others_5: optional %6, others_6: optional %7, others_7: optional %8)
       %9 = irdl.base "#builtin.dense_array"
-      irdl.attributes {"orders" = %9}
-      %10 = irdl.any
+      %10 = irdl.base "#builtin.array"
+      irdl.attributes {"orders" = %9, "roles" = %10}
       %11 = irdl.any
       %12 = irdl.any
       %13 = irdl.any
@@ -76,7 +76,10 @@ module {
       %15 = irdl.any
       %16 = irdl.any
       %17 = irdl.any
-      irdl.results(products_0: optional %10, products_1: optional %11, products_2: optional %12, products_3: optional %13, products_4: optional %14, products_5: optional %15, products_6: optional %16, products_7: optional %17)
+      %18 = irdl.any
+      irdl.results(products_0: optional %11, products_1: optional %12, products_2: optional %13, products_3: optional %14, products_4: optional %15, products_5: optional %16, products_6: optional %17, products_7: optional %18)
+      %19 = irdl.region
+      irdl.regions(epilogue: %19)
     }
     irdl.operation @batch_matmul {
       %0 = irdl.any

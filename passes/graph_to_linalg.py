@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tfmbs.dialect import graph
-from tfmbs.dialect.checks import accumulator_type
 from tfmbs.dialect.location import place as place_of
-from tfmbs.dialect.mlir import arith, func, ir
+from tfmbs.dialect.mlir import arith, func, ir, tensor
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import element_of, shape_of, tensor_type
 from tfmbs.dialect.types import is_quantized, is_ternary, packing_of, storage_shape, storage_type, zero_points_of
@@ -49,6 +48,13 @@ def _memory_type(type_: Any) -> Any:
 def _zero_point(value: Any) -> int:
     element = element_of(value)
     return zero_points_of(element)[0] if is_quantized(element) else 0
+
+
+def _part(value: Any, first: int, size: int) -> Any:
+    """Elements first…first + size − 1 of a tensor of rank 1."""
+    none: list[Any] = []
+    type_ = tensor_type((size,), element_of(value))
+    return tensor.ExtractSliceOp(type_, value, none, none, none, [first], [size], [1]).result
 
 
 class GraphLowering:
@@ -168,22 +174,29 @@ class GraphLowering:
         return elementwise(inputs, (batch, n, k), element_of(rhs), lambda x: x)
 
     def fused_gemv(self, op: Any) -> list[Any]:
-        """One gemv for each right operand."""
-        results = []
-        for rhs, result in zip(op.rhs, op.products, strict=True):
-            accumulator = accumulator_type(element_of(op.lhs), element_of(rhs))
+        """One gemv for each right operand, with its part of the operands that have one element per channel."""
+        results, first = {}, 0
+        for index in op.launch_order:
+            rhs, shape = op.rhs[index], shape_of(op.products[index].type)
             product = Product(
                 self.stored(op.lhs),
                 self.stored(rhs),
-                shape_of(result.type),
+                shape,
                 1,
-                accumulator,
-                accumulator,
+                op.accumulator,
+                storage_type(element_of(op.products[index])),
                 _zero_point(op.lhs),
+                block=op.epilogue_block if op.has_epilogue else None,
+                operands=[
+                    _part(self.stored(operand), first, shape[1]) if role == "channel" else self.stored(operand)
+                    for operand, role in zip(op.epilogue_operands, op.roles, strict=True)
+                ],
+                roles=op.roles,
                 discardable=op.discardable(),
             )
-            results.append(self._products.gemm(self._place, product))
-        return results
+            results[index] = self._products.gemm(self._place, product)
+            first += shape[1]
+        return [results[index] for index in range(len(results))]
 
     def pool(self, op: Any) -> list[Any]:
         """Maximum and average pooling."""

@@ -85,23 +85,25 @@ def _pool(work: Bufferizer, op: Any) -> None:
 def _fused_gemv(work: Bufferizer, op: Any) -> None:
     """One product with the rows of all weights under each other, in launch order; results are parts of its row."""
     graph = op.opview
-    ordered = [index for _, index in sorted((order, i) for i, order in enumerate(graph.orders))]
-    weights = [graph.rhs[index] for index in ordered]
+    weights = [graph.rhs[index] for index in graph.launch_order]
     rhs = _stacked(work, op, weights)
     sizes = [shape_of(tensor.type)[0] for tensor in weights]
-    accumulator = element_of(graph.products[0])
-    target = work.buffers.alloc(ir.MemRefType.get([1, sum(sizes)], accumulator))
-    KernelGemmOp.build(
-        [work.buffers.value(work.view(graph.lhs)), work.buffers.value(rhs), work.buffers.value(target)],
+    element = storage_type(element_of(graph.products[0]))
+    target = work.buffers.alloc(ir.MemRefType.get([1, sum(sizes)], element))
+    lhs, epilogue = work.view(graph.lhs), [work.dense(operand) for operand in graph.epilogue_operands]
+    launch = KernelGemmOp.build(
+        [work.buffers.value(lhs), work.buffers.value(rhs), work.buffers.value(target), *epilogue],
         [],
         kind="gemv",
         rhs_packing=_rhs_packing(weights[0]),
         lhs_zero=_lhs_zero(graph.lhs),
-        roles=[],
+        roles=graph.roles,
         discardable=graph.discardable(),
     )
+    if graph.has_epilogue:
+        graph.epilogue_block.append_to(launch.operation.regions[0])
     start = 0
-    for index, size in zip(ordered, sizes, strict=True):
+    for index, size in zip(graph.launch_order, sizes, strict=True):
         work.place(graph.products[index], target.sliced((0, start), (1, size), (1, 1)))
         start += size
 

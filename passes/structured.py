@@ -103,6 +103,26 @@ def inline(block: Any, arguments: Sequence[Any], captured: Mapping[Any, Any] | N
     raise ValueError("a block without a terminator cannot be inlined")
 
 
+def same_code(first: Any, second: Any) -> bool:
+    """Whether two blocks that read nothing from outside compute the same; None stands for no block."""
+    if first is None or second is None:
+        return first is second
+    if [argument.type for argument in first.arguments] != [argument.type for argument in second.arguments]:
+        return False
+    if len(first.operations) != len(second.operations):
+        return False
+    same = dict(zip(first.arguments, second.arguments, strict=True))
+    for a, b in zip(first.operations, second.operations, strict=True):
+        one, other = a.operation, b.operation
+        alike = one.name == other.name and {**one.attributes} == {**other.attributes}
+        reads = [same[value] for value in one.operands] == list(other.operands)
+        gives = [value.type for value in one.results] == [value.type for value in other.results]
+        if not (alike and reads and gives):
+            return False
+        same |= dict(zip(one.results, other.results, strict=True))
+    return True
+
+
 def rank_of(value: Any) -> int:
     """Rank of a tensor or memref value."""
     return len(shape_of(value.type))

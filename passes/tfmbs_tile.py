@@ -89,7 +89,7 @@ def _check_support(op: Any, target: Target) -> None:
                 had = ", ".join(target.array.operands)
                 raise refusal(op, "unsupported", f"operand type on target {target.name}", had, name)
         needed += [feature for packing, feature in FEATURE_OF_PACKING.items() if _packing(op) is packing]
-        needed += [Feature.EPILOGUE] if not isinstance(op, FusedGemvOp) and op.has_epilogue else []
+        needed += [Feature.EPILOGUE] if op.has_epilogue else []
     for feature in needed:
         if not target.has(feature):
             raise refusal(op, "unsupported", f"target {target.name} has no feature {feature.name.lower()}")

@@ -153,7 +153,7 @@ def test_fused_gemv_is_its_gemvs() -> None:
     got = run(
         f"""func.func @f(%a: tensor<1x21xf32>, %b: tensor<3x21xf32>, %c: tensor<5x21xf32>)
             -> (tensor<1x3xf32>, tensor<1x5xf32>) {{
-          %0, %1 = "tfmbs.fused_gemv"(%a, %b, %c) {{orders = array<i64: 1, 0>, {segments(3, fixed=1)},
+          %0, %1 = "tfmbs.fused_gemv"(%a, %b, %c) ({{}}) {{roles = [], orders = array<i64: 1, 0>, {segments(3, fixed=1)},
               resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>}}
               : (tensor<1x21xf32>, tensor<3x21xf32>, tensor<5x21xf32>) -> (tensor<1x3xf32>, tensor<1x5xf32>)
           return %0, %1 : tensor<1x3xf32>, tensor<1x5xf32>
@@ -164,6 +164,31 @@ def test_fused_gemv_is_its_gemvs() -> None:
     )
     assert_bits(got[0], matmul(lhs, first))
     assert_bits(got[1], matmul(lhs, second))
+
+
+def test_fused_gemv_reads_its_epilogue_in_launch_order() -> None:
+    rng = np.random.default_rng(5)
+    lhs, first, second, bias = normal(rng, 1, 21), normal(rng, 3, 21), normal(rng, 5, 21), normal(rng, 8)
+    got = run(
+        f"""func.func @f(%a: tensor<1x21xf32>, %b: tensor<3x21xf32>, %c: tensor<5x21xf32>, %d: tensor<8xf32>)
+            -> (tensor<1x3xf32>, tensor<1x5xf32>) {{
+          %0, %1 = "tfmbs.fused_gemv"(%a, %b, %c, %d) ({{
+          ^bb0(%acc: f32, %bias: f32):
+            %s = arith.addf %acc, %bias : f32
+            "tfmbs.yield"(%s) : (f32) -> ()
+          }}) {{roles = ["channel"], orders = array<i64: 1, 0>, {segments(4, fixed=1)},
+              resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>}}
+              : (tensor<1x21xf32>, tensor<3x21xf32>, tensor<5x21xf32>, tensor<8xf32>)
+              -> (tensor<1x3xf32>, tensor<1x5xf32>)
+          return %0, %1 : tensor<1x3xf32>, tensor<1x5xf32>
+        }}""",
+        lhs,
+        first,
+        second,
+        bias,
+    )
+    assert_bits(got[0], matmul(lhs, first) + bias[5:])
+    assert_bits(got[1], matmul(lhs, second) + bias[:5])
 
 
 CONVOLUTIONS = [

@@ -51,9 +51,10 @@ func.func @quantized(%lhs: tensor<1x3x!quant.uniform<i8:f32, 5.000000e-01:3>>, %
 
 // CHECK-LABEL: func.func @siblings
 func.func @siblings(%lhs: tensor<1x3xf32>, %a: tensor<4x3xf32>, %b: tensor<5x3x!tfmbs.ternary<"pt5">>) -> (tensor<1x4xf32>, tensor<1x5xf32>) {
-  // CHECK: "tfmbs.fused_gemv"(%arg0, %arg1, %arg2) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>, orders = array<i64: 1, 0>, resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>}
+  // CHECK: "tfmbs.fused_gemv"(%arg0, %arg1, %arg2) ({
+  // CHECK-NEXT: }) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>, orders = array<i64: 1, 0>, resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>, roles = []}
   // CHECK-SAME: -> (tensor<1x4xf32>, tensor<1x5xf32>)
-  %0:2 = "tfmbs.fused_gemv"(%lhs, %a, %b) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>, orders = array<i64: 1, 0>, resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>} : (tensor<1x3xf32>, tensor<4x3xf32>, tensor<5x3x!tfmbs.ternary<"pt5">>) -> (tensor<1x4xf32>, tensor<1x5xf32>)
+  %0:2 = "tfmbs.fused_gemv"(%lhs, %a, %b) ({}) {roles = [], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>, orders = array<i64: 1, 0>, resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>} : (tensor<1x3xf32>, tensor<4x3xf32>, tensor<5x3x!tfmbs.ternary<"pt5">>) -> (tensor<1x4xf32>, tensor<1x5xf32>)
   return %0#0, %0#1 : tensor<1x4xf32>, tensor<1x5xf32>
 }
 

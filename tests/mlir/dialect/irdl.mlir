@@ -9,7 +9,7 @@ func.func @f(%lhs: tensor<1x3xf32>, %rhs: tensor<4x3xf32>, %x: tensor<1x2x4x4xf3
   // CHECK: tfmbs.schedule = #tfmbs.schedule<"output_stationary", array<i64: 16, 16, 3>, 2 : i64, "0xf">
   %0 = "tfmbs.gemv"(%lhs, %w) ({}) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = [], tfmbs.schedule = #tfmbs.schedule<"output_stationary", array<i64: 16, 16, 3>, 2 : i64, "0xf">} : (tensor<1x3xf32>, tensor<4x3x!tfmbs.ternary<"pt5">>) -> tensor<1x4xf32>
   // CHECK: "tfmbs.fused_gemv"
-  %1:2 = "tfmbs.fused_gemv"(%lhs, %rhs, %w) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>, orders = array<i64: 0, 1>, resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>} : (tensor<1x3xf32>, tensor<4x3xf32>, tensor<4x3x!tfmbs.ternary<"pt5">>) -> (tensor<1x4xf32>, tensor<1x4xf32>)
+  %1:2 = "tfmbs.fused_gemv"(%lhs, %rhs, %w) ({}) {roles = [], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>, orders = array<i64: 0, 1>, resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>} : (tensor<1x3xf32>, tensor<4x3xf32>, tensor<4x3x!tfmbs.ternary<"pt5">>) -> (tensor<1x4xf32>, tensor<1x4xf32>)
   // CHECK: "tfmbs.pool"
   %2 = "tfmbs.pool"(%x) {kind = "max", kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, count_include_pad = false} : (tensor<1x2x4x4xf32>) -> tensor<1x2x2x2xf32>
   // CHECK: "tfmbs.kernel_copy"

@@ -119,7 +119,7 @@ func.func @init_kept(%x: tensor<2xf32>) -> tensor<2xf32> {
 func.func @fused_gemv(%x: tensor<1x2xf32>) -> (tensor<1x1xf32>, tensor<1x2xf32>) {
   %a = arith.constant dense<[[1.0, 2.0]]> : tensor<1x2xf32>
   %b = arith.constant dense<[[3.0, 4.0], [5.0, 6.0]]> : tensor<2x2xf32>
-  %0:2 = "tfmbs.fused_gemv"(%x, %a, %b) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>, resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>, orders = array<i64: 1, 0>, telemetry = {layer = "qk", sparsity = 0.0 : f64, zero_count = 0 : i64, total = 6 : i64, fusion_order = 0 : i64}} : (tensor<1x2xf32>, tensor<1x2xf32>, tensor<2x2xf32>) -> (tensor<1x1xf32>, tensor<1x2xf32>)
+  %0:2 = "tfmbs.fused_gemv"(%x, %a, %b) ({}) {roles = [], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>, resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>, orders = array<i64: 1, 0>, telemetry = {layer = "qk", sparsity = 0.0 : f64, zero_count = 0 : i64, total = 6 : i64, fusion_order = 0 : i64}} : (tensor<1x2xf32>, tensor<1x2xf32>, tensor<2x2xf32>) -> (tensor<1x1xf32>, tensor<1x2xf32>)
   return %0#0, %0#1 : tensor<1x1xf32>, tensor<1x2xf32>
 }
 

@@ -49,6 +49,6 @@ func.func @packed_slice() -> tensor<1x7x!tfmbs.ternary<"pt5">> {
 
 func.func @computed_weights(%x: tensor<1x2xf32>, %a: tensor<1x2xf32>, %b: tensor<2x2xf32>) -> (tensor<1x1xf32>, tensor<1x2xf32>) {
   // expected-error@+1 {{tfmbs.fused_gemv: weights, expected constants, got a computed tensor}}
-  %0:2 = "tfmbs.fused_gemv"(%x, %a, %b) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>, resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>, orders = array<i64: 1, 0>} : (tensor<1x2xf32>, tensor<1x2xf32>, tensor<2x2xf32>) -> (tensor<1x1xf32>, tensor<1x2xf32>)
+  %0:2 = "tfmbs.fused_gemv"(%x, %a, %b) ({}) {roles = [], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>, resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>, orders = array<i64: 1, 0>} : (tensor<1x2xf32>, tensor<1x2xf32>, tensor<2x2xf32>) -> (tensor<1x1xf32>, tensor<1x2xf32>)
   return %0#0, %0#1 : tensor<1x1xf32>, tensor<1x2xf32>
 }

@@ -220,8 +220,9 @@ OPS: tuple[Op, ...] = (
         "CVT",
         23,
         "vd va aux",
-        "vd = va converted from type aux to d_type; float to integer truncates and saturates, NaN gives 0; "
-        "integers wrap; to BOOL: va != 0",
+        "vd = va converted from type aux to d_type; an integer is read from the low bits of the lane, BOOL as "
+        "va != 0; float to integer truncates and saturates, NaN gives 0; integers wrap; to BOOL: va != 0; f32 to f32 "
+        "keeps the bits",
         _CVT,
         aux=DType,
         auxes=_CVT_FROM,

@@ -433,7 +433,7 @@ enum class DOp : uint8_t {
   CEIL = 20,  // round towards plus infinity
   ROUND = 21,  // round to the nearest integer, ties to even
   TRUNC = 22,  // round towards zero
-  CVT = 23,  // vd = va converted from type aux to d_type; float to integer truncates and saturates, NaN gives 0; integers wrap; to BOOL: va != 0
+  CVT = 23,  // vd = va converted from type aux to d_type; an integer is read from the low bits of the lane, BOOL as va != 0; float to integer truncates and saturates, NaN gives 0; integers wrap; to BOOL: va != 0; f32 to f32 keeps the bits
   RED = 24,  // partial reduction: for i < VL in ascending order, vd[i mod 16] = vd[i mod 16] aux va[i]
   FOLD = 25,  // combine the 16 partials p of va: for h in 8, 4, 2, 1: p[j] = p[j] aux p[j + h]; all VLMAX lanes of vd become p[0]
   SQRT = 26,  // square root, correctly rounded

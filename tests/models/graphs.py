@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,20 @@ from tfmbs.compiler.pipelines import sequence_text
 from tfmbs.dialect import mlir
 from tfmbs.dialect.mlir import arith, func, ir
 from tfmbs.dialect.resources import resource_attr
+from tfmbs.passes import structured
 from tfmbs.runtime.program import Program
 
 Build = Callable[..., Any]
+Inputs = dict[str, tuple[tuple[int, ...], str]]
 DECOMPOSE = "builtin.module(tfmbs-decompose,func.func(linalg-generalize-named-ops))"
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def graph(inputs: Mapping[str, tuple[tuple[int, ...], str]], build: Build) -> Any:
-    """A module with the function `main`: `inputs` give shape and element type by name, `build` the results."""
+def graph(inputs: Inputs, build: Build) -> Any:
+    """A module with the function `main`: `inputs` give shape and element type by name.
+
+    `build` makes one result from the arguments, a list, or a dictionary by output name.
+    """
     context = mlir.context()
     with context, ir.Location.name("test"):
         types = [ir.RankedTensorType.get(list(shape), ir.Type.parse(element)) for shape, element in inputs.values()]
@@ -33,15 +38,20 @@ def graph(inputs: Mapping[str, tuple[tuple[int, ...], str]], build: Build) -> An
             function = func.FuncOp("main", (types, []))
         with ir.InsertionPoint(function.add_entry_block()):
             results = build(*function.arguments)
-            results = list(results) if isinstance(results, Sequence) else [results]
+            named = results if isinstance(results, dict) else dict(_numbered(results))
+            results = list(named.values())
             func.ReturnOp(results)
         function.attributes["function_type"] = ir.TypeAttr.get(
             ir.FunctionType.get(types, [result.type for result in results])
         )
         function.attributes["arg_attrs"] = _names(inputs)
-        function.attributes["res_attrs"] = _names([f"y{i}" for i in range(len(results))])
+        function.attributes["res_attrs"] = _names(named)
         assert module.operation.verify()
     return module
+
+
+def _numbered(results: Any) -> Iterator[tuple[str, Any]]:
+    yield from ((f"y{i}", result) for i, result in enumerate(results if isinstance(results, list) else [results]))
 
 
 def weights(array: Array) -> Any:
@@ -53,6 +63,24 @@ def weights(array: Array) -> Any:
 def normal(*shape: int, seed: int = 0) -> Array:
     """Standard normal f32 values, the same every time."""
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def add(a: Any, b: Any) -> Any:
+    return arith.AddFOp(a, b).result
+
+
+def mul(a: Any, b: Any) -> Any:
+    return arith.MulFOp(a, b).result
+
+
+def elementwise(body: Build, shape: tuple[int, ...], *maps: tuple[int, ...], element: str = "f32") -> Build:
+    """Builds `result[i] = body(inputs…)`, each input indexed by the result's dimensions `maps`."""
+
+    def build(*inputs: Any) -> Any:
+        mapped = [(value, structured.mapping(len(shape), m)) for value, m in zip(inputs, maps, strict=True)]
+        return structured.elementwise(mapped, shape, ir.Type.parse(element), body)
+
+    return build
 
 
 def program(module: Any, **options: Any) -> Program:

@@ -172,7 +172,7 @@ def _sequential(nest: Nest, hoist: bool) -> Code:
         code = emitter.body(dim, {position: accumulators[output] for position, output in carried.items()})
         targets = dict(zip(emitter.nest.yields, accumulators, strict=True))
         registers = code.run(emitter.nest.yields, targets)
-        moved = [(a, r) for a, r in zip(accumulators, registers, strict=True) if a != r]
+        moved = [(a, _kept(asm, r, accumulators)) for a, r in zip(accumulators, registers, strict=True) if a != r]
         for accumulator, register in moved:
             asm.compute("MOV", None, accumulator, (register,))
         code.free([register for _, register in moved])
@@ -189,6 +189,15 @@ def _sequential(nest: Nest, hoist: bool) -> Code:
 
     emitter.chunks(dim, chunk)
     return emitter.code()
+
+
+def _kept(asm: Assembler, register: int, accumulators: Sequence[int]) -> int:
+    """A register with the same value that moves into the accumulators do not change."""
+    if register not in accumulators:
+        return register
+    copy = asm.vectors.take()
+    asm.compute("MOV", None, copy, (register,))
+    return copy
 
 
 def _fold(nest: Nest, hoist: bool) -> Code:

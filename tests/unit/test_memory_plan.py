@@ -1,0 +1,55 @@
+"""Placement of buffers: what lives together lies apart, aligned, in an arena that is no larger than it must be."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfmbs.passes.memory_plan import ALIGNMENT, Interval, plan
+
+INTERVALS = st.lists(
+    st.builds(
+        lambda first, length, size: Interval(first, first + length, size),
+        st.integers(0, 20),
+        st.integers(0, 8),
+        st.integers(1, 1000),
+    ),
+    max_size=24,
+)
+
+
+def rounded(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+@given(INTERVALS)
+def test_what_lives_together_lies_apart(buffers: list[Interval]) -> None:
+    placed = plan(buffers)
+    assert all(offset % ALIGNMENT == 0 for offset in placed.offsets)
+    assert all(o + b.size <= placed.peak for o, b in zip(placed.offsets, buffers, strict=True))
+    for i, a in enumerate(buffers):
+        for j, b in enumerate(buffers[:i]):
+            if a.first <= b.last and b.first <= a.last:
+                x, y = placed.offsets[i], placed.offsets[j]
+                assert x + a.size <= y or y + b.size <= x
+
+
+@given(INTERVALS)
+def test_the_peak_is_between_its_bounds(buffers: list[Interval]) -> None:
+    alive = [sum(rounded(b.size) for b in buffers if b.first <= step <= b.last) for step in range(30)]
+    assert max(alive) <= plan(buffers).peak <= sum(rounded(b.size) for b in buffers)
+
+
+def test_a_chain_needs_two_buffers() -> None:
+    chain = [Interval(i, i + 1, 100) for i in range(10)]
+    assert plan(chain).peak == 2 * 128
+
+
+def test_the_tightest_gap_is_taken() -> None:
+    first = [Interval(0, 1, 256), Interval(0, 9, 128), Interval(0, 1, 128), Interval(0, 9, 128)]
+    assert plan([*first, Interval(5, 9, 64)]).offsets == (0, 256, 384, 512, 384)
+
+
+def test_nothing_to_place() -> None:
+    assert plan([]) == plan([])
+    assert plan([]).peak == 0

@@ -1,0 +1,200 @@
+"""Vector code of loop nests, run by the interpreter of the conformance suite against the nest's own meaning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tests.conformance.siw_model import Machine
+from tfmbs.passes.siw.assembly import CodegenError, load_immediate
+from tfmbs.passes.siw.codegen import Code, epilogue_code, vector_code
+from tfmbs.passes.siw.nest import Access, Carried, Compute, Constant, Gather, Index, Nest, simplify, with_pool
+from tfmbs.passes.siw.pack import pack
+from tfmbs.runtime.abi import siw
+from tfmbs.runtime.abi.records import ProgramKind
+from tfmbs.runtime.abi.siw_verify import verify_program
+from tfmbs.runtime.abi.types import DType
+
+F32, I32 = DType.F32, DType.I32
+Words = NDArray[np.int32]
+
+
+def dense(extents: tuple[int, ...], dims: tuple[int, ...], window: int, dtype: DType = I32) -> Access:
+    """A dense array over some of the loops, as an access."""
+    strides, step = [0] * len(extents), 1
+    for d in reversed(dims):
+        strides[d], step = step, step * extents[d]
+    return Access(window, dtype, 0, tuple(strides))
+
+
+def run(code: Code, windows: list[Words]) -> None:
+    """Executes the scheduled program, which the verifier accepts with exactly the steps it takes."""
+    packed = pack(code.items)
+    verify_program(packed.words, ProgramKind.VECTOR, code.windows, packed.max_steps, "test")
+    with pytest.raises(Exception, match="words it executes"):
+        verify_program(packed.words, ProgramKind.VECTOR, code.windows, packed.max_steps - 1, "test")
+    pool = [np.array(code.pool, np.uint32).view(np.int32)] if code.pool else []
+    Machine([*windows, *pool]).run([siw.decode(word) for word in packed.words])
+
+
+def random(size: int, seed: int = 0) -> Words:
+    return np.random.default_rng(seed).integers(-1000, 1000, size).astype(np.int32)
+
+
+def expected_sum(nest: Nest, x: Words, y: Words, out: Words) -> Words:
+    """out[…] += x[…] * y[…] + first index, in integers."""
+    result = out.copy()
+    for index in product(*map(range, nest.extents)):
+        a, b, o = (
+            access.offset + sum(i * s for i, s in zip(index, access.strides, strict=True)) for access in nest.accesses
+        )
+        result[o] += x[a] * y[b] + (index[0] if index else 0)
+    return result
+
+
+def sum_nest(extents: tuple[int, ...], reduction: tuple[bool, ...], maps: list[tuple[int, ...]]) -> Nest:
+    outputs = tuple(d for d in range(len(extents)) if not reduction[d])
+    body = (
+        dense(extents, maps[0], 0),
+        dense(extents, maps[1], 1),
+        Compute("MUL", I32, (0, 1)),
+        Index(0) if extents else Constant(0),
+        Compute("ADD", I32, (2, 3)),
+        Carried(0),
+        Compute("ADD", I32, (5, 4)),
+    )
+    return Nest(extents, reduction, body, (dense(extents, outputs, 2),), (6,), 3)
+
+
+@st.composite
+def nests(draw: st.DrawFn) -> Nest:
+    rank = draw(st.integers(0, 4))
+    extents = tuple(draw(st.lists(st.sampled_from([1, 2, 3, 5, 16, 17]), min_size=rank, max_size=rank)))
+    reduction = tuple(draw(st.lists(st.booleans(), min_size=rank, max_size=rank)))
+    chosen = st.lists(st.sampled_from(range(rank)), unique=True) if rank else st.just([])
+    maps = [tuple(draw(st.permutations(draw(chosen)))) for _ in range(2)]
+    return sum_nest(extents, reduction, maps)
+
+
+@settings(max_examples=60)
+@given(nests())
+def test_any_nest(nest: Nest) -> None:
+    sizes = [1 + sum((e - 1) * s for e, s in zip(nest.extents, a.strides, strict=True)) for a in nest.accesses]
+    windows = [random(size, seed) for seed, size in enumerate(sizes)]
+    expected = expected_sum(nest, *windows)
+    run(vector_code(nest), windows)
+    np.testing.assert_array_equal(windows[2], expected)
+
+
+@pytest.mark.parametrize("extent", [1, 511, 512, 513, 1024, 1300])
+def test_strips(extent: int) -> None:
+    nest = Nest((extent,), (False,), (dense((extent,), (0,), 0), Compute("NEG", I32, (0,))), (), (), 2)
+    nest = replace(nest, outputs=(dense((extent,), (0,), 1),), yields=(1,))
+    source, target = random(extent), np.zeros(extent, np.int32)
+    run(vector_code(nest), [source, target])
+    np.testing.assert_array_equal(target, -source)
+
+
+@pytest.mark.parametrize("offset", [0, 65535, 65536, 200_000])
+def test_offsets(offset: int) -> None:
+    body = (Access(0, I32, offset, (2,)), Access(0, I32, offset + 1, (2,)), Compute("SUB", I32, (0, 1)))
+    source, target = random(offset + 40), np.zeros(20, np.int32)
+    run(vector_code(Nest((20,), (False,), body, (Access(1, I32, 0, (1,)),), (2,), 2)), [source, target])
+    np.testing.assert_array_equal(target, source[offset:][::2] - source[offset:][1::2])
+
+
+def test_sum_of_a_matrix_in_sixteen_partials() -> None:
+    """The order that the contract writes down, for f32, where it shows."""
+    values = (np.random.default_rng(1).standard_normal(700) * 1000).astype(np.float32)
+    partials = np.zeros(16, np.float32)
+    for i, value in enumerate(values):
+        partials[i % 16] += value
+    for half in (8, 4, 2, 1):
+        partials[:half] += partials[half : 2 * half]
+    body = (Access(0, F32, 0, (70, 1)), Carried(0), Compute("ADD", F32, (1, 0)))
+    target = np.array([0.5], np.float32)
+    run(vector_code(Nest((10, 70), (True, True), body, (Access(1, F32, 0, (0, 0)),), (2,), 2)), [values, target])  # type: ignore[list-item]
+    assert target[0] == np.float32(0.5) + partials[0]
+
+
+def test_gather() -> None:
+    body = (Access(0, I32, 0, (1,)), Gather(Access(1, I32, 0, (0,)), 0))
+    order, source, target = (
+        np.random.default_rng(0).permutation(600).astype(np.int32),
+        random(600),
+        np.zeros(600, np.int32),
+    )
+    run(vector_code(Nest((600,), (False,), body, (Access(2, I32, 0, (1,)),), (1,), 3)), [order, source, target])
+    np.testing.assert_array_equal(target, source[order])
+
+
+def test_swapped_accumulators() -> None:
+    """Values that change places between two outputs: neither may be written before it is read."""
+    body = (Carried(0), Carried(1), Access(0, I32, 0, (0, 1)), Compute("ADD", I32, (1, 2)))
+    outputs = (Access(1, I32, 0, (1, 0)), Access(2, I32, 0, (1, 0)))
+    nest = Nest((4, 3), (False, True), body, outputs, (3, 0), 3)
+    source, a, b = random(3), random(4, 1), random(4, 2)
+    x, y = a.copy(), b.copy()
+    for value in source:
+        x, y = y + value, x
+    run(vector_code(nest), [source, a, b])
+    np.testing.assert_array_equal((a, b), (x, y))
+
+
+def test_simplify_collapses_and_orders() -> None:
+    nest = Nest((3, 1, 4, 5), (False,) * 4, (dense((3, 1, 4, 5), (0, 1, 2, 3), 0),), (), (0,), 2)
+    nest = replace(nest, outputs=(dense((3, 1, 4, 5), (0, 1, 2, 3), 1),))
+    assert simplify(nest).extents == (60,)
+    turned = replace(nest, outputs=(Access(1, I32, 0, (1, 0, 3, 12)),))
+    assert simplify(turned).extents == (5, 4, 3)
+
+
+def test_equal_constants_share_a_word() -> None:
+    body = (Constant(7), Constant(9), Constant(7), Index(0), Constant(1))
+    nest, words = with_pool(Nest((3,), (False,), body, (Access(0, I32, 0, (1,)),), (0,), 1))
+    assert words == (0, 1, 2, 7, 9)
+    assert [value.offset for value in nest.body if isinstance(value, Access)] == [3, 4, 3, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "value", [0, 1, -1, 65535, 65536, -65536, -65537, 1 << 40, -(1 << 40), (1 << 63) - 1, -(1 << 63)]
+)
+def test_immediates(value: int) -> None:
+    words = [{"s_op": slot.op.code, **slot.fields} for slot in load_immediate(3, value)]  # type: ignore[union-attr]
+    machine = Machine([])
+    machine.run([*words, {"c_op": siw.OP_BY_NAME["C", "END"].code}])
+    assert (machine.scalars[3] + (1 << 63)) % (1 << 64) - (1 << 63) == value
+
+
+def test_too_many_live_values() -> None:
+    loads = tuple(Access(0, I32, i, (40,)) for i in range(40))
+    squares = tuple(Compute("MUL", I32, (i, i)) for i in range(40))
+    sums, position = [], 40
+    for i in range(1, 40):
+        sums.append(Compute("ADD", I32, (position, 40 + i)))
+        position = 79 + i
+    nest = Nest((5,), (False,), (*loads, *squares, *sums), (Access(1, I32, 0, (1,)),), (position,), 2)
+    with pytest.raises(CodegenError, match="more than 32 vector values are live at once"):
+        vector_code(nest)
+
+
+def test_mixed_reductions_are_refused() -> None:
+    body = (Access(0, F32, 0, (1,)), Carried(0), Compute("ADD", F32, (1, 0)), Carried(1), Compute("MUL", F32, (3, 0)))
+    outputs = (Access(1, F32, 0, (0,)), Access(2, F32, 0, (0,)))
+    with pytest.raises(CodegenError, match="a sum beside another kind of reduction"):
+        vector_code(Nest((5,), (True,), body, outputs, (2, 4), 3))
+
+
+def test_epilogue_result_is_in_register_0() -> None:
+    body = (Carried(0), Access(0, F32, 0, (0, 1)), Access(1, F32, 0, (0, 0)))
+    code = epilogue_code(Nest((0, 0), (False, False), body, (), (1,), 2), 0)
+    packed = pack(code.items)
+    verify_program(packed.words, ProgramKind.EPILOGUE, 2, packed.max_steps, "test")
+    moves = [siw.decode(word) for word in packed.words if siw.decode(word)["d_op"] == siw.OP_BY_NAME["D", "MOV"].code]
+    assert [move["d_vd"] for move in moves] == [0]

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tfmbs.dialect.base import VARIADIC_LIMIT
 from tfmbs.dialect.epilogue import yield_
 from tfmbs.dialect.mlir import arith, ir, tensor
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import element_of, shape_of, tensor_type
 from tfmbs.dialect.types import is_quantized, storage_type
-from tfmbs.passes.generics import CHANNEL, ELEMENT, SCALAR, Elementwise, as_elementwise
+from tfmbs.passes.generics import CHANNEL, ELEMENT, SCALAR, Elementwise, as_elementwise, channel_constant
 from tfmbs.passes.kernels import (
     PRODUCTS,
     channel_axis,
@@ -26,6 +27,7 @@ from tfmbs.passes.kernels import (
 )
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.structured import inline
+from tfmbs.runtime.abi.errors import TfmbsError
 
 CAST = "quant.scast"
 
@@ -73,6 +75,8 @@ class TfmbsFuse(Pass):
     max_operands: int = 8
 
     def run(self, module: Any) -> None:
+        if not 0 <= self.max_operands <= VARIADIC_LIMIT:
+            raise TfmbsError("usage", "pass tfmbs-fuse", "max-operands", f"0 to {VARIADIC_LIMIT}", self.max_operands)
         for op in ops_of(module, *PRODUCTS):
             product = op
             while (fused := _absorb_code(product, self.max_operands) or _absorb_cast(product)) is not None:
@@ -142,7 +146,9 @@ def _take_input(operands: _Operands, view: Elementwise, index: int, op: Any) -> 
     if splat is not None:
         operands.arguments.append(splat)
         return True
-    role = view.role(index, channel_axis(op))
+    axis = channel_axis(op)
+    # A constant row behind a product with one row is one value per channel, which siblings can share a launch with.
+    role = CHANNEL if channel_constant(view, index, axis) is not None else view.role(index, axis)
     if role is None:
         return False
     cast = defining_op(value)

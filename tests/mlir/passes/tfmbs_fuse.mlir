@@ -207,3 +207,23 @@ func.func @indexed(%x: tensor<2x4xf32>, %w: tensor<3x4xf32>, %k: f32) -> (tensor
   } -> tensor<2x3xf32>
   return %2, %3 : tensor<2x3xf32>, tensor<2x3xf32>
 }
+
+// -----
+
+// Of a product with one row, a constant row is one value per channel.
+// CHECK-LABEL: func.func @one_row
+// CHECK:       %[[B:.*]] = arith.constant dense<[1.000000e+00, 2.000000e+00, 3.000000e+00]> : tensor<3xf32>
+// CHECK:       "tfmbs.gemv"(%arg0, %arg1, %[[B]]) ({
+// CHECK:       roles = ["channel"]
+#id5 = affine_map<(d0, d1) -> (d0, d1)>
+func.func @one_row(%x: tensor<1x4xf32>, %w: tensor<3x4xf32>) -> tensor<1x3xf32> {
+  %b = arith.constant dense<[[1.0, 2.0, 3.0]]> : tensor<1x3xf32>
+  %0 = "tfmbs.gemv"(%x, %w) ({}) {roles = [], operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>} : (tensor<1x4xf32>, tensor<3x4xf32>) -> tensor<1x3xf32>
+  %e = tensor.empty() : tensor<1x3xf32>
+  %1 = linalg.generic {indexing_maps = [#id5, #id5, #id5], iterator_types = ["parallel", "parallel"]} ins(%0, %b : tensor<1x3xf32>, tensor<1x3xf32>) outs(%e : tensor<1x3xf32>) {
+  ^bb0(%in: f32, %c: f32, %out: f32):
+    %s = arith.addf %in, %c : f32
+    linalg.yield %s : f32
+  } -> tensor<1x3xf32>
+  return %1 : tensor<1x3xf32>
+}

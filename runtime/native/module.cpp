@@ -99,6 +99,8 @@ void translate(const std::exception_ptr& pointer, void*) {
 NB_MODULE(_native, m) {
   m.doc() = "The emulator: executes the descriptors of a fabric binary.";
   nb::register_exception_translator(translate);
+  // At exit the interpreter need not free what a global variable holds; that is no leak to tell a user about.
+  nb::set_leak_warnings(false);
   m.def("instruction_sets", &instruction_sets, "Instruction sets that this processor runs, slowest first.");
   nb::class_<LoadedImage>(m, "Image").def_prop_ro("isa", [](const LoadedImage& self) { return self.image->kernels().name; });
   m.def("load", &load, "tables"_a, "strings"_a, "weights"_a, "isa"_a,

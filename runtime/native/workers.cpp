@@ -1,69 +1,89 @@
 #include "workers.h"
 
+#include <unistd.h>
+
+#include <system_error>
+
+#include "error.h"
 #include "float_environment.h"
 
 namespace tfmbs {
 
-Workers::Workers(unsigned count) {
-  for (unsigned worker = 1; worker < count; ++worker) threads_.emplace_back([this, worker] { loop(worker); });
+Workers::Workers(unsigned count) : process_(getpid()), shared_(std::make_unique<Shared>()) {
+  Shared* shared = shared_.get();
+  try {
+    for (unsigned worker = 1; worker < count; ++worker)
+      shared->threads.emplace_back([shared, worker] { shared->loop(worker); });
+  } catch (const std::system_error&) {
+    shared->end();
+    throw Error("resource-limit", "emulator", "no " + std::to_string(count) + " threads");
+  }
 }
 
 Workers::~Workers() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    stop_ = true;
-  }
-  wake_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
+  // In the child of a fork the threads are neither there to join nor to leave the condition variables: these stay.
+  if (forked()) (void)shared_.release();
+  else shared_->end();
 }
+
+bool Workers::forked() const { return !shared_->threads.empty() && getpid() != process_; }
 
 void Workers::run(uint64_t units, const Task& task) {
-  task_ = &task;
-  units_ = units;
-  next_ = 0;
-  failure_ = nullptr;
-  if (!threads_.empty()) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    ++generation_;
-    active_ = static_cast<unsigned>(threads_.size());
-    wake_.notify_all();
+  if (forked()) throw Error("device", "emulator", "a context with threads does not survive a fork, make a new one");
+  Shared& s = *shared_;
+  s.task = &task;
+  s.units = units;
+  s.next = 0;
+  s.failure = nullptr;
+  {
+    const std::lock_guard<std::mutex> lock(s.mutex);
+    ++s.generation;
+    s.active = s.threads.size();
   }
-  work(0);
-  if (!threads_.empty()) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    done_.wait(lock, [this] { return active_ == 0; });
-  }
-  if (failure_) std::rethrow_exception(failure_);
+  s.wake.notify_all();
+  s.work(0);
+  std::unique_lock<std::mutex> lock(s.mutex);
+  s.done.wait(lock, [&s] { return s.active == 0; });
+  if (s.failure) std::rethrow_exception(s.failure);
 }
 
-void Workers::loop(unsigned worker) {
+void Workers::Shared::loop(unsigned worker) {
   const FloatEnvironment environment;
   for (uint64_t seen = 0;;) {
     {
-      std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
-      if (stop_) return;
-      seen = generation_;
+      std::unique_lock<std::mutex> lock(mutex);
+      wake.wait(lock, [&] { return stop || generation != seen; });
+      if (stop) return;
+      seen = generation;
     }
     work(worker);
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (--active_ == 0) done_.notify_one();
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (--active == 0) done.notify_one();
   }
 }
 
-void Workers::work(unsigned worker) {
-  for (uint64_t unit = next_++; unit < units_; unit = next_++) {
+void Workers::Shared::work(unsigned worker) {
+  for (uint64_t unit = next++; unit < units; unit = next++) {
     try {
-      (*task_)(unit, worker);
+      (*task)(unit, worker);
     } catch (...) {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (!failure_ || unit < failed_unit_) {
-        failure_ = std::current_exception();
-        failed_unit_ = unit;
+      const std::lock_guard<std::mutex> lock(mutex);
+      if (!failure || unit < failed_unit) {
+        failure = std::current_exception();
+        failed_unit = unit;
       }
-      next_ = units_;
+      next = units;
     }
   }
+}
+
+void Workers::Shared::end() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    stop = true;
+  }
+  wake.notify_all();
+  for (std::thread& thread : threads) thread.join();
 }
 
 }  // namespace tfmbs

@@ -1,11 +1,14 @@
 // A fixed set of threads that share out numbered units of work.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -21,27 +24,35 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  unsigned count() const { return static_cast<unsigned>(threads_.size()) + 1; }
   // Runs task(unit, worker) for every unit < units, started in ascending order. Where tasks throw, no more are started and
-  // the exception of the lowest unit is thrown, which does not depend on the number of workers.
+  // the exception of the lowest unit is thrown, which does not depend on the number of workers. Throws Error in the child
+  // of a fork, which has none of the threads.
   void run(uint64_t units, const Task& task);
 
  private:
-  void loop(unsigned worker);
-  void work(unsigned worker);
+  struct Shared {
+    std::vector<std::thread> threads;
+    std::mutex mutex;
+    std::condition_variable wake, done;
+    uint64_t generation = 0;
+    size_t active = 0;
+    bool stop = false;
 
-  std::vector<std::thread> threads_;
-  std::mutex mutex_;
-  std::condition_variable wake_, done_;
-  uint64_t generation_ = 0;
-  unsigned active_ = 0;
-  bool stop_ = false;
+    const Task* task = nullptr;
+    uint64_t units = 0;
+    std::atomic<uint64_t> next{0};
+    uint64_t failed_unit = 0;
+    std::exception_ptr failure;
 
-  const Task* task_ = nullptr;
-  uint64_t units_ = 0;
-  std::atomic<uint64_t> next_{0};
-  uint64_t failed_unit_ = 0;
-  std::exception_ptr failure_;
+    void loop(unsigned worker);
+    void work(unsigned worker);
+    void end();
+  };
+
+  bool forked() const;
+
+  pid_t process_;
+  std::unique_ptr<Shared> shared_;
 };
 
 }  // namespace tfmbs

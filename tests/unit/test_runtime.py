@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import platform
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -260,3 +262,32 @@ def test_lazy_load_checks_weights_before_they_are_used(tmp_path: Path) -> None:
     with pytest.raises(TfmbsError) as lazy:
         program.context()
     assert eager.value.code == lazy.value.code == "container.digest"
+
+
+FORK = """
+import os, sys
+import numpy as np
+import tfmbs
+context = tfmbs.load(sys.argv[1]).context(threads=2)
+given = {"x": np.ones((5, 4), np.float32), "other": np.arange(3, dtype=np.int32)}
+context.run(given)
+if not (child := os.fork()):
+    try:
+        context.run(given)
+    except tfmbs.TfmbsError as error:
+        print(error, flush=True)
+    del context
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+context.run(given)
+print("done")
+"""
+
+
+def test_a_fork_is_told_apart(tmp_path: Path) -> None:
+    """The child of a fork has none of the threads: it is refused, and does not wait for them when it ends."""
+    two_inputs().save(tmp_path / "m.tfb")
+    command = [sys.executable, "-W", "ignore", "-c", FORK, str(tmp_path / "m.tfb")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    refusal = "error: emulator: a context with threads does not survive a fork, make a new one"
+    assert (done.stdout.splitlines(), done.stderr) == ([refusal, "done"], "")

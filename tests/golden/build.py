@@ -1,17 +1,19 @@
 """Writes the golden corpus of the current format version: `python tests/golden/build.py`, run once per version.
 
 Files of released versions are never rewritten: each must load forever, or be refused by version. Beside each `.tfb`
-lies the `.s` it disassembles to.
+lies the `.s` it disassembles to, and a `.json` with the digests of what it computes.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from blake3 import blake3
 
 from tfmbs.runtime.abi.asm import assemble, disassemble
 from tfmbs.runtime.abi.image import Image
@@ -20,6 +22,7 @@ from tfmbs.runtime.abi.records import NONE, RECORDS, Dataflow, Kind, PoolMode, P
 from tfmbs.runtime.abi.sections import MAJOR
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import DType, Packing, Region, row_bytes
+from tfmbs.runtime.program import Program
 
 FOLDER = Path(__file__).parent / f"v{MAJOR}"
 
@@ -424,7 +427,63 @@ def state() -> Image:
     return b.finish()
 
 
-IMAGES: tuple[Callable[[], Image], ...] = (mlp, ternary, conv, softmax, state)
+PERMUTE = """
+  LI s1, 2 | SETVL 6
+  LI s3, 1
+  LI s4, 0
+  LIH s4, 6
+  LD.I32 v1, w1, s0, s3, 0 | SETVLR s4
+  LI s5, 2 | LOOP s1, 5
+  LOOP s5, 4
+  GATHER.I8 v2, w0, s2, v1, 0 | deps LOAD
+  CVT.I16 v3, v2, I8 | deps LOAD
+  TACC.I32 v3, v2, v1 | SCATTER.I32 v3, w2, s2, v1, 0
+  SADD s2, s2, s4
+  END
+"""
+
+
+def mixed() -> Image:
+    """A batched product whose right operand is k by n, and a vector program with nested loops, gather and scatter."""
+    b = Builder("mixed")
+    a = b.tensor("a", Region.INPUT, DType.F32, (2, 2, 4))
+    w = b.tensor("w", Region.INPUT, DType.F32, (2, 4, 3), slot=1)
+    x = b.tensor("x", Region.INPUT, DType.I8, (4, 6), slot=2)
+    p = b.tensor("p", Region.OUTPUT, DType.F32, (2, 2, 3))
+    y = b.tensor("y", Region.OUTPUT, DType.I32, (4, 6), slot=1)
+    order = b.constant("order", np.array([3, 1, 5, 0, 2, 4], np.int32), DType.I32)
+    geometry = b.geometry(
+        "gemm_geometry",
+        batch=2,
+        m=2,
+        n=3,
+        k=4,
+        lhs_batch_stride=8,
+        lhs_m_stride=4,
+        lhs_k_stride=1,
+        rhs_batch_stride=12,
+        rhs_n_stride=1,
+        rhs_k_stride=3,
+    )
+    b.launch("product", Kind.GEMM, lhs=a, rhs=w, out=p, geometry=geometry, schedule=b.schedule(2, 3, 4))
+    program = b.program("permute", ProgramKind.VECTOR, 3, 26, PERMUTE)
+    b.launch("permute", Kind.VECTOR, [x, order, y], program=program)
+    b.entry("main", [a, w, x], [p, y])
+    return b.finish()
+
+
+IMAGES: tuple[Callable[[], Image], ...] = (mlp, ternary, conv, softmax, state, mixed)
+
+
+def outputs(image: Image) -> dict[str, list[str]]:
+    """BLAKE3 of every output of every entry, run one after the other on fixed inputs by the emulator."""
+    context, results = Program(image).context(), {}
+    for entry in context.program.entries:
+        generator = np.random.default_rng(0)
+        inputs = {a.name: (generator.standard_normal(a.shape) * 50).astype(a.dtype) for a in entry.inputs}
+        arrays = context.run(inputs, entry.name)
+        results[entry.name] = [blake3(array.tobytes()).hexdigest() for array in arrays.values()]
+    return results
 
 
 def main() -> None:
@@ -435,6 +494,7 @@ def main() -> None:
         image = Image.from_buffer(data)
         (FOLDER / f"{make.__name__}.tfb").write_bytes(data)
         (FOLDER / f"{make.__name__}.s").write_text(disassemble(image), encoding="utf-8")
+        (FOLDER / f"{make.__name__}.json").write_text(json.dumps(outputs(image), indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

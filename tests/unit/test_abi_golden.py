@@ -1,9 +1,11 @@
 """The golden corpus: every file of every version loads with the meaning it had, or is refused by version."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from tests.golden.build import outputs
 from tfmbs.runtime.abi.asm import assemble, disassemble
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
@@ -35,3 +37,8 @@ def test_golden_files_load_or_are_refused_by_version(path):
     assert assemble(text).to_bytes() == path.read_bytes()
     assert image.to_bytes() == path.read_bytes()
     assert Image.load(path, verify="lazy") == image
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if int(path.parent.name[1:]) >= OLDEST_MAJOR], ids=_id)
+def test_golden_files_compute_what_they_always_did(path):
+    assert outputs(Image.load(path)) == json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))

@@ -57,7 +57,7 @@ def lower_fabric(module: Any) -> None:
 
 
 class FabricLowering:
-    """Emits a function for each entry of a binary. `tables` are the attributes of `runtime.abi.image.Image`, by name."""
+    """Emits a function for each entry of a binary. `tables` holds the attributes of an `Image`, by name."""
 
     def __init__(self, tables: Mapping[str, Any]) -> None:
         self._tables = tables

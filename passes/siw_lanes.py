@@ -6,6 +6,7 @@ A lane is an i32 or an f32; both travel as i32 here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tfmbs.dialect.mlir import arith, ir, math
@@ -72,7 +73,7 @@ _F32: dict[str, Callable[..., Value]] = {
     "TRUNC": _canonical(math.TruncOp),
     "SQRT": _canonical(math.SqrtOp),
     "TERNARY": _ternary_f32,
-    **{op.name: lambda x, name=op.name.lower(): scalar.special(name, x) for op in OPS if op.unit == "special"},
+    **{op.name: partial(scalar.special, op.name.lower()) for op in OPS if op.unit == "special"},
 }
 
 _I32: dict[str, Callable[..., Value]] = {

@@ -45,14 +45,18 @@ class TfmbsExpandArith(Pass):
 
     After:
 
-        func.func @f(%x: f32, %y: f32) -> f32 {
-          %0 = arith.mulf %x, %y : f32
-          %1 = arith.addf %0, %y : f32
-          %2 = arith.cmpf uno, %1, %1 : f32
-          %nan = arith.constant 2143289344 : i32
-          %3 = arith.bitcast %nan : i32 to f32
-          %4 = arith.select %2, %3, %1 : f32
-          return %4 : f32
+        func.func @f(%arg0: f32, %arg1: f32) -> f32 {
+          %0 = arith.mulf %arg0, %arg1 : f32
+          %1 = arith.addf %0, %arg1 : f32
+          %2 = arith.bitcast %1 : f32 to i32
+          %c2147483647_i32 = arith.constant 2147483647 : i32
+          %3 = arith.andi %2, %c2147483647_i32 : i32
+          %c2139095040_i32 = arith.constant 2139095040 : i32
+          %4 = arith.cmpi ugt, %3, %c2139095040_i32 : i32
+          %c2143289344_i32 = arith.constant 2143289344 : i32
+          %5 = arith.select %4, %c2143289344_i32, %2 : i32
+          %6 = arith.bitcast %5 : i32 to f32
+          return %6 : f32
         }
     """
 

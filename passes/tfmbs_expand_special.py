@@ -34,17 +34,21 @@ class TfmbsExpandSpecial(Pass):
 
     After:
 
-        func.func @f(%x: f32) -> f32 {
-          %0 = arith.extf %x : f32 to f64
-          %one = arith.constant 1.000000e+00 : f64
+        func.func @f(%arg0: f32) -> f32 {
+          %0 = arith.extf %arg0 : f32 to f64
+          %cst = arith.constant 1.000000e+00 : f64
           %1 = math.sqrt %0 : f64
-          %2 = arith.divf %one, %1 : f64
+          %2 = arith.divf %cst, %1 : f64
           %3 = arith.truncf %2 : f64 to f32
-          %4 = arith.cmpf uno, %3, %3 : f32
-          %nan = arith.constant 2143289344 : i32
-          %5 = arith.bitcast %nan : i32 to f32
-          %6 = arith.select %4, %5, %3 : f32
-          return %6 : f32
+          %4 = arith.bitcast %3 : f32 to i32
+          %c2147483647_i32 = arith.constant 2147483647 : i32
+          %5 = arith.andi %4, %c2147483647_i32 : i32
+          %c2139095040_i32 = arith.constant 2139095040 : i32
+          %6 = arith.cmpi ugt, %5, %c2139095040_i32 : i32
+          %c2143289344_i32 = arith.constant 2143289344 : i32
+          %7 = arith.select %6, %c2143289344_i32, %4 : i32
+          %8 = arith.bitcast %7 : i32 to f32
+          return %8 : f32
         }
     """
 

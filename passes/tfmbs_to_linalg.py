@@ -59,11 +59,15 @@ class TfmbsToLinalg(Pass):
           %4 = linalg.generic {indexing_maps = [#map3, #map3], iterator_types = ["parallel", "parallel"]} ins(%2 :
               tensor<2x4xf32>) outs(%3 : tensor<2x4xf32>) {
           ^bb0(%in: f32, %out: f32):
-            %5 = arith.cmpf uno, %in, %in : f32
+            %5 = arith.bitcast %in : f32 to i32
+            %c2147483647_i32 = arith.constant 2147483647 : i32
+            %6 = arith.andi %5, %c2147483647_i32 : i32
+            %c2139095040_i32 = arith.constant 2139095040 : i32
+            %7 = arith.cmpi ugt, %6, %c2139095040_i32 : i32
             %c2143289344_i32 = arith.constant 2143289344 : i32
-            %6 = arith.bitcast %c2143289344_i32 : i32 to f32
-            %7 = arith.select %5, %6, %in : f32
-            linalg.yield %7 : f32
+            %8 = arith.select %7, %c2143289344_i32, %5 : i32
+            %9 = arith.bitcast %8 : i32 to f32
+            linalg.yield %9 : f32
           } -> tensor<2x4xf32>
           return %4 : tensor<2x4xf32>
         }

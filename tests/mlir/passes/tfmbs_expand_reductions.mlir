@@ -1,0 +1,68 @@
+// RUN: tfmbs-opt %s --split-input-file --tfmbs-expand-reductions | filecheck %s
+
+// Two reduced dimensions count as one, in row-major order; what is added may be computed; telemetry rides along.
+// CHECK-DAG:   #[[LANES:.*]] = affine_map<(d0, d1, d2) -> (d0, (d1 * 7 + d2) mod 16)>
+// CHECK-LABEL: func.func @squares
+// CHECK:       linalg.fill {{.*}} -> tensor<2x16xf32>
+// CHECK:       linalg.generic {indexing_maps = [{{.*}}, #[[LANES]]]
+// CHECK-SAME:  telemetry = {layer = "norm"}
+// CHECK:       arith.mulf
+// CHECK-NEXT:  arith.addf
+// CHECK:       iterator_types = ["parallel"]
+// CHECK:       outs(%arg1 : tensor<2xf32>)
+// CHECK-COUNT-16: arith.addf
+// CHECK-NEXT:  linalg.yield
+func.func @squares(%x: tensor<2x5x7xf32>, %init: tensor<2xf32>) -> tensor<2xf32> {
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d0)>], iterator_types = ["parallel", "reduction", "reduction"]} ins(%x : tensor<2x5x7xf32>) outs(%init : tensor<2xf32>) attrs = {telemetry = {layer = "norm"}} {
+  ^bb0(%e: f32, %sum: f32):
+    %1 = arith.mulf %e, %e : f32
+    %2 = arith.addf %1, %sum : f32
+    linalg.yield %2 : f32
+  } -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}
+
+// -----
+
+// Fused products, maxima and integers keep the ascending order.
+// CHECK-LABEL: func.func @others
+// CHECK-NOT:   linalg.fill
+// CHECK:       math.fma
+// CHECK:       arith.maximumf
+// CHECK:       arith.addi
+// CHECK:       return
+func.func @others(%x: tensor<2x5xf32>, %init: tensor<2xf32>, %i: tensor<2x5xi32>, %j: tensor<2xi32>) -> (tensor<2xf32>, tensor<2xf32>, tensor<2xi32>) {
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<2x5xf32>) outs(%init : tensor<2xf32>) {
+  ^bb0(%e: f32, %acc: f32):
+    %3 = math.fma %e, %e, %acc : f32
+    linalg.yield %3 : f32
+  } -> tensor<2xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<2x5xf32>) outs(%init : tensor<2xf32>) {
+  ^bb0(%e: f32, %acc: f32):
+    %3 = arith.maximumf %e, %acc : f32
+    linalg.yield %3 : f32
+  } -> tensor<2xf32>
+  %2 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%i : tensor<2x5xi32>) outs(%j : tensor<2xi32>) {
+  ^bb0(%e: i32, %acc: i32):
+    %3 = arith.addi %e, %acc : i32
+    linalg.yield %3 : i32
+  } -> tensor<2xi32>
+  return %0, %1, %2 : tensor<2xf32>, tensor<2xf32>, tensor<2xi32>
+}
+
+// -----
+
+// On memrefs the partial sums have a buffer of their own.
+// CHECK-LABEL: func.func @memory
+// CHECK:       memref.alloc() : memref<2x16xf32>
+// CHECK:       linalg.generic
+// CHECK:       linalg.generic
+// CHECK:       outs(%arg1 : memref<2xf32>)
+func.func @memory(%x: memref<2x40xf32>, %out: memref<2xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : memref<2x40xf32>) outs(%out : memref<2xf32>) {
+  ^bb0(%e: f32, %sum: f32):
+    %1 = arith.addf %sum, %e : f32
+    linalg.yield %1 : f32
+  }
+  return
+}

@@ -21,7 +21,7 @@ def fabric_tables(module: Any) -> dict[str, Any]:
     strings: dict[str, int] = {}
     tables: dict[str, Any] = {kind.attribute: [] for kind in KIND_OF_RECORD.values() if kind.attribute}
     tables |= {"words": [], "args": [], "waits": [], "weights": bytearray()}
-    for op in module.body.operations:
+    for op in module.operation.regions[0].blocks[0].operations:
         if isinstance(op, FabricProgramOp):
             words = [word.word for word in op.siw_ops]
             place_in_words = {"first_word": len(tables["words"]), "word_count": len(words)}

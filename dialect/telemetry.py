@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tfmbs.dialect.attributes import TELEMETRY, read_tile_mask
+from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
+from tfmbs.runtime.abi.errors import TfmbsError
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,19 @@ def fused(layers: Sequence[Telemetry]) -> Telemetry:
 
 
 def telemetry_of(op: Any) -> Telemetry | None:
-    """The telemetry that rides on an op, if there is some."""
-    return read_telemetry(op.attributes[TELEMETRY]) if TELEMETRY in op.attributes else None
+    """The telemetry that rides on an op, if there is some.
+
+    Raises:
+        TfmbsError: ``ir.verify``, entries are missing or of the wrong kind; no verifier sees discardable attributes.
+    """
+    if TELEMETRY not in op.attributes:
+        return None
+    try:
+        return read_telemetry(op.attributes[TELEMETRY])
+    except (KeyError, AttributeError, TypeError, ValueError) as error:
+        expected = "a dictionary with layer, zero_count and total"
+        where = place(op.operation.location)
+        raise TfmbsError("ir.verify", where, TELEMETRY, expected, op.attributes[TELEMETRY]) from error
 
 
 def set_telemetry(op: Any, telemetry: Telemetry) -> None:

@@ -69,11 +69,18 @@ def constant_elements(value: Any) -> Array | None:
 
 
 def unpacked(op: Any) -> Array:
-    """Elements of a `tfmbs.constant`, one by one, in its logical shape."""
+    """Elements of a `tfmbs.constant`, one by one, in its logical shape.
+
+    Raises:
+        TfmbsError: ``ir.verify``, its bytes are no packed trits.
+    """
     stored, packing, shape = read_elements(op.value), packing_of(element_of(op.result)), shape_of(op.result.type)
     if packing in (Packing.DENSE, Packing.I8):
         return stored
-    return unpack_rows(stored.view(np.uint8), int(np.prod(shape[1:])), packing).reshape(shape)
+    try:
+        return unpack_rows(stored.view(np.uint8), int(np.prod(shape[1:])), packing).reshape(shape)
+    except ValueError as error:
+        raise TfmbsError("ir.verify", place(op.location), f"'tfmbs.constant' op value: {error}") from error
 
 
 def weights_of(op: Any) -> list[Array]:

@@ -10,6 +10,7 @@ from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.resources import numpy_dtype_of
 from tfmbs.dialect.shapes import element_of, elements, shape_of
+from tfmbs.passes.functions import functions
 from tfmbs.passes.memory_plan import Interval, plan
 from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -59,9 +60,8 @@ class TfmbsAssignMemory(Pass):
     def run(self, module: Any) -> None:
         """Places the buffers of every function."""
         load_target(self.target)
-        for op in module.regions[0].blocks[0].operations:
-            if op.operation.name == "func.func":
-                _assign(op)
+        for function in functions(module):
+            _assign(function)
 
 
 def _assign(function: Any) -> None:

@@ -10,6 +10,7 @@ from tfmbs.passes.bufferize import OUTPUT
 from tfmbs.passes.fabric_launches import LAUNCHES, Launches
 from tfmbs.passes.fabric_memory import VIEWS, Argument, Memory
 from tfmbs.passes.fabric_tables import Tables
+from tfmbs.passes.functions import functions
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.siw_select import refuse
 from tfmbs.passes.tfmbs_assign_memory import SCRATCH_BYTES
@@ -79,14 +80,14 @@ class TfmbsToFabric(Pass):
         """Replaces the functions of the module by the ops of its binary."""
         target = load_target(self.target)
         tables = Tables()
-        functions = [op for op in module.regions[0].blocks[0].operations if op.operation.name == "func.func"]
-        for function in functions:
+        lowered = functions(module)
+        for function in lowered:
             with function.location:
                 _lower(function, tables, target)
         unknown = ir.Location.unknown(module.context)
         with ir.InsertionPoint.at_block_begin(module.regions[0].blocks[0]), unknown:
             tables.build(unknown)
-        for function in functions:
+        for function in lowered:
             function.erase()
         module.attributes[TARGET] = ir.StringAttr.get(target.name)
 

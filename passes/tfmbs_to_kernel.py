@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmbs.passes.bufferize import Bufferizer
+from tfmbs.passes.functions import functions
 from tfmbs.passes.kernel_launches import LAUNCH_RULES
 from tfmbs.passes.kernel_tensors import TENSOR_RULES
 from tfmbs.passes.registry import Pass
@@ -49,5 +50,5 @@ class TfmbsToKernel(Pass):
     def run(self, module: Any) -> None:
         """Rewrites every function of the module."""
         rules = {**TENSOR_RULES, **LAUNCH_RULES}
-        for function in [op for op in module.regions[0].blocks[0].operations if op.operation.name == "func.func"]:
+        for function in functions(module):
             Bufferizer(function, rules).run()

@@ -66,61 +66,71 @@ class Convolution {
     return pixels;
   }
 
-  // Calls visit(k, offset in the input channel's plane, lane) for every tap on the input, and returns whether all are.
-  // mask(tap, bits) gets the lanes of each tap that are on the input.
-  template <class Visit, class Mask>
-  bool each_tap(const Pixels& pixels, Visit visit, Mask mask) const {
-    bool whole = true;
+  // Where the taps of some pixels lie in an input channel's plane.
+  struct Taps {
+    uint32_t bits = 0;           // pixels whose tap is on the input
+    bool is_run = true;          // all are, one after the other
+    uint64_t at[MAX_PANEL];      // offset in the plane, where the bit is set
+  };
+
+  Taps taps_of(const Pixels& pixels, uint64_t tap) const {
+    Taps taps;
+    const int64_t down = static_cast<int64_t>(tap / g_.kernel_width) * g_.dilation_height;
+    const int64_t right = static_cast<int64_t>(tap % g_.kernel_width) * g_.dilation_width;
+    for (unsigned lane = 0; lane < pixels.count; ++lane) {
+      const int64_t row = pixels.row[lane] + down, column = pixels.column[lane] + right;
+      const bool inside = row >= 0 && row < g_.in_height && column >= 0 && column < g_.in_width;
+      taps.at[lane] = inside ? static_cast<uint64_t>(row) * g_.in_width + static_cast<uint64_t>(column) : 0;
+      taps.bits |= static_cast<uint32_t>(inside) << lane;
+      taps.is_run &= inside && taps.at[lane] == taps.at[0] + lane;
+    }
+    return taps;
+  }
+
+  // Calls visit(tap, where its pixels are) for every tap of the window; returns whether all are on the input.
+  template <class Visit>
+  bool each_tap(const Pixels& pixels, Visit visit) const {
     const uint32_t all = pixels.count == MAX_PANEL ? ~0u : (1u << pixels.count) - 1;
-    const int64_t height = g_.in_height, width = g_.in_width;
+    bool whole = true;
     for (uint64_t tap = 0; tap < taps_; ++tap) {
-      const int64_t down = static_cast<int64_t>(tap / g_.kernel_width) * g_.dilation_height;
-      const int64_t right = static_cast<int64_t>(tap % g_.kernel_width) * g_.dilation_width;
-      uint32_t bits = 0;
-      for (unsigned lane = 0; lane < pixels.count; ++lane) {
-        const int64_t row = pixels.row[lane] + down, column = pixels.column[lane] + right;
-        if (row < 0 || row >= height || column < 0 || column >= width) continue;
-        bits |= 1u << lane;
-        visit(tap, static_cast<uint64_t>(row * width + column), lane);
-      }
-      mask(tap, bits);
-      whole &= bits == all;
+      const Taps taps = taps_of(pixels, tap);
+      visit(tap, taps);
+      whole &= taps.bits == all;
     }
     return whole;
   }
 
   bool gather_f32(Worker& worker, const Pixels& pixels, uint64_t input) const {
     const unsigned panel = engine_.kernels.panel;
-    const float* in = reinterpret_cast<const float*>(bound_.lhs) + input;
     const uint64_t plane = static_cast<uint64_t>(g_.in_height) * g_.in_width;
-    float* columns = worker.f32.data();
-    std::fill(worker.f32.begin(), worker.f32.end(), 0.0f);
-    return each_tap(
-        pixels,
-        [&](uint64_t tap, uint64_t offset, unsigned lane) {
-          for (uint64_t channel = 0; channel < in_channels_; ++channel)
-            columns[(channel * taps_ + tap) * panel + lane] = in[channel * plane + offset];
-        },
-        [&](uint64_t tap, uint32_t bits) {
-          for (uint64_t channel = 0; channel < in_channels_; ++channel) worker.valid[channel * taps_ + tap] = bits;
-        });
+    return each_tap(pixels, [&](uint64_t tap, const Taps& taps) {
+      const float* in = reinterpret_cast<const float*>(bound_.lhs) + input;
+      for (uint64_t k = tap; k < k_; k += taps_, in += plane) {
+        float* columns = worker.f32.data() + k * panel;
+        worker.valid[k] = taps.bits;
+        if (taps.is_run) {
+          std::memcpy(columns, in + taps.at[0], pixels.count * sizeof(float));
+        } else {
+          // The tile leaves out what lies on padding.
+          for (unsigned lane = 0; lane < pixels.count; ++lane)
+            columns[lane] = taps.bits >> lane & 1u ? in[taps.at[lane]] : 0.0f;
+        }
+      }
+    });
   }
 
   bool gather_i16(Worker& worker, const Pixels& pixels, uint64_t input) const {
     const unsigned panel = engine_.kernels.panel;
-    const int8_t* in = reinterpret_cast<const int8_t*>(bound_.lhs) + input;
     const uint64_t plane = static_cast<uint64_t>(g_.in_height) * g_.in_width;
-    std::fill(worker.i16.begin(), worker.i16.end(), 0);
-    int16_t* halves = reinterpret_cast<int16_t*>(worker.i16.data());
-    each_tap(
-        pixels,
-        [&](uint64_t tap, uint64_t offset, unsigned lane) {
-          for (uint64_t channel = 0; channel < in_channels_; ++channel) {
-            const uint64_t k = channel * taps_ + tap;
-            halves[(k / 2 * panel + lane) * 2 + k % 2] = static_cast<int16_t>(in[channel * plane + offset] - g_.lhs_zero);
-          }
-        },
-        [](uint64_t, uint32_t) {});
+    if (k_ % 2) std::fill(worker.i16.end() - panel, worker.i16.end(), 0);
+    each_tap(pixels, [&](uint64_t tap, const Taps& taps) {
+      const int8_t* in = reinterpret_cast<const int8_t*>(bound_.lhs) + input;
+      for (uint64_t k = tap; k < k_; k += taps_, in += plane) {
+        int16_t* halves = reinterpret_cast<int16_t*>(worker.i16.data() + k / 2 * panel) + k % 2;
+        for (unsigned lane = 0; lane < pixels.count; ++lane)
+          halves[2 * lane] = taps.bits >> lane & 1u ? static_cast<int16_t>(in[taps.at[lane]] - g_.lhs_zero) : int16_t{0};
+      }
+    });
     return true;  // a tap on padding adds zero, which is exact
   }
 

@@ -11,7 +11,7 @@ from tfmbs.compiler.diagnostics import Diagnostics
 from tfmbs.compiler.driver import Driver, Observer
 from tfmbs.compiler.emit import PRECISION, emit
 from tfmbs.compiler.files import write_atomically
-from tfmbs.compiler.ir_printing import PLAIN
+from tfmbs.compiler.ir_printing import AsmFlags
 from tfmbs.compiler.numeric_check import NumericCheck
 from tfmbs.compiler.pipelines import LEVELS, PIPELINES, sequence_text, sequences
 from tfmbs.compiler.samples import Batch, cut
@@ -78,6 +78,10 @@ class Compilation:
 
     @classmethod
     def _of_ir(cls, path: Path, options: Options) -> Compilation:
+        if options.start not in LEVELS:
+            raise TfmbsError(
+                "usage", "level to start from", "unknown value", f"one of {', '.join(LEVELS)}", options.start
+            )
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -109,6 +113,10 @@ class Compilation:
         self.options.progress("emit")
         return emit(self.module)
 
+    def text(self) -> str:
+        """The module as text, with locations: a compilation that goes on from it gives the same bytes."""
+        return AsmFlags(debug_info=True).text(self.module.operation)
+
     def _run(self, name: str) -> None:
         self.options.progress(name)
         if name == "quantize" and self.options.calibration is not None:
@@ -124,7 +132,7 @@ class Compilation:
         if self.options.save_temps:
             self.options.save_temps.mkdir(parents=True, exist_ok=True)
             file = self.options.save_temps / f"{self.name}.{list(PIPELINES).index(name)}-{name}.mlir"
-            write_atomically(file, PLAIN.text(self.module.operation).encode())
+            write_atomically(file, self.text().encode())
 
 
 LEVEL_AFTER = {"import": "tfmbs", "quantize": "tfmbs", "optimise": "tfmbs"}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
-from typing import Any
 
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
@@ -38,7 +37,7 @@ dl {{ display: grid; grid-template-columns: max-content auto; gap: .2rem 1rem }}
 
 
 def html_report(image: Image, title: str) -> str:
-    """The page. Shapes are left × right → result, in elements; sparsity is counted after quantization."""
+    """The page. Shapes are left × right → result in elements, or those of the windows; sparsity is as quantized."""
     head = "".join(f"<th>{escape(column)}</th>" for column in COLUMNS)
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(image))
     rows = "\n".join(_row(image, index) for index in range(len(image.descriptors)))
@@ -64,8 +63,8 @@ def _row(image: Image, index: int) -> str:
         str(index),
         image.strings[layer["layer"]] if layer else "",
         Kind(descriptor["kind"]).name,
-        _arrow([_precision(tensor) for tensor in operands]),
-        _arrow([_shape(tensor) for tensor in operands or windows]),
+        _formula(operands, windows, _precision),
+        _formula(operands, windows, _shape),
         str(sum(t["bytes"] for t in {id(t): t for t in operands + windows}.values() if t["region"] == Region.WEIGHTS)),
         f"{layer['sparsity']:.1%}" if layer and layer["total"] else "",
         str(image.programs[descriptor["program"]]["word_count"]) if has_epilogue else "",
@@ -77,7 +76,7 @@ def _row(image: Image, index: int) -> str:
     return "<tr>" + "".join(f"{tag}{escape(cell)}</td>" for tag, cell in zip(tags, cells, strict=True)) + "</tr>"
 
 
-def _windows(image: Image, descriptor: Row) -> list[Any]:
+def _windows(image: Image, descriptor: Row) -> list[Row]:
     first = descriptor["args_first"]
     return [image.tensors[arg] for arg in image.args[first : first + descriptor["args_count"]]]
 
@@ -91,8 +90,12 @@ def _shape(tensor: Row) -> str:
     return "×".join(str(size) for size in tensor["dims"][: tensor["rank"]]) or "scalar"
 
 
-def _arrow(parts: list[str]) -> str:
-    return " → ".join((" , ".join(parts[:-1]), parts[-1])) if len(parts) > 1 else "".join(parts)
+def _formula(operands: list[Row], windows: list[Row], spell: Callable[[Row], str]) -> str:
+    """``left × right → result`` of a kernel, or the operand windows of vector code."""
+    if not operands:
+        return ", ".join(spell(window) for window in windows)
+    *factors, result = (spell(operand) for operand in operands)
+    return f"{' × '.join(factors)} → {result}"
 
 
 def _schedule(image: Image, descriptor: Row) -> str:

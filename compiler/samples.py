@@ -32,7 +32,7 @@ def read_samples(path: Path) -> list[Arrays]:
 
 
 def cut(batch: Batch, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Arrays]:
-    """Batches of the inputs' own `shapes` from arrays that hold one or more along the first axis.
+    """Batches of the inputs' own `shapes` from arrays that hold one or more along the first axis (scalars: for all).
 
     Raises:
         TfmbsError: ``input.name`` or ``input.shape``, for arrays that are missing or hold no whole number of batches.
@@ -45,8 +45,9 @@ def cut(batch: Batch, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Arrays]
         got, size = samples[name].shape, shape[0] if shape else 1
         if got[1:] != shape[1:] or len(got) != len(shape) or (shape and (got[0] % size or not got[0])):
             raise TfmbsError("input.shape", name, "shape of the samples", f"{shape}, or a multiple of rows", got)
-        counts.add(got[0] // size if shape else 1)
-    if len(counts) != 1:
+        if shape:
+            counts.add(got[0] // size)
+    if len(counts) > 1:
         raise TfmbsError("input.shape", "samples", "number of batches", "the same for all inputs", sorted(counts))
-    for index in range(counts.pop()):
+    for index in range(max(counts, default=1)):
         yield {n: samples[n][index * s[0] : (index + 1) * s[0]] if s else samples[n] for n, s in shapes.items()}

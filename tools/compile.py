@@ -93,7 +93,6 @@ def _dim(text: str) -> tuple[str, int]:
 
 def _write(given: Any, compilation: Any) -> None:
     from tfmbs.compiler.files import write_atomically
-    from tfmbs.compiler.ir_printing import PLAIN
     from tfmbs.compiler.report import html_report
 
     if given.compile_to == BINARY:
@@ -102,8 +101,8 @@ def _write(given: Any, compilation: Any) -> None:
         if given.report:
             write_atomically(given.report, html_report(image, Path(given.model).name).encode())
     else:
-        module = compilation.lower(given.compile_to)
-        content, suffix = PLAIN.text(module.operation).encode(), ".mlir"
+        compilation.lower(given.compile_to)
+        content, suffix = compilation.text().encode(), ".mlir"
     if given.output == "-":
         sys.stdout.buffer.write(content)
         return

@@ -240,6 +240,31 @@ def test_bad_targets_are_refused(old, new, message):
 
 
 @pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("conv", '"conv2d",', "", "feature of kpu-minimal, expected epilogue/pt5/t2/pool, got conv2d"),
+        ("conv", ',\n    "pool"\n', "\n", "CODE[1].kind at byte 0xc00: feature of kpu-minimal"),
+        ("mlp", '"epilogue",', "", "CODE[0].program at byte 0xb9c: feature of kpu-minimal"),
+        ("ternary", '"pt5",', "", "got pt5"),
+        ("ternary", '"t2",', "", "got t2"),
+        (
+            "mlp",
+            '"f32",\n      "i8"',
+            '"i8"',
+            "CODE[0].lhs at byte 0xb84: operand type of kpu-minimal, expected i8/trit, got f32",
+        ),
+        ("mlp", "zero_skip=NONE", "zero_skip=CYCLE", "zero-skip mode of kpu-minimal, expected none/energy, got cycle"),
+    ],
+)
+def test_what_the_target_cannot_do_is_refused(name, old, new, message):
+    _refused(name, old, new, message, "target")
+
+
+def test_what_the_target_can_do_is_accepted():
+    Image.from_buffer(_changed("mlp", "dataflow=OUTPUT_STATIONARY", "dataflow=WEIGHT_STATIONARY"))
+
+
+@pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         (b'{"model":', b'{"model" ', "not valid JSON"),

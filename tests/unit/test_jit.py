@@ -1,0 +1,99 @@
+"""The byte reference as a tool: names, checks of inputs, scalars and booleans, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from tfmbs.compiler.jit import Reference
+from tfmbs.dialect.mlir import context, ir
+from tfmbs.runtime.abi.errors import TfmbsError
+
+IDENTITY = """func.func @f(%x: tensor<2x3xf32> {tfmbs.name = "x"}) -> (tensor<2x3xf32> {tfmbs.name = "y"}) {
+  return %x : tensor<2x3xf32>
+}"""
+
+
+@pytest.fixture(autouse=True)
+def _context() -> Iterator[None]:
+    with context(), ir.Location.unknown():
+        yield
+
+
+def test_names_and_an_output_that_is_an_input() -> None:
+    reference = Reference(ir.Module.parse(IDENTITY))
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    result = reference.run({"x": x})
+    assert list(result) == ["y"]
+    assert np.array_equal(result["y"], x)
+    assert not np.shares_memory(result["y"], x)
+
+
+def test_inputs_in_any_layout() -> None:
+    x = np.arange(6, dtype=np.float32).reshape(3, 2).T
+    assert np.array_equal(Reference(ir.Module.parse(IDENTITY)).run({"x": x})["y"], x)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "code"),
+    [
+        ({}, "input.name"),
+        ({"x": np.zeros((2, 3), np.float32), "z": np.zeros(1)}, "input.name"),
+        ({"x": np.zeros((3, 2), np.float32)}, "input.shape"),
+        ({"x": np.zeros((2, 3), np.float64)}, "input.dtype"),
+    ],
+)
+def test_inputs_that_do_not_fit(inputs: dict[str, np.ndarray], code: str) -> None:
+    with pytest.raises(TfmbsError) as caught:
+        Reference(ir.Module.parse(IDENTITY)).run(inputs)
+    assert caught.value.code == code
+
+
+def test_the_module_is_not_changed() -> None:
+    module = ir.Module.parse(IDENTITY)
+    before = str(module)
+    Reference(module)
+    assert str(module) == before
+
+
+def test_scalars_booleans_and_integers() -> None:
+    reference = Reference(
+        ir.Module.parse("""func.func @f(%a: tensor<i64>, %b: tensor<3xi1>) -> (tensor<i64>, tensor<3xi1>) {
+          %0 = linalg.generic {indexing_maps = [affine_map<() -> ()>], iterator_types = []} outs(%a : tensor<i64>) {
+          ^bb0(%x: i64):
+            %2 = arith.addi %x, %x : i64
+            linalg.yield %2 : i64
+          } -> tensor<i64>
+          %1 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+              outs(%b : tensor<3xi1>) {
+          ^bb0(%x: i1):
+            %true = arith.constant true
+            %2 = arith.xori %x, %true : i1
+            linalg.yield %2 : i1
+          } -> tensor<3xi1>
+          return %0, %1 : tensor<i64>, tensor<3xi1>
+        }""")
+    )
+    result = reference.run({"arg0": np.array(21), "arg1": np.array([True, False, True])})
+    assert result["result0"] == 42
+    assert result["result1"].tolist() == [False, True, False]
+
+
+def test_private_functions_are_inlined() -> None:
+    reference = Reference(
+        ir.Module.parse("""
+        func.func private @g(%x: tensor<2xf32>) -> tensor<2xf32> { return %x : tensor<2xf32> }
+        func.func @f(%x: tensor<2xf32>) -> tensor<2xf32> {
+          %0 = call @g(%x) : (tensor<2xf32>) -> tensor<2xf32>
+          return %0 : tensor<2xf32>
+        }""")
+    )
+    assert reference.run({"arg0": np.ones(2, np.float32)})["result0"].tolist() == [1.0, 1.0]
+
+
+def test_two_entries_are_refused() -> None:
+    twice = "func.func @f() { return }\nfunc.func @g() { return }"
+    with pytest.raises(TfmbsError, match="number of public functions, expected 1, got 2"):
+        Reference(ir.Module.parse(twice))

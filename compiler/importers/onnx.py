@@ -10,6 +10,7 @@ from onnx import ValueInfoProto
 
 from tfmbs.compiler.guard import run_guarded
 from tfmbs.compiler.importers.onnx_model import graph_inputs, prepare
+from tfmbs.compiler.importers.onnx_rules import first_line
 from tfmbs.dialect.mlir import ir, onnx_importer
 from tfmbs.runtime.abi.errors import TfmbsError
 
@@ -20,6 +21,9 @@ KEPT_TORCH_OPS = (
 )  # fmt: skip
 
 TO_TORCH = "builtin.module(torch-onnx-to-torch-backend-pipeline{backend-legal-ops=" + ",".join(KEPT_TORCH_OPS) + "})"
+
+# What torch-mlir's importer raises besides its own error, for element types and data that it does not know.
+_FOREIGN_ERRORS = (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
 
 ENTRY = "main"
 """Name of the function that an imported model becomes, and of its entry point in a binary."""
@@ -48,12 +52,13 @@ def import_onnx(
     prepared = prepare(model, dims or {}, where)
     importer = onnx_importer()
     with context, ir.Location.unknown():
-        module = importer.ModelInfo(prepared)
-        result = module.create_module(context=context)
         try:
+            module = importer.ModelInfo(prepared)
+            result = module.create_module(context=context)
             importer.NodeImporter.define_function(module.main_graph, result.operation).import_all()
-        except importer.OnnxImportError as error:
-            raise TfmbsError("onnx.unsupported", where, "the model cannot be imported", got=str(error)) from error
+        except (importer.OnnxImportError, *_FOREIGN_ERRORS) as error:
+            what, got = "torch-mlir's importer refuses the model", first_line(error)
+            raise TfmbsError("onnx.unsupported", where, what, got=got) from error
         _name_entry(result, prepared)
     if not raw:
         run_guarded(result, TO_TORCH)

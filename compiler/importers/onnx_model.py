@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import onnx
 import onnx.inliner
 import onnx.version_converter
 from google.protobuf.message import DecodeError
-from onnx import TensorProto, ValueInfoProto
+from onnx import ValueInfoProto
 
 from tfmbs.compiler.importers.external_data import all_tensors, embed_external_data, tensor_bytes
+from tfmbs.compiler.importers.onnx_rules import check_graph, check_sizes, check_tensors, first_line, node_label
 from tfmbs.runtime.abi.errors import TfmbsError
 
 OPSET = 21
@@ -46,18 +47,18 @@ def prepare(model: onnx.ModelProto, dims: Mapping[str, int], where: str = "model
     Raises:
         TfmbsError: codes `onnx.invalid`, `onnx.unsupported`, `onnx.dim`.
     """
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
+    result = _copy(model, where)
     _refuse_unknown_ops(result, where)
     if result.functions:
         result = onnx.inliner.inline_local_functions(result)
-    _check_tensors(result, where)
+    check_tensors(result, where)
+    check_graph(result.graph, where)
     _bind_dims(result, dims, where)
     result = _infer_shapes(result, where)
     try:
         onnx.checker.check_model(result)
     except (onnx.checker.ValidationError, ValueError) as error:
-        raise TfmbsError("onnx.invalid", where, "the model is not valid ONNX", got=_first_line(error)) from error
+        raise TfmbsError("onnx.invalid", where, "the model is not valid ONNX", got=first_line(error)) from error
     converted = _convert_opset(result, where)
     if converted is not result:
         result = _infer_shapes(converted, where)
@@ -66,11 +67,31 @@ def prepare(model: onnx.ModelProto, dims: Mapping[str, int], where: str = "model
     return result
 
 
-def _infer_shapes(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
+def _copy(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
+    """A copy of the model. Protobuf copies through its wire format, which takes graphs nested 100 deep at most."""
+    result = onnx.ModelProto()
     try:
-        return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+        result.CopyFrom(model)
+    except DecodeError as error:
+        raise TfmbsError("onnx.parse", where, "the model is nested too deeply", got=first_line(error)) from error
+    return result
+
+
+def _infer_shapes(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
+    """The model with the shapes of all its values.
+
+    Values are propagated only where shapes depend on them, and after sizes were checked: onnx walks through every
+    element of a vector for that, also of one that a few bytes claim.
+    """
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+        check_sizes(inferred.graph, where)
+        if next(_dynamic(inferred.graph), None):
+            inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+            check_sizes(inferred.graph, where)
     except (onnx.shape_inference.InferenceError, ValueError) as error:
-        raise TfmbsError("onnx.invalid", where, "shapes cannot be inferred", got=_first_line(error)) from error
+        raise TfmbsError("onnx.invalid", where, "shapes cannot be inferred", got=first_line(error)) from error
+    return inferred
 
 
 def _name_nodes(graph: onnx.GraphProto) -> None:
@@ -78,17 +99,6 @@ def _name_nodes(graph: onnx.GraphProto) -> None:
     for index, node in enumerate(graph.node):
         if not node.name:
             node.name = f"{node.op_type}_{index}"
-
-
-def node_label(node: onnx.NodeProto) -> str:
-    """How errors call a node: its name and op, or its first output where it has no name."""
-    return (
-        f"node '{node.name}' ({node.op_type})" if node.name else f"node producing '{node.output[0]}' ({node.op_type})"
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _all_nodes(graph: onnx.GraphProto) -> Iterable[onnx.NodeProto]:
@@ -104,6 +114,9 @@ def _all_nodes(graph: onnx.GraphProto) -> Iterable[onnx.NodeProto]:
 
 def _refuse_unknown_ops(model: onnx.ModelProto, where: str) -> None:
     versions = {entry.domain: entry.version for entry in model.opset_import}
+    newest = onnx.defs.onnx_opset_version()
+    if versions.get("", 0) > newest:
+        raise TfmbsError("onnx.unsupported", where, "opset", f"at most {newest}", versions[""])
     functions = {(f.domain, f.name) for f in model.functions}
     for node in _all_nodes(model.graph):
         domain = "" if node.domain == "ai.onnx" else node.domain
@@ -117,21 +130,6 @@ def _refuse_unknown_ops(model: onnx.ModelProto, where: str) -> None:
                 "onnx.unsupported", f"{where}: {node_label(node)}", f"unknown op {name}",
                 f"an op of the imported opsets ({imported})",
             )  # fmt: skip
-
-
-def _check_tensors(model: onnx.ModelProto, where: str) -> None:
-    for tensor in all_tensors(model):
-        if tensor.data_location == TensorProto.EXTERNAL:
-            raise TfmbsError("onnx.external-data", f"{where}: tensor '{tensor.name}'", "external data was not loaded")
-        if tensor.HasField("raw_data") and tensor.data_type != TensorProto.STRING:
-            try:
-                needed = tensor_bytes(tensor)
-            except ValueError as error:
-                raise TfmbsError("onnx.invalid", f"{where}: tensor '{tensor.name}'", str(error)) from error
-            if len(tensor.raw_data) != needed:
-                raise TfmbsError(
-                    "onnx.invalid", f"{where}: tensor '{tensor.name}'", "data", f"{needed} bytes", len(tensor.raw_data)
-                )
 
 
 def graph_inputs(graph: onnx.GraphProto) -> list[ValueInfoProto]:
@@ -185,20 +183,26 @@ def _convert_opset(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
         return onnx.version_converter.convert_version(model, OPSET)
     except (RuntimeError, onnx.version_converter.ConvertError, IndexError) as error:
         raise TfmbsError(
-            "onnx.unsupported", where, f"opset {version} cannot be converted to {OPSET}", got=_first_line(error)
+            "onnx.unsupported", where, f"opset {version} cannot be converted to {OPSET}", got=first_line(error)
         ) from error
 
 
 def _refuse_dynamic_shapes(model: onnx.ModelProto, where: str) -> None:
-    known = {v.name: v for v in (*model.graph.value_info, *model.graph.output, *model.graph.input)}
-    for node in model.graph.node:
+    for node, name in _dynamic(model.graph):
+        raise TfmbsError(
+            "onnx.unsupported", f"{where}: {node_label(node)}", f"shape of '{name}'",
+            "known at compile time", "depends on values",
+        )  # fmt: skip
+
+
+def _dynamic(graph: onnx.GraphProto) -> Iterator[tuple[onnx.NodeProto, str]]:
+    """Nodes with an output that is a tensor without a static shape, and the output's name."""
+    known = {v.name: v for v in (*graph.value_info, *graph.output, *graph.input)}
+    for node in graph.node:
         for name in filter(None, node.output):
             value = known.get(name)
             if value is None or not value.type.HasField("tensor_type"):
                 continue
             tensor = value.type.tensor_type
             if not tensor.HasField("shape") or any(not d.HasField("dim_value") for d in tensor.shape.dim):
-                raise TfmbsError(
-                    "onnx.unsupported", f"{where}: {node_label(node)}", f"shape of '{name}'",
-                    "known at compile time", "depends on values",
-                )  # fmt: skip
+                yield node, name

@@ -1,0 +1,138 @@
+"""Rules that a model must keep before foreign code walks through it: graph structure, tensors and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from math import ceil, prod
+
+import onnx
+from onnx import TensorProto, ValueInfoProto
+
+from tfmbs.compiler.importers.external_data import all_tensors, tensor_bytes
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.limits import MAX_REGION_BYTES
+
+_UNSIGNED = frozenset({TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64})
+_COMPLEX = frozenset({TensorProto.COMPLEX64, TensorProto.COMPLEX128})
+_RANDOM = frozenset(
+    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+)
+_SHOWN = 300  # characters of a foreign message
+
+
+def node_label(node: onnx.NodeProto) -> str:
+    """How errors call a node: its name and op, or its first output where it has no name."""
+    if node.name or not node.output:
+        return f"node '{node.name}' ({node.op_type})"
+    return f"node producing '{node.output[0]}' ({node.op_type})"
+
+
+def first_line(error: Exception) -> str:
+    """The first line of a foreign message, shortened: some quote whole tensors."""
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
+
+
+def check_graph(graph: onnx.GraphProto, where: str) -> None:
+    """Nodes come after what they use, outputs exist and have names of their own, ends have signed real elements.
+
+    Raises:
+        TfmbsError: ``onnx.invalid`` or ``onnx.unsupported``, naming the node or value.
+    """
+    if not graph.output:
+        raise TfmbsError("onnx.invalid", where, "number of outputs", "at least 1", 0)
+    known = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
+    for node in graph.node:
+        if node.domain in ("", "ai.onnx") and node.op_type in _RANDOM:
+            raise TfmbsError("onnx.unsupported", f"{where}: {node_label(node)}", "a random op has no fixed result")
+        for name in filter(None, node.input):
+            if name not in known:
+                at = f"{where}: {node_label(node)}"
+                raise TfmbsError("onnx.invalid", at, f"input '{name}'", "a value that is computed before", "none")
+        known.update(node.output)
+    names: set[str] = set()
+    for value in graph.output:
+        at = f"{where}: output '{value.name}'"
+        if value.name not in known:
+            raise TfmbsError("onnx.invalid", at, "origin", "a node, an input or an initializer", "none")
+        if value.name in names:
+            raise TfmbsError("onnx.unsupported", at, "a value that is an output twice")
+        names.add(value.name)
+    for role, values in (("input", graph.input), ("output", graph.output)):
+        for value in values:
+            _check_elements(value, f"{where}: {role} '{value.name}'")
+
+
+def _check_elements(value: ValueInfoProto, at: str) -> None:
+    """MLIR's integers are signless: an unsigned input would be taken for a signed one."""
+    element = value.type.tensor_type.elem_type
+    if element in _UNSIGNED | _COMPLEX:
+        got = TensorProto.DataType.Name(element).lower()
+        raise TfmbsError("onnx.unsupported", at, "element type", "a real float, a signed integer or bool", got)
+
+
+def check_tensors(model: onnx.ModelProto, where: str) -> None:
+    """Every tensor holds its data, as much of it as its shape asks for.
+
+    Raises:
+        TfmbsError: ``onnx.external-data``, ``onnx.invalid`` or ``onnx.unsupported``, naming the tensor.
+    """
+    for sparse in model.graph.sparse_initializer:
+        raise TfmbsError("onnx.unsupported", f"{where}: tensor '{sparse.values.name}'", "a sparse initializer")
+    for tensor in all_tensors(model):
+        at = f"{where}: tensor '{tensor.name}'"
+        if tensor.data_location == TensorProto.EXTERNAL:
+            raise TfmbsError("onnx.external-data", at, "external data was not loaded")
+        if tensor.data_type == TensorProto.STRING:
+            continue
+        try:
+            needed = tensor_bytes(tensor)
+        except ValueError as error:
+            raise TfmbsError("onnx.invalid", at, str(error)) from error
+        if tensor.HasField("raw_data"):
+            if len(tensor.raw_data) != needed:
+                raise TfmbsError("onnx.invalid", at, "data", f"{needed} bytes", len(tensor.raw_data))
+        else:
+            _check_typed_data(tensor, at)
+
+
+_TYPED_FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")
+_PER_ELEMENT = dict.fromkeys((TensorProto.COMPLEX64, TensorProto.COMPLEX128), Fraction(2)) | dict.fromkeys(
+    (TensorProto.INT4, TensorProto.UINT4, TensorProto.FLOAT4E2M1), Fraction(1, 2)
+)
+
+
+def _check_typed_data(tensor: TensorProto, at: str) -> None:
+    """The typed fields together hold one value for each element, two for complex ones, a half for those of 4 bits."""
+    needed = ceil(prod(tensor.dims) * _PER_ELEMENT.get(tensor.data_type, 1))
+    got = sum(len(getattr(tensor, field)) for field in _TYPED_FIELDS)
+    if got != needed:
+        raise TfmbsError("onnx.invalid", at, "data", f"{needed} values", got)
+
+
+def check_sizes(graph: onnx.GraphProto, where: str) -> None:
+    """No known size of a value is negative, and no value is larger than a device could hold.
+
+    Raises:
+        TfmbsError: ``onnx.invalid`` or ``resource-limit``, naming the node or value.
+    """
+    origin = {name: node_label(node) for node in graph.node for name in node.output}
+    for value in _values(graph):
+        sizes = [dim.dim_value for dim in value.type.tensor_type.shape.dim if dim.HasField("dim_value")]
+        at = f"{where}: {origin.get(value.name, 'graph')}"
+        if min(sizes, default=0) < 0:
+            raise TfmbsError("onnx.invalid", at, f"shape of '{value.name}'", "no negative size", _shape(sizes))
+        if prod(sizes) > MAX_REGION_BYTES:
+            expected = f"at most {MAX_REGION_BYTES} elements"
+            raise TfmbsError("resource-limit", at, f"shape of '{value.name}'", expected, _shape(sizes))
+
+
+def _values(graph: onnx.GraphProto) -> Iterator[ValueInfoProto]:
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        if value.type.HasField("tensor_type"):
+            yield value
+
+
+def _shape(sizes: list[int]) -> str:
+    return "×".join(map(str, sizes))

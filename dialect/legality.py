@@ -37,10 +37,15 @@ class Level:
         return name in self.ops or name.split(".", maxsplit=1)[0] in self.dialects
 
     def admits_type(self, type_: Any) -> bool:
-        """Whether values of this type may be present; `stored_only` refuses quantized and ternary elements."""
+        """Whether values of this type may be present; `stored_only` refuses quantized and ternary elements.
+
+        Complex elements are of the torch level only: the bindings cannot read constants of them.
+        """
         if not isinstance(type_, ir.ShapedType):
             name = str(type_)
             return not name.startswith("!") or name.split(".", maxsplit=1)[0] in self.types
+        if isinstance(type_.element_type, ir.ComplexType) and not self.types:
+            return False
         if isinstance(type_, ir.RankedTensorType) and not self.tensors:
             return False
         if isinstance(type_, ir.MemRefType) and not self.memrefs:

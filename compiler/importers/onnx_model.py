@@ -11,7 +11,7 @@ import onnx.version_converter
 from google.protobuf.message import DecodeError
 from onnx import ValueInfoProto
 
-from tfmbs.compiler.importers.external_data import all_tensors, embed_external_data, tensor_bytes
+from tfmbs.compiler.importers.external_data import embed_external_data
 from tfmbs.compiler.importers.onnx_rules import check_graph, check_sizes, check_tensors, first_line, node_label
 from tfmbs.runtime.abi.errors import TfmbsError
 

@@ -11,7 +11,7 @@ from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
 
 COUNTERS: dict[str, str] = {
-    "total_ops": "multiply-accumulates (taps on padding are none) and lane operations of vector code",
+    "total_ops": "multiply-accumulates and pooling taps (none on padding), and lane operations of vector code",
     "active_ops": "total_ops without the multiply-accumulates whose constant weight is zero (counted, not estimated)",
     "zero_skips": "multiply-accumulates with a zero weight in a launch whose zero-skip mode is not NONE",
     "mem_reads": "elements read: each operand element once per launch, and every element that vector code loads",
@@ -34,10 +34,14 @@ READ_COST, WRITE_COST, BROADCAST_COST, MISS_COST, FUSED_FACTOR = 5, 8, 2, 6, 0.7
 
 @dataclass(frozen=True)
 class LaunchCounters:
-    """What a device measured of one descriptor; `start_ns` counts from the start of the run."""
+    """What a device measured of one descriptor: multiply-accumulates or pooling taps, those with a weight that is no
+    constant zero, instruction words, lane operations, elements loaded and stored by vector code, and nanoseconds.
 
-    macs: int
-    active_macs: int
+    `start_ns` counts from the start of the run.
+    """
+
+    operations: int
+    active: int
     words: int
     lane_ops: int
     loads: int
@@ -207,9 +211,9 @@ def _launch(image: Image, descriptor: Row, counters: LaunchCounters) -> LaunchSt
         fused=kind is not Kind.VECTOR and descriptor["program"] != NONE,
         zero_skip_mode=mode.name,
         sparsity=telemetry["sparsity"] if telemetry else 0.0,
-        total_ops=counters.macs + counters.lane_ops,
-        active_ops=counters.active_macs + counters.lane_ops,
-        zero_skips=0 if mode is ZeroSkip.NONE else counters.macs - counters.active_macs,
+        total_ops=counters.operations + counters.lane_ops,
+        active_ops=counters.active + counters.lane_ops,
+        zero_skips=0 if mode is ZeroSkip.NONE else counters.operations - counters.active,
         mem_reads=sum(_elements(image, index) for index in operands) + counters.loads,
         mem_writes=sum(_elements(image, index) for index in results) + counters.stores,
         broadcasts=broadcasts,

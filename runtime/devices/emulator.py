@@ -41,17 +41,16 @@ class EmulatorContext:
 
     device: Emulator
     native: _native.Context
-    _stats: Stats | None = field(default=None, init=False)
+    _entry: int | None = field(default=None, init=False)  # of the last run
 
     def run(self, entry: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `DeviceContext.run`. Raises TfmbsError: `siw.address`, `siw`, `record`, `resource-limit`."""
         index, signature = self.device.entry(entry)
         sources = [_octets(inputs[argument.name]) for argument in signature.inputs]
         outputs = {a.name: np.zeros(a.shape, a.dtype) for a in signature.outputs}
-        self._stats = None
+        self._entry = None
         self.native.run(index, sources, [_octets(array) for array in outputs.values()])
-        counters = [LaunchCounters(**row) for row in self.native.counters()]
-        self._stats = launch_stats(self.device.image, "emulator", index, counters)
+        self._entry = index
         return outputs
 
     def reset(self) -> None:
@@ -61,9 +60,10 @@ class EmulatorContext:
     @property
     def stats(self) -> Stats:
         """Counters of the last run. Raises TfmbsError `device` before the first."""
-        if self._stats is None:
+        if self._entry is None:
             raise TfmbsError("device", "emulator", "there are no stats before a run that succeeded")
-        return self._stats
+        counters = [LaunchCounters(**row) for row in self.native.counters()]
+        return launch_stats(self.device.image, "emulator", self._entry, counters)
 
 
 class Emulator:

@@ -169,12 +169,15 @@ void Context::execute(const Launch& launch, LaunchCounters& counters) {
         packed.active = packed.macs;  // only weights known beforehand can be skipped
       }
       const PackedWeights& weights = launch.constant ? launch.weights : packed;
-      counters.macs = weights.macs;
+      counters.operations = weights.macs;
       counters.active = weights.active;
       (conv ? run_conv : run_gemm)(engine, bound, weights);
       break;
     }
-    case Kind::POOL: run_pool(engine, bound); break;
+    case Kind::POOL:
+      counters.operations = counters.active = pool_taps(bound);
+      run_pool(engine, bound);
+      break;
     case Kind::COPY: std::memmove(bound.out, bound.lhs, image_->tensor(launch.record.out, launch.name).bytes); break;
     case Kind::VECTOR: {
       Machine& machine = buffers_[0]->machine;

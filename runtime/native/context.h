@@ -18,8 +18,8 @@ struct Buffer {
 
 // What one launch did in the last run.
 struct LaunchCounters {
-  uint64_t macs = 0;
-  uint64_t active = 0;
+  uint64_t operations = 0;  // multiply-accumulates or pooling taps
+  uint64_t active = 0;      // those whose weight is not a constant zero
   VectorCounters vector;
   uint64_t start_ns = 0;  // since the start of the run
   uint64_t wall_ns = 0;

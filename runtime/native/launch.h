@@ -16,6 +16,8 @@ struct Engine {
 void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 void run_conv(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 void run_pool(const Engine& engine, const Bound& bound);
+// Taps on the input of all windows of a pooling.
+uint64_t pool_taps(const Bound& bound);
 
 // One chunk of a result: at most VLMAX elements that follow each other.
 struct Chunk {

@@ -66,8 +66,8 @@ nb::list counters(const LoadedContext& self) {
   nb::list rows;
   for (const LaunchCounters& c : self.context.counters()) {
     nb::dict row;
-    row["macs"] = c.macs;
-    row["active_macs"] = c.active;
+    row["operations"] = c.operations;
+    row["active"] = c.active;
     row["words"] = c.vector.words;
     row["lane_ops"] = c.vector.lane_ops;
     row["loads"] = c.vector.loads;

@@ -64,6 +64,14 @@ class Pool {
     return lane_of(canonical(value));
   }
 
+  // Taps on the input of all windows.
+  uint64_t taps() const {
+    uint64_t down = 0, across = 0;
+    for (uint64_t y = 0; y < g_.out_height; ++y) down += rows(y).count;
+    for (uint64_t x = 0; x < g_.out_width; ++x) across += columns(x).count;
+    return down * across * g_.batch * g_.out_channels;
+  }
+
   uint32_t i8(uint64_t channel, const Span& y, const Span& x) const {
     const int8_t* in = reinterpret_cast<const int8_t*>(bound_.lhs) + channel * g_.in_height * g_.in_width;
     int32_t value = std::numeric_limits<int8_t>::min();
@@ -95,6 +103,8 @@ class Pool {
 };
 
 }  // namespace
+
+uint64_t pool_taps(const Bound& bound) { return Pool(bound).taps(); }
 
 void run_pool(const Engine& engine, const Bound& bound) {
   const abi::WindowGeometry& g = bound.launch.window;

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.conformance.builder import END, Builder, c, d, s
-from tfmbs.runtime.abi.records import Kind, ZeroSkip
+from tfmbs.runtime.abi.records import NONE, Kind, PoolMode, ZeroSkip
 from tfmbs.runtime.abi.types import DType, Packing
 from tfmbs.runtime.program import Program
 from tfmbs.runtime.stats import COUNTERS, FIGURES, LaunchStats, Stats
@@ -78,6 +78,15 @@ def test_convolution_counts_only_taps_on_the_input() -> None:
     builder.window(Kind.CONV2D, x, builder.constant(weights), out, kernel=(3, 3), pads=(1, 1, 1, 1))
     (launch,) = stats_of(builder, x=np.ones((1, 1, 4, 4), np.float32)).launches
     assert (launch.total_ops, launch.active_ops) == (100, 84)
+
+
+def test_pooling_counts_its_taps_on_the_input() -> None:
+    """3×3 over 4×4 with padding 1, as above: 100 taps."""
+    builder = Builder()
+    x, out = builder.input("x", (1, 1, 4, 4), F32), builder.output("y", (1, 1, 4, 4), F32)
+    builder.window(Kind.POOL, x, NONE, out, kernel=(3, 3), pads=(1, 1, 1, 1), mode=PoolMode.MAX)
+    (launch,) = stats_of(builder, x=np.ones((1, 1, 4, 4), np.float32)).launches
+    assert launch.total_ops == launch.active_ops == 100
 
 
 def test_weights_of_a_computed_operand_all_count() -> None:

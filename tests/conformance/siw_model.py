@@ -242,7 +242,7 @@ class Machine:
         for i, lane in enumerate(source):
             j = i % REDUCTION_LANES
             if op == "TPOP":
-                old[j] += np.uint32(lane != 0)
+                old[j : j + 1] += np.uint32(lane != 0)  # arrays wrap silently, scalars warn
             else:
                 old[j : j + 1] = _reduce(dtype, Reduce(word["d_aux"]), old[j : j + 1], source[i : i + 1])
         return old

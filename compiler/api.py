@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tfmbs.compiler.compilation import STAGES, Compilation, Options
-from tfmbs.compiler.samples import Batch
+from tfmbs.compiler.samples import Samples, batches_of
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.program import Program
@@ -19,7 +19,7 @@ def compile(
     *,
     target: str = "kpu-16x16",
     precision: str = "fp32",
-    calibration: Iterable[Batch] | None = None,
+    calibration: Samples | None = None,
     dims: Mapping[str, int] | None = None,
 ) -> Program:
     """Compiles a model to a fabric binary and loads it.
@@ -28,13 +28,15 @@ def compile(
         model: path of an ``.onnx`` model or of ``.mlir`` at graph level, or an `onnx.ModelProto`.
         target: name of a shipped target, or path of a target file.
         precision: ``fp32``, ``int8`` or ``ternary``.
-        calibration: inputs (arrays by name) whose values give the ranges of quantized activations.
+        calibration: inputs whose values give the ranges of quantized activations: arrays by name with one or more
+            batches along the first axis, the path of an ``.npz`` file of them, or several such mappings.
         dims: sizes of symbolic dimensions by name.
 
     Raises:
         TfmbsError: the first thing that is refused, with the name of the model's node where there is one.
     """
-    options = Options(target=target, precision=precision, calibration=calibration, dims=dims or {})
+    batches = None if calibration is None else batches_of(calibration)
+    options = Options(target=target, precision=precision, calibration=batches, dims=dims or {})
     return program_of(Compilation.of(model, options).image())
 
 
@@ -44,7 +46,7 @@ def lower(
     *,
     target: str = "kpu-16x16",
     precision: str = "fp32",
-    calibration: Iterable[Batch] | None = None,
+    calibration: Samples | None = None,
     dims: Mapping[str, int] | None = None,
     numerics: str = "exact",
 ) -> Any:
@@ -57,7 +59,8 @@ def lower(
     """
     if stage not in STAGES:
         raise TfmbsError("usage", "stage", "unknown value", f"one of {', '.join(STAGES)}", repr(stage))
-    options = Options(target=target, precision=precision, calibration=calibration, dims=dims or {}, numerics=numerics)
+    batches = None if calibration is None else batches_of(calibration)
+    options = Options(target=target, precision=precision, calibration=batches, dims=dims or {}, numerics=numerics)
     return Compilation.of(model, options, raw=stage == "import").lower(stage)
 
 

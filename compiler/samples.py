@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,17 @@ from tfmbs.runtime.abi.errors import TfmbsError
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Batch = Mapping[str, npt.ArrayLike]
+
+
+Samples = str | Path | Batch | Iterable[Batch]
+"""An ``.npz`` file, arrays by name, or several of those; each array holds one or more batches along its first axis."""
+
+
+def batches_of(samples: Samples) -> Iterable[Batch]:
+    """What samples are given as, one mapping after the other. Raises TfmbsError as `read_samples`."""
+    if isinstance(samples, str | Path):
+        return read_samples(Path(samples))
+    return [samples] if isinstance(samples, Mapping) else samples
 
 
 def read_samples(path: Path) -> list[Arrays]:

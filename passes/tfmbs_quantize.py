@@ -142,7 +142,10 @@ class _Product:
     def activation(self) -> Activation | None:
         """Quantization of the input, from its calibrated range; None for ternary weights with f32 input."""
         if INPUT_RANGE in self.op.attributes:
-            return activation_for(*self.op.attributes[INPUT_RANGE])
+            found = self.op.attributes[INPUT_RANGE]
+            if not isinstance(found, ir.DenseF32ArrayAttr) or len(found) != 2:
+                raise refusal(self.op, "quantize", INPUT_RANGE, "array<f32: smallest, largest>", found)
+            return activation_for(*found)
         if self.precision == "ternary":
             return None
         raise refusal(self.op, "quantize", "no input range: int8 needs calibration", f"attribute {INPUT_RANGE}", "none")

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 
 from tfmbs.compiler.calibration import calibrate
 from tfmbs.compiler.diagnostics import Diagnostics
+from tfmbs.compiler.samples import batches_of
 from tfmbs.compiler.source import Source, parse
 from tfmbs.dialect.mlir import context
 from tfmbs.passes.kernels import ops_where
@@ -97,3 +99,11 @@ def test_samples_that_do_not_fit_are_refused(sample: dict[str, np.ndarray], code
     with pytest.raises(TfmbsError) as caught:
         calibrate(network(), [sample])
     assert caught.value.code == code
+
+
+def test_samples_may_be_a_file_or_one_mapping(tmp_path: Path) -> None:
+    arrays = {"x": np.arange(6, dtype=np.float32)}
+    np.savez(tmp_path / "samples.npz", **arrays)
+    for given in (tmp_path / "samples.npz", str(tmp_path / "samples.npz"), arrays, iter([arrays])):
+        (batch,) = batches_of(given)
+        np.testing.assert_array_equal(batch["x"], arrays["x"])

@@ -113,6 +113,6 @@ def all_passes() -> Iterator[type[Pass]]:
 
 def unknown_pass(name: str, reason: str = "no such pass") -> TfmbsError:
     """The error for a name that is neither ours nor upstream's, with names that are near it."""
-    near = difflib.get_close_matches(name, _stems(), n=3, cutoff=0.7)
+    near = difflib.get_close_matches(name, [found.pass_name() for found in all_passes()], n=3, cutoff=0.7)
     hint = f" (near: {', '.join(near)})" if near else ""
     return TfmbsError("pass.unknown", f"pass {name}", f"{reason}{hint}")

@@ -27,6 +27,9 @@ from tfmbs.runtime.abi.target_file import load_target
 STAGES = ("import", *LEVELS, "linalg")
 """Where a compilation can stop, besides at the binary: the importer's own output, a level, or linalg."""
 
+STARTS = STAGES[:-1]
+"""The levels that a compilation of IR can start from."""
+
 MODEL, EXPORTED, IR = ".onnx", ".pt2", ".mlir"
 
 
@@ -54,10 +57,13 @@ class Compilation:
     level: str
     options: Options
     name: str = "model"
+    _samples: Sequence[Batch] | None = field(init=False)
     _check: NumericCheck | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self._check = NumericCheck() if self.options.verify_numerically else None
+        given = self.options.calibration
+        self._samples = None if given is None else list(given)
+        self._check = NumericCheck(samples=self._samples) if self.options.verify_numerically else None
 
     @classmethod
     def of(cls, model: object, options: Options, *, raw: bool = False) -> Compilation:
@@ -69,7 +75,7 @@ class Compilation:
         load_target(options.target)
         options.progress("import")
         if isinstance(model, str | Path) and Path(model).suffix == IR:
-            return cls._of_ir(Path(model), options)
+            return cls._of_ir(Path(model), options, raw)
         name, proto = _onnx_model(model)
         from tfmbs.compiler.importers.onnx import import_onnx
 
@@ -77,19 +83,23 @@ class Compilation:
         return cls(module, "import" if raw else LEVELS[0], options, Path(name).stem)
 
     @classmethod
-    def _of_ir(cls, path: Path, options: Options) -> Compilation:
-        if options.start not in LEVELS:
-            raise TfmbsError(
-                "usage", "level to start from", "unknown value", f"one of {', '.join(LEVELS)}", options.start
-            )
+    def _of_ir(cls, path: Path, options: Options, raw: bool) -> Compilation:
+        if options.start not in STARTS:
+            expected = f"one of {', '.join(STARTS)}"
+            raise TfmbsError("usage", "level to start from", "unknown value", expected, options.start)
         try:
             content = path.read_bytes()
         except OSError as error:
             raise TfmbsError("io", path, "cannot read the model", got=error.strerror) from error
         module = parse(Source(str(path), content), context(), Diagnostics())
-        compilation = cls(module, options.start, options, path.stem)
-        check_level(module, options.start)
-        return compilation
+        imported = options.start == STAGES[0]
+        check_level(module, LEVELS[0] if imported else options.start)
+        if raw or not imported:
+            return cls(module, options.start, options, path.stem)
+        from tfmbs.compiler.importers.onnx import to_torch
+
+        to_torch(module)
+        return cls(module, LEVELS[0], options, path.stem)
 
     def lower(self, stage: str) -> Any:
         """Runs the pipelines to `stage`, one of `STAGES`; returns the module.
@@ -119,11 +129,11 @@ class Compilation:
 
     def _run(self, name: str) -> None:
         self.options.progress(name)
-        if name == "quantize" and self.options.calibration is not None:
+        if name == "quantize" and self._samples is not None:
             from tfmbs.compiler.calibration import calibrate
 
             shapes = input_shapes(self.module)
-            calibrate(self.module, [part for batch in self.options.calibration for part in cut(batch, shapes)])
+            calibrate(self.module, [part for batch in self._samples for part in cut(batch, shapes)])
         settings = {"precision": self.options.precision, "target": self.options.target}
         text = sequence_text(name, {**settings, "numerics": self.options.numerics})
         checks = [self._check] if self._check and name != "fabric" else []  # records are run by devices, not by the JIT

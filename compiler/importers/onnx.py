@@ -44,7 +44,7 @@ def import_onnx(
         dims: sizes of the symbolic dimensions by name; each must exist, none may stay unbound.
         context: the MLIR context of the result, from `tfmbs.dialect.mlir.context`.
         where: how errors call the model.
-        raw: stop before torch-mlir's passes: the model's ops as the importer writes them.
+        raw: stop before `to_torch`: the model's ops as torch-mlir's importer writes them.
 
     Raises:
         TfmbsError: codes `onnx.*`, `pass`, `pass.crash`.
@@ -61,11 +61,16 @@ def import_onnx(
             raise TfmbsError("onnx.unsupported", where, what, got=got) from error
         _name_entry(result, prepared)
     if not raw:
-        run_guarded(result, TO_TORCH)
-    attributes = result.body.operations[0].attributes
-    for key in [key for key in attributes if key.startswith("torch.onnx_meta")]:
-        del attributes[key]
+        to_torch(result)
     return result
+
+
+def to_torch(module: Any) -> None:
+    """Brings what the importer wrote to the torch level, in place. Raises TfmbsError `pass`, `pass.crash`."""
+    run_guarded(module, TO_TORCH)
+    for function in module.body.operations:
+        for key in [key for key in function.attributes if key.startswith("torch.onnx_meta")]:
+            del function.attributes[key]
 
 
 def _name_entry(module: Any, model: onnx.ModelProto) -> None:

@@ -78,7 +78,7 @@ def test_meta_and_records(binary: bytes) -> None:
     assert 0 < telemetry["zero_count"] < 48
 
 
-@pytest.mark.parametrize("level", ["torch", "tfmbs", "kernel", "fabric"])
+@pytest.mark.parametrize("level", ["import", "torch", "tfmbs", "kernel", "fabric"])
 def test_going_on_from_a_stage_gives_the_same_bytes(model: Path, binary: bytes, level: str, tmp_path: Path) -> None:
     text, out = tmp_path / "stage.mlir", tmp_path / "out.tfb"
     assert run(model, "--dim", "n=2", "--compile-to", level, "-o", text) == 0
@@ -189,7 +189,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "target": (["{model}", "--dim", "n=2", "--target", "x"], 1, "--target: target, expected one of kpu-16x16"),
     "precision": (["{model}", "--dim", "n=2", "--precision", "bf16"], 2, "precision: unknown value, expected one of"),
     "stage": (["{model}", "--compile-to", "x"], 2, "--compile-to: stage, expected one of import, torch"),
-    "start": (["{mlir}", "--compile-from", "x"], 2, "level to start from: unknown value, expected one of torch"),
+    "start": (["{mlir}", "--compile-from", "x"], 2, "level to start from: unknown value, expected one of import, torch"),
     "start of a model": (["{model}", "--compile-from", "kernel"], 2, "expected import, for a model that is no .mlir"),
     "backwards": (["{mlir}", "--compile-from", "kernel", "--compile-to", "tfmbs"], 2, "stage: unknown value"),
     "wrong level": (["{mlir}", "--compile-from", "fabric"], 1, "op at the fabric level, expected one it admits"),

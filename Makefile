@@ -8,8 +8,15 @@ MUTANTS ?= 100000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint .ci/constraints.txt
 NATIVE := $(wildcard runtime/native/*.cpp runtime/native/*.h runtime/native/*.hpp)
-GENERATORS := tfmbs.runtime.abi.cpp_header tfmbs.runtime.abi.docs tfmbs.runtime.abi.special_render tfmbs.dialect.irdl tfmbs.dialect.page tfmbs.passes.page
+GENERATORS := tfmbs.runtime.abi.cpp_header tfmbs.runtime.abi.special_render tfmbs.runtime.abi.docs \
+    tfmbs.dialect.irdl tfmbs.dialect.page tfmbs.passes.page
+MUTANTS ?= 100000
+SANITIZED := build/sanitized
+# The sanitizer's library comes first in the process, and libstdc++ with it, so that exceptions are seen.
+PRELOAD = $$($(CXX) -print-file-name=libasan.so):$$($(CXX) -print-file-name=libstdc++.so)
 INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
+
+comma := ,
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint unit native fuzz docs wheel-matrix train clean
@@ -43,20 +50,21 @@ lint: $(VENV)/.test-ready ## ruff, mypy and the import layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-native: ## Build the native extension beside the sources, for PYTHONPATH=src (SANITIZE=address,undefined)
-	$(PYTHON) -m cmake -S . -B build/native -DPython_EXECUTABLE="$$(command -v $(PYTHON))" \
-	    -Dnanobind_ROOT="$$($(PYTHON) -m nanobind --cmake_dir)" -DTFMBS_SANITIZE=$(SANITIZE) >/dev/null
-	$(PYTHON) -m cmake --build build/native -j $(JOBS)
+# $(call build-native,FOLDER,PYTHON,SANITIZERS)
+define build-native
+$(2) -m cmake -S . -B $(1) -DPython_EXECUTABLE="$$($(2) -c 'import sys; print(sys.executable)')" \
+    -Dnanobind_ROOT="$$($(2) -m nanobind --cmake_dir)" -DTFMBS_SANITIZE=$(3) >/dev/null
+$(2) -m cmake --build $(1) -j $(JOBS)
+endef
+
+native: ## Build the native extension beside the sources, for PYTHONPATH=src (PYTHON needs cmake and nanobind)
+	$(call build-native,build/native,$(PYTHON))
 	cp build/native/_native*.so runtime/
 
-fuzz: $(VENV)/.test-ready ## Load and run 100,000 re-signed mutants of the golden binaries on sanitized native code
-	$(BIN)/python -m cmake -S . -B build/sanitized -DPython_EXECUTABLE="$(abspath $(BIN))/python" \
-	    -DCMAKE_CXX_COMPILER="$(CXX)" -Dnanobind_ROOT="$$($(BIN)/python -m nanobind --cmake_dir)" \
-	    -DTFMBS_SANITIZE=address,undefined >/dev/null
-	$(BIN)/python -m cmake --build build/sanitized -j $(JOBS)
-	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
-	    $(BIN)/python -m tests.fuzz.mutate_container --count $(MUTANTS) --jobs $(JOBS) \
-	    --native "$$(echo build/sanitized/_native*.so)"
+fuzz: $(VENV)/.test-ready ## Load and run MUTANTS re-signed mutants of the golden binaries under AddressSanitizer and UBSan
+	$(call build-native,$(SANITIZED),$(BIN)/python,address$(comma)undefined)
+	LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc $(BIN)/python -m tests.fuzz.mutate_container \
+	    --count $(MUTANTS) --jobs $(JOBS) --native $(SANITIZED)/_native*.so
 
 docs: $(VENV)/.test-ready ## Write the generated headers and pages again (tests check that they are fresh)
 	for module in $(GENERATORS); do $(BIN)/python -m $$module || exit; done

@@ -189,7 +189,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "target": (["{model}", "--dim", "n=2", "--target", "x"], 1, "--target: target, expected one of kpu-16x16"),
     "precision": (["{model}", "--dim", "n=2", "--precision", "bf16"], 2, "precision: unknown value, expected one of"),
     "stage": (["{model}", "--compile-to", "x"], 2, "--compile-to: stage, expected one of import, torch"),
-    "start": (["{mlir}", "--compile-from", "x"], 2, "level to start from: unknown value, expected one of import, torch"),
+    "start": (["{mlir}", "--compile-from", "x"], 2, "level to start from: unknown value, expected one of import"),
     "start of a model": (["{model}", "--compile-from", "kernel"], 2, "expected import, for a model that is no .mlir"),
     "backwards": (["{mlir}", "--compile-from", "kernel", "--compile-to", "tfmbs"], 2, "stage: unknown value"),
     "wrong level": (["{mlir}", "--compile-from", "fabric"], 1, "op at the fabric level, expected one it admits"),

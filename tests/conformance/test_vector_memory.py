@@ -229,7 +229,7 @@ def test_registers_start_as_zero_in_every_run(device: DeviceUnderTest) -> None:
     """The second launch of the same program sees nothing of the first one."""
     words = [
         {**s("LI", reg=1, imm=1), **c("SETVL", imm=4)},
-        {**d("CMP", I32, vd=2, va=1, vb=0, aux=Predicate.OEQ), **s("ADDI", reg=5, base=5, imm=1)},
+        {**d("CMP", I32, vd=2, va=0, vb=0, aux=Predicate.OEQ), **s("ADDI", reg=5, base=5, imm=1)},
         {**d("ADD", I32, vd=3, va=3, vb=2), **s("LD", I32, reg=1, win=0, base=0, index=1)},
         s("ST", I32, reg=3, win=1, base=5, index=1, imm=-1),
         END,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from pathlib import Path
 
-from tfmbs.runtime.abi import limits, siw, siw_deps, siw_verify, verify
+from tfmbs.runtime.abi import asm, limits, siw, siw_deps, siw_verify, verify
 from tfmbs.runtime.abi.asm import words
 from tfmbs.runtime.abi.cpp_header import ENUMS, SIW_CONSTANTS
 from tfmbs.runtime.abi.kinds import KIND_RULES, OPERANDS
@@ -152,6 +152,7 @@ def tfb_page() -> str:
         if enum not in _ISA_ENUMS:
             lines += _enum(enum)
     lines += ["## What a valid file is\n", f"{_text(verify)}\n", "## Limits\n", *_limits()]
+    lines += ["## Assembly\n", f"{_text(asm)}\n"]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

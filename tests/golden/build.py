@@ -1,4 +1,4 @@
-"""Writes the golden corpus of the current format version: `python tests/golden/build.py`, run once per version.
+"""Writes the golden corpus of the current format version: `python -m tests.golden.build`, run once per version.
 
 Files of released versions are never rewritten: each must load forever, or be refused by version. Beside each `.tfb`
 lies the `.s` it disassembles to, and a `.json` with the digests of what it computes.

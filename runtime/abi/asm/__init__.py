@@ -9,7 +9,7 @@ A statement is a line, `;` begins a comment, and order within a section is the o
 - an instruction word, which begins with no dot: see the assembly of words in the instruction set;
 - `.hex 00ff`, `.zero 64`, `.f32 1.5, -0.0` (any dense type but bool), `.trits PT5 +0-` (one row): bytes of WEIGHTS;
 - `.meta {…}`, `.target {…}`: JSON objects; `.signature 00ff`;
-- `.version 1 0`, `.optional_features 0x1`, `.extra KIND ALIGNMENT "NAME" 00ff`: where they are not those of this version.
+- `.version 1 0`, `.optional_features 0x1`, `.extra KIND ALIGNMENT "NAME" 00ff`: what this version does not set.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.asm import assemble
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
-from tfmbs.tools.main import OK, tool
+from tfmbs.tools.main import OK, standard_input, tool
 
 
 @tool
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _read(name: str) -> str:
-    data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    data = standard_input() if name == "-" else Path(name).read_bytes()
     try:
         return data.decode()
     except UnicodeDecodeError as error:

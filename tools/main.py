@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from tfmbs.runtime.abi.errors import TfmbsError, not_installed
 
@@ -24,6 +26,8 @@ def tool(main: Main) -> Callable[..., int]:
 
     @functools.wraps(main)
     def entry(arguments: Sequence[str] | None = None) -> int:
+        if sys.stdout is None:
+            sys.stdout = _ClosedOutput()
         try:
             code = main(sys.argv[1:] if arguments is None else arguments)
             sys.stdout.flush()
@@ -46,6 +50,26 @@ def tool(main: Main) -> Callable[..., int]:
         return code
 
     return entry
+
+
+def standard_input() -> bytes:
+    """All of standard input. Raises TfmbsError `io` where the caller closed it."""
+    if sys.stdin is None:
+        raise TfmbsError("io", "standard input", "it is closed")
+    return sys.stdin.buffer.read()
+
+
+class _ClosedOutput(io.StringIO):
+    """Stands for a standard output that the caller closed: refuses what is written."""
+
+    @property
+    def buffer(self) -> Any:
+        """The stream for bytes, as closed."""
+        return self
+
+    def write(self, text: object) -> int:
+        """Raises TfmbsError `io`."""
+        raise TfmbsError("io", "standard output", "it is closed")
 
 
 def _report(error: TfmbsError) -> int:

@@ -13,7 +13,7 @@ from tfmbs.compiler.source import Source
 from tfmbs.dialect.mlir import context
 from tfmbs.passes.options import format_options
 from tfmbs.passes.registry import Pass, all_passes
-from tfmbs.tools.main import OK, tool
+from tfmbs.tools.main import OK, standard_input, tool
 from tfmbs.tools.opt_arguments import Arguments, parse_arguments
 
 
@@ -40,7 +40,7 @@ def _dump(settings: Settings) -> None:
 
 def _read(file: str) -> Source:
     if file == "-":
-        return Source("<stdin>", sys.stdin.buffer.read())
+        return Source("<stdin>", standard_input())
     return Source(file, Path(file).read_bytes())
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from tfmbs.dialect import attributes, epilogue, fabric, fabric_siw, graph_ops, kernel, types
 from tfmbs.dialect.base import Tfmbs
+from tfmbs.dialect.mlir import name_dialect_module
 
 __all__ = ["DEFINITIONS", "Tfmbs", "load"]
 
@@ -12,6 +13,9 @@ DEFINITIONS = (types, attributes, graph_ops, epilogue, kernel, fabric, fabric_si
 # Modules may be imported in any order; what is made of the dialect (IRDL, pages) has this one.
 _ORDER = [module.__name__ for module in DEFINITIONS]
 Tfmbs.operations.sort(key=lambda op: _ORDER.index(op.__module__))
+
+
+name_dialect_module(Tfmbs.DIALECT_NAMESPACE, __name__)
 
 
 def load(context: Any) -> None:

@@ -1,5 +1,6 @@
 """The one door to the MLIR Python bindings: all that is used of them is named here, so that a switch is one file."""
 
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,11 @@ def context(allow_unregistered: bool = False, threads: bool = False) -> ir.Conte
         )
     load(result)
     return result
+
+
+def name_dialect_module(namespace: str, module: str) -> None:
+    """Tells the bindings which loaded module defines the ops of a dialect: else they search for one at each op."""
+    sys.modules.setdefault(f"{torch_mlir.__name__}.dialects.{namespace}", sys.modules[module])
 
 
 def execution_engine() -> Any:

@@ -29,16 +29,14 @@ PYTHON = f"'{sys.executable}'"
 
 
 def start_server() -> str:
-    """Starts the server and gives the command that reaches it."""
-    home = tempfile.TemporaryDirectory(prefix="tfmbs-lit-")
-    path = f"{home.name}/socket"
+    """Starts the server, which removes its socket in the end, and gives the command that reaches it."""
+    path = f"{tempfile.mkdtemp(prefix='tfmbs-lit-')}/socket"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(path)
         listener.listen(64)
         command = [sys.executable, str(FOLDER / "tool_server.py"), str(listener.fileno()), *TOOLS.values()]
         environment = {**os.environ, **config.environment}
         server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()], env=environment)
-    atexit.register(home.cleanup)
     atexit.register(server.stdin.close)  # ends it; so does the end of this process
     return f"{PYTHON} -I -S '{FOLDER / 'tool_client.py'}' {path}"
 

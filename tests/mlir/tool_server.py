@@ -18,6 +18,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
@@ -81,4 +82,7 @@ def warm(modules: Sequence[str]) -> None:
 if __name__ == "__main__":
     warm(sys.argv[2:])
     with socket.socket(fileno=int(sys.argv[1])) as listening:
+        path = Path(listening.getsockname())
         serve(listening, os.dup(0))
+    path.unlink()
+    path.parent.rmdir()

@@ -122,7 +122,6 @@ class Convolution {
   bool gather_i16(Worker& worker, const Pixels& pixels, uint64_t input) const {
     const unsigned panel = engine_.kernels.panel;
     const uint64_t plane = static_cast<uint64_t>(g_.in_height) * g_.in_width;
-    if (k_ % 2) std::fill(worker.i16.end() - panel, worker.i16.end(), 0);
     each_tap(pixels, [&](uint64_t tap, const Taps& taps) {
       const int8_t* in = reinterpret_cast<const int8_t*>(bound_.lhs) + input;
       for (uint64_t k = tap; k < k_; k += taps_, in += plane) {

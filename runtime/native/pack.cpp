@@ -41,7 +41,6 @@ void pack(const Vectors& from, unsigned count, unsigned width, uint64_t k, bool 
 }  // namespace
 
 void pack_f32(const Vectors& from, unsigned count, unsigned width, uint64_t k, float* out) {
-  if (count < width) std::fill(out, out + k * width, 0.0f);
   in_memory_order(from, count, k, [&](uint64_t i, unsigned j) {
     const uint64_t at = j * from.stride + i * from.k_stride;
     out[i * width + j] = from.f32 ? from.f32[at] : static_cast<float>(from.i8[at]);
@@ -50,7 +49,6 @@ void pack_f32(const Vectors& from, unsigned count, unsigned width, uint64_t k, f
 
 void pack_i16(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, int32_t* out) {
   int16_t* half = reinterpret_cast<int16_t*>(out);
-  if (count < width || k % 2) std::fill(out, out + pairs_of(k) * width, 0);
   in_memory_order(from, count, k, [&](uint64_t i, unsigned j) {
     half[(i / 2 * width + j) * 2 + i % 2] = static_cast<int16_t>(from.i8[j * from.stride + i * from.k_stride] - zero);
   });

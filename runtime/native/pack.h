@@ -20,14 +20,15 @@ struct Vectors {
   }
 };
 
-// out[i * width + j] = element i of vector j, and 0 for count <= j < width.
+// out[i * width + j] = element i of vector j for j < count; the rest of `out` stays as it is.
 void pack_f32(const Vectors& from, unsigned count, unsigned width, uint64_t k, float* out);
-// The same for i8, `zero` subtracted, two consecutive i in the halves of each element; out has (k + 1) / 2 * width.
+// The same for i8, `zero` subtracted, two consecutive i in the halves of each element; out has (k + 1) / 2 * width. Where k
+// is odd, the last half stays: one of the two operands has a zero there.
 void pack_i16(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, int32_t* out);
 
 inline uint64_t pairs_of(uint64_t k) { return k / 2 + k % 2; }
 
-// The right operand of a launch in blocks, and what its multiply-accumulates amount to.
+// The weights of a launch in blocks, zero where they are padded, and what its multiply-accumulates amount to.
 struct PackedWeights {
   std::vector<float> f32;
   std::vector<int32_t> i16;

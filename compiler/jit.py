@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.dialect.mlir import execution_engine, func, ir, memref_descriptors, passmanager
-from tfmbs.dialect.resources import numpy_dtype_of
+from tfmbs.dialect.mlir import arith, execution_engine, func, ir, memref_descriptors, passmanager
+from tfmbs.dialect.resources import numpy_dtype_of, read_elements
 from tfmbs.dialect.shapes import Shape, shape_of
 from tfmbs.passes.bufferize import OUTPUT
-from tfmbs.passes.kernels import ops_where
+from tfmbs.passes.kernels import ops_of, ops_where
 from tfmbs.passes.portable import INPUT_NAMES, NAME, OUTPUT_NAMES
 from tfmbs.passes.structured import PARALLEL, generic, identity
 from tfmbs.passes.tfmbs_to_linalg import TfmbsToLinalg
@@ -37,6 +37,9 @@ TO_LLVM = (
     "convert-index-to-llvm,finalize-memref-to-llvm,convert-func-to-llvm,convert-cf-to-llvm,convert-ub-to-llvm,"
     "reconcile-unrealized-casts"
 )
+
+
+LARGE_BYTES = 1 << 16  # constants of this size are passed to the compiled function
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Reference:
             entry = entry_of(copy)
             self.name: str = entry.name.value
             self.inputs, self.outputs = _slots(entry)
+            self._results = len(entry.type.results)
+            self._constants = _hoist_constants(entry)
             _prepare(entry)
             _run(copy, TO_BUFFERS)
             _copies_to_loops(copy)
@@ -77,9 +82,11 @@ class Reference:
             expected = ", ".join(slot.name for slot in self.inputs)
             raise TfmbsError("input.name", self.name, "input that the module does not have", expected, unknown[0])
         arrays = [self._checked(slot, inputs) for slot in self.inputs]
-        results = [np.empty(slot.shape, slot.dtype) for slot in self.outputs]
-        self._engine.invoke(self.name, *(_descriptor(array) for array in (*arrays, *results)))
-        return {slot.name: array for slot, array in zip(self.outputs, results, strict=True)}
+        outputs = [np.empty(slot.shape, slot.dtype) for slot in self.outputs]
+        written = len(outputs) - self._results  # outputs that are arguments come before the constants, results behind
+        arguments = (*arrays, *outputs[:written], *self._constants, *outputs[written:])
+        self._engine.invoke(self.name, *(_descriptor(array) for array in arguments))
+        return {slot.name: array for slot, array in zip(self.outputs, outputs, strict=True)}
 
     def _checked(self, slot: Slot, inputs: Mapping[str, npt.ArrayLike]) -> Array:
         if slot.name not in inputs:
@@ -111,6 +118,27 @@ def entry_of(module: Any) -> Any:
     if len(public) != 1:
         raise TfmbsError("unsupported", "module", "number of public functions", 1, len(public))
     return public[0]
+
+
+def _hoist_constants(entry: Any) -> list[Array]:
+    """Turns large constants into arguments behind all others: LLVM would take long over them. Returns their arrays."""
+    arrays = []
+    block = entry.entry_block
+    for op in ops_of(entry, arith.ConstantOp):
+        value = op.attributes["value"]
+        if op.operation.parent != entry.operation or not isinstance(value, ir.DenseResourceElementsAttr):
+            continue
+        array = read_elements(value)
+        if array.nbytes >= LARGE_BYTES and array.dtype == numpy_dtype_of(value.type.element_type):
+            op.result.replace_all_uses_with(block.add_argument(value.type, op.operation.location))
+            op.operation.erase()
+            arrays.append(array)
+    types = ir.FunctionType.get([argument.type for argument in block.arguments], list(entry.type.results))
+    entry.attributes["function_type"] = ir.TypeAttr.get(types)
+    if "arg_attrs" in entry.attributes:
+        groups = [*entry.attributes["arg_attrs"], *[ir.DictAttr.get({})] * len(arrays)]
+        entry.attributes["arg_attrs"] = ir.ArrayAttr.get(groups)
+    return arrays
 
 
 def _prepare(entry: Any) -> None:

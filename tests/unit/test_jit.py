@@ -9,6 +9,7 @@ import pytest
 
 from tfmbs.compiler.jit import Reference
 from tfmbs.dialect.mlir import context, ir
+from tfmbs.dialect.resources import resource_attr
 from tfmbs.runtime.abi.errors import TfmbsError
 
 IDENTITY = """func.func @f(%x: tensor<2x3xf32> {tfmbs.name = "x"}) -> (tensor<2x3xf32> {tfmbs.name = "y"}) {
@@ -91,6 +92,28 @@ def test_private_functions_are_inlined() -> None:
         }""")
     )
     assert reference.run({"arg0": np.ones(2, np.float32)})["result0"].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("rows", [2, 40_000], ids=["inline", "passed"])
+def test_constants_of_any_size(rows: int) -> None:
+    values = np.random.default_rng(1).standard_normal((rows, 2)).astype(np.float32)
+    module = ir.Module.parse(f"""func.func @f(%x: tensor<{rows}x2xf32>) -> tensor<{rows}x2xf32> {{
+      %w = arith.constant dense<0.0> : tensor<{rows}x2xf32>
+      %0 = linalg.generic {{indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>],
+          iterator_types = ["parallel", "parallel"]}}
+          ins(%w : tensor<{rows}x2xf32>) outs(%x : tensor<{rows}x2xf32>) {{
+      ^bb0(%a: f32, %b: f32):
+        %1 = arith.subf %b, %a : f32
+        linalg.yield %1 : f32
+      }} -> tensor<{rows}x2xf32>
+      return %0 : tensor<{rows}x2xf32>
+    }}""")
+    constant = module.body.operations[0].entry_block.operations[0]
+    constant.attributes["value"] = resource_attr(values, "weights")
+    reference = Reference(module)
+    x = np.ones((rows, 2), np.float32)
+    for _ in range(2):
+        assert reference.run({"arg0": x})["result0"].tobytes() == (x - values).tobytes()
 
 
 def test_two_entries_are_refused() -> None:

@@ -8,10 +8,9 @@ from typing import Any
 from tfmbs.compiler.compilation import STAGES, Compilation, Options
 from tfmbs.compiler.samples import Samples, batches_of
 from tfmbs.runtime.abi.errors import TfmbsError
-from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.program import Program
 
-__all__ = ["STAGES", "compile", "lower", "program_of"]
+__all__ = ["STAGES", "compile", "lower"]
 
 
 def compile(
@@ -37,7 +36,7 @@ def compile(
     """
     batches = None if calibration is None else batches_of(calibration)
     options = Options(target=target, precision=precision, calibration=batches, dims=dims or {})
-    return program_of(Compilation.of(model, options).image())
+    return Program(Compilation.of(model, options).image())
 
 
 def lower(
@@ -62,8 +61,3 @@ def lower(
     batches = None if calibration is None else batches_of(calibration)
     options = Options(target=target, precision=precision, calibration=batches, dims=dims or {}, numerics=numerics)
     return Compilation.of(model, options, raw=stage == "import").lower(stage)
-
-
-def program_of(image: Image) -> Program:
-    """The program of an image that was just made, verified like one that is loaded."""
-    return Program(Image.from_buffer(image.to_bytes()))

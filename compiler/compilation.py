@@ -118,10 +118,14 @@ class Compilation:
         return self.module
 
     def image(self) -> Image:
-        """The binary; lowers the module to the fabric level first. Raises TfmbsError as `lower`."""
+        """The binary, verified like one that is loaded; lowers the module to the fabric level first.
+
+        Raises:
+            TfmbsError: as `lower`; ``target`` where the binary asks for more than the target has.
+        """
         self.lower("fabric")
         self.options.progress("emit")
-        return emit(self.module)
+        return Image.from_buffer(emit(self.module).to_bytes())
 
     def text(self) -> str:
         """The module as text, with locations: a compilation that goes on from it gives the same bytes."""

@@ -24,6 +24,9 @@ def batches_of(samples: Samples) -> Iterable[Batch]:
     """What samples are given as, one mapping after the other. Raises TfmbsError as `read_samples`."""
     if isinstance(samples, str | Path):
         return read_samples(Path(samples))
+    if not isinstance(samples, Iterable):
+        kind = type(samples).__qualname__
+        raise TfmbsError("input.name", "samples", "kind of value", "a file, arrays by name, or several", kind)
     return [samples] if isinstance(samples, Mapping) else samples
 
 
@@ -42,13 +45,22 @@ def read_samples(path: Path) -> list[Arrays]:
         raise TfmbsError("quantize", path, "samples", "an .npz file of plain arrays", "other bytes") from error
 
 
+def _array(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise TfmbsError("input.dtype", name, f"it cannot be made an array: {error}") from error
+
+
 def cut(batch: Batch, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Arrays]:
     """Batches of the inputs' own `shapes` from arrays that hold one or more along the first axis (scalars: for all).
 
     Raises:
         TfmbsError: ``input.name`` or ``input.shape``, for arrays that are missing or hold no whole number of batches.
     """
-    samples = {name: np.asarray(array) for name, array in batch.items()}
+    if not isinstance(batch, Mapping):
+        raise TfmbsError("input.name", "samples", "kind of value", "arrays by name", type(batch).__qualname__)
+    samples = {name: _array(name, array) for name, array in batch.items()}
     counts = set()
     for name, shape in shapes.items():
         if name not in samples:

@@ -87,7 +87,7 @@ class Launches:
 
     def _default_schedule(self) -> Schedule:
         array = self.target.array
-        return Schedule(Dataflow.OUTPUT_STATIONARY, (array.rows, array.columns, 1), 1, _TILE_0)
+        return Schedule(Dataflow[array.dataflows[0].upper()], (array.rows, array.columns, 1), 1, _TILE_0)
 
     def _schedule(self, schedule: Schedule, rhs: TensorKey) -> int:
         """Zero weights save energy where the target can: trits are many of them."""

@@ -10,12 +10,14 @@ from tfmbs.dialect.kernel import STORED_PACKINGS, dense_strides, strides_of
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
+from tfmbs.dialect.telemetry import telemetry_of
 from tfmbs.passes.fabric_tables import MAX_RANK, Tables, TensorKey
 from tfmbs.passes.siw_select import dtype_of, refuse
 from tfmbs.passes.tfmbs_assign_memory import OFFSET
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region
 
+PRODUCTS = frozenset({"tfmbs.kernel_conv2d", "tfmbs.kernel_gemm"})
 VIEWS = frozenset(
     f"memref.{name}" for name in ("cast", "collapse_shape", "expand_shape", "reinterpret_cast", "subview")
 )
@@ -89,13 +91,22 @@ class Memory:
             return Place(argument.region, argument.slot, 0, argument.name)
         op = root.owner.operation
         if op.name == "tfmbs.kernel_constant":
-            label = f"constant{len(self._places)}"
+            label = _label(root, user, len(self._places))
             return Place(Region.WEIGHTS, 0, self._tables.weights(op.attributes["value"], label), label)
         if op.name == "memref.alloc" and OFFSET in op.attributes:
             return Place(Region.SCRATCH, 0, op.attributes[OFFSET].value, f"buffer{len(self._places)}")
         if op.name == "memref.alloc":
             raise TfmbsError("pass", place(op.location), f"{op.name}", f"{OFFSET}, of tfmbs-assign-memory", "none")
         raise refuse(op, f"{op.name}: a memref made by it")
+
+
+def _label(root: Any, user: Any, number: int) -> str:
+    """What a constant is called: after the layer that uses it first, if it has a name."""
+    telemetry = telemetry_of(user.operation)
+    if telemetry is None:
+        return f"constant{number}"
+    is_rhs = user.operation.name in PRODUCTS and user.operation.operands[1] == root
+    return f"{telemetry.layer}.{'weights' if is_rhs else f'constant{number}'}"
 
 
 def _root(value: Any) -> Any:

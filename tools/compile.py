@@ -73,7 +73,7 @@ def _options(given: Any, bar: _Progress) -> Options:
     return Options(
         target=given.target,
         precision=given.precision,
-        dims=dict(_dim(text) for text in given.dim),
+        dims=_dims(given.dim),
         calibration=read_samples(Path(given.calibrate)) if given.calibrate else None,
         numerics=given.numerics,
         start=given.compile_from or "tfmbs",
@@ -82,6 +82,15 @@ def _options(given: Any, bar: _Progress) -> Options:
         observers=printer,
         progress=bar.show,
     )
+
+
+def _dims(texts: Sequence[str]) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for name, size in map(_dim, texts):
+        if name in sizes:
+            raise TfmbsError("usage", "--dim", "a name given twice", got=name)
+        sizes[name] = size
+    return sizes
 
 
 def _dim(text: str) -> tuple[str, int]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from tfmbs.compiler.api import program_of
 from tfmbs.compiler.compilation import Compilation, Options
 from tfmbs.compiler.driver import Driver
 from tfmbs.compiler.jit import Reference
@@ -85,7 +84,7 @@ def elementwise(body: Build, shape: tuple[int, ...], *maps: tuple[int, ...], ele
 
 def program(module: Any, **options: Any) -> Program:
     """The program of an optimised graph-level module."""
-    return program_of(Compilation(module, "tfmbs", Options(**options)).image())
+    return Program(Compilation(module, "tfmbs", Options(**options)).image())
 
 
 def reference(module: Any) -> Reference:

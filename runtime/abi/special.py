@@ -158,8 +158,9 @@ class Value:
         """The f64 whose bit pattern is that of self `kind` other (iadd, and, or)."""
         return self.trace.step("real", self.trace.step(kind, self.trace.step("bits", self), other))
 
-    def horner(self, coefficients: tuple[float, ...]) -> Value:
-        """The polynomial with these coefficients (constant first) at self, by fma."""
+    def horner(self, name: str) -> Value:
+        """The polynomial of this name at self, by fma."""
+        coefficients = POLYNOMIALS[name].coefficients
         result = self.trace.value(coefficients[-1])
         for coefficient in reversed(coefficients[:-1]):
             result = result.fma(self, coefficient)
@@ -171,20 +172,41 @@ def f64_bits(value: float) -> int:
     return int(struct.unpack("<q", struct.pack("<d", value))[0])
 
 
-# Minimax polynomials by Remez exchange (single point, 3000 Chebyshev-spaced points, 50 digits), rounded to f64.
-# (e**r - 1 - r) / r**2 on |r| <= ln(2)/2, absolute error 2**-35.1
-_EXPM1 = (
-    0.4999999999990988, 0.16666666719049353, 0.04166666685380173, 0.008333298463003527, 0.0013888824118118584,
-    0.00019899290102967136, 2.487619196440701e-05,
-)  # fmt: skip
-# (atanh(s)/s - 1) / s**2 as polynomial of s**2 on |s| <= (sqrt(2)-1)/(sqrt(2)+1), absolute error 2**-30.7
-_ATANH = (0.33333333276512095, 0.2000006137620943, 0.14275368592876594, 0.11666190952038819)
-# -log(erfc(x)) / x on [0, 4], weighted by x * erfc(x) / erf(x), so that erf has relative error 2**-35.3
-_LOG_ERFC = (
-    1.1283791670702321, 0.636619776495991, 0.10277249480220976, -0.019127356233810833, -0.00021473791371712705,
-    0.0017124722397703052, -0.0006196325018841846, 5.976741724432549e-05, 4.071105474706248e-05,
-    -2.175288408019377e-05, 5.231091067325922e-06, -6.671611449821804e-07, 3.634911060845056e-08,
-)  # fmt: skip
+@dataclass(frozen=True)
+class Polynomial:
+    """A minimax polynomial in `variable` (coefficients constant first) that approximates `function` on `interval`.
+
+    `error` bounds the weighted absolute error; `weight` says what it is multiplied by. The coefficients come from a
+    single-point Remez exchange over 3000 Chebyshev-spaced points in 50 digits, rounded to f64; the command is
+    `python -m benchmarks.fit_special`.
+    """
+
+    function: str
+    variable: str
+    interval: tuple[float, float]
+    error: float
+    coefficients: tuple[float, ...]
+    weight: str = "1"
+
+
+POLYNOMIALS: dict[str, Polynomial] = {
+    "EXPM1": Polynomial(
+        "(e**r - 1 - r) / r**2", "r", (-math.log(2) / 2, math.log(2) / 2), 2.0**-35.1,
+        (0.4999999999990988, 0.16666666719049353, 0.04166666685380173, 0.008333298463003527, 0.0013888824118118584,
+         0.00019899290102967136, 2.487619196440701e-05),
+    ),
+    "ATANH": Polynomial(
+        "(atanh(s) / s - 1) / s**2", "s**2", (0.0, (3 - math.sqrt(8)) ** 2), 2.0**-30.7,
+        (0.33333333276512095, 0.2000006137620943, 0.14275368592876594, 0.11666190952038819),
+    ),
+    "LOG_ERFC": Polynomial(
+        "-log(erfc(x)) / x", "x", (0.0, 4.0), 2.0**-35.3,
+        (1.1283791670702321, 0.636619776495991, 0.10277249480220976, -0.019127356233810833, -0.00021473791371712705,
+         0.0017124722397703052, -0.0006196325018841846, 5.976741724432549e-05, 4.071105474706248e-05,
+         -2.175288408019377e-05, 5.231091067325922e-06, -6.671611449821804e-07, 3.634911060845056e-08),
+        weight="x * erfc(x) / erf(x), so that erf has this relative error",
+    ),
+}  # fmt: skip
 
 _SHIFTER = 1.5 * 2.0**52  # added to |n| < 2**51, rounds it to an integer, which is then in the low bits of the pattern
 _LN2_HIGH = float.fromhex("0x1.62e42fefa0000p-1")  # 37 bits: its product with an integer below 2**15 is exact
@@ -198,7 +220,7 @@ def _expm1_parts(x: Value) -> tuple[Value, Value]:
     shifted = x.fma(1 / math.log(2), _SHIFTER)
     n = shifted - _SHIFTER
     r = n.fma(-_LN2_LOW, n.fma(-_LN2_HIGH, x))
-    p = (r * r).fma(r.horner(_EXPM1), r)
+    p = (r * r).fma(r.horner("EXPM1"), r)
     exponent = x.trace.step("shl", x.trace.step("bits", shifted), 52)
     return x.trace.value(1.0).bits("iadd", exponent), p
 
@@ -236,7 +258,7 @@ def _log(x: Value) -> Value:
     s = f / (f + 2.0)
     z = s * s
     twice = s + s
-    core = twice.fma(z * z.horner(_ATANH), twice)
+    core = twice.fma(z * z.horner("ATANH"), twice)
     result = exponent.fma(math.log(2), core)
     result = x.equal(0.0).select(-math.inf, result)
     result = x.less(0.0).select(math.nan, result)
@@ -254,7 +276,7 @@ def _tanh(x: Value) -> Value:
 def _erf(x: Value) -> Value:
     def positive(magnitude: Value) -> Value:
         bounded = magnitude.clamp(0.0, 4.0)
-        return x.trace.value(0.0) - _expm1(-(bounded * bounded.horner(_LOG_ERFC)))
+        return x.trace.value(0.0) - _expm1(-(bounded * bounded.horner("LOG_ERFC")))
 
     return _odd(x, positive)
 

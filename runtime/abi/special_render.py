@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from tfmbs.runtime.abi.special import CANONICAL_NAN, CONSTANT, SPECIALS, STEP_KINDS, Special, Step
+from tfmbs.runtime.abi.special import CANONICAL_NAN, CONSTANT, POLYNOMIALS, SPECIALS, STEP_KINDS, Special, Step
 
 PATH = Path(__file__).resolve().parents[1] / "native" / "special.gen.h"
 
@@ -101,6 +101,16 @@ def markdown() -> str:
         "|---|---|---|---|",
     ]
     lines += [f"| `{name}` | {', '.join(k.operands)} | {k.result} | {k.doc} |" for name, k in STEP_KINDS.items()]
+    lines += [
+        "",
+        "The polynomials in them, and how well they approximate:",
+        "",
+        "| function | polynomial in | interval | weighted error | weight |",
+        "|---|---|---|---|---|",
+    ]
+    for p in POLYNOMIALS.values():
+        low, high = p.interval
+        lines.append(f"| {p.function} | {p.variable} | {low:.6g} … {high:.6g} | {p.error:.1e} | {p.weight} |")
     for special in SPECIALS.values():
         lines += [
             "",

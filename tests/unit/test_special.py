@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tfmbs.runtime.abi import siw
-from tfmbs.runtime.abi.special import CANONICAL_NAN, CONSTANT, SPECIALS, STEP_KINDS
+from tfmbs.runtime.abi.special import CANONICAL_NAN, CONSTANT, POLYNOMIALS, SPECIALS, STEP_KINDS
 from tfmbs.runtime.abi.special_model import evaluate, fma
 from tfmbs.runtime.abi.special_render import PATH, cxx_header, markdown
 
@@ -122,6 +122,24 @@ def test_steps_are_well_typed_and_used(special: Any) -> None:
             assert tuple(types[i] for i in step.operands) == STEP_KINDS[step.kind].operands
     assert types[-1] == "f32"
     assert used == set(range(len(special.steps)))
+
+
+WEIGHTED_ERRORS: dict[str, Callable[[Any, Any], Any]] = {
+    "EXPM1": lambda r, p: (r + r * r * p - np.expm1(r)) / (r * r),
+    "ATANH": lambda z, p: (np.sqrt(z) * (1 + z * p) - np.arctanh(np.sqrt(z))) / (z * np.sqrt(z)),
+    "LOG_ERFC": lambda x, p: (-np.expm1(-x * p) - REFERENCES["erf"](x)) / REFERENCES["erf"](x),
+}
+
+
+@pytest.mark.parametrize("name", POLYNOMIALS)
+def test_polynomials_have_their_stated_error(name: str) -> None:
+    polynomial = POLYNOMIALS[name]
+    low, high = (np.longdouble(end) for end in polynomial.interval)
+    x = low + (high - low) * (1 - np.cos(np.linspace(0, np.pi, 4001, dtype=np.longdouble))) / 2
+    x = x[np.abs(x) > (high - low) / 1000]  # near 0 the reference itself loses digits
+    value = np.polynomial.polynomial.polyval(x, np.array(polynomial.coefficients, np.longdouble))
+    worst = float(np.max(np.abs(WEIGHTED_ERRORS[name](x, value))))
+    assert polynomial.error / 2 < worst <= polynomial.error
 
 
 def test_model_fma_rounds_once() -> None:

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.golden.build import Builder
 from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.asm import assemble
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.limits import MAX_JSON_BYTES, MAX_REGION_BYTES, MAX_STEPS
-from tfmbs.runtime.abi.records import DESCRIPTOR
+from tfmbs.runtime.abi.records import DESCRIPTOR, Kind
 from tfmbs.runtime.abi.sections import MAJOR
+from tfmbs.runtime.abi.types import DType, Region
 
 GOLDEN = Path(__file__).parents[1] / "golden" / f"v{MAJOR}"
 
@@ -88,6 +90,10 @@ TENSORS = [
 ]
 
 LAUNCHES = [
+    ("mlp", "word_count=3", "word_count=4", "end, expected at most 3, got 4"),
+    ("ternary", "first_word=2 ", "first_word=1 ", "first word, expected 2, got 1"),
+    ("mlp", "MAX.F32 v0, v0, v2 | END", "MAX.F32 v0, v0, v2 | END\n  END", "words of programs, expected 4, got 3"),
+    ("softmax", "ST.F32 v1, w1", "ST.I32 v1, w1", "window 1: element type, expected F32, got I32"),
     ("mlp", "rhs=%3 ", "", "GEMM: rhs, expected one, got none"),
     ("mlp", "schedule=%0 ", "", "GEMM: schedule, expected one, got none"),
     ("state", "kind=VECTOR", "kind=VECTOR lhs=%1", "VECTOR: lhs, expected none, got one"),
@@ -151,6 +157,13 @@ GEOMETRY = [
 ]
 
 ENTRIES = [
+    (
+        "mlp",
+        '.io name="y" tensor=%1',
+        '.io name="y" tensor=%1\n.io name="y" tensor=%1',
+        "inputs and outputs of all entries, expected 3, got 2",
+    ),
+    ("conv", "waits_count=1 lhs=%4", "waits_count=2 lhs=%4", "end in waits, expected at most 1, got 2"),
     ("state", "first_descriptor=1", "first_descriptor=0", "start of the range, expected 1, got 0"),
     ("state", 'entry name="get"', 'entry name="add"', "a name used twice, got add"),
     ("mlp", "descriptor_count=2", "descriptor_count=1", "output 0, expected every byte written"),
@@ -181,6 +194,7 @@ LIMITS = [
     ("mlp", "scratch_bytes=48", f"scratch_bytes={MAX_REGION_BYTES + 1}", "bytes of scratch, expected at most"),
     ("state", '.state name="total" bytes=16', f'.state name="total" bytes={MAX_REGION_BYTES + 1}', "bytes of state"),
     ("state", "max_steps=5", f"max_steps={MAX_STEPS + 1}", "max_steps"),
+    ("mlp", "region=SCRATCH", f"region=SCRATCH offset={MAX_REGION_BYTES}", "end in SCRATCH, expected at most"),
     ("mlp", '"producer"', f'"{"x" * MAX_JSON_BYTES}"', "bytes, expected at most"),
 ]
 
@@ -350,3 +364,53 @@ def test_tables_hold_whole_rows(section):
 def test_bad_string_tables_are_refused(change, message):
     with pytest.raises(TfmbsError, match=message):
         Image.from_buffer(_with_section("mlp", "STRINGS", change))
+
+
+def test_a_token_is_waited_for_once():
+    text = _text("conv").replace(".waits 0", ".waits 0, 0").replace("waits_count=1 lhs=%4", "waits_count=2 lhs=%4")
+    with pytest.raises(TfmbsError, match=r"tokens, expected each once, got \[0, 0\]"):
+        Image.from_buffer(assemble(text.replace("waits_first=1", "waits_first=2")).to_bytes())
+
+
+def test_a_file_without_entries_is_refused():
+    text = "\n".join(line for line in _text("state").splitlines() if not line.startswith((".entry", ".io")))
+    with pytest.raises(TfmbsError, match="descriptors of all entries, expected 2, got 0"):
+        Image.from_buffer(assemble(text).to_bytes())
+    empty = Image(target=Image.from_buffer((GOLDEN / "mlp.tfb").read_bytes()).target)
+    with pytest.raises(TfmbsError, match="entry points, expected at least 1, got 0"):
+        Image.from_buffer(empty.to_bytes())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"meta": {"a": float("nan")}}, "JSON: a value that cannot be written"),
+        ({"meta": {"a": object()}}, "JSON: a value that cannot be written"),
+        ({"strings": ["\ud800"]}, "STRINGS: a string that is no Unicode text"),
+        ({"args": [-1]}, "ARGS: a number that does not fit"),
+        ({"waits": [1 << 32]}, "WAITS: a number that does not fit"),
+        ({"masks": [{"words": (1, 0, 0, 0)}, {"words": (0,)}]}, r"MASK\[1\]: record mask: field words has 1 values"),
+        ({"words": [bytes(15)]}, r"SIW\[0\]: bytes of a word, expected 16, got 15"),
+    ],
+)
+def test_what_does_not_fit_is_not_written(changes, message):
+    with pytest.raises(TfmbsError, match=message):
+        Image(**changes).to_bytes()
+
+
+def test_images_are_saved_and_their_tables_read_in_place(tmp_path):
+    image = Image.load(GOLDEN / "mlp.tfb")
+    image.save(tmp_path / "copy.tfb")
+    assert (tmp_path / "copy.tfb").read_bytes() == (GOLDEN / "mlp.tfb").read_bytes()
+    assert image.table(DESCRIPTOR)["kind"].tolist() == [row["kind"] for row in image.descriptors]
+    assert image.section("WINDOW_GEOMETRY") == b""
+
+
+def test_inputs_have_types_that_numpy_has():
+    b = Builder("bf16")
+    x = b.tensor("x", Region.INPUT, DType.BF16, (4,))
+    y = b.tensor("y", Region.OUTPUT, DType.BF16, (4,))
+    b.launch("copy", Kind.COPY, lhs=x, out=y)
+    b.entry("main", [x], [y])
+    with pytest.raises(TfmbsError, match=r"IO_SIG\[0\].tensor at byte 0x.*: element type, got BF16"):
+        Image.from_buffer(b.finish().to_bytes())

@@ -271,3 +271,34 @@ def test_loading_maps_the_weights(tmp_path):
     (tmp_path / "empty.tfb").write_bytes(b"")
     with pytest.raises(TfmbsError, match=r"empty\.tfb: byte 0x0: no fabric binary"):
         Image.load(tmp_path / "empty.tfb")
+
+
+@pytest.mark.parametrize(
+    ("name", "alignment", "message"),
+    [
+        ("", 16, "section name"),
+        ("A" * 17, 16, "section name"),
+        ("Ä", 16, "section name"),
+        ("A", 0, "alignment"),
+        ("A", 3, "alignment"),
+    ],
+)
+def test_sections_that_cannot_be_written_are_refused(name, alignment, message):
+    section = Section(UNKNOWN_KIND, name, memoryview(b"a"), alignment, optional=True)
+    with pytest.raises(TfmbsError, match=message):
+        container.write(Container((section,)))
+
+
+def test_lists_of_digests_match_the_chunked_sections():
+    spare = Section(KIND_BY_NAME["DIGESTS"].code, "DIGESTS", memoryview(bytes(32)), 32)
+    with pytest.raises(TfmbsError, match="chunk digests of no section, expected none, got 32"):
+        container.read(container.write(Container((spare,))))
+    short = Section(KIND_BY_NAME["WEIGHTS"].code, "WEIGHTS", memoryview(bytes(CHUNK_BYTES + 1)), 4096)
+    file = container.write(Container((short,)))
+    rows = [SECTION.decode(file, HEADER.size + i * SECTION.size) for i in range(2)]
+    assert rows[0]["length"] == 2 * DIGEST_BYTES
+    replace_fields(file, SECTION, HEADER.size, length=DIGEST_BYTES)
+    del file[rows[0]["offset"] + DIGEST_BYTES : rows[0]["offset"] + 2 * DIGEST_BYTES]
+    file[rows[1]["offset"] - DIGEST_BYTES : rows[1]["offset"] - DIGEST_BYTES] = bytes(DIGEST_BYTES)
+    with pytest.raises(TfmbsError, match="section WEIGHTS: chunk digests, expected 64, got 32"):
+        container.read(resign(file))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.limits import MAX_DESCRIPTORS, MAX_REGION_BYTES
-from tfmbs.runtime.abi.records import DESCRIPTOR, ENTRY, IO, NONE, TENSOR
+from tfmbs.runtime.abi.records import DESCRIPTOR, ENTRY, IO, NONE
 from tfmbs.runtime.abi.types import DTYPES, DType, Region
 from tfmbs.runtime.abi.verify.order import check_order
 from tfmbs.runtime.abi.verify.subject import Subject
@@ -48,8 +48,6 @@ def _check_io(subject: Subject, first: int, count: int, region: Region) -> dict[
             raise subject.refuse(IO, first + slot, "tensor", "its tensor", f"{region.name} slot {slot} offset 0", got)
         if DTYPES[DType(tensor["dtype"])].numpy is None:
             raise subject.refuse(IO, first + slot, "tensor", "element type", got=DType(tensor["dtype"]).name)
-        if tensor["bytes"] > MAX_REGION_BYTES:
-            raise subject.limit(TENSOR, row["tensor"], "bytes", "bytes", MAX_REGION_BYTES, tensor["bytes"])
         sizes[slot] = tensor["bytes"]
     return sizes
 

@@ -37,9 +37,11 @@ def _check_place(subject: Subject, index: int, tensor: Row) -> None:
         raise subject.refuse(TENSOR, index, "offset", "offset", f"a multiple of {alignment}", tensor["offset"])
     if tensor["slot"] and region not in (Region.INPUT, Region.OUTPUT):
         raise subject.refuse(TENSOR, index, "slot", f"slot in {region.name}", 0, tensor["slot"])
-    size = {Region.WEIGHTS: len(subject.image.weights), Region.STATE: subject.state_bytes}.get(region, MAX_REGION_BYTES)
     end = tensor["offset"] + tensor["bytes"]
-    if end > size:
+    size = {Region.WEIGHTS: len(subject.image.weights), Region.STATE: subject.state_bytes}.get(region)
+    if size is None and end > MAX_REGION_BYTES:
+        raise subject.limit(TENSOR, index, "offset", f"end in {region.name}", MAX_REGION_BYTES, end)
+    if size is not None and end > size:
         raise subject.refuse(TENSOR, index, "offset", f"end in {region.name}", f"at most {size}", end)
 
 

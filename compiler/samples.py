@@ -24,8 +24,9 @@ def batches_of(samples: Samples) -> Iterable[Batch]:
     """What samples are given as, one mapping after the other. Raises TfmbsError as `read_samples`."""
     if isinstance(samples, str | Path):
         return read_samples(Path(samples))
-    if not isinstance(samples, Iterable):
-        kind = type(samples).__qualname__
+    given: object = samples
+    if not isinstance(given, Iterable):
+        kind = type(given).__qualname__
         raise TfmbsError("input.name", "samples", "kind of value", "a file, arrays by name, or several", kind)
     return [samples] if isinstance(samples, Mapping) else samples
 

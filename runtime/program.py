@@ -84,13 +84,13 @@ class Program:
 
     def context(self, device: str = DEFAULT_DEVICE, threads: int = 1) -> Context:
         """A context of its own, with zeroed state. Raises TfmbsError `device`, `usage`."""
-        return Context(self, self._device(device).context(threads))
+        return Context(self, self._device(str(device)).context(threads))
 
     def run(
         self, inputs: Mapping[str, npt.ArrayLike], device: str = DEFAULT_DEVICE, entry: str | None = None
     ) -> dict[str, Array]:
         """Runs once, from zeroed state; see `Context.run`."""
-        context = self._own_context(device)
+        context = self._own_context(str(device))
         if self.image.states:
             context.reset()
         return context.run(inputs, entry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnx.inliner
 import onnx.version_converter
@@ -29,6 +30,8 @@ def load_onnx(path: Path) -> onnx.ModelProto:
         data = path.read_bytes()
     except OSError as error:
         raise TfmbsError("io", path, "cannot read the model", got=error.strerror) from error
+    except ValueError as error:
+        raise TfmbsError("io", path, "it names no file", got=error) from error
     if not data:
         raise TfmbsError("onnx.parse", path, "the model", "an ONNX protobuf", "an empty file")
     try:
@@ -69,6 +72,8 @@ def prepare(model: onnx.ModelProto, dims: Mapping[str, int], where: str = "model
 
 def _copy(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
     """A copy of the model. Protobuf copies through its wire format, which takes graphs nested 100 deep at most."""
+    if not isinstance(model, onnx.ModelProto):
+        raise TfmbsError("unsupported", where, "kind of model", "an onnx.ModelProto", type(model).__qualname__)
     result = onnx.ModelProto()
     try:
         result.CopyFrom(model)
@@ -139,6 +144,7 @@ def graph_inputs(graph: onnx.GraphProto) -> list[ValueInfoProto]:
 
 
 def _bind_dims(model: onnx.ModelProto, dims: Mapping[str, int], where: str) -> None:
+    _check_sizes_given(dims)
     unbound: set[str] = set()
     symbolic: set[str] = set()
     for value in graph_inputs(model.graph):
@@ -163,6 +169,14 @@ def _bind_dims(model: onnx.ModelProto, dims: Mapping[str, int], where: str) -> N
         known = ", ".join(sorted(symbolic)) or "none"
         raise TfmbsError("onnx.dim", where, f"no symbolic input dimension '{min(unknown)}'", f"one of: {known}")
     _forget_shapes(model.graph)
+
+
+def _check_sizes_given(dims: Mapping[str, object]) -> None:
+    if not isinstance(dims, Mapping):
+        raise TfmbsError("onnx.dim", "dims", "kind of value", "a mapping of names to sizes", type(dims).__qualname__)
+    for name, size in dims.items():
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 1 <= size < 1 << 63:
+            raise TfmbsError("onnx.dim", f"dims: '{name}'", "size", "an integer, at least 1", repr(size))
 
 
 def _forget_shapes(graph: onnx.GraphProto) -> None:

@@ -160,8 +160,21 @@ def write(container: Container) -> bytearray:
 
 
 def save(path: str | os.PathLike[str], data: bytes | bytearray | memoryview) -> None:
-    """Writes a file that appears whole or not at all: temporary file beside it, fsync, rename."""
-    target = Path(path)
+    """Writes a file that appears whole or not at all: temporary file beside it, fsync, rename.
+
+    Devices and pipes, which a rename would replace, are written directly. Raises TfmbsError `io`.
+    """
+    target = file_path(path)
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+        else:
+            _replace(target, data)
+    except OSError as error:
+        raise TfmbsError("io", target, f"cannot be written: {error.strerror or error}") from error
+
+
+def _replace(target: Path, data: bytes | bytearray | memoryview) -> None:
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as file:
@@ -169,9 +182,19 @@ def save(path: str | os.PathLike[str], data: bytes | bytearray | memoryview) -> 
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
-    except OSError as error:
+    except BaseException:
         temporary.unlink(missing_ok=True)
-        raise TfmbsError("io", target, f"cannot be written: {error.strerror or error}") from error
+        raise
+
+
+def file_path(path: object) -> Path:
+    """What a caller gave as the path of a file. Raises TfmbsError `io` for what cannot be one."""
+    if not isinstance(path, str | os.PathLike):
+        raise TfmbsError("io", "path", "kind of value", "a str or os.PathLike", type(path).__qualname__)
+    found = Path(path)
+    if "\0" in str(found) or not found.name:
+        raise TfmbsError("io", repr(str(path)), "it names no file")
+    return found
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import mmap
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -144,7 +143,7 @@ class Image:
     @classmethod
     def load(cls, path: str | os.PathLike[str], verify: Verify = "eager") -> Image:
         """`from_buffer` on a mapped file: weights are not read until they are used (or checked)."""
-        name = Path(path)
+        name = container.file_path(path)
         try:
             with name.open("rb") as file:
                 empty = os.fstat(file.fileno()).st_size == 0

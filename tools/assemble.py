@@ -21,8 +21,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("file", metavar="FILE.s", help="assembly text, - for standard input")
     parser.add_argument("-o", "--output", required=True, metavar="FILE.tfb")
     options = parser.parse_args(arguments)
-    data = assemble(_read(options.file), options.file).to_bytes()
-    Image.from_buffer(data)
+    image = assemble(_read(options.file), options.file)
+    try:
+        data = image.to_bytes()
+        Image.from_buffer(data)
+    except TfmbsError as error:
+        error.location = f"{options.file}: {error.location}"
+        raise
     container.save(options.output, data)
     return OK
 

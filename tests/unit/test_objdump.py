@@ -216,7 +216,7 @@ def test_tools_refuse_with_one_line(tmp_path, capsys):
     assert capsys.readouterr().err.splitlines() == [f"error: {text}:2:19: syntax, expected ,, got end of line"]
     text.write_text("END\n")
     assert as_tool.main([str(text), "-o", str(tmp_path / "out.tfb")]) == 1
-    assert "error: TARGET" in capsys.readouterr().err
+    assert ": TARGET: name" in capsys.readouterr().err
     assert not (tmp_path / "out.tfb").exists()
 
 

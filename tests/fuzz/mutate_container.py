@@ -133,8 +133,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     batches = [(first, min(BATCH, end - first)) for first in range(options.first, end, BATCH)]
     outcomes = Counter[str]()
     with ThreadPoolExecutor(options.jobs) as pool:
-        for result in pool.map(lambda batch: _batch(*batch, options.native), batches):
-            outcomes += result
+        try:
+            for result in pool.map(lambda batch: _batch(*batch, options.native), batches):
+                outcomes += result
+        except SystemExit:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     for name, number in outcomes.most_common():
         _say(f"{number:>8}  {name}")
     _say(f"{sum(outcomes.values()):>8}  mutants in {time.monotonic() - start:.0f} s, none of them did anything else")

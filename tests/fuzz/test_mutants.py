@@ -2,7 +2,9 @@
 
 from collections import Counter
 
-from tests.fuzz.mutate_container import golden_files, outcome
+import pytest
+
+from tests.fuzz.mutate_container import golden_files, main, outcome
 from tests.fuzz.mutations import mutant
 
 COUNT = 1000
@@ -20,3 +22,13 @@ def test_mutants_are_reproducible():
     files = golden_files()
     assert mutant(files, 7) == mutant(files, 7)
     assert mutant(files, 7) not in files
+
+
+def test_workers_that_fail_are_reported():
+    with pytest.raises(SystemExit, match=r"mutant none: exit code 1\n(.*\n)*.*missing\.so"):
+        main(["--count", "1", "--native", "missing.so"])
+
+
+def test_outcomes_are_counted(capsys):
+    main(["--count", "3", "--first", "5"])
+    assert capsys.readouterr().out.splitlines()[-1].startswith("       3  mutants in ")

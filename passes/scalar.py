@@ -130,6 +130,14 @@ def _bits_constant(type_: Any, value: int) -> Value:
     return constant(type_, value - (1 << bits) if value >> (bits - 1) else value)
 
 
+def number(kind: str, a: Value, b: Value) -> Value:
+    """`arith.maxnumf` or `arith.minnumf` of f32: the maximum or minimum; where one operand is NaN, the other one."""
+    build = arith.MaximumFOp if kind == "arith.maxnumf" else arith.MinimumFOp
+    result = canonical(build(a, b).result)
+    result = select(compare("uno", b, b), a, result)
+    return select(compare("uno", a, a), b, result)
+
+
 def divide(kind: str, a: Value, b: Value) -> Value:
     """`arith.divsi` or `arith.divui` with a / 0 = 0 and, signed, least / -1 = least."""
     zero, one = constant(a.type, 0), constant(a.type, 1)

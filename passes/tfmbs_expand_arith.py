@@ -14,7 +14,7 @@ from tfmbs.passes.registry import Pass
 CANONICAL = frozenset(
     {
         "arith.addf", "arith.subf", "arith.mulf", "arith.divf", "arith.remf", "arith.maximumf", "arith.minimumf",
-        "arith.maxnumf", "arith.minnumf", "arith.truncf", "math.fma", "math.sqrt", "math.floor", "math.ceil",
+        "arith.truncf", "math.fma", "math.sqrt", "math.floor", "math.ceil",
         "math.round", "math.roundeven", "math.trunc",
     }
 )  # fmt: skip
@@ -62,8 +62,7 @@ class TfmbsExpandArith(Pass):
 
     def run(self, module: Any) -> None:
         for op in _scalar_ops(module, CANONICAL):
-            if isinstance(op.results[0].type, ir.F32Type):
-                _canonicalize(op)
+            _canonicalize(op)
         for op in _scalar_ops(module, EXPANSIONS):
             with op.location, ir.InsertionPoint(op):
                 op.results[0].replace_all_uses_with(EXPANSIONS[op.name](op))
@@ -71,9 +70,9 @@ class TfmbsExpandArith(Pass):
 
 
 def _scalar_ops(module: Any, names: Container[str]) -> list[Any]:
-    """The ops of these names on scalars."""
+    """The ops of these names whose result a lane holds: a scalar, but no index and no f64."""
     found = [op.operation for op in ops_where(module, lambda op: op.operation.name in names)]
-    return [op for op in found if not isinstance(op.results[0].type, ir.ShapedType)]
+    return [op for op in found if isinstance(op.results[0].type, ir.F32Type | ir.IntegerType)]
 
 
 def _canonicalize(op: Any) -> None:
@@ -94,6 +93,8 @@ def _to_integer(op: Any) -> Any:
 EXPANSIONS: dict[str, Callable[[Any], Any]] = {
     "arith.fptosi": _to_integer,
     "arith.fptoui": _to_integer,
+    "arith.maxnumf": lambda op: scalar.number(op.name, *op.operands),
+    "arith.minnumf": lambda op: scalar.number(op.name, *op.operands),
     "arith.divsi": lambda op: scalar.divide(op.name, *op.operands),
     "arith.divui": lambda op: scalar.divide(op.name, *op.operands),
     "arith.remsi": lambda op: scalar.remainder(op.name, *op.operands),

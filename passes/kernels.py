@@ -72,13 +72,14 @@ def unpacked(op: Any) -> Array:
     """Elements of a `tfmbs.constant`, one by one, in its logical shape.
 
     Raises:
-        TfmbsError: ``ir.verify``, its bytes are no packed trits.
+        TfmbsError: ``ir.verify``, its bytes are no trits of its packing.
     """
     stored, packing, shape = read_elements(op.value), packing_of(element_of(op.result)), shape_of(op.result.type)
-    if packing in (Packing.DENSE, Packing.I8):
+    if packing is Packing.DENSE:
         return stored
     try:
-        return unpack_rows(stored.view(np.uint8), int(np.prod(shape[1:])), packing).reshape(shape)
+        rows = stored.view(np.uint8).reshape(shape[0], -1)
+        return unpack_rows(rows, int(np.prod(shape[1:])), packing).reshape(shape)
     except ValueError as error:
         raise TfmbsError("ir.verify", place(op.location), f"'tfmbs.constant' op value: {error}") from error
 

@@ -51,6 +51,8 @@ def _run(connection: socket.socket) -> NoReturn:
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
+        # New objects: the old ones remember of what kind the server's streams were (seekable or not).
+        sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
         code = _call(importlib.import_module(module), [module, *arguments])
     except BaseException:
         traceback.print_exc()

@@ -6,7 +6,9 @@ import numpy as np
 _Octets = np.ndarray[Any, np.dtype[np.uint8]]
 
 def instruction_sets() -> list[str]: ...
-def load(tables: Mapping[str, bytes], strings: Sequence[str], weights: _Octets, isa: str) -> Image: ...
+def load(
+    tables: Mapping[str, bytes], strings: Sequence[str], weights: _Octets, isa: str, memory_limit: int
+) -> Image: ...
 
 class Image:
     @property

@@ -27,8 +27,11 @@ _TABLES = (Content.RECORDS, Content.U32, Content.WORDS)
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run may take at most: instruction words per thread, multiply-accumulates and pooling taps, and bytes of
-    scratch and state together. More is refused with `resource-limit`."""
+    """What one run may take at most; more is refused with `resource-limit`.
+
+    `steps` are instruction words per thread, `operations` multiply-accumulates and pooling taps. `memory` counts bytes,
+    by itself for packed weights, for scratch and state, and for the buffers of a launch.
+    """
 
     steps: int = MAX_STEPS
     operations: int = MAX_LAUNCH_OPERATIONS
@@ -75,7 +78,7 @@ class Emulator:
         self._entries = entries_of(image)
         image.check_weights()  # after a lazy load: they are read here
         tables = {kind.name: bytes(image.section(kind.name)) for kind in KINDS if kind.content in _TABLES}
-        self.native = _native.load(tables, image.strings, _aligned(image.weights), isa)
+        self.native = _native.load(tables, image.strings, _aligned(image.weights), isa, self.limits.memory)
 
     @property
     def isa(self) -> str:
@@ -92,7 +95,7 @@ class Emulator:
 
     def context(self, threads: int = 1) -> EmulatorContext:
         """A context with its own memory. Raises TfmbsError `usage` for an impossible number of threads."""
-        if not 1 <= threads <= MAX_THREADS:
+        if threads not in range(1, MAX_THREADS + 1):
             raise TfmbsError("usage", "threads", "number of threads", f"1…{MAX_THREADS}", threads)
         limits = self.limits
         return EmulatorContext(

@@ -53,12 +53,14 @@ class Checker {
 
   void result(const abi::Tensor& out, DType plain) const {
     writable(out);
-    if (launch_.program) require(image_.kernels().moves(out.dtype).load != nullptr, "lanes cannot hold the type of out");
+    if (launch_.program)
+      require(image_.kernels().moves(out.dtype).load != nullptr, "lanes cannot hold the type of out");
     else require(out.dtype == plain, "the type of out is not the accumulator's");
   }
 
   // The last element that a strided operand reads lies inside it.
-  void reach(const abi::Tensor& tensor, std::initializer_list<std::pair<uint32_t, uint32_t>> axes, const char* what) const {
+  void reach(const abi::Tensor& tensor, std::initializer_list<std::pair<uint32_t, uint32_t>> axes,
+             const char* what) const {
     Wide last = 0;
     for (const auto& [size, stride] : axes) last += static_cast<Wide>(size - 1) * stride;
     require(last < count(tensor), std::string(what) + " is read beyond its end");
@@ -87,7 +89,8 @@ class Checker {
     types(lhs, rhs, g.lhs_zero);
     result(out, launch_.integer ? DType::I32 : DType::F32);
     window(lhs, out);
-    require(g.groups && g.in_channels % g.groups == 0 && g.out_channels % g.groups == 0, "groups do not divide the channels");
+    require(g.groups && g.in_channels % g.groups == 0 && g.out_channels % g.groups == 0,
+            "groups do not divide the channels");
     require(count(rhs) == times({g.out_channels, g.in_channels / g.groups, g.kernel_height, g.kernel_width}),
             "rhs has not the elements of the kernel");
   }
@@ -112,15 +115,18 @@ class Checker {
                 g.kernel_height && g.kernel_width,
             "a size of the geometry is 0");
     require(g.stride_height && g.stride_width && g.dilation_height && g.dilation_width, "a stride or dilation is 0");
-    require(count(lhs) == times({g.batch, g.in_channels, g.in_height, g.in_width}), "lhs has not the elements of the input");
-    require(count(out) == times({g.batch, g.out_channels, g.out_height, g.out_width}), "out has not the elements of the output");
+    require(count(lhs) == times({g.batch, g.in_channels, g.in_height, g.in_width}),
+            "lhs has not the elements of the input");
+    require(count(out) == times({g.batch, g.out_channels, g.out_height, g.out_width}),
+            "out has not the elements of the output");
   }
 
   void copy() {
     const abi::Tensor& lhs = operand(launch_.record.lhs);
     const abi::Tensor& out = operand(launch_.record.out);
     writable(out);
-    require(lhs.dtype == out.dtype && lhs.packing == out.packing && lhs.bytes == out.bytes, "lhs and out are not alike");
+    require(lhs.dtype == out.dtype && lhs.packing == out.packing && lhs.bytes == out.bytes,
+            "lhs and out are not alike");
     count(lhs);
     count(out);
     require(launch_.program == nullptr, "a copy has no epilogue");
@@ -130,7 +136,8 @@ class Checker {
     const Program* program = launch_.program;
     if (!program) return;
     const bool vector = launch_.record.kind == Kind::VECTOR;
-    require(program->kind == (vector ? abi::ProgramKind::VECTOR : abi::ProgramKind::EPILOGUE), "its program has another kind");
+    require(program->kind == (vector ? abi::ProgramKind::VECTOR : abi::ProgramKind::EPILOGUE),
+            "its program has another kind");
     for (const WindowUse& use : program->uses) {
       require(use.window < launch_.args.size(), "its program uses a window that it does not list");
       const abi::Tensor& tensor = operand(launch_.args[use.window]);
@@ -159,18 +166,22 @@ unsigned element_bytes(DType type) { return abi::dtype_bits(type) / 8; }
 uint64_t element_count(const abi::Tensor& tensor, const std::string& where) {
   if (tensor.rank > 8) throw Error("record", where, "a tensor has more than 8 dimensions");
   uint64_t rows = 1, row = 1;
-  for (unsigned i = 0; i < tensor.rank; ++i) (i == 0 ? rows : row) = product({i == 0 ? rows : row, tensor.dims[i]}, where);
+  for (unsigned i = 0; i < tensor.rank; ++i)
+    (i == 0 ? rows : row) = product({i == 0 ? rows : row, tensor.dims[i]}, where);
   const bool trits = tensor.dtype == DType::TRIT;
   if (trits != (tensor.packing != Packing::DENSE) || tensor.packing > Packing::T2)
     throw Error("record", where, "a tensor's packing does not fit its type");
   if (!trits && element_bytes(tensor.dtype) == 0) throw Error("record", where, "a tensor has no such element type");
-  const uint64_t row_bytes = trits ? trit_row_bytes(tensor.packing, row) : product({row, element_bytes(tensor.dtype)}, where);
-  if (product({rows, row_bytes}, where) != tensor.bytes) throw Error("record", where, "a tensor's bytes do not fit its sizes");
+  const uint64_t row_bytes =
+      trits ? trit_row_bytes(tensor.packing, row) : product({row, element_bytes(tensor.dtype)}, where);
+  if (product({rows, row_bytes}, where) != tensor.bytes)
+    throw Error("record", where, "a tensor's bytes do not fit its sizes");
   return product({rows, row}, where);
 }
 
 void check_place(const abi::Tensor& tensor, uint64_t size, const std::string& where) {
-  if (tensor.offset > size || tensor.bytes > size - tensor.offset) throw Error("record", where, "a tensor leaves its region");
+  if (tensor.offset > size || tensor.bytes > size - tensor.offset)
+    throw Error("record", where, "a tensor leaves its region");
   const unsigned bytes = element_bytes(tensor.dtype);
   if (bytes > 1 && tensor.offset % bytes) throw Error("record", where, "a tensor is not aligned to its element");
 }

@@ -26,8 +26,9 @@ uint64_t nanoseconds(Clock::duration time) {
 
 uint64_t within(uint64_t bytes, uint64_t limit) {
   if (bytes > limit)
-    throw Error("resource-limit", "emulator", std::to_string(bytes) + " bytes of scratch and state, at most " +
-                                                  std::to_string(limit) + " are granted");
+    throw Error(
+        "resource-limit", "emulator",
+        std::to_string(bytes) + " bytes of scratch and state, at most " + std::to_string(limit) + " are granted");
   return bytes;
 }
 
@@ -79,7 +80,8 @@ Context::Context(std::shared_ptr<const Image> image, unsigned threads, uint64_t 
       state_(within(image_->state_bytes(), memory_limit - image_->scratch_bytes())),
       workers_(threads),
       step_limit_(step_limit),
-      operation_limit_(operation_limit) {
+      operation_limit_(operation_limit),
+      memory_limit_(memory_limit) {
   for (unsigned i = 0; i < threads; ++i) buffers_.push_back(std::make_unique<Worker>());
 }
 
@@ -142,38 +144,47 @@ Bound Context::bind(const Launch& launch) const {
   if (!launch.program) return bound;
   for (const WindowUse& use : launch.program->uses) {
     const uint32_t tensor = launch.args[use.window];
-    bound.windows[use.window] = {place(tensor, launch.name), element_count(image_->tensor(tensor, launch.name), launch.name)};
+    bound.windows[use.window] = {place(tensor, launch.name),
+                                 element_count(image_->tensor(tensor, launch.name), launch.name)};
   }
   return bound;
 }
 
+void Context::multiply(const Launch& launch, const Bound& bound, LaunchCounters& counters) {
+  const Engine engine{image_->kernels(), workers_, buffers_};
+  const bool conv = launch.record.kind == Kind::CONV2D;
+  const uint64_t own = product(
+      {conv ? conv_buffer_bytes(engine, launch) : gemm_buffer_bytes(engine, launch), buffers_.size()}, launch.name);
+  const uint64_t packed_size = launch.constant ? 0 : image_->packed_size(launch);
+  if (own > memory_limit_ || packed_size > memory_limit_ - own)
+    throw Error("resource-limit", launch.name, "its buffers take more memory than is granted");
+  PackedWeights packed;
+  if (!launch.constant) {
+    Vectors rhs;
+    if (launch.integer) rhs.i8 = reinterpret_cast<const int8_t*>(bound.rhs);
+    else rhs.f32 = reinterpret_cast<const float*>(bound.rhs);
+    packed = conv ? pack_conv(launch.window, rhs, launch.integer, engine.kernels.rows)
+                  : pack_gemm(launch.gemm, rhs, launch.integer, engine.kernels.panel);
+    packed.active = packed.macs;  // only weights known beforehand can be skipped
+  }
+  const PackedWeights& weights = launch.constant ? launch.weights : packed;
+  counters.operations = weights.macs;
+  counters.active = weights.active;
+  (conv ? run_conv : run_gemm)(engine, bound, weights);
+}
+
 void Context::execute(const Launch& launch, LaunchCounters& counters) {
   const uint64_t work = operations(launch);
-  if (work > operations_left_) throw Error("resource-limit", launch.name, "the run takes more operations than are granted");
+  if (work > operations_left_)
+    throw Error("resource-limit", launch.name, "the run takes more operations than are granted");
   operations_left_ -= work;
   const Bound bound = bind(launch);
   const Engine engine{image_->kernels(), workers_, buffers_};
   for (const auto& worker : buffers_) worker->machine.counters() = {};
-  const bool conv = launch.record.kind == Kind::CONV2D;
   switch (launch.record.kind) {
     case Kind::GEMM:
     case Kind::GEMV:
-    case Kind::CONV2D: {
-      PackedWeights packed;
-      if (!launch.constant) {
-        Vectors rhs;
-        if (launch.integer) rhs.i8 = reinterpret_cast<const int8_t*>(bound.rhs);
-        else rhs.f32 = reinterpret_cast<const float*>(bound.rhs);
-        packed = conv ? pack_conv(launch.window, rhs, launch.integer, engine.kernels.rows)
-                      : pack_gemm(launch.gemm, rhs, launch.integer, engine.kernels.panel);
-        packed.active = packed.macs;  // only weights known beforehand can be skipped
-      }
-      const PackedWeights& weights = launch.constant ? launch.weights : packed;
-      counters.operations = weights.macs;
-      counters.active = weights.active;
-      (conv ? run_conv : run_gemm)(engine, bound, weights);
-      break;
-    }
+    case Kind::CONV2D: multiply(launch, bound, counters); break;
     case Kind::POOL:
       counters.operations = counters.active = pool_taps(bound);
       run_pool(engine, bound);

@@ -64,7 +64,8 @@ struct Bound {
 class Context {
  public:
   // `step_limit`: instruction words that a worker executes in a run at most; `operation_limit`: multiply-accumulates or
-  // pooling taps of a run; `memory_limit`: bytes of scratch and state together. Throws Error.
+  // pooling taps of a run; `memory_limit`: bytes of scratch and state, and those of the buffers of a launch. Throws
+  // Error.
   Context(std::shared_ptr<const Image> image, unsigned threads, uint64_t step_limit, uint64_t operation_limit,
           uint64_t memory_limit);
 
@@ -80,12 +81,13 @@ class Context {
   uint8_t* place(uint32_t tensor, const std::string& where) const;
   Bound bind(const Launch& launch) const;
   void execute(const Launch& launch, LaunchCounters& counters);
+  void multiply(const Launch& launch, const Bound& bound, LaunchCounters& counters);
 
   std::shared_ptr<const Image> image_;
   Arena scratch_, state_;
   Workers workers_;
   std::vector<std::unique_ptr<Worker>> buffers_;
-  uint64_t step_limit_, operation_limit_, operations_left_ = 0;
+  uint64_t step_limit_, operation_limit_, memory_limit_, operations_left_ = 0;
   const std::vector<Buffer>* inputs_ = nullptr;
   const std::vector<Buffer>* outputs_ = nullptr;
   std::vector<LaunchCounters> counters_;

@@ -2,12 +2,21 @@
 #include <algorithm>
 #include <cstring>
 
+#include "checks.h"
 #include "launch.h"
 
 namespace tfmbs {
 namespace {
 
 constexpr unsigned MAX_PANEL = 32;  // columns whose taps fit the bits of one u32
+
+// Most output channels whose accumulators are kept at once, in whole tiles; pixels are gathered anew for each such
+// block.
+constexpr unsigned MAX_BLOCK_TILES = 32;
+
+uint64_t channel_block(const Kernels& kernels, uint64_t channels) {
+  return std::min<uint64_t>(channels, static_cast<uint64_t>(kernels.rows) * MAX_BLOCK_TILES);
+}
 
 // The taps of up to MAX_PANEL pixels that follow each other in one output plane.
 struct Pixels {
@@ -22,8 +31,9 @@ class Convolution {
     taps_ = static_cast<uint64_t>(g_.kernel_height) * g_.kernel_width;
     in_channels_ = g_.in_channels / g_.groups;
     out_channels_ = g_.out_channels / g_.groups;
-    k_ = in_channels_ * taps_;
-    depth_ = integer_ ? pairs_of(k_) : k_;
+    k_ = depth_of(g_);
+    depth_ = depth_of(k_, integer_);
+    block_ = channel_block(engine.kernels, out_channels_);
     plane_ = static_cast<uint64_t>(g_.out_height) * g_.out_width;
     chunks_ = (plane_ + abi::VLMAX - 1) / abi::VLMAX;
   }
@@ -32,29 +42,43 @@ class Convolution {
 
   void unit(uint64_t unit, unsigned index) const {
     Worker& worker = *engine_.buffers[index];
-    const uint64_t first = unit % chunks_ * abi::VLMAX, group = unit / chunks_ % g_.groups;
-    const uint64_t image = unit / chunks_ / g_.groups;
-    const uint32_t lanes = static_cast<uint32_t>(std::min<uint64_t>(abi::VLMAX, plane_ - first));
-    worker.accumulators.resize(out_channels_ * abi::VLMAX);
     const unsigned panel = engine_.kernels.panel;
+    worker.accumulators.resize(block_ * abi::VLMAX);
     if (integer_) worker.i16.resize(depth_ * panel);
     else worker.f32.resize(depth_ * panel);
     worker.valid.resize(k_);
-    const uint64_t plane_in = static_cast<uint64_t>(g_.in_height) * g_.in_width;
-    const uint64_t input = (image * g_.in_channels + group * in_channels_) * plane_in;
-    for (uint32_t lane = 0; lane < lanes; lane += panel) {
-      const Pixels pixels = positions_of(first + lane, std::min(panel, lanes - lane));
-      const bool whole = integer_ ? gather_i16(worker, pixels, input) : gather_f32(worker, pixels, input);
-      multiply(worker, group, lane, whole);
-    }
-    for (uint64_t channel = 0; channel < out_channels_; ++channel) {
-      const uint32_t out = static_cast<uint32_t>(group * out_channels_ + channel);
-      const uint64_t element = (image * g_.out_channels + out) * plane_ + first;
-      finish_chunk(engine_, bound_, worker, worker.accumulators.data() + channel * abi::VLMAX, {element, out, 0, lanes});
+    const uint64_t first = unit % chunks_ * abi::VLMAX, group = unit / chunks_ % g_.groups;
+    const uint64_t image = unit / chunks_ / g_.groups;
+    for (uint64_t channel = 0; channel < out_channels_; channel += block_) {
+      const uint64_t channels = std::min(block_, out_channels_ - channel);
+      block(worker, {image, group, group * out_channels_ + channel, channels, first});
     }
   }
 
  private:
+  // Output channels of one group and one image, for one chunk of pixels.
+  struct Block {
+    uint64_t image, group, channel, channels, pixel;
+  };
+
+  void block(Worker& worker, const Block& block) const {
+    const uint64_t plane_in = static_cast<uint64_t>(g_.in_height) * g_.in_width;
+    const uint64_t input = (block.image * g_.in_channels + block.group * in_channels_) * plane_in;
+    const uint32_t lanes = static_cast<uint32_t>(std::min<uint64_t>(abi::VLMAX, plane_ - block.pixel));
+    const unsigned panel = engine_.kernels.panel;
+    for (uint32_t lane = 0; lane < lanes; lane += panel) {
+      const Pixels pixels = positions_of(block.pixel + lane, std::min(panel, lanes - lane));
+      const bool whole = integer_ ? gather_i16(worker, pixels, input) : gather_f32(worker, pixels, input);
+      multiply(worker, block, lane, whole);
+    }
+    for (uint64_t i = 0; i < block.channels; ++i) {
+      const uint64_t channel = block.channel + i;
+      const uint64_t element = (block.image * g_.out_channels + channel) * plane_ + block.pixel;
+      finish_chunk(engine_, bound_, worker, worker.accumulators.data() + i * abi::VLMAX,
+                   {element, static_cast<uint32_t>(channel), 0, lanes});
+    }
+  }
+
   Pixels positions_of(uint64_t first, unsigned count) const {
     Pixels pixels;
     pixels.count = count;
@@ -68,9 +92,9 @@ class Convolution {
 
   // Where the taps of some pixels lie in an input channel's plane.
   struct Taps {
-    uint32_t bits = 0;           // pixels whose tap is on the input
-    bool is_run = true;          // all are, one after the other
-    uint64_t at[MAX_PANEL];      // offset in the plane, where the bit is set
+    uint32_t bits = 0;       // pixels whose tap is on the input
+    bool is_run = true;      // all are, one after the other
+    uint64_t at[MAX_PANEL];  // offset in the plane, where the bit is set
   };
 
   Taps taps_of(const Pixels& pixels, uint64_t tap) const {
@@ -127,24 +151,25 @@ class Convolution {
       for (uint64_t k = tap; k < k_; k += taps_, in += plane) {
         int16_t* halves = reinterpret_cast<int16_t*>(worker.i16.data() + k / 2 * panel) + k % 2;
         for (unsigned lane = 0; lane < pixels.count; ++lane)
-          halves[2 * lane] = taps.bits >> lane & 1u ? static_cast<int16_t>(in[taps.at[lane]] - g_.lhs_zero) : int16_t{0};
+          halves[2 * lane] =
+              taps.bits >> lane & 1u ? static_cast<int16_t>(in[taps.at[lane]] - g_.lhs_zero) : int16_t{0};
       }
     });
     return true;  // a tap on padding adds zero, which is exact
   }
 
-  void multiply(Worker& worker, uint64_t group, uint32_t lane, bool whole) const {
+  void multiply(Worker& worker, const Block& block, uint32_t lane, bool whole) const {
     const Kernels& kernels = engine_.kernels;
-    for (uint64_t channel = 0; channel < out_channels_; channel += kernels.rows) {
-      const unsigned rows = static_cast<unsigned>(std::min<uint64_t>(kernels.rows, out_channels_ - channel));
-      const uint64_t at = (group * out_channels_ + channel) * depth_;
-      uint32_t* sums = worker.accumulators.data() + channel * abi::VLMAX + lane;
+    for (uint64_t i = 0; i < block.channels; i += kernels.rows) {
+      const unsigned rows = static_cast<unsigned>(std::min<uint64_t>(kernels.rows, block.channels - i));
+      const uint64_t at = (block.channel + i) * depth_;
+      uint32_t* sums = worker.accumulators.data() + i * abi::VLMAX + lane;
       if (integer_)
         kernels.tile_i16(rows, depth_, weights_.i16.data() + at, worker.i16.data(), reinterpret_cast<int32_t*>(sums),
                          abi::VLMAX);
       else
-        kernels.tile_f32(rows, depth_, weights_.f32.data() + at, worker.f32.data(), whole ? nullptr : worker.valid.data(),
-                         reinterpret_cast<float*>(sums), abi::VLMAX);
+        kernels.tile_f32(rows, depth_, weights_.f32.data() + at, worker.f32.data(),
+                         whole ? nullptr : worker.valid.data(), reinterpret_cast<float*>(sums), abi::VLMAX);
     }
   }
 
@@ -153,10 +178,17 @@ class Convolution {
   const PackedWeights& weights_;
   const abi::WindowGeometry& g_;
   bool integer_;
-  uint64_t taps_, in_channels_, out_channels_, k_, depth_, plane_, chunks_;
+  uint64_t taps_, in_channels_, out_channels_, k_, depth_, block_, plane_, chunks_;
 };
 
 }  // namespace
+
+uint64_t conv_buffer_bytes(const Engine& engine, const Launch& launch) {
+  const uint64_t k = depth_of(launch.window), channels = launch.window.out_channels / launch.window.groups;
+  const uint64_t columns = product({depth_of(k, launch.integer), engine.kernels.panel, sizeof(float)}, launch.name);
+  return columns + product({k, sizeof(uint32_t)}, launch.name) +
+         channel_block(engine.kernels, channels) * abi::VLMAX * sizeof(uint32_t);
+}
 
 void run_conv(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   const Convolution convolution(engine, bound, weights);

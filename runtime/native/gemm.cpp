@@ -6,7 +6,8 @@
 
 namespace tfmbs {
 
-void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, const void* accumulators, const Chunk& chunk) {
+void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, const void* accumulators,
+                  const Chunk& chunk) {
   const Program* program = bound.launch.program;
   const void* results = accumulators;
   if (program) {
@@ -23,11 +24,15 @@ void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, cons
   engine.kernels.moves(bound.out_type).store(bound.out, results, static_cast<int64_t>(chunk.element), 1, chunk.lanes);
 }
 
+uint64_t gemm_buffer_bytes(const Engine& engine, const Launch& launch) {
+  return (depth_of(launch.gemm.k, launch.integer) + abi::VLMAX) * engine.kernels.rows * sizeof(float);
+}
+
 void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   const abi::GemmGeometry& g = bound.launch.gemm;
   const Kernels& kernels = engine.kernels;
   const bool integer = bound.launch.integer;
-  const uint64_t depth = integer ? pairs_of(g.k) : g.k;
+  const uint64_t depth = depth_of(g.k, integer);
   const uint64_t panels = (g.n + kernels.panel - 1) / kernels.panel;
   const uint64_t blocks = (static_cast<uint64_t>(g.m) + kernels.rows - 1) / kernels.rows;
   const uint64_t chunks = (static_cast<uint64_t>(g.n) + abi::VLMAX - 1) / abi::VLMAX;
@@ -68,7 +73,8 @@ void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& wei
     }
     for (unsigned row = 0; row < rows; ++row) {
       const uint64_t element = (batch * g.m + first_row + row) * g.n + first_column;
-      finish_chunk(engine, bound, worker, sums + row * abi::VLMAX, {element, static_cast<uint32_t>(first_column), 1, columns});
+      finish_chunk(engine, bound, worker, sums + row * abi::VLMAX,
+                   {element, static_cast<uint32_t>(first_column), 1, columns});
     }
   };
   engine.workers.run(g.batch * blocks * chunks, task);

@@ -26,8 +26,9 @@ std::vector<T> records(const std::map<std::string, Bytes>& tables, const char* s
 template <class T>
 const T& pick(const std::vector<T>& table, uint32_t index, const char* section, const std::string& where) {
   if (index >= table.size())
-    throw Error("record", where, "index " + std::to_string(index) + " is outside " + section + ", which has " +
-                                     std::to_string(table.size()));
+    throw Error(
+        "record", where,
+        "index " + std::to_string(index) + " is outside " + section + ", which has " + std::to_string(table.size()));
   return table[index];
 }
 
@@ -40,7 +41,7 @@ bool multiplies(Kind kind) { return kind == Kind::GEMM || kind == Kind::GEMV || 
 }  // namespace
 
 Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string> strings, Bytes weights,
-             const Kernels& kernels)
+             const Kernels& kernels, uint64_t memory_limit)
     : strings_(std::move(strings)),
       tensors_(records<abi::Tensor>(tables, "TENSOR")),
       gemms_(records<abi::GemmGeometry>(tables, "GEMM_GEOMETRY")),
@@ -48,7 +49,8 @@ Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string
       args_(records<uint32_t>(tables, "ARGS")),
       entries_(records<abi::Entry>(tables, "ENTRY")),
       weights_(weights),
-      kernels_(kernels) {
+      kernels_(kernels),
+      memory_left_(memory_limit) {
   const auto words = tables.find("SIW");
   const Bytes code = words == tables.end() ? Bytes{} : words->second;
   for (const auto& record : records<abi::Program>(tables, "PROGRAM")) {
@@ -68,7 +70,8 @@ Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string
   }
   for (const auto& state : records<abi::State>(tables, "STATE")) {
     uint64_t end;
-    if (__builtin_add_overflow(state.offset, state.bytes, &end)) throw Error("record", "STATE", "a buffer is too large");
+    if (__builtin_add_overflow(state.offset, state.bytes, &end))
+      throw Error("record", "STATE", "a buffer is too large");
     state_bytes_ = std::max(state_bytes_, end);
   }
 }
@@ -97,11 +100,20 @@ Launch Image::prepare(const abi::Descriptor& record, size_t index) {
   return launch;
 }
 
+uint64_t Image::packed_size(const Launch& launch) const {
+  if (launch.record.kind == Kind::CONV2D) return packed_bytes(launch.window, launch.integer, launch.name);
+  return packed_bytes(launch.gemm, launch.integer, kernels_.panel, launch.name);
+}
+
 void Image::prepare_weights(Launch& launch) {
   const abi::Tensor& rhs = tensor(launch.record.rhs, launch.name);
   launch.constant = rhs.region == abi::Region::WEIGHTS;
   if (!launch.constant) return;
   check_place(rhs, weights_.size, launch.name);
+  const uint64_t size = packed_size(launch);
+  if (size > memory_left_)
+    throw Error("resource-limit", launch.name, "its packed weights take more memory than is granted");
+  memory_left_ -= size;
   const uint8_t* data = weights_.data + rhs.offset;
   Vectors vectors;
   std::vector<int8_t> trits;
@@ -114,9 +126,8 @@ void Image::prepare_weights(Launch& launch) {
   } else {
     vectors.f32 = reinterpret_cast<const float*>(data);
   }
-  launch.weights = launch.record.kind == Kind::CONV2D
-                       ? pack_conv(launch.window, vectors, launch.integer, kernels_.rows)
-                       : pack_gemm(launch.gemm, vectors, launch.integer, kernels_.panel);
+  launch.weights = launch.record.kind == Kind::CONV2D ? pack_conv(launch.window, vectors, launch.integer, kernels_.rows)
+                                                      : pack_gemm(launch.gemm, vectors, launch.integer, kernels_.panel);
 }
 
 }  // namespace tfmbs

@@ -27,16 +27,18 @@ struct Launch {
   abi::WindowGeometry window{};
   const Program* program = nullptr;
   std::vector<uint32_t> args;
-  bool integer = false;      // i32 accumulators, else f32
-  bool constant = false;     // rhs lies in WEIGHTS and is packed already
+  bool integer = false;   // i32 accumulators, else f32
+  bool constant = false;  // rhs lies in WEIGHTS and is packed already
   PackedWeights weights;
 };
 
 class Image {
  public:
   // `tables` are section bytes by section name, `strings` the string table, `weights` the WEIGHTS region, which must
-  // outlive the image and be aligned to 8 bytes. Throws Error.
-  Image(const std::map<std::string, Bytes>& tables, std::vector<std::string> strings, Bytes weights, const Kernels& kernels);
+  // outlive the image and be aligned to 8 bytes; at most `memory_limit` bytes are taken for packed weights. Throws
+  // Error.
+  Image(const std::map<std::string, Bytes>& tables, std::vector<std::string> strings, Bytes weights,
+        const Kernels& kernels, uint64_t memory_limit);
   Image(const Image&) = delete;
   Image& operator=(const Image&) = delete;
 
@@ -47,6 +49,8 @@ class Image {
   Bytes weights() const { return weights_; }
   uint64_t scratch_bytes() const { return scratch_bytes_; }
   uint64_t state_bytes() const { return state_bytes_; }
+  // Bytes that packing the weights of a launch takes.
+  uint64_t packed_size(const Launch& launch) const;
   const std::string& string(uint32_t index) const;
   const abi::Tensor& tensor(uint32_t index, const std::string& where) const;
 
@@ -64,6 +68,7 @@ class Image {
   std::vector<abi::Entry> entries_;
   Bytes weights_;
   const Kernels& kernels_;
+  uint64_t memory_left_;
   uint64_t scratch_bytes_ = 0, state_bytes_ = 0;
 };
 

@@ -16,6 +16,9 @@ struct Engine {
 void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 void run_conv(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 void run_pool(const Engine& engine, const Bound& bound);
+// Bytes that each thread needs for a launch; throws Error where they do not fit 64 bits.
+uint64_t gemm_buffer_bytes(const Engine& engine, const Launch& launch);
+uint64_t conv_buffer_bytes(const Engine& engine, const Launch& launch);
 // Taps on the input of all windows of a pooling.
 uint64_t pool_taps(const Bound& bound);
 
@@ -27,6 +30,7 @@ struct Chunk {
   uint32_t lanes;
 };
 // Applies the epilogue to accumulators and stores the results.
-void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, const void* accumulators, const Chunk& chunk);
+void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, const void* accumulators,
+                  const Chunk& chunk);
 
 }  // namespace tfmbs

@@ -26,17 +26,18 @@ struct LoadedImage {
 };
 
 LoadedImage load(const std::map<std::string, nb::bytes>& tables, std::vector<std::string> strings, Octets weights,
-                 const std::string& isa) {
+                 const std::string& isa, uint64_t memory_limit) {
   std::map<std::string, Bytes> sections;
   for (const auto& [name, bytes] : tables) sections[name] = {static_cast<const uint8_t*>(bytes.data()), bytes.size()};
   const Bytes region{weights.data(), weights.size()};
-  if (reinterpret_cast<uintptr_t>(region.data) % 8) throw Error("device", "emulator", "the weights are not aligned to 8 bytes");
+  if (reinterpret_cast<uintptr_t>(region.data) % 8)
+    throw Error("device", "emulator", "the weights are not aligned to 8 bytes");
   const Kernels& kernels = tfmbs::kernels(isa);
   nb::object owner = nb::find(weights);
   std::shared_ptr<const Image> image;
   {
     const nb::gil_scoped_release release;
-    image = std::make_shared<const Image>(sections, std::move(strings), region, kernels);
+    image = std::make_shared<const Image>(sections, std::move(strings), region, kernels, memory_limit);
   }
   return {std::move(owner), std::move(image)};
 }
@@ -56,7 +57,8 @@ std::vector<Buffer> buffers(const Arrays& arrays) {
   return result;
 }
 
-void run(LoadedContext& self, uint32_t entry, const std::vector<Octets>& inputs, const std::vector<MutableOctets>& outputs) {
+void run(LoadedContext& self, uint32_t entry, const std::vector<Octets>& inputs,
+         const std::vector<MutableOctets>& outputs) {
   const std::vector<Buffer> in = buffers(inputs), out = buffers(outputs);
   const nb::gil_scoped_release release;
   self.context.run(entry, in, out);
@@ -102,14 +104,18 @@ NB_MODULE(_native, m) {
   // At exit the interpreter need not free what a global variable holds; that is no leak to tell a user about.
   nb::set_leak_warnings(false);
   m.def("instruction_sets", &instruction_sets, "Instruction sets that this processor runs, slowest first.");
-  nb::class_<LoadedImage>(m, "Image").def_prop_ro("isa", [](const LoadedImage& self) { return self.image->kernels().name; });
-  m.def("load", &load, "tables"_a, "strings"_a, "weights"_a, "isa"_a,
+  nb::class_<LoadedImage>(m, "Image").def_prop_ro("isa", [](const LoadedImage& self) {
+    return self.image->kernels().name;
+  });
+  m.def("load", &load, "tables"_a, "strings"_a, "weights"_a, "isa"_a, "memory_limit"_a,
         "Checks and prepares an image; `tables` are section bytes by name, `isa` one of instruction_sets() or ''.");
   nb::class_<LoadedContext>(m, "Context")
-      .def(nb::init<const LoadedImage&, unsigned, uint64_t, uint64_t, uint64_t>(), "image"_a, "threads"_a, "step_limit"_a,
-           "operation_limit"_a, "memory_limit"_a)
-      .def("run", &run, "entry"_a, "inputs"_a, "outputs"_a, "Executes an entry on byte arrays; the outputs are written.")
-      .def("reset", [](LoadedContext& self) { self.context.reset(); }, "Zeroes the state.")
+      .def(nb::init<const LoadedImage&, unsigned, uint64_t, uint64_t, uint64_t>(), "image"_a, "threads"_a,
+           "step_limit"_a, "operation_limit"_a, "memory_limit"_a)
+      .def("run", &run, "entry"_a, "inputs"_a, "outputs"_a,
+           "Executes an entry on byte arrays; the outputs are written.")
+      .def(
+          "reset", [](LoadedContext& self) { self.context.reset(); }, "Zeroes the state.")
       .def("counters", &counters, "Counters of the last run, one dictionary per descriptor.");
 }
 

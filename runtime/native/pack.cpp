@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "checks.h"
+
 namespace tfmbs {
 namespace {
 
@@ -54,6 +56,15 @@ void pack_i16(const Vectors& from, unsigned count, unsigned width, uint64_t k, i
   });
 }
 
+uint64_t packed_bytes(const abi::GemmGeometry& g, bool integer, unsigned panel, const std::string& where) {
+  const uint64_t panels = (static_cast<uint64_t>(g.n) + panel - 1) / panel;
+  return product({g.rhs_batch_stride ? g.batch : 1, panels, panel, depth_of(g.k, integer), sizeof(float)}, where);
+}
+
+uint64_t packed_bytes(const abi::WindowGeometry& g, bool integer, const std::string& where) {
+  return product({g.out_channels, depth_of(depth_of(g), integer), sizeof(float)}, where);
+}
+
 PackedWeights pack_gemm(const abi::GemmGeometry& g, Vectors rhs, bool integer, unsigned panel) {
   PackedWeights out;
   rhs.stride = g.rhs_n_stride;
@@ -75,7 +86,7 @@ PackedWeights pack_gemm(const abi::GemmGeometry& g, Vectors rhs, bool integer, u
 PackedWeights pack_conv(const abi::WindowGeometry& g, Vectors rhs, bool integer, unsigned rows) {
   PackedWeights out;
   const uint64_t taps = static_cast<uint64_t>(g.kernel_height) * g.kernel_width;
-  const uint64_t k = g.in_channels / g.groups * taps, channels = g.out_channels / g.groups;
+  const uint64_t k = depth_of(g), channels = g.out_channels / g.groups;
   rhs.stride = k;
   rhs.k_stride = 1;
   for (uint64_t group = 0; group < g.groups; ++group) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "abi.gen.h"
@@ -22,11 +23,17 @@ struct Vectors {
 
 // out[i * width + j] = element i of vector j for j < count; the rest of `out` stays as it is.
 void pack_f32(const Vectors& from, unsigned count, unsigned width, uint64_t k, float* out);
-// The same for i8, `zero` subtracted, two consecutive i in the halves of each element; out has (k + 1) / 2 * width. Where k
-// is odd, the last half stays: one of the two operands has a zero there.
+// The same for i8, `zero` subtracted, two consecutive i in the halves of each element; out has (k + 1) / 2 * width.
+// Where k is odd, the last half stays: one of the two operands has a zero there.
 void pack_i16(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, int32_t* out);
 
 inline uint64_t pairs_of(uint64_t k) { return k / 2 + k % 2; }
+// Steps of k that a tile takes: pairs for integers.
+inline uint64_t depth_of(uint64_t k, bool integer) { return integer ? pairs_of(k) : k; }
+// Length of the reduction of a convolution.
+inline uint64_t depth_of(const abi::WindowGeometry& g) {
+  return static_cast<uint64_t>(g.in_channels / g.groups) * g.kernel_height * g.kernel_width;
+}
 
 // The weights of a launch in blocks, zero where they are padded, and what its multiply-accumulates amount to.
 struct PackedWeights {
@@ -36,6 +43,9 @@ struct PackedWeights {
   uint64_t active = 0;  // those whose weight is not zero
 };
 
+// Bytes that packing a launch's weights takes; throws Error where they do not fit 64 bits.
+uint64_t packed_bytes(const abi::GemmGeometry& geometry, bool integer, unsigned panel, const std::string& where);
+uint64_t packed_bytes(const abi::WindowGeometry& geometry, bool integer, const std::string& where);
 // GEMM: per product of the batch (one if shared), panels of `panel` columns, the last one padded with zeros.
 PackedWeights pack_gemm(const abi::GemmGeometry& geometry, Vectors rhs, bool integer, unsigned panel);
 // CONV2D: per group, blocks of `rows` output channels, the last one smaller.

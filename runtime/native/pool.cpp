@@ -23,9 +23,11 @@ Span span_of(int64_t start, uint64_t kernel, uint64_t dilation, uint64_t in, uin
     const int64_t room = static_cast<int64_t>(end) - start;
     return room <= 0 ? uint64_t{0} : std::min<uint64_t>(kernel, static_cast<uint64_t>((room + step - 1) / step));
   };
-  const uint64_t skipped = start >= 0 ? 0 : std::min<uint64_t>(kernel, static_cast<uint64_t>((-start + step - 1) / step));
+  const uint64_t skipped =
+      start >= 0 ? 0 : std::min<uint64_t>(kernel, static_cast<uint64_t>((-start + step - 1) / step));
   const uint64_t inside = before(in);
-  return {start + static_cast<int64_t>(skipped) * step, inside > skipped ? inside - skipped : 0, before(in + pad_after)};
+  return {start + static_cast<int64_t>(skipped) * step, inside > skipped ? inside - skipped : 0,
+          before(in + pad_after)};
 }
 
 float canonical(float x) {

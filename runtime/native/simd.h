@@ -1,5 +1,5 @@
-// Vectors of f32 and i32 lanes in the widest form that the flags of this translation unit allow. Everything has internal
-// linkage: the same names mean different code in each translation unit.
+// Vectors of f32 and i32 lanes in the widest form that the flags of this translation unit allow. Everything has
+// internal linkage: the same names mean different code in each translation unit.
 #pragma once
 
 #include <cmath>

@@ -28,8 +28,8 @@ struct Step {
   abi::Word word;
   LaneFn compute = nullptr;
   MoveFns moves{};
-  bool stores_first = false;   // S reads registers that D may overwrite
-  bool staged = false;         // S reads a register that D writes, and writes one that D reads
+  bool stores_first = false;  // S reads registers that D may overwrite
+  bool staged = false;        // S reads a register that D writes, and writes one that D reads
 };
 
 struct Program {

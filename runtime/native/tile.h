@@ -8,6 +8,7 @@
 namespace {
 
 constexpr unsigned PANEL = 2 * LANES;
+static_assert(PANEL <= 32, "which columns of a step count are the bits of one u32");
 #if defined(__AVX512F__) && defined(__AVX512BW__)
 constexpr unsigned TILE_ROWS = 8;
 #else

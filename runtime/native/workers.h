@@ -24,9 +24,9 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  // Runs task(unit, worker) for every unit < units, started in ascending order. Where tasks throw, no more are started and
-  // the exception of the lowest unit is thrown, which does not depend on the number of workers. Throws Error in the child
-  // of a fork, which has none of the threads.
+  // Runs task(unit, worker) for every unit < units, started in ascending order. Where tasks throw, no more are started
+  // and the exception of the lowest unit is thrown, which does not depend on the number of workers. Throws Error in the
+  // child of a fork, which has none of the threads.
   void run(uint64_t units, const Task& task);
 
  private:

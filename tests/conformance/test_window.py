@@ -94,6 +94,7 @@ SHAPES = {
     "dilation": Conv((1, 2, 10, 9), 3, Window((3, 3), dilations=(2, 3), pads=(2, 3, 2, 3))),
     "groups": Conv((2, 6, 5, 5), 4, SAME3, groups=2),
     "depthwise": Conv((1, 7, 6, 6), 7, SAME3, groups=7),
+    "many-channels": Conv((1, 2, 3, 3), 301, SAME3),
     "long-plane": Conv((1, 2, 30, 37), 3, Window((5, 5), pads=(2, 2, 2, 2))),
     "asymmetric": Conv((1, 1, 5, 5), 2, Window((2, 2), pads=(1, 0, 0, 1))),
     "wide-kernel": Conv((1, 1, 3, 3), 2, Window((5, 5), pads=(2, 2, 2, 2))),

@@ -18,6 +18,7 @@ from tfmbs.runtime.abi.siw import BIT_FIELD
 from tfmbs.runtime.abi.types import DType, Packing, Region
 
 F32, I32 = DType.F32, DType.I32
+MEMORY = 1 << 30
 Tables = dict[str, bytearray]
 RECORDS = {kind.name: kind.record for kind in KINDS if kind.record}
 
@@ -72,7 +73,7 @@ def put_word(tables: Tables, index: int, name: str, value: int) -> None:
 
 def run(tables: Tables, source: Image, *, x_bytes: int = 64, y_bytes: int = 16) -> np.ndarray:
     weights = np.frombuffer(source.weights, np.uint8)
-    loaded = _native.load({name: bytes(data) for name, data in tables.items()}, source.strings, weights, "")
+    loaded = _native.load({name: bytes(data) for name, data in tables.items()}, source.strings, weights, "", MEMORY)
     context = _native.Context(loaded, 1, 1 << 20, 1 << 30, 1 << 30)
     y = np.zeros(y_bytes, np.uint8)
     context.run(0, [np.ones(x_bytes // 4, np.float32).view(np.uint8)], [y])
@@ -237,7 +238,7 @@ def test_short_buffers(x_bytes: int, y_bytes: int) -> None:
 def test_unknown_instruction_set() -> None:
     source = image()
     with pytest.raises(TfmbsError, match="instruction set 'sse9' is not available here"):
-        _native.load({}, source.strings, np.zeros(0, np.uint8), "sse9")
+        _native.load({}, source.strings, np.zeros(0, np.uint8), "sse9", MEMORY)
 
 
 @pytest.mark.parametrize("packing", [Packing.I8, Packing.PT5, Packing.T2])
@@ -256,9 +257,11 @@ def test_every_byte_is_a_code_or_refused(packing: Packing) -> None:
             expected = unpack_rows(octets[None], length, packing)
         except ValueError:
             with pytest.raises(TfmbsError):
-                _native.load(tables, source.strings, octets, "")
+                _native.load(tables, source.strings, octets, "", MEMORY)
             continue
         y = np.zeros(4 * length, np.uint8)
-        context = _native.Context(_native.load(tables, source.strings, octets, ""), 1, 1 << 20, 1 << 20, 1 << 20)
+        context = _native.Context(
+            _native.load(tables, source.strings, octets, "", MEMORY), 1, 1 << 20, 1 << 20, 1 << 20
+        )
         context.run(0, [np.eye(length, dtype=np.float32).reshape(-1).view(np.uint8)], [y])
         assert y.view(np.float32).tolist() == expected[0].tolist()

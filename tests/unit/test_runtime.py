@@ -223,21 +223,29 @@ def test_the_callers_rounding_mode_changes_nothing() -> None:
     assert got == expected
 
 
-@pytest.mark.parametrize(
-    ("limits", "text"),
-    [
-        (Limits(steps=100), "more than 100 steps"),
-        (Limits(operations=50), "more operations than are granted"),
-        (Limits(memory=10), "bytes of scratch and state, at most 10 are granted"),
-    ],
-)
-def test_limits(limits: Limits, text: str) -> None:
+def product_of(weights: str) -> Image:
+    """A product with weights that are `constant`, or an `input`; its result goes through scratch."""
     builder = Builder()
     x, scratch = builder.input("x", (5, 4), F32), builder.scratch((5, 6), F32)
-    builder.gemm(x, builder.constant(WEIGHTS), scratch, m=5, n=6, k=4)
+    rhs = builder.constant(WEIGHTS) if weights == "constant" else builder.input("w", (6, 4), F32)
+    builder.gemm(x, rhs, scratch, m=5, n=6, k=4)
     builder.copy(scratch, builder.output("y", (5, 6), F32))
-    image = spinner(1 << 18) if limits.steps == 100 else builder.image()
-    given = {} if limits.steps == 100 else {"x": inputs()["x"]}
+    return builder.image()
+
+
+LIMITS = {
+    "steps": (spinner(1 << 18), Limits(steps=100), "more than 100 steps"),
+    "operations": (product_of("constant"), Limits(operations=50), "more operations than are granted"),
+    "packed weights": (product_of("constant"), Limits(memory=127), "packed weights take more memory than is granted"),
+    "scratch": (product_of("input"), Limits(memory=127), "128 bytes of scratch and state, at most 127 are granted"),
+    "buffers": (product_of("input"), Limits(memory=128), "buffers take more memory than is granted"),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_limits(name: str) -> None:
+    image, limits, text = LIMITS[name]
+    given = {"x": inputs()["x"], "w": WEIGHTS}
     with pytest.raises(TfmbsError, match=text) as caught:
         Emulator(image, limits=limits).context().run("main", given)
     assert caught.value.code == "resource-limit"

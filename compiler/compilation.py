@@ -91,6 +91,8 @@ class Compilation:
             content = path.read_bytes()
         except OSError as error:
             raise TfmbsError("io", path, "cannot read the model", got=error.strerror) from error
+        except ValueError as error:
+            raise TfmbsError("io", path, "it names no file", got=error) from error
         module = parse(Source(str(path), content), context(), Diagnostics())
         imported = options.start == STAGES[0]
         check_level(module, LEVELS[0] if imported else options.start)
@@ -140,7 +142,7 @@ class Compilation:
             calibrate(self.module, [part for batch in self._samples for part in cut(batch, shapes)])
         settings = {"precision": self.options.precision, "target": self.options.target}
         text = sequence_text(name, {**settings, "numerics": self.options.numerics})
-        checks = [self._check] if self._check and name != "fabric" else []  # records are run by devices, not by the JIT
+        checks = [self._check] if self._check else []
         Driver(observers=[*self.options.observers, *checks]).run_text(self.module, text)
         check_level(self.module, LEVEL_AFTER.get(name, name))
         if self.options.save_temps:

@@ -23,11 +23,13 @@ def refused(op: Any, what: str, expected: object = None, got: object = None) -> 
 
 
 def static_type(op: Any, type_: Any) -> Any:
-    """A tensor type of static shape. Raises TfmbsError for any other type."""
+    """A tensor type of static shape with elements. Raises TfmbsError for any other type."""
     if not isinstance(type_, ir.RankedTensorType):
         raise refused(op, f"{op.operation.name}: type", "a tensor", type_)
     if not type_.has_static_shape:
         raise refused(op, f"{op.operation.name}: shape", "static sizes", type_)
+    if 0 in shape_of(type_):
+        raise refused(op, f"{op.operation.name}: shape", "sizes of at least 1", type_)
     return type_
 
 

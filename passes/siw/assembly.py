@@ -61,6 +61,7 @@ class Assembler:
         self.vectors = VectorRegisters()
         self.vl: int | None = None
         self._next_scalar = 1 + reserved
+        self._depth = 0
         self._constants: dict[int, int] = {0: 0}
 
     def emit(self, slot: str, name: str, **fields: int) -> None:
@@ -111,10 +112,14 @@ class Assembler:
         if trips == 1:
             yield
             return
+        if self._depth == siw.LOOP_DEPTH:
+            raise CodegenError(f"more than {siw.LOOP_DEPTH} nested loops")
         outer, loop = self.items, Loop(self.constant(trips), trips)
         self.items = loop.body
         self.vl = lanes
+        self._depth += 1
         yield
+        self._depth -= 1
         self.items = outer
         self.items.append(loop)
         self.vl = lanes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from math import prod
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def run(code: Code, windows: list[Words]) -> None:
 
 
 def random(size: int, seed: int = 0) -> Words:
-    return np.random.default_rng(seed).integers(-1000, 1000, size).astype(np.int32)
+    return np.random.default_rng(seed).integers(-100, 100, size).astype(np.int32)
 
 
 def expected_sum(nest: Nest, x: Words, y: Words, out: Words) -> Words:
@@ -76,6 +77,8 @@ def sum_nest(extents: tuple[int, ...], reduction: tuple[bool, ...], maps: list[t
 def nests(draw: st.DrawFn) -> Nest:
     rank = draw(st.integers(0, 4))
     extents = tuple(draw(st.lists(st.sampled_from([1, 2, 3, 5, 16, 17]), min_size=rank, max_size=rank)))
+    while prod(extents) > 1200:
+        extents = tuple(max(1, extent // 2) for extent in extents)
     reduction = tuple(draw(st.lists(st.booleans(), min_size=rank, max_size=rank)))
     chosen = st.lists(st.sampled_from(range(rank)), unique=True) if rank else st.just([])
     maps = [tuple(draw(st.permutations(draw(chosen)))) for _ in range(2)]
@@ -181,6 +184,14 @@ def test_too_many_live_values() -> None:
         position = 79 + i
     nest = Nest((5,), (False,), (*loads, *squares, *sums), (Access(1, I32, 0, (1,)),), (position,), 2)
     with pytest.raises(CodegenError, match="more than 32 vector values are live at once"):
+        vector_code(nest)
+
+
+def test_too_many_loops() -> None:
+    extents = (2,) * 10
+    strides = tuple(3**d for d in range(10))
+    nest = Nest(extents, (False,) * 10, (Access(0, I32, 0, strides),), (dense(extents, tuple(range(10)), 1),), (0,), 2)
+    with pytest.raises(CodegenError, match="more than 8 nested loops"):
         vector_code(nest)
 
 

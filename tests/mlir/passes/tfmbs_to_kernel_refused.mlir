@@ -15,6 +15,15 @@ func.func @dynamic(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
 
 // -----
 
+func.func @no_elements(%x: tensor<1xf32>) -> tensor<1xf32> {
+  // expected-error@+1 {{arith.constant: shape, expected sizes of at least 1, got tensor<0xf32>}}
+  %0 = arith.constant dense<> : tensor<0xf32>
+  %1 = tensor.concat dim(0) %0, %x : (tensor<0xf32>, tensor<1xf32>) -> tensor<1xf32>
+  return %1 : tensor<1xf32>
+}
+
+// -----
+
 func.func @dynamic_slice(%x: tensor<8xf32>, %y: tensor<index>) -> tensor<2xf32> {
   %i = arith.constant 1 : index
   %j = arith.addi %i, %i : index // expected-error {{arith.addi has no kernel-level form}}

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tfmbs.compiler.jit import Reference
@@ -153,8 +155,8 @@ def test_fused_gemv_is_its_gemvs() -> None:
     got = run(
         f"""func.func @f(%a: tensor<1x21xf32>, %b: tensor<3x21xf32>, %c: tensor<5x21xf32>)
             -> (tensor<1x3xf32>, tensor<1x5xf32>) {{
-          %0, %1 = "tfmbs.fused_gemv"(%a, %b, %c) ({{}}) {{roles = [], orders = array<i64: 1, 0>, {segments(3, fixed=1)},
-              resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>}}
+          %0, %1 = "tfmbs.fused_gemv"(%a, %b, %c) ({{}}) {{roles = [], orders = array<i64: 1, 0>,
+              {segments(3, fixed=1)}, resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>}}
               : (tensor<1x21xf32>, tensor<3x21xf32>, tensor<5x21xf32>) -> (tensor<1x3xf32>, tensor<1x5xf32>)
           return %0, %1 : tensor<1x3xf32>, tensor<1x5xf32>
         }}""",
@@ -393,6 +395,35 @@ def test_sums_beside_tfmbs_keep_sixteen_partials(n: int) -> None:
     assert_bits(got, canonical(init + add16(x)))
 
 
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_sums_over_any_dimensions(data: st.DataObject) -> None:
+    sizes = data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=4))
+    reduced = data.draw(st.sets(st.integers(0, len(sizes) - 1), min_size=1))
+    kept = [axis for axis in range(len(sizes)) if axis not in reduced]
+    x = normal(np.random.default_rng(data.draw(st.integers(0, 99))), *sizes)
+    source, target = ("x".join([*map(str, part), "f32"]) for part in (sizes, [sizes[axis] for axis in kept]))
+    dims = ", ".join(f"d{axis}" for axis in range(len(sizes)))
+    kinds = ", ".join('"reduction"' if axis in reduced else '"parallel"' for axis in range(len(sizes)))
+    (got,) = run(
+        f"""func.func @f(%x: tensor<{source}>, %init: tensor<{target}>) -> tensor<{target}> {{
+          %0 = linalg.generic {{indexing_maps = [affine_map<({dims}) -> ({dims})>,
+              affine_map<({dims}) -> ({", ".join(f"d{axis}" for axis in kept)})>], iterator_types = [{kinds}]}}
+              ins(%x : tensor<{source}>) outs(%init : tensor<{target}>) {{
+          ^bb0(%e: f32, %sum: f32):
+            %s = arith.mulf %e, %e : f32
+            %1 = arith.addf %sum, %s : f32
+            linalg.yield %1 : f32
+          }} -> tensor<{target}>
+          return %0 : tensor<{target}>
+        }}""",
+        x,
+        np.zeros([sizes[axis] for axis in kept], np.float32),
+    )
+    rows = x.transpose(*kept, *sorted(reduced)).reshape(*(sizes[axis] for axis in kept), -1)
+    assert_bits(got, add16(rows * rows))
+
+
 def unary(op: str, source: str, target: str, x: NDArray[Any]) -> NDArray[Any]:
     n = x.size
     (got,) = run(
@@ -431,23 +462,29 @@ def test_float_to_integer_saturates(target: str) -> None:
 INTEGERS = np.array([0, 1, -1, 2, 7, -8, 31, 32, 33, 2**31 - 1, -(2**31)], np.int32)
 
 
-def binary_integers(op: str) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
-    a, b = (grid.ravel().astype(np.int32) for grid in np.meshgrid(INTEGERS, INTEGERS))
+def binary(op: str, element: str, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """The results of `op` for every pair of values, and the pairs."""
+    a, b = (grid.ravel() for grid in np.meshgrid(values, values))
     n = a.size
     (got,) = run(
-        f"""func.func @f(%x: tensor<{n}xi32>, %y: tensor<{n}xi32>) -> tensor<{n}xi32> {{
+        f"""func.func @f(%x: tensor<{n}x{element}>, %y: tensor<{n}x{element}>) -> tensor<{n}x{element}> {{
           %0 = linalg.generic {{indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>,
               affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}}
-              ins(%x, %y : tensor<{n}xi32>, tensor<{n}xi32>) outs(%x : tensor<{n}xi32>) {{
-          ^bb0(%a: i32, %b: i32, %o: i32):
-            %r = {op} %a, %b : i32
-            linalg.yield %r : i32
-          }} -> tensor<{n}xi32>
-          return %0 : tensor<{n}xi32>
+              ins(%x, %y : tensor<{n}x{element}>, tensor<{n}x{element}>) outs(%x : tensor<{n}x{element}>) {{
+          ^bb0(%a: {element}, %b: {element}, %o: {element}):
+            %r = {op} %a, %b : {element}
+            linalg.yield %r : {element}
+          }} -> tensor<{n}x{element}>
+          return %0 : tensor<{n}x{element}>
         }}""",
         a,
         b,
     )
+    return got, a, b
+
+
+def binary_integers(op: str) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+    got, a, b = binary(op, "i32", INTEGERS)
     return got, a.astype(np.int64), b.astype(np.int64)
 
 
@@ -486,9 +523,14 @@ def test_arithmetic_gives_the_canonical_nan_and_moves_keep_bits(payload: int) ->
     assert int(unary("math.absf %a : f32", "f32", "f32", x).view(np.uint32)[0]) == payload & 0x7FFFFFFF
 
 
-def test_minimum_and_maximum_order_zeros() -> None:
-    zeros = np.array([0.0, -0.0], np.float32)
-    low = unary("arith.minimumf %a, %a : f32", "f32", "f32", zeros)
-    assert_bits(low, zeros)
-    zero = unary("arith.constant 0.0 : f32\n%m = arith.minimumf %a, %r : f32", "f32", "f32", zeros)
-    assert_bits(zero, np.zeros(2, np.float32))
+@pytest.mark.parametrize("name", ["minimumf", "maximumf", "minnumf", "maxnumf"])
+def test_minima_and_maxima_of_zeros_and_nan(name: str) -> None:
+    got, a, b = binary(f"arith.{name}", "f32", np.concatenate([AWKWARD, np.array([1.0, -2.0], np.float32)]))
+    is_least, is_number = name.startswith("min"), "num" in name
+    expected = (np.minimum if is_least else np.maximum)(a, b)
+    zeros = (a == 0) & (b == 0)
+    negative = np.signbit(a) | np.signbit(b) if is_least else np.signbit(a) & np.signbit(b)
+    expected = np.where(zeros, np.where(negative, np.float32(-0.0), np.float32(0.0)), canonical(expected))
+    if is_number:
+        expected = np.where(np.isnan(a), b, np.where(np.isnan(b), a, expected))
+    assert_bits(got, expected)

@@ -1,4 +1,4 @@
-"""What a pass is and how passes are found: a module of ``tfmbs.passes`` that defines a ``Pass`` is the pass of its name.
+"""What a pass is and how one is found: a module of ``tfmbs.passes`` that defines a ``Pass`` is the pass of its name.
 
 A module there that defines no ``Pass`` is a library of its neighbours; one that defines two is an error.
 """

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tfmbs.compiler.jit import Reference, copy_module, entry_of
-from tfmbs.dialect.attributes import INPUT_RANGE
+from tfmbs.dialect.attributes import INPUT_RANGE, NAME
 from tfmbs.dialect.mlir import func, ir
 from tfmbs.passes.kernels import left, ops_where, refusal
-from tfmbs.passes.portable import NAME
 from tfmbs.passes.tfmbs_quantize import constant_weights
 from tfmbs.runtime.abi.errors import TfmbsError
 

@@ -9,17 +9,17 @@ from typing import Any
 
 from tfmbs.compiler.diagnostics import Diagnostics
 from tfmbs.compiler.driver import Driver, Observer
-from tfmbs.compiler.emit import PRECISION, emit
+from tfmbs.compiler.emit import emit
 from tfmbs.compiler.files import write_atomically
 from tfmbs.compiler.ir_printing import AsmFlags
 from tfmbs.compiler.numeric_check import NumericCheck
 from tfmbs.compiler.pipelines import LEVELS, PIPELINES, sequence_text, sequences
 from tfmbs.compiler.samples import Batch, cut
 from tfmbs.compiler.source import Source, parse
+from tfmbs.dialect.attributes import NAME, PRECISION
 from tfmbs.dialect.legality import check_level
 from tfmbs.dialect.mlir import context, ir
 from tfmbs.dialect.shapes import Shape, shape_of
-from tfmbs.passes.tfmbs_to_fabric import NAME
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.target_file import load_target

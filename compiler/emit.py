@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import tfmbs
+from tfmbs.dialect.attributes import PRECISION, TARGET
 from tfmbs.dialect.fabric_tables import fabric_tables
-from tfmbs.passes.tfmbs_to_fabric import TARGET
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.target_file import load_target
-
-PRECISION = "tfmbs.precision"
 
 
 def emit(module: Any) -> Image:

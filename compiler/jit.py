@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfmbs.dialect.attributes import NAME, OUTPUT
 from tfmbs.dialect.mlir import arith, execution_engine, func, ir, memref_descriptors, passmanager
 from tfmbs.dialect.resources import numpy_dtype_of, read_elements
 from tfmbs.dialect.shapes import Shape, shape_of
-from tfmbs.passes.bufferize import OUTPUT
 from tfmbs.passes.kernels import ops_of, ops_where
-from tfmbs.passes.portable import INPUT_NAMES, NAME, OUTPUT_NAMES
+from tfmbs.passes.portable import INPUT_NAMES, OUTPUT_NAMES
 from tfmbs.passes.structured import PARALLEL, generic, identity
 from tfmbs.passes.tfmbs_to_linalg import TfmbsToLinalg
 from tfmbs.runtime.abi.errors import TfmbsError

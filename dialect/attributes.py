@@ -10,6 +10,12 @@ from tfmbs.runtime.abi.records import RECORDS, Dataflow
 SCHEDULE = "tfmbs.schedule"
 TELEMETRY = "telemetry"
 INPUT_RANGE = "tfmbs.input_range"
+NAME = "tfmbs.name"  # of an argument or result of an entry point
+OUTPUT = "tfmbs.output"  # marks the arguments of a kernel-level function that are its results
+OFFSET = "tfmbs.offset"  # of a scratch buffer in the arena, bytes
+SCRATCH_BYTES = "tfmbs.scratch_bytes"  # size of the arena of a function
+TARGET = "tfmbs.target"  # name or file of the target that a fabric-level module is for
+PRECISION = "tfmbs.precision"  # that a module is compiled at
 
 DATAFLOWS: dict[str, Dataflow] = {flow.name.lower(): flow for flow in Dataflow}
 MASK_BITS = 8 * RECORDS["mask"].size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tfmbs.dialect.attributes import OUTPUT
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import func, ir
 from tfmbs.dialect.shapes import shape_of
@@ -13,7 +14,6 @@ from tfmbs.runtime.abi.errors import TfmbsError
 
 Rule = Callable[["Bufferizer", Any], None]
 
-OUTPUT = "tfmbs.output"
 RESHAPES = frozenset({"tensor.expand_shape", "tensor.collapse_shape", "tensor.cast", "quant.scast"})
 
 

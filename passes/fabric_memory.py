@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tfmbs.dialect.attributes import OFFSET
 from tfmbs.dialect.kernel import STORED_PACKINGS, dense_strides, strides_of
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
@@ -13,7 +14,6 @@ from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.dialect.telemetry import telemetry_of
 from tfmbs.passes.fabric_tables import MAX_RANK, Tables, TensorKey
 from tfmbs.passes.siw_select import dtype_of, refuse
-from tfmbs.passes.tfmbs_assign_memory import OFFSET
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from tfmbs.dialect.attributes import NAME, OUTPUT, TELEMETRY
 from tfmbs.dialect.fabric import RECORD_OPS, FabricArgsOp, FabricDataOp, FabricWaitsOp
 from tfmbs.dialect.fabric_tables import fabric_tables
 from tfmbs.dialect.mlir import arith, func, ir, memref
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import Shape, Window
+from tfmbs.dialect.telemetry import Telemetry
 from tfmbs.passes import scalar, siw_lanes
-from tfmbs.passes.bufferize import OUTPUT
 from tfmbs.passes.kernels import ops_of
 from tfmbs.passes.places import Memrefs, constant_memory
 from tfmbs.passes.pooling import Pooling, pool
-from tfmbs.passes.portable import NAME
 from tfmbs.passes.products import Product, conv2d, gemm, unpack
 from tfmbs.passes.siw_program import Machine, ProgramLowering, counted, i64, index
 from tfmbs.passes.structured import PARALLEL, identity
@@ -113,9 +113,10 @@ class FabricLowering:
         sizes[Region.SCRATCH, 0] = entry["scratch_bytes"]
         sizes[Region.STATE, 0] = sum(state["bytes"] for state in self._tables["states"])
         self._arenas = {}
-        for key, size in sizes.items():
-            build = _PLACE.filled if key[0] is Region.STATE else lambda shape, element, _: _PLACE.empty(shape, element)
-            self._arenas[key] = build((max(size, 1),), _byte(), 0)
+        for (region, slot), size in sizes.items():
+            shape = (max(size, 1),)
+            is_state = region is Region.STATE
+            self._arenas[region, slot] = _PLACE.filled(shape, _byte(), 0) if is_state else _PLACE.empty(shape, _byte())
         weights = np.frombuffer(bytes(self._tables["weights"]) or b"\0", np.int8)
         value = resource_attr(weights, "weights")
         self._arenas[Region.WEIGHTS, 0] = constant_memory(value, ir.MemRefType.get([weights.size], _byte()))
@@ -161,6 +162,23 @@ class FabricLowering:
         if packing in (Packing.DENSE, Packing.I8):
             return self.view(tensor, shape)
         return unpack(_PLACE, self.view(tensor, (shape[0], tensor["bytes"] // shape[0])), packing, shape)
+
+    def _telemetry(self, descriptor: Row) -> dict[str, Any]:
+        """The telemetry of a launch as a discardable attribute."""
+        if descriptor["telemetry"] == NONE:
+            return {}
+        row = self._tables["telemetry"][descriptor["telemetry"]]
+        words = self._tables["masks"][row["mask"]]["words"]
+        is_fused = row["fusion_order"] >= 0
+        telemetry = Telemetry(
+            self._string(row["layer"]),
+            row["zero_count"],
+            row["total"],
+            sum(word << 64 * i for i, word in enumerate(words)),
+            row["fusion_order"] if is_fused else None,
+            row["fusion_sparsity"] if is_fused else None,
+        )
+        return {TELEMETRY: telemetry.to_attribute()}
 
     # --- launches ---
 
@@ -210,7 +228,10 @@ class FabricLowering:
         is_float = isinstance(left.type.element_type, ir.F32Type)
         accumulator = ir.F32Type.get() if is_float else scalar.integer_type(32)
         target = self.view(out, shape) if descriptor["program"] == NONE else _PLACE.empty(shape, accumulator)
-        product = Product(left, right, shape, channel_axis, accumulator, accumulator, zero, out=target)
+        telemetry = self._telemetry(descriptor)
+        product = Product(
+            left, right, shape, channel_axis, accumulator, accumulator, zero, out=target, discardable=telemetry
+        )
         build(_PLACE, product)
         self._epilogue(descriptor, target, out, channel_axis)
 
@@ -227,14 +248,15 @@ class FabricLowering:
             raise TfmbsError("unsupported", where, "padded average over windows that leave the padding")
         has_program = descriptor["program"] != NONE
         target = _PLACE.empty(shape, value.type.element_type) if has_program else self.view(out, shape)
-        pool(_PLACE, Pooling(value, window, mode.name.lower(), shape, target))
+        pool(_PLACE, Pooling(value, window, mode.name.lower(), shape, target, self._telemetry(descriptor)))
         self._epilogue(descriptor, target, out, IMAGE_CHANNEL_AXIS)
 
     def copy(self, descriptor: Row) -> None:
         """COPY, byte by byte."""
         source, target = (self._tensor(descriptor, name) for name in ("lhs", "out"))
         views = [self._bytes(tensor) for tensor in (source, target)]
-        _PLACE.run([(views[0], identity(1))], (views[1], identity(1)), [PARALLEL], lambda x, _: x)
+        telemetry = self._telemetry(descriptor)
+        _PLACE.run([(views[0], identity(1))], (views[1], identity(1)), [PARALLEL], lambda x, _: x, telemetry)
 
     def _bytes(self, tensor: Row) -> Any:
         arena = self._arenas[Region(tensor["region"]), tensor["slot"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfmbs.dialect.attributes import NAME
 from tfmbs.dialect.base import Tfmbs
 from tfmbs.dialect.mlir import arith, func, ir, linalg, tensor
 from tfmbs.dialect.shapes import Window, element_of, shape_of, tensor_type
@@ -14,7 +15,6 @@ from tfmbs.passes.products import Product, finish
 from tfmbs.passes.structured import elementwise, identity, mapping
 
 INPUT_NAMES, OUTPUT_NAMES = "input_names", "output_names"
-NAME = f"{Tfmbs.DIALECT_NAMESPACE}.name"
 
 
 def gemm(place: Any, product: Product) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tfmbs.dialect.attributes import OFFSET, SCRATCH_BYTES
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.resources import numpy_dtype_of
@@ -16,9 +17,6 @@ from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.limits import MAX_REGION_BYTES
 from tfmbs.runtime.abi.target_file import load_target
-
-OFFSET = "tfmbs.offset"
-SCRATCH_BYTES = "tfmbs.scratch_bytes"
 
 
 @dataclass(frozen=True)

@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tfmbs.dialect.attributes import NAME, OUTPUT, SCRATCH_BYTES, TARGET
 from tfmbs.dialect.mlir import ir
-from tfmbs.passes.bufferize import OUTPUT
 from tfmbs.passes.fabric_launches import LAUNCHES, Launches
 from tfmbs.passes.fabric_memory import VIEWS, Argument, Memory
 from tfmbs.passes.fabric_tables import Tables
 from tfmbs.passes.functions import functions
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.siw_select import refuse
-from tfmbs.passes.tfmbs_assign_memory import SCRATCH_BYTES
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import Region
 
-NAME = "tfmbs.name"
-TARGET = "tfmbs.target"
 _SILENT = VIEWS | {"arith.constant", "func.return", "memref.alloc", "tfmbs.kernel_constant"}
 
 

@@ -11,6 +11,7 @@ from onnx import ValueInfoProto
 from tfmbs.compiler.guard import run_guarded
 from tfmbs.compiler.importers.onnx_model import graph_inputs, prepare
 from tfmbs.compiler.importers.onnx_rules import first_line
+from tfmbs.dialect.attributes import NAME
 from tfmbs.dialect.mlir import ir, onnx_importer
 from tfmbs.runtime.abi.errors import TfmbsError
 
@@ -79,7 +80,7 @@ def _name_entry(module: Any, model: onnx.ModelProto) -> None:
     function.attributes["sym_name"] = ir.StringAttr.get(ENTRY)
 
     def names(values: Iterable[ValueInfoProto]) -> Any:
-        return ir.ArrayAttr.get([ir.DictAttr.get({"tfmbs.name": ir.StringAttr.get(v.name)}) for v in values])
+        return ir.ArrayAttr.get([ir.DictAttr.get({NAME: ir.StringAttr.get(v.name)}) for v in values])
 
     function.attributes["arg_attrs"] = names(graph_inputs(model.graph))
     function.attributes["res_attrs"] = names(model.graph.output)

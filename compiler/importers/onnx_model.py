@@ -13,7 +13,14 @@ from google.protobuf.message import DecodeError
 from onnx import ValueInfoProto
 
 from tfmbs.compiler.importers.external_data import embed_external_data
-from tfmbs.compiler.importers.onnx_rules import check_graph, check_sizes, check_tensors, first_line, node_label
+from tfmbs.compiler.importers.onnx_rules import (
+    check_graph,
+    check_sizes,
+    check_tensors,
+    check_text,
+    first_line,
+    node_label,
+)
 from tfmbs.runtime.abi.errors import TfmbsError
 
 OPSET = 21
@@ -71,14 +78,11 @@ def prepare(model: onnx.ModelProto, dims: Mapping[str, int], where: str = "model
 
 
 def _copy(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
-    """A copy of the model. Protobuf copies through its wire format, which takes graphs nested 100 deep at most."""
     if not isinstance(model, onnx.ModelProto):
         raise TfmbsError("unsupported", where, "kind of model", "an onnx.ModelProto", type(model).__qualname__)
+    check_text(model, where)
     result = onnx.ModelProto()
-    try:
-        result.CopyFrom(model)
-    except DecodeError as error:
-        raise TfmbsError("onnx.parse", where, "the model is nested too deeply", got=first_line(error)) from error
+    result.CopyFrom(model)
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from math import ceil, prod
+from typing import Any
 
 import onnx
 from onnx import TensorProto, ValueInfoProto
@@ -18,6 +19,7 @@ _COMPLEX = frozenset({TensorProto.COMPLEX64, TensorProto.COMPLEX128})
 _RANDOM = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 )
+_DEEPEST = 100  # protobuf's own limit for what it parses
 _SHOWN = 300  # characters of a foreign message
 
 
@@ -32,6 +34,27 @@ def first_line(error: Exception) -> str:
     """The first line of a foreign message, shortened: some quote whole tensors."""
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
+
+
+def check_text(model: onnx.ModelProto, where: str) -> None:
+    """Every string is text, which protobuf does not check, and messages nest as deep as it can read, no deeper.
+
+    Raises:
+        TfmbsError: ``onnx.parse``.
+    """
+    pending: list[tuple[Any, int]] = [(model, 1)]
+    while pending:
+        message, depth = pending.pop()
+        if depth > _DEEPEST:
+            raise TfmbsError("onnx.parse", where, "depth of nesting", f"at most {_DEEPEST} messages", "more")
+        for field, value in message.ListFields():
+            values = value if field.is_repeated else [value]
+            if field.type == field.TYPE_MESSAGE:
+                pending.extend((inner, depth + 1) for inner in values)
+            elif field.type == field.TYPE_STRING:
+                for text in values:
+                    if isinstance(text, bytes):
+                        raise TfmbsError("onnx.parse", where, f"text of field '{field.name}'", "UTF-8", repr(text[:40]))
 
 
 def check_graph(graph: onnx.GraphProto, where: str) -> None:

@@ -21,7 +21,7 @@ from tfmbs.compiler.jit import Reference
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits"
 NETWORKS = ("cnn", "mlp_ternary")
-PRECISIONS = ("fp32", "int8", "ternary")
+PRECISIONS = ("fp32", "int8", "ternary", "ternary+int8")
 
 Feeds = list[dict[str, NDArray[np.float32]]]
 
@@ -34,7 +34,10 @@ def feeds(network: str, part: int = 1) -> Feeds:
 
 
 def options(network: str, precision: str) -> dict[str, Any]:
-    return {"precision": precision, "dims": {"batch": 1}, "calibration": feeds(network, 0)[:128]}
+    """Ternary weights meet f32 activations where there is no calibration, int8 ones where there is."""
+    name, _, activations = precision.partition("+")
+    calibration = feeds(network, 0)[:128] if "int8" in (name, activations) else None
+    return {"precision": name, "dims": {"batch": 1}, "calibration": calibration}
 
 
 @cache
@@ -75,10 +78,17 @@ def test_int8_cnn_keeps_its_accuracy() -> None:
     assert accuracy(ours("cnn", "int8")) >= accuracy(ours("cnn", "fp32")) - 0.005
 
 
-def test_ternary_mlp_keeps_the_accuracy_of_its_float_evaluation() -> None:
+@pytest.mark.parametrize("precision", ["ternary", "ternary+int8"])
+def test_ternary_mlp_keeps_the_accuracy_of_its_float_evaluation(precision: str) -> None:
     expected = accuracy(onnxruntimes("mlp_ternary"))
     assert expected >= 0.97
-    assert abs(accuracy(ours("mlp_ternary", "ternary")) - expected) <= 0.005
+    assert abs(accuracy(ours("mlp_ternary", precision)) - expected) <= 0.005
+
+
+def test_ternary_weights_with_f32_activations_only_round_differently() -> None:
+    """The weights are ternary already, so scaling behind the product instead of in the weights is all that changes."""
+    expected = onnxruntimes("mlp_ternary")
+    assert np.abs(ours("mlp_ternary", "ternary") - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
 def test_ternary_cnn_differs_from_its_float_evaluation() -> None:

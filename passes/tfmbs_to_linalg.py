@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tfmbs.dialect.fabric import RECORD_OPS
+from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import func, ir
-from tfmbs.passes import portable
+from tfmbs.passes import kernel_to_linalg, portable
 from tfmbs.passes.fabric_to_linalg import lower_fabric
 from tfmbs.passes.graph_to_linalg import GraphLowering
-from tfmbs.passes.kernel_to_linalg import lower_kernels
 from tfmbs.passes.kernels import ops_of
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.tfmbs_decompose import TfmbsDecompose
 from tfmbs.passes.tfmbs_expand_arith import TfmbsExpandArith
 from tfmbs.passes.tfmbs_expand_reductions import TfmbsExpandReductions
 from tfmbs.passes.tfmbs_expand_special import TfmbsExpandSpecial
+from tfmbs.runtime.abi.errors import TfmbsError
 
 NUMERICS = "numerics"  # no prefix of a dialect: portable IR keeps it
 
@@ -25,9 +27,10 @@ class TfmbsToLinalg(Pass):
     """Lower the graph, the kernel or the fabric level to linalg.
 
     `numerics=exact` spells the arithmetic of docs/numerics.md out, so that the JIT computes the fabric's bits: fused
-    multiply-adds in ascending k, partial sums, canonical NaN, the steps of special functions. `numerics=portable` gives
-    named ops and upstream's own functions, and no attribute of a dialect that other toolchains do not know. Telemetry
-    stays on the op that does the work; functions say in `numerics` which of the two they are, and are left alone then.
+    multiply-adds in ascending k, partial sums, canonical NaN, the steps of special functions. `numerics=portable`, for
+    the graph level only, gives named ops, upstream's own functions and no attribute of a dialect that other toolchains
+    do not know. Telemetry stays on the op that does the work. Functions say in `numerics` which of the two they are,
+    and are left alone then.
 
     Before:
 
@@ -79,6 +82,7 @@ class TfmbsToLinalg(Pass):
         functions = ops_of(module, func.FuncOp)
         if functions and all(NUMERICS in function.attributes for function in functions):
             return
+        self._check_level(module)
         TfmbsDecompose().run(module)
         if self.numerics == "exact":
             # Before the kernels: an average pool adds in plain order, and their bodies are made exact.
@@ -86,9 +90,16 @@ class TfmbsToLinalg(Pass):
             TfmbsExpandArith().run(module)
             TfmbsExpandSpecial().run(module)
         GraphLowering(self.numerics).run(module)
-        lower_kernels(module)
+        kernel_to_linalg.lower_kernels(module)
         lower_fabric(module)
         if self.numerics == "portable":
             portable.drop_foreign_attributes(module)
         for function in ops_of(module, func.FuncOp):
             function.attributes[NUMERICS] = ir.StringAttr.get(self.numerics, module.context)
+
+    def _check_level(self, module: Any) -> None:
+        """Launches and programs have one meaning: named ops exist for the graph only."""
+        if self.numerics == "portable":
+            for op in ops_of(module, *kernel_to_linalg.LOWERINGS, *RECORD_OPS.values()):
+                where = place(op.operation.location)
+                raise TfmbsError("unsupported", where, "numerics=portable", "graph-level ops", op.operation.name)

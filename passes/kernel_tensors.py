@@ -137,11 +137,12 @@ def _generic(work: Bufferizer, op: Any) -> None:
     count = len(op.results)
     inputs, inits = list(op.operands)[:-count], list(op.operands)[-count:]
     targets = []
-    for result, init, scalar in zip(op.results, inits, list(block.arguments)[-count:], strict=True):
+    for index, (result, init, scalar) in enumerate(zip(op.results, inits, list(block.arguments)[-count:], strict=True)):
         if work.is_undefined(init) or not list(scalar.uses):
             targets.append(work.destination(result))
         else:
-            targets.append(work.updated(result, init, op, tuple(inputs)))
+            others = (*inputs, *inits[:index], *inits[index + 1 :])
+            targets.append(work.updated(result, init, op, others))
     operands = [_operand(work, op, value) for value in inputs] + [work.buffers.value(target) for target in targets]
     attributes = {name: op.attributes[name] for name in op.attributes}
     built = ir.Operation.create("linalg.generic", operands=operands, attributes=attributes, regions=1)

@@ -10,7 +10,7 @@ import pytest
 from tests.models.graphs import Build, Inputs, add, assert_same_bytes, elementwise, graph, mul, normal, weights
 from tfmbs.dialect import graph as ops
 from tfmbs.dialect.graph import yield_
-from tfmbs.dialect.mlir import ir, tensor
+from tfmbs.dialect.mlir import arith, ir, tensor
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.types import quantized, quantized_per_axis, ternary
 from tfmbs.passes import structured
@@ -236,6 +236,17 @@ def concatenated(axis: int, shape: tuple[int, ...], *parts: Any) -> Any:
     return tensor.ConcatOp(ir.RankedTensorType.get(list(shape), parts[0].type.element_type), axis, parts).result
 
 
+def sums_of_one_init(x: Any) -> list[Any]:
+    """Two reductions in one loop that start from the same tensor."""
+    zero = structured.filled((4,), x.type.element_type, 0)
+
+    def body(a: Any, total: Any, squares: Any) -> list[Any]:
+        return [arith.AddIOp(total, a).result, arith.AddIOp(squares, arith.MulIOp(a, a).result).result]
+
+    outs = [(zero, structured.mapping(2, [0]))] * 2
+    return list(structured.generic([(x, structured.identity(2))], outs, ["parallel", "reduction"], body).results)
+
+
 MOVEMENT: dict[str, tuple[Inputs, Build]] = {
     "argument": (X23, lambda x: x),
     "argument_twice": (X23, lambda x: [x, x]),
@@ -269,6 +280,7 @@ MOVEMENT: dict[str, tuple[Inputs, Build]] = {
         {"x": ((4, 8), "f32"), "s": ((2, 3), "f32")},
         lambda x, s: [inserted(s, t := transposed(transposed(x, (1, 0)), (1, 0)), [1, 2], [2, 3], [1, 2]), t],
     ),
+    "two_results_of_one_init": ({"x": ((4, 30), "i32")}, sums_of_one_init),
     "insert_part_of_itself": (
         {"x": ((4, 8), "f32")},
         lambda x: inserted(

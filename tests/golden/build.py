@@ -22,7 +22,9 @@ from tfmbs.runtime.abi.records import NONE, RECORDS, Dataflow, Kind, PoolMode, P
 from tfmbs.runtime.abi.sections import MAJOR
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import DType, Packing, Region, row_bytes
-from tfmbs.runtime.program import Program
+from tfmbs.runtime.devices import open_device
+from tfmbs.runtime.devices.base import DeviceContext
+from tfmbs.runtime.signature import entries_of
 
 FOLDER = Path(__file__).parent / f"v{MAJOR}"
 
@@ -475,13 +477,13 @@ def mixed() -> Image:
 IMAGES: tuple[Callable[[], Image], ...] = (mlp, ternary, conv, softmax, state, mixed)
 
 
-def outputs(image: Image) -> dict[str, list[str]]:
-    """BLAKE3 of every output of every entry, run one after the other on fixed inputs by the emulator."""
-    context, results = Program(image).context(), {}
-    for entry in context.program.entries:
+def outputs(image: Image, context: DeviceContext | None = None) -> dict[str, list[str]]:
+    """BLAKE3 of every output of every entry, run one after the other on fixed inputs, by default by the emulator."""
+    context, results = context or open_device("emulator", image).context(1), {}
+    for entry in entries_of(image):
         generator = np.random.default_rng(0)
         inputs = {a.name: (generator.standard_normal(a.shape) * 50).astype(a.dtype) for a in entry.inputs}
-        arrays = context.run(inputs, entry.name)
+        arrays = context.run(entry.name, inputs)
         results[entry.name] = [blake3(array.tobytes()).hexdigest() for array in arrays.values()]
     return results
 

@@ -71,7 +71,7 @@ class Reference:
             _run(copy, TO_BUFFERS)
             _copies_to_loops(copy)
             _run(copy, TO_LLVM)
-            self._engine = execution_engine()(copy, opt_level=optimization)
+            self._engine = _compiled(copy, optimization)
 
     def run(self, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
         """The outputs by name, for one array per input.
@@ -173,6 +173,9 @@ def _names(entry: Any, key: str, listed: str, prefix: str, count: int) -> list[s
 
 
 def _named(types: list[Any], names: list[str]) -> tuple[Slot, ...]:
+    for type_, name in zip(types, names, strict=True):
+        if not isinstance(type_, ir.ShapedType) or not type_.has_static_shape:
+            raise TfmbsError("unsupported", name, "type of an argument or result", "a tensor of static shape", type_)
     return tuple(
         Slot(name, shape_of(type_), numpy_dtype_of(type_.element_type))
         for type_, name in zip(types, names, strict=True)
@@ -180,7 +183,19 @@ def _named(types: list[Any], names: list[str]) -> tuple[Slot, ...]:
 
 
 def _run(module: Any, pipeline: str) -> None:
-    passmanager.PassManager.parse(f"builtin.module({pipeline})").run(module.operation)
+    try:
+        passmanager.PassManager.parse(f"builtin.module({pipeline})").run(module.operation)
+    except ir.MLIRError as error:
+        what = "the module cannot be interpreted: upstream's lowering to LLVM failed"
+        raise TfmbsError("unsupported", "byte reference", what, details=str(error)) from error
+
+
+def _compiled(module: Any, optimization: int) -> Any:
+    try:
+        return execution_engine()(module, opt_level=optimization)
+    except RuntimeError as error:
+        what = "the module cannot be interpreted: an op has no LLVM form"
+        raise TfmbsError("unsupported", "byte reference", what, details=str(error)) from error
 
 
 def _copies_to_loops(module: Any) -> None:

@@ -12,7 +12,7 @@ from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import element_of, shape_of, tensor_type
 from tfmbs.dialect.types import is_quantized, is_ternary, packing_of, storage_shape, storage_type, zero_points_of
 from tfmbs.passes import pooling, portable, products
-from tfmbs.passes.kernels import PRODUCTS, channel_axis, constant_elements, left, ops_where, right
+from tfmbs.passes.kernels import PRODUCTS, channel_axis, left, ops_where, right, unpacked
 from tfmbs.passes.places import Tensors
 from tfmbs.passes.pooling import Pooling
 from tfmbs.passes.products import Product
@@ -207,9 +207,8 @@ class GraphLowering:
 
     def constant(self, op: Any) -> list[Any]:
         """The stored elements; packed trits are unpacked here."""
-        value, trits = op.value, constant_elements(op.result)
-        if trits is not None and packing_of(element_of(op.result)) not in (Packing.DENSE, Packing.I8):
-            value = resource_attr(trits, "trits")
+        is_dense = packing_of(element_of(op.result)) is Packing.DENSE
+        value = op.value if is_dense else resource_attr(unpacked(op), "trits")
         return [arith.ConstantOp(value.type, value).result]
 
     def repacked(self, op: Any) -> list[Any]:

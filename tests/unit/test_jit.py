@@ -120,3 +120,19 @@ def test_two_entries_are_refused() -> None:
     twice = "func.func @f() { return }\nfunc.func @g() { return }"
     with pytest.raises(TfmbsError, match="number of public functions, expected 1, got 2"):
         Reference(ir.Module.parse(twice))
+
+
+def test_what_upstream_cannot_lower_is_refused() -> None:
+    module = ir.Module.parse("""func.func @f(%x: tensor<2xi8>) -> tensor<2xf32> {
+      %0 = quant.scast %x : tensor<2xi8> to tensor<2x!quant.uniform<i8:f32, 0.5>>
+      %1 = quant.dcast %0 : tensor<2x!quant.uniform<i8:f32, 0.5>> to tensor<2xf32>
+      return %1 : tensor<2xf32>
+    }""")
+    with pytest.raises(TfmbsError, match="cannot be interpreted"):
+        Reference(module)
+
+
+def test_dynamic_shapes_are_refused() -> None:
+    module = ir.Module.parse("func.func @f(%x: tensor<?xf32>) -> tensor<?xf32> { return %x : tensor<?xf32> }")
+    with pytest.raises(TfmbsError, match="expected a tensor of static shape"):
+        Reference(module)

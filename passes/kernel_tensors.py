@@ -6,10 +6,10 @@ from typing import Any
 
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import Shape, element_of, shape_of
-from tfmbs.dialect.types import packed_shape, packing_of, storage_type
+from tfmbs.dialect.types import packing_of, storage_type
 from tfmbs.passes.bufferize import RESHAPES, Bufferizer, Rule, refused, static_type, stored_memref_shape
 from tfmbs.passes.kernel_buffers import View, stored_memref
-from tfmbs.runtime.abi.types import Packing
+from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE
 
 
 def _constant(work: Bufferizer, op: Any) -> None:
@@ -34,8 +34,8 @@ def _undefined(work: Bufferizer, op: Any) -> None:
 def _reshape(work: Bufferizer, op: Any) -> None:
     source, result = op.operands[0], op.results[0]
     static_type(op, result.type)
-    if packing_of(element_of(source)) not in (Packing.DENSE, Packing.I8) and op.name != "tensor.cast":
-        raise refused(op, f"{op.name} of {source.type}: a reshape of packed trits")
+    if op.name != "tensor.cast":
+        _refuse_packed(op, source)
     view = work.view(source)
     target = stored_memref_shape(result)
     if view.shape == target:
@@ -177,8 +177,9 @@ def _recapture(work: Bufferizer, op: Any, block: Any) -> None:
 
 
 def _refuse_packed(op: Any, tensor: Any) -> None:
+    """Rows of several trits per byte have no parts and no other shape."""
     element = element_of(tensor)
-    if packed_shape((1, 1), packing_of(element)) != (1, 1) or packing_of(element) in (Packing.PT5, Packing.T2):
+    if PACKING_TRITS_PER_BYTE.get(packing_of(element), 1) > 1:
         raise refused(op, f"{op.name} of packed trits", '!tfmbs.ternary<"i8">', element)
 
 

@@ -165,12 +165,10 @@ void Context::multiply(const Launch& launch, const Bound& bound, LaunchCounters&
     else rhs.f32 = reinterpret_cast<const float*>(bound.rhs);
     packed = conv ? pack_conv(launch.window, rhs, launch.integer, engine.kernels.rows)
                   : pack_gemm(launch.gemm, rhs, launch.integer, engine.kernels.panel);
-    packed.active = packed.macs;  // only weights known beforehand can be skipped
   }
-  const PackedWeights& weights = launch.constant ? launch.weights : packed;
-  counters.operations = weights.macs;
-  counters.active = weights.active;
-  (conv ? run_conv : run_gemm)(engine, bound, weights);
+  counters.operations = launch.work.all;
+  counters.active = launch.work.active;
+  (conv ? run_conv : run_gemm)(engine, bound, launch.constant ? launch.weights : packed);
 }
 
 void Context::execute(const Launch& launch, LaunchCounters& counters) {

@@ -106,9 +106,14 @@ uint64_t Image::packed_size(const Launch& launch) const {
 }
 
 void Image::prepare_weights(Launch& launch) {
+  const bool conv = launch.record.kind == Kind::CONV2D;
+  const auto work = [&](const Vectors* rhs) { return conv ? work_of(launch.window, rhs) : work_of(launch.gemm, rhs); };
   const abi::Tensor& rhs = tensor(launch.record.rhs, launch.name);
   launch.constant = rhs.region == abi::Region::WEIGHTS;
-  if (!launch.constant) return;
+  if (!launch.constant) {
+    launch.work = work(nullptr);
+    return;
+  }
   check_place(rhs, weights_.size, launch.name);
   const uint64_t size = packed_size(launch);
   if (size > memory_left_)
@@ -126,8 +131,9 @@ void Image::prepare_weights(Launch& launch) {
   } else {
     vectors.f32 = reinterpret_cast<const float*>(data);
   }
-  launch.weights = launch.record.kind == Kind::CONV2D ? pack_conv(launch.window, vectors, launch.integer, kernels_.rows)
-                                                      : pack_gemm(launch.gemm, vectors, launch.integer, kernels_.panel);
+  launch.work = work(&vectors);
+  launch.weights = conv ? pack_conv(launch.window, vectors, launch.integer, kernels_.rows)
+                        : pack_gemm(launch.gemm, vectors, launch.integer, kernels_.panel);
 }
 
 }  // namespace tfmbs

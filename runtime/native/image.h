@@ -30,6 +30,7 @@ struct Launch {
   bool integer = false;   // i32 accumulators, else f32
   bool constant = false;  // rhs lies in WEIGHTS and is packed already
   PackedWeights weights;
+  Work work;
 };
 
 class Image {

@@ -19,6 +19,9 @@ void in_memory_order(const Vectors& from, unsigned count, uint64_t k, Visit visi
   }
 }
 
+// Products of the batch that have weights of their own.
+uint64_t products_of(const abi::GemmGeometry& g) { return g.rhs_batch_stride ? g.batch : 1; }
+
 uint64_t nonzero(const Vectors& from, uint64_t vector, uint64_t k) {
   uint64_t count = 0;
   for (uint64_t i = 0; i < k; ++i) {
@@ -58,7 +61,7 @@ void pack_i16(const Vectors& from, unsigned count, unsigned width, uint64_t k, i
 
 uint64_t packed_bytes(const abi::GemmGeometry& g, bool integer, unsigned panel, const std::string& where) {
   const uint64_t panels = (static_cast<uint64_t>(g.n) + panel - 1) / panel;
-  return product({g.rhs_batch_stride ? g.batch : 1, panels, panel, depth_of(g.k, integer), sizeof(float)}, where);
+  return product({products_of(g), panels, panel, depth_of(g.k, integer), sizeof(float)}, where);
 }
 
 uint64_t packed_bytes(const abi::WindowGeometry& g, bool integer, const std::string& where) {
@@ -69,23 +72,17 @@ PackedWeights pack_gemm(const abi::GemmGeometry& g, Vectors rhs, bool integer, u
   PackedWeights out;
   rhs.stride = g.rhs_n_stride;
   rhs.k_stride = g.rhs_k_stride;
-  const uint64_t products = g.rhs_batch_stride ? g.batch : 1;
-  for (uint64_t b = 0; b < products; ++b) {
-    const Vectors product = rhs.at(b * g.rhs_batch_stride);
+  for (uint64_t b = 0; b < products_of(g); ++b) {
     for (uint64_t n = 0; n < g.n; n += panel) {
       const unsigned count = static_cast<unsigned>(std::min<uint64_t>(panel, g.n - n));
-      pack(product.at(n * g.rhs_n_stride), count, panel, g.k, integer, out);
+      pack(rhs.at(b * g.rhs_batch_stride + n * g.rhs_n_stride), count, panel, g.k, integer, out);
     }
-    for (uint64_t n = 0; n < g.n; ++n) out.active += nonzero(product, n, g.k);
   }
-  out.macs = static_cast<uint64_t>(g.batch) * g.m * g.n * g.k;
-  out.active *= g.m * (g.batch / products);
   return out;
 }
 
 PackedWeights pack_conv(const abi::WindowGeometry& g, Vectors rhs, bool integer, unsigned rows) {
   PackedWeights out;
-  const uint64_t taps = static_cast<uint64_t>(g.kernel_height) * g.kernel_width;
   const uint64_t k = depth_of(g), channels = g.out_channels / g.groups;
   rhs.stride = k;
   rhs.k_stride = 1;
@@ -95,25 +92,50 @@ PackedWeights pack_conv(const abi::WindowGeometry& g, Vectors rhs, bool integer,
       pack(rhs.at((group * channels + c) * k), count, count, k, integer, out);
     }
   }
+  return out;
+}
+
+Work work_of(const abi::GemmGeometry& g, const Vectors* rhs) {
+  Work work;
+  work.all = static_cast<uint64_t>(g.batch) * g.m * g.n * g.k;
+  if (!rhs) {
+    work.active = work.all;
+    return work;
+  }
+  Vectors weights = *rhs;
+  weights.stride = g.rhs_n_stride;
+  weights.k_stride = g.rhs_k_stride;
+  const uint64_t products = products_of(g), uses = g.m * (g.batch / products);
+  for (uint64_t b = 0; b < products; ++b)
+    for (uint64_t n = 0; n < g.n; ++n) work.active += uses * nonzero(weights.at(b * g.rhs_batch_stride), n, g.k);
+  return work;
+}
+
+Work work_of(const abi::WindowGeometry& g, const Vectors* rhs) {
+  Work work;
+  const uint64_t channels = g.in_channels / g.groups;
   for (uint64_t y = 0; y < g.kernel_height; ++y) {
     const uint64_t lines = positions(y, g.out_height, g.in_height, g.stride_height, g.dilation_height, g.pad_top);
-    for (uint64_t x = 0; x < g.kernel_width; ++x) {
+    for (uint64_t x = 0; x < g.kernel_width && lines; ++x) {
       const uint64_t pixels =
           g.batch * lines * positions(x, g.out_width, g.in_width, g.stride_width, g.dilation_width, g.pad_left);
-      Vectors tap = rhs.at(y * g.kernel_width + x);
-      tap.k_stride = taps;
-      for (uint64_t c = 0; c < g.out_channels; ++c) out.active += pixels * nonzero(tap, c, g.in_channels / g.groups);
-      out.macs += pixels * g.out_channels * (g.in_channels / g.groups);
+      work.all += pixels * g.out_channels * channels;
+      if (!rhs) continue;
+      Vectors tap = rhs->at(y * g.kernel_width + x);
+      tap.stride = depth_of(g);
+      tap.k_stride = static_cast<uint64_t>(g.kernel_height) * g.kernel_width;
+      for (uint64_t c = 0; c < g.out_channels; ++c) work.active += pixels * nonzero(tap, c, channels);
     }
   }
-  return out;
+  if (!rhs) work.active = work.all;
+  return work;
 }
 
 uint64_t positions(uint64_t tap, uint64_t out, uint64_t in, uint64_t stride, uint64_t dilation, uint64_t pad) {
   // Output o reads input o * stride + tap * dilation - pad.
   const uint64_t shift = tap * dilation;
-  const uint64_t first = shift >= pad ? 0 : (pad - shift + stride - 1) / stride;
   if (shift >= in + pad) return 0;
+  const uint64_t first = shift >= pad ? 0 : (pad - shift + stride - 1) / stride;
   const uint64_t end = std::min(out, (in + pad - shift - 1) / stride + 1);
   return end > first ? end - first : 0;
 }

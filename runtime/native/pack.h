@@ -35,13 +35,20 @@ inline uint64_t depth_of(const abi::WindowGeometry& g) {
   return static_cast<uint64_t>(g.in_channels / g.groups) * g.kernel_height * g.kernel_width;
 }
 
-// The weights of a launch in blocks, zero where they are padded, and what its multiply-accumulates amount to.
+// The weights of a launch in blocks, zero where they are padded. One of the two is used.
 struct PackedWeights {
   std::vector<float> f32;
   std::vector<int32_t> i16;
-  uint64_t macs = 0;    // those that the launch executes
-  uint64_t active = 0;  // those whose weight is not zero
 };
+
+// Multiply-accumulates of a launch: all (none on padding), and those whose weight is not a constant zero.
+struct Work {
+  uint64_t all = 0;
+  uint64_t active = 0;
+};
+// `rhs` are the weights where they are constant, else nullptr: only zeros known beforehand can be skipped.
+Work work_of(const abi::GemmGeometry& geometry, const Vectors* rhs);
+Work work_of(const abi::WindowGeometry& geometry, const Vectors* rhs);
 
 // Bytes that packing a launch's weights takes; throws Error where they do not fit 64 bits.
 uint64_t packed_bytes(const abi::GemmGeometry& geometry, bool integer, unsigned panel, const std::string& where);

@@ -10,7 +10,6 @@ from typing import Any
 from tfmbs.compiler.diagnostics import Diagnostics
 from tfmbs.compiler.driver import Driver, Observer
 from tfmbs.compiler.emit import emit
-from tfmbs.compiler.files import write_atomically
 from tfmbs.compiler.ir_printing import AsmFlags
 from tfmbs.compiler.numeric_check import NumericCheck
 from tfmbs.compiler.pipelines import LEVELS, PIPELINES, sequence_text, sequences
@@ -20,6 +19,7 @@ from tfmbs.dialect.attributes import NAME, PRECISION
 from tfmbs.dialect.legality import check_level
 from tfmbs.dialect.mlir import context, ir
 from tfmbs.dialect.shapes import Shape, shape_of
+from tfmbs.runtime.abi.container import save
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.target_file import load_target
@@ -148,7 +148,7 @@ class Compilation:
         if self.options.save_temps:
             self.options.save_temps.mkdir(parents=True, exist_ok=True)
             file = self.options.save_temps / f"{self.name}.{list(PIPELINES).index(name)}-{name}.mlir"
-            write_atomically(file, self.text().encode())
+            save(file, self.text().encode())
 
 
 LEVEL_AFTER = {"import": "tfmbs", "quantize": "tfmbs", "optimise": "tfmbs"}

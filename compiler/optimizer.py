@@ -11,7 +11,6 @@ from typing import Any
 from tfmbs.compiler.diagnostics import Diagnostics
 from tfmbs.compiler.driver import Driver, Observer
 from tfmbs.compiler.expectations import mismatches
-from tfmbs.compiler.files import write_atomically
 from tfmbs.compiler.ir_printing import PLAIN, AsmFlags
 from tfmbs.compiler.pipeline_text import MODULE
 from tfmbs.compiler.plan import Step, resolve
@@ -19,6 +18,7 @@ from tfmbs.compiler.reproducer import format_reproducer, read_reproducer
 from tfmbs.compiler.source import SPLIT_MARKER, Source, parse, probe_parser
 from tfmbs.compiler.timing import Timer
 from tfmbs.dialect.mlir import context
+from tfmbs.runtime.abi.container import save
 from tfmbs.runtime.abi.errors import TfmbsError
 
 
@@ -120,7 +120,7 @@ class _Part:
             driver.run(module, steps)
         except BaseException as error:
             if settings.reproducer:
-                write_atomically(settings.reproducer, format_reproducer(before, steps, verify_each).encode())
+                save(settings.reproducer, format_reproducer(before, steps, verify_each).encode())
             if settings.reproducer and isinstance(error, TfmbsError):
                 error.details = f"{error.details}\nnote: reproducer generated at `{settings.reproducer}`".lstrip()
             raise

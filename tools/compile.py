@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfmbs.runtime.abi.container import save
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.tools.main import OK, tool
 
@@ -101,14 +102,13 @@ def _dim(text: str) -> tuple[str, int]:
 
 
 def _write(given: Any, compilation: Any) -> None:
-    from tfmbs.compiler.files import write_atomically
     from tfmbs.compiler.report import html_report
 
     if given.compile_to == BINARY:
         image = compilation.image()
         content, suffix = bytes(image.to_bytes()), f".{BINARY}"
         if given.report:
-            write_atomically(given.report, html_report(image, Path(given.model).name).encode())
+            save(given.report, html_report(image, Path(given.model).name).encode())
     else:
         compilation.lower(given.compile_to)
         content, suffix = compilation.text().encode(), ".mlir"
@@ -118,7 +118,7 @@ def _write(given: Any, compilation: Any) -> None:
     output = Path(given.output) if given.output else Path(given.model).with_suffix(suffix)
     if output == Path(given.model):
         raise TfmbsError("usage", "-o", "the output is the model itself")
-    write_atomically(output, content)
+    save(output, content)
 
 
 class _Progress:

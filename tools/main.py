@@ -11,6 +11,7 @@ from typing import Any
 
 from tfmbs.runtime.abi.errors import TfmbsError, not_installed
 
+STDERR = 2
 OK, REFUSED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 Main = Callable[[Sequence[str]], int]
@@ -26,8 +27,7 @@ def tool(main: Main) -> Callable[..., int]:
 
     @functools.wraps(main)
     def entry(arguments: Sequence[str] | None = None) -> int:
-        if sys.stdout is None:
-            sys.stdout = _ClosedOutput()
+        _replace_closed_streams()
         try:
             code = main(sys.argv[1:] if arguments is None else arguments)
             sys.stdout.flush()
@@ -57,6 +57,17 @@ def standard_input() -> bytes:
     if sys.stdin is None:
         raise TfmbsError("io", "standard input", "it is closed")
     return sys.stdin.buffer.read()
+
+
+def _replace_closed_streams() -> None:
+    """Native code writes to standard error by its number, which another file could have got."""
+    if sys.stdout is None:
+        sys.stdout = _ClosedOutput()
+    if sys.stderr is None:
+        null = os.open(os.devnull, os.O_WRONLY)
+        if null != STDERR:
+            os.dup2(null, STDERR)
+        sys.stderr = os.fdopen(STDERR, "w")
 
 
 class _ClosedOutput(io.StringIO):

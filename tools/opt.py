@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfmbs.compiler.files import write_atomically
 from tfmbs.compiler.optimizer import Result, Settings, optimize
 from tfmbs.compiler.plan import pipeline_of, resolve
 from tfmbs.compiler.source import Source
 from tfmbs.dialect.mlir import context
 from tfmbs.passes.options import format_options
 from tfmbs.passes.registry import Pass, all_passes
+from tfmbs.runtime.abi.container import save
 from tfmbs.tools.main import OK, standard_input, tool
 from tfmbs.tools.opt_arguments import Arguments, parse_arguments
 
@@ -50,7 +50,7 @@ def _write(given: Arguments, result: Result) -> None:
         sys.stdout.write(result.text)
         sys.stdout.flush()
     elif not result.errors:
-        write_atomically(Path(given.output), result.text.encode())
+        save(Path(given.output), result.text.encode())
     if result.errors:
         first, *others = result.errors
         lines = [first.details, *(f"{error}\n{error.details}" for error in others), *result.remarks]

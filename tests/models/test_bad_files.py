@@ -138,9 +138,9 @@ REFUSED: dict[str, str] = {
     "compile m.onnx": "symbolic dimension 'n' is not bound, expected --dim n=N, got no value",
     "compile m.onnx --dim n=2 --dim q=3": "no symbolic input dimension 'q', expected one of: n",
     "compile m.onnx --dim n=99999999999999": "shape of 'x', expected at most 4294967296 elements",
-    "compile m.onnx --dim n=2 -o none/m.tfb": "error: none/m.tfb: no such file or directory",
-    "compile m.onnx --dim n=2 -o sub": "error: sub: is a directory",
-    "compile m.onnx --dim n=2 --report none/r.html -o good.out": "error: none/r.html: no such file or directory",
+    "compile m.onnx --dim n=2 -o none/m.tfb": "error: none/m.tfb: cannot be written: No such file or directory",
+    "compile m.onnx --dim n=2 -o sub": "error: sub: cannot be written: Is a directory",
+    "compile m.onnx --dim n=2 --report none/r.html -o good.out": "error: none/r.html: cannot be written: No such file",
     "compile m.onnx --dim n=2 --save-temps m.tfb -o good.out": "error: m.tfb: file exists",
     "compile m.onnx --dim n=2 --target key.toml": "error: key.toml",
     "compile m.onnx --dim n=2 --target minus.toml": "error: minus.toml",
@@ -194,7 +194,7 @@ REFUSED: dict[str, str] = {
     "opt sub": "error: sub: is a directory",
     "opt graph.mlir --nonsense": "error: pass nonsense: no such pass",
     "opt graph.mlir --pass-pipeline=builtin.module(nonsense)": "error: pass nonsense: no such pass",
-    "opt graph.mlir -o none/out.mlir": "error: none/out.mlir: no such file or directory",
+    "opt graph.mlir -o none/out.mlir": "error: none/out.mlir: cannot be written: No such file",
 }
 USAGE = (
     "compile", "compile m.onnx --dim n", "compile m.onnx --dim n=0", "compile m.onnx --dim n=-1",

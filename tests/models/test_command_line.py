@@ -188,6 +188,14 @@ def test_closed_standard_streams_are_no_traceback(home: Path, folder: Path) -> N
         assert done.stderr.startswith(b"error: "), arguments
         assert done.stderr.count(b"\n") == 1, arguments
     assert not (folder / "m.tfb").exists()
+    command = '"$0" -m tfmbs.tools.compile "$@" -o m.tfb --compile-from fabric 2>&-'
+    assert call(compile_tool.main, *fabric(home), "-o", "m.mlir") == 0
+    assert shell(command, "m.mlir").returncode == 0
+    assert (folder / "m.tfb").read_bytes() == (home / "mlp_ternary.fp32.tfb").read_bytes()
+
+
+def fabric(home: Path) -> list[object]:
+    return [DIGITS / "mlp_ternary.onnx", *options(home, "mlp_ternary", "fp32"), "--compile-to", "fabric"]
 
 
 def test_interrupt_ends_without_a_traceback_or_a_file(folder: Path) -> None:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from tfmbs.compiler.diagnostics import Diagnostic, Diagnostics, from_error
 from tfmbs.compiler.expectations import mismatches
-from tfmbs.compiler.files import write_atomically
 from tfmbs.compiler.pipeline_text import Placed, format_pipeline, parse_pipeline
 from tfmbs.compiler.pipelines import LEVELS, PIPELINES, PRECISIONS, pipeline, sequences
 from tfmbs.compiler.plan import Step, pipeline_of, resolve
@@ -22,6 +21,7 @@ from tfmbs.compiler.source import Source, parse
 from tfmbs.dialect.location import Place
 from tfmbs.dialect.mlir import context
 from tfmbs.passes.registry import Pass, all_passes, find
+from tfmbs.runtime.abi.container import save
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.tools.opt_arguments import IMPLIED, SWITCHES, VALUES
 
@@ -227,12 +227,12 @@ def test_parts_keep_their_line_numbers() -> None:
 
 def test_files_appear_whole_or_not_at_all(tmp_path: Path) -> None:
     file = tmp_path / "out"
-    write_atomically(file, b"one")
-    write_atomically(file, b"two")
+    save(file, b"one")
+    save(file, b"two")
     assert file.read_bytes() == b"two"
-    with pytest.raises(OSError, match="nowhere"):
-        write_atomically(tmp_path / "nowhere" / "out", b"three")
-    write_atomically(Path("/dev/null"), b"gone")
+    with pytest.raises(TfmbsError, match="nowhere.*cannot be written"):
+        save(tmp_path / "nowhere" / "out", b"three")
+    save(Path("/dev/null"), b"gone")
     assert [found.name for found in tmp_path.iterdir()] == ["out"]
 
 

@@ -8,5 +8,5 @@
 // RUN: not tfmbs-opt %s -o %t.nowhere/out.mlir 2>&1 | filecheck %s --check-prefix=FOLDER
 
 // CHECK: func.func @f
-// FOLDER: error: {{.*}}nowhere/{{.*}}: no such file or directory
+// FOLDER: error: {{.*}}nowhere/{{.*}}: cannot be written: No such file or directory
 func.func @f() { return }

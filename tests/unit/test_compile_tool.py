@@ -196,7 +196,11 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no mlir": (["{tmp}/broken.mlir"], 1, "broken.mlir:1: custom op 'nonsense' is unknown"),
     "samples": (["{model}", "--dim", "n=2", "--precision", "int8", "--calibrate", "{model}"], 1, "an .npz file"),
     "no samples": (["{model}", "--dim", "n=2", "--precision", "int8"], 1, "error: dense: "),
-    "folder": (["{model}", "--dim", "n=2", "-o", "{tmp}/none/out.tfb"], 1, "none/out.tfb: cannot be written: No such file"),
+    "folder": (
+        ["{model}", "--dim", "n=2", "-o", "{tmp}/none/out.tfb"],
+        1,
+        "none/out.tfb: cannot be written: No such file",
+    ),
     "itself": (["{mlir}", "--compile-from", "kernel", "--compile-to", "kernel"], 2, "the output is the model itself"),
     "report of IR": (["{model}", "--compile-to", "tfmbs", "--report", "x.html"], 2, "a report needs a binary"),
 }

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfmbs.dialect.attributes import NAME, OUTPUT
-from tfmbs.dialect.mlir import arith, execution_engine, func, ir, memref_descriptors, passmanager
+from tfmbs.dialect.mlir import arith, bufferization, execution_engine, func, ir, memref_descriptors, passmanager
 from tfmbs.dialect.resources import numpy_dtype_of, read_elements
 from tfmbs.dialect.shapes import Shape, shape_of
 from tfmbs.passes.kernels import ops_of, ops_where
@@ -26,8 +26,8 @@ from tfmbs.runtime.abi.errors import TfmbsError
 
 Array = npt.NDArray[Any]
 
+TO_GENERIC = "inline,func.func(linalg-generalize-named-ops),canonicalize,cse"
 TO_BUFFERS = (
-    "inline,func.func(linalg-generalize-named-ops),canonicalize,cse,"
     "one-shot-bufferize{bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map},"
     "buffer-results-to-out-params{hoist-static-allocs modify-public-functions}"
 )
@@ -68,6 +68,8 @@ class Reference:
             self._results = len(entry.type.results)
             self._constants = _hoist_constants(entry)
             _prepare(entry)
+            _run(copy, TO_GENERIC)
+            _separate_results(entry)
             _run(copy, TO_BUFFERS)
             _copies_to_loops(copy)
             _run(copy, TO_LLVM)
@@ -153,6 +155,17 @@ def _prepare(entry: Any) -> None:
         attributes.append(ir.DictAttr.get(named))
     if attributes:
         entry.attributes["arg_attrs"] = ir.ArrayAttr.get(attributes)
+
+
+def _separate_results(entry: Any) -> None:
+    """Copies a tensor that is returned again: upstream's pass to output arguments crashes on it."""
+    terminator = entry.entry_block.operations[len(entry.entry_block.operations) - 1].operation
+    seen: set[Any] = set()
+    for index, value in enumerate(terminator.operands):
+        if value in seen and isinstance(value.type, ir.RankedTensorType):
+            with ir.InsertionPoint(terminator):
+                terminator.operands[index] = bufferization.AllocTensorOp(value.type, [], copy=value).result
+        seen.add(value)
 
 
 def _slots(entry: Any) -> tuple[tuple[Slot, ...], tuple[Slot, ...]]:

@@ -250,6 +250,7 @@ def sums_of_one_init(x: Any) -> list[Any]:
 MOVEMENT: dict[str, tuple[Inputs, Build]] = {
     "argument": (X23, lambda x: x),
     "argument_twice": (X23, lambda x: [x, x]),
+    "result_twice": (X23, lambda x: [y := elementwise(add, (2, 3), (0, 1), (0, 1))(x, x), y]),
     "constant": (X23, lambda x: weights(normal(5))),
     "transpose": ({"x": ((3, 40, 7), "f32")}, lambda x: transposed(x, (2, 0, 1))),
     "transpose_long": ({"x": ((30, 600), "f32")}, lambda x: transposed(x, (1, 0))),

@@ -121,8 +121,3 @@ def same_code(first: Any, second: Any) -> bool:
             return False
         same |= dict(zip(one.results, other.results, strict=True))
     return True
-
-
-def rank_of(value: Any) -> int:
-    """Rank of a tensor or memref value."""
-    return len(shape_of(value.type))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tfmbs.dialect.mlir import ir, linalg, tensor
-from tfmbs.dialect.shapes import Shape, shape_of
+from tfmbs.dialect.shapes import Shape
 from tfmbs.passes.scalar import constant
 
 PARALLEL, REDUCTION = "parallel", "reduction"

@@ -67,6 +67,8 @@ def _options(given: Any, bar: _Progress) -> Options:
     if given.compile_from and not is_ir and given.compile_from != "import":
         expected = "import, for a model that is no .mlir"
         raise TfmbsError("usage", "--compile-from", "stage", expected, given.compile_from)
+    if is_ir and given.dim:
+        raise TfmbsError("usage", "--dim", "the sizes of IR are fixed", f"a model that is no {IR}", given.model)
     if Path(given.model).suffix == EXPORTED:
         raise TfmbsError("unsupported", given.model, "kind of model", f".onnx or {IR}", "an exported PyTorch program")
     shortened = AsmFlags(elements_limit=16, resource_limit=64)

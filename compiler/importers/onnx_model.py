@@ -65,6 +65,7 @@ def prepare(model: onnx.ModelProto, dims: Mapping[str, int], where: str = "model
     check_graph(result.graph, where)
     _bind_dims(result, dims, where)
     result = _infer_shapes(result, where)
+    _refuse_unknown_outputs(result.graph, where)
     try:
         onnx.checker.check_model(result)
     except (onnx.checker.ValidationError, ValueError) as error:
@@ -203,6 +204,13 @@ def _convert_opset(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
         raise TfmbsError(
             "onnx.unsupported", where, f"opset {version} cannot be converted to {OPSET}", got=first_line(error)
         ) from error
+
+
+def _refuse_unknown_outputs(graph: onnx.GraphProto, where: str) -> None:
+    for value in graph.output:
+        if value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape"):
+            at = f"{where}: output '{value.name}'"
+            raise TfmbsError("onnx.unsupported", at, "shape", "one that onnx can infer", "none")
 
 
 def _refuse_dynamic_shapes(model: onnx.ModelProto, where: str) -> None:

@@ -198,7 +198,8 @@ REFUSED: dict[str, str] = {
 }
 USAGE = (
     "compile", "compile m.onnx --dim n", "compile m.onnx --dim n=0", "compile m.onnx --dim n=-1",
-    "compile m.onnx --dim =2", "compile m.onnx --dim n=2 --dim n=3", "compile m.onnx --dim n=2 --precision int9",
+    "compile m.onnx --dim =2", "compile graph.mlir --dim n=2",
+    "compile m.onnx --dim n=2 --dim n=3", "compile m.onnx --dim n=2 --precision int9",
     "compile m.onnx --dim n=2 --compile-to nowhere", "compile m.onnx --nonsense", "compile graph.mlir --compile-from x",
     "compile m.onnx --dim n=2 -o m.onnx", "run", "run m.tfb --threads many", "run m.tfb --input x",
     "opt graph.mlir --canonicalize --pass-pipeline=builtin.module(cse)",

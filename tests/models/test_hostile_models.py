@@ -140,6 +140,7 @@ REFUSED: dict[str, tuple[Callable[[], Model], str, str]] = {
     "nested": (lambda: nested(2000), "onnx.parse", "depth of nesting, expected at most 100 messages"),
     "newer opset": (lambda: typed(of(RELU, opset=99)), "onnx.unsupported", "opset, expected at most"),
     "no opset": (lambda: typed(of(RELU, opset=0)), "onnx.unsupported", "node 'relu_y' (Relu): unknown op Relu"),
+    "opset without inference": (lambda: typed(of(RELU, opset=1)), "onnx.unsupported", "output 'y': shape"),
     "unknown attribute": (lambda: typed(of([node("Relu", "x", "y", q=1)])), "onnx.invalid", "attribute: q"),
     "wrong attribute": (lambda: typed(of([node("Softmax", "x", "y", axis="a")])), "onnx.invalid", "softmax_y : axis"),
     "axis": (lambda: typed(of([node("Softmax", "x", "y", axis=7)])), "onnx.invalid", "softmax_y"),

@@ -86,7 +86,7 @@ class TfmbsToFabric(Pass):
             tables.build(unknown)
         for function in lowered:
             function.erase()
-        module.attributes[TARGET] = ir.StringAttr.get(target.name)
+        module.attributes[TARGET] = ir.StringAttr.get(self.target)
 
 
 def _lower(function: Any, tables: Tables, target: Any) -> None:

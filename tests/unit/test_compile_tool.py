@@ -20,6 +20,7 @@ from tfmbs.compiler.api import STAGES, lower
 from tfmbs.compiler.samples import cut
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.target_file import TARGETS
 from tfmbs.tools.compile import main
 
 
@@ -107,6 +108,14 @@ def test_portable_numerics(model: Path) -> None:
     text = str(lower(model, "linalg", dims={"n": 2}, numerics="portable"))
     assert "math.fma" not in text
     assert "tfmbs." not in text.replace("tfmbs.name", "").replace("tfmbs.precision", "")
+
+
+def test_a_target_file(model: Path, tmp_path: Path) -> None:
+    text = (TARGETS / "kpu-minimal.toml").read_text(encoding="utf-8").replace('"kpu-minimal"', '"mine"')
+    (tmp_path / "my target.toml").write_text(text, encoding="utf-8")
+    assert run(model, "--dim", "n=2", "--target", tmp_path / "my target.toml", "-o", tmp_path / "out.tfb") == 0
+    image = Image.load(tmp_path / "out.tfb")
+    assert image.meta["target"] == image.target["name"] == "mine"
 
 
 def test_bytes_do_not_depend_on_the_process(model: Path, binary: bytes) -> None:

@@ -118,6 +118,38 @@ def test_a_target_file(model: Path, tmp_path: Path) -> None:
     assert image.meta["target"] == image.target["name"] == "mine"
 
 
+FUNCTION = """
+func.func @NAME(%x: tensor<8xf32> {tfmbs.name = "x"}) -> (tensor<8xf32> {tfmbs.name = "y"}) {
+  %e = tensor.empty() : tensor<8xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %1 = OP %a, %a : f32
+    linalg.yield %1 : f32
+  } -> tensor<8xf32>
+  %2 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%0 : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %1 = arith.mulf %a, %a : f32
+    linalg.yield %1 : f32
+  } -> tensor<8xf32>
+  return %2 : tensor<8xf32>
+}
+"""
+
+
+def test_each_function_is_an_entry_point(tmp_path: Path) -> None:
+    functions = (("double", "arith.addf"), ("zero", "arith.subf"))
+    text = "".join(FUNCTION.replace("NAME", name).replace("OP", op) for name, op in functions)
+    (tmp_path / "two.mlir").write_text(f"#id = affine_map<(d0) -> (d0)>\n{text}")
+    program = tfmbs.compile(tmp_path / "two.mlir")
+    x = np.arange(8, dtype=np.float32)
+    np.testing.assert_array_equal(program.run({"x": x}, entry="double")["y"], 4 * x * x)
+    np.testing.assert_array_equal(program.run({"x": x}, entry="zero")["y"], 0 * x)
+    assert program.image.meta["entries"] == ["double", "zero"]
+    assert len(program.image.programs) == 3  # the second halves are one program
+
+
 def test_bytes_do_not_depend_on_the_process(model: Path, binary: bytes) -> None:
     script = (
         "import hashlib, sys, tfmbs\n"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmbs.dialect.location import place as place_of
-from tfmbs.dialect.mlir import arith, ir
+from tfmbs.dialect.mlir import arith, ir, linalg
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.passes.kernels import ops_where
 from tfmbs.passes.places import Memrefs, Tensors
@@ -15,14 +15,22 @@ from tfmbs.passes.structured import PARALLEL, REDUCTION, identity, inline, mappi
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.siw import REDUCTION_LANES
 
+INHERENT = frozenset(
+    {
+        "indexing_maps", "iterator_types", "operandSegmentSizes", "linalg.memoized_indexing_maps", "strides",
+        "dilations", "dimensions", "cast",
+    }
+)  # fmt: skip
+"""The attributes of structured ops that belong to their form; all others ride along."""
+
 
 @dataclass(frozen=True)
 class TfmbsExpandReductions(Pass):
     """Give sums of f32 the order of the fabric: element i goes to partial sum i mod 16, then the partials are folded.
 
-    It concerns each `linalg.generic` with a reduction whose body ends in `arith.addf` of the accumulator and something
-    else; i counts the reduced elements in row-major order. The init value is added last. Other reductions keep
-    upstream's order, which is ascending.
+    It concerns each structured op with a reduction whose body ends in `arith.addf` of the accumulator and something
+    else, a named one such as `linalg.vecmat` too; i counts the reduced elements in row-major order. The init value is
+    added last. Other reductions keep upstream's order, which is ascending.
 
     Before:
 
@@ -100,13 +108,29 @@ class TfmbsExpandReductions(Pass):
     """
 
     def run(self, module: Any) -> None:
-        for op in [found.operation for found in ops_where(module, lambda op: op.operation.name == "linalg.generic")]:
+        for found in ops_where(module, _has_body):
+            op = found.operation
             if _is_sum(op):
                 _expand(op)
 
 
+def _has_body(op: Any) -> bool:
+    """Whether `op` is structured, generic or named."""
+    return bool(op.operation.name.startswith("linalg.") and len(op.operation.regions))
+
+
+def _maps(op: Any) -> list[Any]:
+    """The indexing maps of a structured op."""
+    return [attribute.value for attribute in linalg.get_indexing_maps(op)]
+
+
 def _iterators(op: Any) -> list[str]:
-    return [str(kind).split("<")[1].rstrip(">") for kind in op.attributes["iterator_types"]]
+    """The kinds of its loops; named ops have no list of them: the loops that do not index the result reduce."""
+    if "iterator_types" in op.attributes:
+        return [str(kind).split("<")[1].rstrip(">") for kind in op.attributes["iterator_types"]]
+    result = _maps(op)[-1]
+    parallel = {expr.position for expr in result.results if isinstance(expr, ir.AffineDimExpr)}
+    return [PARALLEL if loop in parallel else REDUCTION for loop in range(result.n_dims)]
 
 
 def _sum_operand(op: Any) -> Any:
@@ -141,11 +165,7 @@ def _expand(op: Any) -> None:
     init = op.operands[len(op.operands) - 1]
     is_tensor = isinstance(init.type, ir.RankedTensorType)
     place = Tensors() if is_tensor else Memrefs()
-    discardable = {
-        name: op.attributes[name]
-        for name in op.attributes
-        if name not in ("indexing_maps", "iterator_types", "operandSegmentSizes")
-    }
+    discardable = {name: op.attributes[name] for name in op.attributes if name not in INHERENT}
     with op.location, ir.InsertionPoint(op):
         partial = _partial_sums(op, place, discardable)
         result = _fold(op, place, partial, init, discardable)
@@ -156,7 +176,7 @@ def _expand(op: Any) -> None:
 
 def _partial_sums(op: Any, place: Any, discardable: Any) -> Any:
     iterators = _iterators(op)
-    maps = [attribute.value for attribute in op.attributes["indexing_maps"]]
+    maps = _maps(op)
     sizes = _loop_sizes(op, maps, len(iterators))
     reduced = [loop for loop, kind in enumerate(iterators) if kind == REDUCTION]
     position: Any = ir.AffineConstantExpr.get(0)

@@ -66,3 +66,22 @@ func.func @memory(%x: memref<2x40xf32>, %out: memref<2xf32>) {
   }
   return
 }
+
+// -----
+
+// Named ops have a body too: their sums have the same order.
+// CHECK-LABEL: func.func @named
+// CHECK-NOT:   linalg.conv_1d_ncw_fcw
+// CHECK:       linalg.generic
+// CHECK-SAME:  ["parallel", "parallel", "parallel", "reduction", "reduction"]
+// CHECK-SAME:  telemetry = {layer = "conv"}
+// CHECK:       arith.mulf
+// CHECK:       iterator_types = ["parallel", "parallel", "parallel"]
+// CHECK:       outs(%arg2 : tensor<1x3x4xf32>)
+// CHECK-COUNT-16: arith.addf
+// CHECK:       linalg.pooling_nchw_max
+func.func @named(%x: tensor<1x2x9xf32>, %w: tensor<3x2x3xf32>, %y: tensor<1x3x4xf32>, %image: tensor<1x2x4x4xf32>, %window: tensor<2x2xf32>, %most: tensor<1x2x3x3xf32>) -> (tensor<1x3x4xf32>, tensor<1x2x3x3xf32>) {
+  %0 = linalg.conv_1d_ncw_fcw {strides = dense<2> : tensor<1xi64>, telemetry = {layer = "conv"}} ins(%x, %w : tensor<1x2x9xf32>, tensor<3x2x3xf32>) outs(%y : tensor<1x3x4xf32>) -> tensor<1x3x4xf32>
+  %1 = linalg.pooling_nchw_max ins(%image, %window : tensor<1x2x4x4xf32>, tensor<2x2xf32>) outs(%most : tensor<1x2x3x3xf32>) -> tensor<1x2x3x3xf32>
+  return %0, %1 : tensor<1x3x4xf32>, tensor<1x2x3x3xf32>
+}

@@ -5,21 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tfmbs.compiler.optimizer import Result, Settings, optimize
-from tfmbs.compiler.plan import pipeline_of, resolve
-from tfmbs.compiler.source import Source
-from tfmbs.dialect.mlir import context
-from tfmbs.passes.options import format_options
-from tfmbs.passes.registry import Pass, all_passes
 from tfmbs.runtime.abi.container import save
 from tfmbs.tools.main import OK, standard_input, tool
-from tfmbs.tools.opt_arguments import Arguments, parse_arguments
+
+if TYPE_CHECKING:
+    from tfmbs.compiler.optimizer import Result, Settings
+    from tfmbs.compiler.source import Source
+    from tfmbs.passes.registry import Pass
+    from tfmbs.tools.opt_arguments import Arguments
 
 
 @tool
 def main(arguments: Sequence[str]) -> int:
     """Exit codes: 0, 1 if the input was refused or diagnostics are not as expected, 2 for a usage error."""
+    from tfmbs.compiler.optimizer import optimize
+    from tfmbs.tools.opt_arguments import parse_arguments
+
     given = parse_arguments(arguments)
     if given.list_passes:
         sys.stdout.write(pass_list())
@@ -34,11 +37,16 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _dump(settings: Settings) -> None:
+    from tfmbs.compiler.plan import pipeline_of, resolve
+    from tfmbs.dialect.mlir import context
+
     steps = resolve(settings.pipeline, context())
     print(f"Pass Manager with {len(steps)} passes:\n{pipeline_of(steps)}\n", file=sys.stderr)
 
 
 def _read(file: str) -> Source:
+    from tfmbs.compiler.source import Source
+
     if file == "-":
         return Source("<stdin>", standard_input())
     return Source(file, Path(file).read_bytes())
@@ -62,6 +70,8 @@ def _write(given: Arguments, result: Result) -> None:
 
 def pass_list() -> str:
     """Our passes, each with its first sentence and its options with their defaults."""
+    from tfmbs.passes.registry import all_passes
+
     entries = "".join(_entry(found) for found in all_passes())
     return (
         f"{entries}\nEvery pass and pipeline of MLIR and torch-mlir runs as well: torch-mlir-opt --help lists them.\n"
@@ -69,6 +79,9 @@ def pass_list() -> str:
 
 
 def _entry(found: type[Pass]) -> str:
+    from tfmbs.passes.options import format_options
+    from tfmbs.passes.registry import Pass
+
     lines = [f"--{found.pass_name()}", f"    {found.summary()}"]
     if found.anchor != Pass.anchor:
         lines.append(f"    runs on each {found.anchor}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -70,6 +71,11 @@ def runtime_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return home / "bin" / "python"
 
 
+def clean_environment() -> dict[str, str]:
+    """No PYTHONPATH or the like: what is importable is what is installed."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
 def names(wheel: Path) -> set[str]:
     return set(zipfile.ZipFile(wheel).namelist())
 
@@ -113,10 +119,9 @@ def test_runtime_alone_loads_and_runs_a_binary(runtime_python: Path, tmp_path: P
     inputs = {"input": np.linspace(0, 1, 64, dtype=np.float32).reshape(1, 64)}
     np.savez(tmp_path / "inputs.npz", **inputs)
     files = [tmp_path / name for name in ("mlp.tfb", "inputs.npz", "outputs.npz")]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     result = subprocess.run(
         [runtime_python, "-c", RUN, *files, json.dumps(FOREIGN)],
-        cwd=tmp_path, env=environment, check=True, capture_output=True, text=True,
+        cwd=tmp_path, env=clean_environment(), check=True, capture_output=True, text=True,
     )  # fmt: skip
     report = json.loads(result.stdout)
     assert report["importable"] == []
@@ -128,6 +133,16 @@ def test_runtime_alone_loads_and_runs_a_binary(runtime_python: Path, tmp_path: P
     assert {name: value.tobytes() for name, value in outputs.items()} == {
         name: value.tobytes() for name, value in expected.items()
     }
+
+
+@pytest.mark.parametrize("tool", ["compile", "opt"])
+def test_compiler_tools_say_what_the_runtime_alone_lacks(runtime_python: Path, tmp_path: Path, tool: str) -> None:
+    result = subprocess.run(
+        [runtime_python, "-m", f"tfmbs.tools.{tool}", "model"],
+        cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert re.fullmatch(r"error: .*: needs \w+: pip install 'tfmbs\[compiler\]'\n", result.stderr)
 
 
 def test_importing_tfmbs_loads_neither_mlir_nor_numpy_heavy_parts() -> None:

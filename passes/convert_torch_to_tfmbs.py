@@ -10,16 +10,17 @@ import numpy as np
 
 from tfmbs.dialect import graph
 from tfmbs.dialect.mlir import arith, ir
-from tfmbs.passes import torch_products
+from tfmbs.passes import torch_elementwise, torch_products
 from tfmbs.passes import torch_values as tv
 from tfmbs.passes.registry import Pass
-from tfmbs.passes.scalar import constant
 from tfmbs.passes.structured import elementwise, identity, mapping
 
 
 @dataclass(frozen=True)
 class ConvertTorchToTfmbs(Pass):
     """Convert products, convolutions, pooling, softmax and normalizations of the torch level to tfmbs ops.
+
+    Maxima, minima, clamps and reciprocals become `linalg.generic` here, by IEEE 754's rules for zeros and NaN.
 
     Everything else is left to torch-mlir's own lowering to linalg, and so is what these ops cannot say (an average
     pool with ceil mode, a product with broadcast batches). Works on f32.
@@ -153,17 +154,6 @@ def _batch_norm(op: Any) -> Any:
     return elementwise(inputs, sizes, ir.F32Type.get(), body)
 
 
-def _reciprocal(op: Any) -> Any:
-    """torch-mlir asserts that no element is zero; IEEE division needs no such thing."""
-    value = op.operands[0]
-    sizes, f32 = tv.shape(value), ir.F32Type.get()
-
-    def body(x: Any) -> Any:
-        return arith.DivFOp(constant(f32, 1.0), x).result
-
-    return elementwise([(tv.to_builtin(value), identity(len(sizes)))], sizes, f32, body)
-
-
 CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "torch.aten.mm": torch_products.matmul,
     "torch.aten.bmm": torch_products.matmul,
@@ -177,6 +167,9 @@ CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "torch.aten.layer_norm": _layer_norm,
     "torch.aten.native_layer_norm": _layer_norm,
     "torch.aten.batch_norm": _batch_norm,
-    "torch.aten.reciprocal": _reciprocal,
+    "torch.aten.maximum": torch_elementwise.maximum,
+    "torch.aten.minimum": torch_elementwise.minimum,
+    "torch.aten.clamp.Tensor": torch_elementwise.clamp,
+    "torch.aten.reciprocal": torch_elementwise.reciprocal,
 }
 """Torch op → what builds its tfmbs form: a builtin tensor, or None where torch-mlir's lowering is to take it."""

@@ -227,6 +227,15 @@ def test_odd_models_compute_what_onnxruntime_computes(name: str) -> None:
     assert_as_onnxruntime(ODD[name]())
 
 
+@pytest.mark.parametrize("op", ["Max x c", "Min x c", "Clip x c", "Clip x - c", "Clip x c d", "Relu x", "Max x x"])
+def test_nan_passes_through_maxima_and_bounds_as_in_onnxruntime(op: str) -> None:
+    kind, _, inputs = op.partition(" ")
+    model = typed(of([node(kind, inputs, "y")], ("x", F32, (6,)), c=np.float32(-1), d=np.float32(1)))
+    x = np.array([np.nan, 3e38, -3e38, -2, 0.5, 2], np.float32)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    np.testing.assert_array_equal(tfmbs.compile(model).run({"x": x})["y"], session.run(None, {"x": x})[0])
+
+
 def test_batch_of_seven() -> None:
     program = tfmbs.compile(typed(of(RELU, ("x", F32, ("n", 3)))), dims={"n": 7})
     x = np.random.default_rng(0).standard_normal((7, 3)).astype(np.float32)

@@ -178,3 +178,42 @@ func.func @reciprocal(%x: !torch.vtensor<[2,3],f32>) -> !torch.vtensor<[2,3],f32
   %0 = torch.aten.reciprocal %x : !torch.vtensor<[2,3],f32> -> !torch.vtensor<[2,3],f32>
   return %0 : !torch.vtensor<[2,3],f32>
 }
+
+// -----
+
+// A NaN passes through maxima, minima and clamps; bounds of one element are constants of the code, others broadcast.
+// CHECK-LABEL: func.func @clamp
+// CHECK-DAG:   %[[LOW:.*]] = arith.constant -1.000000e+00 : f32
+// CHECK-DAG:   %[[HIGH:.*]] = arith.constant 1.000000e+00 : f32
+// CHECK:       linalg.generic
+// CHECK:       %[[MOST:.*]] = arith.maximumf %{{.*}}, %[[LOW]]
+// CHECK:       arith.minimumf %[[MOST]], %[[HIGH]]
+// CHECK-NOT:   torch.aten.clamp
+func.func @clamp(%x: !torch.vtensor<[2,3],f32>) -> !torch.vtensor<[2,3],f32> {
+  %low = torch.vtensor.literal(dense<-1.0> : tensor<f32>) : !torch.vtensor<[],f32>
+  %high = torch.vtensor.literal(dense<1.0> : tensor<f32>) : !torch.vtensor<[],f32>
+  %0 = torch.aten.clamp.Tensor %x, %low, %high : !torch.vtensor<[2,3],f32>, !torch.vtensor<[],f32>, !torch.vtensor<[],f32> -> !torch.vtensor<[2,3],f32>
+  return %0 : !torch.vtensor<[2,3],f32>
+}
+
+// -----
+
+// CHECK-DAG:   #[[ROW:.*]] = affine_map<(d0, d1) -> (0, d1)>
+// CHECK-LABEL: func.func @maximum
+// CHECK:       linalg.generic {indexing_maps = [{{.*}}, #[[ROW]], {{.*}}]
+// CHECK:       arith.maximumf
+// CHECK-NOT:   torch.aten.maximum
+func.func @maximum(%x: !torch.vtensor<[2,3],f32>, %y: !torch.vtensor<[1,3],f32>) -> !torch.vtensor<[2,3],f32> {
+  %0 = torch.aten.maximum %x, %y : !torch.vtensor<[2,3],f32>, !torch.vtensor<[1,3],f32> -> !torch.vtensor<[2,3],f32>
+  return %0 : !torch.vtensor<[2,3],f32>
+}
+
+// -----
+
+// Integers stay with torch-mlir's own lowering.
+// CHECK-LABEL: func.func @minimum_of_integers
+// CHECK:       torch.aten.minimum
+func.func @minimum_of_integers(%x: !torch.vtensor<[3],si32>) -> !torch.vtensor<[3],si32> {
+  %0 = torch.aten.minimum %x, %x : !torch.vtensor<[3],si32>, !torch.vtensor<[3],si32> -> !torch.vtensor<[3],si32>
+  return %0 : !torch.vtensor<[3],si32>
+}

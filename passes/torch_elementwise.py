@@ -1,0 +1,68 @@
+"""Elementwise ops of the torch level whose lowering by torch-mlir does not give what ONNX asks of zeros and NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tfmbs.dialect.mlir import arith, ir
+from tfmbs.passes import torch_values as tv
+from tfmbs.passes.scalar import f32
+from tfmbs.passes.structured import elementwise, mapping
+
+
+def maximum(op: Any) -> Any:
+    """`aten.maximum`, in which a NaN wins."""
+    return _broadcast(op, list(op.operands), lambda a, b: arith.MaximumFOp(a, b).result)
+
+
+def minimum(op: Any) -> Any:
+    """`aten.minimum`, in which a NaN wins."""
+    return _broadcast(op, list(op.operands), lambda a, b: arith.MinimumFOp(a, b).result)
+
+
+def clamp(op: Any) -> Any:
+    """`aten.clamp.Tensor`: NaN stays NaN; either bound may be absent."""
+    value, low, high = op.operands
+    bounds = [
+        (bound, build) for bound, build in ((low, arith.MaximumFOp), (high, arith.MinimumFOp)) if not tv.is_none(bound)
+    ]
+
+    def body(x: Any, *limits: Any) -> Any:
+        for limit, (_, build) in zip(limits, bounds, strict=True):
+            x = build(x, limit).result
+        return x
+
+    return _broadcast(op, [value, *(bound for bound, _ in bounds)], body)
+
+
+def reciprocal(op: Any) -> Any:
+    """`aten.reciprocal`; torch-mlir asserts that no element is zero, IEEE division needs no such thing."""
+    return _broadcast(op, list(op.operands), lambda x: arith.DivFOp(f32(1.0), x).result)
+
+
+def _broadcast(op: Any, values: list[Any], body: Callable[..., Any]) -> Any:
+    """`body` of the elements of f32 `values`, each broadcast to the result; None if they have other elements.
+
+    A literal of one element is a constant in the code, where fusion and quantization look for it.
+    """
+    if not all(tv.is_f32(value) for value in values):
+        return None
+    sizes = tv.shape(op.results[0])
+    scalars = [array.item() if (array := tv.literal(v)) is not None and array.size == 1 else None for v in values]
+    tensors = [value for value, scalar in zip(values, scalars, strict=True) if scalar is None]
+
+    def with_constants(*elements: Any) -> Any:
+        given = iter(elements)
+        return body(*(next(given) if scalar is None else f32(scalar) for scalar in scalars))
+
+    inputs = [(tv.to_builtin(value), _trailing(tv.shape(value), sizes)) for value in tensors]
+    return elementwise(inputs, sizes, ir.F32Type.get(), with_constants)
+
+
+def _trailing(shape: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
+    """The map of an operand of `shape`, aligned with the last loops of `sizes`; axes of one element do not move."""
+    first = len(sizes) - len(shape)
+    still = ir.AffineConstantExpr.get(0)
+    moving = [size == sizes[first + axis] and size > 1 for axis, size in enumerate(shape)]
+    return mapping(len(sizes), [first + axis if moves else still for axis, moves in enumerate(moving)])

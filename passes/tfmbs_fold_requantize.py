@@ -11,10 +11,11 @@ from tfmbs.dialect import graph
 from tfmbs.dialect.mlir import arith, ir, linalg, tensor
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import element_of, shape_of, tensor_type
-from tfmbs.dialect.types import is_per_axis, scales_of, zero_points_of
+from tfmbs.dialect.types import is_per_axis, scales_of, storage_type, zero_points_of
 from tfmbs.passes.generics import as_elementwise, is_relu
 from tfmbs.passes.kernels import constant_elements, defining_op, erase, ops_of, rebuild, sole_user
 from tfmbs.passes.registry import Pass
+from tfmbs.passes.tfmbs_decompose import storage_cast
 
 MOVES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp, linalg.TransposeOp)
 
@@ -119,8 +120,12 @@ def _on_integers(op: Any, value: Any) -> Any:
         if isinstance(op, graph.PoolOp):
             return rebuild(op, [value], element).result
         if isinstance(op, linalg.TransposeOp):
-            init = tensor.EmptyOp(list(shape), element).result
-            return linalg.transpose(value, outs=[init], permutation=op.permutation).result[0]
+            # On the stored integers: the scalars in the op's body cannot be quantized.
+            storage = storage_type(element)
+            stored = storage_cast(value, tensor_type(shape_of(value.type), storage))
+            init = tensor.EmptyOp(list(shape), storage).result
+            moved = linalg.transpose(stored, outs=[init], permutation=op.permutation).result[0]
+            return storage_cast(moved, tensor_type(shape, element))
         moved = op.operation.clone()
         moved.operands[0] = value
         moved.results[0].set_type(tensor_type(shape, element))

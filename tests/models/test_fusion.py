@@ -15,6 +15,7 @@ from onnx import numpy_helper
 import tfmbs
 from tests.models import zoo
 from tfmbs.compiler.api import lower
+from tfmbs.compiler.jit import Reference
 from tfmbs.dialect.telemetry import telemetry_of
 from tfmbs.passes.kernels import ops_where
 
@@ -77,3 +78,19 @@ def test_the_binary_counts_the_real_weights(precision: str) -> None:
         assert (row["total"], row["zero_count"]) == (weights.size, weights.size - np.count_nonzero(weights))
         assert row["sparsity"] == np.float32(row["zero_count"] / row["total"])
         assert row["fusion_order"] == -1
+
+
+def test_a_transposition_between_integer_products_moves_stored_integers() -> None:
+    nodes = [
+        zoo.node("Conv", "x w", "c"),
+        zoo.node("Relu", "c", "r"),
+        zoo.node("Transpose", "r", "t", perm=[0, 2, 3, 1]),
+        zoo.node("MatMul", "t v", "y"),
+    ]
+    model = zoo.build(nodes, (1, 3, 5, 5), w=zoo.weights(1, 4, 3, 3, 3), v=zoo.weights(2, 4, 6))
+    x = np.random.default_rng(2).standard_normal((1, 3, 5, 5)).astype(np.float32)
+    settings: dict[str, Any] = {"precision": "int8", "calibration": [{"x": x}]}
+    expected = Reference(lower(model, "linalg", **settings)).run({"x": x})["y"]
+    got = tfmbs.compile(model, **settings).run({"x": x})["y"]
+    assert got.tobytes() == expected.tobytes()
+    np.testing.assert_allclose(got, tfmbs.compile(model).run({"x": x})["y"], atol=0.1)

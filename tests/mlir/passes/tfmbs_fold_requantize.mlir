@@ -32,7 +32,9 @@ func.func @relu_pool_flatten(%acc: tensor<1x2x4x4xi32>) -> tensor<1x8x!quant.uni
 // Without a ReLU the clamp is the type's; transposition and expansion keep order too.
 // CHECK-LABEL: func.func @transpose_expand
 // CHECK:       "tfmbs.requantize"(%arg0, %{{.*}}) {axis = 1 : i64, low = -128 : i64}
-// CHECK:       linalg.transpose ins(%{{.*}} : tensor<2x4x!quant.uniform<i8:f32, 5.000000e-01>>) outs(%{{.*}} : tensor<4x2x!quant.uniform<i8:f32, 5.000000e-01>>) permutation = [1, 0]
+// CHECK:       quant.scast {{.*}} : tensor<2x4x!quant.uniform<i8:f32, 5.000000e-01>> to tensor<2x4xi8>
+// CHECK:       linalg.transpose ins(%{{.*}} : tensor<2x4xi8>) outs(%{{.*}} : tensor<4x2xi8>) permutation = [1, 0]
+// CHECK-NEXT:  quant.scast {{.*}} : tensor<4x2xi8> to tensor<4x2x!quant.uniform<i8:f32, 5.000000e-01>>
 // CHECK:       tensor.expand_shape %{{.*}} {{\[\[}}0], [1, 2]] output_shape [4, 1, 2] : tensor<4x2x!quant.uniform<i8:f32, 5.000000e-01>>
 // CHECK-NOT:   "tfmbs.quantize"
 func.func @transpose_expand(%acc: tensor<2x4xi32>) -> tensor<4x1x2x!quant.uniform<i8:f32, 0.5>> {

@@ -10,7 +10,6 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 NATIVE := $(wildcard runtime/native/*.cpp runtime/native/*.h runtime/native/*.hpp)
 GENERATORS := tfmbs.runtime.abi.cpp_header tfmbs.runtime.abi.special_render tfmbs.runtime.abi.docs \
     tfmbs.dialect.irdl tfmbs.dialect.page tfmbs.passes.page
-MUTANTS ?= 100000
 SANITIZED := build/sanitized
 # The sanitizer's library comes first in the process, and libstdc++ with it, so that exceptions are seen.
 PRELOAD = $$($(CXX) -print-file-name=libasan.so):$$($(CXX) -print-file-name=libstdc++.so)

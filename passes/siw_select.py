@@ -392,6 +392,3 @@ _RULES: dict[str, Rule] = {
     "math.tanh": _float("TANH"),
     "math.trunc": _float("TRUNC"),
 }
-
-SELECTED_OPS = frozenset(_RULES) | {"arith.constant"}
-"""Names of the scalar ops that have vector code, for some of their types at least."""

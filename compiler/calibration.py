@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tfmbs.compiler.jit import Reference, copy_module, entry_of
 from tfmbs.dialect.attributes import INPUT_RANGE, NAME
 from tfmbs.dialect.mlir import func, ir
-from tfmbs.passes.kernels import left, ops_where, refusal
+from tfmbs.passes.graph.kernels import left, ops_where, refusal
 from tfmbs.passes.tfmbs_quantize import constant_weights
 from tfmbs.runtime.abi.errors import TfmbsError
 

@@ -18,9 +18,9 @@ from tfmbs.dialect.attributes import NAME, OUTPUT
 from tfmbs.dialect.mlir import arith, bufferization, execution_engine, func, ir, memref_descriptors, passmanager
 from tfmbs.dialect.resources import numpy_dtype_of, read_elements
 from tfmbs.dialect.shapes import Shape, shape_of
-from tfmbs.passes.kernels import ops_of, ops_where
-from tfmbs.passes.portable import INPUT_NAMES, OUTPUT_NAMES
-from tfmbs.passes.structured import PARALLEL, generic, identity
+from tfmbs.passes.graph.kernels import ops_of, ops_where
+from tfmbs.passes.linalg.portable import INPUT_NAMES, OUTPUT_NAMES
+from tfmbs.passes.linalg.structured import PARALLEL, generic, identity
 from tfmbs.passes.tfmbs_to_linalg import TfmbsToLinalg
 from tfmbs.runtime.abi.errors import TfmbsError
 

@@ -13,7 +13,7 @@ from tfmbs.compiler.driver import Observer
 from tfmbs.compiler.jit import Reference, Slot
 from tfmbs.compiler.plan import Step
 from tfmbs.compiler.samples import Batch, cut
-from tfmbs.passes.kernels import ops_where
+from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.runtime.abi.errors import TfmbsError
 
 Array = npt.NDArray[Any]

@@ -10,10 +10,10 @@ import numpy as np
 
 from tfmbs.dialect import graph
 from tfmbs.dialect.mlir import arith, ir
-from tfmbs.passes import torch_elementwise, torch_products
-from tfmbs.passes import torch_values as tv
+from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 from tfmbs.passes.registry import Pass
-from tfmbs.passes.structured import elementwise, identity, mapping
+from tfmbs.passes.torch import products, scalars
+from tfmbs.passes.torch import values as tv
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ _LOWEST = -float(np.finfo(np.float32).max)
 def _max_pool(op: Any) -> Any:
     value, kernel, strides, padding, dilations, _ = op.operands
     top, left = tv.pair(padding)
-    value, pads = torch_products.take_padding(value, (top, left, top, left), lambda fill: fill <= _LOWEST)
+    value, pads = products.take_padding(value, (top, left, top, left), lambda fill: fill <= _LOWEST)
     return _pool(value, op.results[0], "max", tv.integers(kernel), tv.integers(strides), tv.integers(dilations), pads)
 
 
@@ -155,11 +155,11 @@ def _batch_norm(op: Any) -> Any:
 
 
 CONVERSIONS: dict[str, Callable[[Any], Any]] = {
-    "torch.aten.mm": torch_products.matmul,
-    "torch.aten.bmm": torch_products.matmul,
-    "torch.aten.matmul": torch_products.matmul,
-    "torch.aten.linear": torch_products.linear,
-    "torch.aten.convolution": torch_products.convolution,
+    "torch.aten.mm": products.matmul,
+    "torch.aten.bmm": products.matmul,
+    "torch.aten.matmul": products.matmul,
+    "torch.aten.linear": products.linear,
+    "torch.aten.convolution": products.convolution,
     "torch.aten.max_pool2d": _max_pool,
     "torch.aten.avg_pool2d": _avg_pool,
     "torch.aten.softmax.int": _softmax,
@@ -167,9 +167,9 @@ CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "torch.aten.layer_norm": _layer_norm,
     "torch.aten.native_layer_norm": _layer_norm,
     "torch.aten.batch_norm": _batch_norm,
-    "torch.aten.maximum": torch_elementwise.maximum,
-    "torch.aten.minimum": torch_elementwise.minimum,
-    "torch.aten.clamp.Tensor": torch_elementwise.clamp,
-    "torch.aten.reciprocal": torch_elementwise.reciprocal,
+    "torch.aten.maximum": scalars.maximum,
+    "torch.aten.minimum": scalars.minimum,
+    "torch.aten.clamp.Tensor": scalars.clamp,
+    "torch.aten.reciprocal": scalars.reciprocal,
 }
 """Torch op → what builds its tfmbs form: a builtin tensor, or None where torch-mlir's lowering is to take it."""

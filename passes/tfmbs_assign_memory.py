@@ -12,7 +12,7 @@ from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.resources import numpy_dtype_of
 from tfmbs.dialect.shapes import element_of, elements, shape_of
 from tfmbs.passes.functions import functions
-from tfmbs.passes.memory_plan import Interval, plan
+from tfmbs.passes.kernel.memory_plan import Interval, plan
 from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.limits import MAX_REGION_BYTES

@@ -14,10 +14,9 @@ from tfmbs.dialect.mlir import arith, ir, math
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import Shape, element_of, elements, shape_of, tensor_type
 from tfmbs.dialect.types import is_per_axis, scales_of, storage_bounds, storage_type, zero_points_of
-from tfmbs.passes import scalar
-from tfmbs.passes.kernels import ops_of
-from tfmbs.passes.registry import Pass
-from tfmbs.passes.structured import (
+from tfmbs.passes.graph.kernels import ops_of
+from tfmbs.passes.linalg import scalar
+from tfmbs.passes.linalg.structured import (
     PARALLEL,
     REDUCTION,
     broadcast_map,
@@ -27,6 +26,7 @@ from tfmbs.passes.structured import (
     identity,
     mapping,
 )
+from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.errors import TfmbsError
 
 

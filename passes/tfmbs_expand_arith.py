@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmbs.dialect.mlir import ir
-from tfmbs.passes import scalar
-from tfmbs.passes.kernels import ops_where
+from tfmbs.passes.graph.kernels import ops_where
+from tfmbs.passes.linalg import scalar
 from tfmbs.passes.registry import Pass
 
 CANONICAL = frozenset(

@@ -8,10 +8,10 @@ from typing import Any
 from tfmbs.dialect.location import place as place_of
 from tfmbs.dialect.mlir import arith, ir, linalg
 from tfmbs.dialect.shapes import element_of, shape_of
-from tfmbs.passes.kernels import ops_where
-from tfmbs.passes.places import Memrefs, Tensors
+from tfmbs.passes.graph.kernels import ops_where
+from tfmbs.passes.linalg.places import Memrefs, Tensors
+from tfmbs.passes.linalg.structured import PARALLEL, REDUCTION, identity, inline, mapping
 from tfmbs.passes.registry import Pass
-from tfmbs.passes.structured import PARALLEL, REDUCTION, identity, inline, mapping
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.siw import REDUCTION_LANES
 

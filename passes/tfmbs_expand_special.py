@@ -7,8 +7,8 @@ from typing import Any
 
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
-from tfmbs.passes import scalar
-from tfmbs.passes.kernels import ops_where
+from tfmbs.passes.graph.kernels import ops_where
+from tfmbs.passes.linalg import scalar
 from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.special import SPECIALS

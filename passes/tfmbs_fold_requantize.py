@@ -12,8 +12,8 @@ from tfmbs.dialect.mlir import arith, ir, linalg, tensor
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import element_of, shape_of, tensor_type
 from tfmbs.dialect.types import is_per_axis, scales_of, storage_type, zero_points_of
-from tfmbs.passes.generics import as_elementwise, is_relu
-from tfmbs.passes.kernels import constant_elements, defining_op, erase, ops_of, rebuild, sole_user
+from tfmbs.passes.graph.kernels import constant_elements, defining_op, erase, ops_of, rebuild, sole_user
+from tfmbs.passes.linalg.generics import as_elementwise, is_relu
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.tfmbs_decompose import storage_cast
 

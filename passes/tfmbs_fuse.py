@@ -12,8 +12,7 @@ from tfmbs.dialect.mlir import arith, ir, tensor
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import element_of, shape_of, tensor_type
 from tfmbs.dialect.types import is_quantized, storage_type
-from tfmbs.passes.generics import CHANNEL, ELEMENT, SCALAR, Elementwise, as_elementwise, channel_constant
-from tfmbs.passes.kernels import (
+from tfmbs.passes.graph.kernels import (
     PRODUCTS,
     channel_axis,
     constant_elements,
@@ -25,8 +24,9 @@ from tfmbs.passes.kernels import (
     right,
     sole_user,
 )
+from tfmbs.passes.linalg.generics import CHANNEL, ELEMENT, SCALAR, Elementwise, as_elementwise, channel_constant
+from tfmbs.passes.linalg.structured import inline
 from tfmbs.passes.registry import Pass
-from tfmbs.passes.structured import inline
 from tfmbs.runtime.abi.errors import TfmbsError
 
 CAST = "quant.scast"

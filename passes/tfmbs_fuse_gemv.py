@@ -17,10 +17,10 @@ from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import element_of
 from tfmbs.dialect.telemetry import Telemetry, fused, telemetry_of
 from tfmbs.dialect.types import is_quantized, packing_of
-from tfmbs.passes.generics import CHANNEL, SCALAR
-from tfmbs.passes.kernels import constant_elements, defining_op, erase, kernel_name, move_epilogue, ops_of
+from tfmbs.passes.graph.kernels import constant_elements, defining_op, erase, kernel_name, move_epilogue, ops_of
+from tfmbs.passes.linalg.generics import CHANNEL, SCALAR
+from tfmbs.passes.linalg.structured import same_code
 from tfmbs.passes.registry import Pass
-from tfmbs.passes.structured import same_code
 from tfmbs.passes.tfmbs_telemetry import count_weights
 
 

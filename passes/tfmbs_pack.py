@@ -12,7 +12,7 @@ from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.resources import resource_attr, resource_name
 from tfmbs.dialect.shapes import element_of
 from tfmbs.dialect.types import PACKINGS, is_ternary, packing_name, packing_of, storage_shape, ternary
-from tfmbs.passes.kernels import PRODUCTS, ops_of, unpacked
+from tfmbs.passes.graph.kernels import PRODUCTS, ops_of, unpacked
 from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.packing import pack_rows
 

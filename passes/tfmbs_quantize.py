@@ -16,8 +16,7 @@ from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.dialect.telemetry import set_telemetry, telemetry_of
 from tfmbs.dialect.types import quantized, quantized_per_axis, ternary
-from tfmbs.passes.generics import Elementwise, as_elementwise, channel_constant, is_addition
-from tfmbs.passes.kernels import (
+from tfmbs.passes.graph.kernels import (
     channel_axis,
     constant_elements,
     erase,
@@ -29,7 +28,7 @@ from tfmbs.passes.kernels import (
     right,
     sole_user,
 )
-from tfmbs.passes.quantization import (
+from tfmbs.passes.graph.quantization import (
     F32,
     I8,
     I32_MAX,
@@ -41,8 +40,9 @@ from tfmbs.passes.quantization import (
     quantize_weights,
     ternarize,
 )
+from tfmbs.passes.linalg.generics import Elementwise, as_elementwise, channel_constant, is_addition
+from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 from tfmbs.passes.registry import Pass
-from tfmbs.passes.structured import elementwise, identity, mapping
 from tfmbs.passes.tfmbs_telemetry import count_weights
 from tfmbs.runtime.abi.types import Packing
 

@@ -8,7 +8,7 @@ from typing import Any
 from tfmbs.dialect.graph_ops import GemvOp, MatmulOp
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
-from tfmbs.passes.kernels import left, move_epilogue, ops_of, rebuild
+from tfmbs.passes.graph.kernels import left, move_epilogue, ops_of, rebuild
 from tfmbs.passes.registry import Pass
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from tfmbs.dialect.mlir import ir, tensor
 from tfmbs.dialect.shapes import Shape, element_of, elements, shape_of, tensor_type
-from tfmbs.passes.generics import ELEMENT, SCALAR, Elementwise, as_elementwise
-from tfmbs.passes.kernels import erase, ops_where, sole_user
+from tfmbs.passes.graph.kernels import erase, ops_where, sole_user
+from tfmbs.passes.linalg.generics import ELEMENT, SCALAR, Elementwise, as_elementwise
+from tfmbs.passes.linalg.structured import elementwise, identity, inline, mapping
 from tfmbs.passes.registry import Pass
-from tfmbs.passes.structured import elementwise, identity, inline, mapping
 
 Groups = list[list[int]]
 """For each dimension of the narrow shape, the dimensions of the wide one that it is split into."""

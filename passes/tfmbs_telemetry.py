@@ -10,7 +10,7 @@ import numpy as np
 
 from tfmbs.dialect.location import UNKNOWN, place
 from tfmbs.dialect.telemetry import Telemetry, set_telemetry
-from tfmbs.passes.kernels import KERNELS, kernel_name, ops_of, weights_of
+from tfmbs.passes.graph.kernels import KERNELS, kernel_name, ops_of, weights_of
 from tfmbs.passes.registry import Pass
 
 

@@ -14,9 +14,9 @@ from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.dialect.telemetry import set_telemetry, telemetry_of
 from tfmbs.dialect.types import is_quantized, is_ternary, packing_of
-from tfmbs.passes.kernels import left, ops_of, refusal, right
+from tfmbs.passes.graph.kernels import left, ops_of, refusal, right
+from tfmbs.passes.graph.tiling import Problem, array_dataflows, choose_schedule
 from tfmbs.passes.registry import Pass
-from tfmbs.passes.tiling import Problem, array_dataflows, choose_schedule
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import Feature, Target
 from tfmbs.runtime.abi.target_file import load_target

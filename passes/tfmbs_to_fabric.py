@@ -7,12 +7,12 @@ from typing import Any
 
 from tfmbs.dialect.attributes import NAME, OUTPUT, SCRATCH_BYTES, TARGET
 from tfmbs.dialect.mlir import ir
-from tfmbs.passes.fabric_launches import LAUNCHES, Launches
-from tfmbs.passes.fabric_memory import VIEWS, Argument, Memory
-from tfmbs.passes.fabric_tables import Tables
+from tfmbs.passes.fabric.launches import LAUNCHES, Launches
+from tfmbs.passes.fabric.memory import VIEWS, Argument, Memory
+from tfmbs.passes.fabric.select import refuse
+from tfmbs.passes.fabric.tables import Tables
 from tfmbs.passes.functions import functions
 from tfmbs.passes.registry import Pass
-from tfmbs.passes.siw_select import refuse
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import Region
 

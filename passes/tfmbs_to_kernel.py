@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tfmbs.passes.bufferize import Bufferizer
 from tfmbs.passes.functions import functions
-from tfmbs.passes.kernel_launches import LAUNCH_RULES
-from tfmbs.passes.kernel_tensors import TENSOR_RULES
+from tfmbs.passes.kernel.bufferize import Bufferizer
+from tfmbs.passes.kernel.launches import LAUNCH_RULES
+from tfmbs.passes.kernel.tensors import TENSOR_RULES
 from tfmbs.passes.registry import Pass
 
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 from tfmbs.dialect.fabric import RECORD_OPS
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import func, ir
-from tfmbs.passes import kernel_to_linalg, portable
-from tfmbs.passes.fabric_to_linalg import lower_fabric
-from tfmbs.passes.graph_to_linalg import GraphLowering
-from tfmbs.passes.kernels import ops_of
+from tfmbs.passes.graph.kernels import ops_of
+from tfmbs.passes.linalg import from_kernel, portable
+from tfmbs.passes.linalg.from_fabric import lower_fabric
+from tfmbs.passes.linalg.from_graph import GraphLowering
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.tfmbs_decompose import TfmbsDecompose
 from tfmbs.passes.tfmbs_expand_arith import TfmbsExpandArith
@@ -90,7 +90,7 @@ class TfmbsToLinalg(Pass):
             TfmbsExpandArith().run(module)
             TfmbsExpandSpecial().run(module)
         GraphLowering(self.numerics).run(module)
-        kernel_to_linalg.lower_kernels(module)
+        from_kernel.lower_kernels(module)
         lower_fabric(module)
         if self.numerics == "portable":
             portable.drop_foreign_attributes(module)
@@ -100,6 +100,6 @@ class TfmbsToLinalg(Pass):
     def _check_level(self, module: Any) -> None:
         """Launches and programs have one meaning: named ops exist for the graph only."""
         if self.numerics == "portable":
-            for op in ops_of(module, *kernel_to_linalg.LOWERINGS, *RECORD_OPS.values()):
+            for op in ops_of(module, *from_kernel.LOWERINGS, *RECORD_OPS.values()):
                 where = place(op.operation.location)
                 raise TfmbsError("unsupported", where, "numerics=portable", "graph-level ops", op.operation.name)

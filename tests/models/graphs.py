@@ -15,7 +15,7 @@ from tfmbs.compiler.pipelines import sequence_text
 from tfmbs.dialect import mlir
 from tfmbs.dialect.mlir import arith, func, ir
 from tfmbs.dialect.resources import resource_attr
-from tfmbs.passes import structured
+from tfmbs.passes.linalg import structured
 from tfmbs.runtime.program import Program
 
 Build = Callable[..., Any]

@@ -13,8 +13,8 @@ from tfmbs.dialect.graph import yield_
 from tfmbs.dialect.mlir import arith, ir, tensor
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.types import quantized, quantized_per_axis, ternary
-from tfmbs.passes import structured
-from tfmbs.passes.scalar import compare, f32, select
+from tfmbs.passes.linalg import structured
+from tfmbs.passes.linalg.scalar import compare, f32, select
 from tfmbs.runtime.abi.packing import pack_rows
 from tfmbs.runtime.abi.types import Packing
 

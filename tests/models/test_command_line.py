@@ -17,7 +17,7 @@ import pytest
 
 from examples.digits import data
 from tfmbs.compiler.compilation import STARTS
-from tfmbs.passes.kernels import ops_where
+from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.passes.tfmbs_sink_reshape import TfmbsSinkReshape
 from tfmbs.runtime.abi.target_file import TARGETS
 from tfmbs.tools import assemble, objdump

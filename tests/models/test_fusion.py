@@ -17,7 +17,7 @@ from tests.models import zoo
 from tfmbs.compiler.api import lower
 from tfmbs.compiler.jit import Reference
 from tfmbs.dialect.telemetry import telemetry_of
-from tfmbs.passes.kernels import ops_where
+from tfmbs.passes.graph.kernels import ops_where
 
 CNN = Path(__file__).parents[2] / "examples" / "digits" / "cnn.onnx"
 KERNELS = {"tfmbs.conv2d": 2, "tfmbs.pool": 2, "tfmbs.gemv": 2}

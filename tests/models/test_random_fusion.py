@@ -11,7 +11,7 @@ import pytest
 from tests.models.graphs import Inputs, add, assert_same_bytes, elementwise, graph, mul, normal, weights
 from tfmbs.dialect import graph as ops
 from tfmbs.dialect.mlir import arith
-from tfmbs.passes import scalar
+from tfmbs.passes.linalg import scalar
 
 Build = Callable[..., Any]
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.models.graphs import add, assert_same_bytes, elementwise, graph, mul, normal, weights
 from tfmbs.dialect import graph as ops
 from tfmbs.dialect.mlir import arith, ir, tensor
-from tfmbs.passes import structured
-from tfmbs.passes.scalar import f32
+from tfmbs.passes.linalg import structured
+from tfmbs.passes.linalg.scalar import f32
 
 SHAPE = (4, 6)
 

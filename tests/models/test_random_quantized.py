@@ -13,7 +13,7 @@ from tfmbs.compiler.driver import Driver
 from tfmbs.dialect import graph as ops
 from tfmbs.dialect.mlir import arith, ir, tensor
 from tfmbs.dialect.shapes import elements
-from tfmbs.passes import scalar
+from tfmbs.passes.linalg import scalar
 
 AXES = (0, 1, 2, 3)
 IMAGE = (1, 2, 6, 6)

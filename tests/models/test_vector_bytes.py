@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.models.graphs import Build, Inputs, add, assert_same_bytes, elementwise, graph, mul, normal
 from tfmbs.dialect.mlir import arith, ir, math, tensor
-from tfmbs.passes import structured
-from tfmbs.passes.scalar import compare, constant, f32, select
+from tfmbs.passes.linalg import structured
+from tfmbs.passes.linalg.scalar import compare, constant, f32, select
 
 P, R = "parallel", "reduction"
 

@@ -9,7 +9,7 @@ from tfmbs.compiler.diagnostics import Diagnostics
 from tfmbs.compiler.samples import batches_of
 from tfmbs.compiler.source import Source, parse
 from tfmbs.dialect.mlir import context
-from tfmbs.passes.kernels import ops_where
+from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.runtime.abi.errors import TfmbsError
 
 NETWORK = """

@@ -17,7 +17,7 @@ from tfmbs.compiler.api import compile as compile_model
 from tfmbs.compiler.api import lower
 from tfmbs.compiler.jit import Reference
 from tfmbs.dialect.mlir import context, ir
-from tfmbs.passes.fabric_to_linalg import FabricLowering
+from tfmbs.passes.linalg.from_fabric import FabricLowering
 from tfmbs.passes.tfmbs_to_linalg import NUMERICS
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.records import PoolMode

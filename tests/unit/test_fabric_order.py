@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfmbs.passes.fabric_order import Order
-from tfmbs.passes.fabric_tables import TensorKey
+from tfmbs.passes.fabric.order import Order
+from tfmbs.passes.fabric.tables import TensorKey
 from tfmbs.runtime.abi.types import DType, Packing, Region
 
 Launch = tuple[list[TensorKey], list[TensorKey]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfmbs.passes.memory_plan import ALIGNMENT, Interval, plan
+from tfmbs.passes.kernel.memory_plan import ALIGNMENT, Interval, plan
 
 INTERVALS = st.lists(
     st.builds(

@@ -15,7 +15,7 @@ from tfmbs.compiler.numeric_check import NumericCheck, random_inputs
 from tfmbs.compiler.pipeline_text import Placed
 from tfmbs.compiler.plan import Step
 from tfmbs.dialect.mlir import context, ir
-from tfmbs.passes.kernels import ops_where
+from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.errors import TfmbsError
 

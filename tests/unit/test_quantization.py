@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tfmbs.passes.quantization import (
+from tfmbs.passes.graph.quantization import (
     accumulator_bound,
     activation_for,
     quantize_bias,

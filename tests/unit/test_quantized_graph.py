@@ -13,8 +13,8 @@ from tfmbs.compiler.driver import Driver
 from tfmbs.compiler.jit import Reference
 from tfmbs.compiler.source import Source, parse
 from tfmbs.dialect.mlir import context
-from tfmbs.passes.kernels import constant_elements, ops_where
-from tfmbs.passes.quantization import quantize_weights
+from tfmbs.passes.graph.kernels import constant_elements, ops_where
+from tfmbs.passes.graph.quantization import quantize_weights
 
 SEGMENTS = "operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>"
 WINDOW = "dilations = array<i64: 1, 1>, groups = 1 : i64, pads = array<i64: 1, 1, 1, 1>, strides = array<i64: 1, 1>"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfmbs.passes.tiling import Problem, Tile, array_dataflows, choose_schedule, cycles, grow
+from tfmbs.passes.graph.tiling import Problem, Tile, array_dataflows, choose_schedule, cycles, grow
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.abi.target_file import load_target, shipped_targets

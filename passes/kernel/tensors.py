@@ -7,8 +7,8 @@ from typing import Any
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import Shape, element_of, shape_of
 from tfmbs.dialect.types import packing_of, storage_type
-from tfmbs.passes.bufferize import RESHAPES, Bufferizer, Rule, refused, static_type, stored_memref_shape
-from tfmbs.passes.kernel_buffers import View, stored_memref
+from tfmbs.passes.kernel.bufferize import RESHAPES, Bufferizer, Rule, refused, static_type, stored_memref_shape
+from tfmbs.passes.kernel.buffers import View, stored_memref
 from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE
 
 

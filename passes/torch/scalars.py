@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tfmbs.dialect.mlir import arith, ir
-from tfmbs.passes import torch_values as tv
-from tfmbs.passes.scalar import f32
-from tfmbs.passes.structured import elementwise, mapping
+from tfmbs.passes.linalg.scalar import f32
+from tfmbs.passes.linalg.structured import elementwise, mapping
+from tfmbs.passes.torch import values as tv
 
 
 def maximum(op: Any) -> Any:

@@ -12,13 +12,13 @@ from tfmbs.dialect.kernel import strides_of
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import shape_of
-from tfmbs.passes.fabric_memory import Memory
-from tfmbs.passes.fabric_tables import ProgramKey, Tables, TensorKey
+from tfmbs.passes.fabric.memory import Memory
+from tfmbs.passes.fabric.select import Selector, refuse
+from tfmbs.passes.fabric.tables import ProgramKey, Tables, TensorKey
 from tfmbs.passes.siw.assembly import CodegenError
 from tfmbs.passes.siw.codegen import Code, epilogue_code, vector_code
 from tfmbs.passes.siw.nest import Access, Carried, Nest
 from tfmbs.passes.siw.pack import pack
-from tfmbs.passes.siw_select import Selector, refuse
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.records import ProgramKind
 from tfmbs.runtime.abi.types import DType, Packing, Region

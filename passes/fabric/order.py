@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tfmbs.passes.fabric_tables import TensorKey
+from tfmbs.passes.fabric.tables import TensorKey
 from tfmbs.runtime.abi.types import Region
 
 _READ_ONLY = frozenset({Region.WEIGHTS, Region.INPUT})

@@ -8,12 +8,12 @@ from typing import Any
 from tfmbs.dialect import kernel
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
-from tfmbs.passes import products
-from tfmbs.passes.kernels import ops_of
-from tfmbs.passes.places import Memrefs, constant_memory
-from tfmbs.passes.pooling import Pooling, pool
-from tfmbs.passes.products import Product
-from tfmbs.passes.structured import PARALLEL, identity
+from tfmbs.passes.graph.kernels import ops_of
+from tfmbs.passes.linalg import products
+from tfmbs.passes.linalg.places import Memrefs, constant_memory
+from tfmbs.passes.linalg.pooling import Pooling, pool
+from tfmbs.passes.linalg.products import Product
+from tfmbs.passes.linalg.structured import PARALLEL, identity
 
 _PLACE = Memrefs()
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from tfmbs.dialect.mlir import arith, ir, math
-from tfmbs.passes import scalar
+from tfmbs.passes.linalg import scalar
 from tfmbs.runtime.abi.siw import OPS, Predicate, Reduce
 from tfmbs.runtime.abi.types import DTYPES, DType
 

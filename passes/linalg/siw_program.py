@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tfmbs.dialect.mlir import arith, ir, memref, scf
-from tfmbs.passes import scalar, siw_lanes
+from tfmbs.passes.linalg import scalar, siw_lanes
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.siw import OP_BY_CODE, REDUCTION_LANES, Op
 from tfmbs.runtime.abi.types import DType

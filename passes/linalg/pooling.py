@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from tfmbs.dialect.mlir import arith, ir
 from tfmbs.dialect.shapes import Shape, Window, element_of, shape_of
-from tfmbs.passes import scalar
-from tfmbs.passes.structured import PARALLEL, REDUCTION, dims, identity, mapping
+from tfmbs.passes.linalg import scalar
+from tfmbs.passes.linalg.structured import PARALLEL, REDUCTION, dims, identity, mapping
 
 
 @dataclass(frozen=True)

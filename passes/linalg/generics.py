@@ -9,7 +9,7 @@ from typing import Any
 from tfmbs.dialect.epilogue import SCALAR_DIALECTS
 from tfmbs.dialect.mlir import arith, ir, linalg
 from tfmbs.dialect.shapes import Shape, elements, shape_of
-from tfmbs.passes.kernels import constant_elements, defining_op
+from tfmbs.passes.graph.kernels import constant_elements, defining_op
 
 CHANNEL, ELEMENT, SCALAR = "channel", "element", "scalar"
 

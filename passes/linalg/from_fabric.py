@@ -15,13 +15,13 @@ from tfmbs.dialect.mlir import arith, func, ir, memref
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import Shape, Window
 from tfmbs.dialect.telemetry import Telemetry
-from tfmbs.passes import scalar, siw_lanes
-from tfmbs.passes.kernels import ops_of
-from tfmbs.passes.places import Memrefs, constant_memory
-from tfmbs.passes.pooling import Pooling, pool
-from tfmbs.passes.products import Product, conv2d, gemm, unpack
-from tfmbs.passes.siw_program import Machine, ProgramLowering, counted, i64, index
-from tfmbs.passes.structured import PARALLEL, identity
+from tfmbs.passes.graph.kernels import ops_of
+from tfmbs.passes.linalg import scalar, siw_lanes
+from tfmbs.passes.linalg.places import Memrefs, constant_memory
+from tfmbs.passes.linalg.pooling import Pooling, pool
+from tfmbs.passes.linalg.products import Product, conv2d, gemm, unpack
+from tfmbs.passes.linalg.siw_program import Machine, ProgramLowering, counted, i64, index
+from tfmbs.passes.linalg.structured import PARALLEL, identity
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.records import NONE, Kind, PoolMode

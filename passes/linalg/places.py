@@ -8,8 +8,8 @@ from typing import Any
 from tfmbs.dialect.mlir import arith, ir, linalg, memref, tensor
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import Shape, element_of, shape_of, tensor_type
-from tfmbs.passes.scalar import constant
-from tfmbs.passes.structured import PARALLEL, Mapped, empty, filled, generic, identity
+from tfmbs.passes.linalg.scalar import constant
+from tfmbs.passes.linalg.structured import PARALLEL, Mapped, empty, filled, generic, identity
 
 
 class Tensors:

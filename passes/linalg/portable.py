@@ -8,11 +8,11 @@ from tfmbs.dialect.attributes import NAME
 from tfmbs.dialect.base import Tfmbs
 from tfmbs.dialect.mlir import arith, func, ir, linalg, tensor
 from tfmbs.dialect.shapes import Window, element_of, shape_of, tensor_type
-from tfmbs.passes import scalar
-from tfmbs.passes.kernels import ops_where
-from tfmbs.passes.pooling import Pooling, finish_pool
-from tfmbs.passes.products import Product, finish
-from tfmbs.passes.structured import elementwise, identity, mapping
+from tfmbs.passes.graph.kernels import ops_where
+from tfmbs.passes.linalg import scalar
+from tfmbs.passes.linalg.pooling import Pooling, finish_pool
+from tfmbs.passes.linalg.products import Product, finish
+from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 
 INPUT_NAMES, OUTPUT_NAMES = "input_names", "output_names"
 

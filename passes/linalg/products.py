@@ -15,8 +15,8 @@ import numpy as np
 
 from tfmbs.dialect.mlir import arith, ir, linalg, math
 from tfmbs.dialect.shapes import Shape, Window, element_of, shape_of
-from tfmbs.passes import scalar
-from tfmbs.passes.structured import PARALLEL, REDUCTION, dims, identity, inline, mapping
+from tfmbs.passes.linalg import scalar
+from tfmbs.passes.linalg.structured import PARALLEL, REDUCTION, dims, identity, inline, mapping
 from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE, Packing
 
 

@@ -10,7 +10,7 @@ from tfmbs.dialect.kernel import KernelConstantOp, KernelCopyOp, dense_strides
 from tfmbs.dialect.mlir import ir, memref
 from tfmbs.dialect.shapes import Shape, element_of, shape_of
 from tfmbs.dialect.types import storage_shape, storage_type
-from tfmbs.passes.structured import PARALLEL, generic, identity
+from tfmbs.passes.linalg.structured import PARALLEL, generic, identity
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from tfmbs.dialect.attributes import OUTPUT
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import func, ir
 from tfmbs.dialect.shapes import shape_of
-from tfmbs.passes.kernel_buffers import Buffers, View, stored_memref
+from tfmbs.passes.kernel.buffers import Buffers, View, stored_memref
 from tfmbs.runtime.abi.errors import TfmbsError
 
 Rule = Callable[["Bufferizer", Any], None]

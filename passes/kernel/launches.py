@@ -12,8 +12,8 @@ from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.resources import read_elements, resource_attr
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.dialect.types import is_quantized, packed_shape, packing_of, storage_type, zero_points_of
-from tfmbs.passes.bufferize import Bufferizer, Rule, refused
-from tfmbs.passes.kernel_buffers import View
+from tfmbs.passes.kernel.bufferize import Bufferizer, Rule, refused
+from tfmbs.passes.kernel.buffers import View
 
 
 def _lhs_zero(tensor: Any) -> int:

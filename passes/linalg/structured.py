@@ -7,7 +7,7 @@ from typing import Any
 
 from tfmbs.dialect.mlir import ir, linalg, tensor
 from tfmbs.dialect.shapes import Shape
-from tfmbs.passes.scalar import constant
+from tfmbs.passes.linalg.scalar import constant
 
 PARALLEL, REDUCTION = "parallel", "reduction"
 Mapped = tuple[Any, Any]  # a value and the affine map from the loops to its elements

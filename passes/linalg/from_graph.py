@@ -11,12 +11,12 @@ from tfmbs.dialect.mlir import arith, func, ir, tensor
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import element_of, shape_of, tensor_type
 from tfmbs.dialect.types import is_quantized, is_ternary, packing_of, storage_shape, storage_type, zero_points_of
-from tfmbs.passes import pooling, portable, products
-from tfmbs.passes.kernels import PRODUCTS, channel_axis, left, ops_where, right, unpacked
-from tfmbs.passes.places import Tensors
-from tfmbs.passes.pooling import Pooling
-from tfmbs.passes.products import Product
-from tfmbs.passes.structured import elementwise, mapping
+from tfmbs.passes.graph.kernels import PRODUCTS, channel_axis, left, ops_where, right, unpacked
+from tfmbs.passes.linalg import pooling, portable, products
+from tfmbs.passes.linalg.places import Tensors
+from tfmbs.passes.linalg.pooling import Pooling
+from tfmbs.passes.linalg.products import Product
+from tfmbs.passes.linalg.structured import elementwise, mapping
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.types import Packing
 

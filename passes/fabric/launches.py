@@ -10,10 +10,10 @@ from tfmbs.dialect.attributes import Schedule, schedule_of
 from tfmbs.dialect.kernel import GEMM_KINDS
 from tfmbs.dialect.location import UNKNOWN, place
 from tfmbs.dialect.telemetry import Telemetry, telemetry_of
-from tfmbs.passes.fabric_memory import Memory
-from tfmbs.passes.fabric_order import Order
-from tfmbs.passes.fabric_tables import Tables, TensorKey
-from tfmbs.passes.fabric_vector import VectorCode, VectorLaunch
+from tfmbs.passes.fabric.memory import Memory
+from tfmbs.passes.fabric.order import Order
+from tfmbs.passes.fabric.tables import Tables, TensorKey
+from tfmbs.passes.fabric.vector import VectorCode, VectorLaunch
 from tfmbs.runtime.abi.records import GEOMETRY_OF_KIND, NONE, Dataflow, Kind, ZeroSkip
 from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.abi.types import DType

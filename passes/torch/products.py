@@ -7,8 +7,8 @@ from typing import Any
 
 from tfmbs.dialect import graph
 from tfmbs.dialect.mlir import arith, ir, tensor
-from tfmbs.passes import torch_values as tv
-from tfmbs.passes.structured import elementwise, identity, mapping
+from tfmbs.passes.linalg.structured import elementwise, identity, mapping
+from tfmbs.passes.torch import values as tv
 
 Pads = tuple[int, int, int, int]
 """Padding at the top, left, bottom and right."""

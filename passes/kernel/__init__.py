@@ -1,0 +1,1 @@
+"""From tensors to the memrefs and launches of the kernel level, and where those lie in memory."""

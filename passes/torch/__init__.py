@@ -1,0 +1,1 @@
+"""Reading the torch level, and building what its ops become."""

@@ -1,5 +1,6 @@
 """Loading the dialect into a context: imports every module that defines a part, then hands it to the bindings."""
 
+import threading
 from typing import Any
 
 from tfmbs.dialect import attributes, epilogue, fabric, fabric_siw, graph_ops, kernel, types
@@ -15,11 +16,17 @@ _ORDER = [module.__name__ for module in DEFINITIONS]
 Tfmbs.operations.sort(key=lambda op: _ORDER.index(op.__module__))
 
 
+# The bindings keep what they are loading in class attributes, so that two loads at once would mix their contexts.
+_LOADING = threading.Lock()
+
 name_dialect_module(Tfmbs.DIALECT_NAMESPACE, __name__)
 
 
 def load(context: Any) -> None:
-    """Load ``tfmbs`` into `context`. Ops of other contexts stay valid; loading twice into one context does nothing."""
-    with context:
+    """Load ``tfmbs`` into `context`. Ops of other contexts stay valid; loading twice into one context does nothing.
+
+    Threads may load into contexts of their own at the same time.
+    """
+    with _LOADING, context:
         if not context.is_dialect_loaded(Tfmbs.DIALECT_NAMESPACE):
             Tfmbs.load()

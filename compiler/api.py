@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,9 @@ from tfmbs.runtime.program import Program
 
 __all__ = ["STAGES", "compile", "lower"]
 
+# The bindings keep tables of their own across contexts, and probes fork: threads take turns.
+_ONE_AT_A_TIME = threading.RLock()
+
 
 def compile(
     model: object,
@@ -21,7 +25,7 @@ def compile(
     calibration: Samples | None = None,
     dims: Mapping[str, int] | None = None,
 ) -> Program:
-    """Compiles a model to a fabric binary and loads it.
+    """Compiles a model to a fabric binary and loads it. Threads that compile take turns.
 
     Args:
         model: path of an ``.onnx`` model or of ``.mlir`` at graph level, or an `onnx.ModelProto`.
@@ -36,7 +40,8 @@ def compile(
     """
     batches = None if calibration is None else batches_of(calibration)
     options = Options(target=target, precision=precision, calibration=batches, dims=dims or {})
-    return Program(Compilation.of(model, options).image())
+    with _ONE_AT_A_TIME:
+        return Program(Compilation.of(model, options).image())
 
 
 def lower(
@@ -60,4 +65,5 @@ def lower(
         raise TfmbsError("usage", "stage", "unknown value", f"one of {', '.join(STAGES)}", repr(stage))
     batches = None if calibration is None else batches_of(calibration)
     options = Options(target=target, precision=precision, calibration=batches, dims=dims or {}, numerics=numerics)
-    return Compilation.of(model, options, raw=stage == "import").lower(stage)
+    with _ONE_AT_A_TIME:
+        return Compilation.of(model, options, raw=stage == "import").lower(stage)

@@ -6,7 +6,7 @@ import mmap
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -98,6 +98,8 @@ class Image:
         # The checks are written on images, hence imported here.
         from tfmbs.runtime.abi.verify import verify_image
 
+        if verify not in get_args(Verify):
+            raise TfmbsError("usage", "verify", "unknown value", " or ".join(get_args(Verify)), repr(verify))
         file = container.read(buffer, lazy=True)
         image = cls(optional_features=file.optional_features, version=file.version, file=file)
         for section in file.sections:

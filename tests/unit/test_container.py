@@ -3,6 +3,7 @@
 import os
 import random
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -302,3 +303,8 @@ def test_lists_of_digests_match_the_chunked_sections():
     file[rows[1]["offset"] - DIGEST_BYTES : rows[1]["offset"] - DIGEST_BYTES] = bytes(DIGEST_BYTES)
     with pytest.raises(TfmbsError, match="section WEIGHTS: chunk digests, expected 64, got 32"):
         container.read(resign(file))
+
+
+def test_an_unknown_way_to_verify_is_refused() -> None:
+    with pytest.raises(TfmbsError, match="expected eager or lazy, got 'never'"):
+        Image.from_buffer(b"", cast(Any, "never"))

@@ -45,8 +45,7 @@ class Checker {
   void types(const abi::Tensor& lhs, const abi::Tensor& rhs, int32_t zero) {
     require(lhs.dtype == DType::F32 || lhs.dtype == DType::I8, "lhs is neither f32 nor i8");
     require(rhs.dtype == lhs.dtype || rhs.dtype == DType::TRIT, "rhs is neither of the type of lhs nor ternary");
-    require(rhs.packing == Packing::DENSE || rhs.packing == Packing::I8 || rhs.region == Region::WEIGHTS,
-            "a packed rhs lies outside WEIGHTS");
+    require(rhs.dtype != DType::TRIT || rhs.region == Region::WEIGHTS, "a ternary rhs lies outside WEIGHTS");
     launch_.integer = lhs.dtype == DType::I8;
     require(launch_.integer ? zero >= -128 && zero <= 127 : zero == 0, "lhs_zero is outside the type of lhs");
   }

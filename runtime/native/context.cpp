@@ -90,6 +90,11 @@ void Context::reset() {
   state_.clear();
 }
 
+std::vector<LaunchCounters> Context::counters() {
+  const Busy busy(busy_);
+  return counters_;
+}
+
 void Context::run(uint32_t entry, const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs) {
   const Busy busy(busy_);
   const FloatEnvironment environment;
@@ -129,7 +134,11 @@ uint8_t* Context::place(uint32_t index, const std::string& where) const {
   const abi::Tensor& tensor = image_->tensor(index, where);
   const Buffer buffer = region(tensor, where);
   check_place(tensor, buffer.size, where);
-  return buffer.data + tensor.offset;
+  uint8_t* data = buffer.data + tensor.offset;
+  // A caller's array is aligned to its own elements only, and the tensor may be another reading of its bytes.
+  if (reinterpret_cast<uintptr_t>(data) % std::max(element_bytes(tensor.dtype), 1u))
+    throw Error("record", where, "a tensor's elements are larger than those of its input or output");
+  return data;
 }
 
 Bound Context::bind(const Launch& launch) const {

@@ -74,7 +74,7 @@ class Context {
   // State as it was at first: zero.
   void reset();
   // Counters of the last run, one per descriptor of its entry.
-  const std::vector<LaunchCounters>& counters() const { return counters_; }
+  std::vector<LaunchCounters> counters();
 
  private:
   Buffer region(const abi::Tensor& tensor, const std::string& where) const;

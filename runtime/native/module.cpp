@@ -64,7 +64,7 @@ void run(LoadedContext& self, uint32_t entry, const std::vector<Octets>& inputs,
   self.context.run(entry, in, out);
 }
 
-nb::list counters(const LoadedContext& self) {
+nb::list counters(LoadedContext& self) {
   nb::list rows;
   for (const LaunchCounters& c : self.context.counters()) {
     nb::dict row;

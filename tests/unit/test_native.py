@@ -235,6 +235,27 @@ def test_short_buffers(x_bytes: int, y_bytes: int) -> None:
         run(tables_of(source), source, x_bytes=x_bytes, y_bytes=y_bytes)
 
 
+def test_trits_outside_the_weights() -> None:
+    """They are bytes, which nothing has unpacked: a kernel would read them as numbers four times as long."""
+    source = image()
+    tables = tables_of(source)
+    for name, value in {"packing": Packing.I8, "bytes": 12, "region": Region.SCRATCH}.items():
+        put(tables, "TENSOR", 1, name, value)
+    with pytest.raises(TfmbsError, match="a ternary rhs lies outside WEIGHTS"):
+        run(tables, source)
+
+
+def test_an_input_that_is_not_aligned_to_the_tensor() -> None:
+    source = image()
+    weights = np.frombuffer(source.weights, np.uint8)
+    tables = {name: bytes(data) for name, data in tables_of(source).items()}
+    context = _native.Context(_native.load(tables, source.strings, weights, "", MEMORY), 1, 1 << 20, 1 << 30, 1 << 30)
+    x = np.zeros(68, np.uint8)
+    first = -x.ctypes.data % 4 + 1
+    with pytest.raises(TfmbsError, match="larger than those of its input or output"):
+        context.run(0, [x[first : first + 64]], [np.zeros(16, np.uint8)])
+
+
 def test_unknown_instruction_set() -> None:
     source = image()
     with pytest.raises(TfmbsError, match="instruction set 'sse9' is not available here"):

@@ -223,6 +223,26 @@ def test_the_callers_rounding_mode_changes_nothing() -> None:
     assert got == expected
 
 
+def test_the_callers_flushing_of_denormals_changes_nothing() -> None:
+    math = ctypes.CDLL(ctypes.util.find_library("m"))
+    # MXCSR ends the environment of x86, FPCR begins that of Arm: flush results to zero, take operands as zero.
+    word, flush = {"x86_64": (7, 0x8040)}.get(platform.machine(), (0, 1 << 24))
+    environment = (ctypes.c_uint32 * 8)()
+    assert math.fegetenv(environment) == 0
+    before = environment[word]
+    environment[word] = before | flush
+    image, tiny = product_of("input"), np.float32(1e-39)
+    given = {"x": np.full((5, 4), tiny), "w": np.full((6, 4), np.float32(0.5))}
+    assert math.fesetenv(environment) == 0
+    try:
+        got = Program(image).context(threads=2).run(given)["y"]  # threads inherit the environment
+    finally:
+        environment[word] = before
+        math.fesetenv(environment)
+    assert (got == 2 * tiny).all()
+    assert got.any()
+
+
 def product_of(weights: str) -> Image:
     """A product with weights that are `constant`, or an `input`; its result goes through scratch."""
     builder = Builder()

@@ -46,7 +46,6 @@ class Image {
   const Kernels& kernels() const { return kernels_; }
   const std::vector<abi::Entry>& entries() const { return entries_; }
   const std::vector<Launch>& launches() const { return launches_; }
-  const std::vector<abi::Tensor>& tensors() const { return tensors_; }
   Bytes weights() const { return weights_; }
   uint64_t scratch_bytes() const { return scratch_bytes_; }
   uint64_t state_bytes() const { return state_bytes_; }

@@ -39,7 +39,6 @@ struct Program {
   std::vector<Step> steps;
   std::vector<WindowUse> uses;
   std::vector<unsigned> registers;  // vector registers it names; the others are never read
-  bool stores = false;
 };
 
 // Decodes `count` words. Throws Error where a word is not valid: everything the Machine relies on is checked here.

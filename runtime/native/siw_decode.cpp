@@ -60,7 +60,6 @@ class Decoder {
     if (is_indexed(word.s_op)) registers_.insert(word.s_index);
     step.stores_first = is_store(word.s_op);
     step.staged = word.s_op == SOp::GATHER && step.compute && word.d_vd == word.s_index;
-    program_.stores |= is_store(word.s_op);
     use({word.s_win, word.s_type, is_store(word.s_op)});
   }
 

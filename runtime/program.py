@@ -22,6 +22,9 @@ DEFAULT_DEVICE = "emulator"
 def load(path: str | os.PathLike[str], verify: Verify = "eager") -> Program:
     """Loads a `.tfb`. `verify="lazy"` checks a chunk of the weights when it is first used, not now.
 
+    The file stays mapped: to replace it by a rename, as `save` does, is safe; to truncate or overwrite it in place is
+    not, and may end the process.
+
     Raises:
         TfmbsError: `io`, `container.…`, `record`, `siw`, `target`, `resource-limit`.
     """

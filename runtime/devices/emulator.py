@@ -95,8 +95,7 @@ class Emulator:
 
     def context(self, threads: int = 1) -> EmulatorContext:
         """A context with its own memory. Raises TfmbsError `usage` for an impossible number of threads."""
-        if threads not in range(1, MAX_THREADS + 1):
-            raise TfmbsError("usage", "threads", "number of threads", f"1…{MAX_THREADS}", threads)
+        _check_threads(threads)
         limits = self.limits
         return EmulatorContext(
             self, _native.Context(self.native, threads, limits.steps, limits.operations, limits.memory)
@@ -106,6 +105,11 @@ class Emulator:
 def create(image: Image) -> Emulator:
     """The emulator for an image, on the instruction set that the environment names, else on the fastest one."""
     return Emulator(image, os.environ.get(ISA_VARIABLE, ""))
+
+
+def _check_threads(threads: object) -> None:
+    if not isinstance(threads, int | np.integer) or threads not in range(1, MAX_THREADS + 1):
+        raise TfmbsError("usage", "threads", "number of threads", f"1…{MAX_THREADS}", threads)
 
 
 def _octets(array: Array) -> Array:

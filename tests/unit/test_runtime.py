@@ -151,6 +151,7 @@ def test_unknown_entry_and_devices() -> None:
         "kpu": (lambda: program.context(device="kpu"), "error: kpu: the cycle-level KPU simulator is not part of"),
         "tpu": (lambda: program.context(device="tpu"), "error: tpu: no such device"),
         "threads": (lambda: program.context(threads=0), "error: threads: number of threads, expected 1…256, got 0"),
+        "half a thread": (lambda: program.context(threads=2.0), "error: threads: number of threads, expected 1…256"),
         "stats": (lambda: program.context().stats, "error: emulator: there are no stats before a run"),
     }
     for call, text in refusals.values():

@@ -120,13 +120,20 @@ def _struct(record: Record) -> Iterator[str]:
     yield ""
 
 
+def _field_type(f: siw.BitField) -> str:
+    if f.name.endswith("_op"):
+        return f"{f.slot}Op"
+    if f.name.endswith("_type"):
+        return "DType"
+    return "int32_t" if f.signed else "uint16_t" if f.bits > 8 else "uint8_t"
+
+
 def _word() -> Iterator[str]:
-    types = {"d_op": "DOp", "s_op": "SOp", "c_op": "COp", "d_type": "DType", "s_type": "DType"}
-    yield "// The fields of one instruction word."
+    yield "// The fields of one instruction word. c_imm holds all its bits; c_src, c_type and c_aux, parts of it, are"
+    yield "// for the opcodes of slot C that move data."
     yield "struct Word {"
-    for f in siw.BIT_FIELDS:
-        plain = "int32_t" if f.signed else "uint16_t" if f.bits > 8 else "uint8_t"
-        yield f"  {types.get(f.name, plain)} {f.name};  // bits {f.low}…{f.low + f.bits - 1}"
+    for f in siw.FIELDS:
+        yield f"  {_field_type(f)} {f.name};  // bits {f.low}…{f.low + f.bits - 1}"
     yield "};"
     yield ""
     yield "constexpr std::size_t WORD_BYTES = WORD_BITS / 8;"
@@ -136,7 +143,7 @@ def _word() -> Iterator[str]:
     yield "  uint64_t part[2];"
     yield "  std::memcpy(part, data, sizeof part);"
     yield "  Word word;"
-    for f in siw.BIT_FIELDS:
+    for f in siw.FIELDS:
         shift, mask = f.low % 64, (1 << f.bits) - 1
         bits = f"part[{f.low // 64}] >> {shift}"
         if shift + f.bits > 64:
@@ -145,8 +152,9 @@ def _word() -> Iterator[str]:
         if f.signed:
             sign = 1 << (f.bits - 1)
             value = f"static_cast<int32_t>(({value}) ^ {sign:#x}u) - {sign:#x}"
-        cast = types.get(f.name, "int32_t" if f.signed else "uint16_t" if f.bits > 8 else "uint8_t")
-        yield f"  word.{f.name} = {value};" if f.signed else f"  word.{f.name} = static_cast<{cast}>({value});"
+        else:
+            value = f"static_cast<{_field_type(f)}>({value})"
+        yield f"  word.{f.name} = {value};"
     yield "  return word;"
     yield "}"
     yield ""
@@ -158,6 +166,47 @@ def _opcodes() -> Iterator[str]:
         yield from _enum(f"{slot}Op", f"Opcodes of slot {slot}.", members)
 
 
+def _is_wide() -> Iterator[str]:
+    yield "// Whether lanes of this type are 64 bits wide and live in pairs of registers."
+    yield "constexpr bool is_wide(DType type) {"
+    yield f"  return {' || '.join(f'type == DType::{dtype.name}' for dtype in sorted(siw.WIDE))};"
+    yield "}"
+    yield ""
+
+
+def _condition(op: siw.Op, name: str) -> str:
+    """When the operand in field `name` has 64-bit lanes: a C++ expression, empty for never."""
+    source = op.lanes.get(name, "type" if op.types & siw.WIDE else "32")
+    return {"32": "", "64": "true", "type": "is_wide(type)", "aux": "is_wide(static_cast<DType>(aux))"}[source]
+
+
+def _wide_operands() -> Iterator[str]:
+    for slot in "DSC":
+        ops = [op for op in siw.OPS if op.slot == slot]
+        names = [f.name for f in siw.FIELDS if any(f.name in op.vectors for op in ops)]
+        bits = ", ".join(f"{1 << i}: {name}" for i, name in enumerate(names))
+        aux = ", uint8_t aux" if any("aux" in op.lanes.values() for op in ops) else ""
+        yield f"// Which vector operands of an operation of slot {slot} have 64-bit lanes, as bits: {bits}."
+        yield f"constexpr unsigned wide_operands({slot}Op op, DType type{aux}) {{"
+        yield "  switch (op) {"
+        alike: dict[str, list[siw.Op]] = {}
+        for op in ops:
+            masks: dict[str, int] = {}
+            for i, name in enumerate(names):
+                when = _condition(op, name) if name in op.vectors else ""
+                masks[when] = masks.get(when, 0) | 1 << i
+            shown = (str(mask) if when == "true" else f"({when} ? {mask} : 0)" for when, mask in masks.items() if when)
+            alike.setdefault(" | ".join(shown), []).append(op)
+        for value, group in alike.items():
+            if value:
+                yield from (f"    case {slot}Op::{op.name}:" for op in group)
+                yield f"      return {value};"
+        yield "    default: return 0;"
+        yield "  }"
+        yield "}"
+        yield ""
+
+
 def header() -> str:
     """The text of the header."""
     lines = [_PROLOGUE, f"constexpr uint32_t NO_INDEX = {NONE:#x}u;"]
@@ -167,9 +216,11 @@ def header() -> str:
         first = (enum.__doc__ or "").strip().split("\n\n")[0]
         lines += _enum(enum.__name__, first, ((m.name, m.value, "") for m in enum))
     lines += _dtype_bits()
+    lines += _is_wide()
     for record in RECORDS.values():
         lines += _struct(record)
     lines += _opcodes()
+    lines += _wide_operands()
     lines += _word()
     lines.append("}  // namespace tfmbs::abi")
     return "\n".join(lines) + "\n"

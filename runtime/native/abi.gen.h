@@ -96,18 +96,22 @@ enum class ProgramKind : uint8_t {
   EPILOGUE = 2,
 };
 
-// Dependency bits: the word issues only when every earlier result of that kind is visible. The rest is zero.
+// Dependency bits: the word issues only when every earlier result of that kind is visible.
 enum class Dep : uint8_t {
   COMPUTE = 1,
   LOAD = 2,
   STORE = 4,
 };
 
-// `d_aux` of RED and FOLD.
+// `aux` of RED, FOLD, SCAN and REDUCE.
 enum class Reduce : uint8_t {
   SUM = 0,
   MAX = 1,
   MIN = 2,
+  PROD = 3,
+  AND = 4,
+  OR = 5,
+  XOR = 6,
 };
 
 // `d_aux` of CMP. O… are false, U… true when an operand is NaN.
@@ -149,6 +153,11 @@ constexpr unsigned dtype_bits(DType type) {
     case DType::TRIT: return 0;
   }
   return 0;
+}
+
+// Whether lanes of this type are 64 bits wide and live in pairs of registers.
+constexpr bool is_wide(DType type) {
+  return type == DType::I64 || type == DType::U64 || type == DType::F64;
 }
 
 // A dense row-major tensor in one memory region.
@@ -412,28 +421,28 @@ static_assert(offsetof(Debug, location) == 4);
 enum class DOp : uint8_t {
   NOP = 0,  // nothing
   MOV = 1,  // vd = va, bits unchanged
-  ADD = 2,  // vd = va + vb; i32 wraps
-  SUB = 3,  // vd = va - vb; i32 wraps
-  MUL = 4,  // vd = va * vb; i32 wraps
-  FMA = 5,  // vd = va * vb + vc, rounded once; i32 wraps
-  DIV = 6,  // vd = va / vb; i32 truncates, x / 0 = 0, INT_MIN / -1 = INT_MIN
-  MIN = 7,  // IEEE 754-2019 minimum: NaN wins, -0 < +0; i32 signed
-  MAX = 8,  // IEEE 754-2019 maximum: NaN wins, -0 < +0; i32 signed
-  NEG = 9,  // f32: the sign bit flipped; i32: 0 - va
-  ABS = 10,  // f32: the sign bit cleared; i32: wraps at INT_MIN
-  CMP = 11,  // vd = 1 where va aux vb holds, else 0; aux is a Predicate
+  ADD = 2,  // vd = va + vb; integers wrap
+  SUB = 3,  // vd = va - vb; integers wrap
+  MUL = 4,  // vd = va * vb; integers wrap
+  FMA = 5,  // vd = va * vb + vc, rounded once; integers wrap
+  DIV = 6,  // vd = va / vb; integers truncate, x / 0 = 0, least / -1 = least
+  MIN = 7,  // IEEE 754-2019 minimum: NaN wins, -0 < +0; integers by their sign
+  MAX = 8,  // IEEE 754-2019 maximum: NaN wins, -0 < +0; integers by their sign
+  NEG = 9,  // floats: the sign bit flipped; integers: 0 - va
+  ABS = 10,  // floats: the sign bit cleared; integers: wraps at the least
+  CMP = 11,  // vd = 1 where va aux vb holds, else 0, in 32-bit lanes; aux is a Predicate
   SEL = 12,  // vd = va != 0 ? vb : vc, bits unchanged (va as i32)
   AND = 13,  // bitwise and
   OR = 14,  // bitwise or
   XOR = 15,  // bitwise exclusive or
-  SHL = 16,  // vd = va << vb; a count outside 0…31 gives 0
-  SHRA = 17,  // arithmetic shift right; a count outside 0…31 gives the sign
-  SHRL = 18,  // logical shift right; a count outside 0…31 gives 0
+  SHL = 16,  // vd = va << vb; a count that is negative or at least the width gives 0
+  SHRA = 17,  // arithmetic shift right; a count that is no bit number gives the sign
+  SHRL = 18,  // logical shift right; a count that is no bit number gives 0
   FLOOR = 19,  // round towards minus infinity
   CEIL = 20,  // round towards plus infinity
   ROUND = 21,  // round to the nearest integer, ties to even
   TRUNC = 22,  // round towards zero
-  CVT = 23,  // vd = va converted from type aux to d_type; an integer is read from the low bits of the lane, BOOL as va != 0; float to integer truncates and saturates, NaN gives 0; integers wrap; to BOOL: va != 0; f32 to f32 keeps the bits
+  CVT = 23,  // vd = va converted from type aux to the type; an integer is read from the low bits of the lane, BOOL as != 0; float to integer truncates and saturates, NaN gives 0; integers wrap; to BOOL: != 0; to F16 and BF16: rounded to nearest even, and kept in an f32 lane; a float type to itself keeps the bits, other conversions make NaN canonical
   RED = 24,  // partial reduction: for i < VL in ascending order, vd[i mod 16] = vd[i mod 16] aux va[i]
   FOLD = 25,  // combine the 16 partials p of va: for h in 8, 4, 2, 1: p[j] = p[j] aux p[j + h]; all VLMAX lanes of vd become p[0]
   SQRT = 26,  // square root, correctly rounded
@@ -445,13 +454,25 @@ enum class DOp : uint8_t {
   TERNARY = 32,  // vd = va > vb ? 1 : va < -vb ? -1 : 0, as i32
   TPOP = 33,  // for i < VL, vd[i mod 16] += va[i] != 0 (i32)
   TACC = 34,  // vd += va where vb (i32) is 1, vd -= va where it is -1, else unchanged
+  REM = 35,  // remainder with the sign of va: floats exact (C's fmod), integers va - (va / vb) * vb
+  ROUNDA = 36,  // round to the nearest integer, ties away from zero
+  SIN = 37,  // sine
+  COS = 38,  // cosine
+  POW = 39,  // va to the power vb
+  SIGMOID = 40,  // 1 / (1 + e to the power -va)
+  GELU = 41,  // va * (1 + erf(va / sqrt(2))) / 2
+  MOV64 = 42,  // MOV of 64-bit lanes
+  SEL64 = 43,  // SEL of 64-bit lanes by a condition in 32-bit lanes
+  SCAN = 44,  // inclusive scan: c = vb[0]; for i < VL in ascending order, c = c aux va[i], vd[i] = c
+  LAST = 45,  // all VLMAX lanes of vd become va[VL - 1]
+  LAST64 = 46,  // LAST of 64-bit lanes
 };
 
 // Opcodes of slot S.
 enum class SOp : uint8_t {
   NOP = 0,  // nothing
-  LD = 1,  // load: v[reg][i] = window[s[base] + imm + i * s[index]], widened to i32 or f32
-  ST = 2,  // store: window[s[base] + imm + i * s[index]] = v[reg][i], in ascending i; integers keep their low bits, BOOL stores v != 0
+  LD = 1,  // load: v[reg][i] = window[s[base] + imm + i * s[index]], widened to the lane
+  ST = 2,  // store: window[s[base] + imm + i * s[index]] = v[reg][i], in ascending i; integers keep their low bits, BOOL stores v != 0, F16 and BF16 round to nearest even and keep the upper bits of a NaN
   GATHER = 3,  // v[reg][i] = window[s[base] + imm + v[index][i]]; v[index] as i32
   SCATTER = 4,  // window[s[base] + imm + v[index][i]] = v[reg][i], in ascending i
   LI = 5,  // s[reg] = imm
@@ -459,6 +480,13 @@ enum class SOp : uint8_t {
   ADDI = 7,  // s[reg] = s[base] + imm, wraps
   SADD = 8,  // s[reg] = s[base] + s[index], wraps
   SMUL = 9,  // s[reg] = s[base] * s[index], wraps
+  GATHER64 = 10,  // GATHER with v[index] as i64
+  SCATTER64 = 11,  // SCATTER with v[index] as i64
+  INDEX = 12,  // v[reg][i] = s[base] + imm + i * s[index], wraps
+  SGET = 13,  // s[reg] = v[index][0], sign-extended
+  SSUB = 14,  // s[reg] = s[base] - s[index], wraps
+  SMIN = 15,  // s[reg] = the lesser of s[base] and s[index]
+  SMAX = 16,  // s[reg] = the greater of s[base] and s[index]
 };
 
 // Opcodes of slot C.
@@ -468,9 +496,102 @@ enum class COp : uint8_t {
   SETVL = 2,  // VL = imm, 1…VLMAX, from the next word on
   SETVLR = 3,  // VL = s[reg] clamped to 1…VLMAX, from the next word on
   LOOP = 4,  // the next imm words (at least 1) run s[reg] times, not at all when it is below 1; loops nest, the inner one ends no later
+  SKIP = 5,  // the next imm words (at least 1) do not run when s[reg] is 0; they end no later than the loop, and the skipped part, around the word
+  BREAK = 6,  // when s[reg] is 0 the innermost loop, which there must be, ends after this word
+  CAST = 7,  // CVT in this slot: v[reg] = v[src] converted from type aux to the type; an integer is read from the low bits of the lane, BOOL as != 0; float to integer truncates and saturates, NaN gives 0; integers wrap; to BOOL: != 0; to F16 and BF16: rounded to nearest even, and kept in an f32 lane; a float type to itself keeps the bits, other conversions make NaN canonical
+  REDUCE = 8,  // RED in this slot: for i < VL in ascending order, v[reg][i mod 16] = v[reg][i mod 16] aux v[src][i]
+  RECV = 9,  // v[reg] = the next VL elements of window src, widened as by LD; its read cursor moves on by VL
+  SEND = 10,  // the next VL elements of window src = v[reg], narrowed as by ST; its write cursor moves on by VL
 };
 
-// The fields of one instruction word.
+// Which vector operands of an operation of slot D have 64-bit lanes, as bits: 1: d_vd, 2: d_va, 4: d_vb, 8: d_vc.
+constexpr unsigned wide_operands(DOp op, DType type, uint8_t aux) {
+  switch (op) {
+    case DOp::ADD:
+    case DOp::SUB:
+    case DOp::MUL:
+    case DOp::DIV:
+    case DOp::MIN:
+    case DOp::MAX:
+    case DOp::AND:
+    case DOp::OR:
+    case DOp::XOR:
+    case DOp::SHL:
+    case DOp::SHRA:
+    case DOp::SHRL:
+    case DOp::REM:
+    case DOp::POW:
+    case DOp::SCAN:
+      return (is_wide(type) ? 7 : 0);
+    case DOp::FMA:
+      return (is_wide(type) ? 15 : 0);
+    case DOp::NEG:
+    case DOp::ABS:
+    case DOp::FLOOR:
+    case DOp::CEIL:
+    case DOp::ROUND:
+    case DOp::TRUNC:
+    case DOp::RED:
+    case DOp::FOLD:
+    case DOp::SQRT:
+    case DOp::RSQRT:
+    case DOp::EXP:
+    case DOp::LOG:
+    case DOp::TANH:
+    case DOp::ERF:
+    case DOp::ROUNDA:
+    case DOp::SIN:
+    case DOp::COS:
+    case DOp::SIGMOID:
+    case DOp::GELU:
+      return (is_wide(type) ? 3 : 0);
+    case DOp::CMP:
+      return (is_wide(type) ? 6 : 0);
+    case DOp::CVT:
+      return (is_wide(type) ? 1 : 0) | (is_wide(static_cast<DType>(aux)) ? 2 : 0);
+    case DOp::MOV64:
+    case DOp::LAST64:
+      return 3;
+    case DOp::SEL64:
+      return 13;
+    default: return 0;
+  }
+}
+
+// Which vector operands of an operation of slot S have 64-bit lanes, as bits: 1: s_reg, 2: s_index.
+constexpr unsigned wide_operands(SOp op, DType type) {
+  switch (op) {
+    case SOp::LD:
+    case SOp::ST:
+    case SOp::GATHER:
+    case SOp::SCATTER:
+    case SOp::INDEX:
+      return (is_wide(type) ? 1 : 0);
+    case SOp::GATHER64:
+    case SOp::SCATTER64:
+      return (is_wide(type) ? 1 : 0) | 2;
+    case SOp::SGET:
+      return (is_wide(type) ? 2 : 0);
+    default: return 0;
+  }
+}
+
+// Which vector operands of an operation of slot C have 64-bit lanes, as bits: 1: c_reg, 2: c_src.
+constexpr unsigned wide_operands(COp op, DType type, uint8_t aux) {
+  switch (op) {
+    case COp::CAST:
+      return (is_wide(type) ? 1 : 0) | (is_wide(static_cast<DType>(aux)) ? 2 : 0);
+    case COp::REDUCE:
+      return (is_wide(type) ? 3 : 0);
+    case COp::RECV:
+    case COp::SEND:
+      return (is_wide(type) ? 1 : 0);
+    default: return 0;
+  }
+}
+
+// The fields of one instruction word. c_imm holds all its bits; c_src, c_type and c_aux, parts of it, are
+// for the opcodes of slot C that move data.
 struct Word {
   DOp d_op;  // bits 0…7
   DType d_type;  // bits 8…11
@@ -490,7 +611,11 @@ struct Word {
   uint8_t c_reg;  // bits 96…100
   uint16_t c_imm;  // bits 101…116
   uint8_t c_zero;  // bits 117…119
-  uint8_t deps;  // bits 120…127
+  uint8_t deps;  // bits 120…122
+  uint8_t left;  // bits 123…127
+  uint8_t c_src;  // bits 101…105
+  DType c_type;  // bits 106…109
+  uint8_t c_aux;  // bits 110…113
 };
 
 constexpr std::size_t WORD_BYTES = WORD_BITS / 8;
@@ -518,7 +643,11 @@ inline Word decode_word(const uint8_t* data) {
   word.c_reg = static_cast<uint8_t>((part[1] >> 32) & 0x1fu);
   word.c_imm = static_cast<uint16_t>((part[1] >> 37) & 0xffffu);
   word.c_zero = static_cast<uint8_t>((part[1] >> 53) & 0x7u);
-  word.deps = static_cast<uint8_t>((part[1] >> 56) & 0xffu);
+  word.deps = static_cast<uint8_t>((part[1] >> 56) & 0x7u);
+  word.left = static_cast<uint8_t>((part[1] >> 59) & 0x1fu);
+  word.c_src = static_cast<uint8_t>((part[1] >> 37) & 0x1fu);
+  word.c_type = static_cast<DType>((part[1] >> 42) & 0xfu);
+  word.c_aux = static_cast<uint8_t>((part[1] >> 46) & 0xfu);
   return word;
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 
@@ -180,31 +180,53 @@ def _condition(op: siw.Op, name: str) -> str:
     return {"32": "", "64": "true", "type": "is_wide(type)", "aux": "is_wide(static_cast<DType>(aux))"}[source]
 
 
-def _wide_operands() -> Iterator[str]:
+def _by_op(slot: str, signature: str, values: Mapping[str, str], default: str) -> Iterator[str]:
+    """A function that maps the opcodes of a slot, by name, to C++ expressions."""
+    yield f"constexpr {signature} {{"
+    yield "  switch (op) {"
+    alike: dict[str, list[str]] = {}
+    for name, value in values.items():
+        alike.setdefault(value, []).append(name)
+    for value, group in alike.items():
+        if value != default:
+            yield from (f"    case {slot}Op::{name}:" for name in group[:-1])
+            yield f"    case {slot}Op::{group[-1]}: return {value};"
+    yield f"    default: return {default};"
+    yield "  }"
+    yield "}"
+    yield ""
+
+
+def _wide_mask(op: siw.Op, names: Sequence[str]) -> str:
+    masks: dict[str, int] = {}
+    for i, name in enumerate(names):
+        when = _condition(op, name) if name in op.vectors else ""
+        masks[when] = masks.get(when, 0) | 1 << i
+    shown = (str(mask) if when == "true" else f"({when} ? {mask} : 0)" for when, mask in masks.items() if when)
+    return " | ".join(shown) or "0"
+
+
+def _mask(names: Sequence[str], chosen: Container[str]) -> str:
+    return str(sum(1 << i for i, name in enumerate(names) if name in chosen))
+
+
+def _operands() -> Iterator[str]:
     for slot in "DSC":
-        ops = [op for op in siw.OPS if op.slot == slot]
-        names = [f.name for f in siw.FIELDS if any(f.name in op.vectors for op in ops)]
+        ops = {op.name: op for op in siw.OPS if op.slot == slot}
+        names = [f.name for f in siw.FIELDS if any(f.name in op.vectors for op in ops.values())]
         bits = ", ".join(f"{1 << i}: {name}" for i, name in enumerate(names))
-        aux = ", uint8_t aux" if any("aux" in op.lanes.values() for op in ops) else ""
+        aux = ", uint8_t aux" if any("aux" in op.lanes.values() for op in ops.values()) else ""
         yield f"// Which vector operands of an operation of slot {slot} have 64-bit lanes, as bits: {bits}."
-        yield f"constexpr unsigned wide_operands({slot}Op op, DType type{aux}) {{"
-        yield "  switch (op) {"
-        alike: dict[str, list[siw.Op]] = {}
-        for op in ops:
-            masks: dict[str, int] = {}
-            for i, name in enumerate(names):
-                when = _condition(op, name) if name in op.vectors else ""
-                masks[when] = masks.get(when, 0) | 1 << i
-            shown = (str(mask) if when == "true" else f"({when} ? {mask} : 0)" for when, mask in masks.items() if when)
-            alike.setdefault(" | ".join(shown), []).append(op)
-        for value, group in alike.items():
-            if value:
-                yield from (f"    case {slot}Op::{op.name}:" for op in group)
-                yield f"      return {value};"
-        yield "    default: return 0;"
-        yield "  }"
-        yield "}"
-        yield ""
+        wide = {name: _wide_mask(op, names) for name, op in ops.items()}
+        yield from _by_op(slot, f"unsigned wide_operands({slot}Op op, DType type{aux})", wide, "0")
+        yield f"// Which vector operands an operation of slot {slot} reads, and which it writes, as the same bits."
+        read = {name: _mask(names, [n for n in op.vectors if n != op.writes or op.acc]) for name, op in ops.items()}
+        yield from _by_op(slot, f"unsigned read_operands({slot}Op op)", read, "0")
+        written = {name: _mask(names, [n for n in op.vectors if n == op.writes]) for name, op in ops.items()}
+        yield from _by_op(slot, f"unsigned written_operands({slot}Op op)", written, "0")
+        yield f"// The name of an opcode of slot {slot}."
+        spelled = {name: f'"{name}"' for name in ops}
+        yield from _by_op(slot, f"const char* name_of({slot}Op op)", spelled, '"no opcode"')
 
 
 def header() -> str:
@@ -220,7 +242,7 @@ def header() -> str:
     for record in RECORDS.values():
         lines += _struct(record)
     lines += _opcodes()
-    lines += _wide_operands()
+    lines += _operands()
     lines += _word()
     lines.append("}  // namespace tfmbs::abi")
     return "\n".join(lines) + "\n"

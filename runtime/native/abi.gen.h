@@ -521,10 +521,8 @@ constexpr unsigned wide_operands(DOp op, DType type, uint8_t aux) {
     case DOp::SHRL:
     case DOp::REM:
     case DOp::POW:
-    case DOp::SCAN:
-      return (is_wide(type) ? 7 : 0);
-    case DOp::FMA:
-      return (is_wide(type) ? 15 : 0);
+    case DOp::SCAN: return (is_wide(type) ? 7 : 0);
+    case DOp::FMA: return (is_wide(type) ? 15 : 0);
     case DOp::NEG:
     case DOp::ABS:
     case DOp::FLOOR:
@@ -543,18 +541,172 @@ constexpr unsigned wide_operands(DOp op, DType type, uint8_t aux) {
     case DOp::SIN:
     case DOp::COS:
     case DOp::SIGMOID:
-    case DOp::GELU:
-      return (is_wide(type) ? 3 : 0);
-    case DOp::CMP:
-      return (is_wide(type) ? 6 : 0);
-    case DOp::CVT:
-      return (is_wide(type) ? 1 : 0) | (is_wide(static_cast<DType>(aux)) ? 2 : 0);
+    case DOp::GELU: return (is_wide(type) ? 3 : 0);
+    case DOp::CMP: return (is_wide(type) ? 6 : 0);
+    case DOp::CVT: return (is_wide(type) ? 1 : 0) | (is_wide(static_cast<DType>(aux)) ? 2 : 0);
     case DOp::MOV64:
-    case DOp::LAST64:
-      return 3;
-    case DOp::SEL64:
-      return 13;
+    case DOp::LAST64: return 3;
+    case DOp::SEL64: return 13;
     default: return 0;
+  }
+}
+
+// Which vector operands an operation of slot D reads, and which it writes, as the same bits.
+constexpr unsigned read_operands(DOp op) {
+  switch (op) {
+    case DOp::MOV:
+    case DOp::NEG:
+    case DOp::ABS:
+    case DOp::FLOOR:
+    case DOp::CEIL:
+    case DOp::ROUND:
+    case DOp::TRUNC:
+    case DOp::CVT:
+    case DOp::FOLD:
+    case DOp::SQRT:
+    case DOp::RSQRT:
+    case DOp::EXP:
+    case DOp::LOG:
+    case DOp::TANH:
+    case DOp::ERF:
+    case DOp::ROUNDA:
+    case DOp::SIN:
+    case DOp::COS:
+    case DOp::SIGMOID:
+    case DOp::GELU:
+    case DOp::MOV64:
+    case DOp::LAST:
+    case DOp::LAST64: return 2;
+    case DOp::ADD:
+    case DOp::SUB:
+    case DOp::MUL:
+    case DOp::DIV:
+    case DOp::MIN:
+    case DOp::MAX:
+    case DOp::CMP:
+    case DOp::AND:
+    case DOp::OR:
+    case DOp::XOR:
+    case DOp::SHL:
+    case DOp::SHRA:
+    case DOp::SHRL:
+    case DOp::TERNARY:
+    case DOp::REM:
+    case DOp::POW:
+    case DOp::SCAN: return 6;
+    case DOp::FMA:
+    case DOp::SEL:
+    case DOp::SEL64: return 14;
+    case DOp::RED:
+    case DOp::TPOP: return 3;
+    case DOp::TACC: return 7;
+    default: return 0;
+  }
+}
+
+constexpr unsigned written_operands(DOp op) {
+  switch (op) {
+    case DOp::MOV:
+    case DOp::ADD:
+    case DOp::SUB:
+    case DOp::MUL:
+    case DOp::FMA:
+    case DOp::DIV:
+    case DOp::MIN:
+    case DOp::MAX:
+    case DOp::NEG:
+    case DOp::ABS:
+    case DOp::CMP:
+    case DOp::SEL:
+    case DOp::AND:
+    case DOp::OR:
+    case DOp::XOR:
+    case DOp::SHL:
+    case DOp::SHRA:
+    case DOp::SHRL:
+    case DOp::FLOOR:
+    case DOp::CEIL:
+    case DOp::ROUND:
+    case DOp::TRUNC:
+    case DOp::CVT:
+    case DOp::RED:
+    case DOp::FOLD:
+    case DOp::SQRT:
+    case DOp::RSQRT:
+    case DOp::EXP:
+    case DOp::LOG:
+    case DOp::TANH:
+    case DOp::ERF:
+    case DOp::TERNARY:
+    case DOp::TPOP:
+    case DOp::TACC:
+    case DOp::REM:
+    case DOp::ROUNDA:
+    case DOp::SIN:
+    case DOp::COS:
+    case DOp::POW:
+    case DOp::SIGMOID:
+    case DOp::GELU:
+    case DOp::MOV64:
+    case DOp::SEL64:
+    case DOp::SCAN:
+    case DOp::LAST:
+    case DOp::LAST64: return 1;
+    default: return 0;
+  }
+}
+
+// The name of an opcode of slot D.
+constexpr const char* name_of(DOp op) {
+  switch (op) {
+    case DOp::NOP: return "NOP";
+    case DOp::MOV: return "MOV";
+    case DOp::ADD: return "ADD";
+    case DOp::SUB: return "SUB";
+    case DOp::MUL: return "MUL";
+    case DOp::FMA: return "FMA";
+    case DOp::DIV: return "DIV";
+    case DOp::MIN: return "MIN";
+    case DOp::MAX: return "MAX";
+    case DOp::NEG: return "NEG";
+    case DOp::ABS: return "ABS";
+    case DOp::CMP: return "CMP";
+    case DOp::SEL: return "SEL";
+    case DOp::AND: return "AND";
+    case DOp::OR: return "OR";
+    case DOp::XOR: return "XOR";
+    case DOp::SHL: return "SHL";
+    case DOp::SHRA: return "SHRA";
+    case DOp::SHRL: return "SHRL";
+    case DOp::FLOOR: return "FLOOR";
+    case DOp::CEIL: return "CEIL";
+    case DOp::ROUND: return "ROUND";
+    case DOp::TRUNC: return "TRUNC";
+    case DOp::CVT: return "CVT";
+    case DOp::RED: return "RED";
+    case DOp::FOLD: return "FOLD";
+    case DOp::SQRT: return "SQRT";
+    case DOp::RSQRT: return "RSQRT";
+    case DOp::EXP: return "EXP";
+    case DOp::LOG: return "LOG";
+    case DOp::TANH: return "TANH";
+    case DOp::ERF: return "ERF";
+    case DOp::TERNARY: return "TERNARY";
+    case DOp::TPOP: return "TPOP";
+    case DOp::TACC: return "TACC";
+    case DOp::REM: return "REM";
+    case DOp::ROUNDA: return "ROUNDA";
+    case DOp::SIN: return "SIN";
+    case DOp::COS: return "COS";
+    case DOp::POW: return "POW";
+    case DOp::SIGMOID: return "SIGMOID";
+    case DOp::GELU: return "GELU";
+    case DOp::MOV64: return "MOV64";
+    case DOp::SEL64: return "SEL64";
+    case DOp::SCAN: return "SCAN";
+    case DOp::LAST: return "LAST";
+    case DOp::LAST64: return "LAST64";
+    default: return "no opcode";
   }
 }
 
@@ -565,28 +717,106 @@ constexpr unsigned wide_operands(SOp op, DType type) {
     case SOp::ST:
     case SOp::GATHER:
     case SOp::SCATTER:
-    case SOp::INDEX:
-      return (is_wide(type) ? 1 : 0);
+    case SOp::INDEX: return (is_wide(type) ? 1 : 0);
     case SOp::GATHER64:
-    case SOp::SCATTER64:
-      return (is_wide(type) ? 1 : 0) | 2;
-    case SOp::SGET:
-      return (is_wide(type) ? 2 : 0);
+    case SOp::SCATTER64: return (is_wide(type) ? 1 : 0) | 2;
+    case SOp::SGET: return (is_wide(type) ? 2 : 0);
     default: return 0;
+  }
+}
+
+// Which vector operands an operation of slot S reads, and which it writes, as the same bits.
+constexpr unsigned read_operands(SOp op) {
+  switch (op) {
+    case SOp::ST: return 1;
+    case SOp::GATHER:
+    case SOp::GATHER64:
+    case SOp::SGET: return 2;
+    case SOp::SCATTER:
+    case SOp::SCATTER64: return 3;
+    default: return 0;
+  }
+}
+
+constexpr unsigned written_operands(SOp op) {
+  switch (op) {
+    case SOp::LD:
+    case SOp::GATHER:
+    case SOp::GATHER64:
+    case SOp::INDEX: return 1;
+    default: return 0;
+  }
+}
+
+// The name of an opcode of slot S.
+constexpr const char* name_of(SOp op) {
+  switch (op) {
+    case SOp::NOP: return "NOP";
+    case SOp::LD: return "LD";
+    case SOp::ST: return "ST";
+    case SOp::GATHER: return "GATHER";
+    case SOp::SCATTER: return "SCATTER";
+    case SOp::LI: return "LI";
+    case SOp::LIH: return "LIH";
+    case SOp::ADDI: return "ADDI";
+    case SOp::SADD: return "SADD";
+    case SOp::SMUL: return "SMUL";
+    case SOp::GATHER64: return "GATHER64";
+    case SOp::SCATTER64: return "SCATTER64";
+    case SOp::INDEX: return "INDEX";
+    case SOp::SGET: return "SGET";
+    case SOp::SSUB: return "SSUB";
+    case SOp::SMIN: return "SMIN";
+    case SOp::SMAX: return "SMAX";
+    default: return "no opcode";
   }
 }
 
 // Which vector operands of an operation of slot C have 64-bit lanes, as bits: 1: c_reg, 2: c_src.
 constexpr unsigned wide_operands(COp op, DType type, uint8_t aux) {
   switch (op) {
-    case COp::CAST:
-      return (is_wide(type) ? 1 : 0) | (is_wide(static_cast<DType>(aux)) ? 2 : 0);
-    case COp::REDUCE:
-      return (is_wide(type) ? 3 : 0);
+    case COp::CAST: return (is_wide(type) ? 1 : 0) | (is_wide(static_cast<DType>(aux)) ? 2 : 0);
+    case COp::REDUCE: return (is_wide(type) ? 3 : 0);
     case COp::RECV:
-    case COp::SEND:
-      return (is_wide(type) ? 1 : 0);
+    case COp::SEND: return (is_wide(type) ? 1 : 0);
     default: return 0;
+  }
+}
+
+// Which vector operands an operation of slot C reads, and which it writes, as the same bits.
+constexpr unsigned read_operands(COp op) {
+  switch (op) {
+    case COp::CAST: return 2;
+    case COp::REDUCE: return 3;
+    case COp::SEND: return 1;
+    default: return 0;
+  }
+}
+
+constexpr unsigned written_operands(COp op) {
+  switch (op) {
+    case COp::CAST:
+    case COp::REDUCE:
+    case COp::RECV: return 1;
+    default: return 0;
+  }
+}
+
+// The name of an opcode of slot C.
+constexpr const char* name_of(COp op) {
+  switch (op) {
+    case COp::NOP: return "NOP";
+    case COp::END: return "END";
+    case COp::SETVL: return "SETVL";
+    case COp::SETVLR: return "SETVLR";
+    case COp::LOOP: return "LOOP";
+    case COp::SKIP: return "SKIP";
+    case COp::BREAK: return "BREAK";
+    case COp::CAST: return "CAST";
+    case COp::REDUCE: return "REDUCE";
+    case COp::RECV: return "RECV";
+    case COp::SEND: return "SEND";
+    default: return "no opcode";
   }
 }
 

@@ -3,7 +3,8 @@
 Emission (`addresses`, `body`, `codegen`) appends to these lists and never asks how many registers there are. The back
 end then chooses slots, schedules, allocates registers, spills and encodes. A virtual register may be written more than
 once: it is a variable, not an SSA value. Written order is the meaning of a program; whatever the back end does must
-keep the bytes that it stores.
+keep the bytes that it stores. A register that was never written, and lanes of one that no write reached, hold anything;
+`fixed` registers hold what the ABI puts there. Lanes from VL on keep their value, as in the machine.
 """
 
 from __future__ import annotations

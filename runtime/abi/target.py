@@ -100,6 +100,28 @@ class External:
 
 
 @dataclass(frozen=True)
+class VectorLatency:
+    """Cycles from the issue of a vector operation to its first results, by unit."""
+
+    alu: Annotated[int, Rule("arithmetic, conversions, moves and reductions", low=1, high=1024)]
+    memory: Annotated[int, Rule("loads, gathers and receives", low=1, high=1024)]
+    store: Annotated[int, Rule("stores, scatters and sends, until a load may follow", low=1, high=1024)]
+    div: Annotated[int, Rule("division, remainder and square root", low=1, high=1024)]
+    special: Annotated[int, Rule("special functions", low=1, high=1024)]
+    scan: Annotated[int, Rule("inclusive scans", low=1, high=1024)]
+
+
+@dataclass(frozen=True)
+class VectorCycles:
+    """Cycles that a slot is busy with `lanes` elements; where nothing is said here: 1, and 1 per element for scans."""
+
+    gather: Annotated[int, Rule("gathers and scatters", low=1, high=1024)]
+    div: Annotated[int, Rule("division, remainder and square root", low=1, high=1024)]
+    special: Annotated[int, Rule("special functions that are in `functions`", low=1, high=1024)]
+    software: Annotated[int, Rule("special functions that are not", low=1, high=1024)]
+
+
+@dataclass(frozen=True)
 class Vector:
     """The vector engine of one tile, which runs SIW programs."""
 
@@ -113,6 +135,8 @@ class Vector:
             may_be_empty=True,
         ),
     ]
+    latency: VectorLatency
+    cycles: VectorCycles
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,78 @@
+"""Scheduled words on physical registers as bytes: spans of LOOP and SKIP, END, dependency bits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tfmbs.passes.siw.machine import ZERO, CodegenError, Loop, Reg
+from tfmbs.passes.siw.schedule import Node, Region, Word, word_count
+from tfmbs.runtime.abi import siw
+from tfmbs.runtime.abi.limits import MAX_STEPS
+from tfmbs.runtime.abi.siw_verify import required_deps
+
+MAX_SPAN = siw.BIT_FIELD["c_imm"].bounds[1]
+"""Words that a LOOP or SKIP can control."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The words, the source of each (-1: none), and how many words run at most."""
+
+    words: tuple[bytes, ...]
+    sources: tuple[int, ...]
+    max_steps: int
+
+
+def encode(nodes: Sequence[Node], color: Mapping[Reg, int]) -> Encoded:
+    """Encodes a scheduled program. Raises CodegenError for a region of more words than its operation can span."""
+    fields: list[dict[str, int]] = []
+    sources: list[int] = []
+    _emit(nodes, color, fields, sources)
+    steps = _steps(nodes)
+    if not nodes or isinstance(nodes[-1], Region) or "c_op" in fields[-1]:
+        fields.append({})
+        sources.append(-1)
+        steps += 1
+    fields[-1]["c_op"] = siw.OP_BY_NAME["C", "END"].code
+    bound = []
+    for word, deps in zip(fields, required_deps([siw.encode(word) for word in fields]), strict=True):
+        bound.append(siw.encode(word | {"deps": deps}))
+    return Encoded(tuple(bound), tuple(sources), min(steps, MAX_STEPS))
+
+
+def _emit(nodes: Sequence[Node], color: Mapping[Reg, int], fields: list[dict[str, int]], sources: list[int]) -> None:
+    for node in nodes:
+        if isinstance(node, Word):
+            fields.append(_fields(node, color))
+            sources.append(max(instr.source for instr in node) if node.slots else -1)
+            continue
+        span = word_count(node.body)
+        if not 1 <= span <= MAX_SPAN:
+            raise CodegenError(f"a loop or condition over {span} words, 1…{MAX_SPAN} are possible")
+        fields[-1]["c_imm"] = span
+        _emit(node.body, color, fields, sources)
+
+
+def _fields(word: Word, color: Mapping[Reg, int]) -> dict[str, int]:
+    fields: dict[str, int] = {}
+    for slot, instr in word.slots.items():
+        fields[f"{slot.lower()}_op"] = instr.op.code
+        fields.update(instr.imms)
+        for name, register in instr.regs.items():
+            fields[name] = 0 if register == ZERO else color[register]
+    return fields
+
+
+def _steps(nodes: Sequence[Node]) -> int:
+    """Words that run, with the trip counts known when the program is made; others may run as often as can be."""
+    steps = 0
+    for node in nodes:
+        if isinstance(node, Word):
+            steps += 1
+        elif isinstance(node.item, Loop):
+            trips = MAX_STEPS if node.item.trips is None else max(node.item.trips, 0)
+            steps += min(trips * _steps(node.body), MAX_STEPS)
+        else:
+            steps += _steps(node.body)
+    return steps

@@ -16,12 +16,24 @@ from tfmbs.runtime.abi.special import SPECIALS
 EXACT_MATH = frozenset({"absf", "ceil", "copysign", "floor", "fma", "round", "roundeven", "sqrt", "trunc"})
 """Ops of `math` that IEEE 754 defines to the bit: upstream's lowering is right."""
 
+FUNCTIONS = {
+    "cos": "cos",
+    "erf": "erf",
+    "exp": "exp",
+    "log": "log",
+    "powf": "pow",
+    "rsqrt": "rsqrt",
+    "sin": "sin",
+    "tanh": "tanh",
+}
+"""The special functions, by the op of `math`."""
+
 INTEGER_MATH = frozenset({"absi", "ctlz", "cttz", "ctpop", "ipowi"})
 
 
 @dataclass(frozen=True)
 class TfmbsExpandSpecial(Pass):
-    """Replace `math.exp`, `log`, `tanh`, `erf` and `rsqrt` by the steps of `runtime/abi/special.py`.
+    """Replace `math.exp`, `log`, `powf`, `sin`, `tanh`, … by the steps of `runtime/abi/special.py`.
 
     Scalar f32 only. Other functions of `math` whose bits nobody defines are refused.
 
@@ -58,11 +70,12 @@ class TfmbsExpandSpecial(Pass):
             if name in EXACT_MATH | INTEGER_MATH:
                 continue
             result = op.results[0]
-            if name not in SPECIALS or not isinstance(result.type, ir.F32Type):
-                known = f"one of {', '.join(sorted(SPECIALS))} of an f32"
+            special = (FUNCTIONS.get(name, ""), str(result.type))
+            if special not in SPECIALS:
+                known = f"one of {', '.join(FUNCTIONS)} of an f32"
                 raise TfmbsError(
                     "unsupported", place(op.location), "function without defined bits", known, f"math.{name}"
                 )
             with op.location, ir.InsertionPoint(op):
-                result.replace_all_uses_with(scalar.special(name, op.operands[0]))
+                result.replace_all_uses_with(scalar.special(special[0], *op.operands))
             op.erase()

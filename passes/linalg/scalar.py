@@ -88,11 +88,13 @@ _STEPS: dict[str, Callable[..., Value]] = {
     "div": lambda x, y: arith.DivFOp(x, y).result,
     "fma": lambda x, y, z: math.FmaOp(x, y, z).result,
     "sqrt": lambda x: math.SqrtOp(x).result,
+    "round": lambda x: math.RoundEvenOp(x).result,
     "bits": lambda x: arith.BitcastOp(integer_type(64), x).result,
     "real": lambda x: arith.BitcastOp(ir.F64Type.get(), x).result,
     "iadd": lambda x, y: arith.AddIOp(x, y).result,
     "and": lambda x, y: arith.AndIOp(x, y).result,
     "or": lambda x, y: arith.OrIOp(x, y).result,
+    "xor": lambda x, y: arith.XOrIOp(x, y).result,
     "shl": lambda x, y: arith.ShLIOp(x, y).result,
     "shr": lambda x, y: arith.ShRUIOp(x, y).result,
     "less": lambda x, y: compare("olt", x, y),
@@ -102,10 +104,10 @@ _STEPS: dict[str, Callable[..., Value]] = {
 }
 
 
-def special(name: str, x: Value) -> Value:
-    """The special function `name` of an f32, step by step as `runtime.abi.special` defines it."""
-    values = [x]
-    for step in SPECIALS[name].steps:
+def special(name: str, *operands: Value) -> Value:
+    """The special function `name` of f32 operands, step by step as `runtime.abi.special` defines it."""
+    values = list(operands)
+    for step in SPECIALS[name, str(operands[0].type)].steps:
         if step.kind == CONSTANT:
             values.append(_step_constant(step))
         else:

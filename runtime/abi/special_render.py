@@ -7,13 +7,23 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from tfmbs.runtime.abi.special import CANONICAL_NAN, CONSTANT, POLYNOMIALS, SPECIALS, STEP_KINDS, Special, Step
+from tfmbs.runtime.abi.special import (
+    CANONICAL_NAN,
+    CANONICAL_NAN64,
+    CONSTANT,
+    POLYNOMIALS,
+    SPECIALS,
+    STEP_KINDS,
+    Special,
+    Step,
+)
 
 PATH = Path(__file__).resolve().parents[1] / "native" / "special.gen.h"
 
 _CXX_TYPES = {"f32": "float", "f64": "double", "i64": "std::uint64_t", "i1": "bool"}
 _PRELUDE = f"""\
 // The special functions of the fabric.
+// One overload for float and one for double each.
 // Generated from runtime/abi/special.py by `python -m tfmbs.runtime.abi.special_render`; do not edit.
 // Compile with -ffp-contract=off: every rounding is written out. Loops over these functions vectorize with
 // -fno-math-errno and -fno-trapping-math, which change no value. The functions
@@ -47,6 +57,10 @@ namespace tfmbs::special {{
   std::memcpy(&x, &bits, sizeof x);
   return x;
 }}
+
+[[gnu::always_inline]] static inline double canonical(double x) {{
+  return to_real(x == x ? to_bits(x) : 0x{CANONICAL_NAN64:016X}u);
+}}
 """
 
 
@@ -67,16 +81,20 @@ def _expression(step: Step) -> str:
 
 
 def _cxx_function(special: Special) -> str:
-    lines = [f"\n// {special.meaning}; error at most {special.max_ulp:g} ulp.", "[[gnu::always_inline]] static inline "]
-    lines[-1] += f"float {special.name}(float v0) {{"
-    for number, step in enumerate(special.steps, start=1):
+    real = _CXX_TYPES[special.type]
+    arguments = ", ".join(f"{real} v{i}" for i in range(special.arguments))
+    lines = [
+        f"\n// {special.function.meaning}; error at most {special.max_ulp:g} ulp.",
+        f"[[gnu::always_inline]] static inline {real} {special.name}({arguments}) {{",
+    ]
+    for number, step in enumerate(special.steps, start=special.arguments):
         lines.append(f"  const {_CXX_TYPES[step.type]} v{number} = {_expression(step)};")
-    lines += [f"  return v{len(special.steps)};", "}"]
+    lines += [f"  return v{special.arguments + len(special.steps) - 1};", "}"]
     return "\n".join(lines) + "\n"
 
 
 def cxx_header() -> str:
-    """The text of `runtime/native/special.gen.h`: one inline function from float to float per special function."""
+    """The text of `runtime/native/special.gen.h`: one inline function per special function and element type."""
     functions = "".join(_cxx_function(special) for special in SPECIALS.values())
     return f"{_PRELUDE}{functions}\n}}  // namespace tfmbs::special\n"
 
@@ -94,8 +112,10 @@ def markdown() -> str:
     lines = [
         "## Special functions",
         "",
-        "Each function is the sequence of steps listed here, on its argument v0 (f32). Every step rounds to nearest",
-        "even; constants are shortest decimals. The result is rounded to f32 once, and NaN is canonical.",
+        "Each function is, in each element type, the sequence of steps listed here, on its arguments v0 and, where",
+        "there are two, v1. Every step rounds to nearest even; constants are shortest decimals. Functions of f32 compute",
+        "in f64 and round once at the end; those of f16 and bf16 are the f32 function, rounded once more. NaN is",
+        "canonical. Errors are in units of the last place of the exact result, or of the least denormal if that is more.",
         "",
         "| step | operands | result | meaning |",
         "|---|---|---|---|",
@@ -112,13 +132,14 @@ def markdown() -> str:
         low, high = p.interval
         lines.append(f"| {p.function} | {p.variable} | {low:.6g} … {high:.6g} | {p.error:.1e} | {p.weight} |")
     for special in SPECIALS.values():
+        where = f" for {special.function.range}" if special.function.range else ""
         lines += [
             "",
-            f"### {special.name}",
+            f"### {special.name} of {special.type}",
             "",
-            f"{special.meaning}. Error at most {special.max_ulp:g} ulp. {special.method}.",
+            f"{special.function.meaning}. Error at most {special.max_ulp:g} ulp{where}. {special.method}.",
         ]
-        steps = [_markdown_step(number, step) for number, step in enumerate(special.steps, start=1)]
+        steps = [_markdown_step(number, step) for number, step in enumerate(special.steps, start=special.arguments)]
         lines += ["", "```", *steps, "```"]
     return "\n".join(lines) + "\n"
 

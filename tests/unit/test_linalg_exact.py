@@ -442,7 +442,7 @@ def unary(op: str, source: str, target: str, x: NDArray[Any]) -> NDArray[Any]:
     return got
 
 
-@pytest.mark.parametrize("name", ["exp", "log", "tanh", "erf", "rsqrt"])
+@pytest.mark.parametrize("name", ["exp", "log", "tanh", "erf", "rsqrt", "sin", "cos"])
 def test_special_functions_have_the_model_s_bits(name: str) -> None:
     x = np.arange(0, 2**32, 1_000_003, dtype=np.uint64).astype(np.uint32).view(np.float32)
     assert_bits(unary(f"math.{name} %a : f32", "f32", "f32", x), evaluate(name, x))

@@ -20,13 +20,19 @@ func.func @exp(%x: f32) -> f32 {
 // CHECK-NOT:   math.tanh
 // CHECK-NOT:   math.erf
 // CHECK-NOT:   math.rsqrt
+// CHECK-NOT:   math.sin
+// CHECK-NOT:   math.cos
+// CHECK-NOT:   math.powf
 // CHECK:       return
 func.func @all(%x: f32) -> f32 {
   %0 = math.log %x : f32
   %1 = math.tanh %0 : f32
   %2 = math.erf %1 : f32
   %3 = math.rsqrt %2 : f32
-  return %3 : f32
+  %4 = math.sin %3 : f32
+  %5 = math.cos %4 : f32
+  %6 = math.powf %5, %x : f32
+  return %6 : f32
 }
 
 // -----

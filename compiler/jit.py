@@ -28,7 +28,7 @@ Array = npt.NDArray[Any]
 
 TO_GENERIC = "inline,func.func(linalg-generalize-named-ops),canonicalize,cse"
 TO_BUFFERS = (
-    "one-shot-bufferize{bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map},"
+    "one-shot-bufferize{allow-return-allocs-from-loops bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map},"
     "buffer-results-to-out-params{hoist-static-allocs modify-public-functions}"
 )
 TO_LLVM = (

@@ -82,7 +82,7 @@ Context::Context(std::shared_ptr<const Image> image, unsigned threads, uint64_t 
       step_limit_(step_limit),
       operation_limit_(operation_limit),
       memory_limit_(memory_limit) {
-  for (unsigned i = 0; i < threads; ++i) buffers_.push_back(std::make_unique<Worker>());
+  for (unsigned i = 0; i < threads; ++i) buffers_.push_back(std::make_unique<Worker>(image_->kernels()));
 }
 
 void Context::reset() {

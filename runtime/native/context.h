@@ -41,6 +41,8 @@ class Arena {
 
 // Buffers of one thread.
 struct Worker {
+  explicit Worker(const Kernels& kernels) : machine(kernels) {}
+
   Machine machine;
   std::vector<uint32_t> accumulators;  // rows of VLMAX
   std::vector<float> f32;              // packed operands

@@ -10,19 +10,30 @@
 
 namespace tfmbs {
 
-// Lanes are 32-bit; d, a, b, c are registers of VLMAX lanes, equal or disjoint; the first n lanes are worked on.
+// d, a, b, c are registers, or pairs of them, of VLMAX lanes; the first n lanes are worked on.
 using LaneFn = void (*)(void* d, const void* a, const void* b, const void* c, uint32_t n);
 // Element `first + i * stride` of the window, for i < n; the caller has checked every index.
 using LoadFn = void (*)(void* lanes, const uint8_t* window, int64_t first, int64_t stride, uint32_t n);
 using StoreFn = void (*)(uint8_t* window, const void* lanes, int64_t first, int64_t stride, uint32_t n);
+// Element `first + index[i]`; the sum wraps.
 using GatherFn = void (*)(void* lanes, const uint8_t* window, int64_t first, const void* index, uint32_t n);
 using ScatterFn = void (*)(uint8_t* window, const void* lanes, int64_t first, const void* index, uint32_t n);
+// Lane i becomes first + i * stride, wrapped.
+using IndexFn = void (*)(void* lanes, int64_t first, int64_t stride, uint32_t n);
+
+// The least and the greatest of n lanes, n at least 1.
+struct LaneBounds {
+  int64_t low, high;
+};
+using BoundsFn = LaneBounds (*)(const void* lanes, uint32_t n);
 
 struct MoveFns {
   LoadFn load;
   StoreFn store;
-  GatherFn gather;
+  GatherFn gather;  // with indices of 32 bits
   ScatterFn scatter;
+  GatherFn gather64;
+  ScatterFn scatter64;
 };
 
 struct Kernels {
@@ -42,6 +53,8 @@ struct Kernels {
   LaneFn (*lane)(abi::DOp op, abi::DType type, uint8_t aux);
   // Moves between registers and windows of a type; all nullptr where lanes cannot hold it.
   MoveFns (*moves)(abi::DType type);
+  IndexFn index32, index64;
+  BoundsFn bounds32, bounds64;  // of signed lanes
 };
 
 // Instruction sets of this build that this processor runs, slowest first: "baseline", "avx2", "avx512".

@@ -1,182 +1,170 @@
-// What each vector opcode computes in one lane: `of` takes a lane of va, vb and vc.
+// What the vector opcodes compute in one lane of any type: `of` takes a lane of va, vb and vc. Results that are NaN are
+// made canonical by the loops over lanes.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
-#include <cstring>
-
-#include "abi.gen.h"
-#include "simd.h"
-#include "special.gen.h"
+#include "lane_bits.h"
 
 namespace {
 
-using tfmbs::abi::DType;
-using tfmbs::abi::Predicate;
-
-inline uint32_t bits_of(float x) {
-  uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
-
-inline float float_of(uint32_t bits) {
-  float x;
-  std::memcpy(&x, &bits, sizeof x);
-  return x;
-}
-
-inline float canonical(float x) { return x == x ? x : canonical_nan(); }
-inline int32_t canonical(int32_t x) { return x; }
-
-inline int32_t wrap(uint32_t x) { return static_cast<int32_t>(x); }
-inline uint32_t u(int32_t x) { return static_cast<uint32_t>(x); }
-
 struct Mov {
-  static int32_t of(int32_t a, int32_t, int32_t) { return a; }
+  template <class T>
+  static T of(T a, T, T) {
+    return a;
+  }
 };
 struct Add {
-  static float of(float a, float b, float) { return a + b; }
-  static int32_t of(int32_t a, int32_t b, int32_t) { return wrap(u(a) + u(b)); }
+  template <class T>
+  static T of(T a, T b, T) {
+    if constexpr (is_real<T>) return a + b;
+    else return wrap<T>(u(a) + u(b));
+  }
 };
 struct Sub {
-  static float of(float a, float b, float) { return a - b; }
-  static int32_t of(int32_t a, int32_t b, int32_t) { return wrap(u(a) - u(b)); }
+  template <class T>
+  static T of(T a, T b, T) {
+    if constexpr (is_real<T>) return a - b;
+    else return wrap<T>(u(a) - u(b));
+  }
 };
 struct Mul {
-  static float of(float a, float b, float) { return a * b; }
-  static int32_t of(int32_t a, int32_t b, int32_t) { return wrap(u(a) * u(b)); }
+  template <class T>
+  static T of(T a, T b, T) {
+    if constexpr (is_real<T>) return a * b;
+    else return wrap<T>(u(a) * u(b));
+  }
 };
 struct Fma {
-  static float of(float a, float b, float c) { return std::fma(a, b, c); }
-  static int32_t of(int32_t a, int32_t b, int32_t c) { return wrap(u(a) * u(b) + u(c)); }
-};
-struct Div {
-  static float of(float a, float b, float) { return a / b; }
-  static int32_t of(int32_t a, int32_t b, int32_t) {
-    if (b == 0) return 0;
-    return b == -1 ? wrap(0u - u(a)) : a / b;
+  template <class T>
+  static T of(T a, T b, T c) {
+    if constexpr (is_real<T>) return std::fma(a, b, c);
+    else return wrap<T>(u(a) * u(b) + u(c));
   }
 };
 struct Min {
-  static float of(float a, float b, float) {
-    const float least = a < b ? a : a == b ? float_of(bits_of(a) | bits_of(b)) : b;
-    return a == a ? least : a;
+  template <class T>
+  static T of(T a, T b, T) {
+    if constexpr (is_real<T>) {
+      const T least = a < b ? a : a == b ? from_bits<T>(bits_of(a) | bits_of(b)) : b;
+      return a == a ? least : a;
+    } else {
+      return a < b ? a : b;
+    }
   }
-  static int32_t of(int32_t a, int32_t b, int32_t) { return a < b ? a : b; }
 };
 struct Max {
-  static float of(float a, float b, float) {
-    const float most = a > b ? a : a == b ? float_of(bits_of(a) & bits_of(b)) : b;
-    return a == a ? most : a;
+  template <class T>
+  static T of(T a, T b, T) {
+    if constexpr (is_real<T>) {
+      const T most = a > b ? a : a == b ? from_bits<T>(bits_of(a) & bits_of(b)) : b;
+      return a == a ? most : a;
+    } else {
+      return a > b ? a : b;
+    }
   }
-  static int32_t of(int32_t a, int32_t b, int32_t) { return a > b ? a : b; }
-};
-struct Neg {
-  static int32_t of(int32_t a, int32_t, int32_t) { return wrap(0u - u(a)); }
-};
-struct FlipSign {
-  static int32_t of(int32_t a, int32_t, int32_t) { return wrap(u(a) ^ 0x80000000u); }
-};
-struct Abs {
-  static int32_t of(int32_t a, int32_t, int32_t) { return a < 0 ? wrap(0u - u(a)) : a; }
-};
-struct ClearSign {
-  static int32_t of(int32_t a, int32_t, int32_t) { return a & 0x7fffffff; }
-};
-struct Sel {
-  static int32_t of(int32_t a, int32_t b, int32_t c) { return a != 0 ? b : c; }
-};
-struct And {
-  static int32_t of(int32_t a, int32_t b, int32_t) { return a & b; }
-};
-struct Or {
-  static int32_t of(int32_t a, int32_t b, int32_t) { return a | b; }
-};
-struct Xor {
-  static int32_t of(int32_t a, int32_t b, int32_t) { return a ^ b; }
-};
-struct Shl {
-  static int32_t of(int32_t a, int32_t b, int32_t) { return u(b) < 32 ? wrap(u(a) << (u(b) & 31)) : 0; }
-};
-struct Shra {
-  static int32_t of(int32_t a, int32_t b, int32_t) { return a >> (u(b) < 32 ? u(b) : 31u); }
-};
-struct Shrl {
-  static int32_t of(int32_t a, int32_t b, int32_t) { return u(b) < 32 ? wrap(u(a) >> (u(b) & 31)) : 0; }
-};
-struct Floor {
-  static float of(float a, float, float) { return std::floor(a); }
-};
-struct Ceil {
-  static float of(float a, float, float) { return std::ceil(a); }
-};
-struct Round {
-  static float of(float a, float, float) { return std::rint(a); }  // ties to even: the context sets the rounding mode
-};
-struct Trunc {
-  static float of(float a, float, float) { return std::trunc(a); }
-};
-struct Sqrt {
-  static float of(float a, float, float) { return std::sqrt(a); }
-};
-struct Rsqrt {
-  static float of(float a, float, float) { return tfmbs::special::rsqrt(a); }
-};
-struct Exp {
-  static float of(float a, float, float) { return tfmbs::special::exp(a); }
-};
-struct Log {
-  static float of(float a, float, float) { return tfmbs::special::log(a); }
-};
-struct Tanh {
-  static float of(float a, float, float) { return tfmbs::special::tanh(a); }
-};
-struct Erf {
-  static float of(float a, float, float) { return tfmbs::special::erf(a); }
 };
 
-template <Predicate P>
-struct Compare {
-  static int32_t of(float a, float b, int32_t) {
-    const bool unordered = !(a == a) || !(b == b);
-    switch (P) {
-      case Predicate::FALSE: return 0;
-      case Predicate::OEQ: return a == b;
-      case Predicate::OGT: return a > b;
-      case Predicate::OGE: return a >= b;
-      case Predicate::OLT: return a < b;
-      case Predicate::OLE: return a <= b;
-      case Predicate::ONE: return a < b || a > b;
-      case Predicate::ORD: return !unordered;
-      case Predicate::UEQ: return unordered || a == b;
-      case Predicate::UGT: return unordered || a > b;
-      case Predicate::UGE: return unordered || a >= b;
-      case Predicate::ULT: return unordered || a < b;
-      case Predicate::ULE: return unordered || a <= b;
-      case Predicate::UNE: return !(a == b);
-      case Predicate::UNO: return unordered;
-      case Predicate::TRUE: return 1;
-    }
-    return 0;
-  }
-  static int32_t of(int32_t a, int32_t b, int32_t) {
-    switch (P) {
-      case Predicate::OEQ: return a == b;
-      case Predicate::OGT: return a > b;
-      case Predicate::OGE: return a >= b;
-      case Predicate::OLT: return a < b;
-      case Predicate::OLE: return a <= b;
-      case Predicate::ONE: return a != b;
-      case Predicate::UGT: return u(a) > u(b);
-      case Predicate::UGE: return u(a) >= u(b);
-      case Predicate::ULT: return u(a) < u(b);
-      case Predicate::ULE: return u(a) <= u(b);
-      case Predicate::TRUE: return 1;
-      default: return 0;
-    }
+// --- the sign; on floats these move bits, also those of a NaN ---
+
+struct Neg {
+  template <class T>
+  static T of(T a, T, T) {
+    if constexpr (is_real<T>) return from_bits<T>(bits_of(a) ^ SIGN_BIT<T>);
+    else return wrap<T>(Bits<T>{0} - u(a));
   }
 };
+struct Abs {
+  template <class T>
+  static T of(T a, T, T) {
+    if constexpr (is_real<T>) return from_bits<T>(bits_of(a) & ~SIGN_BIT<T>);
+    else return a < 0 ? wrap<T>(Bits<T>{0} - u(a)) : a;
+  }
+};
+
+// --- integers ---
+
+struct And {
+  template <class T>
+  static T of(T a, T b, T) {
+    return a & b;
+  }
+};
+struct Or {
+  template <class T>
+  static T of(T a, T b, T) {
+    return a | b;
+  }
+};
+struct Xor {
+  template <class T>
+  static T of(T a, T b, T) {
+    return a ^ b;
+  }
+};
+
+template <class T>
+constexpr Bits<T> LAST_BIT = 8 * sizeof(T) - 1;
+
+struct Shl {
+  template <class T>
+  static T of(T a, T b, T) {
+    return u(b) <= LAST_BIT<T> ? wrap<T>(u(a) << (u(b) & LAST_BIT<T>)) : T{0};
+  }
+};
+struct Shra {
+  template <class T>
+  static T of(T a, T b, T) {
+    return a >> (u(b) <= LAST_BIT<T> ? u(b) : LAST_BIT<T>);
+  }
+};
+struct Shrl {
+  template <class T>
+  static T of(T a, T b, T) {
+    return u(b) <= LAST_BIT<T> ? wrap<T>(u(a) >> (u(b) & LAST_BIT<T>)) : T{0};
+  }
+};
+
+// --- rounding to integers; the context sets the rounding mode ---
+
+struct Floor {
+  template <class T>
+  static T of(T a, T, T) {
+    return std::floor(a);
+  }
+};
+struct Ceil {
+  template <class T>
+  static T of(T a, T, T) {
+    return std::ceil(a);
+  }
+};
+struct Round {
+  template <class T>
+  static T of(T a, T, T) {
+    return std::nearbyint(a);
+  }
+};
+struct Trunc {
+  template <class T>
+  static T of(T a, T, T) {
+    return std::trunc(a);
+  }
+};
+struct RoundAway {
+  template <class T>
+  static T of(T a, T, T) {
+    // What truncation cuts off is exact; of an infinity it is NaN, which rounds nothing up.
+    const T whole = std::trunc(a);
+    return std::copysign(std::fabs(a - whole) >= T{0.5} ? std::fabs(whole) + T{1} : std::fabs(whole), a);
+  }
+};
+struct Sqrt {
+  template <class T>
+  static T of(T a, T, T) {
+    return std::sqrt(a);
+  }
+};
+
+// --- trits ---
 
 struct Ternarize {
   static int32_t of(float a, float b, int32_t) { return a > b ? 1 : a < -b ? -1 : 0; }
@@ -186,52 +174,11 @@ struct Ternarize {
   }
 };
 
-// --- conversions: the source is read as its type, integers from the low bits of the lane ---
-
-template <DType T>
-int32_t narrow(int32_t lane) {
-  switch (T) {
-    case DType::BOOL: return lane != 0;
-    case DType::I8: return static_cast<int8_t>(lane);
-    case DType::U8: return static_cast<uint8_t>(lane);
-    case DType::I16: return static_cast<int16_t>(lane);
-    case DType::U16: return static_cast<uint16_t>(lane);
-    default: return lane;
+template <class T>
+struct AddTrit {
+  static T of(T a, int32_t trit, T d) {
+    return trit == 1 ? canonical(Add::of(d, a, T{})) : trit == -1 ? canonical(Sub::of(d, a, T{})) : d;
   }
-}
-
-template <DType T>
-struct Bounds {
-  static constexpr float low = T == DType::I8    ? -128.0f
-                               : T == DType::I16 ? -32768.0f
-                               : T == DType::I32 ? -0x1p31f
-                                                 : 0.0f;
-  // The first value that is too large; below 2**31 every bound is exact.
-  static constexpr float end = T == DType::I8    ? 128.0f
-                               : T == DType::U8  ? 256.0f
-                               : T == DType::I16 ? 32768.0f
-                               : T == DType::U16 ? 65536.0f
-                                                 : 0x1p31f;
-  static constexpr int32_t last = static_cast<int32_t>(static_cast<int64_t>(end) - 1);
-};
-
-template <DType From, DType To>
-struct Convert {
-  static float of(int32_t a, int32_t, float) { return static_cast<float>(narrow<From>(a)); }
-};
-template <DType To>
-struct ConvertFloat {
-  static int32_t of(float a, float, int32_t) {
-    if (To == DType::BOOL) return !(a == 0.0f);
-    using B = Bounds<To>;
-    const bool inside = a >= B::low && a < B::end;
-    const int32_t whole = static_cast<int32_t>(inside ? a : 0.0f);
-    return a >= B::end ? B::last : a < B::low ? static_cast<int32_t>(B::low) : whole;
-  }
-};
-template <DType From, DType To>
-struct ConvertInteger {
-  static int32_t of(int32_t a, int32_t, int32_t) { return narrow<To>(narrow<From>(a)); }
 };
 
 }  // namespace

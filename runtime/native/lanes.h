@@ -1,109 +1,112 @@
-// The vector opcodes as loops over lanes, one function per opcode, element type and `aux`.
+// Which function computes an operation: by opcode, element type and aux; nullptr where there is none.
 #pragma once
-
-#include <cstdint>
-#include <cstring>
-#include <type_traits>
 
 #include "abi.gen.h"
 #include "kernels.h"
+#include "lane_compare.h"
+#include "lane_convert.h"
+#include "lane_divide.h"
+#include "lane_loops.h"
 #include "lane_ops.h"
+#include "lane_reduce.h"
+#include "lane_special.h"
 
 namespace {
 
 using tfmbs::LaneFn;
 using tfmbs::abi::DOp;
+using tfmbs::abi::DType;
 using tfmbs::abi::Reduce;
 
-template <class Op, class In, class Out = In>
-void each(void* d, const void* a, const void* b, const void* c, uint32_t n) {
-  Out* out = static_cast<Out*>(d);
-  const In* x = static_cast<const In*>(a);
-  const In* y = static_cast<const In*>(b);
-  const Out* z = static_cast<const Out*>(c);
-#pragma GCC ivdep
-  for (uint32_t i = 0; i < n; ++i) out[i] = canonical(Op::of(x[i], y[i], z[i]));
-}
-
-template <class Op, class T>
-void reduce(void* d, const void* a, const void*, const void*, uint32_t n) {
-  constexpr uint32_t WIDTH = tfmbs::abi::REDUCTION_LANES;
-  T* partial = static_cast<T*>(d);
-  const T* x = static_cast<const T*>(a);
-  uint32_t i = 0;
-  for (; i + WIDTH <= n; i += WIDTH)
-#pragma GCC ivdep
-    for (uint32_t j = 0; j < WIDTH; ++j) partial[j] = canonical(Op::of(partial[j], x[i + j], T{}));
-  for (uint32_t j = 0; i + j < n; ++j) partial[j] = canonical(Op::of(partial[j], x[i + j], T{}));
-}
-
-template <class Op, class T>
-void fold(void* d, const void* a, const void*, const void*, uint32_t) {
-  T partial[tfmbs::abi::REDUCTION_LANES];
-  std::memcpy(partial, a, sizeof partial);
-  for (uint32_t half = tfmbs::abi::REDUCTION_LANES / 2; half; half /= 2)
-    for (uint32_t j = 0; j < half; ++j) partial[j] = canonical(Op::of(partial[j], partial[j + half], T{}));
-  T* out = static_cast<T*>(d);
-  for (uint32_t i = 0; i < tfmbs::abi::VLMAX; ++i) out[i] = partial[0];
-}
-
-inline void count_nonzero(void* d, const void* a, const void*, const void*, uint32_t n) {
-  uint32_t* count = static_cast<uint32_t*>(d);
-  const int32_t* x = static_cast<const int32_t*>(a);
-  for (uint32_t i = 0; i < n; ++i) count[i % tfmbs::abi::REDUCTION_LANES] += x[i] != 0;
-}
-
-struct AddTrit {
-  static float of(float a, int32_t trit, float d) {
-    return trit == 1 ? canonical(d + a) : trit == -1 ? canonical(d - a) : d;
-  }
-  static int32_t of(int32_t a, int32_t trit, int32_t d) {
-    return trit == 1 ? wrap(u(d) + u(a)) : trit == -1 ? wrap(u(d) - u(a)) : d;
-  }
-};
-
-template <class T>
-void accumulate_trits(void* d, const void* a, const void* b, const void*, uint32_t n) {
-  T* out = static_cast<T*>(d);
-  const T* x = static_cast<const T*>(a);
-  const int32_t* trit = static_cast<const int32_t*>(b);
-#pragma GCC ivdep
-  for (uint32_t i = 0; i < n; ++i) out[i] = AddTrit::of(x[i], trit[i], out[i]);
-}
-
-// --- lookup ---
-
 template <class Op>
-LaneFn typed(DType type) {
+LaneFn of_real(DType type) {
   if (type == DType::F32) return each<Op, float>;
-  return type == DType::I32 ? each<Op, int32_t> : nullptr;
+  return type == DType::F64 ? each<Op, double> : nullptr;
 }
 
 template <class Op>
-LaneFn of_float(DType type) {
-  return type == DType::F32 ? each<Op, float> : nullptr;
+LaneFn of_signed(DType type) {
+  if (type == DType::I32) return each<Op, int32_t>;
+  return type == DType::I64 ? each<Op, int64_t> : nullptr;
 }
 
 template <class Op>
-LaneFn of_int(DType type) {
-  return type == DType::I32 ? each<Op, int32_t> : nullptr;
+LaneFn of_unsigned(DType type) {
+  if (type == DType::U32) return each<Op, uint32_t>;
+  return type == DType::U64 ? each<Op, uint64_t> : nullptr;
 }
 
 template <class Op>
-LaneFn reduction(DOp op, DType type) {
-  if (type == DType::F32) return op == DOp::RED ? reduce<Op, float> : fold<Op, float>;
-  if (type == DType::I32) return op == DOp::RED ? reduce<Op, int32_t> : fold<Op, int32_t>;
-  return nullptr;
+LaneFn of_number(DType type) {
+  const LaneFn real = of_real<Op>(type);
+  return real ? real : of_signed<Op>(type);
+}
+
+template <class Op>
+LaneFn of_any(DType type) {
+  const LaneFn number = of_number<Op>(type);
+  return number ? number : of_unsigned<Op>(type);
+}
+
+// Changes of the sign of a float keep the bits of a NaN.
+template <class Op>
+LaneFn of_sign(DType type) {
+  if (type == DType::F32) return each_bits<Op, float>;
+  return type == DType::F64 ? each_bits<Op, double> : of_signed<Op>(type);
+}
+
+// --- reductions ---
+
+template <class Op, class T>
+LaneFn reduction(DOp op) {
+  return op == DOp::RED ? reduce<Op, T> : op == DOp::FOLD ? fold<Op, T> : scan<Op, T>;
+}
+
+template <class Op>
+LaneFn reduction_of_real(DOp op, DType type) {
+  if (type == DType::F32) return reduction<Op, float>(op);
+  return type == DType::F64 ? reduction<Op, double>(op) : nullptr;
+}
+
+template <class Op>
+LaneFn reduction_of_signed(DOp op, DType type) {
+  if (type == DType::I32) return reduction<Op, int32_t>(op);
+  return type == DType::I64 ? reduction<Op, int64_t>(op) : nullptr;
+}
+
+template <class Op>
+LaneFn reduction_of_any(DOp op, DType type) {
+  if (type == DType::U32) return reduction<Op, uint32_t>(op);
+  if (type == DType::U64) return reduction<Op, uint64_t>(op);
+  const LaneFn real = reduction_of_real<Op>(op, type);
+  return real ? real : reduction_of_signed<Op>(op, type);
+}
+
+inline LaneFn product(DOp op, DType type) {
+  if (op == DOp::SCAN && type == DType::F32) return scan<Mul, float>;
+  if (op == DOp::SCAN && type == DType::F64) return scan<Mul, double>;
+  return reduction_of_signed<Mul>(op, type);
+}
+
+inline LaneFn sum(DOp op, DType type) {
+  const LaneFn real = reduction_of_real<Add>(op, type);
+  return real ? real : reduction_of_signed<Add>(op, type);
 }
 
 inline LaneFn reduction(DOp op, DType type, uint8_t aux) {
   switch (static_cast<Reduce>(aux)) {
-    case Reduce::SUM: return reduction<Add>(op, type);
-    case Reduce::MAX: return reduction<Max>(op, type);
-    case Reduce::MIN: return reduction<Min>(op, type);
+    case Reduce::SUM: return sum(op, type);
+    case Reduce::MAX: return reduction_of_any<Max>(op, type);
+    case Reduce::MIN: return reduction_of_any<Min>(op, type);
+    case Reduce::PROD: return product(op, type);
+    case Reduce::AND: return reduction_of_signed<And>(op, type);
+    case Reduce::OR: return reduction_of_signed<Or>(op, type);
+    case Reduce::XOR: return reduction_of_signed<Xor>(op, type);
   }
   return nullptr;
 }
+
+// --- comparisons and conversions ---
 
 template <unsigned P = 0>
 LaneFn comparison(DType type, uint8_t aux) {
@@ -111,93 +114,109 @@ LaneFn comparison(DType type, uint8_t aux) {
     return nullptr;
   } else {
     constexpr Predicate predicate = static_cast<Predicate>(P);
+    using Op = Compare<predicate>;
     if (aux != P) return comparison<P + 1>(type, aux);
-    if (type == DType::F32) return each<Compare<predicate>, float, int32_t>;
-    constexpr bool needs_float = predicate == Predicate::ORD || predicate == Predicate::UEQ ||
-                                 predicate == Predicate::UNE || predicate == Predicate::UNO;
-    return type == DType::I32 && !needs_float ? each<Compare<predicate>, int32_t> : nullptr;
+    if (type == DType::F32) return each<Op, float, int32_t>;
+    if (type == DType::F64) return each<Op, double, int32_t>;
+    if (needs_float(predicate)) return nullptr;
+    if (type == DType::I32) return each<Op, int32_t>;
+    return type == DType::I64 ? each<Op, int64_t, int32_t> : nullptr;
   }
 }
 
-template <DType From>
-LaneFn conversion_from(DType to) {
-  constexpr bool from_float = From == DType::F32;
-  using In = std::conditional_t<from_float, float, int32_t>;
-#define TFMBS_TO(type)                                                                                            \
-  case DType::type:                                                                                               \
-    return each<std::conditional_t<from_float, ConvertFloat<DType::type>, ConvertInteger<From, DType::type>>, In, \
-                int32_t>
-  switch (to) {
-    TFMBS_TO(BOOL);
-    TFMBS_TO(I8);
-    TFMBS_TO(U8);
-    TFMBS_TO(I16);
-    TFMBS_TO(U16);
-    TFMBS_TO(I32);
-    case DType::F32:
-      // A conversion to the same type moves the bits.
-      if constexpr (from_float) return each<Mov, int32_t>;
-      else return each<Convert<From, DType::F32>, int32_t, float>;
-    default: return nullptr;
-  }
-#undef TFMBS_TO
+template <DType From, DType To>
+LaneFn conversion() {
+  using In = Lane<From>;
+  // A float type to itself keeps the bits.
+  if constexpr (From == To && is_real<In>) return each_bits<Mov, Bits<In>>;
+  // f16 and bf16 in their lanes are f32.
+  else if constexpr (is_small_float(From)) return convert<Convert<DType::F32, To>>;
+  else return convert<Convert<From, To>>;
 }
 
-inline LaneFn conversion(DType to, uint8_t aux) {
-  switch (static_cast<DType>(aux)) {
-    case DType::BOOL: return conversion_from<DType::BOOL>(to);
-    case DType::I8: return conversion_from<DType::I8>(to);
-    case DType::U8: return conversion_from<DType::U8>(to);
-    case DType::I16: return conversion_from<DType::I16>(to);
-    case DType::U16: return conversion_from<DType::U16>(to);
-    case DType::I32: return conversion_from<DType::I32>(to);
-    case DType::F32: return conversion_from<DType::F32>(to);
+template <DType To, unsigned From = 1>
+LaneFn conversion_to(uint8_t from) {
+  if constexpr (From > static_cast<unsigned>(DType::F64)) return nullptr;
+  else return from == From ? conversion<static_cast<DType>(From), To>() : conversion_to<To, From + 1>(from);
+}
+
+template <unsigned To = 1>
+LaneFn conversion(DType to, uint8_t from) {
+  if constexpr (To > static_cast<unsigned>(DType::F64)) return nullptr;
+  else
+    return static_cast<unsigned>(to) == To ? conversion_to<static_cast<DType>(To)>(from) : conversion<To + 1>(to, from);
+}
+
+// --- all ---
+
+inline LaneFn special(DOp op, DType type) {
+  if (type != DType::F32) return nullptr;
+  switch (op) {
+    case DOp::RSQRT: return each<Rsqrt, float>;
+    case DOp::EXP: return each<Exp, float>;
+    case DOp::LOG: return each<Log, float>;
+    case DOp::TANH: return each<Tanh, float>;
+    case DOp::ERF: return each<Erf, float>;
     default: return nullptr;
   }
+}
+
+inline LaneFn trits(DOp op, DType type) {
+  const bool ternary = op == DOp::TERNARY;
+  if (type == DType::F32) return ternary ? each<Ternarize, float, int32_t> : accumulate_trits<float>;
+  if (type == DType::I32) return ternary ? each<Ternarize, int32_t> : accumulate_trits<int32_t>;
+  return nullptr;
 }
 
 inline LaneFn lane(DOp op, DType type, uint8_t aux) {
-  const bool is_float = type == DType::F32;
   switch (op) {
     case DOp::NOP: return nullptr;
-    case DOp::MOV: return each<Mov, int32_t>;
-    case DOp::ADD: return typed<Add>(type);
-    case DOp::SUB: return typed<Sub>(type);
-    case DOp::MUL: return typed<Mul>(type);
-    case DOp::FMA: return typed<Fma>(type);
-    case DOp::DIV: return typed<Div>(type);
-    case DOp::MIN: return typed<Min>(type);
-    case DOp::MAX: return typed<Max>(type);
-    case DOp::NEG: return is_float ? each<FlipSign, int32_t> : of_int<Neg>(type);
-    case DOp::ABS: return is_float ? each<ClearSign, int32_t> : of_int<Abs>(type);
+    case DOp::MOV: return each_bits<Mov, uint32_t>;
+    case DOp::MOV64: return each_bits<Mov, uint64_t>;
+    case DOp::SEL: return select<uint32_t>;
+    case DOp::SEL64: return select<uint64_t>;
+    case DOp::LAST: return last<uint32_t>;
+    case DOp::LAST64: return last<uint64_t>;
+    case DOp::ADD: return of_number<Add>(type);
+    case DOp::SUB: return of_number<Sub>(type);
+    case DOp::MUL: return of_number<Mul>(type);
+    case DOp::FMA: return of_number<Fma>(type);
+    case DOp::DIV: return of_any<Div>(type);
+    case DOp::REM: return of_any<Rem>(type);
+    case DOp::MIN: return of_any<Min>(type);
+    case DOp::MAX: return of_any<Max>(type);
+    case DOp::NEG: return of_sign<Neg>(type);
+    case DOp::ABS: return of_sign<Abs>(type);
     case DOp::CMP: return comparison(type, aux);
-    case DOp::SEL: return each<Sel, int32_t>;
-    case DOp::AND: return of_int<And>(type);
-    case DOp::OR: return of_int<Or>(type);
-    case DOp::XOR: return of_int<Xor>(type);
-    case DOp::SHL: return of_int<Shl>(type);
-    case DOp::SHRA: return of_int<Shra>(type);
-    case DOp::SHRL: return of_int<Shrl>(type);
-    case DOp::FLOOR: return of_float<Floor>(type);
-    case DOp::CEIL: return of_float<Ceil>(type);
-    case DOp::ROUND: return of_float<Round>(type);
-    case DOp::TRUNC: return of_float<Trunc>(type);
+    case DOp::AND: return of_signed<And>(type);
+    case DOp::OR: return of_signed<Or>(type);
+    case DOp::XOR: return of_signed<Xor>(type);
+    case DOp::SHL: return of_signed<Shl>(type);
+    case DOp::SHRA: return of_signed<Shra>(type);
+    case DOp::SHRL: return of_signed<Shrl>(type);
+    case DOp::FLOOR: return of_real<Floor>(type);
+    case DOp::CEIL: return of_real<Ceil>(type);
+    case DOp::ROUND: return of_real<Round>(type);
+    case DOp::TRUNC: return of_real<Trunc>(type);
+    case DOp::ROUNDA: return of_real<RoundAway>(type);
+    case DOp::SQRT: return of_real<Sqrt>(type);
     case DOp::CVT: return conversion(type, aux);
     case DOp::RED:
-    case DOp::FOLD: return reduction(op, type, aux);
-    case DOp::SQRT: return of_float<Sqrt>(type);
-    case DOp::RSQRT: return of_float<Rsqrt>(type);
-    case DOp::EXP: return of_float<Exp>(type);
-    case DOp::LOG: return of_float<Log>(type);
-    case DOp::TANH: return of_float<Tanh>(type);
-    case DOp::ERF: return of_float<Erf>(type);
-    case DOp::TERNARY:
-      if (is_float) return each<Ternarize, float, int32_t>;
-      return of_int<Ternarize>(type);
+    case DOp::FOLD:
+    case DOp::SCAN: return reduction(op, type, aux);
     case DOp::TPOP: return count_nonzero;
-    case DOp::TACC:
-      if (is_float) return accumulate_trits<float>;
-      return type == DType::I32 ? accumulate_trits<int32_t> : nullptr;
+    case DOp::TERNARY:
+    case DOp::TACC: return trits(op, type);
+    case DOp::RSQRT:
+    case DOp::EXP:
+    case DOp::LOG:
+    case DOp::TANH:
+    case DOp::ERF:
+    case DOp::SIN:
+    case DOp::COS:
+    case DOp::POW:
+    case DOp::SIGMOID:
+    case DOp::GELU: return special(op, type);
   }
   return nullptr;
 }

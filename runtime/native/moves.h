@@ -1,82 +1,122 @@
-// Loads and stores between operand windows and lanes, per element type of the window.
+// Moves between operand windows and lanes, per element type of the window.
 #pragma once
-
-#include <cstdint>
-#include <cstring>
 
 #include "abi.gen.h"
 #include "kernels.h"
+#include "lane_bits.h"
+#include "small_floats.h"
 
 namespace {
 
-// Memory form and lane form of one element type; both 32-bit floats and integers travel as their bits.
-template <class Stored, bool IsBool = false>
-struct Element {
+// Memory form and lane form of one element type; floats travel as their bits.
+template <class Stored>
+struct Plain {
   using Memory = Stored;
-  static int32_t widen(Stored x) { return IsBool ? x != 0 : static_cast<int32_t>(x); }
-  static Stored narrow(int32_t lane) { return IsBool ? static_cast<Stored>(lane != 0) : static_cast<Stored>(lane); }
+  using Lane = std::conditional_t<sizeof(Stored) == 8, uint64_t, uint32_t>;
+  static Lane widen(Memory x) { return static_cast<Lane>(x); }
+  static Memory narrow(Lane lane) { return static_cast<Memory>(lane); }
 };
+struct Truth {
+  using Memory = uint8_t;
+  using Lane = uint32_t;
+  static Lane widen(Memory x) { return x != 0; }
+  static Memory narrow(Lane lane) { return lane != 0; }
+};
+template <class Format>
+struct Small {
+  using Memory = uint16_t;
+  using Lane = uint32_t;
+  static Lane widen(Memory x) { return Format::widen(x); }
+  static Memory narrow(Lane lane) { return Format::narrow(lane); }
+};
+
+// The address of an element that may lie outside, of accesses that add an index to it.
+template <class T, class Byte>
+T* element(Byte* window, int64_t first) {
+  return reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(window) + static_cast<uint64_t>(first) * sizeof(T));
+}
+
+template <class E, int Stride>
+void load_by(typename E::Lane* out, const typename E::Memory* x, uint32_t n) {
+  for (uint32_t i = 0; i < n; ++i) out[i] = E::widen(x[static_cast<int64_t>(i) * Stride]);
+}
 
 template <class E>
 void load(void* lanes, const uint8_t* window, int64_t first, int64_t stride, uint32_t n) {
-  int32_t* out = static_cast<int32_t*>(lanes);
-  const auto* x = reinterpret_cast<const typename E::Memory*>(window) + first;
-  if (stride == 1) {
-    for (uint32_t i = 0; i < n; ++i) out[i] = E::widen(x[i]);
-  } else if (stride == 0) {
-    const int32_t value = E::widen(*x);
-    for (uint32_t i = 0; i < n; ++i) out[i] = value;
-  } else {
-    for (uint32_t i = 0; i < n; ++i) out[i] = E::widen(x[static_cast<int64_t>(i) * stride]);
+  auto* out = static_cast<typename E::Lane*>(lanes);
+  const auto* x = element<const typename E::Memory>(window, first);
+  switch (stride) {
+    case 1: return load_by<E, 1>(out, x, n);
+    case 2: return load_by<E, 2>(out, x, n);
+    case -1: return load_by<E, -1>(out, x, n);
+    case 0: {
+      const typename E::Lane value = E::widen(*x);
+      for (uint32_t i = 0; i < n; ++i) out[i] = value;
+      return;
+    }
+    default:
+      for (uint32_t i = 0; i < n; ++i) out[i] = E::widen(x[static_cast<int64_t>(i) * stride]);
   }
 }
 
 template <class E>
 void store(uint8_t* window, const void* lanes, int64_t first, int64_t stride, uint32_t n) {
-  const int32_t* in = static_cast<const int32_t*>(lanes);
-  auto* x = reinterpret_cast<typename E::Memory*>(window) + first;
-  if (stride == 1) {
-    for (uint32_t i = 0; i < n; ++i) x[i] = E::narrow(in[i]);
-  } else {
-    for (uint32_t i = 0; i < n; ++i) x[static_cast<int64_t>(i) * stride] = E::narrow(in[i]);
+  const auto* in = static_cast<const typename E::Lane*>(lanes);
+  auto* x = element<typename E::Memory>(window, first);
+  switch (stride) {
+    case 1:
+      for (uint32_t i = 0; i < n; ++i) x[i] = E::narrow(in[i]);
+      return;
+    case -1:
+      for (uint32_t i = 0; i < n; ++i) x[-static_cast<int64_t>(i)] = E::narrow(in[i]);
+      return;
+    case 0: *x = E::narrow(in[n - 1]); return;
+    default:
+      for (uint32_t i = 0; i < n; ++i) x[static_cast<int64_t>(i) * stride] = E::narrow(in[i]);
   }
 }
 
-template <class E>
+template <class E, class Index>
 void gather(void* lanes, const uint8_t* window, int64_t first, const void* index, uint32_t n) {
-  int32_t* out = static_cast<int32_t*>(lanes);
-  const int32_t* at = static_cast<const int32_t*>(index);
-  const auto* x = reinterpret_cast<const typename E::Memory*>(window);
+  auto* out = static_cast<typename E::Lane*>(lanes);
+  const auto* at = static_cast<const Index*>(index);
+  const auto* x = element<const typename E::Memory>(window, first);
 #pragma GCC ivdep
-  for (uint32_t i = 0; i < n; ++i) out[i] = E::widen(x[first + at[i]]);
+  for (uint32_t i = 0; i < n; ++i) out[i] = E::widen(x[at[i]]);
 }
 
-template <class E>
+template <class E, class Index>
 void scatter(uint8_t* window, const void* lanes, int64_t first, const void* index, uint32_t n) {
-  const int32_t* in = static_cast<const int32_t*>(lanes);
-  const int32_t* at = static_cast<const int32_t*>(index);
-  auto* x = reinterpret_cast<typename E::Memory*>(window);
-  for (uint32_t i = 0; i < n; ++i) x[first + at[i]] = E::narrow(in[i]);
+  const auto* in = static_cast<const typename E::Lane*>(lanes);
+  const auto* at = static_cast<const Index*>(index);
+  auto* x = element<typename E::Memory>(window, first);
+  for (uint32_t i = 0; i < n; ++i) x[at[i]] = E::narrow(in[i]);
 }
 
 template <class E>
 constexpr tfmbs::MoveFns moves_of() {
-  return {load<E>, store<E>, gather<E>, scatter<E>};
+  return {load<E>, store<E>, gather<E, int32_t>, scatter<E, int32_t>, gather<E, int64_t>, scatter<E, int64_t>};
 }
 
 inline tfmbs::MoveFns moves(tfmbs::abi::DType type) {
   using tfmbs::abi::DType;
   switch (type) {
-    case DType::BOOL: return moves_of<Element<uint8_t, true>>();
-    case DType::I8: return moves_of<Element<int8_t>>();
-    case DType::U8: return moves_of<Element<uint8_t>>();
-    case DType::I16: return moves_of<Element<int16_t>>();
-    case DType::U16: return moves_of<Element<uint16_t>>();
+    case DType::BOOL: return moves_of<Truth>();
+    case DType::I8: return moves_of<Plain<int8_t>>();
+    case DType::U8: return moves_of<Plain<uint8_t>>();
+    case DType::I16: return moves_of<Plain<int16_t>>();
+    case DType::U16: return moves_of<Plain<uint16_t>>();
     case DType::I32:
     case DType::U32:
-    case DType::F32: return moves_of<Element<int32_t>>();
-    default: return {};
+    case DType::F32: return moves_of<Plain<uint32_t>>();
+    case DType::I64:
+    case DType::U64:
+    case DType::F64: return moves_of<Plain<uint64_t>>();
+    case DType::F16: return moves_of<Small<F16>>();
+    case DType::BF16: return moves_of<Small<BF16>>();
+    case DType::TRIT: return {};
   }
+  return {};
 }
 
 }  // namespace

@@ -23,22 +23,66 @@ struct WindowUse {
   bool writes;
 };
 
-// One word, ready to execute.
+// What one slot of a word does, ready to execute; COPY is the last part of a slot whose result waits for other slots.
+struct Action {
+  enum class Kind : uint8_t {
+    COMPUTE,
+    COPY,
+    INDEX,
+    GET32,
+    GET64,
+    LOAD,
+    STORE,
+    GATHER,
+    SCATTER,
+    GATHER64,
+    SCATTER64,
+    RECV,
+    SEND,
+    LI,
+    LIH,
+    ADDI,
+    SADD,
+    SMUL,
+    SSUB,
+    SMIN,
+    SMAX,
+  };
+  union Function {
+    LaneFn lane = nullptr;
+    LoadFn load;
+    StoreFn store;
+    GatherFn gather;
+    ScatterFn scatter;
+    IndexFn index;
+  };
+
+  Kind kind{};
+  uint8_t window = 0;
+  uint8_t target = 0;           // the scalar that is written
+  uint8_t base = 0, index = 0;  // scalars
+  int32_t immediate = 0;
+  uint32_t d = 0, a = 0, b = 0, c = 0;       // first words of registers in the machine's file
+  uint32_t fixed_words = 0, lane_words = 0;  // COPY: its length, where it does not depend on VL, else that of a lane
+  Function run;
+};
+
+// One word: its actions, then its control.
 struct Step {
-  abi::Word word;
-  LaneFn compute = nullptr;
-  MoveFns moves{};
-  bool stores_first = false;  // S reads registers that D may overwrite
-  bool staged = false;        // S reads a register that D writes, and writes one that D reads
+  uint32_t first = 0, end = 0;  // of Program::actions
+  abi::COp control{};
+  uint8_t scalar = 0;
+  uint16_t immediate = 0;
 };
 
 struct Program {
   std::string name;
-  abi::ProgramKind kind;
-  uint64_t max_steps;
+  abi::ProgramKind kind{};
+  uint64_t max_steps = 0;
   std::vector<Step> steps;
+  std::vector<Action> actions;
   std::vector<WindowUse> uses;
-  std::vector<unsigned> registers;  // vector registers it names; the others are never read
+  std::vector<unsigned> cleared;  // vector registers whose value at the start matters
 };
 
 // Decodes `count` words. Throws Error where a word is not valid: everything the Machine relies on is checked here.
@@ -54,10 +98,14 @@ struct VectorCounters {
 
 class Machine {
  public:
-  uint32_t* vector(unsigned index) { return vectors_[index]; }
+  // Behind the registers lies a pair per slot for results that wait for other slots of their word.
+  static constexpr unsigned REGISTERS = abi::VECTOR_REGISTERS + 2 * 3;
+
+  explicit Machine(const Kernels& kernels) : bounds32_(kernels.bounds32), bounds64_(kernels.bounds64) {}
+  uint32_t* vector(unsigned index) { return file_ + index * abi::VLMAX; }
   VectorCounters& counters() { return counters_; }
 
-  // Zeroes the registers that the program names: every run of a program starts from the same state.
+  // Zeroes what the program may read before it writes it: every run of a program starts from the same state.
   void clear(const Program& program);
   void set_scalar(unsigned index, int64_t value) { scalars_[index] = value; }
   // Runs the program with VL = lanes on the registers as they are. Throws Error for an access outside a window and when
@@ -65,13 +113,17 @@ class Machine {
   void run(const Program& program, const Window* windows, uint32_t lanes, uint64_t* step_limit);
 
  private:
-  void move(const Program& program, const Step& step, const Window* windows, uint32_t lanes, uint32_t* target);
-  void address(const Step& step);
+  struct Place;
+  void act(const Action& action, const Place& place, uint32_t lanes);
+  int64_t strided(const Action& action, const Place& place, uint32_t lanes) const;
+  int64_t indexed(const Action& action, const Place& place, uint32_t lanes, BoundsFn bounds) const;
+  int64_t next(uint64_t& cursor, const Action& action, const Place& place, uint32_t lanes);
 
-  alignas(64) uint32_t vectors_[abi::VECTOR_REGISTERS][abi::VLMAX];
-  alignas(64) uint32_t staging_[abi::VLMAX];
-  int64_t scalars_[abi::SCALAR_REGISTERS];
+  alignas(64) uint32_t file_[REGISTERS * abi::VLMAX] = {};
+  int64_t scalars_[abi::SCALAR_REGISTERS] = {};
+  uint64_t read_[abi::WINDOWS] = {}, written_[abi::WINDOWS] = {};  // cursors, at most the elements of their window
   VectorCounters counters_;
+  BoundsFn bounds32_, bounds64_;
 };
 
 }  // namespace tfmbs

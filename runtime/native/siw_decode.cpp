@@ -1,39 +1,53 @@
 // Decoding of vector programs, and the checks that make running them safe.
 #include <algorithm>
-#include <set>
 
 #include "error.h"
 #include "siw.h"
+#include "siw_control.h"
+#include "siw_slots.h"
 
 namespace tfmbs {
 namespace {
 
 using abi::COp;
-using abi::DOp;
-using abi::SOp;
+using Kind = Action::Kind;
 
-bool is_move(SOp op) { return op == SOp::LD || op == SOp::ST || op == SOp::GATHER || op == SOp::SCATTER; }
-bool is_store(SOp op) { return op == SOp::ST || op == SOp::SCATTER; }
-bool is_indexed(SOp op) { return op == SOp::GATHER || op == SOp::SCATTER; }
+// The pair behind the register file that a slot's result waits in.
+uint32_t waiting_room(unsigned slot) { return (abi::VECTOR_REGISTERS + 2 * slot) * abi::VLMAX; }
 
 class Decoder {
  public:
   Decoder(Program& program, const abi::Program& record, const Kernels& kernels)
-      : program_(program), record_(record), kernels_(kernels) {}
+      : program_(program),
+        control_(record.word_count - 1, [this](const std::string& what) { fail(what); }),
+        slots_(kernels, record.windows, [this](const std::string& what) { fail(what); }),
+        defined_(record.kind == abi::ProgramKind::EPILOGUE ? 1u : 0u) {}
 
   void word(const uint8_t* data) {
+    const abi::Word word = abi::decode_word(data);
+    const std::array<Slot, DATA_SLOTS> slots{slots_.d(word), slots_.s(word), slots_.c(word)};
+    check_together(slots);
+    control_.word(word);
     Step step;
-    step.word = abi::decode_word(data);
-    compute(step);
-    memory(step);
-    control(step.word);
+    step.first = static_cast<uint32_t>(program_.actions.size());
+    emit(slots);
+    step.end = static_cast<uint32_t>(program_.actions.size());
+    step.control = word.c_op;
+    step.scalar = word.c_op < COp::CAST ? word.c_reg : 0;
+    step.immediate = word.c_imm;
+    sets_length_ |= word.c_op == COp::SETVL || word.c_op == COp::SETVLR;
     program_.steps.push_back(step);
+    for (const Slot& slot : slots)
+      if (slot.window < abi::WINDOWS) use({slot.window, slot.type, slot.use.stores});
+    define(slots);
   }
 
   void finish() {
-    program_.registers.assign(registers_.begin(), registers_.end());
-    if (program_.steps.empty()) fail("a program has at least one word");
-    if (program_.steps.back().word.c_op != COp::END) fail("the last word holds no END");
+    // An epilogue's results are what v0, and v1 where they have 64 bits, hold at the end.
+    if (program_.kind == abi::ProgramKind::EPILOGUE) stale_ |= ~defined_ & 3u;
+    const uint32_t cleared = sets_length_ ? touched_ | stale_ : stale_;
+    for (unsigned index = 0; index < abi::VECTOR_REGISTERS; ++index)
+      if (cleared >> index & 1u) program_.cleared.push_back(index);
   }
 
  private:
@@ -41,26 +55,40 @@ class Decoder {
     throw Error("siw", program_.name + " word " + std::to_string(program_.steps.size()), what);
   }
 
-  void compute(Step& step) {
-    const abi::Word& word = step.word;
-    if (word.d_op == DOp::NOP) return;
-    step.compute = kernels_.lane(word.d_op, word.d_type, word.d_aux);
-    if (!step.compute) fail("D slot: no such opcode, type or aux");
-    registers_.insert({word.d_vd, word.d_va, word.d_vb, word.d_vc});
+  void check_together(const std::array<Slot, DATA_SLOTS>& slots) const {
+    uint32_t written = 0;
+    for (const Slot& slot : slots) {
+      if (slot.use.writes & written) fail("two slots write the same register");
+      written |= slot.use.writes;
+    }
+    const Slot &s = slots[1], &c = slots[2];
+    if (s.window == c.window && s.window < abi::WINDOWS && (s.use.stores || c.use.stores))
+      fail("slots S and C both access window " + std::to_string(s.window) + ", and one of them stores");
   }
 
-  void memory(Step& step) {
-    const abi::Word& word = step.word;
-    if (word.s_op > SOp::SMUL) fail("S slot: no such opcode");
-    if (!is_move(word.s_op)) return;
-    step.moves = kernels_.moves(word.s_type);
-    if (!step.moves.load) fail("S slot: lanes cannot hold this element type");
-    if (word.s_win >= record_.windows) fail("S slot: window " + std::to_string(word.s_win) + " is not declared");
-    registers_.insert(word.s_reg);
-    if (is_indexed(word.s_op)) registers_.insert(word.s_index);
-    step.stores_first = is_store(word.s_op);
-    step.staged = word.s_op == SOp::GATHER && step.compute && word.d_vd == word.s_index;
-    use({word.s_win, word.s_type, is_store(word.s_op)});
+  void emit(const std::array<Slot, DATA_SLOTS>& slots) {
+    const SlotOrder order = order_of({slots[0].use, slots[1].use, slots[2].use});
+    std::vector<Action> copies;
+    for (const unsigned number : order.slots) {
+      const Slot& slot = slots[number];
+      if (!slot.active) continue;
+      Action action = slot.action;
+      if (order.staged >> number & 1u) {
+        Action copy;
+        copy.kind = Kind::COPY;
+        copy.d = action.d;
+        copy.a = action.d = waiting_room(number);
+        copy.fixed_words = slot.fixed_words;
+        copy.lane_words = slot.lane_words;
+        copies.push_back(copy);
+        if (slot.accumulates) {
+          std::swap(copy.d, copy.a);
+          program_.actions.push_back(copy);
+        }
+      }
+      program_.actions.push_back(action);
+    }
+    program_.actions.insert(program_.actions.end(), copies.begin(), copies.end());
   }
 
   void use(WindowUse use) {
@@ -70,35 +98,22 @@ class Decoder {
     if (std::none_of(program_.uses.begin(), program_.uses.end(), same)) program_.uses.push_back(use);
   }
 
-  void control(const abi::Word& word) {
-    const size_t index = program_.steps.size(), last = record_.word_count - 1;
-    while (!loop_ends_.empty() && loop_ends_.back() <= index) loop_ends_.pop_back();
-    switch (word.c_op) {
-      case COp::NOP:
-      case COp::SETVLR: return;
-      case COp::END:
-        if (index != last) fail("END is not in the last word");
-        return;
-      case COp::SETVL:
-        if (word.c_imm < 1 || word.c_imm > abi::VLMAX) fail("SETVL " + std::to_string(word.c_imm));
-        return;
-      case COp::LOOP: return loop(index + 1 + word.c_imm, word.c_imm, last);
+  // Which registers are read before all their lanes below VL were written, for a VL that stays as it is.
+  void define(const std::array<Slot, DATA_SLOTS>& slots) {
+    uint32_t written = 0;
+    for (const Slot& slot : slots) {
+      touched_ |= slot.use.reads | slot.use.writes;
+      stale_ |= slot.use.reads & (slot.reads_beyond ? ~uint32_t{0} : ~defined_);
+      if (!slot.accumulates) written |= slot.use.writes;
     }
-    fail("C slot: no such opcode");
-  }
-
-  void loop(size_t end, unsigned length, size_t last) {
-    if (length < 1 || end > last) fail("LOOP over " + std::to_string(length) + " words leaves the program");
-    if (!loop_ends_.empty() && end > loop_ends_.back()) fail("LOOP ends after the loop around it");
-    if (loop_ends_.size() == abi::LOOP_DEPTH) fail("loops are nested too deeply");
-    loop_ends_.push_back(end);
+    if (control_.is_straight()) defined_ |= written;
   }
 
   Program& program_;
-  const abi::Program& record_;
-  const Kernels& kernels_;
-  std::set<unsigned> registers_;
-  std::vector<size_t> loop_ends_;  // first word after each open loop, outermost first
+  ControlChecker control_;
+  SlotDecoder slots_;
+  bool sets_length_ = false;
+  uint32_t touched_ = 0, stale_ = 0, defined_;  // registers, as bits; the accumulators are in v0
 };
 
 }  // namespace
@@ -108,6 +123,7 @@ Program decode_program(const abi::Program& record, const uint8_t* words, std::st
   program.name = std::move(name);
   program.kind = record.kind;
   program.max_steps = record.max_steps;
+  if (record.word_count == 0) throw Error("siw", program.name, "a program has at least one word");
   program.steps.reserve(record.word_count);
   Decoder decoder(program, record, kernels);
   for (size_t i = 0; i < record.word_count; ++i) decoder.word(words + i * abi::WORD_BYTES);

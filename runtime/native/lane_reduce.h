@@ -1,0 +1,109 @@
+// Reductions over lanes: into 16 partials, of the 16 partials, and inclusive scans. A NaN stays a NaN on the way, so
+// making it canonical at the end gives the bits of making it so at each step.
+#pragma once
+
+#include "lane_bits.h"
+#include "lane_ops.h"
+
+namespace {
+
+constexpr uint32_t PARTIALS = tfmbs::abi::REDUCTION_LANES;
+
+#if defined(__AVX512F__)
+constexpr uint32_t VECTOR_BYTES = 64;
+#elif defined(__AVX2__)
+constexpr uint32_t VECTOR_BYTES = 32;
+#else
+constexpr uint32_t VECTOR_BYTES = 16;
+#endif
+
+template <class T>
+struct VectorOf {
+  typedef T Type __attribute__((vector_size(VECTOR_BYTES)));
+};
+template <class T>
+using Vector = typename VectorOf<T>::Type;
+
+// An operation on vectors of processor registers; the compiler keeps them there, which it does not for arrays.
+template <class Op, class T>
+[[gnu::always_inline]] inline void combine(Vector<T>& a, Vector<T> b) {
+  using U = Vector<Bits<T>>;
+  if constexpr (std::is_same_v<Op, Min> || std::is_same_v<Op, Max>) {
+    constexpr bool least = std::is_same_v<Op, Min>;
+    Vector<T> chosen = (least ? a < b : a > b) ? a : b;
+    if constexpr (is_real<T>) {
+      chosen = a == b ? (Vector<T>)(least ? (U)a | (U)b : (U)a & (U)b) : chosen;
+      chosen = a == a ? chosen : a;
+    }
+    a = chosen;
+  } else if constexpr (is_real<T>) {
+    a = std::is_same_v<Op, Add> ? a + b : a * b;
+  } else if constexpr (std::is_same_v<Op, Add>) {
+    a = (Vector<T>)((U)a + (U)b);
+  } else if constexpr (std::is_same_v<Op, Mul>) {
+    a = (Vector<T>)((U)a * (U)b);
+  } else if constexpr (std::is_same_v<Op, And>) {
+    a &= b;
+  } else if constexpr (std::is_same_v<Op, Or>) {
+    a |= b;
+  } else {
+    static_assert(std::is_same_v<Op, Xor>);
+    a ^= b;
+  }
+}
+
+template <class Op, class T>
+void reduce(void* d, const void* a, const void*, const void*, uint32_t n) {
+  constexpr uint32_t WIDTH = VECTOR_BYTES / sizeof(T), COUNT = PARTIALS / WIDTH;
+  T* partial = static_cast<T*>(d);
+  const T* x = static_cast<const T*>(a);
+  uint32_t i = 0;
+  if (n >= PARTIALS) {
+    Vector<T> sum[COUNT];
+    std::memcpy(sum, partial, sizeof sum);
+    for (; i + PARTIALS <= n; i += PARTIALS) {
+      for (uint32_t j = 0; j < COUNT; ++j) {
+        Vector<T> next;
+        std::memcpy(&next, x + i + j * WIDTH, sizeof next);
+        combine<Op, T>(sum[j], next);
+      }
+    }
+    std::memcpy(partial, sum, sizeof sum);
+  }
+  for (uint32_t j = 0; i + j < n; ++j) partial[j] = Op::of(partial[j], x[i + j], T{});
+  if constexpr (is_real<T>) {
+    const uint32_t changed = n < PARTIALS ? n : PARTIALS;
+    for (uint32_t j = 0; j < changed; ++j) partial[j] = canonical(partial[j]);
+  }
+}
+
+template <class Op, class T>
+void fold(void* d, const void* a, const void*, const void*, uint32_t) {
+  T partial[PARTIALS];
+  std::memcpy(partial, a, sizeof partial);
+  for (uint32_t half = PARTIALS / 2; half; half /= 2)
+    for (uint32_t j = 0; j < half; ++j) partial[j] = Op::of(partial[j], partial[j + half], T{});
+  const T result = canonical(partial[0]);
+  T* out = static_cast<T*>(d);
+  for (uint32_t i = 0; i < tfmbs::abi::VLMAX; ++i) out[i] = result;
+}
+
+template <class Op, class T>
+void scan(void* d, const void* a, const void* b, const void*, uint32_t n) {
+  T* out = static_cast<T*>(d);
+  const T* x = static_cast<const T*>(a);
+  T carry = *static_cast<const T*>(b);
+  for (uint32_t i = 0; i < n; ++i) {
+    carry = Op::of(carry, x[i], T{});
+    out[i] = canonical(carry);
+  }
+}
+
+// Counts lanes that are not 0, into 16 partials.
+inline void count_nonzero(void* d, const void* a, const void*, const void*, uint32_t n) {
+  uint32_t* count = static_cast<uint32_t*>(d);
+  const int32_t* x = static_cast<const int32_t*>(a);
+  for (uint32_t i = 0; i < n; ++i) count[i % PARTIALS] += x[i] != 0;
+}
+
+}  // namespace

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfmbs.compiler.small_floats import hide_small_floats
 from tfmbs.dialect.attributes import NAME, OUTPUT
 from tfmbs.dialect.mlir import arith, bufferization, execution_engine, func, ir, memref_descriptors, passmanager
-from tfmbs.dialect.resources import numpy_dtype_of, read_elements
+from tfmbs.dialect.resources import numpy_dtype_of, read_resource
 from tfmbs.dialect.shapes import Shape, shape_of
 from tfmbs.passes.graph.kernels import ops_of, ops_where
+from tfmbs.passes.linalg.formats import is_small
 from tfmbs.passes.linalg.portable import INPUT_NAMES, OUTPUT_NAMES
 from tfmbs.passes.linalg.structured import PARALLEL, generic, identity
 from tfmbs.passes.tfmbs_to_linalg import TfmbsToLinalg
@@ -26,9 +28,11 @@ from tfmbs.runtime.abi.errors import TfmbsError
 
 Array = npt.NDArray[Any]
 
-TO_GENERIC = "inline,func.func(linalg-generalize-named-ops),canonicalize,cse"
+TO_ONE_FUNCTION = "inline,symbol-dce"
+TO_GENERIC = "func.func(linalg-generalize-named-ops),canonicalize,cse"
 TO_BUFFERS = (
-    "one-shot-bufferize{allow-return-allocs-from-loops bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map},"
+    "one-shot-bufferize{bufferize-function-boundaries allow-return-allocs-from-loops "
+    "function-boundary-type-conversion=identity-layout-map},"
     "buffer-results-to-out-params{hoist-static-allocs modify-public-functions}"
 )
 TO_LLVM = (
@@ -62,11 +66,14 @@ class Reference:
         copy = copy_module(module)
         with copy.context, ir.Location.unknown():
             TfmbsToLinalg().run(copy)
+            if len(copy.body.operations) > 1:
+                _run(copy, TO_ONE_FUNCTION)
             entry = entry_of(copy)
             self.name: str = entry.name.value
             self.inputs, self.outputs = _slots(entry)
             self._results = len(entry.type.results)
             self._constants = _hoist_constants(entry)
+            hide_small_floats(copy)
             _prepare(entry)
             _run(copy, TO_GENERIC)
             _separate_results(entry)
@@ -123,15 +130,15 @@ def entry_of(module: Any) -> Any:
 
 
 def _hoist_constants(entry: Any) -> list[Array]:
-    """Turns large constants into arguments behind all others: LLVM would take long over them. Returns their arrays."""
+    """Turns resources into arguments behind all others: LLVM would take long over large ones. Returns their arrays."""
     arrays = []
     block = entry.entry_block
     for op in ops_of(entry, arith.ConstantOp):
         value = op.attributes["value"]
-        if op.operation.parent != entry.operation or not isinstance(value, ir.DenseResourceElementsAttr):
+        if not isinstance(value, ir.DenseResourceElementsAttr):
             continue
-        array = read_elements(value)
-        if array.nbytes >= LARGE_BYTES and array.dtype == numpy_dtype_of(value.type.element_type):
+        array = read_resource(value)
+        if array.nbytes >= LARGE_BYTES or is_small(value.type.element_type):
             op.result.replace_all_uses_with(block.add_argument(value.type, op.operation.location))
             op.operation.erase()
             arrays.append(array)

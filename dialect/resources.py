@@ -84,7 +84,14 @@ def read_elements(attribute: Any) -> Array:
     dense = as_elements(attribute)
     if dense is None:
         raise TfmbsError("unsupported", "constant", "attribute kind", "dense elements", attribute)
-    return _read_dense(dense) if isinstance(dense, ir.DenseElementsAttr) else _read_resource(dense)
+    if isinstance(dense, ir.DenseElementsAttr):
+        return _read_dense(dense)
+    stored: Array = read_resource(dense)
+    if not isinstance(dense.type.element_type, ir.BF16Type):
+        return stored
+    wide: Array = (stored.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    wide.setflags(write=False)
+    return wide
 
 
 def resource_name(attribute: Any) -> str:
@@ -126,7 +133,8 @@ def _widened(attribute: Any) -> Any:
         return function.entry_block.operations[0].attributes["value"]
 
 
-def _read_resource(attribute: Any) -> Array:
+def read_resource(attribute: Any) -> Array:
+    """The elements of a resource attribute in its shape, as `numpy_dtype_of` has them; the array is read only."""
     blobs, name = _blobs(attribute), resource_name(attribute)
     if name not in blobs:
         blobs[name] = _printed_blob(attribute, name)
@@ -138,11 +146,7 @@ def _read_resource(attribute: Any) -> Array:
         return flags
     if blob.size != count * dtype.itemsize:
         raise TfmbsError("ir.verify", name, "bytes of the resource", count * dtype.itemsize, blob.size)
-    array = blob.view(dtype).reshape(shape)
-    if isinstance(element, ir.BF16Type):
-        array = (array.astype(np.uint32) << np.uint32(16)).view(np.float32)
-        array.setflags(write=False)
-    return array
+    return blob.view(dtype).reshape(shape)
 
 
 def _printed_blob(attribute: Any, name: str) -> Array:

@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tfmbs.dialect.mlir import ir
+from tfmbs.dialect.epilogue import SCALAR_DIALECTS
+from tfmbs.dialect.location import place
+from tfmbs.dialect.mlir import arith, ir
 from tfmbs.passes.graph.kernels import ops_where
-from tfmbs.passes.linalg import scalar
+from tfmbs.passes.linalg import conversions, floats, integers, scalar
+from tfmbs.passes.linalg.formats import is_small
+from tfmbs.passes.linalg.named import generalize
 from tfmbs.passes.registry import Pass
+from tfmbs.runtime.abi.errors import TfmbsError
 
-CANONICAL = frozenset(
+COMPUTED = frozenset(
     {
         "arith.addf", "arith.subf", "arith.mulf", "arith.divf", "arith.remf", "arith.maximumf", "arith.minimumf",
-        "arith.truncf", "math.fma", "math.sqrt", "math.floor", "math.ceil",
-        "math.round", "math.roundeven", "math.trunc",
+        "math.fma", "math.sqrt", "math.floor", "math.ceil", "math.round", "math.roundeven", "math.trunc",
+        *(f"math.{name}" for name in ("exp", "log", "tanh", "erf", "rsqrt", "sin", "cos", "powf")),
+        "tfmbs.sigmoid", "tfmbs.gelu",
     }
 )  # fmt: skip
-"""f32 arithmetic: a result that is NaN is the canonical NaN."""
+"""Float arithmetic: of f16 and bf16 it is the f32 operation, rounded; a result that is NaN is the canonical NaN."""
 
-# Users that show no bits of a NaN operand: their own results are canonical, or depend on its being a NaN only.
-BLIND = (
-    CANONICAL | {f"math.{name}" for name in ("exp", "log", "tanh", "erf", "rsqrt")} | {"arith.fptosi", "arith.fptoui"}
-)
-BLIND |= {"arith.cmpf"}
+CANONICAL = COMPUTED | {"arith.extf", "arith.truncf"}
+
+BLIND = CANONICAL | {"arith.fptosi", "arith.fptoui", "arith.cmpf"}
+"""Users that show no bits of a NaN operand: their results are canonical, or depend on its being a NaN only."""
+
+MOVES = frozenset({"arith.constant", "arith.bitcast", "arith.select"})
+PROMISES = {
+    "fastmath": "#arith.fastmath<none>",
+    "overflowFlags": "#arith.overflow<none>",
+    "isExact": None,
+    "nonNeg": None,
+}
+"""Attributes by which a program promises that some operands do not occur, and what to put in their place: results are
+defined for all operands."""
+TO_NEAREST_EVEN = 0
 
 
 @dataclass(frozen=True)
 class TfmbsExpandArith(Pass):
     """Spell out the fabric's arithmetic where upstream leaves a result open: NaN, saturation, division by zero, shifts.
 
-    A NaN result of f32 arithmetic becomes the canonical one wherever its bits can be seen (it is stored, selected or
-    cast); float to integer saturates with NaN giving 0; a / 0 is 0 and least / -1 is least; shifts by the width or more
-    give 0 or the sign. f64, which only the special functions use, is left alone.
+    A NaN result of arithmetic becomes the canonical one wherever its bits can be seen (it is stored, selected or cast);
+    float to integer saturates with NaN giving 0; a / 0 is 0 and least / -1 is least; shifts by the width or more give 0
+    or the sign. Arithmetic in f16 and bf16 is the f32 operation, rounded once; nothing but moves of these types is
+    left. Promises such as `fastmath` and `nsw` are dropped.
 
     Before:
 
@@ -61,18 +78,47 @@ class TfmbsExpandArith(Pass):
     """
 
     def run(self, module: Any) -> None:
-        for op in _scalar_ops(module, CANONICAL):
-            _canonicalize(op)
-        for op in _scalar_ops(module, EXPANSIONS):
-            with op.location, ir.InsertionPoint(op):
-                op.results[0].replace_all_uses_with(EXPANSIONS[op.name](op))
-            op.erase()
+        generalize(module)
+        for op in _scalar_code(module):
+            _drop_promises(op)
+            _check(op)
+        for op in _scalar_code(module):
+            if op.name in CANONICAL and not is_small(op.results[0].type):
+                _canonicalize(op)
+        for op in _scalar_code(module):
+            expansion = _expansion(op)
+            if expansion is not None:
+                with op.location, ir.InsertionPoint(op):
+                    op.results[0].replace_all_uses_with(expansion(op))
+                op.erase()
 
 
-def _scalar_ops(module: Any, names: Container[str]) -> list[Any]:
-    """The ops of these names whose result a lane holds: a scalar, but no index and no f64."""
-    found = [op.operation for op in ops_where(module, lambda op: op.operation.name in names)]
-    return [op for op in found if isinstance(op.results[0].type, ir.F32Type | ir.IntegerType)]
+def _scalar_code(module: Any) -> list[Any]:
+    """The ops that compute scalars, in the order of the text."""
+    found = [op.operation for op in ops_where(module, _is_scalar_code)]
+    return [op for op in found if len(op.results) and not isinstance(op.results[0].type, ir.ShapedType)]
+
+
+def _is_scalar_code(op: Any) -> bool:
+    name: str = op.operation.name
+    return name.partition(".")[0] in SCALAR_DIALECTS or name in COMPUTED
+
+
+def _drop_promises(op: Any) -> None:
+    for name, none in PROMISES.items():
+        if name in op.attributes and none is None:
+            del op.attributes[name]
+        elif name in op.attributes and str(op.attributes[name]) != none:
+            op.attributes[name] = ir.Attribute.parse(none, op.context)
+
+
+def _check(op: Any) -> None:
+    """Refuses other float types and other rounding modes."""
+    for value in (*op.operands, *op.results):
+        if isinstance(value.type, ir.FloatType) and not scalar.is_float(value.type):
+            raise TfmbsError("unsupported", place(op.location), op.name, "f16, bf16, f32 or f64", value.type)
+    if "roundingmode" in op.attributes and op.attributes["roundingmode"].value != TO_NEAREST_EVEN:
+        raise TfmbsError("unsupported", place(op.location), f"{op.name}: rounding mode", "to_nearest_even")
 
 
 def _canonicalize(op: Any) -> None:
@@ -86,20 +132,65 @@ def _canonicalize(op: Any) -> None:
         use.owner.operands[use.operand_number] = safe
 
 
-def _to_integer(op: Any) -> Any:
-    return scalar.saturating_to_integer(op.operands[0], op.results[0].type, op.name == "arith.fptosi")
+def _expansion(op: Any) -> Callable[[Any], Any] | None:
+    """What to build instead of an op, None where upstream's own meaning is the fabric's."""
+    if op.name in EXPANSIONS:
+        return EXPANSIONS[op.name]
+    if not any(is_small(value.type) for value in (*op.operands, *op.results)) or op.name in MOVES:
+        return None
+    if op.name in SMALL:
+        return SMALL[op.name]
+    if op.name in COMPUTED:
+        return _through_f32
+    raise TfmbsError("unsupported", place(op.location), f"{op.name} of {op.operands[0].type}")
 
+
+def _through_f32(op: Any) -> Any:
+    """The op on f32, rounded once to the narrow type."""
+    attributes = {name: op.attributes[name] for name in op.attributes}
+    operands = [floats.widened(operand) for operand in op.operands]
+    wide = ir.Operation.create(op.name, [ir.F32Type.get()], operands, attributes)
+    return floats.rounded(wide.results[0], op.results[0].type)
+
+
+def _converted(op: Any) -> Any:
+    return conversions.float_to_float(op.operands[0], op.results[0].type)
+
+
+def _to_integer(op: Any) -> Any:
+    return conversions.saturating_to_integer(op.operands[0], op.results[0].type, op.name == "arith.fptosi")
+
+
+def _from_integer(op: Any) -> Any:
+    return conversions.integer_to_float(op.operands[0], op.results[0].type, op.name == "arith.sitofp")
+
+
+def _compared(op: Any) -> Any:
+    return arith.CmpFOp(op.attributes["predicate"], *(floats.widened(operand) for operand in op.operands)).result
+
+
+SMALL: dict[str, Callable[[Any], Any]] = {
+    "arith.extf": _converted,
+    "arith.truncf": _converted,
+    "arith.sitofp": _from_integer,
+    "arith.uitofp": _from_integer,
+    "arith.cmpf": _compared,
+    "arith.negf": lambda op: floats.negated(*op.operands),
+    "math.absf": lambda op: floats.absolute(*op.operands),
+    "math.copysign": lambda op: floats.copied_sign(*op.operands),
+}
+"""Ops that are expanded where an operand or the result is f16 or bf16."""
 
 EXPANSIONS: dict[str, Callable[[Any], Any]] = {
     "arith.fptosi": _to_integer,
     "arith.fptoui": _to_integer,
-    "arith.maxnumf": lambda op: scalar.number(op.name, *op.operands),
-    "arith.minnumf": lambda op: scalar.number(op.name, *op.operands),
-    "arith.divsi": lambda op: scalar.divide(op.name, *op.operands),
-    "arith.divui": lambda op: scalar.divide(op.name, *op.operands),
-    "arith.remsi": lambda op: scalar.remainder(op.name, *op.operands),
-    "arith.remui": lambda op: scalar.remainder(op.name, *op.operands),
-    "arith.shli": lambda op: scalar.shift(op.name, *op.operands),
-    "arith.shrsi": lambda op: scalar.shift(op.name, *op.operands),
-    "arith.shrui": lambda op: scalar.shift(op.name, *op.operands),
+    **{f"arith.{name}": lambda op: floats.number(op.name, *op.operands) for name in ("maxnumf", "minnumf")},
+    **{f"arith.{name}": lambda op: integers.divide(op.name, *op.operands) for name in ("divsi", "divui")},
+    **{f"arith.{name}": lambda op: integers.remainder(op.name, *op.operands) for name in ("remsi", "remui")},
+    **{f"arith.{name}": lambda op: integers.shift(op.name, *op.operands) for name in ("shli", "shrsi", "shrui")},
+    **{
+        f"arith.{name}": lambda op: integers.divide_rounding(op.name, *op.operands)
+        for name in ("floordivsi", "ceildivsi", "ceildivui")
+    },
 }
+"""Ops that are expanded for all types."""

@@ -1,4 +1,4 @@
-"""The pass ``tfmbs-expand-reductions``: sums of f32 in the fabric's order, as 16 partial sums that are folded."""
+"""The pass ``tfmbs-expand-reductions``: sums of f32 and f64 in the fabric's order, 16 partial sums that are folded."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ INHERENT = frozenset(
 
 @dataclass(frozen=True)
 class TfmbsExpandReductions(Pass):
-    """Give sums of f32 the order of the fabric: element i goes to partial sum i mod 16, then the partials are folded.
+    """Give sums of f32 and f64 the fabric's order: element i goes to partial sum i mod 16, then partials are folded.
 
-    It concerns each structured op with a reduction whose body ends in `arith.addf` of the accumulator and something
-    else, a named one such as `linalg.vecmat` too; i counts the reduced elements in row-major order. The init value is
-    added last. Other reductions keep upstream's order, which is ascending.
+    It concerns each structured op with one result and a reduction whose body ends in `arith.addf` of the accumulator
+    and something else, a named one such as `linalg.vecmat` too; i counts the reduced elements in row-major order. The
+    init value is added last. Other reductions keep upstream's order, which is ascending: sums of f16 and bf16, which
+    round at each step, and reductions with several results.
 
     Before:
 
@@ -147,18 +148,13 @@ def _sum_operand(op: Any) -> Any:
 
 
 def _is_sum(op: Any) -> bool:
-    """Whether `op` is a reduction by addition of f32. Raises TfmbsError where it is one among several results."""
+    """Whether `op` is a reduction by addition of f32 or f64 with one result."""
     if REDUCTION not in _iterators(op):
         return False
     terminator = list(op.regions[0].blocks[0].operations)[-1].operation
-    if len(terminator.operands) == 1:
-        return isinstance(terminator.operands[0].type, ir.F32Type) and _sum_operand(op) is not None
-    owners = [value.owner for value in terminator.operands if isinstance(value.type, ir.F32Type)]
-    if any(not isinstance(owner, ir.Block) and owner.name == "arith.addf" for owner in owners):
-        raise TfmbsError(
-            "unsupported", place_of(op.location), "sum in a reduction with several results", 1, len(owners)
-        )
-    return False
+    if len(terminator.operands) != 1 or not isinstance(terminator.operands[0].type, ir.F32Type | ir.F64Type):
+        return False
+    return _sum_operand(op) is not None
 
 
 def _expand(op: Any) -> None:
@@ -184,6 +180,13 @@ def _partial_sums(op: Any, place: Any, discardable: Any) -> Any:
         position = position * sizes[loop] + ir.AffineDimExpr.get(loop)
     lane = ir.AffineExpr.get_mod(position, REDUCTION_LANES)
     init = op.operands[len(op.operands) - 1]
+    if any(
+        size != 1 and not isinstance(expr, ir.AffineDimExpr)
+        for size, expr in zip(shape_of(init.type), maps[-1].results, strict=True)
+    ):
+        raise TfmbsError(
+            "unsupported", place_of(op.location), "sum into part of its result", "a map of loops", maps[-1]
+        )
     out_map = ir.AffineMap.get(len(iterators), 0, [*maps[-1].results, lane])
     target = place.filled((*shape_of(init.type), REDUCTION_LANES), element_of(init), 0.0)
     inputs = list(zip(list(op.operands)[:-1], maps[:-1], strict=True))

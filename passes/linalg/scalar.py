@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tfmbs.dialect.mlir import arith, ir, math
-from tfmbs.runtime.abi.special import CANONICAL_NAN, CONSTANT, SPECIALS, Step
+from tfmbs.passes.linalg.formats import Format, format_of
+from tfmbs.runtime.abi.special import CONSTANT, SPECIALS, Step
 
 Value = Any
 
@@ -31,6 +32,12 @@ def is_float(type_: Any) -> bool:
     return isinstance(type_, ir.F16Type | ir.BF16Type | ir.F32Type | ir.F64Type)
 
 
+def bits_constant(type_: Any, value: int) -> Value:
+    """An integer constant of the low bits of `value`, which may exceed the signed range."""
+    low = value & ((1 << type_.width) - 1)
+    return constant(type_, low - (1 << type_.width) if low >> (type_.width - 1) else low)
+
+
 def f32(value: float) -> Value:
     """An f32 constant."""
     return constant(ir.F32Type.get(), value)
@@ -48,15 +55,29 @@ def select(condition: Value, yes: Value, no: Value) -> Value:
     return arith.SelectOp(condition, yes, no).result
 
 
+def bits_of(x: Value) -> Value:
+    """The bit pattern of a float."""
+    return arith.BitcastOp(integer_type(format_of(x.type).bits), x).result
+
+
+def float_of(bits: Value, type_: Any) -> Value:
+    """The float of a bit pattern."""
+    return arith.BitcastOp(type_, bits).result
+
+
+def magnitude_of(bits: Value, form: Format) -> Value:
+    """A bit pattern without its sign."""
+    return arith.AndIOp(bits, bits_constant(bits.type, form.sign - 1)).result
+
+
 def canonical(x: Value) -> Value:
-    """An f32 with any NaN replaced by the canonical one.
+    """A float with any NaN replaced by the canonical one.
 
     On bits: to LLVM all NaNs are alike, so that it drops a selection between floats.
     """
-    bits = arith.BitcastOp(integer_type(32), x).result
-    magnitude = arith.AndIOp(bits, constant(integer_type(32), 0x7FFFFFFF)).result
-    is_nan = compare("ugt", magnitude, constant(integer_type(32), 0x7F800000))
-    return arith.BitcastOp(x.type, select(is_nan, constant(integer_type(32), CANONICAL_NAN), bits)).result
+    form, bits = format_of(x.type), bits_of(x)
+    is_nan = compare("ugt", magnitude_of(bits, form), bits_constant(bits.type, form.infinity))
+    return float_of(select(is_nan, bits_constant(bits.type, form.canonical_nan), bits), x.type)
 
 
 def to_float(x: Value) -> Value:
@@ -113,55 +134,3 @@ def special(name: str, *operands: Value) -> Value:
         else:
             values.append(_STEPS[step.kind](*(values[i] for i in step.operands)))
     return values[-1]
-
-
-def saturating_to_integer(x: Value, type_: Any, signed: bool = True) -> Value:
-    """A float truncated to an integer: out of range gives the nearest end, NaN gives 0."""
-    bits = type_.width
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
-    convert = arith.FPToSIOp if signed else arith.FPToUIOp
-    # high + 1 is a power of two, so exact in every float type; truncation brings all above low - 1 to low or higher.
-    result = select(compare("ult", x, constant(x.type, float(low))), constant(type_, low), convert(type_, x).result)
-    result = select(compare("oge", x, constant(x.type, float(high + 1))), _bits_constant(type_, high), result)
-    return select(compare("uno", x, x), constant(type_, 0), result)
-
-
-def _bits_constant(type_: Any, value: int) -> Value:
-    """An integer constant whose unsigned value may exceed the signed range."""
-    bits = type_.width
-    return constant(type_, value - (1 << bits) if value >> (bits - 1) else value)
-
-
-def number(kind: str, a: Value, b: Value) -> Value:
-    """`arith.maxnumf` or `arith.minnumf` of f32: the maximum or minimum; where one operand is NaN, the other one."""
-    build = arith.MaximumFOp if kind == "arith.maxnumf" else arith.MinimumFOp
-    result = canonical(build(a, b).result)
-    result = select(compare("uno", b, b), a, result)
-    return select(compare("uno", a, a), b, result)
-
-
-def divide(kind: str, a: Value, b: Value) -> Value:
-    """`arith.divsi` or `arith.divui` with a / 0 = 0 and, signed, least / -1 = least."""
-    zero, one = constant(a.type, 0), constant(a.type, 1)
-    by_zero = compare("eq", b, zero)
-    if kind == "arith.divui":
-        return select(by_zero, zero, arith.DivUIOp(a, select(by_zero, one, b)).result)
-    negated = compare("eq", b, constant(b.type, -1))
-    quotient = arith.DivSIOp(a, select(arith.OrIOp(by_zero, negated).result, one, b)).result
-    return select(by_zero, zero, select(negated, arith.SubIOp(zero, a).result, quotient))
-
-
-def remainder(kind: str, a: Value, b: Value) -> Value:
-    """a - divide(a, b) * b, for `arith.remsi` and `arith.remui`."""
-    quotient = divide("arith.divsi" if kind == "arith.remsi" else "arith.divui", a, b)
-    return arith.SubIOp(a, arith.MulIOp(quotient, b).result).result
-
-
-def shift(kind: str, a: Value, b: Value) -> Value:
-    """`arith.shli`, `shrui` or `shrsi` with counts that are the width or more: 0, or the sign for `shrsi`."""
-    zero, last = constant(a.type, 0), constant(a.type, a.type.width - 1)
-    in_range = compare("ule", b, last)
-    if kind == "arith.shrsi":
-        return arith.ShRSIOp(a, select(in_range, b, last)).result
-    build = arith.ShLIOp if kind == "arith.shli" else arith.ShRUIOp
-    return select(in_range, build(a, select(in_range, b, zero)).result, zero)

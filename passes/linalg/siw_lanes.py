@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from tfmbs.dialect.mlir import arith, ir, math
-from tfmbs.passes.linalg import scalar
+from tfmbs.passes.linalg import conversions, integers, scalar
 from tfmbs.runtime.abi.siw import OPS, Predicate, Reduce
 from tfmbs.runtime.abi.types import DTYPES, DType
 
@@ -81,7 +81,7 @@ _I32: dict[str, Callable[..., Value]] = {
     "SUB": lambda a, b: arith.SubIOp(a, b).result,
     "MUL": lambda a, b: arith.MulIOp(a, b).result,
     "FMA": lambda a, b, c: arith.AddIOp(arith.MulIOp(a, b).result, c).result,
-    "DIV": lambda a, b: scalar.divide("arith.divsi", a, b),
+    "DIV": lambda a, b: integers.divide("arith.divsi", a, b),
     "MIN": lambda a, b: arith.MinSIOp(a, b).result,
     "MAX": lambda a, b: arith.MaxSIOp(a, b).result,
     "NEG": _negated_integer,
@@ -89,9 +89,9 @@ _I32: dict[str, Callable[..., Value]] = {
     "AND": lambda a, b: arith.AndIOp(a, b).result,
     "OR": lambda a, b: arith.OrIOp(a, b).result,
     "XOR": lambda a, b: arith.XOrIOp(a, b).result,
-    "SHL": lambda a, b: scalar.shift("arith.shli", a, b),
-    "SHRA": lambda a, b: scalar.shift("arith.shrsi", a, b),
-    "SHRL": lambda a, b: scalar.shift("arith.shrui", a, b),
+    "SHL": lambda a, b: integers.shift("arith.shli", a, b),
+    "SHRA": lambda a, b: integers.shift("arith.shrsi", a, b),
+    "SHRL": lambda a, b: integers.shift("arith.shrui", a, b),
     "TERNARY": _ternary_i32,
 }
 
@@ -153,7 +153,7 @@ def convert(lane: Value, source: DType, target: DType) -> Value:
     if target is DType.BOOL:
         return as_lane(scalar.compare("une", as_f32(lane), scalar.f32(0.0)))
     info = DTYPES[target]
-    narrow = scalar.saturating_to_integer(as_f32(lane), scalar.integer_type(info.bits), info.is_signed)
+    narrow = conversions.saturating_to_integer(as_f32(lane), scalar.integer_type(info.bits), info.is_signed)
     return widen(narrow, target)
 
 

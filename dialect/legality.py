@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tfmbs.dialect import epilogue, fabric, fabric_siw, graph_ops, kernel
+from tfmbs.dialect import epilogue, fabric, fabric_siw, graph_ops, kernel, kernel_program
 from tfmbs.dialect.base import Tfmbs
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
@@ -55,9 +55,6 @@ class Level:
 
 _MODULE = frozenset({"builtin.module"})
 _SCALAR = frozenset({"func", "arith", "math", "scf"})
-_VIEWS = frozenset(
-    f"memref.{name}" for name in ("subview", "expand_shape", "collapse_shape", "reinterpret_cast", "cast")
-)
 
 LEVELS: dict[str, Level] = {
     "torch": Level(
@@ -69,9 +66,11 @@ LEVELS: dict[str, Level] = {
     "kernel": Level(
         _SCALAR,
         _MODULE
-        | _ops_of(kernel, epilogue)
-        | _VIEWS
-        | {"memref.alloc", "linalg.generic", "linalg.index", "linalg.yield"},
+        | _ops_of(kernel, kernel_program, epilogue)
+        | kernel_program.VIEWS
+        | kernel_program.ACCESSES
+        | kernel_program.STRUCTURED
+        | {"memref.alloc"},
         memrefs=True,
         stored_only=True,
     ),

@@ -275,6 +275,10 @@ module {
       %1 = irdl.any
       irdl.operands(input: %0, out: %1)
     }
+    irdl.operation @kernel_program {
+      %0 = irdl.region
+      irdl.regions(body: %0)
+    }
     irdl.operation @fabric_tensor {
       %0 = irdl.base "#builtin.string"
       %1 = irdl.base "#builtin.string"

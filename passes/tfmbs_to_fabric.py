@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmbs.dialect.attributes import NAME, OUTPUT, SCRATCH_BYTES, TARGET
+from tfmbs.dialect.kernel_program import VIEWS
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.fabric.launches import LAUNCHES, Launches
-from tfmbs.passes.fabric.memory import VIEWS, Argument, Memory
+from tfmbs.passes.fabric.memory import Argument, Memory
 from tfmbs.passes.fabric.select import refuse
 from tfmbs.passes.fabric.tables import Tables
 from tfmbs.passes.functions import functions

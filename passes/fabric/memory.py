@@ -8,6 +8,7 @@ from typing import Any
 
 from tfmbs.dialect.attributes import OFFSET
 from tfmbs.dialect.kernel import STORED_PACKINGS, dense_strides, strides_of
+from tfmbs.dialect.kernel_program import VIEWS
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
@@ -18,9 +19,6 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region
 
 PRODUCTS = frozenset({"tfmbs.kernel_conv2d", "tfmbs.kernel_gemm"})
-VIEWS = frozenset(
-    f"memref.{name}" for name in ("cast", "collapse_shape", "expand_shape", "reinterpret_cast", "subview")
-)
 
 
 @dataclass(frozen=True)

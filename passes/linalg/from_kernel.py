@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tfmbs.dialect import kernel
+from tfmbs.dialect import kernel, kernel_program
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.passes.graph.kernels import ops_of
@@ -70,9 +70,16 @@ def _copy(op: Any) -> None:
     _PLACE.run(inputs, (op.out, identity(rank)), [PARALLEL] * rank, lambda x, _: x, op.discardable())
 
 
+def _program(op: Any) -> None:
+    """The code itself."""
+    for inner in list(op.block.operations):
+        inner.operation.move_before(op.operation)
+
+
 LOWERINGS: dict[type, Callable[[Any], None]] = {
     kernel.KernelGemmOp: _gemm,
     kernel.KernelConv2dOp: _conv2d,
     kernel.KernelPoolOp: _pool,
     kernel.KernelCopyOp: _copy,
+    kernel_program.KernelProgramOp: _program,
 }

@@ -7,7 +7,9 @@ from typing import Any
 
 from tfmbs.passes.functions import functions
 from tfmbs.passes.kernel.bufferize import Bufferizer
+from tfmbs.passes.kernel.generalize import GENERIC, generalize
 from tfmbs.passes.kernel.launches import LAUNCH_RULES
+from tfmbs.passes.kernel.outline import hoist_constants
 from tfmbs.passes.kernel.tensors import TENSOR_RULES
 from tfmbs.passes.registry import Pass
 
@@ -51,4 +53,6 @@ class TfmbsToKernel(Pass):
         """Rewrites every function of the module."""
         rules = {**TENSOR_RULES, **LAUNCH_RULES}
         for function in functions(module):
+            generalize(function, GENERIC | {"linalg.fill"})
+            hoist_constants(function)
             Bufferizer(function, rules).run()

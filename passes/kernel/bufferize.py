@@ -10,6 +10,10 @@ from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import func, ir
 from tfmbs.dialect.shapes import shape_of
 from tfmbs.passes.kernel.buffers import Buffers, View, stored_memref
+from tfmbs.passes.kernel.outline import boundary_type, outline
+from tfmbs.passes.kernel.programs import place_code
+from tfmbs.passes.kernel.runs import Run, runs
+from tfmbs.passes.kernel.upstream import to_memrefs
 from tfmbs.runtime.abi.errors import TfmbsError
 
 Rule = Callable[["Bufferizer", Any], None]
@@ -43,6 +47,8 @@ class Bufferizer:
         self._rules = rules
         self._ops = [op.operation for op in function.entry_block.operations]
         self._index = {op: index for index, op in enumerate(self._ops)}
+        self._runs = runs(self._ops[:-1], rules)
+        self._in_runs = {op for run in self._runs.values() for op in run.ops}
         self._views: dict[Any, View] = {}
         self._tensors_of: dict[Any, list[Any]] = {}  # root memref -> tensors that live in it
         self._constants: dict[Any, Callable[[], View]] = {}
@@ -76,7 +82,7 @@ class Bufferizer:
         """Uninitialised memory for a result: an output when it ends there, else a new buffer."""
         if tensor in self._hints:
             return self._hints[tensor]
-        view = self.buffers.alloc(stored_memref(static_type(tensor.owner, tensor.type)))
+        view = self.buffers.alloc(stored_memref(static_type(tensor.owner, boundary_type(tensor.type))))
         self._writable.add(view.root)
         return view
 
@@ -117,11 +123,17 @@ class Bufferizer:
         self._plan_destinations(results)
         for op in self._ops[:-1]:
             with ir.InsertionPoint(block), op.location:
-                self._convert(op)
+                if op in self._runs:
+                    self._convert_run(self._runs[op])
+                elif op not in self._in_runs:
+                    self._convert(op)
         with ir.InsertionPoint(block), self._ops[-1].location:
             for tensor, target in zip(self._ops[-1].operands, results, strict=True):
                 self._finish(tensor, target)
             func.ReturnOp([])
+        for constant in [op.operation for op in block.operations if op.operation.name == "arith.constant"]:
+            if not list(constant.results[0].uses):
+                constant.erase()
         _carry_attributes(self._function, built)
         name = self._function.attributes["sym_name"]
         self._function.erase()
@@ -132,6 +144,24 @@ class Bufferizer:
         if rule is None:
             raise refused(op, f"{op.name} has no kernel-level form")
         rule(self, op)
+
+    def _convert_run(self, run: Run) -> None:
+        """Upstream's code for a run; tensors that are not dense enter as copies."""
+        outlined = to_memrefs(lambda: outline(run, []))
+        arguments = [self._plain(tensor) for tensor in run.inputs]
+        targets = [self.destination(tensor) for tensor in run.outputs]
+        place_code(outlined, [*arguments, *(self.buffers.value(target) for target in targets)], self.buffers)
+        for tensor, target in zip(run.outputs, targets, strict=True):
+            self.place(tensor, target)
+
+    def _plain(self, tensor: Any) -> Any:
+        """A memref of a tensor's elements without offset and strides, which upstream's code expects."""
+        view = self.view(tensor)
+        if view.offset or not view.is_dense:
+            copy = self.buffers.alloc(ir.MemRefType.get(list(view.shape), view.element))
+            self.buffers.copy(view, copy)
+            view = copy
+        return self.buffers.value(view)
 
     def _finish(self, tensor: Any, target: View) -> None:
         source = self.view(tensor)
@@ -152,8 +182,15 @@ class Bufferizer:
     def _is_dead_after(self, view: View, op: Any) -> bool:
         now = self._index[op.operation]
         users = (use.owner for tensor in self._tensors_of[view.root] for use in tensor.uses)
-        last = max((self._index.get(user.operation, len(self._ops)) for user in users), default=now)
+        last = max((self._position(user) for user in users), default=now)
         return view.root in self._writable and last <= now
+
+    def _position(self, user: Any) -> int:
+        """Where in the function an op is, or the op that it is a part of."""
+        operation = user.operation
+        while operation not in self._index:
+            operation = operation.parent.operation
+        return self._index[operation]
 
     def _shares(self, tensor: Any, view: View) -> bool:
         return tensor in self._views and self._views[tensor].root == view.root

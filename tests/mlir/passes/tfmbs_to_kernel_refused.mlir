@@ -24,29 +24,6 @@ func.func @no_elements(%x: tensor<1xf32>) -> tensor<1xf32> {
 
 // -----
 
-func.func @dynamic_slice(%x: tensor<8xf32>, %y: tensor<index>) -> tensor<2xf32> {
-  %i = arith.constant 1 : index
-  %j = arith.addi %i, %i : index // expected-error {{arith.addi has no kernel-level form}}
-  %0 = tensor.extract_slice %x[%j] [2] [1] : tensor<8xf32> to tensor<2xf32>
-  return %0 : tensor<2xf32>
-}
-
-// -----
-
-func.func @captured_tensor(%x: tensor<8xf32>, %y: tensor<2xf32>) -> tensor<2xf32> {
-  %e = tensor.empty() : tensor<2xf32>
-  // expected-error@+1 {{tensor.extract in the body of linalg.generic: operand tensor<8xf32>, expected scalars}}
-  %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%e : tensor<2xf32>) {
-  ^bb0(%acc: f32):
-    %i = linalg.index 0 : index
-    %v = tensor.extract %x[%i] : tensor<8xf32>
-    linalg.yield %v : f32
-  } -> tensor<2xf32>
-  return %0 : tensor<2xf32>
-}
-
-// -----
-
 func.func @packed_slice() -> tensor<1x7x!tfmbs.ternary<"pt5">> {
   %w = "tfmbs.constant"() {value = dense<121> : tensor<3x2xi8>} : () -> tensor<3x7x!tfmbs.ternary<"pt5">>
   // expected-error@+1 {{tensor.extract_slice of packed trits}}
@@ -60,4 +37,44 @@ func.func @computed_weights(%x: tensor<1x2xf32>, %a: tensor<1x2xf32>, %b: tensor
   // expected-error@+1 {{tfmbs.fused_gemv: weights, expected constants, got a computed tensor}}
   %0:2 = "tfmbs.fused_gemv"(%x, %a, %b) ({}) {roles = [], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>, resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>, orders = array<i64: 1, 0>} : (tensor<1x2xf32>, tensor<1x2xf32>, tensor<2x2xf32>) -> (tensor<1x1xf32>, tensor<1x2xf32>)
   return %0#0, %0#1 : tensor<1x1xf32>, tensor<1x2xf32>
+}
+
+// -----
+
+// A buffer whose size is known at run time only.
+func.func @dynamic_buffer(%x: tensor<8xf32>, %n: tensor<index>) -> tensor<8xf32> {
+  %c = tensor.extract %n[] : tensor<index>
+  %0 = tensor.extract_slice %x[0] [%c] [1] : tensor<8xf32> to tensor<?xf32>
+  // expected-error@+1 {{a buffer that structured code needs, expected static sizes of at least 1, got memref<?xf32>}}
+  %1 = tensor.empty(%c) : tensor<?xf32>
+  %2 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%0 : tensor<?xf32>) outs(%1 : tensor<?xf32>) {
+  ^bb0(%e: f32, %o: f32):
+    linalg.yield %e : f32
+  } -> tensor<?xf32>
+  %3 = tensor.insert_slice %2 into %x[0] [%c] [1] : tensor<?xf32> into tensor<8xf32>
+  return %3 : tensor<8xf32>
+}
+
+// -----
+
+// A kernel whose order of sums no structured op has.
+func.func @average(%x: tensor<1x1x4x4xf32>, %c: tensor<i1>) -> tensor<1x1x4x4xf32> {
+  %0 = tensor.extract %c[] : tensor<i1>
+  %1 = scf.if %0 -> tensor<1x1x4x4xf32> {
+    // expected-error@+1 {{tfmbs.pool of averages in structured code}}
+    %2 = "tfmbs.pool"(%x) {kind = "avg", kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, count_include_pad = false} : (tensor<1x1x4x4xf32>) -> tensor<1x1x4x4xf32>
+    scf.yield %2 : tensor<1x1x4x4xf32>
+  } else {
+    scf.yield %x : tensor<1x1x4x4xf32>
+  }
+  return %1 : tensor<1x1x4x4xf32>
+}
+
+// -----
+
+// An op that upstream cannot bufferize.
+func.func @no_buffers(%x: tensor<8xf32>, %i: tensor<2x1xindex>) -> tensor<2xf32> {
+  // expected-error@+1 {{structured code that upstream does not bufferize: op was not bufferized}}
+  %0 = tensor.gather %x[%i] gather_dims([0]) : (tensor<8xf32>, tensor<2x1xindex>) -> tensor<2xf32>
+  return %0 : tensor<2xf32>
 }

@@ -1,0 +1,79 @@
+"""Tensors that control flow chooses or passes on, given one buffer each, so that no memref is chosen at run time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfmbs.dialect.mlir import ir, scf, tensor
+from tfmbs.dialect.shapes import element_of, shape_of
+from tfmbs.passes.graph.kernels import ops_where
+from tfmbs.passes.linalg.structured import PARALLEL, generic, identity
+
+_CHOICES = frozenset({"scf.if", "scf.index_switch"})
+
+
+def branch_on_selects(root: Any) -> None:
+    """Turns each `arith.select` of whole tensors by one condition into an `scf.if`."""
+    for found in ops_where(root, lambda op: op.operation.name == "arith.select"):
+        op = found.operation
+        condition, yes, no = op.operands
+        if not isinstance(op.results[0].type, ir.RankedTensorType) or isinstance(condition.type, ir.ShapedType):
+            continue
+        with op.location, ir.InsertionPoint(op):
+            choice = scf.IfOp(condition, [op.results[0].type], has_else=True)
+            for block, value in ((choice.then_block, yes), (choice.else_block, no)):
+                with ir.InsertionPoint(block):
+                    scf.YieldOp([value])
+        op.results[0].replace_all_uses_with(choice.results[0])
+        op.erase()
+
+
+def join_choices(root: Any) -> None:
+    """Lets all branches of `scf.if` and `scf.index_switch` copy what they yield into one tensor made before."""
+    for found in ops_where(root, lambda op: op.operation.name in _CHOICES):
+        op = found.operation
+        targets = {i: _undefined(op, result) for i, result in enumerate(op.results) if _is_static_tensor(result)}
+        for region in op.regions:
+            terminator = _terminator(region.blocks[0])
+            for index, target in targets.items():
+                terminator.operands[index] = _copy(terminator, terminator.operands[index], target)
+
+
+def separate_iterations(root: Any) -> None:
+    """Lets loops copy the tensors that they hand to the next iteration into the ones that it replaces.
+
+    All are copied to new places first: one may be what another is made from.
+    """
+    for found in ops_where(root, lambda op: op.operation.name in ("scf.for", "scf.while")):
+        op = found.operation
+        body = op.regions[len(op.regions) - 1].blocks[0]
+        arguments = list(body.arguments)[1 if op.name == "scf.for" else 0 :]
+        terminator = _terminator(body)
+        if len(arguments) != len(terminator.operands):
+            continue
+        moved = {
+            index: _copy(terminator, value, _undefined(terminator, value))
+            for index, value in enumerate(terminator.operands)
+            if _is_static_tensor(value) and value != arguments[index] and value.type == arguments[index].type
+        }
+        for index, value in moved.items():
+            terminator.operands[index] = _copy(terminator, value, arguments[index])
+
+
+def _terminator(block: Any) -> Any:
+    return block.operations[len(block.operations) - 1].operation
+
+
+def _is_static_tensor(value: Any) -> bool:
+    return isinstance(value.type, ir.RankedTensorType) and value.type.has_static_shape
+
+
+def _undefined(before: Any, like: Any) -> Any:
+    with before.location, ir.InsertionPoint(before):
+        return tensor.EmptyOp(list(shape_of(like.type)), element_of(like)).result
+
+
+def _copy(before: Any, source: Any, target: Any) -> Any:
+    maps = identity(len(shape_of(source.type)))
+    with before.location, ir.InsertionPoint(before):
+        return generic([(source, maps)], [(target, maps)], [PARALLEL] * maps.n_dims, lambda new, _: new).results[0]

@@ -1,0 +1,159 @@
+"""Bufferization of structured code by upstream's passes, and what is cleared up behind them.
+
+Only passes that fold nothing run here: `x * 1.0` is not `x` where x is a NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tfmbs.dialect.location import place
+from tfmbs.dialect.mlir import arith, ir, passmanager
+from tfmbs.dialect.shapes import shape_of
+from tfmbs.passes.graph.kernels import ops_where
+from tfmbs.passes.kernel.aliases import memrefs_of, source_of, unresolved
+from tfmbs.passes.kernel.branches import branch_on_selects, join_choices, separate_iterations
+from tfmbs.passes.kernel.generalize import generalize
+from tfmbs.passes.kernel.outline import Outlined
+from tfmbs.runtime.abi.errors import TfmbsError
+
+PASSES = (
+    "scf-forall-to-for",
+    "one-shot-bufferize{bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map}",
+    "buffer-results-to-out-params{hoist-static-allocs modify-public-functions}",
+    "cse",
+    "loop-invariant-code-motion",
+    "cse",
+)
+
+_ATTEMPTS: tuple[tuple[Callable[[Any], None], ...], ...] = ((), (join_choices,), (join_choices, separate_iterations))
+
+
+def to_memrefs(make: Callable[[], Outlined]) -> Outlined:
+    """The code that `make` outlines, on memrefs: inputs, then outputs, which it writes; buffers are its own.
+
+    First as it is; where control flow would then choose between buffers, with copies into one.
+
+    Raises:
+        TfmbsError: ``unsupported``, upstream does not bufferize it, or a buffer is chosen at run time even so.
+    """
+    failure: TfmbsError | None = None
+    for preparations in _ATTEMPTS:
+        outlined = make()
+        branch_on_selects(outlined.module.operation)
+        for prepare in preparations:
+            prepare(outlined.module.operation)
+        failure = _bufferize(outlined)
+        if failure is None:
+            generalize(outlined.module.operation)
+            _fold_sizes(outlined.module.operation)
+            _hoist_buffers(outlined.function)
+            _name_buffers(outlined.function)
+            _write_results_directly(outlined.function)
+            return outlined
+    assert failure is not None
+    raise failure
+
+
+def _bufferize(outlined: Outlined) -> TfmbsError | None:
+    where = place(outlined.function.location)
+    try:
+        passmanager.PassManager.parse(f"builtin.module({','.join(PASSES)})").run(outlined.module.operation)
+    except ir.MLIRError as error:
+        reason = error.error_diagnostics[0].message if error.error_diagnostics else str(error)
+        return TfmbsError("unsupported", where, f"structured code that upstream does not bufferize: {reason}")
+    chosen = unresolved(outlined.function)
+    if chosen is not None:
+        op = chosen.owner.owner.operation if isinstance(chosen.owner, ir.Block) else chosen.owner
+        what = f"{op.name}: a buffer of type {chosen.type} that is chosen at run time"
+        return TfmbsError("unsupported", place(op.location), what)
+    return None
+
+
+def _fold_sizes(root: Any) -> None:
+    """Replaces `memref.dim` of static sizes by constants."""
+    for found in ops_where(root, lambda op: op.operation.name == "memref.dim"):
+        op = found.operation
+        source, index = op.operands
+        if isinstance(index.owner, ir.Block) or index.owner.name != "arith.constant":
+            continue
+        size = shape_of(source.type)[index.owner.attributes["value"].value]
+        if size >= 0:
+            with op.location, ir.InsertionPoint(op):
+                op.results[0].replace_all_uses_with(arith.ConstantOp(ir.IndexType.get(), size).result)
+            op.erase()
+
+
+def _hoist_buffers(function: Any) -> None:
+    """Moves buffers to the start: none of them outlives the iteration or branch that it is made in.
+
+    Raises:
+        TfmbsError: ``unsupported``, the size of one is known at run time only.
+    """
+    first = function.entry_block.operations[0].operation
+    for found in ops_where(function, lambda op: op.operation.name == "memref.alloc"):
+        op = found.operation
+        type_ = op.results[0].type
+        if not type_.has_static_shape or 0 in shape_of(type_):
+            expected = "static sizes of at least 1"
+            raise TfmbsError("unsupported", place(op.location), "a buffer that structured code needs", expected, type_)
+        if op != first:
+            op.move_before(first)
+
+
+def _name_buffers(function: Any) -> None:
+    """Uses buffers by their own name where control flow passes them on."""
+    for value in memrefs_of(function):
+        source = source_of(value)
+        if source != value and (isinstance(source.owner, ir.Block) or source.owner.name == "memref.alloc"):
+            value.replace_all_uses_with(source)
+
+
+def _write_results_directly(function: Any) -> None:
+    """Drops the copy of a buffer to an output at the end of its life: the buffer is the output then."""
+    ops = [op.operation for op in function.entry_block.operations]  # no dict: the hash of an op changes with it
+    outputs = set(function.entry_block.arguments)
+    obsolete = []
+    for op in ops:
+        pair = _copied(op)
+        if pair is None or pair[1] not in outputs or len(list(pair[1].uses)) != 1:
+            continue
+        source, target = pair
+        if isinstance(source.owner, ir.Block) or source.owner.name != "memref.alloc" or source.type != target.type:
+            continue
+        if all(ops.index(_top(use.owner, function)) <= ops.index(op) for use in _uses(source)):
+            source.replace_all_uses_with(target)
+            obsolete.append(op)
+    for op in obsolete:
+        op.erase()
+
+
+def _copied(op: Any) -> tuple[Any, Any] | None:
+    """Source and target of a `linalg.generic` that only copies a whole buffer."""
+    if op.name != "linalg.generic" or len(op.operands) != 2:
+        return None
+    block = op.regions[0].blocks[0]
+    maps = [attribute.value for attribute in op.attributes["indexing_maps"]]
+    only_copies = len(block.operations) == 1 and block.operations[0].operation.operands[0] == block.arguments[0]
+    if not only_copies or any(affine_map != ir.AffineMap.get_identity(affine_map.n_dims) for affine_map in maps):
+        return None
+    return op.operands[0], op.operands[1]
+
+
+def _uses(value: Any) -> Sequence[Any]:
+    """Uses of a buffer, through views and block arguments that are the same buffer too."""
+    found = list(value.uses)
+    for use in list(found):
+        for result in use.owner.results:
+            if isinstance(result.type, ir.MemRefType):
+                found += _uses(result)
+    return found
+
+
+def _top(op: Any, function: Any) -> Any:
+    """The op of the function's block that is or contains `op`."""
+    operation = op.operation
+    while operation.parent != function.operation:
+        operation = operation.parent
+    return operation

@@ -1,0 +1,154 @@
+// RUN: tfmbs-opt %s --split-input-file --tfmbs-to-kernel | filecheck %s
+
+// A loop over elements runs as one program, on the output itself; what follows is a launch of its own.
+// CHECK-LABEL: func.func @histogram
+// CHECK-SAME:    (%[[X:.*]]: memref<16xi32>, %[[Y:.*]]: memref<4xf32> {tfmbs.output}, %[[Z:.*]]: memref<4xf32> {tfmbs.output})
+// CHECK:         %[[C:.*]] = "tfmbs.kernel_constant"
+// CHECK:         linalg.generic {{.*}} ins(%[[C]] : memref<4xf32>) outs(%[[Y]] : memref<4xf32>)
+// CHECK:         "tfmbs.kernel_program"() ({
+// CHECK:           scf.for %[[I:[a-z0-9]+]] =
+// CHECK-NEXT:        %[[E:.*]] = memref.load %[[X]][%[[I]]]
+// CHECK-NEXT:        %[[J:.*]] = arith.index_cast %[[E]]
+// CHECK-NEXT:        %[[O:.*]] = memref.load %[[Y]][%[[J]]]
+// CHECK-NEXT:        %[[S:.*]] = arith.addf %[[O]]
+// CHECK-NEXT:        memref.store %[[S]], %[[Y]][%[[J]]]
+// CHECK:         }) : () -> ()
+// CHECK-NEXT:    linalg.generic {{.*}} ins(%[[Y]] : memref<4xf32>) outs(%[[Z]] : memref<4xf32>)
+func.func @histogram(%x: tensor<16xi32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c16 = arith.constant 16 : index
+  %one = arith.constant 1.0 : f32
+  %zeros = arith.constant dense<0.0> : tensor<4xf32>
+  %0 = scf.for %i = %c0 to %c16 step %c1 iter_args(%a = %zeros) -> tensor<4xf32> {
+    %e = tensor.extract %x[%i] : tensor<16xi32>
+    %j = arith.index_cast %e : i32 to index
+    %o = tensor.extract %a[%j] : tensor<4xf32>
+    %s = arith.addf %o, %one : f32
+    %b = tensor.insert %s into %a[%j] : tensor<4xf32>
+    scf.yield %b : tensor<4xf32>
+  }
+  %e = tensor.empty() : tensor<4xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%0 : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%v: f32, %acc: f32):
+    %2 = math.sqrt %v : f32
+    linalg.yield %2 : f32
+  } -> tensor<4xf32>
+  return %0, %1 : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// A tensor that a branch chooses is copied into one buffer, here the output: no memref is chosen at run time.
+// CHECK-LABEL: func.func @choice
+// CHECK-SAME:    (%[[X:.*]]: memref<8xf32>, %[[Y:.*]]: memref<8xf32>, %[[C:.*]]: memref<i1>, %[[O:.*]]: memref<8xf32> {tfmbs.output})
+// CHECK:         scf.if
+// CHECK-NEXT:      linalg.generic {{.*}} ins(%[[X]] : memref<8xf32>) outs(%[[O]] : memref<8xf32>)
+// CHECK:         } else {
+// CHECK-NEXT:      linalg.generic {{.*}} ins(%[[Y]] : memref<8xf32>) outs(%[[O]] : memref<8xf32>)
+func.func @choice(%x: tensor<8xf32>, %y: tensor<8xf32>, %c: tensor<i1>) -> tensor<8xf32> {
+  %0 = tensor.extract %c[] : tensor<i1>
+  %1 = arith.select %0, %x, %y : tensor<8xf32>
+  return %1 : tensor<8xf32>
+}
+
+// -----
+
+// Tensors that change places from one iteration to the next are copied by way of two buffers more.
+// CHECK-LABEL: func.func @swap
+// CHECK-SAME:    (%[[X:.*]]: memref<8xf32>, %[[Y:.*]]: memref<8xf32>, %[[N:.*]]: memref<i32>, %[[O:.*]]: memref<8xf32> {tfmbs.output}, %[[P:.*]]: memref<8xf32> {tfmbs.output})
+// CHECK:         %[[A:.*]] = memref.alloc() : memref<8xf32>
+// CHECK:         %[[B:.*]] = memref.alloc() : memref<8xf32>
+// CHECK:         scf.for
+// CHECK:           linalg.generic {{.*}} ins(%[[P]] : memref<8xf32>) outs(%[[A]] : memref<8xf32>)
+// CHECK:           linalg.generic {{.*}} ins(%[[O]] : memref<8xf32>) outs(%[[B]] : memref<8xf32>)
+// CHECK:           linalg.generic {{.*}} ins(%[[A]] : memref<8xf32>) outs(%[[O]] : memref<8xf32>)
+// CHECK:           linalg.generic {{.*}} ins(%[[B]] : memref<8xf32>) outs(%[[P]] : memref<8xf32>)
+func.func @swap(%x: tensor<8xf32>, %y: tensor<8xf32>, %n: tensor<i32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %0 = tensor.extract %n[] : tensor<i32>
+  %1 = arith.index_cast %0 : i32 to index
+  %2:2 = scf.for %i = %c0 to %1 step %c1 iter_args(%a = %x, %b = %y) -> (tensor<8xf32>, tensor<8xf32>) {
+    scf.yield %b, %a : tensor<8xf32>, tensor<8xf32>
+  }
+  return %2#0, %2#1 : tensor<8xf32>, tensor<8xf32>
+}
+
+// -----
+
+// A slice at a run-time offset, and a structured op that loads elements at computed places.
+// CHECK-LABEL: func.func @computed_places
+// CHECK-SAME:    (%[[X:.*]]: memref<8xf32>, %[[N:.*]]: memref<i32>, %[[Y:.*]]: memref<2xf32> {tfmbs.output}, %[[Z:.*]]: memref<2xf32> {tfmbs.output})
+// CHECK:         "tfmbs.kernel_program"() ({
+// CHECK:           %[[J:.*]] = arith.index_cast
+// CHECK:           %[[V:.*]] = memref.subview %[[X]][%[[J]]] [2] [1]
+// CHECK:           linalg.generic {{.*}} outs(%[[Z]] : memref<2xf32>)
+// CHECK:             memref.load %[[X]]
+// CHECK:           linalg.generic {{.*}} ins(%[[V]] : {{.*}}) outs(%[[Y]] : memref<2xf32>)
+func.func @computed_places(%x: tensor<8xf32>, %n: tensor<i32>) -> (tensor<2xf32>, tensor<2xf32>) {
+  %i = tensor.extract %n[] : tensor<i32>
+  %j = arith.index_cast %i : i32 to index
+  %0 = tensor.extract_slice %x[%j] [2] [1] : tensor<8xf32> to tensor<2xf32>
+  %e = tensor.empty() : tensor<2xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%e : tensor<2xf32>) {
+  ^bb0(%acc: f32):
+    %k = linalg.index 0 : index
+    %l = arith.muli %k, %k : index
+    %v = tensor.extract %x[%l] : tensor<8xf32>
+    linalg.yield %v : f32
+  } -> tensor<2xf32>
+  return %0, %1 : tensor<2xf32>, tensor<2xf32>
+}
+
+// -----
+
+// A scalar that a later program needs leaves the first through memory, an index as i64.
+// CHECK-LABEL: func.func @scalar_between
+// CHECK-SAME:    (%[[X:.*]]: memref<1x4xf32>, %[[I:.*]]: memref<i32>, %[[Y:.*]]: memref<1x4xf32> {tfmbs.output}, %[[Z:.*]]: memref<4xf32> {tfmbs.output})
+// CHECK:         %[[S:.*]] = memref.alloc() : memref<i64>
+// CHECK:         "tfmbs.kernel_program"() ({
+// CHECK:           memref.store %{{.*}}, %[[S]][] : memref<i64>
+// CHECK:         "tfmbs.kernel_gemm"
+// CHECK:         "tfmbs.kernel_program"() ({
+// CHECK:           memref.load %[[S]][] : memref<i64>
+func.func @scalar_between(%x: tensor<1x4xf32>, %i: tensor<i32>) -> (tensor<1x4xf32>, tensor<4xf32>) {
+  %w = arith.constant dense<1.0> : tensor<4x4xf32>
+  %0 = tensor.extract %i[] : tensor<i32>
+  %1 = arith.index_cast %0 : i32 to index
+  %2 = "tfmbs.gemv"(%x, %w) ({}) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []} : (tensor<1x4xf32>, tensor<4x4xf32>) -> tensor<1x4xf32>
+  %3 = tensor.extract_slice %w[%1, 0] [1, 4] [1, 1] : tensor<4x4xf32> to tensor<4xf32>
+  return %2, %3 : tensor<1x4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// A kernel inside of a loop is spelled out in the contract's order.
+// CHECK-LABEL: func.func @matmul_in_loop
+// CHECK:         scf.for
+// CHECK-NOT:       tfmbs.
+// CHECK:           math.fma
+func.func @matmul_in_loop(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %r = scf.for %i = %c0 to %c3 step %c1 iter_args(%a = %x) -> tensor<4x4xf32> {
+    %0 = "tfmbs.matmul"(%a, %w) ({}) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []} : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+    scf.yield %0 : tensor<4x4xf32>
+  }
+  return %r : tensor<4x4xf32>
+}
+
+// -----
+
+// Named structured ops are launches like any other.
+// CHECK-LABEL: func.func @named
+// CHECK-NOT:     kernel_program
+// CHECK:         linalg.generic {{.*}}["parallel", "reduction"]
+func.func @named(%x: tensor<2x8xi32>) -> tensor<2xi32> {
+  %c = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<2xi32>
+  %0 = linalg.fill ins(%c : i32) outs(%e : tensor<2xi32>) -> tensor<2xi32>
+  %1 = linalg.reduce { arith.addi } ins(%x : tensor<2x8xi32>) outs(%0 : tensor<2xi32>) dimensions = [1]
+  return %1 : tensor<2xi32>
+}

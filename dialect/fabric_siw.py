@@ -11,7 +11,8 @@ from tfmbs.dialect.mlir import ext, ir
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.records import PROGRAM, ProgramKind
-from tfmbs.runtime.abi.siw_verify import check_word, verify_program
+from tfmbs.runtime.abi.siw_verify import verify_program
+from tfmbs.runtime.abi.siw_word import decode_word
 from tfmbs.runtime.abi.types import DType
 
 SLOTS = ("d", "s", "c")
@@ -32,20 +33,24 @@ def _abi_facts() -> Iterator[None]:
         raise VerifyError(str(error)) from error
 
 
-def _names(field: str, d_op: int) -> Mapping[str, int]:
-    """Names of the values of a field: opcodes, element types, and `d_aux` where its opcode gives it a meaning."""
+def _names(field: str, opcodes: Mapping[str, int]) -> Mapping[str, int]:
+    """Names of the values of a field: opcodes, element types, and aux where its slot's opcode gives it a meaning."""
     if field.endswith("_op"):
         return _OPCODES[field]
     if field.endswith("_type"):
         return _TYPES
-    aux = siw.OP_BY_CODE["D", d_op].aux if field == "d_aux" else None
+    aux = None
+    if field.endswith("_aux"):
+        op = siw.OP_BY_CODE.get((field[0].upper(), opcodes.get(f"{field[0]}_op", 0)))
+        aux = op.aux if op else None
     return {member.name.lower(): int(member) for member in aux} if aux else {}
 
 
 class FabricSiwOp(Op, name="fabric_siw"):
     """One instruction word: an attribute for each field that is not zero.
 
-    Opcodes, element types and a `d_aux` with named values are strings, all other fields integers.
+    Opcodes, element types and an aux with named values are strings, all other fields integers. Of the opcodes of slot C
+    that move data, `c_src`, `c_type` and `c_aux` are given instead of `c_imm`.
     """
 
     @property
@@ -54,8 +59,8 @@ class FabricSiwOp(Op, name="fabric_siw"):
         given = {name: self.attributes[name] for name in self.attributes}
         for name in given:
             expect_one_of("field", siw.BIT_FIELD, name)
-        d_op = _code("d_op", given["d_op"], 0) if "d_op" in given else 0
-        return {name: _code(name, attribute, d_op) for name, attribute in given.items()}
+        opcodes = {name: _code(name, given[name], {}) for name in _OPCODES if name in given}
+        return {name: _code(name, attribute, opcodes) for name, attribute in given.items()}
 
     @property
     def word(self) -> bytes:
@@ -68,11 +73,11 @@ class FabricSiwOp(Op, name="fabric_siw"):
         if not isinstance(parent.opview, FabricProgramOp):
             raise VerifyError(f"parent: expected tfmbs.fabric_program, got {parent.name}")
         with _abi_facts():
-            check_word(siw.decode(self.word), "word")
+            decode_word(self.word, "word")
 
 
-def _code(name: str, attribute: Any, d_op: int) -> int:
-    names = _names(name, d_op)
+def _code(name: str, attribute: Any, opcodes: Mapping[str, int]) -> int:
+    names = _names(name, opcodes)
     if names:
         if not isinstance(attribute, ir.StringAttr):
             raise VerifyError(f"{name}: expected a name, got {attribute}")
@@ -120,7 +125,7 @@ def build_siw(fields: Mapping[str, int], *, loc: Any = None, ip: Any = None) -> 
     """Create a word from field values as `siw.encode` takes them; zeros are left out."""
     attributes: dict[str, Any] = {}
     for name, value in fields.items():
-        spelled = {code: text for text, code in _names(name, fields.get("d_op", 0)).items()}
+        spelled = {code: text for text, code in _names(name, fields).items()}
         if value and spelled:
             attributes[name] = ir.StringAttr.get(spelled[value])
         elif value:

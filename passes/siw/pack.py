@@ -35,7 +35,7 @@ def pack(items: Sequence[Slot | Loop]) -> Packed:
         steps += 1
     final.slots["C"] = Slot(siw.OP_BY_NAME["C", "END"], {})
     unbound = [siw.encode(word.fields()) for word in words]
-    bound = [word.fields() | {"deps": deps} for word, deps in zip(words, required_deps(unbound), strict=True)]
+    bound = [word.fields() | wait._asdict() for word, wait in zip(words, required_deps(unbound), strict=True)]
     return Packed(tuple(siw.encode(fields) for fields in bound), steps)
 
 

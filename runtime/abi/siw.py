@@ -84,9 +84,8 @@ BIT_FIELDS: tuple[BitField, ...] = _layout(
     ("deps", "-", 3, False),
     ("left", "-", 5, False),
 )
-BIT_FIELD: dict[str, BitField] = {f.name: f for f in BIT_FIELDS}
 
-_C_IMM = BIT_FIELD["c_imm"]
+_C_IMM = next(f for f in BIT_FIELDS if f.name == "c_imm")
 C_DATA_FIELDS: tuple[BitField, ...] = (
     BitField("c_src", "C", _C_IMM.low, 5),
     BitField("c_type", "C", _C_IMM.low + 5, 4),
@@ -97,6 +96,7 @@ _C_DATA_MASK = sum(((1 << f.bits) - 1) << (f.low - _C_IMM.low) for f in C_DATA_F
 
 FIELDS: tuple[BitField, ...] = (*BIT_FIELDS, *C_DATA_FIELDS)
 """Every field that `encode` takes and `decode` gives."""
+BIT_FIELD: dict[str, BitField] = {f.name: f for f in FIELDS}
 
 
 class Dep(IntEnum):
@@ -494,7 +494,7 @@ OP_BY_CODE: dict[tuple[str, int], Op] = {(op.slot, op.code): op for op in OPS}
 if not len(OP_BY_NAME) == len(OP_BY_CODE) == len(OPS):
     raise ValueError("SIW opcodes: a name or a code is used twice in a slot")
 
-_FIELD = {f.name: f for f in FIELDS}
+_SLOT_FIELDS = {slot: tuple(f for f in FIELDS if f.slot == slot) for slot in ("D", "S", "C", "-")}
 _C_DATA_CODES = frozenset(op.code for op in OPS if op.slot == "C" and "c_src" in op.uses)
 
 # Registers an epilogue finds at its start. v0 holds VL accumulators and, at END, the results; the kernel stores them.
@@ -505,36 +505,49 @@ EPILOGUE_ONE = 4  # s4: 1
 
 
 def encode(fields: Mapping[str, int]) -> bytes:
-    """The 16 bytes of a word; absent fields are zero. Raises ValueError for an unknown field or value."""
+    """The 16 bytes of a word; absent fields are zero.
+
+    Raises ValueError for an unknown field or value, and for a value in both c_imm and the `C_DATA_FIELDS`, of which the
+    opcode in slot C says which count.
+    """
     word = 0
     for name, value in fields.items():
-        f = _FIELD.get(name)
+        f = BIT_FIELD.get(name)
         if f is None:
             raise ValueError(f"SIW: unknown field {name}")
         low, high = f.bounds
         if not low <= value <= high:
             raise ValueError(f"SIW: field {name} = {value}, expected {low}…{high}")
-        bits = (value & ((1 << f.bits) - 1)) << f.low
-        if word & bits:
-            raise ValueError(f"SIW: field {name} = {value} overlaps another field")
-        word |= bits
+        word |= (value & ((1 << f.bits) - 1)) << f.low
+    if fields.get("c_op", 0) in _C_DATA_CODES:
+        overlaps = fields.get("c_imm", 0) & _C_DATA_MASK
+    else:
+        overlaps = any(fields.get(f.name) for f in C_DATA_FIELDS)
+    if overlaps:
+        raise ValueError(f"SIW: c_imm overlaps c_src, c_type and c_aux with opcode {fields.get('c_op', 0)}")
     return word.to_bytes(WORD_BITS // 8, "little")
 
 
-def decode(data: bytes | memoryview) -> dict[str, int]:
-    """All `FIELDS` of a word of 16 bytes; the inverse of `encode`.
+def decode_slot(slot: str, word: int) -> dict[str, int]:
+    """The `FIELDS` of a slot, or of none ("-"), of a word given as an integer.
 
     Of an opcode that moves data in slot C, c_imm is what the `C_DATA_FIELDS` leave of it; of any other these are zero.
     """
-    word = int.from_bytes(data, "little")
     fields = {}
-    for f in FIELDS:
+    for f in _SLOT_FIELDS[slot]:
         value = word >> f.low & ((1 << f.bits) - 1)
         if f.signed and value >> (f.bits - 1):
             value -= 1 << f.bits
         fields[f.name] = value
-    if fields["c_op"] in _C_DATA_CODES:
-        fields["c_imm"] &= ~_C_DATA_MASK
-    else:
-        fields.update(dict.fromkeys((f.name for f in C_DATA_FIELDS), 0))
+    if slot == "C":
+        if fields["c_op"] in _C_DATA_CODES:
+            fields["c_imm"] &= ~_C_DATA_MASK
+        else:
+            fields.update(dict.fromkeys((f.name for f in C_DATA_FIELDS), 0))
     return fields
+
+
+def decode(data: bytes | memoryview) -> dict[str, int]:
+    """All `FIELDS` of a word of 16 bytes; the inverse of `encode`."""
+    word = int.from_bytes(data, "little")
+    return {name: value for slot in _SLOT_FIELDS for name, value in decode_slot(slot, word).items()}

@@ -1,11 +1,15 @@
-"""How many words a SIW program executes, by running its scalar part on constants: scalars never come from memory."""
+"""How many words a SIW program executes, by running its scalar part on constants.
+
+With SKIP and BREAK it is the number as if nothing were skipped and no loop left early, which is an upper bound. What a
+skipped part and a loop that can be left early write is not known behind them, nor is what SGET takes from a vector.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
 from tfmbs.runtime.abi.siw import BIT_FIELD
-from tfmbs.runtime.abi.siw_deps import Word, loop_end
+from tfmbs.runtime.abi.siw_word import Word, scope_end
 
 _IMM_BITS = BIT_FIELD["s_imm"].bits
 _Registers = dict[int, int]  # the registers whose value is known
@@ -15,7 +19,10 @@ _RULES: dict[str, Callable[[_Registers, Mapping[str, int]], int]] = {
     "LIH": lambda s, f: s[f["s_reg"]] << _IMM_BITS | f["s_imm"] & ((1 << _IMM_BITS) - 1),
     "ADDI": lambda s, f: s[f["s_base"]] + f["s_imm"],
     "SADD": lambda s, f: s[f["s_base"]] + s[f["s_index"]],
+    "SSUB": lambda s, f: s[f["s_base"]] - s[f["s_index"]],
     "SMUL": lambda s, f: s[f["s_base"]] * s[f["s_index"]],
+    "SMIN": lambda s, f: min(s[f["s_base"]], s[f["s_index"]]),
+    "SMAX": lambda s, f: max(s[f["s_base"]], s[f["s_index"]]),
 }
 
 
@@ -23,18 +30,29 @@ def _wrap(value: int) -> int:
     return (value + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
+def _target(word: Word) -> int:
+    """Number of the scalar register that a word writes; 0, which is never written, for none."""
+    op = word.s.op
+    return word.s.fields[op.writes] if op.writes and op.writes not in op.vectors else 0
+
+
 def _execute(word: Word, known: _Registers) -> None:
-    op, fields = word.ops["S"], word.fields
-    if op.name not in _RULES:
+    target, rule = _target(word), _RULES.get(word.s.op.name)
+    if not target:
         return
     try:
-        known[fields["s_reg"]] = _wrap(_RULES[op.name](known, fields))
+        if rule is not None:
+            known[target] = _wrap(rule(known, word.s.fields))
+            return
     except KeyError:  # of a register whose value is not known
-        known.pop(fields["s_reg"], None)
+        pass
+    known.pop(target, None)
 
 
-def _written(words: Sequence[Word], first: int, end: int) -> set[int]:
-    return {word.fields["s_reg"] for word in words[first : end + 1] if word.ops["S"].name in _RULES}
+def _forget(words: Sequence[Word], first: int, end: int, known: _Registers) -> None:
+    for word in words[first : end + 1]:
+        known.pop(_target(word), None)
+    known[0] = 0
 
 
 def _run(words: Sequence[Word], first: int, end: int, known: _Registers) -> int | None:
@@ -42,15 +60,17 @@ def _run(words: Sequence[Word], first: int, end: int, known: _Registers) -> int 
     steps, i = 0, first
     while i <= end:
         word = words[i]
-        is_loop = word.ops["C"].name == "LOOP"
-        trips = known.get(word.fields["c_reg"]) if is_loop else 0
+        control = word.c.op.name
+        trips = known.get(word.c.fields["c_reg"]) if control == "LOOP" else 1
         _execute(word, known)
         steps += 1
-        if is_loop:
-            last = loop_end(words, i)
+        if control in ("LOOP", "SKIP"):
+            last = scope_end(words, i)
             inner = _loop(words, i + 1, last, trips, known)
             if inner is None:
                 return None
+            if control == "SKIP":
+                _forget(words, i + 1, last, known)
             steps += inner
             i = last
         i += 1
@@ -63,15 +83,17 @@ def _loop(words: Sequence[Word], first: int, last: int, trips: int | None, known
     if trips < 1:
         return 0
     if trips > 1:
-        for register in _written(words, first, last):
-            known.pop(register, None)
+        _forget(words, first, last, known)
     inner = _run(words, first, last, known)
+    if any(word.c.op.name == "BREAK" for word in words[first : last + 1]):
+        _forget(words, first, last, known)
     return None if inner is None else trips * inner
 
 
 def count_steps(words: Sequence[Word], start: Mapping[int, int]) -> int | None:
     """Words executed from the first to END, or None where loop counts differ from trip to trip.
 
-    The words must be valid and their loops properly nested. `start` gives the scalar registers that have a known value.
+    The words must be valid and their control properly nested. `start` gives the scalar registers that have a known
+    value.
     """
-    return _run(words, 0, len(words) - 1, dict(start))
+    return _run(words, 0, len(words) - 1, {**start, 0: 0})

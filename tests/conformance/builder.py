@@ -140,7 +140,8 @@ class Builder:
 
     def program(self, words: Sequence[Fields], kind: ProgramKind, windows: int, max_steps: int = 1 << 20) -> int:
         encoded = [encode(word) for word in words]
-        with_deps = [encode({**word, "deps": bits}) for word, bits in zip(words, required_deps(encoded), strict=True)]
+        waits = required_deps(encoded)
+        with_deps = [encode({**word, **wait._asdict()}) for word, wait in zip(words, waits, strict=True)]
         self._image.programs.append(
             {
                 "kind": kind,

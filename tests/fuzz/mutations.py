@@ -91,12 +91,12 @@ def change_word(sections: Sections, random: Random) -> None:
     pair = _pick_section(sections, random, Content.WORDS)
     if pair:
         start = 16 * random.randrange(len(pair[1]) // 16)
-        f = random.choice(siw.BIT_FIELDS)
-        fields = siw.decode(pair[1][start : start + 16])
-        low, high = f.bounds
-        near = [fields[f.name] + 1, fields[f.name] - 1, low, high, random.randint(low, high), 1, 4]
-        fields[f.name] = min(max(random.choice(near), low), high)
-        pair[1][start : start + 16] = siw.encode(fields)
+        f = random.choice(siw.FIELDS)
+        word = int.from_bytes(pair[1][start : start + 16], "little")
+        old, mask = word >> f.low & ((1 << f.bits) - 1), (1 << f.bits) - 1
+        new = random.choice([old + 1, old - 1, 0, mask, random.randint(0, mask), 1, 4])
+        word = word & ~(mask << f.low) | (new & mask) << f.low
+        pair[1][start : start + 16] = word.to_bytes(16, "little")
 
 
 def change_number(sections: Sections, random: Random) -> None:

@@ -96,8 +96,18 @@ def test_values_that_do_not_fit_are_refused(values, message):
         RECORDS["mask"].encode(values)
 
 
-def _words():
-    return st.fixed_dictionaries({f.name: st.integers(*f.bounds) for f in siw.BIT_FIELDS})
+@st.composite
+def _words(draw):
+    """The fields of any word, valid or not."""
+    fields = {f.name: draw(st.integers(*f.bounds)) for f in siw.FIELDS}
+    moves_data = draw(st.booleans())
+    if moves_data:
+        fields["c_op"] = draw(st.sampled_from([op.code for op in siw.OPS if op.slot == "C" and "c_src" in op.uses]))
+        fields["c_imm"] &= 7 << 13
+    else:
+        fields |= {f.name: 0 for f in siw.C_DATA_FIELDS}
+        fields["c_op"] = draw(st.sampled_from([0, 1, 2, 3, 4, 5, 6, 11, 255]))
+    return fields
 
 
 @given(_words())
@@ -114,7 +124,13 @@ def test_every_bit_of_a_word_is_a_field(data):
 
 @pytest.mark.parametrize(
     ("fields", "message"),
-    [({"d_vd": 32}, "0…31"), ({"s_imm": 1 << 16}, "-65536…65535"), ({"nothing": 0}, "unknown field nothing")],
+    [
+        ({"d_vd": 32}, "0…31"),
+        ({"s_imm": 1 << 16}, "-65536…65535"),
+        ({"nothing": 0}, "unknown field nothing"),
+        ({"c_op": 4, "c_imm": 2, "c_src": 1}, "c_imm overlaps c_src, c_type and c_aux with opcode 4"),
+        ({"c_op": 9, "c_imm": 1 << 12}, "c_imm overlaps c_src, c_type and c_aux with opcode 9"),
+    ],
 )
 def test_word_fields_out_of_bounds_are_refused(fields, message):
     with pytest.raises(ValueError, match=message):
@@ -132,7 +148,46 @@ def test_opcodes_name_only_fields_of_their_slot():
         assert set(op.vectors) <= set(op.uses)
         assert not op.writes or op.writes in op.uses
         assert bool(op.types) == any(name.endswith("_type") for name in op.uses)
-        assert (op.aux is not None) == ("d_aux" in op.uses)
+        assert (op.aux is not None) == any(name.endswith("_aux") for name in op.uses)
+        assert set(op.auxes) == (op.types if op.auxes else set())
+        assert set(op.lanes) <= set(op.vectors)
+
+
+def test_data_fields_of_slot_c_are_parts_of_c_imm():
+    whole = siw.BIT_FIELD["c_imm"]
+    used = set()
+    for f in siw.C_DATA_FIELDS:
+        bits = set(range(f.low, f.low + f.bits))
+        assert bits <= set(range(whole.low, whole.low + whole.bits))
+        assert not bits & used
+        used |= bits
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "registers"),
+    [
+        ({"d_op": 2, "d_type": 12, "d_vb": 3}, "d_vb", [3]),
+        ({"d_op": 2, "d_type": 13, "d_vb": 4}, "d_vb", [4, 5]),
+        ({"d_op": 11, "d_type": 8, "d_vd": 1}, "d_vd", [1]),
+        ({"d_op": 11, "d_type": 8, "d_va": 2}, "d_va", [2, 3]),
+        ({"d_op": 23, "d_type": 12, "d_va": 2, "d_aux": 8}, "d_va", [2, 3]),
+        ({"d_op": 23, "d_type": 13, "d_va": 2, "d_aux": 6}, "d_va", [2]),
+        ({"d_op": 12, "d_va": 2}, "d_va", [2]),
+        ({"d_op": 43, "d_va": 2}, "d_va", [2]),
+        ({"d_op": 43, "d_vb": 2}, "d_vb", [2, 3]),
+        ({"s_op": 3, "s_type": 13, "s_index": 2}, "s_index", [2]),
+        ({"s_op": 10, "s_type": 12, "s_index": 2}, "s_index", [2, 3]),
+        ({"s_op": 10, "s_type": 12, "s_reg": 7}, "s_reg", [7]),
+        ({"s_op": 13, "s_type": 8, "s_index": 6}, "s_index", [6, 7]),
+        ({"c_op": 7, "c_type": 10, "c_src": 6, "c_aux": 13}, "c_src", [6, 7]),
+        ({"c_op": 7, "c_type": 10, "c_reg": 6, "c_aux": 13}, "c_reg", [6]),
+        ({"c_op": 10, "c_type": 9, "c_reg": 6}, "c_reg", [6, 7]),
+    ],
+)
+def test_operands_are_registers_or_pairs(fields, name, registers):
+    slot = name[0]
+    op = siw.OP_BY_CODE[slot.upper(), fields[f"{slot}_op"]]
+    assert list(op.registers(name, fields)) == registers
 
 
 def _codes():

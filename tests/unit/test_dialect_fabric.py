@@ -20,6 +20,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.records import NONE, PROGRAM, RECORDS, Field, ProgramKind, Record
 from tfmbs.runtime.abi.sections import KIND_OF_RECORD
+from tfmbs.runtime.abi.types import DType
 
 examples = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TABLES = [record for record in RECORDS.values() if record is not PROGRAM and record.name in KIND_OF_RECORD]
@@ -96,16 +97,35 @@ def test_programs_tile_the_words() -> None:
     assert [tables["strings"][row["name"]] for row in tables["programs"]] == ["a", "b"]
 
 
-def test_words_keep_every_field() -> None:
-    @given(fields=st.fixed_dictionaries({f.name: st.integers(*f.bounds) for f in siw.BIT_FIELDS}))
+NAMED = {
+    "compare": {"d_op": ("D", "CMP"), "s_op": ("S", "NOP"), "c_op": ("C", "LOOP")},
+    "cast": {"d_op": ("D", "SCAN"), "s_op": ("S", "INDEX"), "c_op": ("C", "CAST")},
+}
+
+
+@pytest.mark.parametrize("ops", NAMED.values(), ids=NAMED.keys())
+def test_words_keep_every_field(ops: dict[str, tuple[str, str]]) -> None:
+    def values(field: siw.BitField) -> st.SearchStrategy[int]:
+        op = siw.OP_BY_NAME[ops[f"{field.slot.lower()}_op"]] if field.slot != "-" else None
+        if field.name in ops:
+            return st.just(op.code if op else 0)
+        if field.name.endswith("_type"):
+            return st.sampled_from(DType).map(int)
+        if field.name.endswith("_aux") and op and op.aux:
+            return st.sampled_from(op.aux).map(int)
+        moves_data = ops["c_op"] == ("C", "CAST")
+        if field in siw.C_DATA_FIELDS and not moves_data:
+            return st.just(0)
+        return st.sampled_from([0, 5 << 13]) if field.name == "c_imm" and moves_data else st.integers(*field.bounds)
+
+    @given(fields=st.fixed_dictionaries({f.name: values(f) for f in siw.FIELDS}))
     @examples
     def check(fields: dict[str, int]) -> None:
-        named = {"d_op": siw.OP_BY_NAME["D", "CMP"].code, "s_op": 0, "c_op": 0, "d_type": 12, "s_type": 1}
-        wanted = {**fields, **named, "d_aux": fields["d_aux"] % 16}
+        wanted = fields if ops["c_op"] == ("C", "CAST") else {**fields, "c_type": 0}
         module = ir.Module.create()
         with ir.InsertionPoint(module.body):
-            values = {"kind": ProgramKind.VECTOR, "windows": 0, "name": "p", "max_steps": 1}
-            program = build_program(values, [siw.encode(wanted)])
+            record = {"kind": ProgramKind.VECTOR, "windows": 0, "name": "p", "max_steps": 1}
+            program = build_program(record, [siw.encode(wanted)])
         (op,) = program.siw_ops
         assert siw.decode(op.word) == wanted
 

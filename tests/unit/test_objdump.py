@@ -88,31 +88,77 @@ def test_any_image_is_given_back(image):
     assert assemble(disassemble(image)).to_bytes() == image.to_bytes()
 
 
-def _valid_words():
-    def slot(name):
-        return st.sampled_from([op for op in siw.OPS if op.slot == name]).flatmap(fields)
+def _values(op):
+    """Every value of the fields of an operation: named types and aux, even registers where lanes are 64 bits wide."""
+    slot = op.slot.lower()
 
-    def fields(op):
+    def aux(fields):
+        if op.aux is None:
+            return st.just(fields)
+        auxes = op.auxes.get(fields.get(f"{slot}_type"), op.aux)
+        return st.sampled_from(sorted(auxes)).map(lambda value: fields | {f"{slot}_aux": int(value)})
+
+    def rest(fields):
         values = {}
         for name in op.uses:
-            f = siw.BIT_FIELD[name]
-            values[name] = st.integers(*f.bounds)
-            if name.endswith("_type"):
-                values[name] = st.sampled_from(sorted(op.types))
-            elif name == "d_aux":
-                values[name] = st.sampled_from(sorted(op.auxes.get(DType.I32, op.aux)))
-        return st.fixed_dictionaries({f"{op.slot.lower()}_op": st.just(op.code), **values})
+            if name not in fields:
+                low, high = siw.BIT_FIELD[name].bounds
+                wide = name in op.vectors and op.lane_bits(name, fields) == 64
+                values[name] = st.integers(0, 15).map(lambda n: 2 * n) if wide else st.integers(low, high)
+        return st.fixed_dictionaries(values).map(lambda drawn: fields | drawn)
 
-    return st.tuples(slot("D"), slot("S"), slot("C"), st.integers(0, 7)).map(
-        lambda parts: {**parts[0], **parts[1], **parts[2], "deps": parts[3]}
-    )
+    code = {f"{slot}_op": op.code}
+    typed = [code | {f"{slot}_type": int(dtype)} for dtype in sorted(op.types)] or [code]
+    return st.sampled_from(typed).flatmap(aux).flatmap(rest)
+
+
+def _waits():
+    bits, left = st.integers(0, 7), st.integers(0, 31)
+    return st.builds(lambda deps, n: {"deps": deps, "left": n if deps & siw.Dep.LOAD else 0}, bits, left)
+
+
+def _operations(slot):
+    return st.sampled_from([op for op in siw.OPS if op.slot == slot]).flatmap(_values)
+
+
+@pytest.mark.parametrize("op", siw.OPS, ids=lambda op: f"{op.slot}.{op.name}")
+@settings(max_examples=40)
+@given(st.data())
+def test_every_operation_is_given_back(op, data):
+    fields = data.draw(_values(op)) | data.draw(_waits())
+    text = word_text(siw.encode(fields))
+    assert assemble(text).words == [siw.encode(fields)]
+    writes_s0 = op.writes and op.writes not in op.vectors and fields[op.writes] == 0
+    bad_length = op.name == "SETVL" and not 1 <= fields["c_imm"] <= siw.VLMAX
+    assert text.startswith("WORD") == bool(writes_s0 or bad_length)
 
 
 @settings(max_examples=150)
-@given(_valid_words())
-def test_words_are_given_back(fields):
-    data = siw.encode(fields)
-    assert assemble(word_text(data)).words == [data]
+@given(*map(_operations, "DSC"), _waits())
+def test_words_are_given_back(d, s, c, waits):
+    word = siw.encode(d | s | c | waits)
+    assert assemble(word_text(word)).words == [word]
+
+
+@settings(max_examples=150)
+@given(st.binary(min_size=16, max_size=16))
+def test_any_word_is_given_back(word):
+    assert assemble(word_text(word)).words == [word]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FMA.F64 v2, v4, v6, v8 | RECV.F32 v1, w0 | deps COMPUTE+LOAD-2+STORE",
+        "CVT.BF16 v1, v2, F64 | SGET.I64 s3, v4 | SEND.U16 v5, w15 | deps LOAD-31",
+        "SEL64 v0, v3, v4, v6 | INDEX.I64 v8, s1, s2, -3 | CAST.F32 v10, v2, I32",
+        "SCAN.I32 v0, v1, v2, XOR | GATHER64.U8 v3, w4, s5, v6, -7 | SKIP s3, 4",
+        "REDUCE.F64 v0, v2, MAX | deps LOAD",
+        "SMIN s1, s2, s3 | BREAK s4",
+    ],
+)
+def test_new_words_read_as_written(text):
+    assert word_text(assemble(text).words[0]) == text
 
 
 def test_most_words_have_a_readable_text():
@@ -132,7 +178,7 @@ def test_most_words_have_a_readable_text():
     )
     assert word_text(word) == "FMA.F32 v1, v2, v3, v4 | LOOP s7, 2 | deps COMPUTE+LOAD"
     assert word_text(bytes(16)) == "NOP"
-    assert word_text(bytes(15) + b"\xff") == "WORD 0xff000000000000000000000000000000"
+    assert word_text(bytes(15) + b"\xf8") == "WORD 0xf8000000000000000000000000000000"
 
 
 # --- weights ----------------------------------------------------------------------------------------------------------
@@ -232,6 +278,11 @@ def test_tools_refuse_with_one_line(tmp_path, capsys):
         ("MOV v0, v1 | MOV v1, v2", "t:1:14: slot D is used twice in a word, got MOV"),
         ("MOV v0, v1 extra", "t:1:12: syntax, expected end of line, got extra"),
         ("MOV v0, v1 | deps LAOD", "t:1:19: Dep, expected COMPUTE/LOAD/STORE, got LAOD"),
+        ("MOV v0, v1 | deps LOAD-32", "t:1:24: loads left, expected 0…31, got 32"),
+        ("MOV v0, v1 | deps STORE-1", "t:1:24: syntax, expected end of line, got -1"),
+        ("CAST.F32 v0, v1, I33", "t:1:18: DType, expected BOOL/"),
+        ("RECV.F32 v0, v1", "t:1:14: syntax, expected w, got v1"),
+        ("SKIP s1, 65536", "t:1:10: SKIP: c_imm, expected 0…65535, got 65536"),
         ("WORD 0x1ffffffffffffffffffffffffffffffff", "t:1:6: WORD, expected 128 bits"),
         ("@", "t:1:1: syntax, expected an opcode, got @"),
         (".nothing 3", "t:1:1: directive .nothing is not known"),

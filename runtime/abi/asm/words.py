@@ -1,6 +1,9 @@
-"""Instruction words as text: the slots that are no NOP, then dependency bits.
+"""Instruction words as text: the slots that are no NOP, then what the word waits for.
 
-`FMA.F32 v0, v1, v2, v0 | LD.F32 v3, w0, s1, s4, 0 | LOOP s5, 3 | deps LOAD`
+`FMA.F32 v0, v1, v2, v0 | LD.F32 v3, w0, s1, s4, 0 | LOOP s5, 3 | deps COMPUTE+LOAD-2`
+
+`LOAD-2` is LOAD with `left` 2: it waits for all loads before the word but the two youngest. An operand with 64-bit
+lanes is named by the even register of its pair.
 """
 
 from __future__ import annotations
@@ -9,12 +12,13 @@ from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.asm.cursor import Cursor
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.siw import BIT_FIELD, OPS, WORD_BITS, Dep, Op
-from tfmbs.runtime.abi.siw_verify import check_word
+from tfmbs.runtime.abi.siw_deps import Wait
+from tfmbs.runtime.abi.siw_word import Slot, decode_word
 from tfmbs.runtime.abi.types import DType
 
 NOP = "NOP"
 RAW = "WORD"
-_PREFIXES = {"reg": "s", "base": "s", "index": "s", "win": "w", "imm": ""}
+_PREFIXES = {"reg": "s", "base": "s", "index": "s", "win": "w", "src": "w", "imm": ""}
 _OP_BY_NAME: dict[str, Op] = {op.name: op for op in OPS if op.name != NOP}
 if len(_OP_BY_NAME) != sum(op.name != NOP for op in OPS) or RAW in _OP_BY_NAME:
     raise ValueError("SIW opcodes: assembly needs names that differ between slots")
@@ -29,40 +33,41 @@ def _prefix(op: Op, name: str) -> str:
 
 
 def _operand_text(op: Op, name: str, value: int) -> str:
-    if name == "d_aux" and op.aux is not None:
+    if op.aux is not None and name.endswith("_aux"):
         return op.aux(value).name
     return f"{_prefix(op, name)}{value}"
 
 
-def _slot_text(op: Op, fields: dict[str, int]) -> str:
-    dtype = f".{DType(fields[f'{op.slot.lower()}_type']).name}" if op.types else ""
-    return f"{op.name}{dtype} {', '.join(_operand_text(op, name, fields[name]) for name in _operands(op))}".rstrip()
+def _slot_text(slot: Slot) -> str:
+    op = slot.op
+    dtype = f".{slot.dtype.name}" if op.types else ""
+    operands = ", ".join(_operand_text(op, name, slot.fields[name]) for name in _operands(op))
+    return f"{op.name}{dtype} {operands}".rstrip()
 
 
 def syntax(op: Op) -> str:
     """How an operation is written, with the names of its fields where their values go."""
     shown = []
     for name in _operands(op):
-        short, prefix = name[2:], "" if name == "d_aux" else _prefix(op, name)
+        short, prefix = name[2:], "" if name.endswith("_aux") else _prefix(op, name)
         shown.append(f"{prefix}[{short}]" if prefix and not short.startswith("v") else short)
     return f"{op.name}{'.TYPE' if op.types else ''} {', '.join(shown)}".rstrip()
 
 
 def word_text(data: bytes) -> str:
     """The text of one word; a word that is not valid by itself becomes `WORD 0x…`."""
-    fields = siw.decode(data)
     try:
-        ops = check_word(fields, RAW)
+        word = decode_word(data, RAW)
     except TfmbsError:
         return f"{RAW} {int.from_bytes(data, 'little'):#034x}"
-    parts = [_slot_text(op, fields) for op in ops.values() if op.name != NOP] or [NOP]
-    if fields["deps"]:
-        parts.append("deps " + "+".join(dep.name for dep in Dep if fields["deps"] & dep))
+    parts = [_slot_text(slot) for slot in word.slots if slot.op.name != NOP] or [NOP]
+    if word.deps:
+        parts.append(f"deps {Wait(word.deps, word.left)}")
     return " | ".join(parts)
 
 
 def _parse_operand(cursor: Cursor, op: Op, name: str) -> int:
-    if name == "d_aux" and op.aux is not None:
+    if op.aux is not None and name.endswith("_aux"):
         return cursor.member(op.aux)
     prefix = _prefix(op, name)
     cursor.at_end()
@@ -96,11 +101,24 @@ def _parse_slot(cursor: Cursor, fields: dict[str, int]) -> None:
         fields[operand] = _parse_operand(cursor, op, operand)
 
 
-def _parse_deps(cursor: Cursor) -> int:
-    bits = cursor.member(Dep)
-    while cursor.accept("+"):
-        bits |= cursor.member(Dep)
-    return bits
+def _parse_left(cursor: Cursor) -> int:
+    cursor.at_end()
+    start = cursor.position
+    left, most = cursor.integer(), BIT_FIELD["left"].bounds[1]
+    if not 0 <= left <= most:
+        raise cursor.error("loads left", f"0…{most}", left, at=start)
+    return left
+
+
+def _parse_wait(cursor: Cursor) -> Wait:
+    deps = left = 0
+    while True:
+        dep = cursor.member(Dep)
+        deps |= dep
+        if dep == Dep.LOAD and cursor.accept("-"):
+            left = _parse_left(cursor)
+        if not cursor.accept("+"):
+            return Wait(deps, left)
 
 
 def parse_word(cursor: Cursor) -> bytes:
@@ -117,7 +135,7 @@ def parse_word(cursor: Cursor) -> bytes:
         _parse_slot(cursor, fields)
     while cursor.accept("|"):
         if cursor.accept("deps"):
-            fields["deps"] = _parse_deps(cursor)
+            fields |= _parse_wait(cursor)._asdict()
             break
         _parse_slot(cursor, fields)
     cursor.end_line()

@@ -18,7 +18,7 @@
 // -----
 
 "tfmbs.fabric_program"() ({
-  // expected-error @below {{'tfmbs.fabric_siw' op word: ADD: element type: expected F32/I32, got 10}}
+  // expected-error @below {{'tfmbs.fabric_siw' op word: ADD: element type: expected F32/F64/I32/I64, got 10}}
   "tfmbs.fabric_siw"() {d_op = "ADD", d_type = "f16", d_vd = 1 : i64} : () -> ()
   "tfmbs.fabric_siw"() {c_op = "END"} : () -> ()
 }) {kind = "vector", label = "p", max_steps = 9 : i64, windows = 1 : i64} : () -> ()
@@ -90,8 +90,48 @@
 // -----
 
 "tfmbs.fabric_program"() ({
-  // expected-error @below {{'tfmbs.fabric_siw' op word: dependency bits: expected within 0x7, got 0x8}}
+  // expected-error @below {{'tfmbs.fabric_siw' op SIW: field deps = 8, expected 0…7}}
   "tfmbs.fabric_siw"() {deps = 8 : i64} : () -> ()
+  "tfmbs.fabric_siw"() {c_op = "END"} : () -> ()
+}) {kind = "vector", label = "p", max_steps = 9 : i64, windows = 1 : i64} : () -> ()
+
+// -----
+
+"tfmbs.fabric_program"() ({
+  // expected-error @below {{'tfmbs.fabric_siw' op word: left in a word that does not wait for loads: expected 0, got 2}}
+  "tfmbs.fabric_siw"() {left = 2 : i64} : () -> ()
+  "tfmbs.fabric_siw"() {c_op = "END"} : () -> ()
+}) {kind = "vector", label = "p", max_steps = 9 : i64, windows = 1 : i64} : () -> ()
+
+// -----
+
+"tfmbs.fabric_program"() ({
+  // expected-error @below {{'tfmbs.fabric_siw' op SIW: c_imm overlaps c_src, c_type and c_aux with opcode 9}}
+  "tfmbs.fabric_siw"() {c_op = "RECV", c_imm = 1 : i64, c_type = "f32"} : () -> ()
+  "tfmbs.fabric_siw"() {c_op = "END"} : () -> ()
+}) {kind = "vector", label = "p", max_steps = 9 : i64, windows = 1 : i64} : () -> ()
+
+// -----
+
+"tfmbs.fabric_program"() ({
+  // expected-error @below {{'tfmbs.fabric_siw' op c_aux: expected bool or i8 or u8 or }}
+  "tfmbs.fabric_siw"() {c_op = "CAST", c_aux = "sum", c_type = "f32"} : () -> ()
+  "tfmbs.fabric_siw"() {c_op = "END"} : () -> ()
+}) {kind = "vector", label = "p", max_steps = 9 : i64, windows = 1 : i64} : () -> ()
+
+// -----
+
+"tfmbs.fabric_program"() ({
+  // expected-error @below {{'tfmbs.fabric_siw' op word: ADD: d_va, a pair of registers: expected an even register, got v1}}
+  "tfmbs.fabric_siw"() {d_op = "ADD", d_type = "f64", d_va = 1 : i64} : () -> ()
+  "tfmbs.fabric_siw"() {c_op = "END"} : () -> ()
+}) {kind = "vector", label = "p", max_steps = 9 : i64, windows = 1 : i64} : () -> ()
+
+// -----
+
+// expected-error @below {{'tfmbs.fabric_program' op p word 0: SKIP: last word to skip}}
+"tfmbs.fabric_program"() ({
+  "tfmbs.fabric_siw"() {c_op = "SKIP", c_imm = 1 : i64, c_reg = 1 : i64} : () -> ()
   "tfmbs.fabric_siw"() {c_op = "END"} : () -> ()
 }) {kind = "vector", label = "p", max_steps = 9 : i64, windows = 1 : i64} : () -> ()
 
@@ -142,7 +182,7 @@
 
 // -----
 
-// expected-error @below {{'tfmbs.fabric_program' op p word 1: dependency bits: expected LOAD set, got 0x0}}
+// expected-error @below {{'tfmbs.fabric_program' op p word 1: waits: expected at least LOAD, got nothing}}
 "tfmbs.fabric_program"() ({
   "tfmbs.fabric_siw"() {s_op = "LD", s_type = "f32", s_reg = 1 : i64} : () -> ()
   "tfmbs.fabric_siw"() {d_op = "ADD", d_type = "f32", d_va = 1 : i64} : () -> ()

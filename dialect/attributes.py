@@ -14,6 +14,7 @@ NAME = "tfmbs.name"  # of an argument or result of an entry point
 OUTPUT = "tfmbs.output"  # marks the arguments of a kernel-level function that are its results
 OFFSET = "tfmbs.offset"  # of a scratch buffer in the arena, bytes
 SCRATCH_BYTES = "tfmbs.scratch_bytes"  # size of the arena of a function
+SCRATCH_LIVE_BYTES = "tfmbs.scratch_live_bytes"  # the most bytes of it in use at one time: no arena is smaller
 TARGET = "tfmbs.target"  # name or file of the target that a fabric-level module is for
 PRECISION = "tfmbs.precision"  # that a module is compiled at
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+import random
+from itertools import permutations
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfmbs.passes.kernel.memory_plan import ALIGNMENT, Interval, plan
+from tfmbs.passes.kernel.memory_plan import ALIGNMENT, Interval, live_bytes, plan
 
 INTERVALS = st.lists(
     st.builds(
@@ -37,7 +40,44 @@ def test_what_lives_together_lies_apart(buffers: list[Interval]) -> None:
 @given(INTERVALS)
 def test_the_peak_is_between_its_bounds(buffers: list[Interval]) -> None:
     alive = [sum(rounded(b.size) for b in buffers if b.first <= step <= b.last) for step in range(30)]
+    assert live_bytes(buffers) == max(alive)
     assert max(alive) <= plan(buffers).peak <= sum(rounded(b.size) for b in buffers)
+
+
+def least_arena(buffers: list[Interval]) -> int:
+    """By brute force: in an arena of least size, buffers can be moved down until each lies on another or on the floor,
+
+    so that one of all orders of placing each as low as it goes finds it.
+    """
+    best = sum(rounded(b.size) for b in buffers)
+    for order in permutations(buffers):
+        placed: list[tuple[int, Interval]] = []
+        for buffer in order:
+            at = 0
+            meeting = [(o, o + rounded(b.size)) for o, b in placed if b.first <= buffer.last and buffer.first <= b.last]
+            for start, end in sorted(meeting):
+                if start - at >= rounded(buffer.size):
+                    break
+                at = max(at, end)
+            placed.append((at, buffer))
+        best = min(best, max((o + rounded(b.size) for o, b in placed), default=0))
+    return best
+
+
+@settings(max_examples=40, deadline=None)
+@given(INTERVALS.map(lambda buffers: buffers[:6]))
+def test_few_buffers_are_placed_as_well_as_possible(buffers: list[Interval]) -> None:
+    assert plan(buffers).peak == least_arena(buffers)
+
+
+def test_many_buffers_take_little_more_than_they_must() -> None:
+    for seed in range(8):
+        rng = random.Random(seed)
+        starts = [rng.randrange(200) for _ in range(120)]
+        buffers = [
+            Interval(s, s + rng.choice((1, 2, 2, 3, 20)), rng.choice((64, 4096, 70000, 1 << 20))) for s in starts
+        ]
+        assert plan(buffers).peak <= 1.1 * live_bytes(buffers)
 
 
 def test_a_chain_needs_two_buffers() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tfmbs.runtime.abi import special_f32
+from tfmbs.runtime.abi import special_f32, special_f64, special_f64_erf, special_f64_trig
 from tfmbs.runtime.abi.special_polynomials import POLYNOMIALS
 from tfmbs.runtime.abi.special_steps import (
     CANONICAL_NAN,
@@ -117,7 +117,25 @@ _F32: dict[str, tuple[Callable[..., Value], str]] = {
     "sigmoid": (special_f32.sigmoid, "quotient, exp as in exp"),
     "gelu": (special_f32.gelu, "x P(x), P(-m) = exp(-m**2 / 2) u Q(u) with u = 1 / (1 + m / 5), P(m) = 1 - P(-m)"),
 }
-_BODIES = {"f32": _F32}
+_F64: dict[str, tuple[Callable[..., Value], str]] = {
+    "rsqrt": (special_f64.rsqrt, "square root and quotient, then once corrected by their rests"),
+    "exp": (special_f64.exp, _EXP + "; r is a pair"),
+    "log": (special_f64.log, _LOG + ", f - f**2/2 + s (f**2/2 + …) with f = m - 1"),
+    "tanh": (special_f64.tanh, "e = exp(2|x|) - 1 as in exp, tanh |x| = e / (e + 2), in pairs"),
+    "erf": (
+        special_f64_erf.erf,
+        "an odd polynomial below 1, else erf |x| = 1 - exp(-x**2) Q((|x| - 3) / (|x| + 3))",
+    ),
+    "sin": (special_f64_trig.sin, _SIN + "; r is a pair"),
+    "cos": (special_f64_trig.cos, _SIN + "; r is a pair"),
+    "pow": (special_f64.power, "exp(y log |x|) with log and product in pairs, and the cases"),
+    "sigmoid": (special_f64.sigmoid, "quotient of pairs, exp as in exp"),
+    "gelu": (
+        special_f64_erf.gelu,
+        "x P(x), P(-m) = exp(-m**2 / 2) Q(q) / (1 + m) with q = (m - 6) / (m + 6), P(m) = 1 - P(-m), in pairs",
+    ),
+}
+_BODIES = {"f32": _F32, "f64": _F64}
 
 SPECIALS: dict[tuple[str, str], Special] = {
     (name, element): Special(name, element, FUNCTIONS[name], method, _program(FUNCTIONS[name].arguments, element, body))

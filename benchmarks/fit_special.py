@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mpmath import atanh, cos, erf, erfc, exp, expm1, log, lu_solve, matrix, mp, mpf, pi, sin, sqrt
+from mpmath import atanh, cos, erf, erfc, exp, expm1, log, lu_solve, matrix, mp, mpf, pi, sin, sqrt, workdps
 
 from tfmbs.runtime.abi.special_f32 import GELU_STEP
 from tfmbs.runtime.abi.special_f64_erf import ERFC_MIDDLE, TAIL_MIDDLE
 
+DIGITS = 80
 POINTS = 20  # candidates between two extrema
 MAX_EXCHANGES = 40
 LEVELLED = mpf("1.01")  # how much larger than the levelled error the largest one may be
@@ -164,6 +165,7 @@ def _normal_tail() -> tuple[Fit, ...]:
     )  # fmt: skip
 
 
+@workdps(DIGITS)
 def fits() -> tuple[Fit, ...]:
     """The polynomials of `runtime/abi/special_polynomials.py`; intervals are a little wider than needed."""
     s = ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2 * mpf("1.0001")
@@ -183,9 +185,9 @@ def fits() -> tuple[Fit, ...]:
     )  # fmt: skip
 
 
+@workdps(DIGITS)
 def main() -> None:
     """Fits and prints."""
-    mp.dps = 80
     for fit in fits():
         if fit.name in sys.argv[1:] or not sys.argv[1:]:
             coefficients = remez(fit)

@@ -35,7 +35,7 @@ INTEGER_MATH = frozenset({"absi", "ctlz", "cttz", "ctpop", "ipowi"})
 class TfmbsExpandSpecial(Pass):
     """Replace `math.exp`, `log`, `powf`, `sin`, `tanh`, … by the steps of `runtime/abi/special.py`.
 
-    Scalar f32 only. Other functions of `math` whose bits nobody defines are refused.
+    Scalar f32 and f64; f16 and bf16 are f32 by now (`tfmbs-expand-arith`). Other functions of `math` whose bits nobody defines are refused.
 
     Before:
 
@@ -72,7 +72,7 @@ class TfmbsExpandSpecial(Pass):
             result = op.results[0]
             special = (FUNCTIONS.get(name, ""), str(result.type))
             if special not in SPECIALS:
-                known = f"one of {', '.join(FUNCTIONS)} of an f32"
+                known = f"one of {', '.join(FUNCTIONS)} of an f32 or f64"
                 raise TfmbsError(
                     "unsupported", place(op.location), "function without defined bits", known, f"math.{name}"
                 )

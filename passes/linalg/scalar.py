@@ -122,11 +122,12 @@ _STEPS: dict[str, Callable[..., Value]] = {
     "equal": lambda x, y: compare("oeq", x, y),
     "select": select,
     "canonical": canonical,
+    "canonical64": canonical,
 }
 
 
 def special(name: str, *operands: Value) -> Value:
-    """The special function `name` of f32 operands, step by step as `runtime.abi.special` defines it."""
+    """The special function `name` of f32 or f64 operands, step by step as `runtime.abi.special` defines it."""
     values = list(operands)
     for step in SPECIALS[name, str(operands[0].type)].steps:
         if step.kind == CONSTANT:

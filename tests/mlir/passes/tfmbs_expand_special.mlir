@@ -67,3 +67,15 @@ func.func @epilogue(%x: tensor<2x8xf32>, %w: tensor<4x8xf32>) -> tensor<2x4xf32>
   }) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []} : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
   return %0 : tensor<2x4xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @double
+// CHECK-NOT:   math.powf
+// CHECK:       %[[BITS:.*]] = arith.constant 9221120237041090560 : i64
+// CHECK:       arith.select {{.*}}, %[[BITS]], {{.*}} : i64
+// CHECK:       return
+func.func @double(%x: f64, %y: f64) -> f64 {
+  %0 = math.powf %x, %y : f64
+  return %0 : f64
+}

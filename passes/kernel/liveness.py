@@ -72,14 +72,15 @@ def in_place(op: Any) -> Iterator[tuple[Any, Any]]:
     maps = [attribute.value for attribute in op.attributes["indexing_maps"]]
     outputs = len(op.opview.outputs)
     operands = [(_whole(value), affine_map) for value, affine_map in zip(op.operands, maps, strict=True)]
-    for position, (target, out_map) in enumerate(operands[-outputs:]):
-        others = [value for other, (value, _) in enumerate(operands[-outputs:]) if other != position]
-        if target is None or not out_map.is_permutation or target in others:
+    known = [(value, affine_map) for value, affine_map in operands if value is not None]
+    targets = [(value, affine_map) for value, affine_map in operands[-outputs:] if value is not None]
+    written = [value for value, _ in targets]
+    for target, out_map in targets:
+        if not out_map.is_permutation or sum(value == target for value, _ in known) > 1:
             continue
-        for source, in_map in operands[:-outputs]:
-            uses = [affine_map for value, affine_map in operands if value == source]
-            fits = source is not None and _is_like(source, target) and in_map == out_map
-            if fits and all(affine_map == out_map for affine_map in uses):
+        for source, _ in known:
+            uses = [affine_map for value, affine_map in known if value == source]
+            if source not in written and _is_like(source, target) and all(affine_map == out_map for affine_map in uses):
                 yield source, target
                 break
 

@@ -59,9 +59,9 @@ def fma(a: Array, b: Array, c: Array) -> Array:
         magnitudes = np.stack([np.abs(a), np.abs(b), np.abs(a * b)])
         # Where no part of the computation over- or underflows, and nothing is zero, the result above is right.
         middling = ((magnitudes > 2.0**-450) & (magnitudes < 2.0**450)).all(axis=0) & (np.abs(c) < 2.0**900)
-        regular = np.isfinite(a) & np.isfinite(b) & np.isfinite(c) & (a != 0) & (b != 0)
-        result = np.where(middling, result, plain)
-        for i in np.argwhere(regular & ~middling & (np.abs(plain) <= np.inf)):
+        finite = np.isfinite(a) & np.isfinite(b)
+        result = np.where(middling, result, np.where(finite & np.isinf(c), c, plain))
+        for i in np.argwhere(finite & ~middling & np.isfinite(c) & (a != 0) & (b != 0)):
             result[tuple(i)] = _exact_fma(float(a[tuple(i)]), float(b[tuple(i)]), float(c[tuple(i)]))
         return result
 

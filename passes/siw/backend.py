@@ -9,19 +9,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfmbs.passes.siw.cleanup import copy_items, without_dead, without_repeated_vl
+from tfmbs.passes.siw.cleanup import copy_items, regions, without_dead, without_repeated_vl, without_unread
 from tfmbs.passes.siw.encode import Encoded, encode
+from tfmbs.passes.siw.flatten import Flattening, hoisted_constants
+from tfmbs.passes.siw.inductions import fold_steps
 from tfmbs.passes.siw.lanes import Lanes, Unknown, Vl, partial_writes
-from tfmbs.passes.siw.machine import Bank, Code, CodegenError, Instr, Item, Loop, Reg, Skip, instructions
+from tfmbs.passes.siw.machine import Bank, Code, CodegenError, Instr, Item, Loop, Reg, instructions
+from tfmbs.passes.siw.pipeline import LEVELS as PIPELINING_LEVELS
+from tfmbs.passes.siw.pipeline import Context, LoopReport
 from tfmbs.passes.siw.registers import Liveness, interference
 from tfmbs.passes.siw.registers_color import Coloring, color
-from tfmbs.passes.siw.schedule import Fresh, Node, Region, control_of
-from tfmbs.passes.siw.schedule_list import schedule_block
+from tfmbs.passes.siw.schedule import Fresh, Node
+from tfmbs.passes.siw.scheduler import Scheduler
 from tfmbs.passes.siw.spill import Spiller, SpillSlots
+from tfmbs.passes.siw.streams import choose_streams
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.records import ProgramKind
 from tfmbs.runtime.abi.siw_timing import Timing
 from tfmbs.runtime.abi.types import DType
+
+NEVER = len(PIPELINING_LEVELS)
+"""The level at which a loop is not pipelined."""
+
+Finished = tuple[Encoded, tuple[LoopReport, ...]]
 
 MOST_ROUNDS = 200
 """Registers that are spilled before the back end gives up."""
@@ -45,10 +55,11 @@ class Spills:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a program: registers spilled, and operations as written, one after the other."""
+    """What became of a program: values spilled, operations as written, and the loops that were pipelined."""
 
     spilled: int
     sequential: int
+    loops: tuple[LoopReport, ...]
 
 
 @dataclass(frozen=True)
@@ -88,27 +99,56 @@ class _BackEnd:
         self.spilled = 0
 
     def run(self) -> Program:
-        self.items = without_dead(without_repeated_vl(self.items, self.start), self.results)
+        """The finished program: as fast as registers allow, with spills where there is no other way."""
+        self._simplify()
         sequential = sum(1 for _ in instructions(self.items))
-        encoded = self._scheduled(in_order=False)
-        while encoded is None:
-            encoded = self._scheduled(in_order=True)
+        finished = self._attempt(in_order=False) or self._attempt(in_order=True)
+        if finished is None:
+            finished = self._spilled()
+        encoded, loops = finished
         spills = tuple(
             Spills(window, DType.I64 if bank is Bank.PAIR else DType.I32, self.slots.slots[bank] * siw.VLMAX)
             for bank, window in self.slots.window.items()
         )
-        report = Report(self.spilled, sequential)
+        report = Report(self.spilled, sequential, loops)
         windows = self.code.windows + len(spills)
         return Program(encoded.words, encoded.sources, encoded.max_steps, windows, spills, report)
 
-    def _scheduled(self, *, in_order: bool) -> Encoded | None:
-        """The encoded program; None when registers did not suffice, after spilling if it is `in_order` already."""
-        lanes = Lanes(self.items, self.start)
-        nodes = _schedule(self.items, self.timing, lanes, in_order=in_order)
-        coloring = self._color(nodes, lanes)
-        if not coloring.failed:
-            return encode(nodes, coloring.color)
-        if in_order:
+    def _simplify(self) -> None:
+        """Removes what is not needed and writes short loops out."""
+        items = without_dead(without_repeated_vl(self.items, self.start), self.results)
+        lanes = Lanes(items, self.start)
+        items = choose_streams(items, lambda instr: self.timing.busy(instr.op, lanes.cycles_vl(instr)))
+        items = without_dead(items, self.results)
+        items = Flattening(partial_writes(items, Lanes(items, self.start)), self.fresh).run(items)
+        items = hoisted_constants(fold_steps(without_repeated_vl(items, self.start)))
+        partial = partial_writes(items, Lanes(items, self.start))
+        self.items = without_unread(without_dead(items, self.results), partial, self.results)
+
+    def _spilled(self) -> Finished:
+        """Spills until registers suffice for blocks in written order; then loops are pipelined where that works too."""
+        finished = None
+        while finished is None:
+            finished = self._attempt(in_order=True, pipeline=False, spill=True)
+        return self._attempt(in_order=False) or self._attempt(in_order=True) or finished
+
+    def _attempt(self, *, in_order: bool, pipeline: bool = True, spill: bool = False) -> Finished | None:
+        """The encoded program; None when registers do not suffice, after having spilled some if asked to."""
+        levels = dict.fromkeys((r.id for r in regions(self.items) if isinstance(r, Loop)), 0 if pipeline else NEVER)
+        while True:
+            lanes = Lanes(self.items, self.start)
+            context = Context(self.timing, lanes, partial_writes(self.items, lanes), self.fresh)
+            scheduler = Scheduler(context, self.results, levels, in_order=in_order)
+            nodes = scheduler.run(self.items)
+            coloring = self._color(nodes, lanes)
+            if not coloring.failed:
+                return encode(nodes, coloring.color), tuple(scheduler.reports)
+            crowded = [n for n, registers in scheduler.touched.items() if registers & set(coloring.failed)]
+            if not crowded:
+                break
+            for loop in crowded:
+                levels[loop] += 1
+        if spill:
             for register in coloring.failed:
                 self._spill(register)
         return None
@@ -136,25 +176,3 @@ def _registers(items: Sequence[Item]) -> list[Reg]:
             found.append(item.count if isinstance(item, Loop) else item.condition)
             found += _registers(item.body)
     return found
-
-
-def _schedule(items: Sequence[Item], timing: Timing, lanes: Lanes, *, in_order: bool) -> list[Node]:
-    """Every block scheduled by itself."""
-    nodes: list[Node] = []
-    block: list[Instr] = []
-
-    def close(control: Instr | None) -> None:
-        if block or control is not None:
-            nodes.extend(schedule_block(block, control, timing, lanes, in_order=in_order))
-        block.clear()
-
-    for item in items:
-        if isinstance(item, Loop | Skip):
-            close(control_of(item))
-            nodes.append(Region(item, _schedule(item.body, timing, lanes, in_order=in_order)))
-        elif item.op.name == "BREAK":
-            close(item)
-        else:
-            block.append(item)
-    close(None)
-    return nodes

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from tfmbs.passes.siw.lanes import Vl
 from tfmbs.passes.siw.machine import Instr, Item, Loop, Reg, Skip, instructions
+from tfmbs.passes.siw.registers import Liveness
+from tfmbs.passes.siw.schedule import Node, Region, Word, control_of, words_of
 
 _EFFECTS = frozenset({"SETVL", "SETVLR", "BREAK", "RECV"})
 
@@ -50,6 +52,30 @@ def without_dead(items: Sequence[Item], results: frozenset[Reg]) -> list[Item]:
                 still.append(instr)
         left = still[::-1]
     return filtered(items, lambda instr: instr in kept)
+
+
+def without_unread(items: Sequence[Item], partial: frozenset[Reg], results: frozenset[Reg]) -> list[Item]:
+    """The program without operations whose result no path reads."""
+    nodes = sequential_nodes(items)
+    live = Liveness(nodes, partial, results)
+    unread = set()
+    for word in words_of(nodes):
+        for instr in word:
+            if instr.writes is not None and instr.op.name not in _EFFECTS and not live.written(word) & live.out[word]:
+                unread.add(instr)
+    return filtered(items, lambda instr: instr not in unread)
+
+
+def sequential_nodes(items: Sequence[Item]) -> list[Node]:
+    """The program with one operation in each word."""
+    nodes: list[Node] = []
+    for item in items:
+        if isinstance(item, Instr):
+            nodes.append(Word({item.op.slot: item}))
+        else:
+            nodes.append(Word({"C": control_of(item)}))
+            nodes.append(Region(item, sequential_nodes(item.body)))
+    return nodes
 
 
 def filtered(items: Sequence[Item], keep: Callable[[Instr], bool]) -> list[Item]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tfmbs.passes.siw.machine import ZERO, Bank, Loop, Reg
+from tfmbs.passes.siw.machine import ZERO, Bank, Loop, Reg, Skip
 from tfmbs.passes.siw.schedule import Node, Word, words_of
 
 
 class Liveness:
-    """Which registers are live behind every word; sets of registers are bit masks over `order`.
+    """Which registers are live behind every word (`out`) and region (`after`), as bit masks over `order`.
 
     `partial` are registers whose old value a write does not end. `at_end` are live when the program ends.
     """
@@ -18,6 +18,7 @@ class Liveness:
         self.order: list[Reg] = []
         self.bit: dict[Reg, int] = {}
         self.out: dict[Word, int] = {}
+        self.after: dict[Loop | Skip, int] = {}
         self._partial = partial
         self._effects: dict[Word, tuple[int, int, int, bool]] = {}
         for word in words_of(nodes):
@@ -56,7 +57,9 @@ class Liveness:
                     live |= leaving
                 self.out[node] = live
                 live = live & ~ends | reads
-            elif isinstance(node.item, Loop):
+                continue
+            self.after[node.item] = live
+            if isinstance(node.item, Loop):
                 live = self._loop(node.item, node.body, live)
             else:
                 live |= self._walk(node.body, live, leaving)

@@ -78,13 +78,14 @@ def _mix(kind: str, number: int, *operands: Names) -> Names:
     """Names of what an operation makes of lanes; the order of `operands` counts."""
     seed = np.uint64(int.from_bytes(f"{kind}:{number}".encode().ljust(8, b"\0")[-8:], "little"))
     shape = operands[0].shape if operands else ()
-    state = np.full(shape, seed ^ _MULTIPLIERS[2] ^ np.uint64(len(operands)), np.uint64)
+    state: Names = np.full(shape, seed ^ _MULTIPLIERS[2] ^ np.uint64(len(operands)), np.uint64)
     for operand in operands:
         state = (state ^ operand) * _MULTIPLIERS[0]
         state ^= state >> np.uint64(29)
         state = state * _MULTIPLIERS[1] + np.uint64(1)
         state ^= state >> np.uint64(32)
-    return state & _LOW | _NAME
+    named: Names = state & _LOW | _NAME
+    return named
 
 
 def _number(name: np.uint64, bound: int) -> int:
@@ -118,8 +119,8 @@ class _Memory:
 
     def load(self, window: int, places: NDArray[np.int64], dtype: int) -> Names:
         """What a load of these elements gives."""
-        names = self.window(window, int(_checked(places).max(initial=0)) + 1)[places]
-        return names if dtype in _KEPT else _mix("widen", dtype, names)
+        names: Names = self.window(window, int(_checked(places).max(initial=0)) + 1)[places]
+        return names if DType(dtype) in _KEPT else _mix("widen", dtype, names)
 
     def store(self, window: int, places: NDArray[np.int64], dtype: int, names: Names) -> None:
         """Stores in ascending order, so that the last of several at one place stays."""
@@ -160,9 +161,7 @@ class _Machine:
 
     def vector(self, op: siw.Op, o: _Operands) -> tuple[Names, int]:
         """The first lanes of the vector that an operation writes, and how many they are."""
-        vl, name = self.vl, op.name
-        dtype = o.imm(f"{op.slot.lower()}_type")
-        aux = o.imm("d_aux" if op.slot == "D" else "c_aux")
+        vl, name, dtype = self.vl, op.name, o.imm(f"{op.slot.lower()}_type")
         if name in ("LD", "GATHER", "GATHER64"):
             return self.memory.load(o.imm("s_win"), self._places(op, o), dtype), vl
         if name == "RECV":
@@ -170,23 +169,28 @@ class _Machine:
         if name == "INDEX":
             first = o.scalars["s_base"] + o.imm("s_imm")
             return (first + np.arange(vl, dtype=np.int64) * o.scalars["s_index"]).astype(np.uint64), vl
+        return self._computed(op, o, 32 * dtype + o.imm("d_aux" if op.slot == "D" else "c_aux"))
+
+    def _computed(self, op: siw.Op, o: _Operands, number: int) -> tuple[Names, int]:
+        """The same for operations on registers; `number` stands for type and aux."""
+        vl, name = self.vl, op.name
         kind = {"CAST": "CVT", "REDUCE": "RED", "MOV64": "MOV", "SEL64": "SEL", "LAST64": "LAST"}.get(name, name)
         operands = [o.vectors[f] for f in op.vectors if f != op.writes]
         if kind == "MOV":
             return operands[0][:vl], vl
         if kind in ("RED", "TPOP"):
-            return self._partials(o.vectors[op.writes], operands[0], kind, 32 * dtype + aux)
+            return self._partials(o.vectors[op.writes], operands[0], kind, number)
         if kind == "FOLD":
-            names = _mix("FOLD", 32 * dtype + aux, *(operands[0][n : n + 1] for n in range(siw.REDUCTION_LANES)))
+            names = _mix("FOLD", number, *(operands[0][n : n + 1] for n in range(siw.REDUCTION_LANES)))
             return np.repeat(names, siw.VLMAX), siw.VLMAX
         if kind == "LAST":
             return np.repeat(operands[0][vl - 1 : vl], siw.VLMAX), siw.VLMAX
         if kind == "SCAN":
             carry = _mix("carry", 0, operands[1][:1])
             terms = _mix("term", 0, operands[0][:vl], np.arange(vl, dtype=np.uint64))
-            return _mix("SCAN", 32 * dtype + aux, np.cumsum(terms, dtype=np.uint64) + carry), vl
+            return _mix("SCAN", number, np.cumsum(terms, dtype=np.uint64) + carry), vl
         before = [o.vectors[op.writes][:vl]] if op.acc else []
-        return _mix(kind, 32 * dtype + aux, *before, *(operand[:vl] for operand in operands)), vl
+        return _mix(kind, number, *before, *(operand[:vl] for operand in operands)), vl
 
     def _partials(self, before: Names, operand: Names, kind: str, number: int) -> tuple[Names, int]:
         partials = before[: siw.REDUCTION_LANES].copy()
@@ -238,7 +242,7 @@ class _Machine:
         return imm if op.name == "SETVL" else min(max(scalar, 1), siw.VLMAX)
 
 
-class _Break(Exception):
+class _LoopEndError(Exception):
     """The innermost loop ends."""
 
 
@@ -263,7 +267,7 @@ class _Written(_Machine):
         try:
             for _ in range(self._scalar(loop.count)):
                 self.run(loop.body)
-        except _Break:
+        except _LoopEndError:
             pass
 
     def _scalar(self, register: Reg) -> int:
@@ -288,7 +292,7 @@ class _Written(_Machine):
             self.vl = self.new_vl(op, instr.imms.get("c_imm", 0), scalars.get("c_reg", 0))
         elif op.name == "BREAK":
             if scalars["c_reg"] == 0:
-                raise _Break
+                raise _LoopEndError
         elif op.writes and op.writes in op.vectors:
             names, lanes = self.vector(op, operands)
             target = self._vector(instr.regs[op.writes]).copy()
@@ -344,7 +348,7 @@ class _Executed(_Machine):
         """Evaluates every slot; what it writes waits until all have read."""
         for op in ops.values():
             vectors = {f: self._vector(op, f, fields) for f in op.vectors}
-            scalars = {f: self.numbers[fields[f]] for f in ("s_base", "s_index") if f in op.uses}
+            scalars: dict[str, int] = {f: self.numbers[fields[f]] for f in ("s_base", "s_index") if f in op.uses}
             operands = _Operands(vectors, scalars, fields)
             if op.is_store:
                 self.store(op, operands)

@@ -64,23 +64,26 @@ def dependence_graph(
     lanes: Lanes,
     loop: int | None = None,
     renamed: Collection[Hashable] = (),
+    free: Collection[Hashable] = (),
 ) -> Graph:
     """The graph of `instrs`; with `loop`, the edges to later iterations too.
 
-    `renamed` are registers of which every iteration gets one of its own: only reads wait for writes of these.
+    `renamed` are registers of which every iteration gets one of its own: only reads wait for writes of these. `free`
+    registers bind nothing: address registers whose users make up for their steps.
     """
     busy = [timing.busy(instr.op, lanes.cycles_vl(instr)) for instr in instrs]
-    builder = _Builder(Graph(list(instrs), busy), timing, frozenset(renamed))
+    builder = _Builder(Graph(list(instrs), busy), timing, frozenset(renamed), frozenset(free))
     builder.registers(2 if loop is not None else 1)
     builder.memory(lanes, loop)
     return builder.finish()
 
 
 class _Builder:
-    def __init__(self, graph: Graph, timing: Timing, renamed: frozenset[Hashable]) -> None:
+    def __init__(self, graph: Graph, timing: Timing, renamed: frozenset[Hashable], free: frozenset[Hashable]) -> None:
         self.graph = graph
         self.timing = timing
         self.renamed = renamed
+        self.free = free
         self.cycles: dict[tuple[int, int, int], int] = {}
 
     def add(self, source: int, to: int, cycles: int, ahead: int) -> None:
@@ -90,7 +93,7 @@ class _Builder:
     def registers(self, rounds: int) -> None:
         """Edges between operations on the same register, from a walk over one or two iterations."""
         instrs, size = self.graph.instrs, len(self.graph.instrs)
-        accesses = [resources(instr) for instr in instrs]
+        accesses = [(reads - self.free, writes - self.free) for reads, writes in (resources(instr) for instr in instrs)]
         writer: dict[Hashable, int] = {}
         readers: dict[Hashable, list[int]] = {}
         for at in range(rounds * size):
@@ -98,7 +101,7 @@ class _Builder:
             reads, writes = accesses[n]
             for register in reads:
                 if register in writer:
-                    self._edge(writer[register], at, self._flow)
+                    self._edge(writer[register], at, self._next if isinstance(register, tuple) else self._flow)
                 readers.setdefault(register, []).append(at)
             for register in writes:
                 if register not in self.renamed:
@@ -118,6 +121,10 @@ class _Builder:
     def _flow(self, source: int, to: int) -> int:
         producer, consumer, busy = self.graph.instrs[source], self.graph.instrs[to], self.graph.busy
         return max(1, self.timing.ready_after(producer.op, busy[source], consumer.op, busy[to]))
+
+    def _next(self, source: int, _: int) -> int:
+        """A cursor moves on while the slot is busy."""
+        return self.graph.busy[source]
 
     def _anti(self, source: int, to: int) -> int:
         return max(0, self.graph.busy[source] - self.graph.busy[to])

@@ -2,7 +2,8 @@
 
 Constants, indices and loads from windows that nothing stores to are computed again. Any other vector is stored where
 it is written and loaded where it is read, with the VL of these places: memory keeps the lanes beyond VL as a register
-does. A scalar travels through a vector of 64-bit lanes. What that makes lives for an operation or two and is never spilled.
+does. A scalar travels through a vector of 64-bit lanes. What that makes lives for an operation or two and is never
+spilled.
 """
 
 from __future__ import annotations

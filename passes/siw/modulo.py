@@ -1,0 +1,264 @@
+"""Iterative modulo scheduling (Rau): issue times of a loop's operations so that iterations can follow at an interval.
+
+An operation takes its slot for the cycles it is busy, at its time modulo the interval. Operations are placed the
+longest path first, each where its operands and its slot allow; one that finds no place takes one, and what is in its
+way is placed again. Times are chosen so that the gaps left in a slot still hold what has to go there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tfmbs.passes.siw.schedule_graph import Graph, same_window_conflict
+from tfmbs.runtime.abi.siw_deps import INTERLOCKED_UNITS
+
+BUDGET = 8
+"""Placements per operation before an interval is given up."""
+
+
+@dataclass
+class Problem:
+    """A loop to be scheduled: its graph, and pairs of operations that explicit waits keep apart.
+
+    A word that waits for slow units or for stores waits for all of them, so that it should not come soon after one:
+    `apart[n]` lists (earlier operation m, cycles): modulo the interval, n issues with m or at least so much after it.
+    """
+
+    graph: Graph
+    apart: list[list[tuple[int, int]]] = field(default_factory=list)
+    followers: list[list[tuple[int, int]]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, graph: Graph, store_wait: int) -> Problem:
+        """The problem of a graph; loads complete `store_wait` cycles after the stores that they wait for."""
+        problem = cls(graph, [[] for _ in graph.instrs], [[] for _ in graph.instrs])
+        for n, cycles, m in _waits(graph, store_wait):
+            problem.apart[n].append((m, cycles))
+            problem.followers[m].append((n, cycles))
+        return problem
+
+
+def _waits(graph: Graph, store_wait: int) -> Iterator[tuple[int, int, int]]:
+    """(waiting operation, cycles, operation it waits for)."""
+    slow = [n for n, instr in enumerate(graph.instrs) if instr.op.unit in INTERLOCKED_UNITS]
+    consumers: dict[int, int] = {}
+    for n in slow:
+        for edge in graph.out[n]:
+            if edge.cycles > 1 and graph.instrs[n].writes in graph.instrs[edge.to].reads:
+                consumers[edge.to] = max(consumers.get(edge.to, 0), edge.cycles)
+    for consumer, cycles in consumers.items():
+        for n in slow:
+            if n != consumer:
+                yield consumer, cycles, n
+    for n, instr in enumerate(graph.instrs):
+        if instr.op.is_load:
+            for m, other in enumerate(graph.instrs):
+                if other.op.is_store and same_window_conflict(instr, other):
+                    yield n, graph.busy[m] + store_wait, m
+
+
+def modulo_schedule(problem: Problem, interval: int) -> list[int] | None:
+    """Issue times, the first of them 0, with which iterations can start every `interval` cycles; None: none found."""
+    if max(problem.graph.busy, default=0) > interval:
+        return None
+    placing = _Placing(problem, interval)
+    if not placing.run():
+        return None
+    placing.delay()
+    first = min(placing.time.values())
+    return [placing.time[n] - first for n in range(len(problem.graph.instrs))]
+
+
+class _Placing:
+    def __init__(self, problem: Problem, interval: int) -> None:
+        self.graph = problem.graph
+        self.problem = problem
+        self.interval = interval
+        self.time: dict[int, int] = {}
+        self.slot = [instr.op.slot for instr in self.graph.instrs]
+        self.in_slot: dict[str, set[int]] = {slot: set() for slot in "DSC"}
+        self.members = {slot: [n for n, s in enumerate(self.slot) if s == slot] for slot in "DSC"}
+        self.memory = {n for n, instr in enumerate(self.graph.instrs) if instr.op.unit == "memory"}
+        busy = self.graph.busy
+        self.unit = {slot: max((busy[n] for n in members), default=1) for slot, members in self.members.items()}
+        self.spare = {slot: self._spare(members, slot) for slot, members in self.members.items()}
+
+    def _spare(self, members: list[int], slot: str) -> int:
+        """Cycles of a slot that its longest operations leave: as much may be lost between them."""
+        unit = self.unit[slot]
+        return self.interval - sum(self.graph.busy[n] for n in members if self.graph.busy[n] == unit)
+
+    def run(self) -> bool:
+        """Places every operation, within the budget."""
+        count = len(self.graph.instrs)
+        height = self._heights()
+        waiting = sorted(range(count), key=lambda n: (height[n], -n))
+        last = [-1] * count
+        budget = BUDGET * count
+        while waiting:
+            budget -= 1
+            if budget < 0:
+                return False
+            n = waiting.pop()
+            earliest = self._earliest(n)
+            time = self._free_time(n, earliest)
+            if time is None:
+                time = self._taken_time(n, max(earliest, last[n] + 1))
+            last[n] = time
+            evicted = self._place(n, time)
+            if evicted:
+                waiting = sorted({*waiting, *evicted}, key=lambda m: (height[m], -m))
+        return True
+
+    def _heights(self) -> list[int]:
+        height = [0] * len(self.graph.instrs)
+        changed = True
+        while changed:  # ends, as no cycle of edges is longer than the interval allows
+            changed = False
+            for n in reversed(range(len(height))):
+                for edge in self.graph.out[n]:
+                    level = height[edge.to] + edge.cycles - self.interval * edge.ahead
+                    if level > height[n]:
+                        height[n] = level
+                        changed = True
+        return height
+
+    def _earliest(self, n: int) -> int:
+        earliest = 0
+        for edge in self.graph.into[n]:
+            if edge.source in self.time and edge.source != n:
+                earliest = max(earliest, self.time[edge.source] + edge.cycles - self.interval * edge.ahead)
+        return earliest
+
+    def _latest(self, n: int) -> int | None:
+        """The latest time that what is placed behind it allows."""
+        times = [
+            self.time[edge.to] - edge.cycles + self.interval * edge.ahead
+            for edge in self.graph.out[n]
+            if edge.to != n and edge.to in self.time
+        ]
+        return min(times, default=None)
+
+    def _gaps(self, slot: str, without: int = -1) -> list[tuple[int, int]]:
+        """(start, length) of the free parts of a slot, starts modulo the interval."""
+        taken = sorted((self.time[m] % self.interval, self.graph.busy[m]) for m in self.in_slot[slot] if m != without)
+        if not taken:
+            return [(0, self.interval)]
+        gaps = []
+        for (start, busy), (following, _) in zip(taken, [*taken[1:], (taken[0][0] + self.interval, 0)], strict=True):
+            if following > start + busy:
+                gaps.append(((start + busy) % self.interval, following - start - busy))
+        return gaps
+
+    def _free_time(self, n: int, earliest: int, latest: int | None = None) -> int | None:
+        """The first time from `earliest` on, within an interval, at which nothing is in the way."""
+        last = earliest + self.interval - 1 if latest is None else min(latest, earliest + self.interval - 1)
+        gaps = self._gaps(self.slot[n], n)
+        for time in self._candidates(n, earliest, gaps):
+            if time > last:
+                return None
+            if self._roomy(n, time, gaps) and not self._clashes(n, time):
+                return time
+        return None
+
+    def _candidates(self, n: int, earliest: int, gaps: list[tuple[int, int]]) -> list[int]:
+        """Times in gaps that leave others of the slot a place: where gaps start, end, or have room for whole units."""
+        unit, interval = self.unit[self.slot[n]], self.interval
+        found = set()
+        for start, length in gaps:
+            room = length - self.graph.busy[n]
+            if room < 0:
+                continue
+            offset = (earliest - start) % interval
+            first = earliest - offset
+            found.add(first + interval)
+            if offset <= room:
+                found |= {earliest, first + room}
+                whole = -(-offset // unit) * unit
+                if whole <= room:
+                    found.add(first + whole)
+        for m, cycles in self.problem.apart[n]:
+            if m in self.time:
+                ready = self.time[m] + cycles
+                found.add(ready + -(-(earliest - ready) // interval) * interval)
+        return sorted(time for time in found if time >= earliest)
+
+    def _roomy(self, n: int, time: int, gaps: list[tuple[int, int]]) -> bool:
+        """Whether the time lies in a gap and what is lost between the longest operations is not too much."""
+        slot, busy = self.slot[n], self.graph.busy[n]
+        unit = self.unit[slot]
+        place, lost, inside = time % self.interval, 0, False
+        for start, length in gaps:
+            before = (place - start) % self.interval
+            if not inside and before + busy <= length:
+                inside = True
+                after = length - before - busy
+                small = busy if busy < unit else 0
+                lost += before % unit + after % unit + small
+            else:
+                lost += length % unit
+        placed = sum(self.graph.busy[m] for m in self.in_slot[slot] if m != n and self.graph.busy[m] < unit)
+        return inside and lost + placed <= self.spare[slot]
+
+    def _clashes(self, n: int, time: int) -> set[int]:
+        """Placed operations that cannot stay where they are when `n` is at `time`, by slot, word or wait."""
+        interval, busy = self.interval, self.graph.busy
+        place = time % interval
+        found = set()
+        for m in self.in_slot[self.slot[n]]:
+            if m != n:
+                ahead = (self.time[m] - place) % interval
+                if ahead < busy[n] or ahead + busy[m] > interval:
+                    found.add(m)
+        if n in self.memory:
+            instr = self.graph.instrs[n]
+            for m in self.memory:
+                together = m != n and m in self.time and (self.time[m] - place) % interval == 0
+                if together and same_window_conflict(instr, self.graph.instrs[m]):
+                    found.add(m)
+        for m, cycles in self.problem.apart[n]:
+            if m in self.time and 0 < (time - self.time[m]) % interval < min(cycles, interval):
+                found.add(m)
+        for m, cycles in self.problem.followers[n]:
+            if m in self.time and 0 < (self.time[m] - time) % interval < min(cycles, interval):
+                found.add(m)
+        return found
+
+    def _taken_time(self, n: int, earliest: int) -> int:
+        """A time to take although something is there: where one of the slot starts, so that gaps keep their size."""
+        starts = {self.time[m] % self.interval for m in self.in_slot[self.slot[n]]}
+        offsets = [(start - earliest) % self.interval for start in starts]
+        return earliest + min(offsets, default=0)
+
+    def _place(self, n: int, time: int) -> set[int]:
+        """Places an operation; returns those that have to be placed again."""
+        evicted = self._clashes(n, time)
+        self.time[n] = time
+        for edge in self.graph.out[n]:
+            to = edge.to
+            if to != n and to in self.time and self.time[to] < time + edge.cycles - self.interval * edge.ahead:
+                evicted.add(to)
+        for m in evicted:
+            del self.time[m]
+            self.in_slot[self.slot[m]].discard(m)
+        self.in_slot[self.slot[n]].add(n)
+        return evicted
+
+    def delay(self) -> None:
+        """Moves operations that make as many values as they end towards their readers: registers are held shorter."""
+        for n in sorted(self.time, key=lambda m: -self.time[m]):
+            instr = self.graph.instrs[n]
+            latest = self._latest(n)
+            if latest is None or latest <= self.time[n] or instr.writes is None:
+                continue
+            if len([r for r in instr.reads if r.bank is instr.writes.bank]) > 1:
+                continue
+            whole = (latest - self.time[n]) // self.interval * self.interval
+            self.time[n] += whole  # the same place in the slot
+            gaps = self._gaps(self.slot[n], n)
+            later = [t for t in self._candidates(n, self.time[n], gaps) if t <= latest]
+            for time in reversed(later):
+                if self._roomy(n, time, gaps) and not self._clashes(n, time):
+                    self.time[n] = time
+                    break

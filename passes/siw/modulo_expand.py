@@ -1,0 +1,203 @@
+"""From issue times to words: what runs before the kernel is full, the kernel, and what runs after it.
+
+Operation n of iteration j issues at time[n] + j * interval. The kernel covers the times from the start of the first
+iteration that finds all stages busy, in whole turns of its copies; what comes earlier and later is written out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tfmbs.passes.siw.inductions import Induction, displaced
+from tfmbs.passes.siw.machine import Bank, Instr, Reg
+from tfmbs.passes.siw.modulo_lives import Life
+from tfmbs.passes.siw.schedule import Fresh, Word
+from tfmbs.runtime.abi import siw
+
+
+@dataclass(frozen=True)
+class Pipelined:
+    """The parts of a pipelined loop: words before, kernel of `trips`, words after, and operations left behind these."""
+
+    before: list[Word]
+    kernel: list[Word]
+    trips: int
+    after: list[Word]
+    rest: list[Instr]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A modulo schedule of a loop of `trips` iterations; `copies` iterations make one turn of the kernel."""
+
+    instrs: Sequence[Instr]
+    time: Sequence[int]
+    interval: int
+    copies: int
+    trips: int
+
+    @property
+    def stages(self) -> int:
+        """Iterations that are under way at once."""
+        return max(self.time) // self.interval + 1
+
+    @property
+    def turns(self) -> int:
+        """Turns of the kernel."""
+        return (self.trips - (self.stages - 1)) // self.copies
+
+
+class Expansion:
+    """Writes out a plan. `copies` are those of each register, `live_out` registers that are read behind the loop."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        inductions: Sequence[Induction],
+        lives: Sequence[Life],
+        copies: Mapping[Reg, int],
+        live_out: frozenset[Reg],
+        fresh: Fresh,
+    ) -> None:
+        self.plan = plan
+        self.steps = {induction.register: induction for induction in inductions}
+        self.writer = {life.register: life.writer for life in lives}
+        self.carried = frozenset(life.register for life in lives if life.carried)
+        self.live_out = live_out
+        self.names = {r: [r, *(fresh.like(r) for _ in range(count - 1))] for r, count in copies.items()}
+        self.moves = [instr in {i.instr for i in inductions} for instr in plan.instrs]
+
+    def name(self, register: Reg, iteration: int) -> Reg:
+        """The copy that holds the value which an iteration writes.
+
+        The register itself holds the value from before the loop where the first iteration reads it, otherwise that of
+        the last iteration.
+        """
+        names = self.names[register]
+        origin = -1 if register in self.carried else self.plan.trips - 1
+        return names[(iteration - origin) % len(names)]
+
+    def run(self) -> Pipelined | None:
+        """The parts; None where addresses do not fit their immediates."""
+        plan = self.plan
+        first = (plan.stages - 1) * plan.interval
+        turn = plan.copies * plan.interval
+        end = first + plan.turns * turn
+        last = max(plan.time) + (plan.trips - 1) * plan.interval + 1
+        try:
+            before = self._words(0, first, 0)
+            kernel = self._words(first, first + turn, None)
+            after = self._words(end, last, plan.turns * plan.copies)
+        except _TooFarError:
+            return None
+        return Pipelined(before, kernel, plan.turns, after, self._rest())
+
+    def _rest(self) -> list[Instr]:
+        """Operations behind the loop: steps of addresses not taken yet, values that ended in a copy."""
+        plan = self.plan
+        rest = []
+        for induction in self.steps.values():
+            left = (plan.trips - plan.turns * plan.copies) * induction.step
+            if left and induction.register in self.live_out:
+                rest.append(replace(induction.instr, imms={**induction.instr.imms, "s_imm": left}))
+        for register in sorted(self.names, key=lambda r: r.number):
+            final = self.name(register, plan.trips - 1)
+            if register in self.live_out and final != register:
+                rest.append(copy_of(register, final))
+        return rest
+
+    def _words(self, start: int, end: int, taken: int | None) -> list[Word]:
+        """The words of the times start…end.
+
+        `taken` is how many iterations' steps the address registers have taken; None in the kernel, where each turn
+        takes its own.
+        """
+        plan = self.plan
+        words: dict[int, Word] = {}
+        moved = self._move_times(start) if taken is None else {}
+        for n, instr in enumerate(plan.instrs):
+            low = max(0, -(-(start - plan.time[n]) // plan.interval))
+            high = min(plan.trips - 1, (end - 1 - plan.time[n]) // plan.interval)
+            for iteration in range(low, high + 1):
+                time = plan.time[n] + iteration * plan.interval
+                if self.moves[n]:
+                    step = self._step(instr, time, moved)
+                    if step is not None:
+                        words.setdefault(time, Word()).slots["S"] = step
+                    continue
+                copy = self._instance(n, instr, iteration, time, taken, moved)
+                words.setdefault(time, Word()).slots[instr.op.slot] = copy
+        return [words[time] for time in sorted(words)]
+
+    def _move_times(self, start: int) -> dict[Reg, int]:
+        """When the kernel takes the steps of a turn, for each address register: once, at its first chance."""
+        plan = self.plan
+        times = {}
+        for n, instr in enumerate(plan.instrs):
+            if self.moves[n]:
+                times[instr.regs["s_reg"]] = plan.time[n] + -(-(start - plan.time[n]) // plan.interval) * plan.interval
+        return times
+
+    def _step(self, instr: Instr, time: int, moved: Mapping[Reg, int]) -> Instr | None:
+        register = instr.regs["s_reg"]
+        if moved.get(register) != time:
+            return None
+        return replace(instr, imms={**instr.imms, "s_imm": _fitting(self.steps[register].step * self.plan.copies)})
+
+    def _instance(
+        self, n: int, instr: Instr, iteration: int, time: int, taken: int | None, moved: Mapping[Reg, int]
+    ) -> Instr:
+        """Operation n of an iteration, on the copies of its registers and with what its address lacks."""
+        regs = dict(instr.regs)
+        for field, register in instr.regs.items():
+            if register in self.names:
+                reads = field != instr.op.writes
+                previous = reads and self.writer[register] >= n
+                regs[field] = self.name(register, iteration - 1 if previous else iteration)
+        base = instr.regs.get("s_base")
+        if base is not None and base in self.steps:
+            induction = self.steps[base]
+            steps = iteration + (induction.at < n)
+            if taken is None:
+                steps -= self.plan.copies if time > moved[base] else 0
+            else:
+                steps -= taken
+            shifted = displaced(instr, induction.step * steps)
+            if shifted is None:
+                raise _TooFarError
+            instr = shifted
+        return replace(instr, regs=regs)
+
+
+class _TooFarError(Exception):
+    """An immediate that an address does not fit."""
+
+
+def _fitting(value: int) -> int:
+    low, high = siw.BIT_FIELD["s_imm"].bounds
+    if not low <= value <= high:
+        raise _TooFarError
+    return value
+
+
+def copy_of(target: Reg, source: Reg) -> Instr:
+    """The operation that copies a register."""
+    if target.bank is Bank.SCALAR:
+        return Instr(siw.OP_BY_NAME["S", "ADDI"], {"s_reg": target, "s_base": source}, {"s_imm": 0})
+    name = "MOV64" if target.bank is Bank.PAIR else "MOV"
+    return Instr(siw.OP_BY_NAME["D", name], {"d_vd": target, "d_va": source})
+
+
+def load_constant(register: Reg, value: int) -> list[Instr]:
+    """Operations that set a scalar register to any signed 64-bit value, the most significant part first."""
+    bits = siw.BIT_FIELD["s_imm"].bits
+    low, high = siw.BIT_FIELD["s_imm"].bounds
+    parts = [value]
+    while not low <= parts[0] <= high:
+        parts[0:1] = [parts[0] >> bits, parts[0] & ((1 << bits) - 1)]
+    first, *others = parts
+    sign = 1 << (bits - 1)
+    operations = [Instr(siw.OP_BY_NAME["S", "LI"], {"s_reg": register}, {"s_imm": first})]
+    low_parts = [{"s_imm": (part ^ sign) - sign} for part in others]
+    return operations + [Instr(siw.OP_BY_NAME["S", "LIH"], {"s_reg": register}, imms) for imms in low_parts]

@@ -1,0 +1,216 @@
+"""Software pipelining of an innermost loop: unrolling, interval, registers, and whether it pays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from tfmbs.passes.siw.inductions import displaced, inductions
+from tfmbs.passes.siw.lanes import ALL_LANES, Lanes
+from tfmbs.passes.siw.machine import Instr, Item, Loop, Reg
+from tfmbs.passes.siw.modulo import Problem, modulo_schedule
+from tfmbs.passes.siw.modulo_bounds import recurrence_bound, resource_bound
+from tfmbs.passes.siw.modulo_expand import Expansion, Pipelined, Plan
+from tfmbs.passes.siw.modulo_lives import kernel_copies, lives_of, pressure, renamable
+from tfmbs.passes.siw.schedule import Fresh
+from tfmbs.passes.siw.schedule_graph import Graph, dependence_graph
+from tfmbs.passes.siw.schedule_list import heights
+from tfmbs.passes.siw.slots import balanced
+from tfmbs.passes.siw.unroll import Copies, moved_touch
+from tfmbs.runtime.abi import siw
+from tfmbs.runtime.abi.siw_timing import Timing
+
+MOST_OPERATIONS = 128
+"""Operations of a loop body that is pipelined, after unrolling."""
+
+MOST_INTERVALS = 12
+"""Intervals that are tried."""
+
+UNROLL = (1, 2, 3, 4)
+LEVELS = (siw.VECTOR_REGISTERS, 28, 24, 20)
+"""Vector registers that a kernel may use, from the first attempt to the last."""
+
+
+@dataclass(frozen=True)
+class LoopReport:
+    """How a loop was pipelined: interval and bounds in cycles per `unroll` iterations, and operations in these."""
+
+    loop: int
+    interval: int
+    resource: int
+    recurrence: int
+    stages: int
+    copies: int
+    unroll: int
+    operations: int
+
+
+@dataclass(frozen=True)
+class PipelinedLoop:
+    """The parts of a loop: its kernel with words before and after it, and operations behind all that."""
+
+    parts: Pipelined
+    report: LoopReport
+
+
+@dataclass
+class Context:
+    """What the loops of a program share."""
+
+    timing: Timing
+    lanes: Lanes
+    partial: frozenset[Reg]
+    fresh: Fresh
+
+
+def pipelined(loop: Loop, live_out: frozenset[Reg], level: int, context: Context) -> PipelinedLoop | None:
+    """The loop with overlapping iterations; None where that cannot be or does not pay. Higher levels need less."""
+    if level >= len(LEVELS) or loop.trips is None or not is_simple(loop.body):
+        return None
+    body = [item for item in loop.body if isinstance(item, Instr)]
+    for unroll in _unrolls(loop, body, live_out, context):
+        attempt = _Attempt(loop, body, unroll, live_out, context)
+        found = attempt.run(LEVELS[level]) if attempt.possible else None
+        if found is not None:
+            return found
+    return None
+
+
+def is_simple(body: Sequence[Item]) -> bool:
+    """Whether a body is operations only, all with one VL."""
+    return all(isinstance(item, Instr) and item.op.name not in ("SETVL", "SETVLR", "BREAK") for item in body)
+
+
+def _unrolls(loop: Loop, body: Sequence[Instr], live_out: frozenset[Reg], context: Context) -> Iterator[int]:
+    """Unroll factors to try, the one with the least bound per iteration first, then no unrolling."""
+    assert loop.trips is not None
+    bounds = {}
+    for unroll in UNROLL:
+        if len(body) * unroll > MOST_OPERATIONS or loop.trips < 4 * unroll:
+            break
+        attempt = _Attempt(loop, body, unroll, live_out, context)
+        if not attempt.possible:
+            break
+        bounds[unroll] = attempt.bound / unroll
+        if attempt.bound == attempt.ideal:
+            break
+    if not bounds:
+        return
+    best = min(bounds, key=lambda u: (bounds[u] > 1.02 * min(bounds.values()), u))
+    yield best
+    if best != 1:
+        yield 1
+
+
+class _Attempt:
+    """A loop with a body of `unroll` iterations."""
+
+    def __init__(
+        self, loop: Loop, body: Sequence[Instr], unroll: int, live_out: frozenset[Reg], context: Context
+    ) -> None:
+        assert loop.trips is not None
+        self.loop, self.unroll, self.live_out, self.context = loop, unroll, live_out, context
+        self.trips, self.remainder = divmod(loop.trips, unroll)
+        if self.remainder:
+            self.live_out |= {r for instr in body for r in instr.regs.values()}
+        self.steps = inductions(body)
+        self.body = list(body)
+        self.renamed = self._renamed(body)
+        unrolled = self._unrolled() if unroll > 1 else self.body
+        self.possible = unrolled is not None and loop.trips >= 2 * unroll
+        if unrolled is None:
+            return
+        lanes, timing = context.lanes, context.timing
+        busy = {instr: timing.busy(instr.op, lanes.cycles_vl(instr)) for instr in unrolled}
+        self.instrs = balanced(unrolled, busy)
+        for old, new in zip(unrolled, self.instrs, strict=True):
+            lanes.vl[new] = lanes.vl[old]
+        self.steps = inductions(self.instrs)
+        self.renamed = self._renamed(self.instrs)
+        self.graph = self._graph()
+        self.problem = Problem.of(self.graph, timing.latency["store"])
+        self.resource = resource_bound(self.graph)
+        self.recurrence = recurrence_bound(self.graph)
+        waits = max((cycles for pairs in self.problem.apart for _, cycles in pairs), default=1)
+        self.bound = max(self.resource, self.recurrence, waits)
+        self.ideal = -(-sum(self.graph.busy) // 3)
+
+    def _renamed(self, body: Sequence[Instr]) -> frozenset[Reg]:
+        found = renamable(body, self.context.partial) - {step.register for step in self.steps}
+        return frozenset(r for r in found if not (r in self.live_out and _spreads(body, r)))
+
+    def _unrolled(self) -> list[Instr] | None:
+        """The body of `unroll` iterations, with one step of each address register at its end."""
+        copies = Copies(self.body, self.loop.id, self.renamed, self.steps, self.context.fresh)
+        pairs = copies.group(self.unroll, stride=self.unroll)
+        if pairs is None:
+            return None
+        result = []
+        for copy, original in pairs:
+            self.context.lanes.vl[copy] = self.context.lanes.vl[original]
+            result.append(copy)
+        for step in self.steps:
+            moved = displaced(step.instr, step.step * (self.unroll - 1))
+            if moved is None:
+                return None
+            moved = replace(moved)
+            self.context.lanes.vl[moved] = self.context.lanes.vl[step.instr]
+            result.append(moved)
+        return result
+
+    def _graph(self) -> Graph:
+        free = {step.register for step in self.steps}
+        return dependence_graph(self.instrs, self.context.timing, self.context.lanes, self.loop.id, self.renamed, free)
+
+    def run(self, registers: int) -> PipelinedLoop | None:
+        """The pipelined loop at the least interval that needs at most so many vector registers."""
+        longest = max(heights(self.graph))
+        interval = self.bound
+        for _ in range(MOST_INTERVALS):
+            if interval > longest and interval > self.bound:
+                return None
+            time = modulo_schedule(self.problem, interval)
+            if time is not None:
+                found = self._expanded(time, interval, registers)
+                if found is not None:
+                    return found
+            interval += max(1, interval * 4 // 100)
+        return None
+
+    def _expanded(self, time: Sequence[int], interval: int, registers: int) -> PipelinedLoop | None:
+        lives = lives_of(self.graph, time, interval, self.renamed)
+        sized = kernel_copies(lives, interval)
+        if sized is None or pressure(self.graph, time, interval, lives) > registers:
+            return None
+        copies, of_register = sized
+        plan = Plan(self.instrs, time, interval, copies, self.trips)
+        if plan.turns < 1:
+            return None
+        context = self.context
+        parts = Expansion(plan, self.steps, lives, of_register, self.live_out, context.fresh).run()
+        if parts is None:
+            return None
+        rest = [*parts.rest, *self._remainder()]
+        vl = context.lanes.at_loop[self.loop.id]
+        for instr in rest:
+            context.lanes.vl[instr] = vl
+        operations = len(self.instrs) - len(self.steps)
+        report = LoopReport(
+            self.loop.id, interval, self.resource, self.recurrence, plan.stages, copies, self.unroll, operations
+        )
+        return PipelinedLoop(replace(parts, rest=rest), report)
+
+    def _remainder(self) -> list[Instr]:
+        """The iterations that the unrolled loop leaves."""
+        first = self.trips * self.unroll
+        return [
+            replace(instr, touch=moved_touch(instr.touch, self.loop.id, iteration, None))
+            for iteration in range(first, first + self.remainder)
+            for instr in self.body
+        ]
+
+
+def _spreads(body: Sequence[Instr], register: Reg) -> bool:
+    """Whether a register that an iteration reads from the one before gets more lanes than VL."""
+    writer = next(n for n, instr in enumerate(body) if instr.writes == register)
+    return body[writer].op.name in ALL_LANES and any(register in instr.reads for instr in body[: writer + 1])

@@ -16,11 +16,13 @@ from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import Shape, Window
 from tfmbs.dialect.telemetry import Telemetry
 from tfmbs.passes.graph.kernels import ops_of
-from tfmbs.passes.linalg import scalar, siw_lanes
+from tfmbs.passes.linalg import scalar, siw_elements
 from tfmbs.passes.linalg.places import Memrefs, constant_memory
 from tfmbs.passes.linalg.pooling import Pooling, pool
 from tfmbs.passes.linalg.products import Product, conv2d, gemm, unpack
-from tfmbs.passes.linalg.siw_program import Machine, ProgramLowering, counted, i64, index
+from tfmbs.passes.linalg.siw_elements import element_type
+from tfmbs.passes.linalg.siw_machine import Machine, counted, i64, index, load, store
+from tfmbs.passes.linalg.siw_program import ProgramLowering
 from tfmbs.passes.linalg.structured import PARALLEL, identity
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -29,19 +31,12 @@ from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region
 
 Row = Mapping[str, Any]
 _PLACE = Memrefs()
+ACCUMULATORS = (DType.F32, DType.I32, DType.I8)
 GEMM_CHANNEL_AXIS, IMAGE_CHANNEL_AXIS = 2, 1
 
 
 def _byte() -> Any:
     return scalar.integer_type(8)
-
-
-def element_type(dtype: DType) -> Any:
-    """The type of one stored element; BOOL and trits are bytes."""
-    if dtype in (DType.BOOL, DType.TRIT):
-        return _byte()
-    floats = {DType.F16: ir.F16Type, DType.BF16: ir.BF16Type, DType.F32: ir.F32Type, DType.F64: ir.F64Type}
-    return floats[dtype].get() if dtype in floats else scalar.integer_type(DTYPES[dtype].bits)
 
 
 def lower_fabric(module: Any) -> None:
@@ -288,12 +283,10 @@ class FabricLowering:
         inner = prod(shape[channel_axis + 1 :])
         flat = _flattened(accumulators)
         target, dtype = self._flat(out), DType(out["dtype"])
-        source = DType.F32 if isinstance(flat.type.element_type, ir.F32Type) else DType.I32
         with counted(index(prod(shape))) as element:
             machine.clear(words)
-            loaded = memref.LoadOp(flat, [element]).result
-            narrow = DType.I8 if source is DType.I32 and loaded.type.width == 8 else source
-            memref.StoreOp(siw_lanes.widen(loaded, narrow), machine.vectors[0], [index(0)])
+            accumulator = siw_elements.widen(load(flat, element), _dtype_of(flat))
+            store(machine.vectors[0].of(accumulator.type.width), index(0), accumulator)
             number = arith.IndexCastOp(scalar.integer_type(64), element).result
             channel = arith.RemUIOp(arith.DivUIOp(number, i64(inner)).result, i64(shape[channel_axis])).result
             machine.put(siw.EPILOGUE_ELEMENT, number)
@@ -301,8 +294,13 @@ class FabricLowering:
             machine.put(siw.EPILOGUE_CHANNEL_STEP, i64(int(channel_axis == GEMM_CHANNEL_AXIS)))
             machine.put(siw.EPILOGUE_ONE, i64(1))
             ProgramLowering(machine, words, windows).run()
-            result = siw_lanes.narrow_to(memref.LoadOp(machine.vectors[0], [index(0)]).result, dtype)
-            memref.StoreOp(result, target, [element])
+            lanes = machine.vectors[0].of(siw_elements.lane_type(dtype).width)
+            store(target, element, siw_elements.narrow(load(lanes, index(0)), dtype))
+
+
+def _dtype_of(memory: Any) -> DType:
+    """The type of accumulators in memory."""
+    return next(dtype for dtype in ACCUMULATORS if element_type(dtype) == memory.type.element_type)
 
 
 def dims_of(tensor: Row) -> Shape:

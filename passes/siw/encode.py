@@ -36,8 +36,8 @@ def encode(nodes: Sequence[Node], color: Mapping[Reg, int]) -> Encoded:
         steps += 1
     fields[-1]["c_op"] = siw.OP_BY_NAME["C", "END"].code
     bound = []
-    for word, deps in zip(fields, required_deps([siw.encode(word) for word in fields]), strict=True):
-        bound.append(siw.encode(word | {"deps": deps}))
+    for word, wait in zip(fields, required_deps([siw.encode(word) for word in fields]), strict=True):
+        bound.append(siw.encode({**word, **wait._asdict()}))
     return Encoded(tuple(bound), tuple(sources), min(steps, MAX_STEPS))
 
 

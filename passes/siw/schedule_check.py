@@ -316,12 +316,12 @@ class _Executed(_Machine):
                 self.numbers[register] = value
 
     def run(self, encoded: Sequence[bytes]) -> None:
-        words = decode_program(encoded, "schedule")
+        words = [(w.fields, {slot.op.slot: slot.op for slot in w.slots}) for w in decode_program(encoded, "schedule")]
         loops: list[list[int]] = []  # first and last word, and trips left
         at = 0
         while at < len(words):
             self.step()
-            at = self._word(words[at].fields, words[at].ops, at, loops)
+            at = self._word(*words[at], at, loops)
             while loops and at == loops[-1][1] + 1:
                 loops[-1][2] -= 1
                 if loops[-1][2] > 0:

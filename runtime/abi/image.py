@@ -14,8 +14,9 @@ from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.codec import BytesLike, Row, decode_section, encode_section
 from tfmbs.runtime.abi.container import Container, Section, check_chunks
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.minor import minor_of
 from tfmbs.runtime.abi.records import Record
-from tfmbs.runtime.abi.sections import KIND_BY_CODE, KIND_BY_NAME, KIND_OF_RECORD, KINDS, MAJOR, MINOR, Feature
+from tfmbs.runtime.abi.sections import KIND_BY_CODE, KIND_BY_NAME, KIND_OF_RECORD, KINDS, MAJOR, Feature
 from tfmbs.runtime.abi.types import DType, Region
 
 __all__ = ["Image", "Row", "Verify"]
@@ -28,7 +29,8 @@ class Image:
     """One list per record table (dictionaries as `Record.encode` takes), and what is not a record.
 
     `words` are instruction words of 16 bytes, `args` and `waits` u32, `weights` the WEIGHTS region, `extras` optional
-    sections of kinds that this version does not know, carried unchanged.
+    sections of kinds that this version does not know, carried unchanged. `declared_version` is the format version where
+    it is not the one that the content says.
     """
 
     meta: dict[str, Any] = field(default_factory=dict)
@@ -53,7 +55,7 @@ class Image:
     signature: bytes = b""
     extras: list[Section] = field(default_factory=list)
     optional_features: int = 0
-    version: tuple[int, int] = (MAJOR, MINOR)
+    declared_version: tuple[int, int] | None = None
     file: Container | None = field(default=None, repr=False, compare=False)
     _checked_tensors: set[int] = field(default_factory=set, repr=False, compare=False)
     _checked_chunks: set[int] = field(default_factory=set, repr=False, compare=False)
@@ -65,6 +67,11 @@ class Image:
         has_trits = any(tensor["dtype"] == DType.TRIT for tensor in self.tensors)
         needs = {Feature.VECTOR: self.programs, Feature.TERNARY: has_trits, Feature.STATE: self.states}
         return sum(1 << bit for bit, used in needs.items() if used)
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """The format version, major and minor."""
+        return self.declared_version or (MAJOR, minor_of(self.target))
 
     def section(self, name: str) -> memoryview:
         """The bytes of one section as they are in a file, for devices that read tables in place; empty if absent."""
@@ -101,13 +108,15 @@ class Image:
         if verify not in get_args(Verify):
             raise TfmbsError("usage", "verify", "unknown value", " or ".join(get_args(Verify)), repr(verify))
         file = container.read(buffer, lazy=True)
-        image = cls(optional_features=file.optional_features, version=file.version, file=file)
+        image = cls(optional_features=file.optional_features, file=file)
         for section in file.sections:
             kind = KIND_BY_CODE.get(section.kind)
             if kind is None:
                 image.extras.append(section)
             else:
                 setattr(image, kind.attribute, decode_section(kind, section))
+        if image.version != file.version:
+            image.declared_version = file.version
         if image.features != file.required_features:
             expected, got = hex(image.features), hex(file.required_features)
             raise TfmbsError("container.feature", "byte 0x18", "required features of this content", expected, got)

@@ -14,7 +14,9 @@ from enum import IntEnum
 from typing import Annotated, Any
 
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.minor import complete
 from tfmbs.runtime.abi.records import Dataflow, ZeroSkip
+from tfmbs.runtime.abi.sections import MINOR
 from tfmbs.runtime.abi.siw import OPS
 from tfmbs.runtime.abi.target_table import Rule, read_table
 from tfmbs.runtime.abi.types import DTYPES, DType
@@ -196,13 +198,15 @@ class Target:
     energy: Energy
 
     @classmethod
-    def from_dict(cls, table: Mapping[str, Any], where: str) -> Target:
+    def from_dict(cls, table: Mapping[str, Any], where: str, minor: int = MINOR) -> Target:
         """The target of a decoded TOML or JSON object; `where` names its source for messages.
+
+        Of a fabric binary of an older `minor` version, keys that were added later have the values of `minor.py`.
 
         Raises:
             TfmbsError: ``target``, naming `where` and the key that is unknown, missing or impossible.
         """
-        target: Target = read_table(cls, table, where)
+        target: Target = read_table(cls, complete(table, minor, where) if minor < MINOR else table, where)
         for key, what, expected, got in _impossible(target):
             raise TfmbsError("target", f"{where}: {key}", what, expected, got)
         return target

@@ -84,7 +84,7 @@ _IMAGES = st.builds(
 def test_any_image_is_given_back(image):
     image.strings = [text for text in image.strings if not any(0xD800 <= ord(c) < 0xE000 for c in text)]
     image.extras = [Section(4000, "MORE", memoryview(b"\1\2"), 64, optional=True)]
-    image.optional_features, image.version = 3, (1, 9)
+    image.optional_features, image.declared_version = 3, (1, 9)
     assert assemble(disassemble(image)).to_bytes() == image.to_bytes()
 
 

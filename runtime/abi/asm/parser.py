@@ -98,7 +98,7 @@ class _Assembler:
         self.image.signature = parse_hex(self.cursor)
 
     def _version(self) -> None:
-        self.image.version = self._bounded(16), self._bounded(16)
+        self.image.declared_version = self._bounded(16), self._bounded(16)
 
     def _optional_features(self) -> None:
         self.image.optional_features = self._bounded(64)

@@ -11,7 +11,7 @@ from tfmbs.runtime.abi.asm.rows import quoted, row_text
 from tfmbs.runtime.abi.asm.words import word_text
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.records import NONE
-from tfmbs.runtime.abi.sections import KINDS, MAJOR, MINOR, Content, Feature, SectionKind
+from tfmbs.runtime.abi.sections import KINDS, Content, Feature, SectionKind
 
 _NUMBERS_PER_LINE = 16
 _OPERANDS = ("lhs", "rhs", "out")
@@ -84,7 +84,7 @@ _PRINTERS: dict[Content, Callable[[SectionKind, Image], Iterator[str]]] = {
 
 
 def _file_lines(image: Image) -> Iterator[str]:
-    if image.version != (MAJOR, MINOR):
+    if image.declared_version is not None:
         yield f".version {image.version[0]} {image.version[1]}"
     if image.optional_features:
         yield f".optional_features {image.optional_features:#x}"

@@ -18,7 +18,7 @@ class Subject:
 
     def __init__(self, image: Image) -> None:
         self.image = image
-        self.target = Target.from_dict(image.target, "TARGET")
+        self.target = Target.from_dict(image.target, "TARGET", image.version[1])
         self.windows: list[Windows] = []
 
     def where(self, record: Record, index: int, field: str = "") -> str:

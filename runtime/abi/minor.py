@@ -1,0 +1,60 @@
+"""What minor versions of the format added, and what readers take where an older file does not say it.
+
+- 1: the target's `vector.latency` and `vector.cycles`; 64-bit lanes, f16, bf16, streams, SKIP, BREAK and `left` in
+  instruction words, which a file of minor 0 may also use: a reader that does not know them refuses them by themselves.
+
+The TARGET section says which minor version a file is of. What it cannot say is `TARGET_DEFAULTS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfmbs.runtime.abi.errors import TfmbsError
+
+TARGET_DEFAULTS: dict[int, dict[str, dict[str, Any]]] = {
+    1: {
+        "vector": {
+            "latency": {"alu": 4, "memory": 12, "store": 4, "div": 16, "special": 24, "scan": 4},
+            "cycles": {"gather": 2, "div": 4, "special": 2, "software": 16},
+        }
+    }
+}
+"""Minor version → keys that it added to tables of TARGET, with their values in files of minor versions before."""
+
+
+def minor_of(target: Mapping[str, Any]) -> int:
+    """The least minor version that has all keys of a TARGET section."""
+
+    def has_any(tables: Mapping[str, Mapping[str, Any]]) -> bool:
+        return any(name in _table(target, key) for key, added in tables.items() for name in added)
+
+    return max((minor for minor, tables in TARGET_DEFAULTS.items() if has_any(tables)), default=0)
+
+
+def complete(target: Mapping[str, Any], minor: int, where: str) -> dict[str, Any]:
+    """A TARGET section of a file of version `minor`, with the keys that were added later.
+
+    Raises TfmbsError `target`, at `where` and the key, for a key that this version does not have.
+    """
+    out = dict(target)
+    for later, tables in TARGET_DEFAULTS.items():
+        if later <= minor:
+            continue
+        for key, added in tables.items():
+            table = _table(target, key)
+            for name in added:
+                if name in table:
+                    expected = f"none before minor version {later}"
+                    raise TfmbsError(
+                        "target", f"{where}: {key}.{name}", "key", expected, f"one in minor version {minor}"
+                    )
+            if isinstance(target.get(key), Mapping):
+                out[key] = {**table, **added}
+    return out
+
+
+def _table(target: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    table = target.get(key)
+    return table if isinstance(table, Mapping) else {}

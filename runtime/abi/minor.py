@@ -47,9 +47,7 @@ def complete(target: Mapping[str, Any], minor: int, where: str) -> dict[str, Any
             for name in added:
                 if name in table:
                     expected = f"none before minor version {later}"
-                    raise TfmbsError(
-                        "target", f"{where}: {key}.{name}", "key", expected, f"one in minor version {minor}"
-                    )
+                    raise TfmbsError("target", f"{where}: {key}.{name}", "key", expected, f"one in version {minor}")
             if isinstance(target.get(key), Mapping):
                 out[key] = {**table, **added}
     return out

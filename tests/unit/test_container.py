@@ -1,5 +1,6 @@
 """The envelope: every bit is checked, sections lie where they must, versions and features are refused by name."""
 
+import dataclasses
 import os
 import random
 from pathlib import Path
@@ -14,6 +15,7 @@ from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.container import Container, Section
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.minor import TARGET_DEFAULTS
 from tfmbs.runtime.abi.sections import (
     CHUNK_BYTES,
     DIGEST_BYTES,
@@ -21,12 +23,15 @@ from tfmbs.runtime.abi.sections import (
     KIND_BY_NAME,
     KINDS,
     MAJOR,
+    MINOR,
     OLDEST_MAJOR,
     SECTION,
     SectionFlag,
 )
+from tfmbs.runtime.abi.target import Target
 
 GOLDEN = Path(__file__).parents[1] / "golden" / f"v{MAJOR}"
+CURRENT = (GOLDEN.parent / f"v{MAJOR}.{MINOR}" / "state.tfb").read_bytes()
 SMALL = (GOLDEN / "state.tfb").read_bytes()
 UNKNOWN_KIND = 1000
 
@@ -107,7 +112,18 @@ def test_other_majors_are_refused(major):
 
 
 def test_a_later_minor_is_read():
-    assert Image.from_buffer(bytes(_with_header(SMALL, minor=7))).version == (MAJOR, 7)
+    assert Image.from_buffer(bytes(_with_header(CURRENT, minor=7))).version == (MAJOR, 7)
+
+
+def test_what_a_minor_added_is_missing_before_and_there_behind():
+    _refused(_with_header(SMALL, minor=1), "target", "TARGET: vector.latency: missing key")
+    message = "TARGET: vector.latency: key, expected none before minor version 1, got one in version 0"
+    _refused(_with_header(CURRENT, minor=0), "target", message)
+    old, new = (
+        Target.from_dict(Image.from_buffer(data).target, "", minor) for minor, data in enumerate((SMALL, CURRENT))
+    )
+    assert old.vector.latency.scan == TARGET_DEFAULTS[1]["vector"]["latency"]["scan"]
+    assert dataclasses.replace(old, vector=new.vector) == new
 
 
 def test_unknown_required_features_are_refused():

@@ -22,7 +22,7 @@ from tfmbs.tools import assemble as as_tool
 from tfmbs.tools import objdump
 
 GOLDEN = Path(__file__).parents[1] / "golden" / f"v{MAJOR}"
-FILES = sorted(GOLDEN.glob("*.tfb"))
+FILES = sorted(GOLDEN.parent.glob("v*/*.tfb"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

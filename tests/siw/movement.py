@@ -36,7 +36,7 @@ def _region(b: Builder, shape: tuple[int, ...]) -> Region:
         most = (size - 1 - offset) // step + 1
         offsets.append(offset)
         sizes.append(b.rng.choice((most, b.rng.randint(1, most))))
-        steps.append(step)
+        steps.append(step if sizes[-1] > 1 else 1)  # upstream's expand-strided-metadata loses a step that is never taken
     return Region(tuple(offsets), tuple(sizes), tuple(steps))
 
 

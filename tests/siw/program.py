@@ -84,6 +84,11 @@ class Program:
 
     def evaluate(self, inputs: Sequence[Array], doubt: Doubt) -> list[Array]:
         """The outputs in numpy."""
+        values = self.values(inputs, doubt)
+        return [values[i] for i in self.outputs]
+
+    def values(self, inputs: Sequence[Array], doubt: Doubt) -> list[Array]:
+        """All values in numpy."""
         values = list(inputs)
         for step in self.steps:
             results = step.evaluate([values[i] for i in step.operands], doubt)
@@ -91,7 +96,7 @@ class Program:
                 expected = () if type_.is_scalar else type_.sizes
                 assert result.shape == expected, (step, result.shape)
             values += results
-        return [values[i] for i in self.outputs]
+        return values
 
     def mlir(self) -> str:
         """The whole module: a function `main` whose arguments are in0…, its results out0…."""
@@ -109,7 +114,7 @@ class Program:
 
     def without_dead_steps(self, *, keep_inputs: bool = False) -> tuple[Program, list[int]]:
         """The program without what its outputs do not need, and the numbers of the inputs that are left."""
-        starts = self._starts()
+        starts = self.starts
         needed = set(self.outputs)
         for start, step in zip(reversed(starts), reversed(self.steps), strict=True):
             if needed & set(range(start, start + len(step.results))):
@@ -127,7 +132,8 @@ class Program:
         )
         return program, kept_inputs
 
-    def _starts(self) -> list[int]:
+    @property
+    def starts(self) -> list[int]:
         """For each step, the number of its first result."""
         starts, number = [], len(self.inputs)
         for step in self.steps:

@@ -17,14 +17,13 @@ from tfmbs.compiler.compilation import Compilation, Options
 from tfmbs.compiler.driver import Driver
 from tfmbs.compiler.jit import Reference
 from tfmbs.compiler.pipelines import sequence_text
-from tfmbs.dialect.mlir import context, ir
-from tfmbs.runtime.abi.container import save
+from tfmbs.dialect.mlir import context, ir, passmanager
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.program import load
 
-GENERALIZE = "builtin.module(canonicalize,tfmbs-decompose,func.func(linalg-generalize-named-ops))"
-CANONICALIZE = "builtin.module(canonicalize)"
+GENERALIZE = "builtin.module(tfmbs-decompose,func.func(linalg-generalize-named-ops))"
 DOUBTS = 6
+PER_CONTEXT = 50
 
 
 @dataclass(frozen=True)
@@ -41,17 +40,32 @@ class Mismatch(AssertionError):
     """Two ways of running a program disagree."""
 
 
+@dataclass
+class _Shared:
+    """A context serves many programs, as it takes longer to make than they do; not too many, as it keeps their types."""
+
+    owner: Any = None
+    used: int = PER_CONTEXT
+
+
+_shared = _Shared()
+
+
 def parse(program: Program) -> Any:
-    """The program as a module in a context of its own."""
-    with context() as owner:
-        return ir.Module.parse(program.mlir(), owner)
+    """The program as a canonical module: what a graph means is what stands after upstream's canonicalization."""
+    if _shared.used >= PER_CONTEXT:
+        _shared.owner, _shared.used = context(), 0
+    _shared.used += 1
+    with _shared.owner, ir.Location.unknown():
+        module = ir.Module.parse(program.mlir())
+        passmanager.PassManager.parse("builtin.module(canonicalize)").run(module.operation)
+    return module
 
 
 def by_linalg(program: Program, inputs: Sequence[Array]) -> list[Array]:
     """The outputs of exact linalg under the JIT."""
     module = parse(program)
-    Driver().run_text(module, CANONICALIZE)
-    outputs = Reference(module).run({f"in{i}": stored(array) for i, array in enumerate(inputs)})
+    outputs = Reference(module, optimization=0).run({f"in{i}": stored(array) for i, array in enumerate(inputs)})
     return list(outputs.values())
 
 
@@ -59,14 +73,13 @@ def on_the_emulator(program: Program, inputs: Sequence[Array], *, optimise: bool
     """The outputs of the fabric binary, saved and loaded again. Raises Refused where the compiler says no."""
     module = parse(program)
     try:
-        Driver().run_text(module, CANONICALIZE)
         Driver().run_text(module, sequence_text("optimise", {"target": "kpu-16x16"}) if optimise else GENERALIZE)
         image = Compilation(module, "tfmbs", Options()).image()
     except TfmbsError as error:
         raise Refused(error) from error
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "program.tfb"
-        save(path, image.to_bytes())
+        path.write_bytes(image.to_bytes())
         outputs = load(path).run({f"in{i}": stored(array) for i, array in enumerate(inputs)})
     return list(outputs.values())
 

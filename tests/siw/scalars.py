@@ -65,7 +65,8 @@ class BodyBuilder:
             return self.add(CONSTANT, [], element, self.rng.randrange(2))
         values = edges(element)
         if element in FLOATS:
-            values = values[np.isfinite(values)]
+            with np.errstate(invalid="ignore"):  # a signalling NaN is among them
+                values = values[np.isfinite(values)]
             values = values[(values != 0) & (np.abs(values) != 1)]
         value = values[self.rng.randrange(len(values))]
         if self.rng.random() < 0.5:

@@ -86,7 +86,8 @@ def edges(element: str) -> Array:
         bits = bits_of(element)
         limit = 1 << (bits - 1)
         return np.array([0, 1, -1, 2, 7, bits - 1, bits, bits + 1, 100, -100, limit - 1, -limit, 1 - limit]).astype(dtype)
-    numbers = np.array([*_FLOAT_EDGES, *_TINY_AND_HUGE[element]]).astype(dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        numbers = np.array([*_FLOAT_EDGES, *_TINY_AND_HUGE[element]]).astype(dtype)
     nans = np.array(_NANS[element], np.dtype(f"u{dtype.itemsize}")).view(dtype)
     return np.concatenate([numbers, nans])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -111,21 +111,26 @@ def constant_array(element: str, bits: int | str) -> Array:
     return np.array(int(bits) & ((1 << bits_of(element)) - 1), pattern).view(dtype)
 
 
-def _write(node: Node, out: Writer, args: list[str], tensors: Sequence[tuple[str, Type]]) -> str:
-    if node.op == CONSTANT:
-        return out.assign(f"arith.constant {constant_text(node.element, node.detail[0])}")
+Tensors = Sequence[tuple[str, Type]]
+
+
+def _write(node: Node, out: Writer, args: list[str], tensors: Tensors) -> str:
+    if node.op == GATHER:
+        return _write_gather(node, out, args, *tensors[int(node.detail[0])])
     if node.op == INDEX:
         index = out.assign(f"linalg.index {node.detail[0]} : index")
         return out.assign(f"arith.index_cast {index} : index to {node.element}")
-    if node.op == GATHER:
-        return _write_gather(node, out, args, *tensors[int(node.detail[0])])
+    return out.assign(_text(node, args))
+
+
+def _text(node: Node, args: list[str]) -> str:
+    """An operation that is one line."""
+    if node.op == CONSTANT:
+        return f"{node.op} {constant_text(node.element, node.detail[0])}"
     if node.op in ("arith.cmpi", "arith.cmpf"):
-        return out.assign(f"{node.op} {node.detail[0]}, {join(args)} : {node.source}")
-    if node.op == SELECT:
-        return out.assign(f"arith.select {join(args)} : {node.element}")
-    if node.op in CASTS:
-        return out.assign(f"{node.op} {args[0]} : {node.source} to {node.element}")
-    return out.assign(f"{node.op} {join(args)} : {node.element}")
+        return f"{node.op} {node.detail[0]}, {join(args)} : {node.source}"
+    types = f"{node.source} to {node.element}" if node.op in CASTS else node.element
+    return f"{node.op} {join(args)} : {types}"
 
 
 def _write_gather(node: Node, out: Writer, args: list[str], tensor: str, type_: Type) -> str:
@@ -140,30 +145,34 @@ def _write_gather(node: Node, out: Writer, args: list[str], tensor: str, type_: 
     return out.assign(f"tensor.extract {tensor}[{join(places)}] : {type_}")
 
 
-def _evaluate(
-    node: Node, args: list[Array], doubt: Doubt, indices: Sequence[Array], tensors: Sequence[Array]
-) -> Array:
-    if node.op == CONSTANT:
-        return constant_array(node.element, node.detail[0])
+def _evaluate(node: Node, args: list[Array], doubt: Doubt, indices: Sequence[Array], tensors: Sequence[Array]) -> Array:
+    if node.op in _OTHER:
+        return _OTHER[node.op](node, args)
     if node.op == INDEX:
         return indices[int(node.detail[0])].astype(DTYPE_OF[node.element])
     if node.op == GATHER:
-        tensor, left = tensors[int(node.detail[0])], list(args)
-        unsigned = np.dtype(f"u{DTYPE_OF[node.source].itemsize}")
-        places = [
-            left.pop(0).view(unsigned) % unsigned.type(size) if loop == -1 else indices[int(loop)]
-            for loop, size in zip(node.detail[1:], tensor.shape, strict=True)
-        ]
-        return tensor[tuple(np.broadcast_arrays(*places))] if places else tensor
-    if node.op == "arith.cmpi":
-        return compare_integers(str(node.detail[0]), *args)
-    if node.op == "arith.cmpf":
-        return compare_floats(str(node.detail[0]), *args)
-    if node.op == SELECT:
-        return np.where(*args).astype(DTYPE_OF[node.element])
+        return _gathered(node, args, indices, tensors[int(node.detail[0])])
     if node.op in CASTS:
         return CASTS[node.op](args[0], node.element)
     if node.op in FLOAT_OPS:
         return FLOAT_OPS[node.op](node.element, doubt, *args)
     with np.errstate(all="ignore"):
         return np.asarray((INTEGER_OPS | LOGICAL_OPS)[node.op](*args))
+
+
+_OTHER: dict[str, Callable[[Node, list[Array]], Array]] = {
+    CONSTANT: lambda node, args: constant_array(node.element, node.detail[0]),
+    SELECT: lambda node, args: np.where(*args).astype(DTYPE_OF[node.element]),
+    "arith.cmpi": lambda node, args: compare_integers(str(node.detail[0]), *args),
+    "arith.cmpf": lambda node, args: compare_floats(str(node.detail[0]), *args),
+}
+
+
+def _gathered(node: Node, args: list[Array], indices: Sequence[Array], tensor: Array) -> Array:
+    left = list(args)
+    unsigned = np.dtype(f"u{DTYPE_OF[node.source].itemsize}")
+    places = [
+        left.pop(0).view(unsigned) % unsigned.type(size) if loop == -1 else indices[int(loop)]
+        for loop, size in zip(node.detail[1:], tensor.shape, strict=True)
+    ]
+    return tensor[tuple(np.broadcast_arrays(*places))] if places else tensor

@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from tests.siw.checks import CRASHED, FAILED, NUMPY_EVERY, OK, REFUSED, Verdict, check, check_seed
+from tests.siw.checks import COMPILED, CRASHED, FAILED, NUMPY_EVERY, OK, REFUSED, Verdict, check, check_seed
 from tests.siw.generate import generate, inputs_of
 from tests.siw.program import Program
 from tests.siw.reducer import reduce
@@ -128,12 +128,17 @@ def apart(program: Program, inputs: Sequence[Array], seed: int) -> Verdict:
 
 def reduced(seed: int) -> str:
     """The report on a seed that fails: the smallest program found, and what is wrong with it."""
-    program = generate(seed)
+    program = generate(seed, COMPILED)
     inputs = inputs_of(program, seed)
     wanted = apart(program, inputs, seed).signature
     small, arrays = reduce(program, inputs, lambda p, i: apart(p, i, seed).signature == wanted)
     given = "\n".join(f"// in{i} = {' '.join(repr(array).split())[:300]}" for i, array in enumerate(arrays))
     return f"// seed {seed}: {apart(small, arrays, seed).text}\n{given}\n{small.mlir()}"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
@@ -151,14 +156,14 @@ def main() -> int:
             refusals[verdict.signature] += 1
         elif verdict.kind != OK:
             failures.append((seed, verdict))
-            print(f"seed {seed}: {verdict.text}", flush=True)
+            _say(f"seed {seed}: {verdict.text}")
     distinct = {verdict.signature: seed for seed, verdict in reversed(failures)}
     for seed in sorted(distinct.values())[: arguments.reduce]:
-        print(reduced(seed), flush=True)
+        _say(reduced(seed))
     for signature, count in refusals.most_common():
-        print(f"{count} {signature}")
+        _say(f"{count} {signature}")
     wrong = kinds[FAILED] + kinds[CRASHED]
-    print(
+    _say(
         f"{arguments.count} programs from seed {arguments.start}: {kinds[OK]} same bytes, {kinds[REFUSED]} refused, "
         f"{kinds[FAILED]} failed, {kinds[CRASHED]} crashed, in {time.monotonic() - began:.0f} s"
     )

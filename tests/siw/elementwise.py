@@ -1,4 +1,4 @@
-"""Random elementwise structured ops: permutations, broadcasts, constants, strides, offsets, windows, gathers, updates."""
+"""Random elementwise structured ops: permutations, broadcasts, strides, offsets, windows, gathers, updates."""
 
 from __future__ import annotations
 
@@ -28,11 +28,17 @@ def elementwise(b: Builder, target: Type | None = None) -> int:
     if target is None and b.rng.random() < 0.3:
         b.rng.shuffle(order)
     shape = tuple(sizes[i] for i in order)
-    captured = [b.tensor(lambda type_: len(type_.sizes) > 0)] if "gather" in b.limits.kinds and b.rng.random() < 0.2 else []
+    captured = (
+        [b.tensor(lambda type_: len(type_.sizes) > 0)] if "gather" in b.limits.kinds and b.rng.random() < 0.2 else []
+    )
     scalars = _scalars(b)
     reads_init = b.rng.random() < 0.15
     init_element = target.element if target else b.element()
-    leaves = [*(b.types[value].element for value in inputs), init_element, *(b.types[value].element for value in scalars)]
+    leaves = [
+        *(b.types[value].element for value in inputs),
+        init_element,
+        *(b.types[value].element for value in scalars),
+    ]
     code = BodyBuilder(b.rng, b.limits, leaves, sizes, [b.types[value] for value in captured])
     if not reads_init:
         code.hidden.add(len(inputs))

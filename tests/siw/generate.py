@@ -62,7 +62,9 @@ def generate(seed: int, limits: Limits = EVERYTHING) -> Program:
     if not tensors:
         tensors = [elementwise(b)]
     written = [i for i in tensors if i not in b.hidden]
-    outputs = sorted({written[-1 - min(int(rng.expovariate(0.7)), len(written) - 1)] for _ in range(rng.choice((1, 2, 3)))})
+    outputs = sorted(
+        {written[-1 - min(int(rng.expovariate(0.7)), len(written) - 1)] for _ in range(rng.choice((1, 2, 3)))}
+    )
     return b.finish(outputs).without_dead_steps()[0]
 
 

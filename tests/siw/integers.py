@@ -150,7 +150,7 @@ CASTS: dict[str, Callable[[Array, str], Array]] = {
     "arith.uitofp": lambda x, to: _from_integer(unsigned(x), to),
     "arith.fptosi": lambda x, to: _to_integer(x, to, signed=True),
     "arith.fptoui": lambda x, to: _to_integer(x, to, signed=False),
-    "arith.extf": lambda x, to: rounded(x, to),
+    "arith.extf": rounded,
     "arith.truncf": _narrow_float,
     "arith.bitcast": lambda x, to: x.view(DTYPE_OF[to]),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 
 from tests.siw.builder import MOST_ELEMENTS, Builder
@@ -36,7 +37,7 @@ def _region(b: Builder, shape: tuple[int, ...]) -> Region:
         most = (size - 1 - offset) // step + 1
         offsets.append(offset)
         sizes.append(b.rng.choice((most, b.rng.randint(1, most))))
-        steps.append(step if sizes[-1] > 1 else 1)  # upstream's expand-strided-metadata loses a step that is never taken
+        steps.append(step if sizes[-1] > 1 else 1)  # upstream loses a step that is never taken
     return Region(tuple(offsets), tuple(sizes), tuple(steps))
 
 
@@ -72,7 +73,7 @@ def reshaped(b: Builder) -> int:
     if rank > 1 and b.rng.random() < 0.5:
         cuts = sorted(b.rng.sample(range(1, rank), b.rng.randint(0, rank - 2)))
         edges = [0, *cuts, rank]
-        groups = tuple(tuple(range(a, e)) for a, e in zip(edges, edges[1:], strict=False))
+        groups = tuple(tuple(range(a, e)) for a, e in pairwise(edges))
         sizes = tuple(prod(type_.sizes[d] for d in group) for group in groups)
     else:
         axis = b.rng.randrange(rank)
@@ -95,7 +96,9 @@ def transposed(b: Builder) -> int:
 
 def filled(b: Builder) -> int:
     """A tensor of one constant, or of one scalar."""
-    known = b.find(lambda type_: type_.is_scalar and type_.element in b.limits.elements) if b.rng.random() < 0.5 else None
+    known = (
+        b.find(lambda type_: type_.is_scalar and type_.element in b.limits.elements) if b.rng.random() < 0.5 else None
+    )
     type_ = Type(b.shape(), b.element() if known is None else b.types[known].element)
     if known is not None:
         return b.add(Fill((known,), (type_,), None))[0]

@@ -27,7 +27,7 @@ PER_CONTEXT = 50
 
 
 @dataclass(frozen=True)
-class Refused(Exception):
+class RefusedError(Exception):
     """The compiler does not take a program."""
 
     error: TfmbsError
@@ -36,13 +36,13 @@ class Refused(Exception):
         return str(self.error)
 
 
-class Mismatch(AssertionError):
+class MismatchError(AssertionError):
     """Two ways of running a program disagree."""
 
 
 @dataclass
 class _Shared:
-    """A context serves many programs, as it takes longer to make than they do; not too many, as it keeps their types."""
+    """A context serves many programs, which take less time than it does, but not all: it keeps their types."""
 
     owner: Any = None
     used: int = PER_CONTEXT
@@ -70,13 +70,13 @@ def by_linalg(program: Program, inputs: Sequence[Array]) -> list[Array]:
 
 
 def on_the_emulator(program: Program, inputs: Sequence[Array], *, optimise: bool) -> list[Array]:
-    """The outputs of the fabric binary, saved and loaded again. Raises Refused where the compiler says no."""
+    """The outputs of the fabric binary, saved and loaded again. Raises RefusedError where the compiler says no."""
     module = parse(program)
     try:
         Driver().run_text(module, sequence_text("optimise", {"target": "kpu-16x16"}) if optimise else GENERALIZE)
         image = Compilation(module, "tfmbs", Options()).image()
     except TfmbsError as error:
-        raise Refused(error) from error
+        raise RefusedError(error) from error
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "program.tfb"
         path.write_bytes(image.to_bytes())
@@ -85,34 +85,36 @@ def on_the_emulator(program: Program, inputs: Sequence[Array], *, optimise: bool
 
 
 def compare_bytes(expected: Sequence[Array], got: Sequence[Array]) -> None:
-    """Raises Mismatch where an output differs in type, shape or a bit."""
+    """Raises MismatchError where an output differs in type, shape or a bit."""
     for number, (want, have) in enumerate(zip(expected, got, strict=True)):
         if (want.dtype, want.shape) != (have.dtype, have.shape):
-            raise Mismatch(f"output {number}: {have.dtype}{have.shape}, expected {want.dtype}{want.shape}")
+            raise MismatchError(f"output {number}: {have.dtype}{have.shape}, expected {want.dtype}{want.shape}")
         different = np.argwhere(bit_pattern(want) != bit_pattern(have))
         if len(different):
             at = tuple(int(i) for i in different[0])
             bits = f"{bit_pattern(have)[at]:x}, expected {bit_pattern(want)[at]:x}"
             where = f"{len(different)} of {want.size} elements, first {at}"
-            raise Mismatch(f"output {number}: {where}: {have[at]} = {bits} ({want[at]})")
+            raise MismatchError(f"output {number}: {where}: {have[at]} = {bits} ({want[at]})")
 
 
 def compare_numpy(program: Program, inputs: Sequence[Array], got: Sequence[Array], seed: int) -> None:
-    """Raises Mismatch where outputs differ from numpy's by more than inexact operations explain."""
+    """Raises MismatchError where outputs differ from numpy's by more than inexact operations explain."""
     rng = np.random.default_rng(seed)
     directions = (0, 1, -1, *[None] * (DOUBTS - 3))
     with np.errstate(all="ignore"):
         runs = [program.evaluate(inputs, Doubt(direction, rng)) for direction in directions]
-        for number, (have, *wanted) in enumerate(zip(got, *runs, strict=True)):
+        for number, (bits, *wanted) in enumerate(zip(got, *runs, strict=True)):
             nominal = wanted[0]
-            have = have.view(nominal.dtype) if have.dtype != nominal.dtype else have
+            have = bits.view(nominal.dtype)
             spread = _spread([_wide(value) for value in wanted])
             distance = _distance(_wide(have), _wide(nominal))
             wrong = ~(distance <= 4 * spread)
             if wrong.any():
                 at = tuple(int(i) for i in np.argwhere(wrong)[0])
                 where = f"{wrong.sum()} of {nominal.size} elements, first {at}"
-                raise Mismatch(f"output {number} against numpy: {where}: {have[at]}, expected {nominal[at]} ± {spread[at]}")
+                raise MismatchError(
+                    f"output {number} against numpy: {where}: {have[at]}, expected {nominal[at]} ± {spread[at]}"
+                )
 
 
 def _wide(value: Array) -> Array:

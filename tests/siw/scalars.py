@@ -144,7 +144,9 @@ class BodyBuilder:
             known: Sequence[str] = SPECIAL if self.rng.random() < 0.2 else PLAIN_FLOAT
         else:
             known = [*LOGICAL_OPS, *(INTEGER_OPS if element != "i1" else ())]
-        return [name for name in known if name not in self.limits.refused and f"{name} {element}" not in self.limits.refused]
+        return [
+            name for name in known if name not in self.limits.refused and f"{name} {element}" not in self.limits.refused
+        ]
 
     def index(self, element: str) -> int:
         """The number of a loop's iteration."""
@@ -172,5 +174,3 @@ class BodyBuilder:
     def done(self, *results: int) -> Body:
         """The body that yields these values."""
         return Body(self.leaves, tuple(self.nodes), tuple(results)).cleaned()
-
-

@@ -91,8 +91,7 @@ class Generic(Step):
         scalars = values[ins + inits + self.captured :]
         outer = list(np.indices(self.sizes[: self.parallel]))
         shape = self.sizes[: self.parallel]
-        maps = [map_ for map_ in self.inits]
-        found = [value[_at(map_, outer, shape)] for value, map_ in zip(values[ins:], maps, strict=False)]
+        found = [value[_at(map_, outer, shape)] for value, map_ in zip(values[ins:], self.inits, strict=False)]
         float_sum = self.is_float_sum
         partials = [np.zeros(shape, found[0].dtype) for _ in range(PARTIALS)] if float_sum else []
         steps = product(*(range(size) for size in self.sizes[self.parallel :]))
@@ -108,7 +107,8 @@ class Generic(Step):
                 found = state
         if float_sum:
             found = [_folded(found[0], partials, self.results[0].element)]
-        return [_placed(value, map_, outer, type_) for value, map_, type_ in zip(found, maps, self.results, strict=True)]
+        placed = zip(found, self.inits, self.results, strict=True)
+        return [_placed(value, map_, outer, type_) for value, map_, type_ in placed]
 
     def simpler(self) -> Iterator[Step]:
         yield from (replace(self, body=body) for body in self.body.simpler())

@@ -78,14 +78,16 @@ _NANS |= {"f64": (0x7FF0000000000001, 0xFFF8123456789ABC)}
 
 
 def edges(element: str) -> Array:
-    """Values at which an operation on elements of this type may go wrong; NaNs of several bit patterns are among them."""
+    """Values at which an operation on elements of this type may go wrong; several NaNs are among them."""
     dtype = DTYPE_OF[element]
     if element == "i1":
         return np.array([False, True])
     if element in INTEGERS:
         bits = bits_of(element)
         limit = 1 << (bits - 1)
-        return np.array([0, 1, -1, 2, 7, bits - 1, bits, bits + 1, 100, -100, limit - 1, -limit, 1 - limit]).astype(dtype)
+        return np.array([0, 1, -1, 2, 7, bits - 1, bits, bits + 1, 100, -100, limit - 1, -limit, 1 - limit]).astype(
+            dtype
+        )
     with np.errstate(over="ignore", invalid="ignore"):
         numbers = np.array([*_FLOAT_EDGES, *_TINY_AND_HUGE[element]]).astype(dtype)
     nans = np.array(_NANS[element], np.dtype(f"u{dtype.itemsize}")).view(dtype)

@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 MUTANTS ?= 100000
+COUNT ?= 20000
+SEED ?= 0
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint .ci/constraints.txt
 NATIVE := $(wildcard runtime/native/*.cpp runtime/native/*.h runtime/native/*.hpp)
@@ -18,7 +20,7 @@ INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit native fuzz docs wheel-matrix train clean
+.PHONY: help run test lint unit native fuzz siw-random docs wheel-matrix train clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -64,6 +66,9 @@ fuzz: $(VENV)/.test-ready ## Load and run MUTANTS re-signed mutants of the golde
 	$(call build-native,$(SANITIZED),$(BIN)/python,address$(comma)undefined)
 	LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc $(BIN)/python -m tests.fuzz.mutate_container \
 	    --count $(MUTANTS) --jobs $(JOBS) --native $(SANITIZED)/_native*.so
+
+siw-random: $(VENV)/.test-ready ## Compile and run COUNT random programs from SEED on; compare bytes with exact linalg, some with numpy
+	$(BIN)/python -W ignore -m tests.siw.campaign --count $(COUNT) --start $(SEED) --jobs $(JOBS)
 
 docs: $(VENV)/.test-ready ## Write the generated headers and pages again (tests check that they are fresh)
 	for module in $(GENERATORS); do $(BIN)/python -m $$module || exit; done

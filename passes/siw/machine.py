@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 
 from tfmbs.runtime.abi import siw
 
@@ -35,6 +36,10 @@ class Reg:
     bank: Bank
     number: int
     fixed: int | None = None
+
+    def __hash__(self) -> int:
+        """Its number, which few registers share: they are looked up very often."""
+        return self.number
 
 
 ZERO = Reg(Bank.SCALAR, 0, fixed=0)
@@ -71,12 +76,12 @@ class Instr:
     stream: bool = False
     source: int = -1
 
-    @property
+    @cached_property
     def reads(self) -> tuple[Reg, ...]:
-        """Registers it reads; s0 is not one."""
+        """Registers it reads; s0 is not one. An operation does not change once this was asked."""
         return tuple(r for name, r in self.regs.items() if (name != self.op.writes or self.op.acc) and r != ZERO)
 
-    @property
+    @cached_property
     def writes(self) -> Reg | None:
         """The register it writes."""
         return self.regs.get(self.op.writes) if self.op.writes else None

@@ -70,6 +70,14 @@ def modulo_schedule(problem: Problem, interval: int) -> list[int] | None:
     return [placing.time[n] - first for n in range(len(problem.graph.instrs))]
 
 
+def _unit(busy: list[int]) -> int:
+    """Of how many cycles the longer operations of a slot are multiples; otherwise the longest."""
+    longer = sorted({cycles for cycles in busy if cycles > 1})
+    if not longer:
+        return 1
+    return longer[0] if all(cycles % longer[0] == 0 for cycles in longer) else longer[-1]
+
+
 class _Placing:
     def __init__(self, problem: Problem, interval: int) -> None:
         self.graph = problem.graph
@@ -80,14 +88,13 @@ class _Placing:
         self.in_slot: dict[str, set[int]] = {slot: set() for slot in "DSC"}
         self.members = {slot: [n for n, s in enumerate(self.slot) if s == slot] for slot in "DSC"}
         self.memory = {n for n, instr in enumerate(self.graph.instrs) if instr.op.unit == "memory"}
-        busy = self.graph.busy
-        self.unit = {slot: max((busy[n] for n in members), default=1) for slot, members in self.members.items()}
+        self.unit = {slot: _unit([self.graph.busy[n] for n in members]) for slot, members in self.members.items()}
         self.spare = {slot: self._spare(members, slot) for slot, members in self.members.items()}
 
     def _spare(self, members: list[int], slot: str) -> int:
-        """Cycles of a slot that its longest operations leave: as much may be lost between them."""
+        """Cycles of a slot that operations of whole units leave: as much may be lost between them."""
         unit = self.unit[slot]
-        return self.interval - sum(self.graph.busy[n] for n in members if self.graph.busy[n] == unit)
+        return self.interval - sum(self.graph.busy[n] for n in members if self.graph.busy[n] >= unit)
 
     def run(self) -> bool:
         """Places every operation, within the budget."""

@@ -23,7 +23,7 @@ from tfmbs.runtime.abi.siw_timing import Timing
 MOST_OPERATIONS = 128
 """Operations of a loop body that is pipelined, after unrolling."""
 
-MOST_INTERVALS = 12
+MOST_INTERVALS = 20
 """Intervals that are tried."""
 
 UNROLL = (1, 2, 3, 4)
@@ -164,10 +164,10 @@ class _Attempt:
 
     def run(self, registers: int) -> PipelinedLoop | None:
         """The pipelined loop at the least interval that needs at most so many vector registers."""
-        longest = max(heights(self.graph))
         interval = self.bound
+        longest = max(*heights(self.graph), interval) * 5 // 4 + 16
         for _ in range(MOST_INTERVALS):
-            if interval > longest and interval > self.bound:
+            if interval > longest:
                 return None
             time = modulo_schedule(self.problem, interval)
             if time is not None:

@@ -39,6 +39,7 @@ _EPILOGUE_SCALARS = {
     siw.EPILOGUE_ONE: 1,
 }
 _KEPT = frozenset({DType.F32, DType.F64, DType.I32, DType.I64, DType.U32, DType.U64})
+_SAME = frozenset(33 * dtype for dtype in _KEPT)  # 32 * type + aux of CVT
 
 
 class ScheduleError(CodegenError):
@@ -176,7 +177,7 @@ class _Machine:
         vl, name = self.vl, op.name
         kind = {"CAST": "CVT", "REDUCE": "RED", "MOV64": "MOV", "SEL64": "SEL", "LAST64": "LAST"}.get(name, name)
         operands = [o.vectors[f] for f in op.vectors if f != op.writes]
-        if kind == "MOV":
+        if kind == "MOV" or (kind == "CVT" and number in _SAME):  # to the type it has: the bits stay
             return operands[0][:vl], vl
         if kind in ("RED", "TPOP"):
             return self._partials(o.vectors[op.writes], operands[0], kind, number)

@@ -6,19 +6,29 @@
 
 namespace {
 
-#define TFMBS_SPECIAL(Name, function)     \
-  struct Name {                           \
-    template <class T>                    \
-    static T of(T a, T, T) {              \
-      return tfmbs::special::function(a); \
-    }                                     \
+// IS: whether there is the function of that type itself, not of one that the argument converts to.
+#define TFMBS_SPECIAL(Name, function, ...)                                       \
+  struct Name {                                                                  \
+    template <class T>                                                           \
+    static T of(T a, [[maybe_unused]] T b, T) {                                  \
+      return tfmbs::special::function(__VA_ARGS__);                              \
+    }                                                                            \
+    template <class T>                                                           \
+    static constexpr bool exists(T a = {}, [[maybe_unused]] T b = {}) {          \
+      return std::is_same_v<decltype(tfmbs::special::function(__VA_ARGS__)), T>; \
+    }                                                                            \
   }
 
-TFMBS_SPECIAL(Rsqrt, rsqrt);
-TFMBS_SPECIAL(Exp, exp);
-TFMBS_SPECIAL(Log, log);
-TFMBS_SPECIAL(Tanh, tanh);
-TFMBS_SPECIAL(Erf, erf);
+TFMBS_SPECIAL(Rsqrt, rsqrt, a);
+TFMBS_SPECIAL(Exp, exp, a);
+TFMBS_SPECIAL(Log, log, a);
+TFMBS_SPECIAL(Tanh, tanh, a);
+TFMBS_SPECIAL(Erf, erf, a);
+TFMBS_SPECIAL(Sin, sin, a);
+TFMBS_SPECIAL(Cos, cos, a);
+TFMBS_SPECIAL(Pow, pow, a, b);
+TFMBS_SPECIAL(Sigmoid, sigmoid, a);
+TFMBS_SPECIAL(Gelu, gelu, a);
 #undef TFMBS_SPECIAL
 
 }  // namespace

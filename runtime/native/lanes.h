@@ -149,16 +149,12 @@ LaneFn conversion(DType to, uint8_t from) {
 
 // --- all ---
 
-inline LaneFn special(DOp op, DType type) {
-  if (type != DType::F32) return nullptr;
-  switch (op) {
-    case DOp::RSQRT: return each<Rsqrt, float>;
-    case DOp::EXP: return each<Exp, float>;
-    case DOp::LOG: return each<Log, float>;
-    case DOp::TANH: return each<Tanh, float>;
-    case DOp::ERF: return each<Erf, float>;
-    default: return nullptr;
-  }
+template <class Op>
+LaneFn special(DType type) {
+  if (type == DType::F32) return each<Op, float>;
+  if constexpr (Op::template exists<double>())
+    if (type == DType::F64) return each<Op, double>;
+  return nullptr;
 }
 
 inline LaneFn trits(DOp op, DType type) {
@@ -207,16 +203,16 @@ inline LaneFn lane(DOp op, DType type, uint8_t aux) {
     case DOp::TPOP: return count_nonzero;
     case DOp::TERNARY:
     case DOp::TACC: return trits(op, type);
-    case DOp::RSQRT:
-    case DOp::EXP:
-    case DOp::LOG:
-    case DOp::TANH:
-    case DOp::ERF:
-    case DOp::SIN:
-    case DOp::COS:
-    case DOp::POW:
-    case DOp::SIGMOID:
-    case DOp::GELU: return special(op, type);
+    case DOp::RSQRT: return special<Rsqrt>(type);
+    case DOp::EXP: return special<Exp>(type);
+    case DOp::LOG: return special<Log>(type);
+    case DOp::TANH: return special<Tanh>(type);
+    case DOp::ERF: return special<Erf>(type);
+    case DOp::SIN: return special<Sin>(type);
+    case DOp::COS: return special<Cos>(type);
+    case DOp::POW: return special<Pow>(type);
+    case DOp::SIGMOID: return special<Sigmoid>(type);
+    case DOp::GELU: return special<Gelu>(type);
   }
   return nullptr;
 }

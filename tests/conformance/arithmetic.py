@@ -1,4 +1,4 @@
-"""The contract's f32 arithmetic in numpy, written from the rules and independent of the native code."""
+"""The contract's float arithmetic in numpy, written from the rules and independent of the native code."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CANONICAL_NAN = np.uint32(0x7FC00000)
 F32 = NDArray[np.float32]
+CANONICAL_NAN = {
+    np.float32: np.uint32(0x7FC00000).view(np.float32),
+    np.float64: np.uint64(0x7FF8000000000000).view(np.float64),
+}
 
 
-def canonical(x: NDArray[Any]) -> F32:
-    """Every NaN becomes the canonical one."""
-    bits = np.asarray(x, np.float32).view(np.uint32)
-    return np.where(np.isnan(x), CANONICAL_NAN, bits).astype(np.uint32).view(np.float32)
+def canonical(x: NDArray[Any]) -> NDArray[Any]:
+    """Every NaN of an array of f32 or f64 becomes the canonical one."""
+    return np.where(np.isnan(x), CANONICAL_NAN[x.dtype.type], x)
 
 
 def fma(a: F32, b: F32, c: F32) -> F32:
@@ -34,18 +36,18 @@ def fma(a: F32, b: F32, c: F32) -> F32:
         return np.where(np.isfinite(total), odd, total).astype(np.float32)
 
 
-def minimum(a: F32, b: F32) -> F32:
+def minimum(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     """IEEE 754-2019 minimum: NaN wins, −0 < +0."""
     zeros = np.where(np.signbit(a), a, b)
     least = np.where((a == 0) & (b == 0), zeros, np.where(a < b, a, b))
-    return canonical(np.where(np.isnan(a) | np.isnan(b), np.float32(np.nan), least))
+    return canonical(np.where(np.isnan(a), a, np.where(np.isnan(b), b, least)))
 
 
-def maximum(a: F32, b: F32) -> F32:
+def maximum(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     """IEEE 754-2019 maximum: NaN wins, −0 < +0."""
     zeros = np.where(np.signbit(a), b, a)
     most = np.where((a == 0) & (b == 0), zeros, np.where(a > b, a, b))
-    return canonical(np.where(np.isnan(a) | np.isnan(b), np.float32(np.nan), most))
+    return canonical(np.where(np.isnan(a), a, np.where(np.isnan(b), b, most)))
 
 
 def dot(lhs: NDArray[Any], rhs: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> NDArray[Any]:

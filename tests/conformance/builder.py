@@ -32,9 +32,9 @@ def s(op: str, dtype: DType | int = 0, **fields: int) -> Fields:
     return _slot("S", op, dtype, fields)
 
 
-def c(op: str, **fields: int) -> Fields:
-    """The C slot of a word: `c("SETVL", imm=16)`."""
-    return _slot("C", op, 0, fields)
+def c(op: str, dtype: DType | int = 0, **fields: int) -> Fields:
+    """The C slot of a word: `c("SETVL", imm=16)`, `c("CAST", DType.F16, reg=1, src=2, aux=DType.F32)`."""
+    return _slot("C", op, dtype, fields)
 
 
 def _slot(slot: str, op: str, dtype: int, fields: Fields) -> Fields:
@@ -94,12 +94,11 @@ class Builder:
         self._image.tensors.append(record)
         return len(self._image.tensors) - 1
 
-    def view(self, tensor: int, dims: Sequence[int]) -> int:
-        """Another shape on the same bytes."""
+    def view(self, tensor: int, dims: Sequence[int], dtype: DType | None = None) -> int:
+        """Another shape, or another element type, on the same bytes."""
         old = self._image.tensors[tensor]
-        return self.tensor(
-            Region(old["region"]), DType(old["dtype"]), dims, slot=old["slot"], offset=old["offset"], name="view"
-        )
+        region, dtype = Region(old["region"]), dtype or DType(old["dtype"])
+        return self.tensor(region, dtype, dims, slot=old["slot"], offset=old["offset"], name="view")
 
     def input(self, name: str, dims: Sequence[int], dtype: DType) -> int:
         slot = len(self._inputs)

@@ -6,7 +6,6 @@ A lane is a Python int: its 32 or 64 bits. Small and slow, and independent of an
 from __future__ import annotations
 
 import math
-import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -69,22 +68,26 @@ def signed(value: int, bits: int) -> int:
 # --- floats -----------------------------------------------------------------------------------------------------------
 
 
-@cache
-def encode(value: int | float, form: Format) -> int:
+def encode(value: float | Fraction, form: Format) -> int:
     """The pattern of the number of the format nearest to `value`, ties to even; canonical for a NaN."""
-    sign = (math.copysign(1, value) < 0) << (form.bits - 1)
-    if isinstance(value, float) and not math.isfinite(value):
-        return form.infinity | form.quiet if math.isnan(value) else form.infinity | sign
-    exact = abs(Fraction(value))
-    if exact == 0:
-        return sign
+    if isinstance(value, float) and math.isnan(value):
+        return form.infinity | form.quiet
+    is_negative = value < 0 or (value == 0 and math.copysign(1, value) < 0)
+    sign = is_negative << (form.bits - 1)
+    return _magnitude(abs(value), form) | sign
+
+
+@cache
+def _magnitude(value: float | Fraction, form: Format) -> int:
+    if value in (0, math.inf):
+        return form.infinity if value else 0
+    exact = Fraction(value)
     exponent = exact.numerator.bit_length() - exact.denominator.bit_length()
     exponent -= exact < Fraction(2) ** exponent
     exponent = max(exponent, form.least_exponent)
     steps = round(exact / Fraction(2) ** (exponent - form.significand + 1))
     # Counting on from the least normal number of an exponent carries into the next one, and at last to infinity.
-    code = steps + ((exponent - form.least_exponent) << (form.significand - 1))
-    return min(code, form.infinity) | sign
+    return min(steps + ((exponent - form.least_exponent) << (form.significand - 1)), form.infinity)
 
 
 def decode(bits: int, form: Format) -> float:
@@ -100,15 +103,10 @@ def decode(bits: int, form: Format) -> float:
     return -value if pattern != magnitude else value
 
 
-def f64(bits: int) -> float:
-    """The number whose 64 bits these are."""
-    return float(struct.unpack("<d", struct.pack("<Q", bits))[0])
-
-
 # --- conversions ------------------------------------------------------------------------------------------------------
 
 
-def number(lane: int, dtype: DType) -> int | float:
+def number(lane: int, dtype: DType) -> float:
     """What a lane means as an element type."""
     if DTYPES[dtype].is_float:
         return decode(lane, lane_format(dtype))
@@ -118,7 +116,7 @@ def number(lane: int, dtype: DType) -> int | float:
     return signed(lane, bits) if DTYPES[dtype].is_signed else lane & ((1 << bits) - 1)
 
 
-def _integer(value: int | float, dtype: DType) -> int:
+def _integer(value: float, dtype: DType) -> int:
     if dtype is DType.BOOL:
         return int(value != 0)
     bits, is_signed = DTYPES[dtype].bits, DTYPES[dtype].is_signed

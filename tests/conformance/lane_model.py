@@ -1,17 +1,18 @@
-"""What the vector opcodes compute, lane by lane as the opcode table says. Lanes are arrays of their bits (u32 or u64)."""
+"""What the vector opcodes compute, lane by lane as the opcode table says. Lanes are arrays of their bits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.conformance.arithmetic import maximum, minimum
-from tests.conformance.convert_model import convert, lane_bits, signed
+from tests.conformance.arithmetic import fma, maximum, minimum
+from tests.conformance.convert_model import FORMATS, convert, encode, lane_bits, signed
 from tfmbs.runtime.abi.siw import REDUCTION_LANES, VLMAX, Predicate, Reduce
-from tfmbs.runtime.abi.special_model import evaluate, fma
+from tfmbs.runtime.abi.special_model import evaluate
 from tfmbs.runtime.abi.types import DType
 
 Lanes = NDArray[Any]
@@ -27,6 +28,18 @@ def _away(a: NDArray[Any]) -> NDArray[Any]:
     return np.copysign(np.where(np.abs(a - whole) == 0.5, whole + np.sign(a), np.rint(a)), a)
 
 
+def _fma(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any]) -> NDArray[Any]:
+    if a.dtype == np.float32:
+        return fma(a, b, c)
+    finite = np.isfinite(a) & np.isfinite(b)  # their product is, exactly
+    plain = np.where(finite & np.isinf(c), c, a * b + c)
+    for i in np.flatnonzero(finite & np.isfinite(c)):
+        exact = Fraction(float(a[i])) * Fraction(float(b[i])) + Fraction(float(c[i]))
+        if exact != 0:  # the sign of a zero is that of the plain sum
+            plain.view(np.uint64)[i] = encode(exact, FORMATS[DType.F64])
+    return plain
+
+
 def _special(name: str) -> Callable[..., NDArray[Any]]:
     return lambda *sources: evaluate(name, *sources)
 
@@ -35,7 +48,7 @@ FLOAT: dict[str, Callable[..., NDArray[Any]]] = {
     "ADD": np.add,
     "SUB": np.subtract,
     "MUL": np.multiply,
-    "FMA": fma,
+    "FMA": _fma,
     "DIV": np.divide,
     "REM": np.fmod,
     "MIN": minimum,

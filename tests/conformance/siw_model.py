@@ -112,19 +112,20 @@ class Machine:
         below = [lanes[:vl] for lanes in sources]
         match name:
             case "RED":
-                return lane_model.partials(Reduce(aux), dtype, old, below[0])
+                lanes = lane_model.partials(Reduce(aux), dtype, old, below[0])
             case "FOLD":
-                return lane_model.folded(Reduce(aux), dtype, sources[0])
+                lanes = lane_model.folded(Reduce(aux), dtype, sources[0])
             case "SCAN":
-                return lane_model.scanned(Reduce(aux), dtype, below[0], sources[1])
+                lanes = lane_model.scanned(Reduce(aux), dtype, below[0], sources[1])
             case "TPOP":
-                return lane_model.counted(old, below[0])
+                lanes = lane_model.counted(old, below[0])
             case "TACC":
-                return lane_model.accumulated(dtype, old[:vl], *below)
+                lanes = lane_model.accumulated(dtype, old[:vl], *below)
             case "LAST" | "LAST64":
-                return np.full(VLMAX, sources[0][vl - 1])
+                lanes = np.full(VLMAX, sources[0][vl - 1])
             case _:
-                return lane_model.compute(name, dtype, aux, below)
+                lanes = lane_model.compute(name, dtype, aux, below)
+        return lanes
 
     def _set_scalar(self, word: Fields, value: int) -> Write:
         return lambda: self.scalars.__setitem__(word["s_reg"], signed(value, 64))

@@ -1,4 +1,4 @@
-// The special functions in one lane, as far as special.gen.h has them for the type.
+// The special functions in one lane.
 #pragma once
 
 #include "lane_bits.h"
@@ -6,17 +6,12 @@
 
 namespace {
 
-// IS: whether there is the function of that type itself, not of one that the argument converts to.
-#define TFMBS_SPECIAL(Name, function, ...)                                       \
-  struct Name {                                                                  \
-    template <class T>                                                           \
-    static T of(T a, [[maybe_unused]] T b, T) {                                  \
-      return tfmbs::special::function(__VA_ARGS__);                              \
-    }                                                                            \
-    template <class T>                                                           \
-    static constexpr bool exists(T a = {}, [[maybe_unused]] T b = {}) {          \
-      return std::is_same_v<decltype(tfmbs::special::function(__VA_ARGS__)), T>; \
-    }                                                                            \
+#define TFMBS_SPECIAL(Name, function, ...)          \
+  struct Name {                                     \
+    template <class T>                              \
+    static T of(T a, [[maybe_unused]] T b, T) {     \
+      return tfmbs::special::function(__VA_ARGS__); \
+    }                                               \
   }
 
 TFMBS_SPECIAL(Rsqrt, rsqrt, a);

@@ -149,14 +149,6 @@ LaneFn conversion(DType to, uint8_t from) {
 
 // --- all ---
 
-template <class Op>
-LaneFn special(DType type) {
-  if (type == DType::F32) return each<Op, float>;
-  if constexpr (Op::template exists<double>())
-    if (type == DType::F64) return each<Op, double>;
-  return nullptr;
-}
-
 inline LaneFn trits(DOp op, DType type) {
   const bool ternary = op == DOp::TERNARY;
   if (type == DType::F32) return ternary ? each<Ternarize, float, int32_t> : accumulate_trits<float>;
@@ -203,16 +195,16 @@ inline LaneFn lane(DOp op, DType type, uint8_t aux) {
     case DOp::TPOP: return count_nonzero;
     case DOp::TERNARY:
     case DOp::TACC: return trits(op, type);
-    case DOp::RSQRT: return special<Rsqrt>(type);
-    case DOp::EXP: return special<Exp>(type);
-    case DOp::LOG: return special<Log>(type);
-    case DOp::TANH: return special<Tanh>(type);
-    case DOp::ERF: return special<Erf>(type);
-    case DOp::SIN: return special<Sin>(type);
-    case DOp::COS: return special<Cos>(type);
-    case DOp::POW: return special<Pow>(type);
-    case DOp::SIGMOID: return special<Sigmoid>(type);
-    case DOp::GELU: return special<Gelu>(type);
+    case DOp::RSQRT: return of_real<Rsqrt>(type);
+    case DOp::EXP: return of_real<Exp>(type);
+    case DOp::LOG: return of_real<Log>(type);
+    case DOp::TANH: return of_real<Tanh>(type);
+    case DOp::ERF: return of_real<Erf>(type);
+    case DOp::SIN: return of_real<Sin>(type);
+    case DOp::COS: return of_real<Cos>(type);
+    case DOp::POW: return of_real<Pow>(type);
+    case DOp::SIGMOID: return of_real<Sigmoid>(type);
+    case DOp::GELU: return of_real<Gelu>(type);
   }
   return nullptr;
 }

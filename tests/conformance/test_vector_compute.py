@@ -15,7 +15,6 @@ from tests.conformance.devices import DeviceUnderTest
 from tests.conformance.siw_model import Machine
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.siw import OPS, VLMAX, Op
-from tfmbs.runtime.abi.special import SPECIALS
 from tfmbs.runtime.abi.types import DType
 
 FLOATS = np.array(
@@ -67,10 +66,8 @@ def operands() -> dict[str, NDArray[Any]]:
 
 
 def variants(op: Op) -> Iterator[tuple[DType | int, int]]:
-    """The element types and `aux` of an opcode; special functions as far as they are defined."""
+    """The element types and `aux` of an opcode."""
     for dtype in sorted(op.types) or [0]:
-        if op.unit == "special" and (op.name.lower(), DType(dtype).name.lower()) not in SPECIALS:
-            continue
         auxes = op.auxes.get(dtype, ()) if op.auxes else tuple(op.aux) if op.aux else ()
         for aux in sorted(auxes) or [0]:
             yield dtype, int(aux)

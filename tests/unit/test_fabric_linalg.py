@@ -22,7 +22,6 @@ from tfmbs.passes.tfmbs_to_linalg import NUMERICS
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.records import PoolMode
 from tfmbs.runtime.abi.sections import KIND_OF_RECORD
-from tfmbs.runtime.abi.siw import OP_BY_NAME
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits"
@@ -94,15 +93,17 @@ def test_the_binary_means_what_devices_do(case: str) -> None:
 def test_every_vector_opcode() -> None:
     """All cases of the conformance suite as launches of one binary."""
     builder, expected = Builder(), {}
-    sources = [x.view(np.int32) for x in test_vector_compute.operands()]
-    tensors = [builder.input(f"x{i}", x.shape, DType.I32) for i, x in enumerate(sources)]
+    sources, tensors = test_vector_compute.operands(), test_vector_compute.inputs_of(builder)
     for case in test_vector_compute.CASES:
         name, dtype, aux = case.values
-        program = test_vector_compute.words(OP_BY_NAME["D", name], dtype, aux, 37)
-        builder.vector(program, [*tensors, builder.output(str(case.id), sources[0].shape, DType.I32)])
-        expected[str(case.id)] = np.zeros_like(sources[0])
-        Machine([*sources, expected[str(case.id)]]).run(program)
-    outputs = Interpreter(builder.image()).run("main", {f"x{i}": x for i, x in enumerate(sources)})
+        op = test_vector_compute.operation(name)
+        program = test_vector_compute.words(op, dtype, aux, 37)
+        result = test_vector_compute.result(op, dtype, aux)
+        out = DType.I64 if result.itemsize == 8 else DType.I32
+        builder.vector(program, [*tensors, builder.output(str(case.id), result.shape, out)])
+        expected[str(case.id)] = result
+        Machine([*sources.values(), result]).run(program)
+    outputs = Interpreter(builder.image()).run("main", sources)
     wrong = [name for name in expected if outputs[name].tobytes() != expected[name].tobytes()]
     assert not wrong
 

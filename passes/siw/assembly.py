@@ -1,11 +1,11 @@
-"""Programs before scheduling: slot operations in written order, hardware loops, and the registers they use."""
+"""The writer of programs on virtual registers: operations in written order, loops around them, constants before them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
+from tfmbs.passes.siw.machine import ZERO, Bank, CodegenError, Instr, Item, Loop, Reg, Skip, Touch
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DType
 
@@ -13,82 +13,82 @@ IMM_LOW, IMM_HIGH = siw.BIT_FIELD["s_imm"].bounds
 _LOW_BITS = siw.BIT_FIELD["s_imm"].bits
 
 
-class CodegenError(Exception):
-    """Vector code that cannot be generated; the text says what is exceeded or missing."""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One operation of one slot, with its encoded operand fields."""
-
-    op: siw.Op
-    fields: dict[str, int]
-
-
-@dataclass
-class Loop:
-    """`body` runs s[`count_register`] times, that is `trips` times."""
-
-    count_register: int
-    trips: int
-    body: list[Slot | Loop] = field(default_factory=list)
-
-
-@dataclass
-class VectorRegisters:
-    """Vector registers in use. The one that is free for longest is handed out, which keeps false dependences rare."""
-
-    free: list[int] = field(default_factory=lambda: list(range(siw.VECTOR_REGISTERS)))
-
-    def take(self) -> int:
-        """A register. Raises CodegenError when all are in use."""
-        if not self.free:
-            raise CodegenError(f"more than {siw.VECTOR_REGISTERS} vector values are live at once")
-        return self.free.pop(0)
-
-    def give(self, register: int) -> None:
-        """`register` holds nothing of use any more."""
-        self.free.append(register)
-
-
 class Assembler:
-    """Appends operations to a program; knows the scalar constants loaded so far and the current VL."""
+    """Appends operations to a program; knows the constants made so far, the loops it is in and the current VL."""
 
-    def __init__(self, reserved: int = 0) -> None:
-        """`reserved` scalar registers behind s0 belong to the caller of the program."""
-        self.prologue: list[Slot | Loop] = []
-        self.items: list[Slot | Loop] = []
-        self.vectors = VectorRegisters()
+    def __init__(self) -> None:
+        self.prologue: list[Item] = []
+        self.items: list[Item] = []
         self.vl: int | None = None
-        self._next_scalar = 1 + reserved
-        self._depth = 0
-        self._constants: dict[int, int] = {0: 0}
+        self.source = -1
+        self.depth = 0
+        self._registers = 0
+        self._loops = 0
+        self._constants: dict[int, Reg] = {0: ZERO}
 
-    def emit(self, slot: str, name: str, **fields: int) -> None:
-        """Appends operation `name` of `slot`; `fields` without their slot prefix, zeros may be left out."""
+    def register(self, bank: Bank) -> Reg:
+        """A fresh virtual register."""
+        self._registers += 1
+        return Reg(bank, self._registers)
+
+    def scalar(self) -> Reg:
+        """A fresh scalar register."""
+        return self.register(Bank.SCALAR)
+
+    def vector(self, *, wide: bool) -> Reg:
+        """A fresh vector register, of 64-bit lanes if `wide`."""
+        return self.register(Bank.PAIR if wide else Bank.VECTOR)
+
+    def instruction(self, slot: str, name: str, **fields: Reg | int | Touch | bool) -> Instr:
+        """Operation `name` of `slot`, not yet in the program.
+
+        `fields` go without their slot prefix, zeros may be left out; `touch` and `stream` are those of `Instr`.
+        """
         prefix = slot.lower()
-        self.items.append(Slot(siw.OP_BY_NAME[slot, name], {f"{prefix}_{key}": value for key, value in fields.items()}))
+        touch, stream = fields.pop("touch", None), fields.pop("stream", False)
+        assert touch is None or isinstance(touch, Touch)
+        return Instr(
+            siw.OP_BY_NAME[slot, name],
+            {f"{prefix}_{key}": value for key, value in fields.items() if isinstance(value, Reg)},
+            {f"{prefix}_{key}": int(value) for key, value in fields.items() if isinstance(value, int)},
+            touch,
+            bool(stream),
+            self.source,
+        )
 
-    def compute(self, name: str, dtype: DType | None, vd: int, args: Sequence[int], aux: int = 0) -> None:
+    def emit(self, slot: str, name: str, **fields: Reg | int | Touch | bool) -> None:
+        """Appends an `instruction`."""
+        self.items.append(self.instruction(slot, name, **fields))
+
+    def compute(self, name: str, dtype: DType | None, vd: Reg, args: Sequence[Reg], aux: int = 0) -> None:
         """A D operation on vector registers."""
         operands = dict(zip(("va", "vb", "vc"), args, strict=False))
         self.emit("D", name, type=int(dtype or 0), vd=vd, aux=aux, **operands)
 
-    def scalar(self) -> int:
-        """A fresh scalar register. Raises CodegenError when none is left."""
-        if self._next_scalar == siw.SCALAR_REGISTERS:
-            raise CodegenError(f"more than {siw.SCALAR_REGISTERS - 1} scalar values are needed")
-        self._next_scalar += 1
-        return self._next_scalar - 1
+    def move(self, target: Reg, source: Reg) -> None:
+        """target = source, of equal lanes; nothing where they are one register."""
+        if target != source:
+            self.compute("MOV64" if source.bank is Bank.PAIR else "MOV", None, target, (source,))
 
-    def constant(self, value: int) -> int:
+    def constant(self, value: int) -> Reg:
         """A scalar register that holds `value` throughout the program."""
         if value not in self._constants:
             self._constants[value] = self.scalar()
-            self.prologue.extend(load_immediate(self._constants[value], value))
+            self.prologue.extend(self.immediate(self._constants[value], value))
         return self._constants[value]
 
-    def add(self, register: int, amount: int) -> None:
+    def immediate(self, register: Reg, value: int) -> list[Item]:
+        """S operations that set a scalar register to any signed 64-bit `value`, most significant part first."""
+        parts = [value]
+        while not IMM_LOW <= parts[0] <= IMM_HIGH:
+            parts[0:1] = [parts[0] >> _LOW_BITS, parts[0] & ((1 << _LOW_BITS) - 1)]
+        first, *rest = parts
+        sign = 1 << (_LOW_BITS - 1)
+        ops: list[Item] = [self.instruction("S", "LI", reg=register, imm=first)]
+        ops += (self.instruction("S", "LIH", reg=register, imm=(part ^ sign) - sign) for part in rest)
+        return ops
+
+    def add(self, register: Reg, amount: int) -> None:
         """s[register] += amount."""
         if IMM_LOW <= amount <= IMM_HIGH:
             self.emit("S", "ADDI", reg=register, base=register, imm=amount)
@@ -102,40 +102,53 @@ class Assembler:
             self.vl = lanes
 
     @contextmanager
-    def loop(self, trips: int, lanes: int | None) -> Iterator[None]:
-        """What is emitted inside runs `trips` times; no loop is made for one.
+    def loop(self, trips: int, lanes: int | None) -> Iterator[int | None]:
+        """What is emitted inside runs `trips` times; gives the loop's id. No loop is made for one trip: None.
 
         `lanes` is the one VL that all of it works on; None: several, so that VL is unknown at its start and end.
         """
         if lanes is not None:
             self.set_vl(lanes)
         if trips == 1:
-            yield
+            yield None
             return
-        if self._depth == siw.LOOP_DEPTH:
-            raise CodegenError(f"more than {siw.LOOP_DEPTH} nested loops")
-        outer, loop = self.items, Loop(self.constant(trips), trips)
-        self.items = loop.body
-        self.vl = lanes
-        self._depth += 1
+        with self._inside(Loop(self._loop_id(), self.constant(trips), trips), lanes) as loop:
+            assert isinstance(loop, Loop)
+            yield loop.id
+
+    @contextmanager
+    def counted(self, count: Reg, trips: int | None = None) -> Iterator[int]:
+        """What is emitted inside runs s[`count`] times; gives the loop's id. VL is unknown inside and after it."""
+        with self._inside(Loop(self._loop_id(), count, trips), None) as loop:
+            assert isinstance(loop, Loop)
+            yield loop.id
+
+    @contextmanager
+    def skipped(self, condition: Reg) -> Iterator[None]:
+        """What is emitted inside runs unless s[`condition`] is 0; VL is unknown after it."""
+        outer, vl, skip = self.items, self.vl, Skip(condition)
+        self.items = skip.body
         yield
-        self._depth -= 1
         self.items = outer
-        self.items.append(loop)
-        self.vl = lanes
+        self.items.append(skip)
+        if self.vl != vl:
+            self.vl = None
 
-    def finish(self) -> list[Slot | Loop]:
-        """The whole program, scalar constants first."""
+    @contextmanager
+    def _inside(self, item: Loop, lanes: int | None) -> Iterator[Loop]:
+        if self.depth == siw.LOOP_DEPTH:
+            raise CodegenError(f"more than {siw.LOOP_DEPTH} nested loops")
+        outer, self.items, self.vl = self.items, item.body, lanes
+        self.depth += 1
+        yield item
+        self.depth -= 1
+        self.items, self.vl = outer, lanes
+        self.items.append(item)
+
+    def _loop_id(self) -> int:
+        self._loops += 1
+        return self._loops
+
+    def finish(self) -> list[Item]:
+        """The whole program, constants first."""
         return [*self.prologue, *self.items]
-
-
-def load_immediate(register: int, value: int) -> list[Slot | Loop]:
-    """S operations that set a scalar register to any signed 64-bit `value`, most significant part first."""
-    parts = [value]
-    while not IMM_LOW <= parts[0] <= IMM_HIGH:
-        parts[0:1] = [parts[0] >> _LOW_BITS, parts[0] & ((1 << _LOW_BITS) - 1)]
-    first, *rest = parts
-    ops: list[Slot | Loop] = [Slot(siw.OP_BY_NAME["S", "LI"], {"s_reg": register, "s_imm": first})]
-    sign = 1 << (_LOW_BITS - 1)
-    ops += (Slot(siw.OP_BY_NAME["S", "LIH"], {"s_reg": register, "s_imm": (part ^ sign) - sign}) for part in rest)
-    return ops

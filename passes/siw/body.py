@@ -1,27 +1,40 @@
-"""Emission of the straight-line scalar body of a nest, with registers freed after their last use."""
+"""Emission of the straight-line scalar body of a nest into virtual vector registers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from tfmbs.passes.siw.assembly import Assembler
-from tfmbs.passes.siw.nest import Access, Compute, Gather, Nest, access_of, arguments_of, reads_of
+from tfmbs.passes.siw.assembly import IMM_HIGH, IMM_LOW, Assembler
+from tfmbs.passes.siw.machine import ZERO, Reg
+from tfmbs.passes.siw.nest import Access, Compute, Constant, Gather, Index, Nest, Value, arguments_of, reads_of
+from tfmbs.runtime.abi.types import DType
 
-Load = Callable[[int, Access, int | None], None]
-"""Emits the load of an access into a vector register; the last argument is the register of displacements, if any."""
+
+class Source(Protocol):
+    """Where values come from that no D operation computes."""
+
+    def load(self, register: Reg, access: Access) -> None:
+        """Emits the load of an access into a vector register."""
+
+    def gather(self, register: Reg, access: Access, displacements: Reg, *, wide: bool) -> None:
+        """Emits the load of an access that a vector of I32 or, if `wide`, I64 displaces."""
+
+    def index(self, register: Reg, index: Index) -> None:
+        """Emits a vector of indices."""
 
 
 class Body:
     """Emits body values. `pinned` values are in registers already, and stay there."""
 
-    def __init__(self, asm: Assembler, nest: Nest, load: Load, pinned: Mapping[int, int]) -> None:
+    def __init__(self, asm: Assembler, nest: Nest, source: Source, pinned: Mapping[int, Reg]) -> None:
         self._asm = asm
         self._nest = nest
-        self._load = load
+        self._source = source
         self._pinned = pinned
 
-    def run(self, roots: Sequence[int], targets: Mapping[int, int] | None = None) -> tuple[int, ...]:
-        """Emits all that the values at `roots` need; returns the registers they are in, which `free` gives back.
+    def run(self, roots: Sequence[int], targets: Mapping[int, Reg] | None = None) -> tuple[Reg, ...]:
+        """Emits all that the values at `roots` need; returns the registers they are in.
 
         `targets` proposes a register for a root; it is used when nothing emitted later reads what is in there now.
         """
@@ -35,23 +48,15 @@ class Body:
             for argument in arguments_of(value):
                 self._ensure(argument, registers)
             arguments = [registers[argument] for argument in arguments_of(value)]
-            for argument in set(arguments_of(value)):
-                self._release(argument, position, last_use, registers)
             registers[position] = self._destination(position, targets or {}, last_use)
             if isinstance(value, Gather):
-                self._load(registers[position], value.access, *arguments)
+                wide = self._nest.is_wide(value.index)
+                self._source.gather(registers[position], value.access, *arguments, wide=wide)
             else:
                 self._asm.compute(value.op, value.dtype, registers[position], arguments, value.aux)
         for root in roots:
             self._ensure(root, registers)
         return tuple(registers[root] for root in roots)
-
-    def free(self, registers: Sequence[int]) -> None:
-        """Ends the use of registers that `run` returned."""
-        kept = set(self._pinned.values())
-        for register in dict.fromkeys(registers):
-            if register not in kept:
-                self._asm.vectors.give(register)
 
     def _last_uses(self, needed: Sequence[int], roots: Sequence[int]) -> dict[int, int]:
         last: dict[int, int] = {}
@@ -61,20 +66,38 @@ class Body:
         last.update(dict.fromkeys(roots, len(self._nest.body)))
         return last
 
-    def _ensure(self, position: int, registers: dict[int, int]) -> None:
-        if position not in registers:
-            access = access_of(self._nest.body[position])
-            assert access is not None
-            registers[position] = self._asm.vectors.take()
-            self._load(registers[position], access, None)
+    def _ensure(self, position: int, registers: dict[int, Reg]) -> None:
+        if position in registers:
+            return
+        value = self._nest.body[position]
+        registers[position] = self._asm.vector(wide=self._nest.is_wide(position))
+        emit_leaf(self._asm, self._source, registers[position], value)
 
-    def _release(self, argument: int, position: int, last_use: Mapping[int, int], registers: Mapping[int, int]) -> None:
-        if last_use[argument] == position and argument not in self._pinned:
-            self._asm.vectors.give(registers[argument])
-
-    def _destination(self, position: int, targets: Mapping[int, int], last_use: Mapping[int, int]) -> int:
+    def _destination(self, position: int, targets: Mapping[int, Reg], last_use: Mapping[int, int]) -> Reg:
         """The proposed register, unless the pinned value in it is read after `position`."""
         proposed = targets.get(position)
         if proposed is None or any(r == proposed and last_use.get(p, -1) > position for p, r in self._pinned.items()):
-            return self._asm.vectors.take()
+            return self._asm.vector(wide=self._nest.is_wide(position))
         return proposed
+
+
+def emit_leaf(asm: Assembler, source: Source, register: Reg, value: Value) -> None:
+    """Emits a value that needs no other one into a vector register."""
+    if isinstance(value, Access):
+        source.load(register, value)
+    elif isinstance(value, Index):
+        source.index(register, value)
+    else:
+        assert isinstance(value, Constant)
+        splat(asm, register, value)
+
+
+def splat(asm: Assembler, register: Reg, constant: Constant) -> None:
+    """Emits a constant into all lanes of a vector register."""
+    width = 64 if constant.wide else 32
+    value = constant.bits - (constant.bits >> (width - 1) << width)
+    dtype = DType.I64 if constant.wide else DType.I32
+    if IMM_LOW <= value <= IMM_HIGH:
+        asm.emit("S", "INDEX", type=int(dtype), reg=register, base=ZERO, index=ZERO, imm=value)
+    else:
+        asm.emit("S", "INDEX", type=int(dtype), reg=register, base=asm.constant(value), index=ZERO, imm=0)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tfmbs.passes.siw.machine import Bank, Reg
+from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DType
 
 
 @dataclass(frozen=True)
 class Access:
-    """Element `offset` + sum of index[d] * `strides[d]` of operand window `window`; offsets and strides in elements."""
+    """Element s[`base`] + `offset` + sum of index[d] * `strides[d]` of operand window `window`, all in elements."""
 
     window: int
     dtype: DType
     offset: int
     strides: tuple[int, ...]
+    base: Reg | None = None
 
     @property
     def invariant(self) -> bool:
@@ -25,7 +28,7 @@ class Access:
 
 @dataclass(frozen=True)
 class Gather:
-    """An access displaced by the i32 at position `index` of the body, in elements."""
+    """An access displaced by the integer at position `index` of the body, in elements."""
 
     access: Access
     index: int
@@ -33,16 +36,32 @@ class Gather:
 
 @dataclass(frozen=True)
 class Constant:
-    """A 32-bit pattern in every lane."""
+    """A pattern of 32 bits, or of 64 where `wide`, in every lane."""
 
     bits: int
+    wide: bool = False
 
 
 @dataclass(frozen=True)
 class Index:
-    """The loop index of dimension `dim`, as i32."""
+    """The integer s[`base`] + `offset` + sum of index[d] * `strides[d]`, in lanes of `dtype`, I32 or I64; wraps."""
 
-    dim: int
+    dtype: DType
+    offset: int
+    strides: tuple[int, ...]
+    base: Reg | None = None
+
+    @property
+    def invariant(self) -> bool:
+        """Whether it is the same in every iteration."""
+        return not any(self.strides)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What all lanes of a vector register hold since before the nest."""
+
+    register: Reg
 
 
 @dataclass(frozen=True)
@@ -62,7 +81,9 @@ class Compute:
     aux: int = 0
 
 
-Value = Access | Gather | Constant | Index | Carried | Compute
+Value = Access | Gather | Constant | Index | Held | Carried | Compute
+Linear = Access | Index
+"""What has strides: an address, or a number that is linear in the loop indices."""
 
 
 @dataclass(frozen=True)
@@ -81,31 +102,50 @@ class Nest:
     windows: int
 
     @property
+    def linear(self) -> tuple[Linear, ...]:
+        """Everything with strides: loads and indices in the order of the body, then the outputs."""
+        return (*(part for value in self.body if (part := linear_of(value))), *self.outputs)
+
+    @property
     def accesses(self) -> tuple[Access, ...]:
         """All loads, then all outputs."""
-        return (*(access for value in self.body if (access := access_of(value))), *self.outputs)
+        return tuple(part for part in self.linear if isinstance(part, Access))
 
     def with_dims(
         self, strides_of: Sequence[Sequence[int]], extents: tuple[int, ...], reduction: tuple[bool, ...]
     ) -> Nest:
-        """The nest with new dimensions, where `accesses[i]` has strides `strides_of[i]`."""
+        """The nest with new dimensions, where `linear[i]` has strides `strides_of[i]`."""
         strides = iter([tuple(s) for s in strides_of])
-        body = tuple(_with_strides(value, next(strides)) if access_of(value) else value for value in self.body)
+        body = tuple(_with_strides(value, next(strides)) if linear_of(value) else value for value in self.body)
         outputs = tuple(replace(v, strides=next(strides)) for v in self.outputs)
         return replace(self, extents=extents, reduction=reduction, body=body, outputs=outputs)
 
+    def is_wide(self, position: int) -> bool:
+        """Whether the value at a position of the body has 64-bit lanes."""
+        value = self.body[position]
+        if isinstance(value, Constant):
+            return value.wide
+        if isinstance(value, Held):
+            return value.register.bank is Bank.PAIR
+        if isinstance(value, Compute):
+            fields = {"d_type": int(value.dtype or 0), "d_aux": value.aux}
+            return siw.OP_BY_NAME["D", value.op].lane_bits("d_vd", fields) == 64
+        if isinstance(value, Carried):
+            return self.outputs[value.output].dtype in siw.WIDE
+        return (value.access if isinstance(value, Gather) else value).dtype in siw.WIDE
 
-def access_of(value: Value) -> Access | None:
-    """The access to memory that a value is."""
+
+def linear_of(value: Value) -> Linear | None:
+    """The part of a value that has strides."""
     if isinstance(value, Gather):
         return value.access
-    return value if isinstance(value, Access) else None
+    return value if isinstance(value, Access | Index) else None
 
 
 def _with_strides(value: Value, strides: tuple[int, ...]) -> Value:
     if isinstance(value, Gather):
         return replace(value, access=replace(value.access, strides=strides))
-    assert isinstance(value, Access)
+    assert isinstance(value, Access | Index)
     return replace(value, strides=strides)
 
 
@@ -130,33 +170,8 @@ def reads_of(body: Sequence[Value], position: int) -> set[int]:
 
 def needed_values(nest: Nest) -> list[tuple[int, Value]]:
     """Position and value of what the outputs depend on, in order."""
-    needed = set().union(*(reads_of(nest.body, position) for position in nest.yields))
+    needed: set[int] = set().union(*(reads_of(nest.body, position) for position in nest.yields))
     return [(position, nest.body[position]) for position in sorted(needed)]
-
-
-def with_pool(nest: Nest) -> tuple[Nest, tuple[int, ...]]:
-    """The nest with constants and indices loaded from one more window of 32-bit words, and those words.
-
-    A constant becomes a splat access; an index a walk through a table 0, 1, 2, …, which all dimensions share.
-    """
-    words: list[int] = []
-    table = max((nest.extents[v.dim] for v in nest.body if isinstance(v, Index)), default=0)
-    words.extend(range(table))
-    zero = (0,) * len(nest.extents)
-    body: list[Value] = []
-    for value in nest.body:
-        if isinstance(value, Constant):
-            if value.bits not in words:
-                words.append(value.bits)
-            body.append(Access(nest.windows, DType.I32, words.index(value.bits), zero))
-        elif isinstance(value, Index):
-            along = tuple(int(d == value.dim) for d in range(len(nest.extents)))
-            body.append(Access(nest.windows, DType.I32, 0, along))
-        else:
-            body.append(value)
-    if not words:
-        return nest, ()
-    return replace(nest, body=tuple(body), windows=nest.windows + 1), tuple(words)
 
 
 def simplify(nest: Nest) -> Nest:
@@ -168,11 +183,11 @@ def simplify(nest: Nest) -> Nest:
     reductions = [d for d, is_reduction in enumerate(nest.reduction) if is_reduction]
     kept = reductions[-1:] if all(nest.extents[d] == 1 for d in reductions) else []
     columns = [
-        (nest.extents[d], nest.reduction[d], tuple(a.strides[d] for a in nest.accesses))
+        (nest.extents[d], nest.reduction[d], tuple(part.strides[d] for part in nest.linear))
         for d in range(len(nest.extents))
         if nest.extents[d] != 1 or d in kept
     ]
-    first_output = len(nest.accesses) - len(nest.outputs)
+    first_output = len(nest.linear) - len(nest.outputs)
     parallel = sorted((c for c in columns if not c[1]), key=lambda c: (-c[2][first_output], -max(c[2])))
     merged: list[tuple[int, bool, tuple[int, ...]]] = []
     for extent, is_reduction, strides in [*parallel, *(c for c in columns if c[1])]:
@@ -183,7 +198,7 @@ def simplify(nest: Nest) -> Nest:
                 continue
         merged.append((extent, is_reduction, strides))
     return nest.with_dims(
-        [[column[2][i] for column in merged] for i in range(len(nest.accesses))],
+        [[column[2][i] for column in merged] for i in range(len(nest.linear))],
         tuple(column[0] for column in merged),
         tuple(column[1] for column in merged),
     )

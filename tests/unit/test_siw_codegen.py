@@ -12,14 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.conformance.siw_model import Machine
-from tfmbs.passes.siw.assembly import CodegenError, load_immediate
-from tfmbs.passes.siw.codegen import Code, epilogue_code, vector_code
-from tfmbs.passes.siw.nest import Access, Carried, Compute, Constant, Gather, Index, Nest, simplify, with_pool
-from tfmbs.passes.siw.pack import pack
-from tfmbs.runtime.abi import siw
-from tfmbs.runtime.abi.records import ProgramKind
-from tfmbs.runtime.abi.siw_verify import verify_program
+from tests.unit.siw_unscheduled import run_unscheduled
+from tfmbs.passes.siw.assembly import Assembler
+from tfmbs.passes.siw.codegen import epilogue_code, vector_code
+from tfmbs.passes.siw.machine import Code, CodegenError, Instr, instructions
+from tfmbs.passes.siw.nest import Access, Carried, Compute, Constant, Gather, Index, Nest, simplify
 from tfmbs.runtime.abi.types import DType
 
 F32, I32 = DType.F32, DType.I32
@@ -32,16 +29,6 @@ def dense(extents: tuple[int, ...], dims: tuple[int, ...], window: int, dtype: D
     for d in reversed(dims):
         strides[d], step = step, step * extents[d]
     return Access(window, dtype, 0, tuple(strides))
-
-
-def run(code: Code, windows: list[Words]) -> None:
-    """Executes the scheduled program, which the verifier accepts with exactly the steps it takes."""
-    packed = pack(code.items)
-    verify_program(packed.words, ProgramKind.VECTOR, code.windows, packed.max_steps, "test")
-    with pytest.raises(Exception, match="words it executes"):
-        verify_program(packed.words, ProgramKind.VECTOR, code.windows, packed.max_steps - 1, "test")
-    pool = [np.array(code.pool, np.uint32).view(np.int32)] if code.pool else []
-    Machine([*windows, *pool]).run([siw.decode(word) for word in packed.words])
 
 
 def random(size: int, seed: int = 0) -> Words:
@@ -65,7 +52,7 @@ def sum_nest(extents: tuple[int, ...], reduction: tuple[bool, ...], maps: list[t
         dense(extents, maps[0], 0),
         dense(extents, maps[1], 1),
         Compute("MUL", I32, (0, 1)),
-        Index(0) if extents else Constant(0),
+        Index(I32, 0, tuple(int(d == 0) for d in range(len(extents)))),
         Compute("ADD", I32, (2, 3)),
         Carried(0),
         Compute("ADD", I32, (5, 4)),
@@ -91,7 +78,7 @@ def test_any_nest(nest: Nest) -> None:
     sizes = [1 + sum((e - 1) * s for e, s in zip(nest.extents, a.strides, strict=True)) for a in nest.accesses]
     windows = [random(size, seed) for seed, size in enumerate(sizes)]
     expected = expected_sum(nest, *windows)
-    run(vector_code(nest), windows)
+    run_unscheduled(vector_code(nest), windows)
     np.testing.assert_array_equal(windows[2], expected)
 
 
@@ -100,7 +87,7 @@ def test_strips(extent: int) -> None:
     nest = Nest((extent,), (False,), (dense((extent,), (0,), 0), Compute("NEG", I32, (0,))), (), (), 2)
     nest = replace(nest, outputs=(dense((extent,), (0,), 1),), yields=(1,))
     source, target = random(extent), np.zeros(extent, np.int32)
-    run(vector_code(nest), [source, target])
+    run_unscheduled(vector_code(nest), [source, target])
     np.testing.assert_array_equal(target, -source)
 
 
@@ -108,7 +95,7 @@ def test_strips(extent: int) -> None:
 def test_offsets(offset: int) -> None:
     body = (Access(0, I32, offset, (2,)), Access(0, I32, offset + 1, (2,)), Compute("SUB", I32, (0, 1)))
     source, target = random(offset + 40), np.zeros(20, np.int32)
-    run(vector_code(Nest((20,), (False,), body, (Access(1, I32, 0, (1,)),), (2,), 2)), [source, target])
+    run_unscheduled(vector_code(Nest((20,), (False,), body, (Access(1, I32, 0, (1,)),), (2,), 2)), [source, target])
     np.testing.assert_array_equal(target, source[offset:][::2] - source[offset:][1::2])
 
 
@@ -122,7 +109,7 @@ def test_sum_of_a_matrix_in_sixteen_partials() -> None:
         partials[:half] += partials[half : 2 * half]
     body = (Access(0, F32, 0, (70, 1)), Carried(0), Compute("ADD", F32, (1, 0)))
     target = np.array([0.5], np.float32)
-    run(vector_code(Nest((10, 70), (True, True), body, (Access(1, F32, 0, (0, 0)),), (2,), 2)), [values, target])  # type: ignore[list-item]
+    run_unscheduled(vector_code(Nest((10, 70), (True, True), body, (Access(1, F32, 0, (0, 0)),), (2,), 2)), [values, target])  # type: ignore[list-item]
     assert target[0] == np.float32(0.5) + partials[0]
 
 
@@ -133,7 +120,7 @@ def test_gather() -> None:
         random(600),
         np.zeros(600, np.int32),
     )
-    run(vector_code(Nest((600,), (False,), body, (Access(2, I32, 0, (1,)),), (1,), 3)), [order, source, target])
+    run_unscheduled(vector_code(Nest((600,), (False,), body, (Access(2, I32, 0, (1,)),), (1,), 3)), [order, source, target])
     np.testing.assert_array_equal(target, source[order])
 
 
@@ -146,7 +133,7 @@ def test_swapped_accumulators() -> None:
     x, y = a.copy(), b.copy()
     for value in source:
         x, y = y + value, x
-    run(vector_code(nest), [source, a, b])
+    run_unscheduled(vector_code(nest), [source, a, b])
     np.testing.assert_array_equal((a, b), (x, y))
 
 
@@ -158,33 +145,21 @@ def test_simplify_collapses_and_orders() -> None:
     assert simplify(turned).extents == (5, 4, 3)
 
 
-def test_equal_constants_share_a_word() -> None:
-    body = (Constant(7), Constant(9), Constant(7), Index(0), Constant(1))
-    nest, words = with_pool(Nest((3,), (False,), body, (Access(0, I32, 0, (1,)),), (0,), 1))
-    assert words == (0, 1, 2, 7, 9)
-    assert [value.offset for value in nest.body if isinstance(value, Access)] == [3, 4, 3, 0, 1]
-
-
 @pytest.mark.parametrize(
     "value", [0, 1, -1, 65535, 65536, -65536, -65537, 1 << 40, -(1 << 40), (1 << 63) - 1, -(1 << 63)]
 )
 def test_immediates(value: int) -> None:
-    words = [{"s_op": slot.op.code, **slot.fields} for slot in load_immediate(3, value)]  # type: ignore[union-attr]
-    machine = Machine([])
-    machine.run([*words, {"c_op": siw.OP_BY_NAME["C", "END"].code}])
-    assert (machine.scalars[3] + (1 << 63)) % (1 << 64) - (1 << 63) == value
-
-
-def test_too_many_live_values() -> None:
-    loads = tuple(Access(0, I32, i, (40,)) for i in range(40))
-    squares = tuple(Compute("MUL", I32, (i, i)) for i in range(40))
-    sums, position = [], 40
-    for i in range(1, 40):
-        sums.append(Compute("ADD", I32, (position, 40 + i)))
-        position = 79 + i
-    nest = Nest((5,), (False,), (*loads, *squares, *sums), (Access(1, I32, 0, (1,)),), (position,), 2)
-    with pytest.raises(CodegenError, match="more than 32 vector values are live at once"):
-        vector_code(nest)
+    asm = Assembler()
+    register = asm.scalar()
+    asm.items.extend(asm.immediate(register, value))
+    low, high = (asm.vector(wide=True) for _ in range(2))
+    asm.emit("S", "INDEX", type=int(DType.I64), reg=low, base=register, index=register)
+    asm.emit("S", "ST", type=int(DType.I64), reg=low, win=0)
+    target = np.zeros(1, np.int64)
+    asm.vl = None
+    asm.items.insert(0, asm.instruction("C", "SETVL", imm=1))
+    run_unscheduled(Code(asm.finish(), (), 1), [target])
+    assert target == value and high != low
 
 
 def test_too_many_loops() -> None:
@@ -205,7 +180,6 @@ def test_mixed_reductions_are_refused() -> None:
 def test_epilogue_result_is_in_register_0() -> None:
     body = (Carried(0), Access(0, F32, 0, (0, 1)), Access(1, F32, 0, (0, 0)))
     code = epilogue_code(Nest((0, 0), (False, False), body, (), (1,), 2), 0)
-    packed = pack(code.items)
-    verify_program(packed.words, ProgramKind.EPILOGUE, 2, packed.max_steps, "test")
-    moves = [siw.decode(word) for word in packed.words if siw.decode(word)["d_op"] == siw.OP_BY_NAME["D", "MOV"].code]
-    assert [move["d_vd"] for move in moves] == [0]
+    written = [instr.writes for instr in instructions(code.items)]
+    assert written[-1] is not None and written[-1].fixed == 0
+    assert [instr.op.name for instr in instructions(code.items)] == ["LD", "MOV"]

@@ -1,0 +1,111 @@
+"""What all strategies of code generation share: a nest's addresses, its hoisted operands, its loops and its stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil, prod
+
+from tfmbs.passes.siw.addresses import Addresses, strip_lanes
+from tfmbs.passes.siw.assembly import Assembler
+from tfmbs.passes.siw.body import Body, emit_leaf
+from tfmbs.passes.siw.machine import Reg
+from tfmbs.passes.siw.nest import Access, Constant, Gather, Held, Index, Nest, Value, linear_of, needed_values
+from tfmbs.runtime.abi import siw
+
+
+class Emitter:
+    """Emits a simplified nest into a program. `whole` tells that the nest is all of the program.
+
+    The lanes of loads, indices and stores follow dimension `lanes_along`, which a strategy sets.
+    """
+
+    def __init__(self, asm: Assembler, nest: Nest, *, whole: bool) -> None:
+        self.nest = nest
+        self.asm = asm
+        self.addresses = Addresses(asm, nest)
+        self.parallel = [d for d, is_reduction in enumerate(nest.reduction) if not is_reduction]
+        self.reduction = [d for d, is_reduction in enumerate(nest.reduction) if is_reduction]
+        self.lanes_along: int | None = None
+        self._whole = whole
+        self._load_order: Sequence[int] = ()
+        self._store_order: Sequence[int] = ()
+        self.pinned = self._hoisted()
+
+    def _hoisted(self) -> dict[int, Reg]:
+        """Registers of what no loop changes, loaded before all loops."""
+        stored = {output.window for output in self.nest.outputs}
+        pinned: dict[int, Reg] = {}
+        for position, value in needed_values(self.nest):
+            if isinstance(value, Held):
+                pinned[position] = value.register
+            elif _is_invariant(value, stored):
+                self.asm.set_vl(min(siw.VLMAX, max(self.nest.extents, default=1)))
+                pinned[position] = self.asm.vector(wide=self.nest.is_wide(position))
+                emit_leaf(self.asm, self, pinned[position], value)
+        return pinned
+
+    def load(self, register: Reg, access: Access) -> None:
+        """Emits the load of an access."""
+        stream = self._streams(access, self._loads(), self._load_order)
+        self.addresses.memory("LD", register, access, self.lanes_along, stream=stream)
+
+    def gather(self, register: Reg, access: Access, displacements: Reg, *, wide: bool) -> None:
+        """Emits the load of a displaced access."""
+        self.addresses.gather(register, access, displacements, self.lanes_along, wide=wide)
+
+    def index(self, register: Reg, index: Index) -> None:
+        """Emits a vector of indices."""
+        self.addresses.index(register, index, self.lanes_along)
+
+    def store(self, registers: Sequence[Reg]) -> None:
+        """Stores one register per output."""
+        for output, register in zip(self.nest.outputs, registers, strict=True):
+            stream = self._streams(output, self.nest.outputs, self._store_order)
+            self.addresses.memory("ST", register, output, self.lanes_along, stream=stream)
+
+    def vector_dim(self) -> int | None:
+        """The parallel dimension that takes the fewest instructions as the vector; the innermost of equals."""
+        if not self.parallel:
+            return None
+        return min(self.parallel, key=lambda d: (ceil(self.nest.extents[d] / siw.VLMAX) / self.nest.extents[d], -d))
+
+    def body(self, pinned: Mapping[int, Reg] | None = None) -> Body:
+        """Emission of the body."""
+        return Body(self.asm, self.nest, self, {**self.pinned, **(pinned or {})})
+
+    def iterate(self, loads: Sequence[int], stores: Sequence[int]) -> None:
+        """Tells in which order the dimensions are walked that loads and stores see, outermost first, lanes last."""
+        self._load_order, self._store_order = loads, stores
+
+    def chunks(self, chunk: Callable[[int], None]) -> None:
+        """All parallel dimensions, with `chunk(lanes)` along `lanes_along` innermost."""
+        dim = self.lanes_along
+        others = [d for d in self.parallel if d != dim]
+        if dim is None:
+            self.addresses.walk(others, 1, lambda: chunk(1))
+        else:
+            self.addresses.walk(others, strip_lanes(self.nest.extents[dim]), lambda: self.addresses.strip(dim, chunk))
+
+    def _streams(self, access: Access, peers: Sequence[Access], order: Sequence[int]) -> bool:
+        """Whether an access walks its window in order, from element 0, once each, and is alone in its direction."""
+        if not self._whole or access.offset or access.base is not None or access.invariant:
+            return False
+        expected, extents = 1, self.nest.extents
+        for d in reversed(order):
+            if extents[d] > 1 and access.strides[d] != expected:
+                return False
+            expected *= extents[d]
+        walked = expected == prod(extents) or access in self.nest.outputs
+        return walked and sum(other.window == access.window for other in peers) == 1
+
+    def _loads(self) -> list[Access]:
+        parts = (linear_of(value) for _, value in needed_values(self.nest))
+        return [part for part in parts if isinstance(part, Access)]
+
+
+def _is_invariant(value: Value, stored: set[int]) -> bool:
+    if isinstance(value, Constant):
+        return True
+    if isinstance(value, Gather) or not isinstance(value, Access | Index):
+        return False
+    return value.invariant and not (isinstance(value, Access) and value.window in stored)

@@ -1,394 +1,205 @@
-"""Instruction selection: scalar arith/math code to vector operations, by a table from op name to rule.
+"""Instruction selection: scalar code of MLIR to vector operations, by tables from op name to rule.
 
-Lanes hold f32 or i32; i1, i8 and i16 live in i32 lanes, i1 as 0 or 1, the others sign-extended.
+A lane holds a float as f32 or f64 (f16 and bf16 as f32, rounded after each operation), i1 as 0 or 1, and other integers
+modulo their width: what stands above bit 7 of an i8 is anything, and the rules clean it where it would show. An i64 or
+index that is known to fit is kept in 32 bits, as its sign extension.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
-from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
-from tfmbs.passes.siw.nest import Compute, Constant, Index, Value
-from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.passes.fabric import select_convert, select_float, select_integer, select_memory
+from tfmbs.passes.fabric.scalars import constant_bits, refuse, signed_type, unsigned_type, width_of
+from tfmbs.passes.siw.nest import Index, Scatter
+from tfmbs.passes.siw.ranges import INT32, Range, range_of_type, result_range, within
+from tfmbs.passes.siw.values import Values
 from tfmbs.runtime.abi.siw import Predicate
-from tfmbs.runtime.abi.types import DType
-
-_INTEGERS = {1: DType.BOOL, 8: DType.I8, 16: DType.I16, 32: DType.I32, 64: DType.I64}
-_NARROW = frozenset({DType.I8, DType.I16})
-_UNSIGNED = {DType.BOOL: DType.BOOL, DType.I8: DType.U8, DType.I16: DType.U16}
-_SIGN_CLEARED = 0x7FFFFFFF
-_SIGN = 0x80000000
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.types import DTYPES, DType
 
 
-def dtype_of(element: Any) -> DType | None:
-    """Element type in memory of a builtin scalar type; None for one that no device has."""
-    if isinstance(element, ir.IntegerType) and element.is_signless:
-        return _INTEGERS.get(element.width)
-    floats = {ir.F16Type: DType.F16, ir.BF16Type: DType.BF16, ir.F32Type: DType.F32, ir.F64Type: DType.F64}
-    return next((dtype for kind, dtype in floats.items() if isinstance(element, kind)), None)
+Window = Callable[[Any, Any], tuple[int, DType]]
+"""Gives the window of a memref, and its element type, to the op that uses it."""
 
 
-def refuse(op: Any, what: str, expected: object = None, got: object = None) -> TfmbsError:
-    """The error for an op that has no vector code."""
-    return TfmbsError("unsupported", place(op.operation.location), what, expected, got)
+class Selector(Values):
+    """Selects the ops of blocks into the body of a nest.
 
+    `extents` are the sizes of the nest's loops; `window` gives the windows of memrefs that the body itself addresses,
+    whose stores end up in `scatters`.
+    """
 
-class Selector:
-    """The body of a nest under construction. Equal values are made once."""
-
-    def __init__(self) -> None:
-        self.body: list[Value] = []
-        self._position: dict[Value, int] = {}
+    def __init__(self, extents: Sequence[int] = (), window: Window | None = None) -> None:
+        super().__init__(extents)
+        self.scatters: list[Scatter] = []
+        self._window = window
         self._bound: dict[Any, int] = {}
-        self._scalars: dict[Any, float] = {}  # constants that fit no lane until they are converted
+        self._guard: int | None = None
 
-    def add(self, value: Value) -> int:
-        """The position of a value."""
-        if value not in self._position:
-            self._position[value] = len(self.body)
-            self.body.append(value)
-        return self._position[value]
+    def window(self, memref: Any, user: Any) -> tuple[int, DType]:
+        """The window of a memref and its element type. Raises TfmbsError where bodies cannot address memory."""
+        if self._window is None:
+            raise refuse(user, f"{user.name} in an epilogue")
+        return self._window(memref, user)
 
     def bind(self, value: Any, position: int) -> None:
         """An MLIR value, a block argument for one, is the body value at `position`."""
         self._bound[value] = position
 
-    def compute(self, op: str, dtype: DType | None, *args: int, aux: int = 0) -> int:
-        """The position of an operation on values at positions."""
-        return self.add(Compute(op, dtype, args, aux))
-
-    def constant(self, bits: int) -> int:
-        """The position of a 32-bit pattern in every lane."""
-        return self.add(Constant(bits & 0xFFFFFFFF))
-
     def block(self, block: Any) -> list[int]:
         """Selects all ops of a block whose arguments are bound; the positions of what its terminator passes on."""
-        *ops, terminator = block.operations
+        *ops, terminator = [op.operation for op in block.operations]
         for op in ops:
-            self._select(op.operation)
+            self.select(op)
         return [self.value(operand, terminator) for operand in terminator.operands]
+
+    def select(self, op: Any) -> None:
+        """Selects one op and binds its results. Raises TfmbsError for one that has no rule."""
+        if op.name == "arith.constant":
+            self._bound[op.results[0]] = self._constant(op)
+            return
+        rule = RULES.get(op.name)
+        if rule is None:
+            raise refuse(op, f"{op.name} has no vector instruction")
+        made = rule(self, op)
+        for result, position in zip(op.results, [made] if isinstance(made, int) else made, strict=True):
+            self._bound[result] = position
 
     def value(self, value: Any, user: Any) -> int:
         """The position of an MLIR value that is bound or constant. Raises TfmbsError for any other."""
         if value not in self._bound:
             owner = value.owner
-            if not isinstance(owner, ir.Block) and owner.operation.name == "arith.constant":
-                self._select(owner.operation)
-        if value not in self._bound:
-            raise refuse(user, f"{user.operation.name}: operand of type {value.type}", "a value of the loop body")
+            if isinstance(owner, ir.Block) or owner.operation.name != "arith.constant":
+                raise refuse(user, f"{user.operation.name}: operand of type {value.type}", "a value of the loop body")
+            self.select(owner.operation)
         return self._bound[value]
 
-    def scalar(self, value: Any) -> float | None:
-        """The number of a constant of a type that no lane holds."""
-        owner = value.owner
-        if value not in self._scalars and not isinstance(owner, ir.Block) and owner.operation.name == "arith.constant":
-            self._select(owner.operation)
-        return self._scalars.get(value)
-
-    def _select(self, op: Any) -> None:
-        if op.name == "arith.constant":
-            self._constant(op)
-            return
-        rule = _RULES.get(op.name)
-        if rule is None:
-            raise refuse(op, f"{op.name} has no vector instruction")
-        self._bound[op.results[0]] = rule(self, op)
-
-    def _constant(self, op: Any) -> None:
-        value = op.attributes["value"].value
-        result = op.results[0]
-        dtype = _lane(result.type)
-        if dtype is None:
-            self._scalars[result] = value
-        elif dtype is DType.F32:
-            self._bound[result] = self.constant(float_bits(value))
-        else:
-            self._bound[result] = self.constant(int(value))
-
-
-Rule = Callable[[Selector, Any], int]
-
-
-def float_bits(value: float) -> int:
-    """The bit pattern of a number rounded to f32."""
-    with np.errstate(over="ignore"):
-        return int(np.float32(value).view(np.uint32))
-
-
-def _lane(type_: Any) -> DType | None:
-    """What a scalar is in a lane: F32, or the integer type that it is extended from; None for wider types."""
-    if isinstance(type_, ir.IndexType):
-        return DType.I32
-    dtype = dtype_of(type_)
-    return dtype if dtype in (DType.F32, DType.I32, DType.BOOL) or dtype in _NARROW else None
-
-
-def _lane_of(op: Any, value: Any) -> DType:
-    dtype = _lane(value.type)
-    if dtype is None:
-        raise refuse(op, f"{op.name} on {value.type}", "f32, i32, i16, i8 or i1")
-    return dtype
-
-
-def _args(selector: Selector, op: Any) -> list[int]:
-    for value in op.operands:
-        _lane_of(op, value)
-    return [selector.value(value, op) for value in op.operands]
-
-
-def _wrapped(selector: Selector, dtype: DType, position: int) -> int:
-    """An i32 result cut to the width of its type and extended again."""
-    return selector.compute("CVT", dtype, position, aux=DType.I32) if dtype in _NARROW else position
-
-
-def _extended(selector: Selector, dtype: DType, position: int) -> int:
-    """A narrow integer read as unsigned."""
-    return selector.compute("CVT", _UNSIGNED[dtype], position, aux=DType.I32) if dtype in _NARROW else position
-
-
-def _float(name: str) -> Rule:
-    def rule(selector: Selector, op: Any) -> int:
-        if _lane_of(op, op.results[0]) is not DType.F32:
-            raise refuse(op, f"{op.name} on {op.results[0].type}", "f32")
-        return selector.compute(name, DType.F32, *_args(selector, op))
-
-    return rule
-
-
-def _integer(name: str) -> Rule:
-    def rule(selector: Selector, op: Any) -> int:
-        dtype = _lane_of(op, op.results[0])
-        if dtype is DType.BOOL:
-            raise refuse(op, f"{op.name} on i1", "i8, i16 or i32")
-        return _wrapped(selector, dtype, selector.compute(name, DType.I32, *_args(selector, op)))
-
-    return rule
-
-
-def _bitwise(name: str) -> Rule:
-    def rule(selector: Selector, op: Any) -> int:
-        return selector.compute(name, DType.I32, *_args(selector, op))
-
-    return rule
-
-
-def _compare_float(selector: Selector, op: Any) -> int:
-    predicate = Predicate(op.attributes["predicate"].value)  # the codes of arith's predicates are ours
-    return selector.compute("CMP", DType.F32, *_args(selector, op), aux=predicate)
-
-
-_INTEGER_PREDICATES = (
-    Predicate.OEQ,
-    Predicate.ONE,
-    Predicate.OLT,
-    Predicate.OLE,
-    Predicate.OGT,
-    Predicate.OGE,
-    Predicate.ULT,
-    Predicate.ULE,
-    Predicate.UGT,
-    Predicate.UGE,
-)  # by the code of `arith.cmpi`
-_SIGNED_ORDER = frozenset({Predicate.OLT, Predicate.OLE, Predicate.OGT, Predicate.OGE})
-
-
-def _compare_integer(selector: Selector, op: Any) -> int:
-    predicate = _INTEGER_PREDICATES[op.attributes["predicate"].value]
-    if predicate in _SIGNED_ORDER and _lane_of(op, op.operands[0]) is DType.BOOL:
-        raise refuse(op, f"{op.name}: signed order on i1")
-    return selector.compute("CMP", DType.I32, *_args(selector, op), aux=predicate)
-
-
-def _choose(predicate: Predicate) -> Rule:
-    """The first operand where `predicate` holds, else the second."""
-
-    def rule(selector: Selector, op: Any) -> int:
-        a, b = _args(selector, op)
-        return selector.compute("SEL", None, selector.compute("CMP", DType.I32, a, b, aux=predicate), a, b)
-
-    return rule
-
-
-def _number(name: str) -> Rule:
-    """maxnumf and minnumf: a NaN operand gives the other one."""
-
-    def rule(selector: Selector, op: Any) -> int:
-        a, b = _args(selector, op)
-        result = selector.compute(name, DType.F32, a, b)
-        for operand, other in ((b, a), (a, b)):
-            missing = selector.compute("CMP", DType.F32, operand, operand, aux=Predicate.UNO)
-            result = selector.compute("SEL", None, missing, other, result)
-        return result
-
-    return rule
-
-
-def _select(selector: Selector, op: Any) -> int:
-    return selector.compute("SEL", None, *_args(selector, op))
-
-
-def _same(selector: Selector, op: Any) -> int:
-    (position,) = _args(selector, op)
-    return position
-
-
-def _cast_index(selector: Selector, op: Any) -> int:
-    (operand,), target = op.operands, _lane_of(op, op.results[0])
-    return _wrapped(selector, target, selector.value(operand, op))
-
-
-def _truncate_float(selector: Selector, op: Any) -> int:
-    number = selector.scalar(op.operands[0])
-    if number is None or _lane_of(op, op.results[0]) is not DType.F32:
-        raise refuse(op, f"{op.name} of {op.operands[0].type}", "a constant")
-    return selector.constant(float_bits(number))
-
-
-def _truncate_integer(selector: Selector, op: Any) -> int:
-    target = _lane_of(op, op.results[0])
-    number = selector.scalar(op.operands[0])
-    (position,) = _args(selector, op) if number is None else (selector.constant(int(number)),)
-    if target is DType.BOOL:
-        return selector.compute("AND", DType.I32, position, selector.constant(1))
-    return _wrapped(selector, target, position)
-
-
-def _extend_signed(selector: Selector, op: Any) -> int:
-    (position,) = _args(selector, op)
-    _lane_of(op, op.results[0])
-    is_bool = _lane_of(op, op.operands[0]) is DType.BOOL
-    return selector.compute("NEG", DType.I32, position) if is_bool else position
-
-
-def _extend_unsigned(selector: Selector, op: Any) -> int:
-    (position,) = _args(selector, op)
-    _lane_of(op, op.results[0])
-    return _extended(selector, _lane_of(op, op.operands[0]), position)
-
-
-def _float_of(extend: Rule, *, signed: bool) -> Rule:
-    def rule(selector: Selector, op: Any) -> int:
-        (operand,) = op.operands
-        if not signed and _lane_of(op, operand) is DType.I32:
-            raise refuse(op, f"{op.name} of {operand.type}", "i8, i16 or i1")
-        if _lane_of(op, op.results[0]) is not DType.F32:
-            raise refuse(op, f"{op.name} to {op.results[0].type}", "f32")
-        return selector.compute("CVT", DType.F32, extend(selector, op), aux=DType.I32)
-
-    return rule
-
-
-def _integer_of(*, signed: bool) -> Rule:
-    def rule(selector: Selector, op: Any) -> int:
-        target = _lane_of(op, op.results[0])
-        if (not signed and target not in _NARROW) or target is DType.BOOL:
-            raise refuse(op, f"{op.name} to {op.results[0].type}", "i8 or i16" if not signed else "i8, i16 or i32")
-        (position,) = _args(selector, op)
-        stored = target if signed else _UNSIGNED[target]
-        converted = selector.compute("CVT", stored, position, aux=DType.F32)
-        return converted if signed else _wrapped(selector, target, converted)
-
-    return rule
-
-
-def _unsigned_operand(name: str) -> Rule:
-    """A logical shift: what is shifted is unsigned."""
-
-    def rule(selector: Selector, op: Any) -> int:
-        dtype = _lane_of(op, op.results[0])
-        if dtype is DType.BOOL:
-            raise refuse(op, f"{op.name} on i1", "i8, i16 or i32")
-        a, b = _args(selector, op)
-        return _wrapped(selector, dtype, selector.compute(name, DType.I32, _extended(selector, dtype, a), b))
-
-    return rule
-
-
-def _unsigned_division(selector: Selector, op: Any) -> int:
-    dtype = _lane_of(op, op.results[0])
-    if dtype not in _NARROW:
-        raise refuse(op, f"{op.name} on {op.results[0].type}", "i8 or i16")
-    a, b = (_extended(selector, dtype, position) for position in _args(selector, op))
-    return _wrapped(selector, dtype, selector.compute("DIV", DType.I32, a, b))
-
-
-def _remainder(selector: Selector, op: Any) -> int:
-    dtype = _lane_of(op, op.results[0])
-    if dtype is DType.BOOL:
-        raise refuse(op, f"{op.name} on i1", "i8, i16 or i32")
-    a, b = _args(selector, op)
-    quotient = _wrapped(selector, dtype, selector.compute("DIV", DType.I32, a, b))
-    product = selector.compute("MUL", DType.I32, quotient, b)
-    return _wrapped(selector, dtype, selector.compute("SUB", DType.I32, a, product))
-
-
-def _copysign(selector: Selector, op: Any) -> int:
-    a, b = _args(selector, op)
-    magnitude = selector.compute("AND", DType.I32, a, selector.constant(_SIGN_CLEARED))
-    sign = selector.compute("AND", DType.I32, b, selector.constant(_SIGN))
-    return selector.compute("OR", DType.I32, magnitude, sign)
-
-
-def _index(selector: Selector, op: Any) -> int:
-    return selector.add(Index(op.attributes["dim"].value))
-
-
-_RULES: dict[str, Rule] = {
-    "arith.addf": _float("ADD"),
-    "arith.subf": _float("SUB"),
-    "arith.mulf": _float("MUL"),
-    "arith.divf": _float("DIV"),
-    "arith.negf": _float("NEG"),
-    "arith.maximumf": _float("MAX"),
-    "arith.minimumf": _float("MIN"),
-    "arith.maxnumf": _number("MAX"),
-    "arith.minnumf": _number("MIN"),
-    "arith.cmpf": _compare_float,
-    "arith.addi": _integer("ADD"),
-    "arith.subi": _integer("SUB"),
-    "arith.muli": _integer("MUL"),
-    "arith.divsi": _integer("DIV"),
-    "arith.divui": _unsigned_division,
-    "arith.remsi": _remainder,
-    "arith.maxsi": _integer("MAX"),
-    "arith.minsi": _integer("MIN"),
-    "arith.maxui": _choose(Predicate.UGT),
-    "arith.minui": _choose(Predicate.ULT),
-    "arith.shli": _integer("SHL"),
-    "arith.shrsi": _integer("SHRA"),
-    "arith.shrui": _unsigned_operand("SHRL"),
-    "arith.andi": _bitwise("AND"),
-    "arith.ori": _bitwise("OR"),
-    "arith.xori": _bitwise("XOR"),
-    "arith.cmpi": _compare_integer,
-    "arith.select": _select,
-    "arith.bitcast": _same,
-    "arith.index_cast": _cast_index,
-    "arith.truncf": _truncate_float,
-    "arith.trunci": _truncate_integer,
-    "arith.extsi": _extend_signed,
-    "arith.extui": _extend_unsigned,
-    "arith.sitofp": _float_of(_extend_signed, signed=True),
-    "arith.uitofp": _float_of(_extend_unsigned, signed=False),
-    "arith.fptosi": _integer_of(signed=True),
-    "arith.fptoui": _integer_of(signed=False),
-    "linalg.index": _index,
-    "math.absf": _float("ABS"),
-    "math.absi": _integer("ABS"),
-    "math.ceil": _float("CEIL"),
-    "math.copysign": _copysign,
-    "math.erf": _float("ERF"),
-    "math.exp": _float("EXP"),
-    "math.floor": _float("FLOOR"),
-    "math.fma": _float("FMA"),
-    "math.log": _float("LOG"),
-    "math.roundeven": _float("ROUND"),
-    "math.rsqrt": _float("RSQRT"),
-    "math.sqrt": _float("SQRT"),
-    "math.tanh": _float("TANH"),
-    "math.trunc": _float("TRUNC"),
+    def args(self, op: Any) -> list[int]:
+        """The positions of all operands."""
+        return [self.value(operand, op) for operand in op.operands]
+
+    def _constant(self, op: Any) -> int:
+        attribute = op.attributes["value"]
+        if isinstance(attribute, ir.FloatAttr):
+            bits, wide = constant_bits(op, attribute)
+            return self.constant(bits, wide=wide)
+        width = width_of(op, op.results[0].type)
+        value = int(attribute.value)
+        if width == 1:
+            return self.constant(value & 1)
+        return self.constant(value, wide=not within((value, value), INT32))
+
+    # --- loops and branches ---
+
+    def loop_index(self, dim: int) -> int:
+        """The index of a loop."""
+        if not self.rank:
+            raise TfmbsError("unsupported", "epilogue", "linalg.index")
+        dtype = DType.I32 if within((0, self.extents[dim]), INT32) else DType.I64
+        return self.add(Index(dtype, 0, tuple(int(d == dim) for d in range(self.rank))))
+
+    @contextmanager
+    def under(self, condition: int, *, holds: bool) -> Iterator[None]:
+        """What is selected inside counts only where `condition` is as `holds` says."""
+        outer = self._guard
+        guard = condition if holds else self.compute("XOR", DType.I32, condition, self.constant(1))
+        self._guard = guard if outer is None else self.compute("AND", DType.I32, outer, guard)
+        yield
+        self._guard = outer
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether what is selected now counts only sometimes."""
+        return self._guard is not None
+
+    def guarded(self, index: int) -> int:
+        """An index to load from: 0 where the load does not count, and its index may be out of bounds."""
+        if self._guard is None or self.as_linear(index) is not None:
+            return index
+        return self.choose(self._guard, index, self.constant(0))
+
+    def floor_divide(self, a: int, b: int) -> int:
+        """a / b rounded to minus infinity, for positive b."""
+        quotient = self.exact("DIV", a, b)
+        if self.range(a)[0] >= 0:
+            return quotient
+        return self.exact("SUB", quotient, self._is_negative(self.exact("REM", a, b)))
+
+    def floor_remainder(self, a: int, b: int) -> int:
+        """a - b * (a / b), for positive b."""
+        remainder = self.exact("REM", a, b)
+        if self.range(a)[0] >= 0:
+            return remainder
+        return self.choose(self._is_negative(remainder), self.exact("ADD", remainder, b), remainder)
+
+    def _is_negative(self, a: int) -> int:
+        dtype = DType.I64 if self.is_wide(a) else DType.I32
+        return self.compute("CMP", dtype, a, self.constant(0, wide=self.is_wide(a)), aux=Predicate.OLT)
+
+    # --- forms of integers ---
+
+    def signed(self, position: int, width: int) -> int:
+        """An integer of at most 32 bits with its sign in all upper bits of the lane."""
+        if width == 1:
+            return self.compute("NEG", DType.I32, position)
+        if within(self.range(position), range_of_type(signed_type(width))):
+            return position
+        return self.compute("CVT", signed_type(width), position, aux=DType.I32)
+
+    def unsigned(self, position: int, width: int) -> int:
+        """An integer of at most 32 bits with zeros in all upper bits of the lane."""
+        if width == DTYPES[DType.I32].bits or within(self.range(position), range_of_type(unsigned_type(width))):
+            return position
+        return self.compute("CVT", unsigned_type(width), position, aux=DType.I32)
+
+    def clean(self, position: int, width: int) -> int:
+        """An integer in one of the two forms."""
+        return position if within(self.range(position), self._types(width)) else self.unsigned(position, width)
+
+    def _types(self, width: int) -> Range:
+        return range_of_type(signed_type(width)) if width > 1 else range_of_type(DType.BOOL)
+
+    def wide(self, position: int) -> int:
+        """A 64-bit integer in a 64-bit lane."""
+        return position if self.is_wide(position) else self.compute("CVT", DType.I64, position, aux=DType.I32)
+
+    def wide_unsigned(self, position: int, width: int) -> int:
+        """The zero extension to 64 bits of an integer of at most 32 bits."""
+        form = self.unsigned(position, width)
+        if self.range(form)[0] >= 0:
+            return form
+        return self.compute("CVT", DType.I64, form, aux=DType.U32)
+
+    def low(self, position: int) -> int:
+        """The low 32 bits of an integer, in a 32-bit lane."""
+        return self.compute("CVT", DType.I32, position, aux=DType.I64) if self.is_wide(position) else position
+
+    def exact(self, op: str, *args: int) -> int:
+        """A 64-bit integer operation, in 32 bits where operands and result are known to fit."""
+        if not any(self.is_wide(position) for position in args):
+            found = result_range(op, *(self.range(position) for position in args))
+            if found is not None and within(found, INT32):
+                return self.compute(op, DType.I32, *args)
+        return self.compute(op, DType.I64, *(self.wide(position) for position in args))
+
+    def choose(self, condition: int, first: int, second: int) -> int:
+        """`first` where `condition` holds, else `second`."""
+        if first == second:
+            return first
+        if self.is_wide(first) or self.is_wide(second):
+            return self.compute("SEL64", None, condition, self.wide(first), self.wide(second))
+        return self.compute("SEL", None, condition, first, second)
+
+
+Rule = Callable[[Selector, Any], int | Sequence[int]]
+
+RULES: dict[str, Rule] = {
+    **select_float.RULES,
+    **select_integer.RULES,
+    **select_convert.RULES,
+    **select_memory.RULES,
 }

@@ -10,7 +10,7 @@ from tfmbs.dialect.kernel_program import VIEWS
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.fabric.launches import LAUNCHES, Launches
 from tfmbs.passes.fabric.memory import Argument, Memory
-from tfmbs.passes.fabric.select import refuse
+from tfmbs.passes.fabric.scalars import refuse
 from tfmbs.passes.fabric.tables import Tables
 from tfmbs.passes.functions import functions
 from tfmbs.passes.registry import Pass
@@ -93,7 +93,8 @@ class TfmbsToFabric(Pass):
 def _lower(function: Any, tables: Tables, target: Any) -> None:
     arguments = _arguments(function)
     memory, first = Memory(tables, arguments), len(tables.locations)
-    launches = Launches(tables, memory, target, first)
+    scratch = function.attributes[SCRATCH_BYTES].value if SCRATCH_BYTES in function.attributes else 0
+    launches = Launches(tables, memory, target, first, scratch)
     io = {region: _io(function, tables, memory, arguments, region) for region in (Region.INPUT, Region.OUTPUT)}
     for op in function.entry_block.operations:
         name = op.operation.name
@@ -101,7 +102,6 @@ def _lower(function: Any, tables: Tables, target: Any) -> None:
             LAUNCHES[name](launches, op.operation)
         elif name not in _SILENT:
             raise refuse(op, f"{name} has no fabric-level form")
-    scratch = function.attributes[SCRATCH_BYTES].value if SCRATCH_BYTES in function.attributes else 0
     inputs, outputs = io[Region.INPUT], io[Region.OUTPUT]
     tables.append(
         "entry",
@@ -113,7 +113,7 @@ def _lower(function: Any, tables: Tables, target: Any) -> None:
             "inputs_count": inputs[1],
             "outputs_first": outputs[0],
             "outputs_count": outputs[1],
-            "scratch_bytes": scratch,
+            "scratch_bytes": launches.vector.scratch_bytes,
         },
     )
 

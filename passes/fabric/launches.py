@@ -24,15 +24,16 @@ _WORD = 64
 
 @dataclass
 class Launches:
-    """Appends the descriptors of one function to the tables."""
+    """Appends the descriptors of one function to the tables. `scratch` is the size of its scratch memory, in bytes."""
 
     tables: Tables
     memory: Memory
     target: Target
     first: int
+    scratch: int
 
     def __post_init__(self) -> None:
-        self.vector = VectorCode(self.tables, self.memory)
+        self.vector = VectorCode(self.tables, self.memory, self.target, self.scratch)
         self.order = Order()
 
     def gemm(self, op: Any) -> None:

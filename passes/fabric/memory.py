@@ -13,7 +13,7 @@ from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.dialect.telemetry import telemetry_of
-from tfmbs.passes.fabric.select import dtype_of, refuse
+from tfmbs.passes.fabric.scalars import dtype_of, refuse
 from tfmbs.passes.fabric.tables import MAX_RANK, Tables, TensorKey
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region

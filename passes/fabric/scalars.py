@@ -1,13 +1,15 @@
-"""Scalar types of MLIR on the device: element types in memory, widths of integers, bits of constants."""
+"""Types of MLIR on the device: element types in memory, widths of integers, bits of constants, memrefs in windows."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
+from tfmbs.passes.siw.machine import Reg
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.types import DTYPES, DType
 
@@ -20,6 +22,17 @@ SMALL_FLOATS = frozenset({DType.F16, DType.BF16})
 
 _F16_PAYLOAD, _F16_SIGN = 10, 0x8000
 _NAN_32 = 0x7F800000
+
+
+@dataclass(frozen=True)
+class View:
+    """A memref in an operand window: element (i, j, …) is element s[`base`] + `offset` + i·strides[0] + … of it."""
+
+    window: int
+    dtype: DType
+    strides: tuple[int, ...]
+    offset: int = 0
+    base: Reg | None = None
 
 
 def dtype_of(element: Any) -> DType | None:

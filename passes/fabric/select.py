@@ -13,38 +13,36 @@ from typing import Any
 
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.fabric import select_convert, select_float, select_integer, select_memory
-from tfmbs.passes.fabric.scalars import constant_bits, refuse, signed_type, unsigned_type, width_of
+from tfmbs.passes.fabric.scalars import View, constant_bits, refuse, signed_type, unsigned_type, width_of
 from tfmbs.passes.siw.nest import Index, Scatter
-from tfmbs.passes.siw.ranges import INT32, Range, range_of_type, result_range, within
+from tfmbs.passes.siw.ranges import INT32, Range, range_of_type, within
 from tfmbs.passes.siw.values import Values
 from tfmbs.runtime.abi.siw import Predicate
-from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.types import DTYPES, DType
 
-
-Window = Callable[[Any, Any], tuple[int, DType]]
-"""Gives the window of a memref, and its element type, to the op that uses it."""
+ViewOf = Callable[[Any, Any], View]
+"""Gives the window of a memref to the op that uses it."""
 
 
 class Selector(Values):
     """Selects the ops of blocks into the body of a nest.
 
-    `extents` are the sizes of the nest's loops; `window` gives the windows of memrefs that the body itself addresses,
-    whose stores end up in `scatters`.
+    `extents` are the sizes of the nest's loops; `view_of` gives the windows of memrefs that the body itself addresses;
+    its stores end up in `scatters`.
     """
 
-    def __init__(self, extents: Sequence[int] = (), window: Window | None = None) -> None:
+    def __init__(self, extents: Sequence[int] = (), view_of: ViewOf | None = None) -> None:
         super().__init__(extents)
         self.scatters: list[Scatter] = []
-        self._window = window
+        self._view_of = view_of
         self._bound: dict[Any, int] = {}
         self._guard: int | None = None
 
-    def window(self, memref: Any, user: Any) -> tuple[int, DType]:
-        """The window of a memref and its element type. Raises TfmbsError where bodies cannot address memory."""
-        if self._window is None:
+    def view(self, memref: Any, user: Any) -> View:
+        """A memref in its window. Raises TfmbsError where bodies cannot address memory."""
+        if self._view_of is None:
             raise refuse(user, f"{user.name} in an epilogue")
-        return self._window(memref, user)
+        return self._view_of(memref, user)
 
     def bind(self, value: Any, position: int) -> None:
         """An MLIR value, a block argument for one, is the body value at `position`."""
@@ -91,14 +89,12 @@ class Selector(Values):
         value = int(attribute.value)
         if width == 1:
             return self.constant(value & 1)
-        return self.constant(value, wide=not within((value, value), INT32))
+        return self.number(value)
 
     # --- loops and branches ---
 
     def loop_index(self, dim: int) -> int:
         """The index of a loop."""
-        if not self.rank:
-            raise TfmbsError("unsupported", "epilogue", "linalg.index")
         dtype = DType.I32 if within((0, self.extents[dim]), INT32) else DType.I64
         return self.add(Index(dtype, 0, tuple(int(d == dim) for d in range(self.rank))))
 
@@ -163,36 +159,12 @@ class Selector(Values):
     def _types(self, width: int) -> Range:
         return range_of_type(signed_type(width)) if width > 1 else range_of_type(DType.BOOL)
 
-    def wide(self, position: int) -> int:
-        """A 64-bit integer in a 64-bit lane."""
-        return position if self.is_wide(position) else self.compute("CVT", DType.I64, position, aux=DType.I32)
-
     def wide_unsigned(self, position: int, width: int) -> int:
         """The zero extension to 64 bits of an integer of at most 32 bits."""
         form = self.unsigned(position, width)
         if self.range(form)[0] >= 0:
             return form
         return self.compute("CVT", DType.I64, form, aux=DType.U32)
-
-    def low(self, position: int) -> int:
-        """The low 32 bits of an integer, in a 32-bit lane."""
-        return self.compute("CVT", DType.I32, position, aux=DType.I64) if self.is_wide(position) else position
-
-    def exact(self, op: str, *args: int) -> int:
-        """A 64-bit integer operation, in 32 bits where operands and result are known to fit."""
-        if not any(self.is_wide(position) for position in args):
-            found = result_range(op, *(self.range(position) for position in args))
-            if found is not None and within(found, INT32):
-                return self.compute(op, DType.I32, *args)
-        return self.compute(op, DType.I64, *(self.wide(position) for position in args))
-
-    def choose(self, condition: int, first: int, second: int) -> int:
-        """`first` where `condition` holds, else `second`."""
-        if first == second:
-            return first
-        if self.is_wide(first) or self.is_wide(second):
-            return self.compute("SEL64", None, condition, self.wide(first), self.wide(second))
-        return self.compute("SEL", None, condition, first, second)
 
 
 Rule = Callable[[Selector, Any], int | Sequence[int]]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tfmbs.dialect.mlir import ir
 from tfmbs.passes.fabric.scalars import (
     INDEX_BITS,
     SMALL_FLOATS,
     dtype_of,
     float_of,
-    lane_of,
     signed_type,
     unsigned_type,
     width_of,
@@ -92,7 +90,9 @@ def _to_integer(*, signed: bool) -> Rule:
         source, target = float_of(op, op.operands[0].type), width_of(op, op.results[0].type)
         (position,) = selector.args(op)
         if target > 1:
-            return selector.compute("CVT", signed_type(target) if signed else unsigned_type(target), position, aux=source)
+            return selector.compute(
+                "CVT", signed_type(target) if signed else unsigned_type(target), position, aux=source
+            )
         number = selector.compute("CVT", DType.I8 if signed else DType.U8, position, aux=source)
         limit = selector.constant(-1 if signed else 1)
         bounded = selector.compute("MAX" if signed else "MIN", DType.I32, number, limit)
@@ -111,24 +111,14 @@ def _resize_float(selector: Selector, op: Any) -> int:
 
 
 def _bitcast(selector: Selector, op: Any) -> int:
-    (source, target), (position,) = _types(op), selector.args(op)
-    kinds = dtype_of(source), dtype_of(target)
-    if not isinstance(source, ir.IndexType) and not isinstance(target, ir.IndexType) and None not in kinds:
-        before, after = kinds
-        assert before is not None and after is not None
-        if before in SMALL_FLOATS and before is not after:
-            position = _stored_bits(selector, before, position)
-            before = DType.I16
-        if after in SMALL_FLOATS and before is not after:
-            return _from_stored_bits(selector, after, position)
-    return selector.wide(position) if lane_of_type(op, target) is DType.F64 else position
-
-
-def lane_of_type(op: Any, type_: Any) -> DType:
-    """What lanes hold a scalar of a type as."""
-    dtype = dtype_of(type_)
-    is_float = dtype is not None and DTYPES[dtype].is_float
-    return lane_of(float_of(op, type_) if is_float else signed_type(width_of(op, type_)))
+    (source, target), (position,) = (dtype_of(type_) for type_ in _types(op)), selector.args(op)
+    if source is target:
+        return position
+    if source in SMALL_FLOATS:
+        position = _stored_bits(selector, source, position)
+    if target in SMALL_FLOATS:
+        return _from_stored_bits(selector, target, position)
+    return selector.wide(position) if target is not None and DTYPES[target].bits == INDEX_BITS else position
 
 
 # An f32 lane holds f16 numbers with 112 more in the exponent, 13 more bits in the mantissa, and no denormals.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfmbs.passes.fabric.scalars import SMALL_FLOATS, float_of, lane_of
 from tfmbs.runtime.abi.siw import Predicate
-from tfmbs.runtime.abi.types import DTYPES, DType
+from tfmbs.runtime.abi.types import DType
 
 if TYPE_CHECKING:
     from tfmbs.passes.fabric.select import Rule, Selector

@@ -133,7 +133,11 @@ def _absolute(selector: Selector, op: Any) -> int:
     (a,) = selector.args(op)
     if width == 1:
         return a
-    return selector.exact("ABS", a) if width == INDEX_BITS else selector.compute("ABS", DType.I32, selector.signed(a, width))
+    return (
+        selector.exact("ABS", a)
+        if width == INDEX_BITS
+        else selector.compute("ABS", DType.I32, selector.signed(a, width))
+    )
 
 
 def _select(selector: Selector, op: Any) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tfmbs.dialect.kernel import strides_of
 from tfmbs.dialect.mlir import ir
-from tfmbs.passes.fabric.scalars import refuse
+from tfmbs.passes.fabric.scalars import View, refuse
 from tfmbs.passes.siw.nest import Access, Compute, Gather, Index, Scatter
 from tfmbs.passes.siw.ranges import INT32, within
 from tfmbs.runtime.abi.types import DType
@@ -17,15 +16,17 @@ if TYPE_CHECKING:
 
 
 def _index(selector: Selector, op: Any) -> int:
-    return selector.loop_index(op.attributes["dim"].value)
+    if not selector.rank:
+        raise refuse(op, f"{op.name} in an epilogue")
+    return selector.loop_index(int(op.attributes["dim"].value))
 
 
 class _Place:
     """The sum of indices times strides: a part that is linear in the loops, and the position of the rest."""
 
-    def __init__(self, selector: Selector) -> None:
+    def __init__(self, selector: Selector, view: View) -> None:
         self._selector = selector
-        self.linear = Index(DType.I64, 0, (0,) * selector.rank)
+        self.linear = Index(DType.I64, view.offset, (0,) * selector.rank, view.base)
         self.rest: int | None = None
 
     def add(self, position: int, factor: int) -> None:
@@ -44,7 +45,7 @@ class _Place:
             self.linear = Index(DType.I64, offset, strides, part.base or self.linear.base)
             return
         if factor != 1:
-            position = selector.exact("MUL", position, selector.constant(factor, wide=not within((factor,) * 2, INT32)))
+            position = selector.exact("MUL", position, selector.number(factor))
         self.rest = position if self.rest is None else selector.exact("ADD", self.rest, position)
 
     def _is_exact_sum(self, position: int, value: Compute) -> bool:
@@ -58,12 +59,12 @@ class _Place:
 
 def place(selector: Selector, op: Any, memref: Any, indices: Sequence[int]) -> tuple[Access, int | None]:
     """The access of a memref at computed indices, and the position of a displacement that is not linear, if any."""
-    window, dtype = selector.window(memref, op)
-    at = _Place(selector)
-    for position, stride in zip(indices, strides_of(memref.type), strict=True):
+    view = selector.view(memref, op)
+    at = _Place(selector, view)
+    for position, stride in zip(indices, view.strides, strict=True):
         at.add(position, stride)
     linear = at.linear
-    return Access(window, dtype, linear.offset, linear.strides, linear.base), at.rest
+    return Access(view.window, view.dtype, linear.offset, linear.strides, linear.base), at.rest
 
 
 def _load(selector: Selector, op: Any) -> int:
@@ -100,26 +101,29 @@ def _apply(selector: Selector, op: Any) -> int:
 
 def expression(selector: Selector, op: Any, expr: Any, dims: Sequence[int], symbols: Sequence[int] = ()) -> int:
     """The position of an affine expression of index values; division and remainder round to minus infinity."""
-    if isinstance(expr, ir.AffineDimExpr):
-        return dims[expr.position]
-    if isinstance(expr, ir.AffineSymbolExpr):
-        return symbols[expr.position]
     if isinstance(expr, ir.AffineConstantExpr):
-        return selector.constant(expr.value, wide=not within((expr.value, expr.value), INT32))
-    a, b = (expression(selector, op, part, dims, symbols) for part in (expr.lhs, expr.rhs))
-    if isinstance(expr, ir.AffineAddExpr):
-        return selector.exact("ADD", a, b)
-    if isinstance(expr, ir.AffineMulExpr):
-        return selector.exact("MUL", a, b)
-    if isinstance(expr, ir.AffineModExpr):
-        return selector.floor_remainder(a, b)
-    if isinstance(expr, ir.AffineFloorDivExpr):
-        return selector.floor_divide(a, b)
-    if isinstance(expr, ir.AffineCeilDivExpr):
-        zero = selector.constant(0)
-        negated = selector.floor_divide(selector.exact("SUB", zero, a), b)
-        return selector.exact("SUB", zero, negated)
+        return selector.number(expr.value)
+    if isinstance(expr, ir.AffineDimExpr | ir.AffineSymbolExpr):
+        return (dims if isinstance(expr, ir.AffineDimExpr) else symbols)[int(expr.position)]
+    for kind, rule in _EXPRESSIONS.items():
+        if isinstance(expr, kind):
+            a, b = (expression(selector, op, part, dims, symbols) for part in (expr.lhs, expr.rhs))
+            return rule(selector, a, b)
     raise refuse(op, f"{op.name}: index {expr}")
+
+
+def _ceiling(selector: Selector, a: int, b: int) -> int:
+    zero = selector.constant(0)
+    return selector.exact("SUB", zero, selector.floor_divide(selector.exact("SUB", zero, a), b))
+
+
+_EXPRESSIONS: dict[Any, Callable[[Selector, int, int], int]] = {
+    ir.AffineAddExpr: lambda selector, a, b: selector.exact("ADD", a, b),
+    ir.AffineMulExpr: lambda selector, a, b: selector.exact("MUL", a, b),
+    ir.AffineModExpr: lambda selector, a, b: selector.floor_remainder(a, b),
+    ir.AffineFloorDivExpr: lambda selector, a, b: selector.floor_divide(a, b),
+    ir.AffineCeilDivExpr: _ceiling,
+}
 
 
 RULES: dict[str, Rule] = {

@@ -9,6 +9,7 @@ from tfmbs.passes.siw.assembly import IMM_HIGH, IMM_LOW, Assembler
 from tfmbs.passes.siw.machine import ZERO, Reg, Touch
 from tfmbs.passes.siw.nest import Access, Index, Linear, Nest
 from tfmbs.runtime.abi import siw
+from tfmbs.runtime.abi.types import DType
 
 Key = tuple[tuple[int, ...], Reg | None, int]  # strides, base, and the offset the pointer starts at
 
@@ -81,11 +82,13 @@ class Addresses:
             stream=stream,
         )
 
-    def gather(self, register: Reg, access: Access, displacements: Reg, dim: int | None, *, wide: bool) -> None:
-        """Emits the load of the elements that `displacements`, of 64 bits if `wide`, name beyond those of `access`."""
+    def indexed(
+        self, name: str, register: Reg, access: Access, displacements: Reg, dim: int | None, *, wide: bool
+    ) -> None:
+        """Emits GATHER or SCATTER of what `displacements`, of 64 bits if `wide`, name beyond what `access` does."""
         if dim is not None and access.strides[dim]:
             steps = self._asm.vector(wide=wide)
-            dtype = siw.DType.I64 if wide else siw.DType.I32
+            dtype = DType.I64 if wide else DType.I32
             self._asm.emit("S", "INDEX", type=int(dtype), reg=steps, base=ZERO, index=self._step(access, dim), imm=0)
             moved = self._asm.vector(wide=wide)
             self._asm.compute("ADD", dtype, moved, (displacements, steps))
@@ -93,7 +96,7 @@ class Addresses:
         base, imm = self._place(access)
         self._asm.emit(
             "S",
-            "GATHER64" if wide else "GATHER",
+            f"{name}64" if wide else name,
             type=int(access.dtype),
             reg=register,
             win=access.window,

@@ -1,4 +1,4 @@
-"""The writer of programs on virtual registers: operations in written order, loops around them, constants before them."""
+"""The writer of programs on virtual registers: operations in written order, loops around them, constants before."""
 
 from __future__ import annotations
 

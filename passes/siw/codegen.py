@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.body import Body
 from tfmbs.passes.siw.emitter import Emitter
 from tfmbs.passes.siw.folding import emit_folds
-from tfmbs.passes.siw.machine import ZERO, Bank, Code, CodegenError, Reg
-from tfmbs.passes.siw.nest import Access, Carried, Index, Nest, simplify
+from tfmbs.passes.siw.machine import ZERO, Bank, Code, CodegenError, Reg, Touch
+from tfmbs.passes.siw.nest import Access, Carried, Index, Nest, simplify, with_outputs
+from tfmbs.passes.siw.ordered import emit_ordered, needs_order
 from tfmbs.passes.siw.reductions import folds_of, is_ordered
 from tfmbs.passes.siw.sequential import emit_sequential
 from tfmbs.runtime.abi import siw
@@ -28,19 +28,31 @@ def emit_nest(asm: Assembler, nest: Nest, *, whole: bool = False) -> None:
 
     Pointers and hoisted operands are set up where the nest begins; VL is what the nest leaves.
     """
-    _strategy(nest)(asm, nest, whole)
+    _emit(asm, nest, whole)
 
 
-def _strategy(nest: Nest) -> Callable[[Assembler, Nest, bool], None]:
-    if not any(nest.reduction):
-        return _map
+def _emit(asm: Assembler, nest: Nest, whole: bool) -> None:
+    if needs_order(nest):
+        emit_ordered(asm, nest, whole)
+    elif not any(nest.reduction):
+        _map(asm, nest, whole)
+    else:
+        _reduce(asm, nest, whole)
+
+
+def _reduce(asm: Assembler, nest: Nest, whole: bool) -> None:
+    """Each output by the code that its kind of reduction asks for, beside others of the kind."""
     folds = folds_of(nest)
-    ordered = [is_ordered(fold) for fold in folds]
-    if len(folds) == len(nest.outputs) and (any(ordered) or _reduction_is_longest(nest)):
-        return emit_folds
-    if any(ordered):
-        raise CodegenError("a sum beside another kind of reduction in one loop nest")
-    return emit_sequential
+    longest = _reduction_is_longest(nest)
+    folded = {fold.output for fold in folds if is_ordered(fold)}
+    if longest and (folded or len(folds) == len(nest.outputs)):
+        folded = {fold.output for fold in folds}
+    rest = [output for output in range(len(nest.outputs)) if output not in folded]
+    whole = whole and not (folded and rest)
+    if folded:
+        emit_folds(asm, with_outputs(nest, sorted(folded)), whole)
+    if rest:
+        emit_sequential(asm, with_outputs(nest, rest), whole)
 
 
 def _reduction_is_longest(nest: Nest) -> bool:
@@ -79,8 +91,9 @@ class _EpilogueSource:
 
     def load(self, register: Reg, access: Access) -> None:
         base, index = _PLACES[access.strides[0], access.strides[1]]
-        operands = {"reg": register, "win": access.window, "base": base, "index": index, "imm": access.offset}
-        self._asm.emit("S", "LD", type=int(access.dtype), **operands)
+        operands: dict[str, Reg | int] = {"reg": register, "win": access.window, "base": base, "index": index}
+        touch = Touch(access.window, terms=None)
+        self._asm.emit("S", "LD", type=int(access.dtype), imm=access.offset, touch=touch, **operands)
 
     def gather(self, register: Reg, access: Access, displacements: Reg, *, wide: bool) -> None:
         raise CodegenError("an indexed load in an epilogue")

@@ -33,7 +33,7 @@ class Emitter:
 
     def _hoisted(self) -> dict[int, Reg]:
         """Registers of what no loop changes, loaded before all loops."""
-        stored = {output.window for output in self.nest.outputs}
+        stored = {a.window for a in (*self.nest.outputs, *(s.access for s in self.nest.scatters))}
         pinned: dict[int, Reg] = {}
         for position, value in needed_values(self.nest):
             if isinstance(value, Held):
@@ -51,7 +51,7 @@ class Emitter:
 
     def gather(self, register: Reg, access: Access, displacements: Reg, *, wide: bool) -> None:
         """Emits the load of a displaced access."""
-        self.addresses.gather(register, access, displacements, self.lanes_along, wide=wide)
+        self.addresses.indexed("GATHER", register, access, displacements, self.lanes_along, wide=wide)
 
     def index(self, register: Reg, index: Index) -> None:
         """Emits a vector of indices."""
@@ -62,6 +62,17 @@ class Emitter:
         for output, register in zip(self.nest.outputs, registers, strict=True):
             stream = self._streams(output, self.nest.outputs, self._store_order)
             self.addresses.memory("ST", register, output, self.lanes_along, stream=stream)
+
+    def scatter(self, registers: Mapping[int, Reg]) -> None:
+        """Makes the stores beside the outputs; `registers` hold their indices and values by position."""
+        for scatter in self.nest.scatters:
+            value = registers[scatter.value]
+            if scatter.index is None:
+                self.addresses.memory("ST", value, scatter.access, self.lanes_along)
+            else:
+                wide = self.nest.is_wide(scatter.index)
+                at = registers[scatter.index]
+                self.addresses.indexed("SCATTER", value, scatter.access, at, self.lanes_along, wide=wide)
 
     def vector_dim(self) -> int | None:
         """The parallel dimension that takes the fewest instructions as the vector; the innermost of equals."""

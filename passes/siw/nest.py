@@ -81,6 +81,15 @@ class Compute:
     aux: int = 0
 
 
+@dataclass(frozen=True)
+class Scatter:
+    """A store beside the outputs, of the value at `value`, to an access displaced by the integer at `index`, if any."""
+
+    access: Access
+    index: int | None
+    value: int
+
+
 Value = Access | Gather | Constant | Index | Held | Carried | Compute
 Linear = Access | Index
 """What has strides: an address, or a number that is linear in the loop indices."""
@@ -91,7 +100,8 @@ class Nest:
     """A perfect loop nest that runs `body` once per index, row-major.
 
     `reduction[d]` tells whether dimension d is a reduction; outputs do not vary along those. `yields[o]` is the
-    position in `body` of the value that output `o` takes. `windows` is the number of operand windows.
+    position in `body` of the value that output `o` takes. `windows` is the number of operand windows. Each iteration
+    makes the stores of `scatters`, in that order, before it gives the outputs their values.
     """
 
     extents: tuple[int, ...]
@@ -100,15 +110,17 @@ class Nest:
     outputs: tuple[Access, ...]
     yields: tuple[int, ...]
     windows: int
+    scatters: tuple[Scatter, ...] = ()
 
     @property
     def linear(self) -> tuple[Linear, ...]:
-        """Everything with strides: loads and indices in the order of the body, then the outputs."""
-        return (*(part for value in self.body if (part := linear_of(value))), *self.outputs)
+        """Everything with strides: loads and indices in the order of the body, then scatters, then outputs."""
+        loads = (part for value in self.body if (part := linear_of(value)))
+        return (*loads, *(scatter.access for scatter in self.scatters), *self.outputs)
 
     @property
     def accesses(self) -> tuple[Access, ...]:
-        """All loads, then all outputs."""
+        """All loads, then all stores."""
         return tuple(part for part in self.linear if isinstance(part, Access))
 
     def with_dims(
@@ -117,8 +129,15 @@ class Nest:
         """The nest with new dimensions, where `linear[i]` has strides `strides_of[i]`."""
         strides = iter([tuple(s) for s in strides_of])
         body = tuple(_with_strides(value, next(strides)) if linear_of(value) else value for value in self.body)
+        scatters = tuple(replace(s, access=replace(s.access, strides=next(strides))) for s in self.scatters)
         outputs = tuple(replace(v, strides=next(strides)) for v in self.outputs)
-        return replace(self, extents=extents, reduction=reduction, body=body, outputs=outputs)
+        return replace(self, extents=extents, reduction=reduction, body=body, outputs=outputs, scatters=scatters)
+
+    @property
+    def roots(self) -> tuple[int, ...]:
+        """Positions of all that a store needs: indices and values of the scatters, then what is yielded."""
+        stored = (p for scatter in self.scatters for p in (scatter.index, scatter.value) if p is not None)
+        return (*stored, *self.yields)
 
     def is_wide(self, position: int) -> bool:
         """Whether the value at a position of the body has 64-bit lanes."""
@@ -169,9 +188,21 @@ def reads_of(body: Sequence[Value], position: int) -> set[int]:
 
 
 def needed_values(nest: Nest) -> list[tuple[int, Value]]:
-    """Position and value of what the outputs depend on, in order."""
-    needed: set[int] = set().union(*(reads_of(nest.body, position) for position in nest.yields))
+    """Position and value of what the stores depend on, in order."""
+    needed: set[int] = set().union(*(reads_of(nest.body, position) for position in nest.roots))
     return [(position, nest.body[position]) for position in sorted(needed)]
+
+
+def with_outputs(nest: Nest, chosen: Sequence[int]) -> Nest:
+    """The nest with some of its outputs, in order, none of which depends on the old value of another one."""
+    numbers = {output: number for number, output in enumerate(chosen)}
+    body = tuple(Carried(numbers.get(value.output, -1)) if isinstance(value, Carried) else value for value in nest.body)
+    return replace(
+        nest,
+        body=body,
+        outputs=tuple(nest.outputs[output] for output in chosen),
+        yields=tuple(nest.yields[output] for output in chosen),
+    )
 
 
 def simplify(nest: Nest) -> Nest:
@@ -182,15 +213,34 @@ def simplify(nest: Nest) -> Nest:
     """
     reductions = [d for d, is_reduction in enumerate(nest.reduction) if is_reduction]
     kept = reductions[-1:] if all(nest.extents[d] == 1 for d in reductions) else []
-    columns = [
+    columns = _columns(nest, kept)
+    first_output = len(nest.linear) - len(nest.outputs)
+    parallel = sorted((c for c in columns if not c[1]), key=lambda c: (-c[2][first_output], -max(c[2])))
+    return _collapsed(nest, [*parallel, *(c for c in columns if c[1])])
+
+
+def simplify_in_order(nest: Nest) -> Nest:
+    """An equal nest that runs its iterations in the same order, with fewer dimensions, all of them parallel."""
+    nest = replace(nest, reduction=(False,) * len(nest.extents))
+    return _collapsed(nest, _columns(nest, ()))
+
+
+Column = tuple[int, bool, tuple[int, ...]]  # extent, whether it is a reduction, stride of each linear part
+
+
+def _columns(nest: Nest, kept: Sequence[int]) -> list[Column]:
+    """The dimensions that have more than one iteration, or are `kept`."""
+    return [
         (nest.extents[d], nest.reduction[d], tuple(part.strides[d] for part in nest.linear))
         for d in range(len(nest.extents))
         if nest.extents[d] != 1 or d in kept
     ]
-    first_output = len(nest.linear) - len(nest.outputs)
-    parallel = sorted((c for c in columns if not c[1]), key=lambda c: (-c[2][first_output], -max(c[2])))
-    merged: list[tuple[int, bool, tuple[int, ...]]] = []
-    for extent, is_reduction, strides in [*parallel, *(c for c in columns if c[1])]:
+
+
+def _collapsed(nest: Nest, columns: Sequence[Column]) -> Nest:
+    """The nest with these dimensions, neighbours made one where every part walks through them evenly."""
+    merged: list[Column] = []
+    for extent, is_reduction, strides in columns:
         if merged:
             outer_extent, outer_reduction, outer = merged[-1]
             if outer_reduction == is_reduction and all(o == s * extent for o, s in zip(outer, strides, strict=True)):

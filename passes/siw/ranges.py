@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tfmbs.runtime.abi.types import DTYPES, DType
 
 Range = tuple[int, int]
@@ -30,9 +32,9 @@ def hull(*ranges: Range) -> Range:
     return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
-def _corners(op: str, a: Range, b: Range) -> Range:
-    values = [x + y if op == "ADD" else x * y for x in a for y in b]
-    return min(values), max(values)
+def _product(a: Range, b: Range) -> Range:
+    corners = [x * y for x in a for y in b]
+    return min(corners), max(corners)
 
 
 def _divided(a: Range, b: Range) -> Range:
@@ -61,29 +63,42 @@ def _and(a: Range, b: Range) -> Range:
     return (0, min(positive)) if positive else _bits(a, b)
 
 
+def _absolute(a: Range, _: Range) -> Range:
+    least, most = sorted(map(abs, a))
+    return (0 if a[0] <= 0 <= a[1] else least), most
+
+
+def _shifted_left(a: Range, b: Range) -> Range | None:
+    return (a[0] << b[0], a[1] << b[0]) if 0 <= b[0] == b[1] < INT64[1].bit_length() else None
+
+
+def _shifted_right(a: Range, _: Range) -> Range:
+    return min(a[0], 0), max(a[1], 0)
+
+
+_RULES: dict[str, Callable[[Range, Range], Range | None]] = {
+    "ADD": lambda a, b: (a[0] + b[0], a[1] + b[1]),
+    "SUB": lambda a, b: (a[0] - b[1], a[1] - b[0]),
+    "MUL": _product,
+    "MIN": lambda a, b: (min(a[0], b[0]), min(a[1], b[1])),
+    "MAX": lambda a, b: (max(a[0], b[0]), max(a[1], b[1])),
+    "NEG": lambda a, _: (-a[1], -a[0]),
+    "ABS": _absolute,
+    "DIV": _divided,
+    "REM": _remainder,
+    "AND": _and,
+    "OR": _bits,
+    "XOR": _bits,
+    "SHL": _shifted_left,
+    "SHRA": _shifted_right,
+    "SHRL": lambda a, b: _shifted_right(a, b) if a[0] >= 0 else None,
+}
+
+
 def result_range(op: str, *args: Range) -> Range | None:
     """What an operation on unbounded integers gives; None: anything.
 
     Of SHL, SHRA and SHRL that is so for the widths at which the shift counts of `args` mean the same.
     """
-    a, b = args[0], args[-1]
-    if op == "SUB":
-        return _corners("ADD", a, (-b[1], -b[0]))
-    if op in ("ADD", "MUL"):
-        return _corners(op, a, b)
-    if op == "FMA":
-        return _corners("ADD", _corners("MUL", a, args[1]), b)
-    if op == "MIN":
-        return min(a[0], b[0]), min(a[1], b[1])
-    if op == "MAX":
-        return max(a[0], b[0]), max(a[1], b[1])
-    if op == "NEG":
-        return -a[1], -a[0]
-    if op == "ABS":
-        return (0 if a[0] <= 0 <= a[1] else min(abs(a[0]), abs(a[1]))), max(abs(a[0]), abs(a[1]))
-    if op == "SHL":
-        return (a[0] << b[0], a[1] << b[0]) if 0 <= b[0] == b[1] < 64 else None
-    if op == "SHRA" or (op == "SHRL" and a[0] >= 0):
-        return min(a[0], 0), max(a[1], 0)
-    rule = {"DIV": _divided, "REM": _remainder, "AND": _and, "OR": _bits, "XOR": _bits}.get(op)
-    return rule(a, b) if rule else None
+    rule = _RULES.get(op)
+    return rule(args[0], args[-1]) if rule else None

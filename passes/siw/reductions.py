@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from tfmbs.passes.siw.nest import (
-    Access,
     Carried,
     Compute,
     Constant,
@@ -20,6 +19,8 @@ from tfmbs.passes.siw.nest import (
     needed_values,
     reads_of,
 )
+from tfmbs.passes.siw.ranges import INT32
+from tfmbs.passes.siw.values import Values
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.siw import REDUCTION_LANES, Reduce
 from tfmbs.runtime.abi.types import DTYPES, DType
@@ -90,8 +91,9 @@ def _fold_of(nest: Nest, output: int) -> Fold | None:
     sources = [a for a in value.args if nest.body[a] != Carried(output)]
     if len(sources) != 1 or any(isinstance(nest.body[p], Carried) for p in reads_of(nest.body, sources[0])):
         return None
-    uses = [a for _, user in needed_values(nest) for a in arguments_of(user) if nest.body[a] == Carried(output)]
-    return Fold(output, value.op, value.dtype, sources[0]) if len(uses) == 1 else None
+    used = [*(a for _, user in needed_values(nest) for a in arguments_of(user)), *nest.yields]
+    own = (nest.body.index(Carried(output)), nest.yields[output])
+    return Fold(output, value.op, value.dtype, sources[0]) if all(used.count(p) == 1 for p in own) else None
 
 
 def is_ordered(fold: Fold) -> bool:
@@ -118,90 +120,62 @@ class _Flat:
         self._nest = nest
         self._dims = dims
         self._sizes = [nest.extents[d] for d in dims]
-        self._body: list[Value] = []
-        self._position: dict[Value, int] = {}
-        self._zeros = (0,) * (len(nest.extents) - len(dims))
+        parallel = [nest.extents[d] for d in range(len(nest.extents)) if d not in dims]
+        self._extents = (*parallel, prod(self._sizes))
+        self._values = Values(self._extents)
 
     def run(self) -> Nest:
         """The flat nest."""
         moved: dict[int, int] = {}
         for position, value in enumerate(self._nest.body):
             moved[position] = self._value(value, moved)
-        outputs = tuple(replace(o, strides=self._strides(o)) for o in self._nest.outputs)
-        parallel = [self._nest.extents[d] for d in range(len(self._nest.extents)) if d not in self._dims]
         return replace(
             self._nest,
-            extents=(*parallel, prod(self._sizes)),
-            reduction=(*(False for _ in parallel), True),
-            body=tuple(self._body),
-            outputs=outputs,
+            extents=self._extents,
+            reduction=(*(False for _ in self._extents[1:]), True),
+            body=tuple(self._values.body),
+            outputs=tuple(replace(o, strides=self._strides(o)) for o in self._nest.outputs),
             yields=tuple(moved[position] for position in self._nest.yields),
         )
 
     def _value(self, value: Value, moved: dict[int, int]) -> int:
+        values = self._values
+        if isinstance(value, Carried):
+            return values.carried(value.output, self._nest.outputs[value.output].dtype)
         if isinstance(value, Compute):
-            return self._add(replace(value, args=tuple(moved[a] for a in value.args)))
+            return values.add(replace(value, args=tuple(moved[a] for a in value.args)))
         part = linear_of(value)
         if part is None:
-            return self._add(value)
-        even = replace(part, strides=self._strides(part))
-        wide = part.dtype in siw.WIDE if isinstance(part, Index) else self._is_far(part)
-        if isinstance(value, Gather):
-            index = moved[value.index]
-            wide |= self._wide(index)
-        displacement = self._displacement(part, wide=wide)
-        dtype = DType.I64 if wide else DType.I32
-        if isinstance(value, Gather):
-            assert isinstance(even, Access)
+            return values.add(value)
+        even, displacement = replace(part, strides=self._strides(part)), self._displacement(part)
+        if isinstance(even, Index):
+            start = values.add(even)
             if displacement is None:
-                return self._add(Gather(even, index))
-            if wide and not self._wide(index):
-                index = self._add(Compute("CVT", DType.I64, (index,), DType.I32))
-            return self._add(Gather(even, self._add(Compute("ADD", dtype, (index, displacement)))))
-        if displacement is None:
-            return self._add(even)
-        if isinstance(even, Access):
-            return self._add(Gather(even, displacement))
-        return self._add(Compute("ADD", dtype, (self._add(even), displacement)))
+                return start
+            wide = even.dtype is DType.I64
+            return values.compute("ADD", even.dtype, start, (values.wide if wide else values.low)(displacement))
+        index = moved[value.index] if isinstance(value, Gather) else None
+        if displacement is not None:
+            index = displacement if index is None else values.exact("ADD", index, displacement)
+        return values.add(even if index is None else Gather(even, index))
 
-    def _displacement(self, part: Linear, *, wide: bool) -> int | None:
+    def _displacement(self, part: Linear) -> int | None:
         """The position of how far the element of a flat index is from an even distance; None: it never is.
 
         With sizes n and strides s the element lies at i·s[-1] + sum of (i / (n[k+1]···n[-1]))·(s[k] - s[k+1]·n[k+1]).
         """
-        dtype = DType.I64 if wide else DType.I32
-        strides = [part.strides[d] for d in self._dims]
+        values, strides = self._values, [part.strides[d] for d in self._dims]
+        along = (*(0 for _ in self._extents[1:]), 1)
+        flat = Index(DType.I32 if prod(self._sizes) <= INT32[1] else DType.I64, 0, along)
         total: int | None = None
         for k in range(len(strides) - 1):
             factor = strides[k] - strides[k + 1] * self._sizes[k + 1]
             if factor:
-                flat = self._add(Index(dtype, 0, (*self._zeros, 1)))
-                divisor = self._constant(prod(self._sizes[k + 1 :]), wide=wide)
-                quotient = self._add(Compute("DIV", dtype, (flat, divisor)))
-                terms = (quotient, self._constant(factor, wide=wide))
-                if total is None:
-                    total = self._add(Compute("MUL", dtype, terms))
-                else:
-                    total = self._add(Compute("FMA", dtype, (*terms, total)))
+                quotient = values.exact("DIV", values.add(flat), values.number(prod(self._sizes[k + 1 :])))
+                term = values.exact("MUL", quotient, values.number(factor))
+                total = term if total is None else values.exact("ADD", total, term)
         return total
-
-    def _is_far(self, part: Access) -> bool:
-        """Whether displacements need 64 bits."""
-        strides = [part.strides[d] for d in self._dims]
-        return prod(self._sizes) * (1 + 2 * max(map(abs, strides))) >= 1 << 31
 
     def _strides(self, part: Linear) -> tuple[int, ...]:
         kept = (stride for d, stride in enumerate(part.strides) if d not in self._dims)
         return (*kept, part.strides[self._dims[-1]])
-
-    def _constant(self, value: int, *, wide: bool) -> int:
-        return self._add(Constant(value & ((1 << (64 if wide else 32)) - 1), wide))
-
-    def _wide(self, position: int) -> bool:
-        return replace(self._nest, body=tuple(self._body)).is_wide(position)
-
-    def _add(self, value: Value) -> int:
-        if value not in self._position:
-            self._position[value] = len(self._body)
-            self._body.append(value)
-        return self._position[value]

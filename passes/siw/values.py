@@ -76,6 +76,10 @@ class Values:
         """The position of a pattern of bits in every lane."""
         return self.add(Constant(bits & ((1 << (64 if wide else 32)) - 1), wide))
 
+    def number(self, value: int) -> int:
+        """The position of a 64-bit integer, in a 32-bit lane where it fits."""
+        return self.constant(value, wide=not within((value, value), INT32))
+
     def compute(self, op: str, dtype: DType | None, *args: int, aux: int = 0) -> int:
         """The position of an operation on values at positions, or of what it is known to be."""
         if dtype in _WIDTHS:
@@ -85,6 +89,30 @@ class Values:
             if op == "CVT":
                 return self._convert(dtype, args[0], DType(aux))
         return self.add(Compute(op, dtype, args, aux))
+
+    def wide(self, position: int) -> int:
+        """A 64-bit integer in a 64-bit lane."""
+        return position if self.is_wide(position) else self.compute("CVT", DType.I64, position, aux=DType.I32)
+
+    def low(self, position: int) -> int:
+        """The low 32 bits of an integer, in a 32-bit lane."""
+        return self.compute("CVT", DType.I32, position, aux=DType.I64) if self.is_wide(position) else position
+
+    def exact(self, op: str, *args: int) -> int:
+        """A 64-bit integer operation, in 32 bits where operands and result are known to fit."""
+        if not any(self.is_wide(position) for position in args):
+            found = result_range(op, *(self.range(position) for position in args))
+            if found is not None and within(found, INT32):
+                return self.compute(op, DType.I32, *args)
+        return self.compute(op, DType.I64, *(self.wide(position) for position in args))
+
+    def choose(self, condition: int, first: int, second: int) -> int:
+        """`first` where `condition` holds, else `second`."""
+        if first == second:
+            return first
+        if self.is_wide(first) or self.is_wide(second):
+            return self.compute("SEL64", None, condition, self.wide(first), self.wide(second))
+        return self.compute("SEL", None, condition, first, second)
 
     def _convert(self, dtype: DType, position: int, source: DType) -> int:
         """An integer of type `source` in lanes of `dtype`."""
@@ -156,24 +184,25 @@ class Values:
 
     def _range_of_operation(self, value: Compute) -> Range | None:
         args = [self._ranges[position] for position in value.args]
-        if value.op == "CMP":
-            return BIT
+        dtype = value.dtype
         if value.op in ("SEL", "SEL64"):
             return hull(*args[1:])
-        if value.op in ("MOV", "MOV64"):
-            return args[0]
-        if value.dtype is None or DTYPES[value.dtype].is_float:
-            return None
+        if dtype is None or value.op == "CMP":
+            return BIT if value.op == "CMP" else None
         if value.op == "CVT":
-            target = range_of_type(value.dtype)
-            source = DType(value.aux)
-            if DTYPES[source].is_float:
-                return target
-            given = args[0] if source in _WIDTHS else range_of_type(source)
-            return given if within(given, target) else target
-        if value.dtype in (DType.U32, DType.U64) and any(low < 0 for low, _ in args):
+            return self._range_of_conversion(args[0], DType(value.aux), dtype)
+        is_integer = not DTYPES[dtype].is_float
+        is_signed = DTYPES[dtype].is_signed or all(low >= 0 for low, _ in args)
+        return result_range(value.op, *args) if is_integer and is_signed else None
+
+    def _range_of_conversion(self, given: Range, source: DType, target: DType) -> Range | None:
+        if DTYPES[target].is_float:
             return None
-        return result_range(value.op, *args)
+        possible = range_of_type(target)
+        if DTYPES[source].is_float:
+            return possible
+        given = given if source in _WIDTHS else range_of_type(source)
+        return given if within(given, possible) else possible
 
 
 def _is_plain(index: Index) -> bool:

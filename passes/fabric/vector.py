@@ -8,14 +8,14 @@ from typing import Any
 
 from tfmbs.passes.fabric.loops import nest_of
 from tfmbs.passes.fabric.memory import Memory
-from tfmbs.passes.fabric.scalars import refuse
+from tfmbs.passes.fabric.scalars import dtype_of, refuse
 from tfmbs.passes.fabric.select import Selector
 from tfmbs.passes.fabric.tables import ProgramKey, Tables, TensorKey
 from tfmbs.passes.fabric.windows import Windows, stores_of
 from tfmbs.passes.siw.backend import Program, Spills, compile_code
 from tfmbs.passes.siw.codegen import epilogue_code, vector_code
 from tfmbs.passes.siw.machine import Code, CodegenError
-from tfmbs.passes.siw.nest import Access, Carried, Nest
+from tfmbs.passes.siw.nest import Access, Nest
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.records import ProgramKind
 from tfmbs.runtime.abi.siw_timing import Timing
@@ -68,7 +68,9 @@ class VectorCode:
         """The program of a launch's epilogue region, which is not empty."""
         windows, selector = Windows(self._memory, op), Selector()
         accumulator, *arguments = op.opview.epilogue_block.arguments
-        selector.bind(accumulator, selector.add(Carried(0)))
+        held = dtype_of(accumulator.type)
+        assert held is not None  # the kernels have no others
+        selector.bind(accumulator, selector.carried(0, held))
         for argument, operand, role in zip(arguments, operands, op.opview.roles, strict=True):
             view = windows.view(operand, op)
             selector.bind(argument, selector.add(Access(view.window, view.dtype, 0, _ROLE_STRIDES[role])))

@@ -80,7 +80,7 @@ _ELEMENT, _ELEMENT_STEP, _CHANNEL, _CHANNEL_STEP = (
     for number in (siw.EPILOGUE_ELEMENT, siw.EPILOGUE_ONE, siw.EPILOGUE_CHANNEL, siw.EPILOGUE_CHANNEL_STEP)
 )
 _PLACES = {(0, 0): (ZERO, ZERO), (1, 0): (_ELEMENT, _ELEMENT_STEP), (0, 1): (_CHANNEL, _CHANNEL_STEP)}
-_RESULT = Reg(Bank.VECTOR, -5, fixed=0)
+_ACCUMULATOR, _WIDE_RESULT = Reg(Bank.VECTOR, -5, fixed=0), Reg(Bank.PAIR, -6, fixed=0)
 
 
 class _EpilogueSource:
@@ -106,10 +106,12 @@ def epilogue_code(nest: Nest, accumulator: int) -> Code:
     """The program of an epilogue: one chunk of the kernel's results.
 
     The nest has two dimensions, element and channel of the lanes, no outputs and one yield. The value at `accumulator`
-    of its body is what the kernel leaves in v0, where it expects the result.
+    of its body is what the kernel leaves in v0, where it expects the result; in v0 and v1 if it has 64 bits.
     """
     asm = Assembler()
     source = _EpilogueSource(asm)
-    (result,) = Body(asm, nest, source, {accumulator: _RESULT}).run(nest.yields, {nest.yields[0]: _RESULT})
-    asm.move(_RESULT, result)
+    is_wide = nest.yields[0] != accumulator and nest.is_wide(nest.yields[0])
+    target = _WIDE_RESULT if is_wide else _ACCUMULATOR
+    (result,) = Body(asm, nest, source, {accumulator: _ACCUMULATOR}).run(nest.yields, {nest.yields[0]: target})
+    asm.move(target, result)
     return Code(asm.finish(), (), nest.windows)

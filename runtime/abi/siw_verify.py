@@ -12,8 +12,9 @@
   constants: of a program with SKIP or BREAK, as if nothing were skipped and no loop left early, but no more than
   `MAX_STEPS`. A device that reaches `max_steps` stops with an error.
 - An epilogue is lane-wise, because it sees chunks of the device's choice: no stores, no streams, no SETVL, SETVLR, RED,
-  FOLD, REDUCE, TPOP, SCAN, LAST, LAST64, SGET, SKIP, BREAK; s1…s4 are not written; LD and INDEX have base and index
-  (s1, s4) by element, (s2, s3) by channel or (s0, s0) for a scalar, each plus imm; GATHER and GATHER64 have base s0.
+  FOLD, REDUCE, TPOP, SCAN, LAST, LAST64, SGET, SKIP, BREAK; LD and INDEX have base and index (s1, s4) by element,
+  (s2, s3) by channel or (s0, s0) for a scalar, each plus imm, and INDEX also any other base with s0, for a constant;
+  GATHER and GATHER64 have base s0; nothing else reads s1, s2 or s3, and nothing writes s1…s4.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from tfmbs.runtime.abi.limits import MAX_STEPS
 from tfmbs.runtime.abi.records import ProgramKind
 from tfmbs.runtime.abi.siw_deps import Wait, assign_deps, missing_deps
 from tfmbs.runtime.abi.siw_steps import count_steps
-from tfmbs.runtime.abi.siw_word import Word, decode_word, scope_end
+from tfmbs.runtime.abi.siw_word import Slot, Word, decode_word, scope_end
 from tfmbs.runtime.abi.types import DType
 
 # An epilogue sees one chunk of lanes at a time, and the chunks are the device's choice: what it computes must not
@@ -95,13 +96,29 @@ def _check_epilogue(words: Sequence[Word], name: str) -> None:
             if slot.op.name in _ACROSS_LANES or slot.op.is_store:
                 raise _fault(where, f"{slot.op.name} in an epilogue", "lane-wise operations only")
         s, f = word.s.op, word.s.fields
-        if s.name in ("LD", "INDEX") and (f["s_base"], f["s_index"]) not in _EPILOGUE_ADDRESSES:
-            got = f"s{f['s_base']}, s{f['s_index']}"
-            raise _fault(where, f"{s.name} in an epilogue: base and index", "s1, s4 or s2, s3 or s0, s0", got)
+        if s.name in ("LD", "INDEX"):
+            place = (f["s_base"], f["s_index"])
+            is_constant = s.name == "INDEX" and place[0] not in _EPILOGUE_SCALARS and place[1] == 0
+            if not is_constant and place not in _EPILOGUE_ADDRESSES:
+                got = f"s{f['s_base']}, s{f['s_index']}"
+                raise _fault(where, f"{s.name} in an epilogue: base and index", "s1, s4 or s2, s3 or s0, s0", got)
         if s.name in ("GATHER", "GATHER64") and f["s_base"]:
             raise _fault(where, f"{s.name} in an epilogue: base", "s0", f"s{f['s_base']}")
-        if s.writes and s.writes not in s.vectors and f[s.writes] in _EPILOGUE_SCALARS:
-            raise _fault(where, f"{s.name} in an epilogue writes s{f[s.writes]}", "s1…s4 unchanged")
+        for slot in word.slots:
+            _check_epilogue_scalars(slot, where)
+
+
+def _check_epilogue_scalars(slot: Slot, where: str) -> None:
+    """s1…s4 are for addresses only: other scalars are the same in every chunk."""
+    op, fields = slot.op, slot.fields
+    if op.vectors:
+        return
+    names = [name for name in op.uses if name in ("s_reg", "s_base", "s_index", "c_reg")]
+    for name in names:
+        writes = name == op.writes
+        if fields[name] in _EPILOGUE_SCALARS and (writes or fields[name] != siw.EPILOGUE_ONE):
+            verb = "writes" if writes else "reads"
+            raise _fault(where, f"{op.name} in an epilogue {verb} s{fields[name]}", "s1…s4 for addresses only")
 
 
 def _windows(words: Sequence[Word], count: int, name: str) -> Windows:

@@ -163,6 +163,8 @@ def test_bad_programs_are_refused(text, message):
         ("GATHER.F32 v1, w0, s1, v0, 0\nEND", "GATHER in an epilogue: base, expected s0, got s1"),
         ("GATHER64.F32 v1, w0, s1, v0, 0\nEND", "GATHER64 in an epilogue: base, expected s0, got s1"),
         ("INDEX.I32 v1, s4, s1, 0\nEND", "INDEX in an epilogue: base and index, expected s1, s4 or"),
+        ("ADDI s5, s1, 1\nEND", "ADDI in an epilogue reads s1"),
+        ("LOOP s2, 1\nMOV v0, v0\nEND", "LOOP in an epilogue reads s2"),
         ("ADDI s1, s1, 1\nEND", "ADDI in an epilogue writes s1"),
         ("SMAX s3, s1, s0\nEND", "SMAX in an epilogue writes s3"),
         ("REDUCE.F32 v0, v1, SUM\nEND", "REDUCE in an epilogue"),

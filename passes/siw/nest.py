@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tfmbs.passes.siw.machine import Bank, Reg
@@ -193,16 +193,29 @@ def needed_values(nest: Nest) -> list[tuple[int, Value]]:
     return [(position, nest.body[position]) for position in sorted(needed)]
 
 
+def without_unused(nest: Nest) -> Nest:
+    """The nest without what no store depends on."""
+    needed = needed_values(nest)
+    moved = {old: new for new, (old, _) in enumerate(needed)}
+    body = [_renumbered(value, moved) for _, value in needed]
+    scatters = tuple(
+        replace(s, index=None if s.index is None else moved[s.index], value=moved[s.value]) for s in nest.scatters
+    )
+    return replace(nest, body=tuple(body), yields=tuple(moved[p] for p in nest.yields), scatters=scatters)
+
+
+def _renumbered(value: Value, moved: Mapping[int, int]) -> Value:
+    if isinstance(value, Gather):
+        return replace(value, index=moved[value.index])
+    return replace(value, args=tuple(moved[a] for a in value.args)) if isinstance(value, Compute) else value
+
+
 def with_outputs(nest: Nest, chosen: Sequence[int]) -> Nest:
     """The nest with some of its outputs, in order, none of which depends on the old value of another one."""
     numbers = {output: number for number, output in enumerate(chosen)}
     body = tuple(Carried(numbers.get(value.output, -1)) if isinstance(value, Carried) else value for value in nest.body)
-    return replace(
-        nest,
-        body=body,
-        outputs=tuple(nest.outputs[output] for output in chosen),
-        yields=tuple(nest.yields[output] for output in chosen),
-    )
+    outputs = tuple(nest.outputs[output] for output in chosen)
+    return without_unused(replace(nest, body=body, outputs=outputs, yields=tuple(nest.yields[o] for o in chosen)))
 
 
 def simplify(nest: Nest) -> Nest:

@@ -28,10 +28,9 @@ func.func @sum(%x: memref<3x600xf32>, %init: memref<3xf32>, %y: memref<3xf32> {t
 // An fma is accumulated in the written order: lanes along j, k sequential, the accumulator in a register.
 // CHECK-LABEL: module attributes
 // CHECK-NOT:     RED
-// CHECK:         c_op = "LOOP"
+// CHECK:         c_imm = 64 : i64, c_op = "SETVL"
 // CHECK:         c_op = "LOOP"
 // CHECK:         d_op = "FMA", d_type = "f32", d_va = {{.*}}, d_vb
-// CHECK:         s_op = "ST"
 func.func @fma(%x: memref<4x32xf32>, %w: memref<64x32xf32>, %init: memref<4x64xf32>, %y: memref<4x64xf32> {tfmbs.output}) {
   "tfmbs.kernel_copy"(%init, %y) : (memref<4x64xf32>, memref<4x64xf32>) -> ()
   linalg.generic {indexing_maps = [#lhs, #rhs, #res], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : memref<4x32xf32>, memref<64x32xf32>) outs(%y : memref<4x64xf32>) {
@@ -44,11 +43,12 @@ func.func @fma(%x: memref<4x32xf32>, %w: memref<64x32xf32>, %init: memref<4x64xf
 
 // -----
 
-// Reductions that do not collapse are gathered through a table, so that element i still goes to partial i mod 16.
+// Reductions that do not collapse are gathered from computed places, so that element i still goes to partial i mod 16.
 // CHECK-LABEL: module attributes
+// CHECK:         s_imm = 3 : i64, {{.*}}s_op = "INDEX"
+// CHECK:         d_op = "DIV", d_type = "i32"
 // CHECK:         s_op = "GATHER"
 // CHECK:         d_op = "RED"
-// CHECK:         "tfmbs.fabric_data"() {label = "constants", {{.*}} value = dense<[0, 0, 1, 2, 15, 16, 17]> : tensor<7xi32>}
 func.func @gathered(%x: memref<2x5x3xf32>, %init: memref<5xf32>, %y: memref<5xf32> {tfmbs.output}) {
   "tfmbs.kernel_copy"(%init, %y) : (memref<5xf32>, memref<5xf32>) -> ()
   linalg.generic {indexing_maps = [affine_map<(r, i, s) -> (r, i, s)>, affine_map<(r, i, s) -> (i)>], iterator_types = ["reduction", "parallel", "reduction"]} ins(%x : memref<2x5x3xf32>) outs(%y : memref<5xf32>) {

@@ -4,8 +4,8 @@
 func.func @opcode(%x: memref<4xf32>, %y: memref<4xf32> {tfmbs.output}) {
   linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : memref<4xf32>) outs(%y : memref<4xf32>) {
   ^bb0(%a: f32, %o: f32):
-    // expected-error@+1 {{math.sin has no vector instruction}}
-    %0 = math.sin %a : f32
+    // expected-error@+1 {{math.atan has no vector instruction}}
+    %0 = math.atan %a : f32
     linalg.yield %0 : f32
   }
   return
@@ -14,11 +14,11 @@ func.func @opcode(%x: memref<4xf32>, %y: memref<4xf32> {tfmbs.output}) {
 // -----
 
 #id = affine_map<(i) -> (i)>
-func.func @element_type(%x: memref<4xi64>, %y: memref<4xi64> {tfmbs.output}) {
-  // expected-error@+1 {{linalg.generic: element type in vector code, expected BOOL, F32, I16, I32, I8, U16, U32, U8, got I64}}
-  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : memref<4xi64>) outs(%y : memref<4xi64>) {
-  ^bb0(%a: i64, %o: i64):
-    linalg.yield %a : i64
+// expected-error@+1 {{func.func: element type complex<f32>, expected one the device has}}
+func.func @element_type(%x: memref<4xcomplex<f32>>, %y: memref<4xcomplex<f32>> {tfmbs.output}) {
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : memref<4xcomplex<f32>>) outs(%y : memref<4xcomplex<f32>>) {
+  ^bb0(%a: complex<f32>, %o: complex<f32>):
+    linalg.yield %a : complex<f32>
   }
   return
 }
@@ -26,13 +26,13 @@ func.func @element_type(%x: memref<4xi64>, %y: memref<4xi64> {tfmbs.output}) {
 // -----
 
 #id = affine_map<(i) -> (i)>
-func.func @wide_arithmetic(%x: memref<4xf32>, %y: memref<4xf32> {tfmbs.output}) {
-  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : memref<4xf32>) outs(%y : memref<4xf32>) {
-  ^bb0(%a: f32, %o: f32):
-    // expected-error@+1 {{arith.extf has no vector instruction}}
-    %0 = arith.extf %a : f32 to f64
-    %1 = arith.truncf %0 : f64 to f32
-    linalg.yield %1 : f32
+func.func @width(%x: memref<4xi32>, %y: memref<4xi32> {tfmbs.output}) {
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : memref<4xi32>) outs(%y : memref<4xi32>) {
+  ^bb0(%a: i32, %o: i32):
+    // expected-error@+1 {{arith.trunci on i24, expected index, i1, i8, i16, i32 or i64}}
+    %0 = arith.trunci %a : i32 to i24
+    %1 = arith.extsi %0 : i24 to i32
+    linalg.yield %1 : i32
   }
   return
 }
@@ -40,24 +40,15 @@ func.func @wide_arithmetic(%x: memref<4xf32>, %y: memref<4xf32> {tfmbs.output}) 
 // -----
 
 #id = affine_map<(i) -> (i)>
-func.func @modulo(%x: memref<4xf32>, %y: memref<4xf32> {tfmbs.output}) {
-  // expected-error@+1 {{linalg.generic: index d0 mod 2, expected a linear one}}
-  linalg.generic {indexing_maps = [affine_map<(i) -> (i mod 2)>, #id], iterator_types = ["parallel"]} ins(%x : memref<4xf32>) outs(%y : memref<4xf32>) {
-  ^bb0(%a: f32, %o: f32):
-    linalg.yield %a : f32
-  }
-  return
-}
-
-// -----
-
-func.func @mixed(%x: memref<4x8xf32>, %s: memref<4xf32> {tfmbs.output}, %p: memref<4xf32> {tfmbs.output}) {
-  // expected-error@+1 {{linalg.generic: a sum beside another kind of reduction in one loop nest}}
-  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]} ins(%x : memref<4x8xf32>) outs(%s, %p : memref<4xf32>, memref<4xf32>) {
-  ^bb0(%a: f32, %sum: f32, %product: f32):
-    %0 = arith.addf %sum, %a : f32
-    %1 = arith.mulf %product, %a : f32
-    linalg.yield %0, %1 : f32, f32
+func.func @store_in_a_branch(%x: memref<4xi1>, %y: memref<4xi1> {tfmbs.output}) {
+  %c0 = arith.constant 0 : index
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : memref<4xi1>) outs(%y : memref<4xi1>) {
+  ^bb0(%a: i1, %o: i1):
+    scf.if %a {
+      // expected-error@+1 {{memref.store in a branch}}
+      memref.store %a, %y[%c0] : memref<4xi1>
+    }
+    linalg.yield %a : i1
   }
   return
 }

@@ -65,6 +65,11 @@ class Launches:
         launch = self.vector.generic(op, self._name(op, Kind.VECTOR))
         self._append(op, Kind.VECTOR, self._program(launch), launch.reads, launch.writes)
 
+    def program(self, op: Any) -> None:
+        """A VECTOR launch of structured code."""
+        launch = self.vector.program(op, self._name(op, Kind.VECTOR))
+        self._append(op, Kind.VECTOR, self._program(launch), launch.reads, launch.writes)
+
     def _product(self, op: Any, kind: Kind, geometry: Mapping[str, int]) -> None:
         lhs, rhs, out, *rest = op.operands
         reads = [self.memory.key(value, op) for value in (lhs, rhs)]
@@ -168,4 +173,5 @@ LAUNCHES: dict[str, Callable[[Launches, Any], None]] = {
     "tfmbs.kernel_copy": Launches.copy,
     "tfmbs.kernel_gemm": Launches.gemm,
     "tfmbs.kernel_pool": Launches.pool,
+    "tfmbs.kernel_program": Launches.program,
 }

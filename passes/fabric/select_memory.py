@@ -21,7 +21,7 @@ def _index(selector: Selector, op: Any) -> int:
     return selector.loop_index(int(op.attributes["dim"].value))
 
 
-class _Place:
+class Place:
     """The sum of indices times strides: a part that is linear in the loops, and the position of the rest."""
 
     def __init__(self, selector: Selector, view: View) -> None:
@@ -60,7 +60,7 @@ class _Place:
 def place(selector: Selector, op: Any, memref: Any, indices: Sequence[int]) -> tuple[Access, int | None]:
     """The access of a memref at computed indices, and the position of a displacement that is not linear, if any."""
     view = selector.view(memref, op)
-    at = _Place(selector, view)
+    at = Place(selector, view)
     for position, stride in zip(indices, view.strides, strict=True):
         at.add(position, stride)
     linear = at.linear

@@ -8,13 +8,17 @@ from typing import Any
 
 from tfmbs.passes.fabric.loops import nest_of
 from tfmbs.passes.fabric.memory import Memory
+from tfmbs.passes.fabric.program import ProgramCode
+from tfmbs.passes.fabric.program_scalars import Scalars
 from tfmbs.passes.fabric.scalars import dtype_of, refuse
 from tfmbs.passes.fabric.select import Selector
 from tfmbs.passes.fabric.tables import ProgramKey, Tables, TensorKey
 from tfmbs.passes.fabric.windows import Windows, stores_of
+from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.backend import Program, Spills, compile_code
 from tfmbs.passes.siw.codegen import epilogue_code, vector_code
-from tfmbs.passes.siw.machine import Code, CodegenError
+from tfmbs.passes.siw.control import Control
+from tfmbs.passes.siw.machine import Code, CodegenError, instructions
 from tfmbs.passes.siw.nest import Access, Nest
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.records import ProgramKind
@@ -62,6 +66,19 @@ class VectorCode:
         except CodegenError as error:
             raise refuse(op, f"{op.name}: {error}") from error
         stored = {access.window for access in stores_of(nest)}
+        return self._launch(op, program, ProgramKind.VECTOR, windows, stored, name)
+
+    def program(self, op: Any, name: str) -> VectorLaunch:
+        """The launch of a `tfmbs.kernel_program`. Raises TfmbsError naming the op that has no code."""
+        windows, asm = Windows(self._memory, op), Assembler()
+        ProgramCode(Scalars(Control(asm), windows)).block(op.opview.block)
+        items = asm.finish()
+        stored = {instr.imms.get("s_win", 0) for instr in instructions(items) if instr.op.is_store}
+        windows.check_apart(stored)
+        try:
+            program = self._compiled(Code(items, (), len(windows.keys)), ProgramKind.VECTOR)
+        except CodegenError as error:
+            raise refuse(op, f"{op.name}: {error}") from error
         return self._launch(op, program, ProgramKind.VECTOR, windows, stored, name)
 
     def epilogue(self, op: Any, operands: Sequence[Any], name: str) -> VectorLaunch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -45,6 +45,13 @@ class Windows:
         self.keys.append(key)
         self.names.append(self._memory.name(value, user))
         return len(self.keys) - 1, key.dtype
+
+    def check_apart(self, stored: Collection[int]) -> None:
+        """What is stored to must not be seen through another window. Raises TfmbsError where it is."""
+        for window in stored:
+            for other, key in enumerate(self.keys):
+                if other != window and key.overlaps(self.keys[window]):
+                    raise refuse(self._op, f"{self._op.name}: buffers that overlap, one of them stored to")
 
     def joined(self, nest: Nest, most: int) -> Nest:
         """The nest on windows of which none that is stored to overlaps another, and that are at most `most`.

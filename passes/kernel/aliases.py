@@ -38,11 +38,11 @@ def _ways(value: Any) -> list[Any] | None:
     op = value.owner
     index = ir.OpResult(value).result_number
     if op.name in ("scf.if", "scf.index_switch"):
-        return [_terminator(region.blocks[0]).operands[index] for region in op.regions]
+        return [terminator_of(region.blocks[0]).operands[index] for region in op.regions]
     if op.name == "scf.for":
-        return [op.operands[3 + index], _terminator(op.regions[0].blocks[0]).operands[index]]
+        return [op.operands[3 + index], terminator_of(op.regions[0].blocks[0]).operands[index]]
     if op.name == "scf.while":
-        return [_terminator(op.regions[0].blocks[0]).operands[1 + index]]
+        return [terminator_of(op.regions[0].blocks[0]).operands[1 + index]]
     return None
 
 
@@ -50,15 +50,16 @@ def _argument_ways(value: Any) -> list[Any] | None:
     block, index = value.owner, ir.BlockArgument(value).arg_number
     op = block.owner.operation
     if op.name == "scf.for" and index > 0:
-        return [op.operands[2 + index], _terminator(block).operands[index - 1]]
+        return [op.operands[2 + index], terminator_of(block).operands[index - 1]]
     if op.name == "scf.while":
         if block == op.regions[0].blocks[0]:
-            return [op.operands[index], _terminator(op.regions[1].blocks[0]).operands[index]]
-        return [_terminator(op.regions[0].blocks[0]).operands[1 + index]]
+            return [op.operands[index], terminator_of(op.regions[1].blocks[0]).operands[index]]
+        return [terminator_of(op.regions[0].blocks[0]).operands[1 + index]]
     return None
 
 
-def _terminator(block: Any) -> Any:
+def terminator_of(block: Any) -> Any:
+    """The last op of a block."""
     return block.operations[len(block.operations) - 1].operation
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from tfmbs.dialect.mlir import ir, scf, tensor
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.passes.graph.kernels import ops_where
+from tfmbs.passes.kernel.aliases import terminator_of
 from tfmbs.passes.linalg.structured import PARALLEL, generic, identity
 
 _CHOICES = frozenset({"scf.if", "scf.index_switch"})
@@ -34,7 +35,7 @@ def join_choices(root: Any) -> None:
         op = found.operation
         targets = {i: _undefined(op, result) for i, result in enumerate(op.results) if _is_static_tensor(result)}
         for region in op.regions:
-            terminator = _terminator(region.blocks[0])
+            terminator = terminator_of(region.blocks[0])
             for index, target in targets.items():
                 terminator.operands[index] = _copy(terminator, terminator.operands[index], target)
 
@@ -48,7 +49,7 @@ def separate_iterations(root: Any) -> None:
         op = found.operation
         body = op.regions[len(op.regions) - 1].blocks[0]
         arguments = list(body.arguments)[1 if op.name == "scf.for" else 0 :]
-        terminator = _terminator(body)
+        terminator = terminator_of(body)
         if len(arguments) != len(terminator.operands):
             continue
         moved = {
@@ -58,10 +59,6 @@ def separate_iterations(root: Any) -> None:
         }
         for index, value in moved.items():
             terminator.operands[index] = _copy(terminator, value, arguments[index])
-
-
-def _terminator(block: Any) -> Any:
-    return block.operations[len(block.operations) - 1].operation
 
 
 def _is_static_tensor(value: Any) -> bool:

@@ -11,8 +11,7 @@ from tfmbs.dialect.kernel_program import VIEWS
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.fabric.loops import nest_of
 from tfmbs.passes.fabric.program_scalars import Scalars, is_choice_of_values
-from tfmbs.passes.fabric.scalars import lane_of, refuse
-from tfmbs.passes.fabric.select_convert import lane_of_type
+from tfmbs.passes.fabric.scalars import dtype_of, lane_of, refuse
 from tfmbs.passes.kernel.aliases import terminator_of
 from tfmbs.passes.siw.codegen import emit_nest
 from tfmbs.passes.siw.control import Linear
@@ -156,8 +155,10 @@ class ProgramCode:
             return None
         if isinstance(value.type, ir.IndexType):
             return Variable(self._asm.scalar(), True)
-        wide = lane_of(lane_of_type(op, value.type)) in siw.WIDE
-        return Variable(self._asm.vector(wide=wide), False)
+        dtype = dtype_of(value.type)
+        if dtype is None:
+            raise refuse(op, f"{op.name}: a scalar of type {value.type}")
+        return Variable(self._asm.vector(wide=lane_of(dtype) in siw.WIDE), False)
 
     def _variables(self, values: Sequence[Any], initial: Sequence[Any], op: Any) -> list[Variable | None]:
         variables = [self._variable(value, op) for value in values]

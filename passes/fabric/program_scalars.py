@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from tfmbs.dialect.kernel_program import VIEWS
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.fabric.program_memory import ProgramMemory
 from tfmbs.passes.fabric.scalars import INDEX_BITS, View, width_of
@@ -157,7 +158,11 @@ class Scalars:
         return registers
 
     def _is_live(self, value: Any) -> bool:
-        return any(self._position_of(use.owner) >= self._reached for use in value.uses)
+        """Whether an op that is still to come needs a value, directly or through views."""
+        users = [use.owner for use in value.uses]
+        if any(self._position_of(user) >= self._reached for user in users):
+            return True
+        return any(self._is_live(user.results[0]) for user in users if user.name in VIEWS)
 
     def _position_of(self, op: Any) -> int:
         operation = op.operation

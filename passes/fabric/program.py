@@ -18,7 +18,6 @@ from tfmbs.passes.siw.control import Linear
 from tfmbs.passes.siw.machine import Bank, CodegenError, Reg
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.siw import Predicate
-from tfmbs.runtime.abi.types import DType
 
 
 @dataclass(frozen=True)

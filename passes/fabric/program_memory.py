@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from tfmbs.dialect.kernel import dense_strides
@@ -74,7 +75,7 @@ class ProgramMemory:
         collapsed = []
         for group in groups:
             walked = [(shape[i], strides[i]) for i in group if shape[i] != 1] or [(1, strides[group[-1]])]
-            if any(a != n * b for (_, a), (n, b) in zip(walked, walked[1:], strict=False)):
+            if any(a != n * b for (_, a), (n, b) in pairwise(walked)):
                 raise refuse(op, f"{op.name}: a memref", "adjacent elements", op.operands[0].type)
             collapsed.append(walked[-1][1])
         return tuple(collapsed) if groups else ()
@@ -84,7 +85,10 @@ class ProgramMemory:
         dynamic = iter(list(op.operands)[1:])
         unknown = ir.ShapedType.get_dynamic_size()
         return [
-            [self._scalars.number(next(dynamic)) if n == unknown else Linear(n) for n in op.attributes[f"static_{part}"]]
+            [
+                self._scalars.number(next(dynamic)) if n == unknown else Linear(n)
+                for n in op.attributes[f"static_{part}"]
+            ]
             for part in ("offsets", "sizes", "strides")
         ]
 

@@ -193,9 +193,8 @@ class Scalars:
         """The linear form of an index that is known without code."""
         if value in self._numbers:
             return self._numbers[value]
-        if isinstance(value.type, ir.IndexType) and not isinstance(value.owner, ir.Block):
-            if value.owner.name == "arith.constant":
-                return Linear(value.owner.attributes["value"].value)
+        if isinstance(value.type, ir.IndexType) and self._is_constant(value):
+            return Linear(value.owner.attributes["value"].value)
         return None
 
     def number(self, value: Any) -> Linear:

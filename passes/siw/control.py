@@ -1,4 +1,4 @@
-"""Control flow on scalar registers: loops, skipped code, and addresses that loops move, as linear forms of registers."""
+"""Control flow on scalar registers: loops, skipped code, and addresses that loops move, linear in registers."""
 
 from __future__ import annotations
 

@@ -12,9 +12,7 @@ from tfmbs.dialect.mlir import arith, ir, math
 from tfmbs.passes.linalg import integers, scalar
 from tfmbs.passes.linalg.scalar import Value
 from tfmbs.passes.linalg.siw_elements import convert
-from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.siw import OPS, WIDE, Predicate, Reduce
-from tfmbs.runtime.abi.special import SPECIALS
 from tfmbs.runtime.abi.types import DTYPES, DType
 
 
@@ -121,7 +119,7 @@ _SPECIAL = frozenset(op.name for op in OPS if op.unit == "special")
 def compute(name: str, dtype: DType, aux: int, operands: list[Value]) -> Value:
     """The lane that an elementwise opcode gives; `operands` are the lanes of its vector operands.
 
-    TACC has its old `vd` as first operand. Raises TfmbsError for a special function that has no table yet.
+    TACC has its old `vd` as first operand.
     """
     if name in _BY_BITS:
         return _BY_BITS[name](dtype, aux, *operands)
@@ -130,19 +128,12 @@ def compute(name: str, dtype: DType, aux: int, operands: list[Value]) -> Value:
         return _compare(dtype, Predicate(aux), *values)
     if not DTYPES[dtype].is_float:
         return (_INTEGER if DTYPES[dtype].is_signed else _UNSIGNED)[name](*values)
-    return as_lane(_special(name, values) if name in _SPECIAL else _FLOAT[name](*values))
+    return as_lane(scalar.special(name.lower(), *values) if name in _SPECIAL else _FLOAT[name](*values))
 
 
 def reduce(kind: int, dtype: DType, a: Value, b: Value) -> Value:
     """The combination of two lanes by RED, REDUCE, FOLD and SCAN."""
     return compute(_REDUCTIONS[Reduce(kind)], dtype, 0, [a, b])
-
-
-def _special(name: str, values: list[Value]) -> Value:
-    key = (name.lower(), str(values[0].type))
-    if key not in SPECIALS:
-        raise TfmbsError("unsupported", "SIW program", f"{name} of {key[1]}", "a function with defined bits")
-    return scalar.special(key[0], *values)
 
 
 def _compare(dtype: DType, predicate: Predicate, a: Value, b: Value) -> Value:

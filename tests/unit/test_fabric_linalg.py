@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conformance import test_epilogue, test_gemm, test_vector_compute, test_vector_memory, test_window
-from tests.conformance.builder import Builder
+from tests.conformance import test_epilogue, test_gemm, test_vector_memory, test_window
 from tests.conformance.devices import DeviceUnderTest
-from tests.conformance.siw_model import Machine
 from tfmbs.compiler.api import compile as compile_model
 from tfmbs.compiler.api import lower
 from tfmbs.compiler.jit import Reference
@@ -87,25 +85,6 @@ CASES: dict[str, Callable[[], None]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_the_binary_means_what_devices_do(case: str) -> None:
     CASES[case]()
-
-
-@pytest.mark.slow
-def test_every_vector_opcode() -> None:
-    """All cases of the conformance suite as launches of one binary."""
-    builder, expected = Builder(), {}
-    sources, tensors = test_vector_compute.operands(), test_vector_compute.inputs_of(builder)
-    for case in test_vector_compute.CASES:
-        name, dtype, aux = case.values
-        op = test_vector_compute.operation(name)
-        program = test_vector_compute.words(op, dtype, aux, 37)
-        result = test_vector_compute.result(op, dtype, aux)
-        out = DType.I64 if result.itemsize == 8 else DType.I32
-        builder.vector(program, [*tensors, builder.output(str(case.id), result.shape, out)])
-        expected[str(case.id)] = result
-        Machine([*sources.values(), result]).run(program)
-    outputs = Interpreter(builder.image()).run("main", sources)
-    wrong = [name for name in expected if outputs[name].tobytes() != expected[name].tobytes()]
-    assert not wrong
 
 
 @pytest.fixture(scope="module")

@@ -142,9 +142,11 @@ def launch(builder: Builder, case: Case, windows: Sequence[int], memory: int) ->
     ]
     if is_scalar:
         words.append(s("INDEX", DType.I64, reg=RESULT, base=SCALAR, index=3))
+    used = [*windows, target]
     if not op.is_store:
-        words.append(s("ST", DType.I64, reg=RESULT, win=5, base=0, index=ONE))
-    builder.vector([*words, END], [*windows, target, *([] if op.is_store else [builder.view(result, (VLMAX,), DType.I64)])])
+        words.append(s("ST", DType.I64, reg=RESULT, win=len(used), base=0, index=ONE))
+        used.append(builder.view(result, (VLMAX,), DType.I64))
+    builder.vector([*words, END], used)
 
 
 def run(device: DeviceUnderTest, tested: Sequence[Case]) -> dict[str, Array]:

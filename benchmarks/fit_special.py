@@ -13,7 +13,7 @@ from typing import Any
 from mpmath import atanh, cos, erf, erfc, exp, expm1, log, lu_solve, matrix, mp, mpf, pi, sin, sqrt, workdps
 
 from tfmbs.runtime.abi.special_f32 import GELU_STEP
-from tfmbs.runtime.abi.special_f64_erf import ERFC_MIDDLE, TAIL_MIDDLE
+from tfmbs.runtime.abi.special_f64_erf import ERFC_MIDDLE, TAIL_MIDDLE, TAIL_SLOPE
 
 DIGITS = 80
 POINTS = 20  # candidates between two extrema
@@ -146,15 +146,15 @@ def _erf_64() -> tuple[Fit, ...]:
 
 
 def _normal_tail() -> tuple[Fit, ...]:
-    step, k = mpf(GELU_STEP), mpf(TAIL_MIDDLE)
-    middle = (1 + k) * _scaled_tail(k)
+    step, k, slope = mpf(GELU_STEP), mpf(TAIL_MIDDLE), mpf(TAIL_SLOPE)
+    middle = (1 + slope * k) * _scaled_tail(k)
 
     def tail(u: Any) -> Any:
         return _scaled_tail((1 / u - 1) / step) / u
 
     def stretched(q: Any) -> Any:
         m = k * (1 + q) / (1 - q)
-        return (1 + m) * _scaled_tail(m)
+        return (1 + slope * m) * _scaled_tail(m)
 
     return (
         Fit("NORMAL_TAIL", 11, 1 / (1 + 15 * step), mpf(1), tail, lambda u: 1 / tail(u)),

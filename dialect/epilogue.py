@@ -6,6 +6,7 @@ from typing import Any
 from tfmbs.dialect.base import Op, VerifyError
 from tfmbs.dialect.checks import expect, expect_length, expect_one_of, expect_shape, expect_type, static_shape
 from tfmbs.dialect.mlir import ext, ir
+from tfmbs.dialect.scalars import SCALAR_CODE, is_scalar_code
 from tfmbs.dialect.shapes import Shape, elements
 from tfmbs.dialect.types import storage_type
 
@@ -14,7 +15,6 @@ ROLES = {
     "element": "the shape of the result, indexed like it",
     "scalar": "one element",
 }
-SCALAR_DIALECTS = ("arith", "math")
 
 
 class YieldOp(Op, name="yield", traits=[ir.IsTerminatorTrait, ext.Pure]):
@@ -102,8 +102,8 @@ def _check_region(op: Any, arguments: Sequence[Any], element: Any) -> None:
 
 
 def _check_scalar_op(inner: Any) -> None:
-    if inner.name.split(".")[0] not in SCALAR_DIALECTS:
-        raise VerifyError(f"epilogue op: expected {' or '.join(SCALAR_DIALECTS)}, got {inner.name}")
+    if not is_scalar_code(inner.name):
+        raise VerifyError(f"epilogue op: expected {SCALAR_CODE}, got {inner.name}")
     for value in (*inner.operands, *inner.results):
         if isinstance(value.type, ir.ShapedType):
             raise VerifyError(f"epilogue op {inner.name}: expected scalars, got {value.type}")

@@ -5,8 +5,8 @@ from typing import Any
 
 from tfmbs.dialect.base import Op, VerifyError
 from tfmbs.dialect.checks import expect, memref_shape
-from tfmbs.dialect.epilogue import SCALAR_DIALECTS
 from tfmbs.dialect.mlir import ext, ir
+from tfmbs.dialect.scalars import SCALAR_CODE, is_scalar_code
 
 VIEWS = frozenset(
     f"memref.{name}" for name in ("cast", "collapse_shape", "expand_shape", "reinterpret_cast", "subview")
@@ -75,9 +75,8 @@ class KernelProgramOp(Op, name="kernel_program", traits=[ir.NoTerminatorTrait]):
 def _check_op(op: Any) -> None:
     if op.name in CONTROL | ACCESSES | STRUCTURED | VIEWS:
         return
-    dialect = op.name.split(".", maxsplit=1)[0]
-    if dialect not in SCALAR_DIALECTS:
-        expected = "scf, memref.load, memref.store, views, linalg.generic, arith or math"
+    if not is_scalar_code(op.name):
+        expected = f"scf, memref.load, memref.store, views, linalg.generic, {SCALAR_CODE}"
         raise VerifyError(f"body op: expected {expected}, got {op.name}")
     for value in (*op.operands, *op.results):
         if isinstance(value.type, ir.ShapedType):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tfmbs.dialect import epilogue, fabric, fabric_siw, graph_ops, kernel, kernel_program
+from tfmbs.dialect import epilogue, fabric, fabric_siw, graph_ops, kernel, kernel_program, scalars
 from tfmbs.dialect.base import Tfmbs
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
@@ -61,12 +61,12 @@ LEVELS: dict[str, Level] = {
         frozenset({"builtin", "func", "torch", "torch_c"}), frozenset(), types=frozenset({"!torch"}), tensors=True
     ),
     "tfmbs": Level(
-        _SCALAR | {"tensor", "linalg"}, _MODULE | _ops_of(graph_ops, epilogue) | {"quant.scast"}, tensors=True
+        _SCALAR | {"tensor", "linalg"}, _MODULE | _ops_of(graph_ops, epilogue, scalars) | {"quant.scast"}, tensors=True
     ),
     "kernel": Level(
         _SCALAR,
         _MODULE
-        | _ops_of(kernel, kernel_program, epilogue)
+        | _ops_of(kernel, kernel_program, epilogue, scalars)
         | kernel_program.VIEWS
         | kernel_program.ACCESSES
         | kernel_program.STRUCTURED

@@ -5,7 +5,7 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
-from tfmbs.dialect import epilogue, fabric, fabric_siw, graph_ops, kernel, kernel_program
+from tfmbs.dialect import epilogue, fabric, fabric_siw, graph_ops, kernel, kernel_program, scalars
 from tfmbs.dialect.base import VARIADIC_LIMIT, codec_of
 from tfmbs.dialect.load import Tfmbs
 from tfmbs.dialect.mlir import irdl
@@ -15,6 +15,7 @@ PATH = Path(__file__).resolve().parents[1] / "docs" / "dialect.md"
 LEVELS: dict[str, tuple[Any, ...]] = {
     "Graph level": (graph_ops,),
     "Epilogue": (epilogue,),
+    "Scalars, in bodies and epilogues": (scalars,),
     "Kernel level": (kernel, kernel_program),
     "Fabric level": (fabric, fabric_siw),
 }

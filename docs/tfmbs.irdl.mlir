@@ -205,6 +205,18 @@ module {
       %0 = irdl.any
       irdl.operands(value: %0)
     }
+    irdl.operation @sigmoid {
+      %0 = irdl.any
+      irdl.operands(value: %0)
+      %1 = irdl.any
+      irdl.results(result: %1)
+    }
+    irdl.operation @gelu {
+      %0 = irdl.any
+      irdl.operands(value: %0)
+      %1 = irdl.any
+      irdl.results(result: %1)
+    }
     irdl.operation @kernel_constant {
       %0 = irdl.any
       %1 = irdl.base "#builtin.string"

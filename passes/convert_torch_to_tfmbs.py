@@ -20,7 +20,8 @@ from tfmbs.passes.torch import values as tv
 class ConvertTorchToTfmbs(Pass):
     """Convert products, convolutions, pooling, softmax and normalizations of the torch level to tfmbs ops.
 
-    Maxima, minima, clamps and reciprocals become `linalg.generic` here, by IEEE 754's rules for zeros and NaN.
+    Maxima, minima, clamps and reciprocals become `linalg.generic` here, by IEEE 754's rules for zeros and NaN, and so
+    do sigmoid and gelu, which are instructions of the fabric.
 
     Everything else is left to torch-mlir's own lowering to linalg, and so is what these ops cannot say (an average
     pool with ceil mode, a product with broadcast batches). Works on f32.
@@ -171,5 +172,7 @@ CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "torch.aten.minimum": scalars.minimum,
     "torch.aten.clamp.Tensor": scalars.clamp,
     "torch.aten.reciprocal": scalars.reciprocal,
+    "torch.aten.sigmoid": scalars.sigmoid,
+    "torch.aten.gelu": scalars.gelu,
 }
 """Torch op → what builds its tfmbs form: a builtin tensor, or None where torch-mlir's lowering is to take it."""

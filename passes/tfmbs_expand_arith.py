@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tfmbs.dialect.epilogue import SCALAR_DIALECTS
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import arith, ir
+from tfmbs.dialect.scalars import SCALAR_OPS, is_scalar_code
 from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.passes.linalg import conversions, floats, integers, scalar
 from tfmbs.passes.linalg.formats import is_small
@@ -21,7 +21,7 @@ COMPUTED = frozenset(
         "arith.addf", "arith.subf", "arith.mulf", "arith.divf", "arith.remf", "arith.maximumf", "arith.minimumf",
         "math.fma", "math.sqrt", "math.floor", "math.ceil", "math.round", "math.roundeven", "math.trunc",
         *(f"math.{name}" for name in ("exp", "log", "tanh", "erf", "rsqrt", "sin", "cos", "powf")),
-        "tfmbs.sigmoid", "tfmbs.gelu",
+        *SCALAR_OPS,
     }
 )  # fmt: skip
 """Float arithmetic: of f16 and bf16 it is the f32 operation, rounded; a result that is NaN is the canonical NaN."""
@@ -100,8 +100,7 @@ def _scalar_code(module: Any) -> list[Any]:
 
 
 def _is_scalar_code(op: Any) -> bool:
-    name: str = op.operation.name
-    return name.partition(".")[0] in SCALAR_DIALECTS or name in COMPUTED
+    return is_scalar_code(op.operation.name)
 
 
 def _drop_promises(op: Any) -> None:

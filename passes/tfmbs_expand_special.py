@@ -17,25 +17,28 @@ EXACT_MATH = frozenset({"absf", "ceil", "copysign", "floor", "fma", "round", "ro
 """Ops of `math` that IEEE 754 defines to the bit: upstream's lowering is right."""
 
 FUNCTIONS = {
-    "cos": "cos",
-    "erf": "erf",
-    "exp": "exp",
-    "log": "log",
-    "powf": "pow",
-    "rsqrt": "rsqrt",
-    "sin": "sin",
-    "tanh": "tanh",
+    "math.cos": "cos",
+    "math.erf": "erf",
+    "math.exp": "exp",
+    "math.log": "log",
+    "math.powf": "pow",
+    "math.rsqrt": "rsqrt",
+    "math.sin": "sin",
+    "math.tanh": "tanh",
+    "tfmbs.gelu": "gelu",
+    "tfmbs.sigmoid": "sigmoid",
 }
-"""The special functions, by the op of `math`."""
+"""The special functions, by op."""
 
 INTEGER_MATH = frozenset({"absi", "ctlz", "cttz", "ctpop", "ipowi"})
 
 
 @dataclass(frozen=True)
 class TfmbsExpandSpecial(Pass):
-    """Replace `math.exp`, `log`, `powf`, `sin`, `tanh`, … by the steps of `runtime/abi/special.py`.
+    """Replace `math.exp`, `log`, `powf`, `tfmbs.gelu`, … by the steps of `runtime/abi/special.py`.
 
-    Scalar f32 and f64; f16 and bf16 are f32 by now (`tfmbs-expand-arith`). Other functions of `math` whose bits nobody defines are refused.
+    Scalar f32 and f64; f16 and bf16 are f32 by now (`tfmbs-expand-arith`). Other functions of `math` whose bits nobody
+    defines are refused.
 
     Before:
 
@@ -65,17 +68,18 @@ class TfmbsExpandSpecial(Pass):
     """
 
     def run(self, module: Any) -> None:
-        for op in ops_where(module, lambda op: op.operation.name.startswith("math.")):
-            name = op.operation.name.removeprefix("math.")
-            if name in EXACT_MATH | INTEGER_MATH:
-                continue
+        for op in ops_where(module, _is_function):
             result = op.results[0]
-            special = (FUNCTIONS.get(name, ""), str(result.type))
-            if special not in SPECIALS:
+            name = FUNCTIONS.get(op.operation.name, "")
+            if (name, str(result.type)) not in SPECIALS:
                 known = f"one of {', '.join(FUNCTIONS)} of an f32 or f64"
-                raise TfmbsError(
-                    "unsupported", place(op.location), "function without defined bits", known, f"math.{name}"
-                )
+                what = "function without defined bits"
+                raise TfmbsError("unsupported", place(op.location), what, known, op.operation.name)
             with op.location, ir.InsertionPoint(op):
-                result.replace_all_uses_with(scalar.special(special[0], *op.operands))
+                result.replace_all_uses_with(scalar.special(name, *op.operands))
             op.erase()
+
+
+def _is_function(op: Any) -> bool:
+    dialect, _, name = op.operation.name.partition(".")
+    return op.operation.name in FUNCTIONS or (dialect == "math" and name not in EXACT_MATH | INTEGER_MATH)

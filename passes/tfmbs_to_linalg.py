@@ -10,6 +10,7 @@ from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import func, ir
 from tfmbs.passes.graph.kernels import ops_of
 from tfmbs.passes.linalg import from_kernel, portable
+from tfmbs.passes.linalg.composed import compose_functions
 from tfmbs.passes.linalg.from_fabric import lower_fabric
 from tfmbs.passes.linalg.from_graph import GraphLowering
 from tfmbs.passes.registry import Pass
@@ -89,6 +90,8 @@ class TfmbsToLinalg(Pass):
             TfmbsExpandReductions().run(module)
             TfmbsExpandArith().run(module)
             TfmbsExpandSpecial().run(module)
+        else:
+            compose_functions(module)
         GraphLowering(self.numerics).run(module)
         from_kernel.lower_kernels(module)
         lower_fabric(module)

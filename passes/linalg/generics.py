@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tfmbs.dialect.epilogue import SCALAR_DIALECTS
 from tfmbs.dialect.mlir import arith, ir, linalg
+from tfmbs.dialect.scalars import is_scalar_code
 from tfmbs.dialect.shapes import Shape, elements, shape_of
 from tfmbs.passes.graph.kernels import constant_elements, defining_op
 
@@ -61,7 +61,7 @@ def as_elementwise(op: Any) -> Elementwise | None:
     maps = [attribute.value for attribute in op.indexing_maps]
     block = op.regions[0].blocks[0]
     parallel = all("parallel" in str(kind) for kind in op.iterator_types)
-    scalar = all(body.operation.name.split(".")[0] in SCALAR_DIALECTS for body in list(block.operations)[:-1])
+    scalar = all(is_scalar_code(body.operation.name) for body in list(block.operations)[:-1])
     reads_init = bool(list(block.arguments[len(maps) - 1].uses))
     if not parallel or not scalar or reads_init or maps[-1] != ir.AffineMap.get_identity(maps[-1].n_dims):
         return None

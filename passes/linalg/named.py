@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfmbs.dialect.epilogue import SCALAR_DIALECTS
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir, linalg, passmanager
+from tfmbs.dialect.scalars import is_scalar_code
 from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.runtime.abi.errors import TfmbsError
 
@@ -31,6 +31,6 @@ def _computes_implicitly(op: Any) -> bool:
     operation = op.operation
     if operation.name.startswith("linalg.") and len(operation.regions) and not isinstance(op, linalg.GenericOp):
         return len(operation.regions[0].blocks[0].operations) > 1
-    if operation.name.split(".")[0] not in SCALAR_DIALECTS or operation.name in ("arith.constant", "arith.select"):
+    if not is_scalar_code(operation.name) or operation.name in ("arith.constant", "arith.select"):
         return False
     return any(isinstance(result.type, ir.RankedTensorType) for result in operation.results)

@@ -1,10 +1,11 @@
-"""Elementwise ops of the torch level whose lowering by torch-mlir does not give what ONNX asks of zeros and NaN."""
+"""Elementwise ops of the torch level that torch-mlir lowers to less than what ONNX asks, or the fabric has."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from tfmbs.dialect import scalars
 from tfmbs.dialect.mlir import arith, ir
 from tfmbs.passes.linalg.scalar import f32
 from tfmbs.passes.linalg.structured import elementwise, mapping
@@ -39,6 +40,17 @@ def clamp(op: Any) -> Any:
 def reciprocal(op: Any) -> Any:
     """`aten.reciprocal`; torch-mlir asserts that no element is zero, IEEE division needs no such thing."""
     return _broadcast(op, list(op.operands), lambda x: arith.DivFOp(f32(1.0), x).result)
+
+
+def sigmoid(op: Any) -> Any:
+    """`aten.sigmoid`, one instruction of the fabric; torch-mlir composes it of four."""
+    return _broadcast(op, list(op.operands), scalars.sigmoid)
+
+
+def gelu(op: Any) -> Any:
+    """`aten.gelu` by erf; the form with tanh is left to torch-mlir, which composes it."""
+    value, form = op.operands
+    return _broadcast(op, [value], scalars.gelu) if tv.string(form) == "none" else None
 
 
 def _broadcast(op: Any, values: list[Any], body: Callable[..., Any]) -> Any:

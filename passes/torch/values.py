@@ -55,6 +55,11 @@ def boolean(value: Any) -> bool:
     return bool(_constant(value, "torch.constant.bool"))
 
 
+def string(value: Any) -> str:
+    """Value of a `torch.constant.str`."""
+    return str(_constant(value, "torch.constant.str"))
+
+
 def integers(value: Any) -> tuple[int, ...]:
     """Value of a list of constant integers."""
     op = _defining(value, "torch.prim.ListConstruct")

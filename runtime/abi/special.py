@@ -132,7 +132,7 @@ _F64: dict[str, tuple[Callable[..., Value], str]] = {
     "sigmoid": (special_f64.sigmoid, "quotient of pairs, exp as in exp"),
     "gelu": (
         special_f64_erf.gelu,
-        "x P(x), P(-m) = exp(-m**2 / 2) Q(q) / (1 + m) with q = (m - 6) / (m + 6), P(m) = 1 - P(-m), in pairs",
+        "x P(x), P(-m) = exp(-m**2 / 2) Q(q) / (1 + 0.8 m) with q = (m - 6) / (m + 6), P(m) = 1 - P(-m), in pairs",
     ),
 }
 _BODIES = {"f32": _F32, "f64": _F64}

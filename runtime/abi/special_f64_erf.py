@@ -8,9 +8,10 @@ from tfmbs.runtime.abi.special_steps import SHIFTER, Value
 
 ERFC_MIDDLE = 3.0  # k of erfc
 TAIL_MIDDLE = 6.0  # k of the tail
+TAIL_SLOPE = 0.8  # the tail times 1 + TAIL_SLOPE * m is nearly flat, and flat at 0, where it would show most
 _SLOPE = (float.fromhex("0x1.20dd750429b6dp+0"), float.fromhex("0x1.1ae3a914fed80p-56"))  # 2 / sqrt(pi)
-_AT_MIDDLE = (float.fromhex("0x1.d0568f5d76666p-2"), float.fromhex("-0x1.9069cfa9a9d5ap-57"))
-"""(1 + k) e**(k**2 / 2) P(-k)."""
+_AT_MIDDLE = (float.fromhex("0x1.80bcbfee5ac9ep-2"), float.fromhex("-0x1.8d22ca30f8f8cp-57"))
+"""(1 + TAIL_SLOPE k) e**(k**2 / 2) P(-k)."""
 _LAST = 40.0  # P(-40) is 0, P(40) is 1, in f64
 
 
@@ -41,8 +42,8 @@ def gelu(x: Value) -> Value:
     slope = at(q, "NORMAL_TAIL_64")
     step, step_low = product_of(q, slope)
     high, low = sum_of(trace.value(_AT_MIDDLE[0]), step)
-    below = one + m
-    quotient = over((high, low + (step_low + _AT_MIDDLE[1])), (below, m - (below - 1.0)))
+    below = m.fma(TAIL_SLOPE, one)
+    quotient = over((high, low + (step_low + _AT_MIDDLE[1])), (below, m.fma(TAIL_SLOPE, one - below)))
     tail = times(one_plus(r, c), quotient)
     scale = power_of_two(shifted.less(SHIFTER - 900.0).select(SHIFTER - 900.0, shifted))
     body, body_low = sum_of(one, -(tail[0] * scale))

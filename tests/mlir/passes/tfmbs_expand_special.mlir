@@ -79,3 +79,16 @@ func.func @double(%x: f64, %y: f64) -> f64 {
   %0 = math.powf %x, %y : f64
   return %0 : f64
 }
+
+// -----
+
+// The fabric's own functions.
+// CHECK-LABEL: func.func @own
+// CHECK:       math.fma {{.*}} : f64
+// CHECK-NOT:   tfmbs.
+// CHECK:       return
+func.func @own(%x: f32, %y: f64) -> (f32, f64) {
+  %0 = "tfmbs.sigmoid"(%x) : (f32) -> f32
+  %1 = "tfmbs.gelu"(%y) : (f64) -> f64
+  return %0, %1 : f32, f64
+}

@@ -1,0 +1,23 @@
+// RUN: tfmbs-opt %s --split-input-file --verify-diagnostics
+
+func.func @f(%x: i32) -> i32 {
+  // expected-error @below {{'tfmbs.sigmoid' op value: expected f16, bf16, f32 or f64, got i32}}
+  %0 = "tfmbs.sigmoid"(%x) : (i32) -> i32
+  return %0 : i32
+}
+
+// -----
+
+func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @below {{'tfmbs.gelu' op value: expected f16, bf16, f32 or f64, got tensor<4xf32>}}
+  %0 = "tfmbs.gelu"(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @f(%x: f32) -> f64 {
+  // expected-error @below {{'tfmbs.gelu' op result: expected f32 (type of the value), got f64}}
+  %0 = "tfmbs.gelu"(%x) : (f32) -> f64
+  return %0 : f64
+}

@@ -17,7 +17,7 @@ from tfmbs.passes.siw.lanes import Lanes, Unknown, Vl, partial_writes
 from tfmbs.passes.siw.machine import Bank, Code, CodegenError, Instr, Item, Loop, Reg, instructions
 from tfmbs.passes.siw.pipeline import LEVELS as PIPELINING_LEVELS
 from tfmbs.passes.siw.pipeline import Context, LoopReport
-from tfmbs.passes.siw.registers import Liveness, interference
+from tfmbs.passes.siw.registers import Liveness, drop_unread, interference
 from tfmbs.passes.siw.registers_color import Coloring, color
 from tfmbs.passes.siw.schedule import Fresh, Node
 from tfmbs.passes.siw.scheduler import Scheduler
@@ -140,6 +140,8 @@ class _BackEnd:
             context = Context(self.timing, lanes, partial_writes(self.items, lanes), self.fresh)
             scheduler = Scheduler(context, self.results, levels, in_order=in_order)
             nodes = scheduler.run(self.items)
+            while drop_unread(nodes, Liveness(nodes, context.partial, self.results)):
+                pass
             coloring = self._color(nodes, lanes)
             if not coloring.failed:
                 return encode(nodes, coloring.color), tuple(scheduler.reports)

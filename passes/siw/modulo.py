@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tfmbs.passes.siw.modulo_phases import Phases
 from tfmbs.passes.siw.schedule_graph import Graph, same_window_conflict
 from tfmbs.runtime.abi.siw_deps import INTERLOCKED_UNITS
 
@@ -26,13 +27,17 @@ class Problem:
     """
 
     graph: Graph
+    phases: Phases
     apart: list[list[tuple[int, int]]] = field(default_factory=list)
     followers: list[list[tuple[int, int]]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, graph: Graph, store_wait: int) -> Problem:
-        """The problem of a graph; loads complete `store_wait` cycles after the stores that they wait for."""
-        problem = cls(graph, [[] for _ in graph.instrs], [[] for _ in graph.instrs])
+    def of(cls, graph: Graph, phases: Phases, store_wait: int) -> Problem:
+        """The problem of a graph; loads complete `store_wait` cycles after the stores that they wait for.
+
+        The last operations of the graph are the SETVL of the phases, when there are several.
+        """
+        problem = cls(graph, phases, [[] for _ in graph.instrs], [[] for _ in graph.instrs])
         for n, cycles, m in _waits(graph, store_wait):
             problem.apart[n].append((m, cycles))
             problem.followers[m].append((n, cycles))
@@ -90,6 +95,11 @@ class _Placing:
         self.memory = {n for n, instr in enumerate(self.graph.instrs) if instr.op.unit == "memory"}
         self.unit = {slot: _unit([self.graph.busy[n] for n in members]) for slot, members in self.members.items()}
         self.spare = {slot: self._spare(members, slot) for slot, members in self.members.items()}
+        self.fixed = range(len(problem.phases.member), len(self.graph.instrs))
+        self.starts = problem.phases.starts(interval)
+        for n, start in zip(self.fixed, self.starts, strict=True):
+            self.time[n] = start
+            self.in_slot["C"].add(n)
 
     def _spare(self, members: list[int], slot: str) -> int:
         """Cycles of a slot that operations of whole units leave: as much may be lost between them."""
@@ -98,7 +108,7 @@ class _Placing:
 
     def run(self) -> bool:
         """Places every operation, within the budget."""
-        count = len(self.graph.instrs)
+        count = self.fixed.start
         height = self._heights()
         waiting = sorted(range(count), key=lambda n: (height[n], -n))
         last = [-1] * count
@@ -112,6 +122,8 @@ class _Placing:
             time = self._free_time(n, earliest)
             if time is None:
                 time = self._taken_time(n, max(earliest, last[n] + 1))
+            if time is None:
+                return False
             last[n] = time
             evicted = self._place(n, time)
             if evicted:
@@ -189,7 +201,22 @@ class _Placing:
             if m in self.time:
                 ready = self.time[m] + cycles
                 found.add(ready + -(-(earliest - ready) // interval) * interval)
-        return sorted(time for time in found if time >= earliest)
+        if self.starts and self.problem.phases.member[n] >= 0:
+            start, end = self._window(n)
+            found |= {earliest + (start - earliest) % interval, earliest + (end - earliest) % interval}
+        return sorted(time for time in found if time >= earliest and self._in_phase(n, time))
+
+    def _window(self, n: int) -> tuple[int, int]:
+        """The first and the last time of the phase that an operation is in, modulo the interval."""
+        phase = self.problem.phases.member[n]
+        following = self.starts[phase + 1] if phase + 1 < len(self.starts) else self.interval
+        return self.starts[phase] + 1, following
+
+    def _in_phase(self, n: int, time: int) -> bool:
+        if not self.starts or self.problem.phases.member[n] < 0:
+            return True
+        start, end = self._window(n)
+        return (time - start) % self.interval <= end - start
 
     def _roomy(self, n: int, time: int, gaps: list[tuple[int, int]]) -> bool:
         """Whether the time lies in a gap and what is lost between the longest operations is not too much."""
@@ -232,11 +259,16 @@ class _Placing:
                 found.add(m)
         return found
 
-    def _taken_time(self, n: int, earliest: int) -> int:
+    def _taken_time(self, n: int, earliest: int) -> int | None:
         """A time to take although something is there: where one of the slot starts, so that gaps keep their size."""
-        starts = {self.time[m] % self.interval for m in self.in_slot[self.slot[n]]}
-        offsets = [(start - earliest) % self.interval for start in starts]
-        return earliest + min(offsets, default=0)
+        starts = {self.time[m] for m in self.in_slot[self.slot[n]]}
+        if self.starts and self.problem.phases.member[n] >= 0:
+            starts.update(self._window(n))
+        for offset in sorted({(start - earliest) % self.interval for start in starts or {earliest}}):
+            time = earliest + offset
+            if self._in_phase(n, time) and not self._clashes(n, time) & set(self.fixed):
+                return time
+        return None
 
     def _place(self, n: int, time: int) -> set[int]:
         """Places an operation; returns those that have to be placed again."""
@@ -254,7 +286,7 @@ class _Placing:
 
     def delay(self) -> None:
         """Moves operations that make as many values as they end towards their readers: registers are held shorter."""
-        for n in sorted(self.time, key=lambda m: -self.time[m]):
+        for n in sorted(range(self.fixed.start), key=lambda m: -self.time[m]):
             instr = self.graph.instrs[n]
             latest = self._latest(n)
             if latest is None or latest <= self.time[n] or instr.writes is None:

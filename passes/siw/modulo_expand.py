@@ -29,13 +29,17 @@ class Pipelined:
 
 @dataclass(frozen=True)
 class Plan:
-    """A modulo schedule of a loop of `trips` iterations; `copies` iterations make one turn of the kernel."""
+    """A modulo schedule of a loop of `trips` iterations; `copies` iterations make one turn of the kernel.
+
+    `periodic` operations belong to every interval, whether an iteration starts in it or not.
+    """
 
     instrs: Sequence[Instr]
     time: Sequence[int]
     interval: int
     copies: int
     trips: int
+    periodic: frozenset[int] = frozenset()
 
     @property
     def stages(self) -> int:
@@ -118,7 +122,9 @@ class Expansion:
         moved = self._move_times(start) if taken is None else {}
         for n, instr in enumerate(plan.instrs):
             low = max(0, -(-(start - plan.time[n]) // plan.interval))
-            high = min(plan.trips - 1, (end - 1 - plan.time[n]) // plan.interval)
+            high = (end - 1 - plan.time[n]) // plan.interval
+            if n not in plan.periodic:
+                high = min(plan.trips - 1, high)
             for iteration in range(low, high + 1):
                 time = plan.time[n] + iteration * plan.interval
                 if self.moves[n]:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 from tfmbs.passes.siw.inductions import displaced, inductions
 from tfmbs.passes.siw.lanes import ALL_LANES, Lanes
-from tfmbs.passes.siw.machine import Instr, Item, Loop, Reg
+from tfmbs.passes.siw.machine import Bank, Instr, Item, Loop, Reg
 from tfmbs.passes.siw.modulo import Problem, modulo_schedule
 from tfmbs.passes.siw.modulo_bounds import recurrence_bound, resource_bound
 from tfmbs.passes.siw.modulo_expand import Expansion, Pipelined, Plan
 from tfmbs.passes.siw.modulo_lives import kernel_copies, lives_of, pressure, renamable
+from tfmbs.passes.siw.modulo_phases import SETVL, constant_vls, phases_of, setvl
 from tfmbs.passes.siw.schedule import Fresh
-from tfmbs.passes.siw.schedule_graph import Graph, dependence_graph
+from tfmbs.passes.siw.schedule_graph import VL, Graph, dependence_graph
 from tfmbs.passes.siw.schedule_list import heights
 from tfmbs.passes.siw.slots import balanced
 from tfmbs.passes.siw.unroll import Copies, moved_touch
@@ -68,6 +69,8 @@ def pipelined(loop: Loop, live_out: frozenset[Reg], level: int, context: Context
     if level >= len(LEVELS) or loop.trips is None or not is_simple(loop.body):
         return None
     body = [item for item in loop.body if isinstance(item, Instr)]
+    if constant_vls(body, context.lanes) is None and any(item.op is SETVL for item in body):
+        return None
     for unroll in _unrolls(loop, body, live_out, context):
         attempt = _Attempt(loop, body, unroll, live_out, context)
         found = attempt.run(LEVELS[level]) if attempt.possible else None
@@ -77,15 +80,16 @@ def pipelined(loop: Loop, live_out: frozenset[Reg], level: int, context: Context
 
 
 def is_simple(body: Sequence[Item]) -> bool:
-    """Whether a body is operations only, all with one VL."""
-    return all(isinstance(item, Instr) and item.op.name not in ("SETVL", "SETVLR", "BREAK") for item in body)
+    """Whether a body is operations only, with VLs that no scalar decides."""
+    return all(isinstance(item, Instr) and item.op.name not in ("SETVLR", "BREAK") for item in body)
 
 
 def _unrolls(loop: Loop, body: Sequence[Instr], live_out: frozenset[Reg], context: Context) -> Iterator[int]:
     """Unroll factors to try, the one with the least bound per iteration first, then no unrolling."""
     assert loop.trips is not None
     bounds = {}
-    for unroll in UNROLL:
+    several = any(item.op is SETVL for item in body)
+    for unroll in UNROLL[:1] if several else UNROLL:
         if len(body) * unroll > MOST_OPERATIONS or loop.trips < 4 * unroll:
             break
         attempt = _Attempt(loop, body, unroll, live_out, context)
@@ -122,22 +126,27 @@ class _Attempt:
             return
         lanes, timing = context.lanes, context.timing
         busy = {instr: timing.busy(instr.op, lanes.cycles_vl(instr)) for instr in unrolled}
-        self.instrs = balanced(unrolled, busy)
-        for old, new in zip(unrolled, self.instrs, strict=True):
+        self.instrs = [instr for instr in balanced(unrolled, busy) if instr.op is not SETVL]
+        for old, new in zip((instr for instr in unrolled if instr.op is not SETVL), self.instrs, strict=True):
             lanes.vl[new] = lanes.vl[old]
         self.steps = inductions(self.instrs)
         self.renamed = self._renamed(self.instrs)
+        self.phases = phases_of(self.instrs, constant_vls(self.instrs, lanes) or [], lanes, timing)
+        for vl in self.phases.vls:
+            self.instrs.append(setvl(vl))
+            lanes.vl[self.instrs[-1]] = vl
         self.graph = self._graph()
-        self.problem = Problem.of(self.graph, timing.latency["store"])
+        self.problem = Problem.of(self.graph, self.phases, timing.latency["store"])
         self.resource = resource_bound(self.graph)
         self.recurrence = recurrence_bound(self.graph)
         waits = max((cycles for pairs in self.problem.apart for _, cycles in pairs), default=1)
-        self.bound = max(self.resource, self.recurrence, waits)
+        self.bound = max(self.resource, self.recurrence, waits, self.phases.bound)
         self.ideal = -(-sum(self.graph.busy) // 3)
 
     def _renamed(self, body: Sequence[Instr]) -> frozenset[Reg]:
         found = renamable(body, self.context.partial) - {step.register for step in self.steps}
-        return frozenset(r for r in found if not (r in self.live_out and _spreads(body, r)))
+        several = any(instr.op is SETVL for instr in self.body)
+        return frozenset(r for r in found if not (r in self.live_out and _ends_in_copy(body, r, several)))
 
     def _unrolled(self) -> list[Instr] | None:
         """The body of `unroll` iterations, with one step of each address register at its end."""
@@ -159,7 +168,7 @@ class _Attempt:
         return result
 
     def _graph(self) -> Graph:
-        free = {step.register for step in self.steps}
+        free = {VL, *(step.register for step in self.steps)}
         return dependence_graph(self.instrs, self.context.timing, self.context.lanes, self.loop.id, self.renamed, free)
 
     def run(self, registers: int) -> PipelinedLoop | None:
@@ -183,18 +192,21 @@ class _Attempt:
         if sized is None or pressure(self.graph, time, interval, lives) > registers:
             return None
         copies, of_register = sized
-        plan = Plan(self.instrs, time, interval, copies, self.trips)
+        first = len(self.phases.member)
+        periodic = frozenset(range(first, len(self.instrs)))
+        plan = Plan(self.instrs, time, interval, copies, self.trips, periodic)
         if plan.turns < 1:
             return None
         context = self.context
         parts = Expansion(plan, self.steps, lives, of_register, self.live_out, context.fresh).run()
         if parts is None:
             return None
-        rest = [*parts.rest, *self._remainder()]
         vl = context.lanes.at_loop[self.loop.id]
+        last = [instr.imms["c_imm"] for instr in self.body if instr.op is SETVL]
+        rest = [*(setvl(vl) for vl in last[-1:]), *parts.rest, *self._remainder()]
         for instr in rest:
-            context.lanes.vl[instr] = vl
-        operations = len(self.instrs) - len(self.steps)
+            context.lanes.vl[instr] = last[-1] if last else vl
+        operations = first - len(self.steps)
         report = LoopReport(
             self.loop.id, interval, self.resource, self.recurrence, plan.stages, copies, self.unroll, operations
         )
@@ -210,7 +222,8 @@ class _Attempt:
         ]
 
 
-def _spreads(body: Sequence[Instr], register: Reg) -> bool:
-    """Whether a register that an iteration reads from the one before gets more lanes than VL."""
+def _ends_in_copy(body: Sequence[Instr], register: Reg, several: bool) -> bool:
+    """Whether a vector that an iteration reads from the one before may have other lanes than a move would copy."""
     writer = next(n for n, instr in enumerate(body) if instr.writes == register)
-    return body[writer].op.name in ALL_LANES and any(register in instr.reads for instr in body[: writer + 1])
+    other = register.bank is not Bank.SCALAR and (several or body[writer].op.name in ALL_LANES)
+    return other and any(register in instr.reads for instr in body[: writer + 1])

@@ -96,6 +96,27 @@ def is_vector(register: Reg) -> bool:
     return register.bank is not Bank.SCALAR
 
 
+def drop_unread(nodes: list[Node], live: Liveness) -> bool:
+    """Removes scalar operations whose results nothing reads, and words that become empty; says whether it found any."""
+    found = False
+    kept: list[Node] = []
+    for node in nodes:
+        if isinstance(node, Word):
+            instr = node.slots.get("S")
+            written = instr.writes if instr is not None else None
+            if written is not None and written.bank is Bank.SCALAR and not live.out[node] & live.bit[written]:
+                del node.slots["S"]
+                found = True
+            if node.slots:
+                kept.append(node)
+        else:
+            found = drop_unread(node.body, live) or found
+            node.body = node.body or [Word()]
+            kept.append(node)
+    nodes[:] = kept
+    return found
+
+
 def interference(live: Liveness, nodes: Sequence[Node]) -> list[int]:
     """For each register of `live.order`, the mask of those of the same kind that hold something else at some time.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tfmbs.runtime.abi.siw import VLMAX, Op
+from tfmbs.runtime.abi.siw import REDUCTION_LANES, Op
 from tfmbs.runtime.abi.target import Vector
 
 RESULT_AT_END = frozenset({"RED", "REDUCE", "TPOP", "FOLD", "LAST", "LAST64"})
@@ -47,8 +47,10 @@ class Timing:
 
     def busy(self, op: Op, vl: int) -> int:
         """Cycles that an operation keeps its slot busy."""
-        if not op.vectors or op.name in _NO_BEATS:
+        if not has_beats(op):
             return 1
+        if op.name == "FOLD":
+            vl = max(vl, REDUCTION_LANES)
         if op.unit == "scan":
             return vl
         return -(-vl // self.lanes) * self.cycles.get(self._rate(op), 1)
@@ -79,6 +81,6 @@ class Timing:
         return latency + max(0, producer_busy - consumer_busy)
 
 
-def default_vl() -> int:
-    """The VL that is assumed where it is not known before the program runs."""
-    return VLMAX
+def has_beats(op: Op) -> bool:
+    """Whether VL decides how long an operation takes and what it does."""
+    return bool(op.vectors) and op.name not in _NO_BEATS

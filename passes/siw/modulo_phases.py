@@ -1,0 +1,86 @@
+"""Loops that use several VLs: each gets a phase of the interval, in which its operations issue.
+
+VL belongs to the machine, not to an iteration, so operations of overlapping iterations can follow each other only with
+the VL they share. The interval is divided into one phase per VL, in the order of their first use; a SETVL in slot C
+starts each. An operation issues in the phase of its VL, in whatever stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tfmbs.passes.siw.lanes import Lanes
+from tfmbs.passes.siw.machine import Instr
+from tfmbs.runtime.abi import siw
+from tfmbs.runtime.abi.siw_timing import Timing, has_beats
+
+SETVL = siw.OP_BY_NAME["C", "SETVL"]
+
+
+@dataclass(frozen=True)
+class Phases:
+    """The VLs of a loop, how much of an interval each wants, and the VL of each operation (its index; -1: any)."""
+
+    vls: tuple[int, ...] = ()
+    wants: tuple[int, ...] = ()
+    member: tuple[int, ...] = ()
+
+    @property
+    def bound(self) -> int:
+        """The least interval that the phases divide."""
+        return 2 * len(self.vls)
+
+    def starts(self, interval: int) -> list[int]:
+        """When the SETVL of each phase issues; its VL holds from the cycle behind it to the next one's."""
+        total, spare = sum(self.wants), interval - 2 * len(self.vls)
+        starts, seen = [], 0
+        for n, want in enumerate(self.wants):
+            starts.append(2 * n + spare * seen // total)
+            seen += want
+        return starts
+
+
+def setvl(vl: int) -> Instr:
+    """The operation that sets VL."""
+    return Instr(SETVL, {}, {"c_imm": vl})
+
+
+def needs_vl(instr: Instr) -> bool:
+    """Whether an operation depends on VL."""
+    return has_beats(instr.op)
+
+
+def constant_vls(body: Sequence[Instr], lanes: Lanes) -> list[int] | None:
+    """The VLs that the operations of a body need, in the order of first use; None when one is not known."""
+    found: dict[int, None] = {}
+    for instr in body:
+        if needs_vl(instr):
+            vl = lanes.vl[instr]
+            if not isinstance(vl, int):
+                return None
+            found.setdefault(vl)
+    return list(found)
+
+
+def phases_of(instrs: Sequence[Instr], vls: Sequence[int], lanes: Lanes, timing: Timing) -> Phases:
+    """The phases of a loop. Each wants as much of the interval as its operations keep the fullest slot busy."""
+    if len(vls) < 2:
+        return Phases(member=(-1,) * len(instrs))
+    load: dict[tuple[int, str], int] = {}
+    member = []
+    for instr in instrs:
+        vl = lanes.vl[instr]
+        if not needs_vl(instr) or not isinstance(vl, int):
+            member.append(-1)
+            continue
+        phase = vls.index(vl)
+        member.append(phase)
+        key = (phase, instr.op.slot)
+        load[key] = load.get(key, 0) + timing.busy(instr.op, vl)
+    wants = tuple(_want(load, phase) for phase in range(len(vls)))
+    return Phases(tuple(vls), wants, tuple(member))
+
+
+def _want(load: Mapping[tuple[int, str], int], phase: int) -> int:
+    return max(load.get((phase, slot), 0) for slot in "DSC")

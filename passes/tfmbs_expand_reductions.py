@@ -6,32 +6,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmbs.dialect.location import place as place_of
-from tfmbs.dialect.mlir import arith, ir, linalg
+from tfmbs.dialect.mlir import arith, ir
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.passes.linalg.places import Memrefs, Tensors
 from tfmbs.passes.linalg.structured import PARALLEL, REDUCTION, identity, inline, mapping
+from tfmbs.passes.linalg.sums import INHERENT, has_body, iterators_of, maps_of, sums_of
 from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.siw import REDUCTION_LANES
-
-INHERENT = frozenset(
-    {
-        "indexing_maps", "iterator_types", "operandSegmentSizes", "linalg.memoized_indexing_maps", "strides",
-        "dilations", "dimensions", "cast",
-    }
-)  # fmt: skip
-"""The attributes of structured ops that belong to their form; all others ride along."""
 
 
 @dataclass(frozen=True)
 class TfmbsExpandReductions(Pass):
     """Give sums of f32 and f64 the fabric's order: element i goes to partial sum i mod 16, then partials are folded.
 
-    It concerns each structured op with one result and a reduction whose body ends in `arith.addf` of the accumulator
-    and something else, a named one such as `linalg.vecmat` too; i counts the reduced elements in row-major order. The
-    init value is added last. Other reductions keep upstream's order, which is ascending: sums of f16 and bf16, which
-    round at each step, and reductions with several results.
+    It concerns each reduction that yields `arith.addf` of its accumulator, which it uses nowhere else, and something
+    made from no accumulator, in a named op such as `linalg.vecmat` too, and beside other results; i counts the reduced
+    elements in row-major order. The init value is added last. Other reductions keep upstream's order, which is
+    ascending; so do sums of f16 and bf16, which round at each step.
 
     Before:
 
@@ -109,52 +102,9 @@ class TfmbsExpandReductions(Pass):
     """
 
     def run(self, module: Any) -> None:
-        for found in ops_where(module, _has_body):
-            op = found.operation
-            if _is_sum(op):
+        for found in ops_where(module, has_body):
+            for op in sums_of(found.operation):
                 _expand(op)
-
-
-def _has_body(op: Any) -> bool:
-    """Whether `op` is structured, generic or named."""
-    return bool(op.operation.name.startswith("linalg.") and len(op.operation.regions))
-
-
-def _maps(op: Any) -> list[Any]:
-    """The indexing maps of a structured op."""
-    return [attribute.value for attribute in linalg.get_indexing_maps(op)]
-
-
-def _iterators(op: Any) -> list[str]:
-    """The kinds of its loops; named ops have no list of them: the loops that do not index the result reduce."""
-    if "iterator_types" in op.attributes:
-        return [str(kind).split("<")[1].rstrip(">") for kind in op.attributes["iterator_types"]]
-    result = _maps(op)[-1]
-    parallel = {expr.position for expr in result.results if isinstance(expr, ir.AffineDimExpr)}
-    return [PARALLEL if loop in parallel else REDUCTION for loop in range(result.n_dims)]
-
-
-def _sum_operand(op: Any) -> Any:
-    """The value that the body of a one-result reduction adds to its accumulator, None where it does something else."""
-    block = op.regions[0].blocks[0]
-    accumulator = block.arguments[len(block.arguments) - 1]
-    added = block.operations[len(block.operations) - 1].operation.operands[0].owner
-    if isinstance(added, ir.Block) or added.name != "arith.addf":
-        return None
-    others = [operand for operand in added.operands if operand != accumulator]
-    if len(others) != 1 or sum(1 for _ in accumulator.uses) != 1:
-        return None
-    return others[0]
-
-
-def _is_sum(op: Any) -> bool:
-    """Whether `op` is a reduction by addition of f32 or f64 with one result."""
-    if REDUCTION not in _iterators(op):
-        return False
-    terminator = list(op.regions[0].blocks[0].operations)[-1].operation
-    if len(terminator.operands) != 1 or not isinstance(terminator.operands[0].type, ir.F32Type | ir.F64Type):
-        return False
-    return _sum_operand(op) is not None
 
 
 def _expand(op: Any) -> None:
@@ -163,16 +113,16 @@ def _expand(op: Any) -> None:
     place = Tensors() if is_tensor else Memrefs()
     discardable = {name: op.attributes[name] for name in op.attributes if name not in INHERENT}
     with op.location, ir.InsertionPoint(op):
-        partial = _partial_sums(op, place, discardable)
+        partial = _partialsums(op, place, discardable)
         result = _fold(op, place, partial, init, discardable)
     if is_tensor:
         op.results[0].replace_all_uses_with(result)
     op.erase()
 
 
-def _partial_sums(op: Any, place: Any, discardable: Any) -> Any:
-    iterators = _iterators(op)
-    maps = _maps(op)
+def _partialsums(op: Any, place: Any, discardable: Any) -> Any:
+    iterators = iterators_of(op)
+    maps = maps_of(op)
     sizes = _loop_sizes(op, maps, len(iterators))
     reduced = [loop for loop, kind in enumerate(iterators) if kind == REDUCTION]
     position: Any = ir.AffineConstantExpr.get(0)

@@ -88,24 +88,40 @@ func.func @named(%x: tensor<1x2x9xf32>, %w: tensor<3x2x3xf32>, %y: tensor<1x3x4x
 
 // -----
 
-// f64 has partial sums too; f16, which rounds at each step, and reductions with several results are in ascending order.
+// f64 has partial sums too; f16, which rounds at each step, is in ascending order.
 // CHECK-LABEL: func.func @types
 // CHECK:       linalg.fill {{.*}} -> tensor<2x16xf64>
 // CHECK:       linalg.generic
 // CHECK-COUNT-16: arith.addf
 // CHECK:       outs(%arg3 : tensor<2xf16>)
-// CHECK:       outs(%{{.*}}, %{{.*}} : tensor<2xf64>, tensor<2xf64>)
-// CHECK:       arith.addf
-// CHECK-NEXT:  arith.maximumf
-// CHECK-NEXT:  linalg.yield
-func.func @types(%x: tensor<2x40xf64>, %a: tensor<2xf64>, %y: tensor<2x40xf16>, %b: tensor<2xf16>) -> (tensor<2xf64>, tensor<2xf16>, tensor<2xf64>, tensor<2xf64>) {
+func.func @types(%x: tensor<2x40xf64>, %a: tensor<2xf64>, %y: tensor<2x40xf16>, %b: tensor<2xf16>) -> (tensor<2xf64>, tensor<2xf16>) {
   %0 = linalg.reduce {arith.addf} ins(%x : tensor<2x40xf64>) outs(%a : tensor<2xf64>) dimensions = [1]
   %1 = linalg.reduce {arith.addf} ins(%y : tensor<2x40xf16>) outs(%b : tensor<2xf16>) dimensions = [1]
-  %2:2 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<2x40xf64>) outs(%a, %a : tensor<2xf64>, tensor<2xf64>) {
-  ^bb0(%e: f64, %sum: f64, %most: f64):
-    %3 = arith.addf %sum, %e : f64
+  return %0, %1 : tensor<2xf64>, tensor<2xf16>
+}
+
+// -----
+
+// A sum beside other results is taken out; one whose accumulator is read as well, or that adds what depends on another
+// accumulator, is no sum.
+// CHECK-LABEL: func.func @beside
+// CHECK:       linalg.fill {{.*}} -> tensor<2x16xf64>
+// CHECK:       linalg.generic
+// CHECK-COUNT-16: arith.addf
+// CHECK:       %[[OTHERS:.*]]:3 = linalg.generic
+// CHECK-SAME:  outs(%{{.*}}, %{{.*}}, %{{.*}} : tensor<2xf64>, tensor<2xf64>, tensor<2xf64>)
+// CHECK:       arith.maximumf
+// CHECK-NOT:   linalg.generic
+// CHECK:       return %{{.*}}, %[[OTHERS]]#0, %[[OTHERS]]#1, %[[OTHERS]]#2
+func.func @beside(%x: tensor<2x40xf64>, %a: tensor<2xf64>) -> (tensor<2xf64>, tensor<2xf64>, tensor<2xf64>, tensor<2xf64>) {
+  %0:4 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<2x40xf64>) outs(%a, %a, %a, %a : tensor<2xf64>, tensor<2xf64>, tensor<2xf64>, tensor<2xf64>) {
+  ^bb0(%e: f64, %sum: f64, %most: f64, %second: f64, %third: f64):
+    %3 = arith.addf %e, %sum : f64
     %4 = arith.maximumf %most, %e : f64
-    linalg.yield %3, %4 : f64, f64
-  } -> (tensor<2xf64>, tensor<2xf64>)
-  return %0, %1, %2#0, %2#1 : tensor<2xf64>, tensor<2xf16>, tensor<2xf64>, tensor<2xf64>
+    %5 = arith.addf %second, %4 : f64
+    %6 = arith.addf %third, %e : f64
+    %7 = arith.subf %6, %third : f64
+    linalg.yield %3, %4, %5, %7 : f64, f64, f64, f64
+  } -> (tensor<2xf64>, tensor<2xf64>, tensor<2xf64>, tensor<2xf64>)
+  return %0#0, %0#1, %0#2, %0#3 : tensor<2xf64>, tensor<2xf64>, tensor<2xf64>, tensor<2xf64>
 }

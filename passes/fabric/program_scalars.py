@@ -26,6 +26,7 @@ from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.siw import Predicate
 from tfmbs.runtime.abi.types import DType
 
+_CONSTANT = "arith.constant"
 _SUMS = {"arith.addi": 1, "arith.subi": -1}
 _EXTREMES = {"arith.maxsi": "SMAX", "arith.minsi": "SMIN"}
 _STILL = frozenset({"arith", "math", "tfmbs"})
@@ -53,8 +54,8 @@ class _Straight(Selector):
 
     def select(self, op: Any) -> None:
         super().select(op)
-        for result in op.results:
-            self.made[result] = self.value(result, op)
+        if op.name != _CONSTANT:  # one of an outer block, for instance, which every user makes for itself
+            self.made.update((result, self.value(result, op)) for result in op.results)
 
     def value(self, value: Any, user: Any) -> int:
         if value not in self._bound and (position := self._scalars.position(value, self)) is not None:
@@ -124,7 +125,7 @@ class Scalars:
             straight.scatters.append(Scatter(access, rest, stored))
             self._reached += 1
             self.flush()
-        elif op.name != "arith.constant":
+        elif op.name != _CONSTANT:
             straight.select(op)
 
     def flush(self) -> None:
@@ -326,7 +327,7 @@ class Scalars:
         return selector.exact("ADD", position, selector.number(number.offset)) if number.offset else position
 
     def _is_constant(self, value: Any) -> bool:
-        return not isinstance(value.owner, ir.Block) and bool(value.owner.name == "arith.constant")
+        return not isinstance(value.owner, ir.Block) and bool(value.owner.name == _CONSTANT)
 
 
 def _is_bit(type_: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tfmbs.dialect.mlir import ir, scf, tensor
@@ -45,20 +46,52 @@ def separate_iterations(root: Any) -> None:
 
     All are copied to new places first: one may be what another is made from.
     """
-    for found in ops_where(root, lambda op: op.operation.name in ("scf.for", "scf.while")):
-        op = found.operation
-        body = op.regions[len(op.regions) - 1].blocks[0]
-        arguments = list(body.arguments)[1 if op.name == "scf.for" else 0 :]
-        terminator = terminator_of(body)
-        if len(arguments) != len(terminator.operands):
-            continue
-        moved = {
-            index: _copy(terminator, value, _undefined(terminator, value))
-            for index, value in enumerate(terminator.operands)
-            if _is_static_tensor(value) and value != arguments[index] and value.type == arguments[index].type
-        }
-        for index, value in moved.items():
-            terminator.operands[index] = _copy(terminator, value, arguments[index])
+    for found in ops_where(root, lambda op: op.operation.name == "scf.for"):
+        body = found.operation.regions[0].blocks[0]
+        _separate(body, list(body.arguments)[1:])
+    for found in ops_where(root, lambda op: op.operation.name == "scf.while"):
+        loop = _forwarding_all(found.operation)
+        before, after = (region.blocks[0] for region in loop.regions)
+        forwarded = list(terminator_of(before).operands)[1:]
+        places = [after.arguments[forwarded.index(v)] if v in forwarded else None for v in before.arguments]
+        _separate(after, places)
+
+
+def _separate(body: Any, places: Sequence[Any]) -> None:
+    """Lets the end of a loop's body copy the tensors among what it yields to `places`."""
+    terminator = terminator_of(body)
+    moved = {
+        index: _copy(terminator, value, _undefined(terminator, value))
+        for index, value in enumerate(terminator.operands)
+        if _is_static_tensor(value) and value != places[index]
+    }
+    for index, value in moved.items():
+        terminator.operands[index] = _copy(terminator, value, places[index])
+
+
+def _forwarding_all(op: Any) -> Any:
+    """An `scf.while` in place of `op` whose condition hands on every tensor that enters an iteration."""
+    before, after = (region.blocks[0] for region in op.regions)
+    condition = terminator_of(before)
+    known = list(condition.operands)[1:]
+    missing = [value for value in before.arguments if _is_static_tensor(value) and value not in known]
+    if not missing:
+        return op
+    types = [value.type for value in missing]
+    with op.location, ir.InsertionPoint(op):
+        results = [*(result.type for result in op.results), *types]
+        loop = ir.Operation.create("scf.while", results=results, operands=list(op.operands), regions=2)
+    for block, region in zip((before, after), loop.regions, strict=True):
+        block.append_to(region)
+    with condition.location, ir.InsertionPoint(condition):
+        ir.Operation.create("scf.condition", operands=[*condition.operands, *missing])
+    condition.erase()
+    for type_ in types:
+        after.add_argument(type_, op.location)
+    for old, new in zip(op.results, loop.results, strict=False):
+        old.replace_all_uses_with(new)
+    op.erase()
+    return loop
 
 
 def _is_static_tensor(value: Any) -> bool:

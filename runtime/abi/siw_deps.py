@@ -15,7 +15,7 @@ not, and a BREAK may leave its loop or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tfmbs.runtime.abi.siw import BIT_FIELD, VECTOR_REGISTERS, Dep
@@ -72,6 +72,7 @@ class Flight(NamedTuple):
 
 
 NOTHING = Flight()
+_NO_WAIT = Wait()
 
 
 def _youngest(loads: int) -> int:
@@ -111,8 +112,11 @@ def _effect(word: Word) -> _Effect:
 
 def _need(effect: _Effect, flight: Flight) -> Wait:
     """The weakest wait with which a word may issue."""
+    touched = effect.touched & flight.loads
+    if not (touched or effect.registers & flight.results or effect.loaded & flight.stores):
+        return _NO_WAIT
     deps = left = 0
-    if touched := effect.touched & flight.loads:
+    if touched:
         deps, left = Dep.LOAD, ((touched & -touched).bit_length() - 1) // VECTOR_REGISTERS
     if effect.registers & flight.results:
         deps |= Dep.COMPUTE
@@ -220,50 +224,52 @@ class _Flow:
         behind = self.sweep(part, flight, {}, assign=True)
         if not any(self.controls[i][0] == "LOOP" for i in part):
             return behind
-        while not self._holds(part, flight):
-            self.sweep(part, flight, self.settle(part, flight)[1], assign=True)
-        self._relax(part, flight, part)
-        return self.settle(part, flight)[0]
+        behind, again = self.settle(part, flight)
+        while self._lacking(part):
+            self.sweep(part, flight, again, assign=True)
+            behind, again = self.settle(part, flight)
+        return self.settle(part, flight)[0] if self._relax(part, flight, part) else behind
 
-    def _holds(self, part: range, flight: Flight) -> bool:
-        self.settle(part, flight)
-        return not any(self.waits[i].lacks(self.needs[i]) for i in part)
+    def _lacking(self, part: range) -> bool:
+        return any(self.waits[i].lacks(self.needs[i]) for i in part)
 
-    def _relax(self, part: range, flight: Flight, among: Sequence[int]) -> None:
-        """Weakens the waits of words `among` those of `part` as far as all words still wait for enough.
+    def _relax(self, part: range, flight: Flight, among: Sequence[int]) -> bool:
+        """Weakens the waits of words `among` those of `part` as far as all words still wait for enough; returns whether
+        it tried. `needs` must be settled before, and are behind.
 
         A wait that one trip needed can become too strong when a later word got one for the sake of the next trip.
         """
-        self.settle(part, flight)
         spare = [i for i in among if self.waits[i] != self.needs[i]]
-        kept = [self.waits[i] for i in spare]
-        for i in spare:
-            self.waits[i] = self.needs[i]
-        if not spare or self._holds(part, flight):
-            return
-        for i, wait in zip(spare, kept, strict=True):
-            self.waits[i] = wait
+        if not spare or self._try(part, flight, {i: self.needs[i] for i in spare}):
+            return bool(spare)
         if len(spare) > 1:
             self._relax(part, flight, spare[: len(spare) // 2])
             self._relax(part, flight, spare[len(spare) // 2 :])
         else:
             self._relax_one(part, flight, spare[0])
+        return True
 
     def _relax_one(self, part: range, flight: Flight, i: int) -> None:
         for dep in Dep:
             if self.waits[i].deps & dep:
                 fewer = self.waits[i].deps & ~dep
-                self._try(part, flight, i, Wait(fewer, self.waits[i].left if fewer & Dep.LOAD else 0))
+                self._try(part, flight, {i: Wait(fewer, self.waits[i].left if fewer & Dep.LOAD else 0)})
         while self.waits[i].deps & Dep.LOAD and self.waits[i].left < _MOST_LEFT:
-            if not self._try(part, flight, i, self.waits[i]._replace(left=self.waits[i].left + 1)):
+            if not self._try(part, flight, {i: self.waits[i]._replace(left=self.waits[i].left + 1)}):
                 break
 
-    def _try(self, part: range, flight: Flight, i: int, wait: Wait) -> bool:
-        kept, self.waits[i] = self.waits[i], wait
-        if not self._holds(part, flight):
-            self.waits[i] = kept
-            return False
-        return True
+    def _try(self, part: range, flight: Flight, waits: Mapping[int, Wait]) -> bool:
+        """Whether all words still wait for enough with other waits; these are kept if so."""
+        kept = {i: self.waits[i] for i in waits}
+        for i, wait in waits.items():
+            self.waits[i] = wait
+        self.settle(part, flight)
+        if not self._lacking(part):
+            return True
+        for i, wait in kept.items():
+            self.waits[i] = wait
+        self.settle(part, flight)
+        return False
 
 
 def missing_deps(words: Sequence[Word]) -> list[Wait]:

@@ -68,6 +68,8 @@ class _Scope:
 
 
 def _check_control(words: Sequence[Word], name: str) -> None:
+    if not words:
+        raise _fault(name, "words", "at least 1", 0)
     last = len(words) - 1
     scopes: list[_Scope] = []
     for i, word in enumerate(words):

@@ -99,17 +99,17 @@ def _slot(slot: str, word: int) -> Slot:
     if op is None:
         raise _SlotError(f"slot {slot}: opcode {code} is not known", None, None)
     for name in _OPERANDS[slot]:
-        if name not in op.uses and fields[name]:
+        if fields[name] and name not in op.uses:
             raise _SlotError(f"{op.name}: unused field {name}", 0, fields[name])
     _check_type(op, fields)
     if op.writes and op.writes not in op.vectors and fields[op.writes] == 0:
         raise _SlotError(f"{op.name} writes s0, which is always 0", None, None)
     registers = written = 0
     for name in op.vectors:
-        operand = op.registers(name, fields)
-        if len(operand) > 1 and operand.start & 1:
-            raise _SlotError(f"{op.name}: {name}, a pair of registers", "an even register", f"v{operand.start}")
-        mask = ((1 << len(operand)) - 1) << operand.start
+        first, is_pair = fields[name], op.lane_bits(name, fields) == 64
+        if is_pair and first & 1:
+            raise _SlotError(f"{op.name}: {name}, a pair of registers", "an even register", f"v{first}")
+        mask = (3 if is_pair else 1) << first
         registers |= mask
         written |= mask if name == op.writes else 0
     if op.name == "SETVL" and not 1 <= fields["c_imm"] <= siw.VLMAX:

@@ -24,6 +24,30 @@ def fields(slot: str, name: str, **values: int) -> Fields:
     return {f"{prefix}_op": siw.OP_BY_NAME[slot, name].code, **{f"{prefix}_{k}": v for k, v in values.items()}}
 
 
+def operations(op: siw.Op) -> st.SearchStrategy[Fields]:
+    """Every value of the fields of an operation: named types and aux, even registers where lanes are 64 bits wide."""
+    slot = op.slot.lower()
+
+    def aux(fields: Fields) -> st.SearchStrategy[Fields]:
+        if op.aux is None:
+            return st.just(fields)
+        auxes = op.auxes.get(fields.get(f"{slot}_type"), op.aux)
+        return st.sampled_from(sorted(auxes)).map(lambda value: fields | {f"{slot}_aux": int(value)})
+
+    def rest(fields: Fields) -> st.SearchStrategy[Fields]:
+        values: dict[str, st.SearchStrategy[int]] = {}
+        for name in op.uses:
+            if name not in fields:
+                low, high = siw.BIT_FIELD[name].bounds
+                wide = name in op.vectors and op.lane_bits(name, fields) == 64
+                values[name] = st.integers(0, 15).map(lambda n: 2 * n) if wide else st.integers(low, high)
+        return st.fixed_dictionaries(values).map(lambda drawn: fields | drawn)
+
+    code = {f"{slot}_op": op.code}
+    typed = [code | {f"{slot}_type": int(dtype)} for dtype in sorted(op.types)] or [code]
+    return st.sampled_from(typed).flatmap(aux).flatmap(rest)
+
+
 _LANES = st.sampled_from([DType.F32, DType.F64])
 _WINDOW = st.integers(0, 1)
 
@@ -80,7 +104,8 @@ def is_valid(word: Fields) -> bool:
     return True
 
 
-def _without_conflicts(parts: tuple[Fields, ...]) -> Fields:
+def without_conflicts(parts: tuple[Fields, ...]) -> Fields:
+    """The operations that together are a valid word, the first ones first."""
     word: Fields = {}
     for part in parts:
         if is_valid({**word, **part}):
@@ -94,7 +119,7 @@ def programs(draw: Any, most_words: int = 12) -> list[Fields]:
     words: list[Fields] = []
 
     def data(slots: str) -> Fields:
-        return _without_conflicts(tuple(draw(_SLOTS[slot]) for slot in slots))
+        return without_conflicts(tuple(draw(_SLOTS[slot]) for slot in slots))
 
     def block(length: int, loops: int, depth: int) -> None:
         while length > 0:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.siw_programs import operations
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.asm import assemble, disassemble
 from tfmbs.runtime.abi.asm.words import word_text
@@ -88,44 +89,16 @@ def test_any_image_is_given_back(image):
     assert assemble(disassemble(image)).to_bytes() == image.to_bytes()
 
 
-def _values(op):
-    """Every value of the fields of an operation: named types and aux, even registers where lanes are 64 bits wide."""
-    slot = op.slot.lower()
-
-    def aux(fields):
-        if op.aux is None:
-            return st.just(fields)
-        auxes = op.auxes.get(fields.get(f"{slot}_type"), op.aux)
-        return st.sampled_from(sorted(auxes)).map(lambda value: fields | {f"{slot}_aux": int(value)})
-
-    def rest(fields):
-        values = {}
-        for name in op.uses:
-            if name not in fields:
-                low, high = siw.BIT_FIELD[name].bounds
-                wide = name in op.vectors and op.lane_bits(name, fields) == 64
-                values[name] = st.integers(0, 15).map(lambda n: 2 * n) if wide else st.integers(low, high)
-        return st.fixed_dictionaries(values).map(lambda drawn: fields | drawn)
-
-    code = {f"{slot}_op": op.code}
-    typed = [code | {f"{slot}_type": int(dtype)} for dtype in sorted(op.types)] or [code]
-    return st.sampled_from(typed).flatmap(aux).flatmap(rest)
-
-
 def _waits():
     bits, left = st.integers(0, 7), st.integers(0, 31)
     return st.builds(lambda deps, n: {"deps": deps, "left": n if deps & siw.Dep.LOAD else 0}, bits, left)
-
-
-def _operations(slot):
-    return st.sampled_from([op for op in siw.OPS if op.slot == slot]).flatmap(_values)
 
 
 @pytest.mark.parametrize("op", siw.OPS, ids=lambda op: f"{op.slot}.{op.name}")
 @settings(max_examples=40)
 @given(st.data())
 def test_every_operation_is_given_back(op, data):
-    fields = data.draw(_values(op)) | data.draw(_waits())
+    fields = data.draw(operations(op)) | data.draw(_waits())
     text = word_text(siw.encode(fields))
     assert assemble(text).words == [siw.encode(fields)]
     writes_s0 = op.writes and op.writes not in op.vectors and fields[op.writes] == 0
@@ -134,7 +107,7 @@ def test_every_operation_is_given_back(op, data):
 
 
 @settings(max_examples=150)
-@given(*map(_operations, "DSC"), _waits())
+@given(*(st.sampled_from([op for op in siw.OPS if op.slot == slot]).flatmap(operations) for slot in "DSC"), _waits())
 def test_words_are_given_back(d, s, c, waits):
     word = siw.encode(d | s | c | waits)
     assert assemble(word_text(word)).words == [word]

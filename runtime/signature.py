@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.types import DTYPES, DType
 
 
 @dataclass(frozen=True)
 class Argument:
-    """An input or output: what arrays must look like, or will."""
+    """An input or output: what arrays must look like, or will. Of BF16 they hold the bits, as uint16."""
 
     name: str
     shape: tuple[int, ...]
@@ -34,10 +33,8 @@ def _argument(image: Image, index: int) -> Argument:
     record = image.io[index]
     name = image.strings[record["name"]]
     tensor = image.tensors[record["tensor"]]
-    numpy_name = DTYPES[DType(tensor["dtype"])].numpy
-    if numpy_name is None:
-        raise TfmbsError("unsupported", name, f"numpy has no element type for {DType(tensor['dtype']).name}")
-    return Argument(name, tuple(tensor["dims"][: tensor["rank"]]), np.dtype(numpy_name))
+    dtype = np.dtype(DTYPES[DType(tensor["dtype"])].array)
+    return Argument(name, tuple(tensor["dims"][: tensor["rank"]]), dtype)
 
 
 def _arguments(image: Image, first: int, count: int) -> tuple[Argument, ...]:
@@ -45,7 +42,7 @@ def _arguments(image: Image, first: int, count: int) -> tuple[Argument, ...]:
 
 
 def entries_of(image: Image) -> tuple[Entry, ...]:
-    """The entry points in the order of the image. Raises TfmbsError `unsupported` for a dtype that numpy lacks."""
+    """The entry points in the order of the image."""
     return tuple(
         Entry(
             image.strings[entry["name"]],

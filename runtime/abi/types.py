@@ -34,6 +34,16 @@ class DTypeInfo:
     is_float: bool = False
     is_signed: bool = True
 
+    @property
+    def array(self) -> str:
+        """The numpy type of inputs and outputs: where numpy has none, unsigned integers that hold the bits.
+
+        Raises ValueError for elements that only exist packed.
+        """
+        if not self.bits:
+            raise ValueError("packed elements have no arrays")
+        return self.numpy or f"uint{self.bits}"
+
 
 DTYPES: dict[DType, DTypeInfo] = {
     DType.BOOL: DTypeInfo(8, "bool", is_signed=False),

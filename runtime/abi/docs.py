@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from pathlib import Path
 
-from tfmbs.runtime.abi import asm, limits, siw, siw_deps, siw_verify, verify
+from tfmbs.runtime.abi import asm, limits, minor, siw, siw_deps, siw_verify, verify
 from tfmbs.runtime.abi.asm import words
 from tfmbs.runtime.abi.cpp_header import ENUMS, SIW_CONSTANTS
 from tfmbs.runtime.abi.kinds import KIND_RULES, OPERANDS
@@ -48,30 +49,62 @@ def _types(op: siw.Op) -> str:
     return " ".join(sorted((dtype.name for dtype in op.types), key=lambda name: (len(name), name)))
 
 
+def _lanes(op: siw.Op) -> str:
+    """Lanes of vector operands where the element type does not say them: `reg: aux`, `index: 64`."""
+    return ", ".join(f"{name[2:]}: {source}" for name, source in op.lanes.items())
+
+
 def _operations(slot: str) -> Iterator[str]:
     ops = [op for op in siw.OPS if op.slot == slot]
-    heads = ("code", "operation", "types", "unit", "meaning")
-    yield from _table(heads, ((op.code, f"`{words.syntax(op)}`", _types(op), op.unit, op.doc) for op in ops))
+    heads = ("code", "operation", "types", "lanes", "unit", "meaning")
+    rows = ((op.code, f"`{words.syntax(op)}`", _types(op), _lanes(op), op.unit, op.doc) for op in ops)
+    yield from _table(heads, rows)
+
+
+def _fields(fields: Iterable[siw.BitField]) -> Iterator[str]:
+    rows = ((f.name, f.slot, f"{f.low}…{f.low + f.bits - 1}", f"{f.bounds[0]}…{f.bounds[1]}") for f in fields)
+    yield from _table(("field", "slot", "bits", "values"), rows)
+
+
+_C_DATA = """\
+Opcodes of slot C that move data (CAST, REDUCE, RECV, SEND) use parts of `c_imm` as fields of their own; its other bits
+are zero there:
+"""
+_WIDE = """\
+## Lanes of 64 bits
+
+An operand of the types {types} is a pair of registers, named by its even one: `ADD.F64 v2, v4, v6` adds v4 and v5 to
+v6 and v7. The pair is one array of `VLMAX` lanes in ascending order, little-endian; what 32-bit operations see in its
+registers follows from that. The element type of an operation says which of its operands are pairs, all of them, except
+where the column `lanes` of the tables below names a width, or `aux` for the type that it converts from. An operation
+whose operand is half of another one's pair reads all of both before it writes.
+"""
+_STREAMS = """\
+## Streams
+
+RECV and SEND access the next VL elements of a window, without an address: RECV from the read cursor of the window on,
+SEND from its write cursor on, which then moves on by VL. Cursors start at 0 with each launch; other operations neither
+use nor move them. A window may be read and written as a stream and by address in one program; what is in flight is
+counted per window in either case. In slot C, a stream leaves slots S and D to an access by address and an operation.
+"""
 
 
 def isa_page() -> str:
     """The text of `docs/isa.md`."""
-    lines = ["# The instruction set\n", _NOTE, f"{_text(siw)}\n", "## The word\n"]
-    lines += _table(
-        ("field", "slot", "bits", "values"),
-        ((f.name, f.slot, f"{f.low}…{f.low + f.bits - 1}", f"{f.bounds[0]}…{f.bounds[1]}") for f in siw.BIT_FIELDS),
-    )
+    lines = ["# The instruction set\n", _NOTE, f"{_text(siw)}\n", "## The word\n", *_fields(siw.BIT_FIELDS)]
     lines.append(
         "Fields of a slot that its opcode does not use are zero, and so is `c_zero`. Opcodes are append-only.\n"
     )
-    slots = {"D": "computes", "S": "moves data and computes addresses", "C": "controls"}
+    lines += [_C_DATA, *_fields(siw.C_DATA_FIELDS)]
+    lines += [_WIDE.format(types=", ".join(dtype.name for dtype in sorted(siw.WIDE))), _STREAMS]
+    slots = {"D": "computes", "S": "moves data and computes addresses", "C": "controls, converts and streams"}
     for slot, purpose in slots.items():
         lines += [f"## Slot {slot}: {purpose}\n", *_operations(slot)]
     lines += ["## Codes\n"]
     for enum in _ISA_ENUMS:
         lines += _enum(enum)
     lines += ["## Constants\n", *_table(("name", "value"), ((name, getattr(siw, name)) for name in SIW_CONSTANTS))]
-    lines += ["## Dependency bits\n", f"{_text(siw_deps)}\n"]
+    lines += ["## Waits\n", f"{_text(siw_deps)}\n"]
     lines += ["## Programs\n", f"{_text(siw_verify)}\n"]
     lines += ["## Assembly\n", f"{_text(words)}\n", markdown()]
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -128,6 +161,16 @@ def _limits() -> Iterator[str]:
     yield from _table(("limit", "value", "of"), ((name, getattr(limits, name), doc) for name, doc in found))
 
 
+def _minor() -> Iterator[str]:
+    rows = (
+        (version, f"target.{key}.{name}", json.dumps(value))
+        for version, tables in minor.TARGET_DEFAULTS.items()
+        for key, added in tables.items()
+        for name, value in added.items()
+    )
+    yield from _table(("minor", "added", "taken in files of minor versions before"), rows)
+
+
 def tfb_page() -> str:
     """The text of `docs/tfb.md`."""
     majors = f"{OLDEST_MAJOR}…{MAJOR}" if OLDEST_MAJOR < MAJOR else str(MAJOR)
@@ -139,6 +182,7 @@ def tfb_page() -> str:
         f"Readers take major versions {majors} and any minor.\n"
     )
     lines += [*_record(HEADER), *_record(SECTION), *_enum(SectionFlag), *_enum(Feature), "## Sections\n", *_sections()]
+    lines += ["## Minor versions\n", f"{_text(minor)}\n", *_minor()]
     lines += ["## Records\n", "Bytes of a record that belong to no field are zero.\n"]
     for record in RECORDS.values():
         lines += _record(record)

@@ -7,6 +7,7 @@ decided by `tfmbs-to-linalg`: the pass runs with `numerics=exact` first, unless 
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tfmbs.compiler.small_floats import hide_small_floats
-from tfmbs.dialect.attributes import NAME, OUTPUT
+from tfmbs.dialect.attributes import NAME, OUTPUT, as_elements
+from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import arith, bufferization, execution_engine, func, ir, memref_descriptors, passmanager
 from tfmbs.dialect.resources import numpy_dtype_of, read_resource
 from tfmbs.dialect.shapes import Shape, shape_of
@@ -42,6 +44,8 @@ TO_LLVM = (
     "reconcile-unrealized-casts"
 )
 
+
+_LOWERED = ("llvm", "builtin")
 
 LARGE_BYTES = 1 << 16  # constants of this size are passed to the compiled function
 
@@ -80,6 +84,7 @@ class Reference:
             _run(copy, TO_BUFFERS)
             _copies_to_loops(copy)
             _run(copy, TO_LLVM)
+            _check_lowered(copy)
             self._engine = _compiled(copy, optimization)
 
     def run(self, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
@@ -134,7 +139,7 @@ def _hoist_constants(entry: Any) -> list[Array]:
     arrays = []
     block = entry.entry_block
     for op in ops_of(entry, arith.ConstantOp):
-        value = op.attributes["value"]
+        value = as_elements(op.attributes["value"])
         if not isinstance(value, ir.DenseResourceElementsAttr):
             continue
         array = read_resource(value)
@@ -206,8 +211,16 @@ def _run(module: Any, pipeline: str) -> None:
     try:
         passmanager.PassManager.parse(f"builtin.module({pipeline})").run(module.operation)
     except ir.MLIRError as error:
-        what = "the module cannot be interpreted: upstream's lowering to LLVM failed"
+        named = re.search(r'see current operation: .*?"([a-z_]+\.[\w.]+)"', str(error))
+        what = f"the module cannot be interpreted: {named[1] if named else 'an op'} is not lowered by upstream"
         raise TfmbsError("unsupported", "byte reference", what, details=str(error)) from error
+
+
+def _check_lowered(module: Any) -> None:
+    """Refuses by name what upstream's passes left alone."""
+    for op in ops_where(module, lambda op: op.operation.name.partition(".")[0] not in _LOWERED):
+        what = f"the module cannot be interpreted: {op.operation.name} has no LLVM form"
+        raise TfmbsError("unsupported", place(op.operation.location), what)
 
 
 def _compiled(module: Any, optimization: int) -> Any:

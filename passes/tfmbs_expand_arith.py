@@ -28,7 +28,9 @@ COMPUTED = frozenset(
 
 CANONICAL = COMPUTED | {"arith.extf", "arith.truncf"}
 
-BLIND = CANONICAL | {"arith.fptosi", "arith.fptoui", "arith.cmpf"}
+CLASSES = frozenset({"math.isnan", "math.isinf", "math.isfinite", "math.isnormal"})
+
+BLIND = CANONICAL | CLASSES | {"arith.fptosi", "arith.fptoui", "arith.cmpf"}
 """Users that show no bits of a NaN operand: their results are canonical, or depend on its being a NaN only."""
 
 MOVES = frozenset({"arith.constant", "arith.bitcast", "arith.select"})
@@ -187,6 +189,7 @@ EXPANSIONS: dict[str, Callable[[Any], Any]] = {
     **{f"arith.{name}": lambda op: integers.divide(op.name, *op.operands) for name in ("divsi", "divui")},
     **{f"arith.{name}": lambda op: integers.remainder(op.name, *op.operands) for name in ("remsi", "remui")},
     **{f"arith.{name}": lambda op: integers.shift(op.name, *op.operands) for name in ("shli", "shrsi", "shrui")},
+    **{name: lambda op: floats.has_class(op.name, *op.operands) for name in CLASSES},
     **{
         f"arith.{name}": lambda op: integers.divide_rounding(op.name, *op.operands)
         for name in ("floordivsi", "ceildivsi", "ceildivui")

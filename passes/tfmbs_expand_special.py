@@ -30,7 +30,7 @@ FUNCTIONS = {
 }
 """The special functions, by op."""
 
-INTEGER_MATH = frozenset({"absi", "ctlz", "cttz", "ctpop", "ipowi"})
+INTEGER_MATH = frozenset({"absi", "ctlz", "cttz", "ctpop"})
 
 
 @dataclass(frozen=True)

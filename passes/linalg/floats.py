@@ -113,3 +113,15 @@ def number(kind: str, a: Value, b: Value) -> Value:
     result = rounded(best, a.type) if is_small(a.type) else canonical(best)
     result = select(compare("uno", y, y), a, result)
     return select(compare("uno", x, x), b, result)
+
+
+def has_class(kind: str, x: Value) -> Value:
+    """`math.isnan`, `isinf`, `isfinite` or `isnormal` of a float of any type, as an i1."""
+    form = format_of(x.type)
+    magnitude = magnitude_of(bits_of(x), form)
+    infinity = bits_constant(magnitude.type, form.infinity)
+    if kind == "math.isnormal":
+        least = bits_constant(magnitude.type, 1 << form.mantissa)
+        span = bits_constant(magnitude.type, form.infinity - (1 << form.mantissa))
+        return compare("ult", arith.SubIOp(magnitude, least).result, span)
+    return compare({"math.isnan": "ugt", "math.isinf": "eq", "math.isfinite": "ult"}[kind], magnitude, infinity)

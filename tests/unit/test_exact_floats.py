@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -143,6 +144,18 @@ def test_comparisons(element: str) -> None:
         same_bits(got[NEGATED[name]], ~holds(a, b))
     assert got["true"].all()
     assert not got["false"].any()
+
+
+@pytest.mark.parametrize("element", FLOATS)
+def test_classes(element: str) -> None:
+    x, info = floats(element), ml_dtypes.finfo(NUMPY[element])
+    names = ["isnan", "isinf", "isfinite", "isnormal"]
+    code = "\n".join(f"%r{i} = math.{name} %a0 : {element}" for i, name in enumerate(names))
+    normal = np.isfinite(x) & (np.abs(x) >= info.smallest_normal)
+    for got, expected in zip(
+        apply(code, [element], ["i1"] * 4, x), (np.isnan(x), np.isinf(x), np.isfinite(x), normal), strict=True
+    ):
+        same_bits(got, expected)
 
 
 @pytest.mark.parametrize("element", SMALL)

@@ -203,7 +203,7 @@ def mutant(files: list[bytes], seed: int) -> bytes:
         random.choice(MUTATIONS)(sections, random)
         left -= 1
     changed = tuple(replace(section, data=memoryview(data)) for section, data in sections if data)
-    out = container.write(Container(changed, source.required_features, source.optional_features))
+    out = container.write(Container(changed, source.required_features, source.optional_features, source.version))
     if random.randrange(20) == 0:
         out = _change_envelope(out, random)
     return bytes(out)

@@ -21,13 +21,15 @@
 // CHECK-NEXT: "tfmbs.fabric_program"() ({
 // CHECK-NEXT: "tfmbs.fabric_siw"() {d_op = "MUL", d_type = "f32", d_va = 1 : i64, d_vb = 1 : i64, d_vd = 2 : i64, s_base = 1 : i64, s_imm = -4 : i64, s_index = 4 : i64, s_op = "LD", s_type = "f32"} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_siw"() {d_aux = "oge", d_op = "CMP", d_type = "f32", d_vd = 1 : i64, deps = 2 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_siw"() {c_aux = "i64", c_op = "CAST", c_reg = 5 : i64, c_src = 6 : i64, c_type = "bf16", deps = 2 : i64, left = 3 : i64} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_siw"() {c_op = "END"} : () -> ()
-// CHECK-NEXT: }) {kind = "epilogue", label = "relu", max_steps = 3 : i64, windows = 1 : i64} : () -> ()
+// CHECK-NEXT: }) {kind = "epilogue", label = "relu", max_steps = 4 : i64, windows = 1 : i64} : () -> ()
 "tfmbs.fabric_program"() ({
   "tfmbs.fabric_siw"() {s_op = "LD", s_type = "f32", s_base = 1 : i64, s_index = 4 : i64, s_imm = -4 : i64, d_op = "MUL", d_type = "f32", d_vd = 2 : i64, d_va = 1 : i64, d_vb = 1 : i64} : () -> ()
   "tfmbs.fabric_siw"() {d_op = "CMP", d_type = "f32", d_vd = 1 : i64, d_aux = "oge", deps = 2 : i64} : () -> ()
+  "tfmbs.fabric_siw"() {c_op = "CAST", c_type = "bf16", c_reg = 5 : i64, c_src = 6 : i64, c_aux = "i64", deps = 2 : i64, left = 3 : i64} : () -> ()
   "tfmbs.fabric_siw"() {c_op = "END"} : () -> ()
-}) {kind = "epilogue", label = "relu", max_steps = 3 : i64, windows = 1 : i64} : () -> ()
+}) {kind = "epilogue", label = "relu", max_steps = 4 : i64, windows = 1 : i64} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_descriptor"()
 // CHECK-SAME: kind = "gemm", label = "fc", lhs = 0 : i64
 // CHECK-SAME: program = -1 : i64

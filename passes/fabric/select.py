@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tfmbs.dialect.mlir import ir
-from tfmbs.passes.fabric import select_convert, select_float, select_integer, select_memory
+from tfmbs.passes.fabric import select_bits, select_convert, select_float, select_integer, select_memory
 from tfmbs.passes.fabric.scalars import View, constant_bits, refuse, signed_type, unsigned_type, width_of
 from tfmbs.passes.siw.nest import Index, Scatter
 from tfmbs.passes.siw.ranges import INT32, Range, range_of_type, within
@@ -172,6 +172,7 @@ Rule = Callable[[Selector, Any], int | Sequence[int]]
 RULES: dict[str, Rule] = {
     **select_float.RULES,
     **select_integer.RULES,
+    **select_bits.RULES,
     **select_convert.RULES,
     **select_memory.RULES,
 }

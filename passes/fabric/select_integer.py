@@ -105,7 +105,7 @@ _PREDICATES = (
     (Predicate.UGT, False),
     (Predicate.UGE, False),
 )  # by the code of `arith.cmpi`; whether the operands are signed
-_LT, _LE, _GT, _GE = 2, 3, 4, 5
+_NE, _LT, _LE, _GT, _GE, _ULT = 1, 2, 3, 4, 5, 6
 
 
 def compare(selector: Selector, code: int, width: int, a: int, b: int) -> int:
@@ -144,6 +144,34 @@ def _select(selector: Selector, op: Any) -> int:
     return selector.choose(*selector.args(op))
 
 
+def _rounded_division(step: str, *, signed: bool) -> Rule:
+    """Division rounded to minus infinity (`step` is "subi") or plus infinity ("addi"); by 0 it gives 0.
+
+    The truncated quotient moves by one where it is inexact, and negative in the first case, positive in the second.
+    """
+    moving_signs = _LT if step == "subi" else _GE
+
+    def rule(selector: Selector, op: Any) -> int:
+        width = width_of(op, op.results[0].type)
+        a, b = selector.args(op)
+        if width == 1:
+            return _and(selector, a, b)
+        form = (selector.signed if signed else selector.unsigned) if width < INDEX_BITS else (lambda p, _: p)
+        a, b = form(a, width), form(b, width)
+        division, remainder = ("divsi", "remsi") if signed else ("divui", "remui")
+        quotient = binary(selector, division, width, a, b)
+        rest = binary(selector, remainder, width, a, b)
+        zero = selector.constant(0)
+        moves = compare(selector, _NE, width, rest, zero)
+        moves = _and(selector, moves, compare(selector, _NE, width, b, zero))
+        if signed:
+            signs = binary(selector, "xori", width, a, b)
+            moves = _and(selector, moves, compare(selector, moving_signs, width, signs, zero))
+        return binary(selector, step, width, quotient, moves)
+
+    return rule
+
+
 def _halves(*, signed: bool) -> Rule:
     """mulsi_extended and mului_extended: the product and what stands above it."""
 
@@ -167,13 +195,16 @@ def _carry(selector: Selector, op: Any) -> tuple[int, int]:
     total = binary(selector, "addi", width, a, b)
     if width == 1:
         return total, _and(selector, a, b)
-    return total, compare(selector, 6, width, total, a)
+    return total, compare(selector, _ULT, width, total, a)
 
 
 RULES: dict[str, Rule] = {
     **{f"arith.{name}": _binary(name) for name in BITS},
     "arith.addui_extended": _carry,
+    "arith.ceildivsi": _rounded_division("addi", signed=True),
+    "arith.ceildivui": _rounded_division("addi", signed=False),
     "arith.cmpi": _compare,
+    "arith.floordivsi": _rounded_division("subi", signed=True),
     "arith.mulsi_extended": _halves(signed=True),
     "arith.mului_extended": _halves(signed=False),
     "arith.select": _select,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from tfmbs.passes.siw.assembly import IMM_HIGH, IMM_LOW, Assembler
 from tfmbs.passes.siw.machine import ZERO, Reg, Touch
@@ -33,6 +34,7 @@ class Addresses:
         self._key_of: dict[Linear, Key] = {}
         self._starts = [0] * len(nest.extents)
         self._loops: list[tuple[int, int, int]] = []  # dimension, loop id, step
+        self._scattered: list[int] = []  # dimensions that share a loop
         for part in sorted(nest.linear, key=lambda p: (p.strides, p.offset)):
             self._key_of[part] = self._assign(part)
 
@@ -60,7 +62,7 @@ class Addresses:
 
     def touch(self, access: Access, dim: int | None) -> Touch:
         """The elements that an access with lanes along `dim` touches in the loops around."""
-        if access.base is not None:
+        if access.base is not None or any(access.strides[d] for d in self._scattered):
             return Touch(access.window, terms=None)
         terms = tuple((id_, access.strides[d] * step) for d, id_, step in self._loops if access.strides[d])
         offset = access.offset + sum(s * start for s, start in zip(access.strides, self._starts, strict=True))
@@ -119,24 +121,68 @@ class Addresses:
     def _step(self, part: Linear, dim: int | None) -> Reg:
         return ZERO if dim is None else self._asm.constant(part.strides[dim])
 
-    def walk(self, dims: Sequence[int], lanes: int | None, inner: Callable[[], None]) -> None:
-        """Loops over `dims`, outermost first, around what `inner` emits; `lanes` as in `Assembler.loop`."""
-        if not dims:
-            inner()
-            return
-        self._loop(dims[0], self._extents[dims[0]], 1, lanes, lambda: self.walk(dims[1:], lanes, inner))
+    def walk(self, dims: Sequence[int], lanes: int | None, inner: Callable[[], None], *, inside: int = 0) -> None:
+        """Loops over `dims`, outermost first, around what `inner` emits, which has `inside` more loops in each other.
 
-    def strip(self, dim: int, chunk: Callable[[int], None]) -> None:
-        """Emits `chunk(lanes)` for full vectors along `dim`, in a loop, and for the rest."""
-        full, tail = divmod(self._extents[dim], siw.VLMAX)
-        if full and (full > 1 or tail):
-            self._loop(dim, full, siw.VLMAX, siw.VLMAX, lambda: chunk(siw.VLMAX))
-        elif full:
-            chunk(siw.VLMAX)
-        if tail:
-            self._starts[dim] += full * siw.VLMAX
-            chunk(tail)
-            self._starts[dim] -= full * siw.VLMAX
+        `lanes` is as in `Assembler.loop`. Where there are not enough hardware loops, the outer dimensions share one.
+        """
+        room = siw.LOOP_DEPTH - self._asm.depth - inside
+        looped = [d for d in dims if self._extents[d] > 1]
+        if len(looped) > room > 0:
+            self._together(looped[: len(looped) - room + 1], lanes, looped[len(looped) - room + 1 :], inner)
+        elif not dims:
+            inner()
+        else:
+            self._loop(
+                dims[0], self._extents[dims[0]], 1, lanes, lambda: self.walk(dims[1:], lanes, inner, inside=inside)
+            )
+
+    def _together(self, dims: Sequence[int], lanes: int | None, rest: Sequence[int], inner: Callable[[], None]) -> None:
+        """One loop over several dimensions: where an inner one is through, the next one moves on."""
+        asm = self._asm
+        before = [pointer.moved for pointer in self._moving()]
+        for pointer in self._moving():
+            pointer.moved = 0
+        left = {d: asm.scalar() for d in dims[1:]}
+        for d, register in left.items():
+            asm.items.extend(asm.immediate(register, self._extents[d]))
+        with asm.loop(prod(self._extents[d] for d in dims), lanes):
+            self._scattered += dims
+            self.walk(rest, lanes, inner)
+            del self._scattered[-len(dims) :]
+            moved = {id(pointer): pointer.moved for pointer in self._moving()}
+            self._advance(list(dims), left, moved)
+        for pointer, old in zip(self._moving(), before, strict=True):
+            pointer.moved = old + self._extents[dims[0]] * pointer.strides[dims[0]]
+
+    def _advance(self, dims: list[int], left: Mapping[int, Reg], moved: Mapping[int, int]) -> None:
+        """Moves pointers, which have `moved` so far, to the next iteration of the innermost of `dims`."""
+        asm, inner = self._asm, dims[-1]
+        for pointer in self._moving():
+            if amount := pointer.strides[inner] - moved[id(pointer)]:
+                asm.add(pointer.register, amount)
+        if len(dims) == 1:
+            return
+        count, done, one = left[inner], asm.scalar(), asm.constant(1)
+        asm.add(count, -1)
+        asm.emit("S", "SMIN", reg=done, base=count, index=one)
+        asm.emit("S", "SSUB", reg=done, base=one, index=done)
+        with asm.skipped(done):
+            asm.items.extend(asm.immediate(count, self._extents[inner]))
+            through = {id(p): self._extents[inner] * p.strides[inner] for p in self._moving()}
+            self._advance(dims[:-1], left, through)
+
+    def strip(self, dim: int, strips: Strips, chunk: Callable[[int], None]) -> None:
+        """Emits `chunk(lanes)` for all strips along `dim`, those of equal lanes in a loop."""
+        if strips.count > 1 or strips.tail:
+            self._loop(dim, strips.count, strips.lanes, strips.lanes, lambda: chunk(strips.lanes))
+        else:
+            chunk(strips.lanes)
+        if strips.tail:
+            done = strips.count * strips.lanes
+            self._starts[dim] += done
+            chunk(strips.tail)
+            self._starts[dim] -= done
 
     def _loop(self, dim: int, trips: int, step: int, lanes: int | None, body: Callable[[], None]) -> None:
         before = [pointer.moved for pointer in self._moving()]
@@ -159,8 +205,28 @@ class Addresses:
         return [p for p in self._pointers.values() if any(p.strides)]
 
 
-def strip_lanes(extent: int) -> int | None:
-    """The one VL that `Addresses.strip` uses for this extent, or None when there are two."""
-    if extent <= siw.VLMAX:
-        return extent
-    return siw.VLMAX if extent % siw.VLMAX == 0 else None
+@dataclass(frozen=True)
+class Strips:
+    """A dimension in `count` vectors of `lanes` elements, and one of `tail`, if that is not 0."""
+
+    lanes: int
+    count: int
+    tail: int
+
+    @classmethod
+    def of(cls, extent: int, multiple: int = 1) -> Strips:
+        """As few strips as can be, give or take one half, of equal lanes where that divides; else a tail.
+
+        All but the last have a multiple of `multiple` lanes, which divides `VLMAX`.
+        """
+        least = -(-extent // siw.VLMAX)
+        for count in range(least, least + least // 2 + 1):
+            lanes, rest = divmod(extent, count)
+            if rest == 0 and (count == 1 or lanes % multiple == 0):
+                return cls(lanes, count, 0)
+        return cls(siw.VLMAX, *divmod(extent, siw.VLMAX))
+
+    @property
+    def vl(self) -> int | None:
+        """The one number of lanes that all strips have; None where there are two."""
+        return None if self.tail else self.lanes

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import ceil, prod
 
-from tfmbs.passes.siw.addresses import Addresses, strip_lanes
+from tfmbs.passes.siw.addresses import Addresses, Strips
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.body import Body, emit_leaf
 from tfmbs.passes.siw.machine import Reg
 from tfmbs.passes.siw.nest import Access, Constant, Gather, Held, Index, Nest, Value, linear_of, needed_values
 from tfmbs.runtime.abi import siw
+
+_REDUCTION_LOOPS = 2
+"""Hardware loops that reductions inside of parallel loops get at least."""
 
 
 class Emitter:
@@ -92,10 +96,14 @@ class Emitter:
         """All parallel dimensions, with `chunk(lanes)` along `lanes_along` innermost."""
         dim = self.lanes_along
         others = [d for d in self.parallel if d != dim]
+        inside = min(len(self.reduction), _REDUCTION_LOOPS)
         if dim is None:
-            self.addresses.walk(others, 1, lambda: chunk(1))
+            self.addresses.walk(others, 1, lambda: chunk(1), inside=inside)
         else:
-            self.addresses.walk(others, strip_lanes(self.nest.extents[dim]), lambda: self.addresses.strip(dim, chunk))
+            strips = Strips.of(self.nest.extents[dim])
+            inside += strips.count > 1
+            strip = partial(self.addresses.strip, dim, strips, chunk)
+            self.addresses.walk(others, strips.vl, strip, inside=inside)
 
     def _streams(self, access: Access, peers: Sequence[Access], order: Sequence[int]) -> bool:
         """Whether an access walks its window in order, from element 0, once each, and is alone in its direction."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
-from tfmbs.passes.siw.addresses import strip_lanes
+from tfmbs.passes.siw.addresses import Strips
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.body import splat
 from tfmbs.passes.siw.emitter import Emitter
@@ -22,6 +23,7 @@ def emit_folds(asm: Assembler, nest: Nest, whole: bool) -> None:
     folds = folds_of(nest)
     emitter = Emitter(asm, nest, whole=whole)
     *outer, last = emitter.reduction
+    strips = Strips.of(nest.extents[last], siw.REDUCTION_LANES)
     emitter.iterate([*emitter.parallel, *emitter.reduction], emitter.parallel)
 
     def accumulate(partials: Sequence[Reg], lanes: int) -> None:
@@ -44,13 +46,10 @@ def emit_folds(asm: Assembler, nest: Nest, whole: bool) -> None:
         for fold, partial in zip(folds, partials, strict=True):
             splat(asm, partial, fold.identity)
         emitter.lanes_along = last
-        emitter.addresses.walk(
-            outer,
-            strip_lanes(nest.extents[last]),
-            lambda: emitter.addresses.strip(last, lambda lanes: accumulate(partials, lanes)),
-        )
+        strip = functools.partial(emitter.addresses.strip, last, strips, lambda lanes: accumulate(partials, lanes))
+        emitter.addresses.walk(outer, strips.vl, strip, inside=int(strips.count > 1))
         emitter.lanes_along = None
         asm.set_vl(1)
         emitter.store([result(fold, partial) for fold, partial in zip(folds, partials, strict=True)])
 
-    emitter.addresses.walk(emitter.parallel, None, reduce)
+    emitter.addresses.walk(emitter.parallel, None, reduce, inside=min(len(outer), 1) + (strips.count > 1))

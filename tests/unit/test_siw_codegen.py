@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tests.unit.siw_unscheduled import run_unscheduled
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.codegen import epilogue_code, vector_code
-from tfmbs.passes.siw.machine import ZERO, Code, CodegenError, instructions
+from tfmbs.passes.siw.machine import ZERO, Code, instructions
 from tfmbs.passes.siw.nest import Access, Carried, Compute, Gather, Index, Nest, simplify
 from tfmbs.runtime.abi.types import DType
 
@@ -165,12 +165,23 @@ def test_immediates(value: int) -> None:
     assert target[0] == value
 
 
-def test_too_many_loops() -> None:
-    extents = (2,) * 10
-    strides = tuple(3**d for d in range(10))
-    nest = Nest(extents, (False,) * 10, (Access(0, I32, 0, strides),), (dense(extents, tuple(range(10)), 1),), (0,), 2)
-    with pytest.raises(CodegenError, match="more than 8 nested loops"):
-        vector_code(nest)
+@pytest.mark.parametrize("reductions", [0, 4, 9])
+def test_more_dimensions_than_loops(reductions: int) -> None:
+    """Some dimensions share a hardware loop."""
+    extents = (3, *(2,) * 8, 3, 2)
+    strides = (*(5 * 3**d for d in range(10)), 1)
+    reduction = tuple(d >= len(extents) - reductions for d in range(len(extents)))
+    body = (Access(0, I32, 0, strides), Carried(0), Compute("MUL", I32, (0, 1)), Compute("XOR", I32, (2, 0)))
+    kept = tuple(d for d in range(len(extents)) if not reduction[d])
+    nest = Nest(extents, reduction, body, (dense(extents, kept, 1),), (3,), 2)
+    source = random(1 + sum((e - 1) * s for e, s in zip(extents, strides, strict=True)))
+    target = np.ones(prod(extents[d] for d in kept), np.int32)
+    expected = target.copy()
+    for index in product(*map(range, extents)):
+        a, o = (sum(i * s for i, s in zip(index, access.strides, strict=True)) for access in nest.accesses)
+        expected[o : o + 1] = (source[a] * expected[o : o + 1]) ^ source[a]
+    run_unscheduled(vector_code(nest), [source, target])
+    np.testing.assert_array_equal(target, expected)
 
 
 def test_mixed_reductions() -> None:

@@ -26,7 +26,8 @@ from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.limits import MAX_STEPS
 from tfmbs.runtime.abi.records import ProgramKind
-from tfmbs.runtime.abi.siw_deps import Wait, assign_deps, missing_deps
+from tfmbs.runtime.abi.siw_deps import Wait
+from tfmbs.runtime.abi.siw_flow import assign_deps, missing_deps
 from tfmbs.runtime.abi.siw_steps import count_steps
 from tfmbs.runtime.abi.siw_word import Slot, Word, decode_word, scope_end
 from tfmbs.runtime.abi.types import DType

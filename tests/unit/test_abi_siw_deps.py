@@ -11,7 +11,8 @@ from tests.unit.siw_waits import needs_of_every_way
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.asm import assemble
 from tfmbs.runtime.abi.siw import Dep
-from tfmbs.runtime.abi.siw_deps import Wait, missing_deps
+from tfmbs.runtime.abi.siw_deps import Wait
+from tfmbs.runtime.abi.siw_flow import missing_deps
 from tfmbs.runtime.abi.siw_verify import decode_program, required_deps
 
 examples = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])

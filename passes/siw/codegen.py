@@ -13,6 +13,7 @@ from tfmbs.passes.siw.nest import Access, Carried, Index, Nest, simplify, with_o
 from tfmbs.passes.siw.ordered import emit_ordered, needs_order
 from tfmbs.passes.siw.reductions import folds_of, is_ordered
 from tfmbs.passes.siw.sequential import emit_sequential
+from tfmbs.passes.siw.unrolled import is_short, unrolled
 from tfmbs.runtime.abi import siw
 
 
@@ -34,6 +35,8 @@ def emit_nest(asm: Assembler, nest: Nest, *, whole: bool = False) -> None:
 def _emit(asm: Assembler, nest: Nest, whole: bool) -> None:
     if needs_order(nest):
         emit_ordered(asm, nest, whole)
+    elif any(nest.reduction) and is_short(nest):
+        _map(asm, unrolled(nest), whole)
     elif not any(nest.reduction):
         _map(asm, nest, whole)
     else:

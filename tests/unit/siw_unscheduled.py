@@ -19,7 +19,7 @@ def run_unscheduled(code: Code, windows: Sequence[NDArray[Any]]) -> None:
     """Executes `code` on its windows, which it changes."""
     numbers = _numbers(code)
     machine = Machine([*windows])
-    machine.vectors = np.zeros((2 * len(numbers) + 2, siw.VLMAX), np.uint32)
+    machine.file = np.zeros((2 * len(numbers) + 2) * siw.VLMAX, np.uint32)
     machine.scalars = [0] * (len(numbers) + 1)
     machine.run([*_words(code.items, numbers), {"c_op": siw.OP_BY_NAME["C", "END"].code}])
 

@@ -1,0 +1,115 @@
+"""Short reductions written out: the nest becomes one without reductions, whose body has each step in a row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from math import prod
+from typing import TypeVar
+
+from tfmbs.passes.siw.nest import (
+    Access,
+    Carried,
+    Compute,
+    Gather,
+    Index,
+    Nest,
+    Value,
+    linear_of,
+    needed_values,
+    reads_of,
+)
+from tfmbs.passes.siw.reductions import Fold, folds_of, is_ordered
+from tfmbs.passes.siw.values import Values
+from tfmbs.runtime.abi.siw import REDUCTION_LANES
+
+Part = TypeVar("Part", Access, Index)
+_MOST_OPERATIONS = 96
+_LEAST_LANES = 16
+
+
+def is_short(nest: Nest) -> bool:
+    """Whether the reductions of a nest are worth writing out: few steps, and enough lanes beside them."""
+    steps = prod(extent for extent, reduced in zip(nest.extents, nest.reduction, strict=True) if reduced)
+    lanes = max(
+        (extent for extent, reduced in zip(nest.extents, nest.reduction, strict=True) if not reduced), default=1
+    )
+    operations = sum(not isinstance(value, Carried) for _, value in needed_values(nest))
+    return 0 < steps * operations <= _MOST_OPERATIONS and lanes >= max(_LEAST_LANES, steps)
+
+
+def unrolled(nest: Nest) -> Nest:
+    """An equal nest without reductions: sums of floats by 16 partials, all else in ascending order."""
+    return _Unrolled(nest).run()
+
+
+class _Unrolled:
+    def __init__(self, nest: Nest) -> None:
+        self._nest = nest
+        self._parallel = [d for d, reduced in enumerate(nest.reduction) if not reduced]
+        self._reduced = [d for d, reduced in enumerate(nest.reduction) if reduced]
+        self._values = Values([nest.extents[d] for d in self._parallel])
+        self._sums = {fold.output: fold for fold in folds_of(nest) if is_ordered(fold)}
+        self._partials: dict[int, dict[int, int]] = {output: {} for output in self._sums}
+
+    def run(self) -> Nest:
+        """The nest without reductions."""
+        nest, values = self._nest, self._values
+        outputs = tuple(self._shifted(output, ()) for output in nest.outputs)
+        accumulators = [values.add(output) for output in outputs]
+        sources = [self._sums[o].source if o in self._sums else p for o, p in enumerate(nest.yields)]
+        needed = sorted(set().union(*(reads_of(nest.body, position) for position in sources)))
+        for step, index in enumerate(product(*(range(nest.extents[d]) for d in self._reduced))):
+            moved: dict[int, int] = {}
+            for position in needed:
+                moved[position] = self._value(nest.body[position], index, moved, accumulators)
+            for output, source in enumerate(sources):
+                if output in self._sums:
+                    self._accumulate(self._sums[output], step % REDUCTION_LANES, moved[source])
+                else:
+                    accumulators[output] = moved[source]
+        for fold in self._sums.values():
+            total = self._folded(fold)
+            accumulators[fold.output] = values.compute("ADD", fold.dtype, accumulators[fold.output], total)
+        return replace(
+            nest,
+            extents=tuple(values.extents),
+            reduction=(False,) * len(self._parallel),
+            body=tuple(values.body),
+            outputs=tuple(outputs),
+            yields=tuple(accumulators),
+        )
+
+    def _accumulate(self, fold: Fold, lane: int, source: int) -> None:
+        partials, start = self._partials[fold.output], self._values.add(fold.identity)
+        partials[lane] = self._values.compute("ADD", fold.dtype, partials.get(lane, start), source)
+
+    def _folded(self, fold: Fold) -> int:
+        """The sum of the partials. Those that nothing was added to are +0.0, which changes no partial: none is -0.0."""
+        partials, half = self._partials[fold.output], REDUCTION_LANES // 2
+        while half:
+            for lane in range(half):
+                if lane + half in partials:
+                    partials[lane] = self._values.compute("ADD", fold.dtype, partials[lane], partials[lane + half])
+            half //= 2
+        return partials[0]
+
+    def _value(self, value: Value, index: tuple[int, ...], moved: dict[int, int], accumulators: list[int]) -> int:
+        if isinstance(value, Carried):
+            return accumulators[value.output]
+        if isinstance(value, Compute):
+            args = (moved[argument] for argument in value.args)
+            return self._values.compute(value.op, value.dtype, *args, aux=value.aux)
+        part = linear_of(value)
+        if part is None:
+            return self._values.add(value)
+        if isinstance(part, Index):
+            return self._values.add(self._shifted(part, index))
+        access = self._shifted(part, index)
+        return self._values.add(Gather(access, moved[value.index]) if isinstance(value, Gather) else access)
+
+    def _shifted(self, part: Part, index: tuple[int, ...]) -> Part:
+        """A part at one index of the reductions."""
+        ahead = sum(i * part.strides[d] for i, d in zip(index, self._reduced, strict=False))
+        strides = tuple(part.strides[d] for d in self._parallel)
+        return replace(part, offset=part.offset + ahead, strides=strides)

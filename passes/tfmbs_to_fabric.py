@@ -73,6 +73,7 @@ class TfmbsToFabric(Pass):
     """
 
     target: str = "kpu-16x16"
+    verify_schedules: bool = False  # run each program in written order and as scheduled, on names of values
 
     def run(self, module: Any) -> None:
         """Replaces the functions of the module by the ops of its binary."""
@@ -81,7 +82,7 @@ class TfmbsToFabric(Pass):
         lowered = functions(module)
         for function in lowered:
             with function.location:
-                _lower(function, tables, target)
+                _lower(function, tables, target, self.verify_schedules)
         unknown = ir.Location.unknown(module.context)
         with ir.InsertionPoint.at_block_begin(module.regions[0].blocks[0]), unknown:
             tables.build(unknown)
@@ -90,11 +91,11 @@ class TfmbsToFabric(Pass):
         module.attributes[TARGET] = ir.StringAttr.get(self.target)
 
 
-def _lower(function: Any, tables: Tables, target: Any) -> None:
+def _lower(function: Any, tables: Tables, target: Any, verify: bool) -> None:
     arguments = _arguments(function)
     memory, first = Memory(tables, arguments), len(tables.locations)
     scratch = function.attributes[SCRATCH_BYTES].value if SCRATCH_BYTES in function.attributes else 0
-    launches = Launches(tables, memory, target, first, scratch)
+    launches = Launches(tables, memory, target, first, scratch, verify)
     io = {region: _io(function, tables, memory, arguments, region) for region in (Region.INPUT, Region.OUTPUT)}
     for op in function.entry_block.operations:
         name = op.operation.name

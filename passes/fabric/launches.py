@@ -31,9 +31,10 @@ class Launches:
     target: Target
     first: int
     scratch: int
+    verify_schedules: bool = False
 
     def __post_init__(self) -> None:
-        self.vector = VectorCode(self.tables, self.memory, self.target, self.scratch)
+        self.vector = VectorCode(self.tables, self.memory, self.target, self.scratch, self.verify_schedules)
         self.order = Order()
 
     def gemm(self, op: Any) -> None:

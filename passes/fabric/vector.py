@@ -20,6 +20,7 @@ from tfmbs.passes.siw.codegen import epilogue_code, vector_code
 from tfmbs.passes.siw.control import Control
 from tfmbs.passes.siw.machine import Code, CodegenError, instructions
 from tfmbs.passes.siw.nest import Access, Nest
+from tfmbs.passes.siw.schedule_check import check_schedule
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.records import ProgramKind
 from tfmbs.runtime.abi.siw_timing import Timing
@@ -44,13 +45,15 @@ class VectorCode:
     """Makes programs of one function's vector code.
 
     Values that find no register are kept behind the function's own scratch memory, which ends at byte `scratch`. All
-    its launches keep them in the same place, and wait for each other.
+    its launches keep them in the same place, and wait for each other. With `verify`, every schedule is checked against
+    the program it was made from.
     """
 
-    def __init__(self, tables: Tables, memory: Memory, target: Target, scratch: int) -> None:
+    def __init__(self, tables: Tables, memory: Memory, target: Target, scratch: int, verify: bool) -> None:
         self._tables = tables
         self._memory = memory
         self._timing = Timing.of(target.vector)
+        self._verify = verify
         self._spills_at = -(-scratch // _ALIGNMENT) * _ALIGNMENT
         self.scratch_bytes = scratch
 
@@ -100,7 +103,10 @@ class VectorCode:
         return self._launch(op, program, ProgramKind.EPILOGUE, windows, (), name)
 
     def _compiled(self, code: Code, kind: ProgramKind) -> Program:
-        return compile_code(code, self._timing, kind)
+        program = compile_code(code, self._timing, kind)
+        if self._verify:
+            check_schedule(code, program.words, program.windows, program.max_steps, kind)
+        return program
 
     def _launch(
         self, op: Any, program: Program, kind: ProgramKind, windows: Windows, stored: Collection[int], name: str

@@ -18,8 +18,12 @@ from tfmbs.runtime.abi import siw
 
 @dataclass(frozen=True)
 class Pipelined:
-    """The parts of a pipelined loop: words before, kernel of `trips`, words after, and operations left behind these."""
+    """The parts of a pipelined loop.
 
+    Operations to set it up, words before the kernel, the kernel of `trips`, words after it, operations left behind.
+    """
+
+    setup: list[Instr]
     before: list[Word]
     kernel: list[Word]
     trips: int
@@ -95,7 +99,7 @@ class Expansion:
             after = self._words(end, last, plan.turns * plan.copies)
         except _TooFarError:
             return None
-        return Pipelined(before, kernel, plan.turns, after, self._rest())
+        return Pipelined([], before, kernel, plan.turns, after, self._rest())
 
     def _rest(self) -> list[Instr]:
         """Operations behind the loop: steps of addresses not taken yet, values that ended in a copy."""

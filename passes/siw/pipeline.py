@@ -131,7 +131,8 @@ class _Attempt:
             lanes.vl[new] = lanes.vl[old]
         self.steps = inductions(self.instrs)
         self.renamed = self._renamed(self.instrs)
-        self.phases = phases_of(self.instrs, constant_vls(self.instrs, lanes) or [], lanes, timing)
+        self.vls = constant_vls(self.instrs, lanes) or []
+        self.phases = phases_of(self.instrs, self.vls, lanes, timing)
         for vl in self.phases.vls:
             self.instrs.append(setvl(vl))
             lanes.vl[self.instrs[-1]] = vl
@@ -204,13 +205,14 @@ class _Attempt:
         vl = context.lanes.at_loop[self.loop.id]
         last = [instr.imms["c_imm"] for instr in self.body if instr.op is SETVL]
         rest = [*(setvl(vl) for vl in last[-1:]), *parts.rest, *self._remainder()]
-        for instr in rest:
+        setup = [] if self.phases.vls or not last else [setvl(only) for only in self.vls]
+        for instr in (*setup, *rest):
             context.lanes.vl[instr] = last[-1] if last else vl
         operations = first - len(self.steps)
         report = LoopReport(
             self.loop.id, interval, self.resource, self.recurrence, plan.stages, copies, self.unroll, operations
         )
-        return PipelinedLoop(replace(parts, rest=rest), report)
+        return PipelinedLoop(replace(parts, setup=setup, rest=rest), report)
 
     def _remainder(self) -> list[Instr]:
         """The iterations that the unrolled loop leaves."""

@@ -70,7 +70,7 @@ class Scheduler:
         constant = load_constant(count, parts.trips)
         for instr in constant:
             self.context.lanes.vl[instr] = 1
-        block += constant
+        block += [*constant, *parts.setup]
         kernel = Region(replace(loop, count=count, trips=parts.trips, body=[]), list(parts.kernel))
         control = control_of(kernel.item)
         nodes += self._block(block, None if parts.before else control)

@@ -218,9 +218,17 @@ def _run(module: Any, pipeline: str) -> None:
 
 def _check_lowered(module: Any) -> None:
     """Refuses by name what upstream's passes left alone."""
-    for op in ops_where(module, lambda op: op.operation.name.partition(".")[0] not in _LOWERED):
-        what = f"the module cannot be interpreted: {op.operation.name} has no LLVM form"
-        raise TfmbsError("unsupported", place(op.operation.location), what)
+    left: list[tuple[str, Any]] = []
+
+    def visit(operation: Any) -> Any:
+        if operation.name.partition(".")[0] not in _LOWERED:
+            left.append((operation.name, operation.location))
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    if left:
+        what = f"the module cannot be interpreted: {left[0][0]} has no LLVM form"
+        raise TfmbsError("unsupported", place(left[0][1]), what)
 
 
 def _compiled(module: Any, optimization: int) -> Any:

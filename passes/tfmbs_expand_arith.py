@@ -34,6 +34,12 @@ BLIND = CANONICAL | CLASSES | {"arith.fptosi", "arith.fptoui", "arith.cmpf"}
 """Users that show no bits of a NaN operand: their results are canonical, or depend on its being a NaN only."""
 
 MOVES = frozenset({"arith.constant", "arith.bitcast", "arith.select"})
+UNDEFINED = frozenset(
+    f"index.{name}"
+    for name in ("divs", "divu", "rems", "remu", "ceildivs", "ceildivu", "floordivs", "shl", "shrs", "shru")
+)
+"""Ops that stop the process where arith's, which are expanded, have a result."""
+
 PROMISES = {
     "fastmath": "#arith.fastmath<none>",
     "overflowFlags": "#arith.overflow<none>",
@@ -81,6 +87,8 @@ class TfmbsExpandArith(Pass):
 
     def run(self, module: Any) -> None:
         generalize(module)
+        for op in ops_where(module, lambda op: op.operation.name in UNDEFINED):
+            raise TfmbsError("unsupported", place(op.location), op.operation.name, "the same of arith, on index")
         for op in _scalar_code(module):
             _drop_promises(op)
             _check(op)

@@ -21,3 +21,11 @@ func.func @no_half(%x: f16) -> f16 {
   %0 = math.cbrt %x : f16
   return %0 : f16
 }
+
+// -----
+
+func.func @index(%x: index) -> index {
+  // expected-error @+1 {{index.divs, expected the same of arith, on index}}
+  %0 = index.divs %x, %x
+  return %0 : index
+}

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.models.graphs import (
     DECOMPOSE,
     Array,
     Build,
     Inputs,
-    add,
     assert_same_bytes,
     elementwise,
     graph,
-    mul,
     normal,
     program,
 )
 from tfmbs.compiler.driver import Driver
-from tfmbs.dialect.mlir import arith, ir, math, tensor
-from tfmbs.passes.linalg import structured
-from tfmbs.passes.linalg.scalar import compare, constant, f32, select
+from tfmbs.dialect.mlir import arith, ir
+from tfmbs.passes.linalg.scalar import compare, constant
 
 P, R = "parallel", "reduction"
 
@@ -309,116 +303,3 @@ def test_index_casts(bits: int) -> None:
     values = integer_edges(bits)
     build = elementwise(body, values.shape, (0,), element=f"i{bits}")
     assert_same_bytes(graph({"x": (values.shape, f"i{bits}")}, build), {"x": values}, optimise=False)
-
-
-def reduction(shape: tuple[int, ...], kinds: tuple[str, ...], body: Build, init: float) -> Build:
-    """Builds the reduction of one input over the loops that are called so."""
-
-    def build(x: Any) -> Any:
-        kept = [d for d, kind in enumerate(kinds) if kind == P]
-        out = structured.filled(tuple(shape[d] for d in kept), x.type.element_type, init)
-        inputs = [(x, structured.identity(len(shape)))]
-        outs = [(out, structured.mapping(len(shape), kept))]
-        return structured.generic(inputs, outs, kinds, body).results[0]
-
-    return build
-
-
-REDUCED: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
-    "to_a_scalar": ((5,), (R,)),
-    "of_one_element": ((5, 1), (P, R)),
-    "rows": ((3, 1000), (P, R)),
-    "columns": ((1000, 3), (R, P)),
-    "middle": ((2, 40, 3), (P, R, P)),
-    "two_inner": ((3, 4, 32), (P, R, R)),
-    "apart": ((3, 5, 7), (R, P, R)),
-    "apart_aligned": ((3, 5, 32), (R, P, R)),
-    "apart_and_long": ((3, 70, 5), (R, P, R)),
-    "alternating": ((3, 2, 5, 7), (P, R, P, R)),
-}
-REDUCTIONS: dict[str, tuple[Build, float, str]] = {
-    "sum": (lambda a, o: add(o, a), 0.25, "f32"),
-    "sum_of_squares": (lambda a, o: add(mul(a, a), o), -0.0, "f32"),
-    "maximum": (lambda a, o: arith.MaximumFOp(a, o).result, float("-inf"), "f32"),
-    "product": (mul, 1.0, "f32"),
-    "fma": (lambda a, o: math.FmaOp(a, a, o).result, 0.5, "f32"),
-    "integer_sum": (lambda a, o: arith.AddIOp(a, o).result, 3, "i32"),
-    "any": (lambda a, o: arith.OrIOp(a, o).result, 0, "i1"),
-    "narrow_sum": (lambda a, o: arith.AddIOp(a, o).result, 0, "i8"),
-}
-
-
-@pytest.mark.parametrize("name", REDUCED)
-def test_reductions(name: str) -> None:
-    shape, kinds = REDUCED[name]
-    elements = dict.fromkeys(element for _, _, element in REDUCTIONS.values())
-
-    def build(*inputs: Any) -> dict[str, Any]:
-        values = dict(zip(elements, inputs, strict=True))
-        return {
-            kind: reduction(shape, kinds, body, init)(values[element])
-            for kind, (body, init, element) in REDUCTIONS.items()
-        }
-
-    assert_same_bytes(graph({element: (shape, element) for element in elements}, build), optimise=False)
-
-
-def test_indices() -> None:
-    def body(a: Any) -> Any:
-        row, column = (
-            arith.IndexCastOp(ir.IntegerType.get_signless(32), structured.linalg.IndexOp(d).result).result
-            for d in (0, 1)
-        )
-        sign = select(compare("slt", row, column), f32(-1.0), f32(2.0))
-        return mul(a, add(sign, arith.SIToFPOp(ir.F32Type.get(), column).result))
-
-    build = elementwise(body, (7, 600), (0, 1))
-    assert_same_bytes(graph({"x": ((7, 600), "f32")}, build), optimise=False)
-
-
-def test_many_live_values() -> None:
-    """More constants than registers: they are loaded at their use instead of being kept."""
-
-    def body(a: Any) -> Any:
-        for i in range(45):
-            a = add(mul(a, f32(1.0 + i / 64)), f32(i / 7))
-        return a
-
-    assert_same_bytes(graph({"x": ((3, 600), "f32")}, elementwise(body, (3, 600), (0, 1))), optimise=False)
-
-
-def test_offsets_beyond_an_immediate() -> None:
-    def build(x: Any) -> Any:
-        row = ir.RankedTensorType.get([998], x.type.element_type)
-        return tensor.ExtractSliceOp(row, x, [], [], [], [299, 1], [1, 998], [1, 1]).result
-
-    assert_same_bytes(graph({"x": ((300, 1000), "f32")}, build), optimise=False)
-
-
-@st.composite
-def elementwise_cases(draw: st.DrawFn) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
-    """A shape of at most four dimensions, and for each of one to three inputs the dimensions that index it."""
-    rank = draw(st.integers(0, 4))
-    shape = tuple(draw(st.lists(st.sampled_from([1, 2, 3, 5, 8, 17, 513]), min_size=rank, max_size=rank)))
-    if prod(shape) > 1 << 14:
-        shape = tuple(min(size, 8) for size in shape)
-    maps = [
-        tuple(draw(st.permutations(draw(st.lists(st.sampled_from(range(rank)), unique=True))))) if rank else ()
-        for _ in range(draw(st.integers(1, 3)))
-    ]
-    return shape, maps
-
-
-@settings(max_examples=12, deadline=None)
-@given(elementwise_cases())
-def test_any_shape_and_map(case: tuple[tuple[int, ...], list[tuple[int, ...]]]) -> None:
-    shape, maps = case
-
-    def body(*scalars: Any) -> Any:
-        result = constant(ir.F32Type.get(), 0.5)
-        for scalar in scalars:
-            result = math.FmaOp(result, scalar, add(scalar, result)).result
-        return result
-
-    inputs: Inputs = {f"x{i}": (tuple(shape[d] for d in m), "f32") for i, m in enumerate(maps)}
-    assert_same_bytes(graph(inputs, elementwise(body, shape, *maps)), optimise=False)

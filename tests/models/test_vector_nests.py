@@ -1,0 +1,265 @@
+"""Loop nests of vector code on the emulator against their meaning through linalg, byte for byte."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.models.graphs import Build, Inputs, add, assert_same_bytes, elementwise, graph, mul, normal, weights
+from tfmbs.dialect.mlir import arith, ir, math, tensor
+from tfmbs.passes.linalg import structured
+from tfmbs.passes.linalg.scalar import compare, constant, f32, select
+
+P, R = "parallel", "reduction"
+
+
+def reduction(shape: tuple[int, ...], kinds: tuple[str, ...], body: Build, init: float) -> Build:
+    """Builds the reduction of one input over the loops that are called so."""
+
+    def build(x: Any) -> Any:
+        kept = [d for d, kind in enumerate(kinds) if kind == P]
+        out = structured.filled(tuple(shape[d] for d in kept), x.type.element_type, init)
+        inputs = [(x, structured.identity(len(shape)))]
+        outs = [(out, structured.mapping(len(shape), kept))]
+        return structured.generic(inputs, outs, kinds, body).results[0]
+
+    return build
+
+
+REDUCED: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
+    "to_a_scalar": ((5,), (R,)),
+    "of_one_element": ((5, 1), (P, R)),
+    "rows": ((3, 1000), (P, R)),
+    "columns": ((1000, 3), (R, P)),
+    "middle": ((2, 40, 3), (P, R, P)),
+    "two_inner": ((3, 4, 32), (P, R, R)),
+    "apart": ((3, 5, 7), (R, P, R)),
+    "apart_aligned": ((3, 5, 32), (R, P, R)),
+    "apart_and_long": ((3, 70, 5), (R, P, R)),
+    "alternating": ((3, 2, 5, 7), (P, R, P, R)),
+}
+REDUCTIONS: dict[str, tuple[Build, float, str]] = {
+    "sum": (lambda a, o: add(o, a), 0.25, "f32"),
+    "sum_f64": (lambda a, o: add(o, a), 0.25, "f64"),
+    "sum_f16": (lambda a, o: add(o, a), 0.25, "f16"),
+    "minimum_f64": (lambda a, o: arith.MinimumFOp(a, o).result, float("inf"), "f64"),
+    "maximum_f16": (lambda a, o: arith.MaximumFOp(a, o).result, 0.0, "f16"),
+    "product_f64": (mul, 1.0, "f64"),
+    "sum_i64": (lambda a, o: arith.AddIOp(a, o).result, -3, "i64"),
+    "product_i64": (lambda a, o: arith.MulIOp(a, arith.AddIOp(o, a)).result, 3, "i64"),
+    "least_i16": (lambda a, o: arith.MinSIOp(a, o).result, 7, "i16"),
+    "most_u8": (lambda a, o: arith.MaxUIOp(a, o).result, 0, "i8"),
+    "most_u32": (lambda a, o: arith.MaxUIOp(a, o).result, 0, "i32"),
+    "parity": (lambda a, o: arith.XOrIOp(a, o).result, 0, "i1"),
+    "all_bits": (lambda a, o: arith.AndIOp(a, o).result, -1, "i16"),
+    "sum_of_squares": (lambda a, o: add(mul(a, a), o), -0.0, "f32"),
+    "maximum": (lambda a, o: arith.MaximumFOp(a, o).result, float("-inf"), "f32"),
+    "product": (mul, 1.0, "f32"),
+    "fma": (lambda a, o: math.FmaOp(a, a, o).result, 0.5, "f32"),
+    "integer_sum": (lambda a, o: arith.AddIOp(a, o).result, 3, "i32"),
+    "any": (lambda a, o: arith.OrIOp(a, o).result, 0, "i1"),
+    "narrow_sum": (lambda a, o: arith.AddIOp(a, o).result, 0, "i8"),
+}
+
+
+@pytest.mark.parametrize("name", REDUCED)
+def test_reductions(name: str) -> None:
+    shape, kinds = REDUCED[name]
+    elements = dict.fromkeys(element for _, _, element in REDUCTIONS.values())
+
+    def build(*inputs: Any) -> dict[str, Any]:
+        values = dict(zip(elements, inputs, strict=True))
+        return {
+            kind: reduction(shape, kinds, body, init)(values[element])
+            for kind, (body, init, element) in REDUCTIONS.items()
+        }
+
+    assert_same_bytes(graph({element: (shape, element) for element in elements}, build), optimise=False)
+
+
+def test_indices() -> None:
+    def body(a: Any) -> Any:
+        row, column = (
+            arith.IndexCastOp(ir.IntegerType.get_signless(32), structured.linalg.IndexOp(d).result).result
+            for d in (0, 1)
+        )
+        sign = select(compare("slt", row, column), f32(-1.0), f32(2.0))
+        return mul(a, add(sign, arith.SIToFPOp(ir.F32Type.get(), column).result))
+
+    build = elementwise(body, (7, 600), (0, 1))
+    assert_same_bytes(graph({"x": ((7, 600), "f32")}, build), optimise=False)
+
+
+def test_many_live_values() -> None:
+    """More constants than registers: they are loaded at their use instead of being kept."""
+
+    def body(a: Any) -> Any:
+        for i in range(45):
+            a = add(mul(a, f32(1.0 + i / 64)), f32(i / 7))
+        return a
+
+    assert_same_bytes(graph({"x": ((3, 600), "f32")}, elementwise(body, (3, 600), (0, 1))), optimise=False)
+
+
+def test_offsets_beyond_an_immediate() -> None:
+    def build(x: Any) -> Any:
+        row = ir.RankedTensorType.get([998], x.type.element_type)
+        return tensor.ExtractSliceOp(row, x, [], [], [], [299, 1], [1, 998], [1, 1]).result
+
+    assert_same_bytes(graph({"x": ((300, 1000), "f32")}, build), optimise=False)
+
+
+@st.composite
+def elementwise_cases(draw: st.DrawFn) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    """A shape of at most four dimensions, and for each of one to three inputs the dimensions that index it."""
+    rank = draw(st.integers(0, 4))
+    shape = tuple(draw(st.lists(st.sampled_from([1, 2, 3, 5, 8, 17, 513]), min_size=rank, max_size=rank)))
+    if prod(shape) > 1 << 14:
+        shape = tuple(min(size, 8) for size in shape)
+    maps = [
+        tuple(draw(st.permutations(draw(st.lists(st.sampled_from(range(rank)), unique=True))))) if rank else ()
+        for _ in range(draw(st.integers(1, 3)))
+    ]
+    return shape, maps
+
+
+@settings(max_examples=12, deadline=None)
+@given(elementwise_cases())
+def test_any_shape_and_map(case: tuple[tuple[int, ...], list[tuple[int, ...]]]) -> None:
+    shape, maps = case
+
+    def body(*scalars: Any) -> Any:
+        result = constant(ir.F32Type.get(), 0.5)
+        for scalar in scalars:
+            result = math.FmaOp(result, scalar, add(scalar, result)).result
+        return result
+
+    inputs: Inputs = {f"x{i}": (tuple(shape[d] for d in m), "f32") for i, m in enumerate(maps)}
+    assert_same_bytes(graph(inputs, elementwise(body, shape, *maps)), optimise=False)
+
+
+@pytest.mark.parametrize("kinds", [(P, R), (R, P), (R, R)], ids="".join)
+def test_several_results(kinds: tuple[str, str]) -> None:
+    """A sum by partials beside the place of the maximum, a product in ascending order, and a count."""
+    shape = (37, 45)
+    i64 = ir_type("i64")
+
+    def build(x: Any) -> list[Any]:
+        kept = [d for d, kind in enumerate(kinds) if kind == P]
+        sizes = tuple(shape[d] for d in kept)
+
+        def body(a: Any, total: Any, most: Any, where: Any, product: Any, count: Any) -> list[Any]:
+            row, column = (structured.linalg.IndexOp(d).result for d in (0, 1))
+            place = arith.AddIOp(arith.MulIOp(row, constant(ir.IndexType.get(), 45)).result, column).result
+            more = compare("ogt", a, most)
+            positive = arith.ExtUIOp(ir.IntegerType.get_signless(16), compare("ogt", a, f32(0.0))).result
+            return [
+                add(total, a),
+                select(more, a, most),
+                select(more, arith.IndexCastOp(i64(), place).result, where),
+                mul(product, a),
+                arith.AddIOp(count, positive).result,
+            ]
+
+        inits = [("f32", 0.5), ("f32", float("-inf")), ("i64", -1), ("f32", 1.0), ("i16", 0)]
+        outs = [(structured.filled(sizes, ir.Type.parse(t), value), structured.mapping(2, kept)) for t, value in inits]
+        return list(structured.generic([(x, structured.identity(2))], outs, kinds, body).results)
+
+    assert_same_bytes(graph({"x": (shape, "f32")}, build), {"x": normal(*shape)}, optimise=False)
+
+
+def ir_type(text: str) -> Any:
+    """Makes the type once there is a context."""
+    return lambda: ir.Type.parse(text)
+
+
+@pytest.mark.parametrize("element", ["i8", "i16", "i32", "i64"])
+def test_rows_at_computed_places(element: str) -> None:
+    """A table's rows by index: whole rows, single elements, and elements at linear places."""
+    values = np.array([4, 0, 3, 3, 1, 2], f"int{element[1:]}")
+
+    def build(table: Any, index: Any) -> list[Any]:
+        def row(i: Any) -> Any:
+            column = structured.linalg.IndexOp(1).result
+            return tensor.ExtractOp(table, [arith.IndexCastOp(ir.IndexType.get(), i).result, column]).result
+
+        def shuffled(i: Any) -> Any:
+            at = arith.IndexCastOp(ir.IndexType.get(), i).result
+            other = arith.AddIOp(structured.linalg.IndexOp(0).result, constant(ir.IndexType.get(), 3)).result
+            return tensor.ExtractOp(table, [at, arith.MulIOp(at, other).result]).result
+
+        def linear(i: Any) -> Any:
+            first, second = (structured.linalg.IndexOp(d).result for d in (0, 1))
+            four, two = (constant(ir.IndexType.get(), number) for number in (4, 2))
+            place = [arith.SubIOp(four, first).result, arith.MulIOp(second, two).result]
+            return tensor.ExtractOp(table, place).result
+
+        return [
+            elementwise(row, (6, 600), (0,), element="f16")(index),
+            elementwise(shuffled, (6,), (0,), element="f16")(index),
+            elementwise(linear, (5, 300), (0,), element="f16")(
+                tensor.ExtractSliceOp(
+                    ir.RankedTensorType.get([5], index.type.element_type), index, [], [], [], [0], [5], [1]
+                ).result
+            ),
+        ]
+
+    inputs: Inputs = {"table": ((5, 600), "f16"), "index": ((6,), element)}
+    table = normal(5, 600).astype(np.float16)
+    assert_same_bytes(graph(inputs, build), {"table": table, "index": values}, optimise=False)
+
+
+MAPS = {
+    "division": "(d0, d1) -> (d0 floordiv 2, d1 + 1)",
+    "remainder": "(d0, d1) -> (d0, d1 mod 7)",
+    "ceiling": "(d0, d1) -> (d0, (d1 + 1) ceildiv 3)",
+    "below_zero": "(d0, d1) -> (d0, (d1 - 5) floordiv 4 + 2)",
+    "diagonal": "(d0, d1) -> (d0, d0 + d1)",
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_maps_that_are_not_projections(name: str) -> None:
+    def build(x: Any) -> Any:
+        maps = [ir.AffineMapAttr.parse(f"affine_map<{MAPS[name]}>").value, structured.identity(2)]
+        out = structured.empty((9, 33), x.type.element_type)
+        return structured.generic([(x, maps[0])], [(out, maps[1])], (P, P), lambda a, _: mul(a, a)).results[0]
+
+    assert_same_bytes(graph({"x": ((9, 42), "f32")}, build), optimise=False)
+
+
+def test_more_operands_than_windows() -> None:
+    """Constants lie side by side, so that windows can span several of them."""
+
+    def build(x: Any) -> Any:
+        def body(a: Any, *others: Any) -> Any:
+            for other in others:
+                a = math.FmaOp(a, other, other).result
+            return a
+
+        others = [weights(normal(5, 7, seed=i)) for i in range(20)]
+        return elementwise(body, (5, 7), *(((0, 1),) * 21))(x, *others)
+
+    assert_same_bytes(graph({"x": ((5, 7), "f32")}, build), optimise=False)
+
+
+def test_more_dimensions_than_loops() -> None:
+    shape = (2, 3, 2, 2, 3, 2, 2, 2, 2, 3)
+    order = tuple(reversed(range(10)))
+    turned = tuple(shape[d] for d in order)
+    square = elementwise(lambda a: mul(a, a), turned, order)
+
+    def build(x: Any) -> Any:
+        """Arguments have at most eight dimensions."""
+        full = ir.RankedTensorType.get(list(shape), x.type.element_type)
+        group = [[*range(10)]]
+        return tensor.CollapseShapeOp(
+            x.type, square(tensor.ExpandShapeOp(full, x, group, [], shape).result), group
+        ).result
+
+    assert_same_bytes(graph({"x": ((prod(shape),), "f32")}, build), optimise=False)

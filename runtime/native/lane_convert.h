@@ -78,28 +78,25 @@ Lane<D> saturated(Real x) {
   return x >= end ? R::last : x < low ? R::least : whole;
 }
 
-// An f32 that rounds to f16 or bf16 as the number does.
+// A float that rounds to f16 or bf16 as the integer does.
 template <DType D, class T>
-float before_rounding(T x) {
-  if constexpr (std::is_same_v<T, float>) {
-    return x;
-  } else if constexpr (is_real<T>) {
-    return to_odd(x);
-  } else if constexpr (D == DType::F16) {
+auto before_rounding(T x) {
+  if constexpr (D == DType::F16) {
     // Beyond 2^20 all is infinite; below, f32 is exact.
     constexpr T most = T{1} << 20;
     if constexpr (std::is_signed_v<T>) return static_cast<float>(x < -most ? -most : x > most ? most : x);
     else return static_cast<float>(x > most ? most : x);
   } else if constexpr (sizeof(T) == 4) {
-    return to_odd(static_cast<double>(x));
+    return static_cast<double>(x);
   } else {
     // From 2^40 on, the low 24 bits matter only by being zero or not: without them f64 is exact.
     constexpr uint64_t unit = 1u << 24;
-    const uint64_t magnitude = std::is_signed_v<T> && x < 0 ? uint64_t{0} - u(x) : u(x);
+    const bool negative = std::is_signed_v<T> && x < 0;
+    const uint64_t magnitude = negative ? uint64_t{0} - u(x) : u(x);
     const uint64_t rest = magnitude & (unit - 1);
     const uint64_t kept = magnitude >> 40 ? (magnitude - rest) | (rest ? unit : 0) : magnitude;
     const double exact = static_cast<double>(kept);
-    return to_odd(std::is_signed_v<T> && x < 0 ? -exact : exact);
+    return negative ? -exact : exact;
   }
 }
 
@@ -116,7 +113,7 @@ struct Convert {
  private:
   static Out from_real(In a) {
     if constexpr (To == DType::BOOL) return !(a == In{0});
-    else if constexpr (is_small_float(To)) return rounded(before_rounding<To>(a));
+    else if constexpr (is_small_float(To)) return rounded(a);
     else if constexpr (is_real<Out>) return static_cast<Out>(a);
     else return saturated<To>(a);
   }
@@ -125,7 +122,11 @@ struct Convert {
     else if constexpr (is_real<Out>) return static_cast<Out>(a);
     else return low_bits<To>(a);
   }
-  static Out rounded(float x) { return To == DType::F16 ? round_f16(x) : round_bf16(x); }
+  template <class Real>
+  static float rounded(Real x) {
+    using Numbers = std::conditional_t<To == DType::F16, F16Numbers, BF16Numbers>;
+    return static_cast<float>(rounded_to<Numbers>(x));
+  }
 };
 
 }  // namespace

@@ -6,12 +6,12 @@
 
 namespace {
 
-#define TFMBS_SPECIAL(Name, function, ...)          \
-  struct Name {                                     \
-    template <class T>                              \
-    static T of(T a, [[maybe_unused]] T b, T) {     \
-      return tfmbs::special::function(__VA_ARGS__); \
-    }                                               \
+#define TFMBS_SPECIAL(Name, function, ...)                             \
+  struct Name {                                                        \
+    template <class T>                                                 \
+    [[gnu::always_inline]] static T of(T a, [[maybe_unused]] T b, T) { \
+      return tfmbs::special::function(__VA_ARGS__);                    \
+    }                                                                  \
   }
 
 TFMBS_SPECIAL(Rsqrt, rsqrt, a);

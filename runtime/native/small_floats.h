@@ -11,7 +11,7 @@ constexpr uint32_t F16_SHIFT = 13;            // mantissa bits of f32 that f16 l
 constexpr uint32_t F16_REBIAS = 112u << 23;   // exponent bias of f32 less that of f16
 constexpr uint32_t BF16_SHIFT = 16;
 
-// Rounds the magnitude bits `m` at bit `shift`, to nearest even; a carry may reach the exponent.
+// Prepares bits `m` for cutting off `shift` of them, to nearest even; a carry may reach the exponent.
 inline uint32_t rounded_up(uint32_t m, uint32_t shift) { return m + (1u << (shift - 1)) - 1 + (m >> shift & 1u); }
 
 // The f16 code of a magnitude (f32 bits without sign, no NaN), to nearest even.
@@ -33,27 +33,30 @@ inline uint32_t f16_magnitude(uint32_t code) {
 
 // --- lanes ---
 
-// Rounded to f16 and kept in an f32 lane; a NaN stays one.
-inline float round_f16(float x) {
-  const uint32_t bits = bits_of(x), m = bits & ~SIGN_BIT<float>;
-  const uint32_t r = m > INFINITE ? m : f16_magnitude(f16_code(m));
-  return from_bits<float>(r | (bits & SIGN_BIT<float>));
-}
+// Mantissa bits, the least normal number and the greatest number of a format.
+struct F16Numbers {
+  static constexpr unsigned mantissa = 10;
+  static constexpr double least = 0x1p-14, most = 65504;
+};
+struct BF16Numbers {
+  static constexpr unsigned mantissa = 7;
+  static constexpr double least = 0x1p-126, most = 0x1.fep127;
+};
 
-inline float round_bf16(float x) {
-  const uint32_t bits = bits_of(x);
-  const uint32_t r = rounded_up(bits, BF16_SHIFT) & 0xffff0000u;
-  return from_bits<float>((bits & ~SIGN_BIT<float>) > INFINITE ? bits : r);
-}
-
-// The f32 next to x whose last bit is odd unless x is an f32: rounding it again to a narrower type rounds x once.
-inline float to_odd(double x) {
-  const float near = static_cast<float>(x);
-  const uint32_t bits = bits_of(near);
-  const double back = static_cast<double>(near);
-  const bool inexact = back != x && !(bits & 1u);  // a NaN is odd or stays a NaN
-  const uint32_t odd = std::fabs(back) > std::fabs(x) ? bits - 1 : bits + 1;
-  return x == x && inexact ? from_bits<float>(odd) : near;
+// Rounds once to a format, and keeps the type; a NaN stays one.
+template <class Numbers, class T>
+T rounded_to(T x) {
+  constexpr unsigned mantissa = sizeof(T) == 8 ? 52 : 23, shift = mantissa - Numbers::mantissa;
+  constexpr Bits<T> unit = Bits<T>{1} << shift;
+  const Bits<T> sign = bits_of(x) & SIGN_BIT<T>, magnitude = bits_of(x) & ~SIGN_BIT<T>;
+  // To nearest even at a bit; a carry may reach the exponent.
+  const Bits<T> rounded = (magnitude + (unit / 2 - 1) + (magnitude >> shift & 1u)) & ~(unit - 1);
+  // Below the normal numbers steps are all alike: those of T above this constant.
+  constexpr T base = static_cast<T>(Numbers::least * static_cast<double>(unit));
+  const T m = from_bits<T>(magnitude), tiny = (m + base) - base;
+  const T near = m < static_cast<T>(Numbers::least) ? tiny : from_bits<T>(rounded);
+  const T result = near > static_cast<T>(Numbers::most) ? static_cast<T>(INFINITY) : near;
+  return x == x ? from_bits<T>(bits_of(result) | sign) : x;
 }
 
 // --- memory ---

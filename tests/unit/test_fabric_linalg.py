@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conformance import test_epilogue, test_gemm, test_vector_memory, test_window
+from tests.conformance import (
+    test_epilogue,
+    test_gemm,
+    test_vector_control,
+    test_vector_memory,
+    test_vector_slots,
+    test_window,
+)
 from tests.conformance.devices import DeviceUnderTest
 from tfmbs.compiler.api import compile as compile_model
 from tfmbs.compiler.api import lower
@@ -70,13 +77,13 @@ CASES: dict[str, Callable[[], None]] = {
     "pool epilogue": lambda: test_epilogue.test_pool_with_an_epilogue_of_another_type(LINALG),
     "copy": lambda: test_epilogue.test_copy_keeps_bits_of_every_type(LINALG, "uint16"),
     "chain": lambda: test_epilogue.test_chain_through_scratch(LINALG),
-    "slots": lambda: test_vector_memory.test_slots_read_before_any_writes(LINALG),
-    "scalars": lambda: test_vector_memory.test_scalars_wrap_and_s0_is_zero(LINALG),
-    "control": lambda: test_vector_memory.test_control_reads_its_register_before_the_word_writes_it(LINALG),
-    "nested loops": lambda: test_vector_memory.test_nested_loops_with_a_shared_end(LINALG),
-    "strip mining": lambda: test_vector_memory.test_strip_mining_with_a_tail(LINALG, 1300),
-    "reduction": lambda: test_vector_memory.test_reduction_over_many_chunks(LINALG),
-    "registers": lambda: test_vector_memory.test_registers_start_as_zero_in_every_run(LINALG),
+    "slots": lambda: test_vector_slots.test_slots_read_before_any_writes(LINALG),
+    "scalars": lambda: test_vector_control.test_scalars_wrap_and_s0_is_zero(LINALG),
+    "control": lambda: test_vector_control.test_control_reads_its_register_before_the_word_writes_it(LINALG),
+    "nested loops": lambda: test_vector_control.test_nested_loops_with_a_shared_end(LINALG),
+    "strip mining": lambda: test_vector_control.test_strip_mining_with_a_tail(LINALG, 1300),
+    "reduction": lambda: test_vector_control.test_reduction_over_many_chunks(LINALG),
+    "registers": lambda: test_vector_control.test_registers_start_as_zero_in_every_run(LINALG),
     "load": lambda: test_vector_memory.test_load_widens_and_strides(LINALG, DType.U16, -2),
     "store": lambda: test_vector_memory.test_store_narrows_and_strides(LINALG, DType.BOOL, 3),
 }

@@ -84,8 +84,8 @@ CASES: dict[str, Callable[[], None]] = {
     "strip mining": lambda: test_vector_control.test_strip_mining_with_a_tail(LINALG, 1300),
     "reduction": lambda: test_vector_control.test_reduction_over_many_chunks(LINALG),
     "registers": lambda: test_vector_control.test_registers_start_as_zero_in_every_run(LINALG),
-    "load": lambda: test_vector_memory.test_load_widens_and_strides(LINALG, DType.U16, -2),
-    "store": lambda: test_vector_memory.test_store_narrows_and_strides(LINALG, DType.BOOL, 3),
+    "load": lambda: test_vector_memory.test_load_widens_and_strides(LINALG, DType.U16, -2, 21),
+    "store": lambda: test_vector_memory.test_store_narrows_and_strides(LINALG, DType.BOOL, 3, 20),
 }
 
 

@@ -1,4 +1,7 @@
-"""Loads and runs re-signed mutants of the golden corpus: each is refused with a TfmbsError, or runs within its bounds.
+"""Loads and runs mutants of binaries: each is refused with a TfmbsError, or runs within its bounds.
+
+Two of three are re-signed mutants of the golden corpus and of random vector programs, which pass the verifier or not;
+every third has its words changed behind the verifier's back, so that native code is all that checks them.
 
 `python -m tests.fuzz.mutate_container --count 100000 --native build/sanitized/_native….so` (see `make fuzz`). Mutants
 run in worker processes; one that ends or hangs its worker, or raises anything else, is reported with its number, which
@@ -16,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,10 +27,12 @@ from typing import Any
 import numpy as np
 
 from tests.fuzz.mutations import mutant
+from tests.fuzz.programs import program_files, unverified_program
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+UNVERIFIED = 3  # every third mutant
 BATCH = 2000
 BATCH_SECONDS = 900
 MOST_IO_BYTES = 1 << 22
@@ -35,9 +41,18 @@ MOST_OPERATIONS = 1 << 20
 MOST_MEMORY = 1 << 24
 
 
+@cache
 def golden_files() -> list[bytes]:
     """The corpus, in a fixed order."""
     return [path.read_bytes() for path in sorted(GOLDEN.glob("v*/*.tfb"))]
+
+
+def try_mutant(seed: int) -> str:
+    """The outcome of mutant `seed`."""
+    files = golden_files() + program_files()
+    if seed % UNVERIFIED == 0:
+        return unverified_outcome(unverified_program(files, seed), seed)
+    return outcome(mutant(files, seed), seed)
 
 
 def _array(shape: tuple[int, ...], dtype: Any, random: Random) -> np.ndarray[Any, Any]:
@@ -76,6 +91,15 @@ def outcome(data: bytes, seed: int) -> str:
     return "ran"
 
 
+def unverified_outcome(image: Image, seed: int) -> str:
+    """`unverified: ran`, or `unverified: CODE`."""
+    try:
+        run_image(image, seed)
+    except TfmbsError as error:
+        return f"unverified: {error.code}"
+    return "unverified: ran"
+
+
 def _use_native(path: str) -> None:
     """Makes the native extension at `path` the one that the runtime imports."""
     name = "tfmbs.runtime._native"
@@ -94,10 +118,10 @@ def _say(line: str) -> None:
 
 def work(first: int, count: int) -> None:
     """Tries mutants first…first + count - 1; prints the number of each before it, and the outcomes at the end."""
-    files, outcomes = golden_files(), Counter[str]()
+    outcomes = Counter[str]()
     for seed in range(first, first + count):
         _say(str(seed))
-        outcomes[outcome(mutant(files, seed), seed)] += 1
+        outcomes[try_mutant(seed)] += 1
     _say(json.dumps(outcomes))
 
 

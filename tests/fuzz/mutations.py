@@ -86,17 +86,22 @@ def change_field(sections: Sections, random: Random) -> None:
         _mutate_record(record, pair[1], random)
 
 
+def mutated_word(data: bytes, random: Random) -> bytes:
+    """An instruction word with one field changed."""
+    f = random.choice(siw.FIELDS)
+    word = int.from_bytes(data, "little")
+    most = (1 << f.bits) - 1
+    old = word >> f.low & most
+    value = random.choice([old + 1, old - 1, 0, most, most >> 1, random.randint(0, most), 1, 4]) & most
+    return ((word & ~(most << f.low)) | value << f.low).to_bytes(len(data), "little")
+
+
 def change_word(sections: Sections, random: Random) -> None:
     """A field of an instruction word."""
     pair = _pick_section(sections, random, Content.WORDS)
     if pair:
         start = 16 * random.randrange(len(pair[1]) // 16)
-        f = random.choice(siw.FIELDS)
-        word = int.from_bytes(pair[1][start : start + 16], "little")
-        old, mask = word >> f.low & ((1 << f.bits) - 1), (1 << f.bits) - 1
-        new = random.choice([old + 1, old - 1, 0, mask, random.randint(0, mask), 1, 4])
-        word = word & ~(mask << f.low) | (new & mask) << f.low
-        pair[1][start : start + 16] = word.to_bytes(16, "little")
+        pair[1][start : start + 16] = mutated_word(bytes(pair[1][start : start + 16]), random)
 
 
 def change_number(sections: Sections, random: Random) -> None:

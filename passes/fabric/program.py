@@ -10,7 +10,9 @@ from typing import Any
 from tfmbs.dialect.kernel_program import VIEWS
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.fabric.loops import nest_of
-from tfmbs.passes.fabric.program_scalars import Scalars, is_choice_of_values
+from tfmbs.passes.fabric.program_scalars import Scalars
+from tfmbs.passes.fabric.program_straight import only_computes
+from tfmbs.passes.fabric.program_vector import VectorLoops, vector_loop
 from tfmbs.passes.fabric.scalars import dtype_of, lane_of, refuse
 from tfmbs.passes.kernel.aliases import terminator_of
 from tfmbs.passes.siw.codegen import emit_nest
@@ -35,6 +37,7 @@ class ProgramCode:
         self._scalars = scalars
         self._control = scalars.control
         self._asm = scalars.control.asm
+        self._vectors = VectorLoops(scalars)
 
     def block(self, block: Any) -> None:
         """Emits the ops of a block but for its terminator; scalars that it needs are computed by then."""
@@ -45,7 +48,7 @@ class ProgramCode:
                 if op.name in VIEWS or op.name in ("scf.yield", "scf.condition"):
                     continue
                 emit = _CONTROL.get(op.name)
-                if emit is None or is_choice_of_values(op):
+                if emit is None or only_computes(op):
                     self._scalars.select(op)
                     continue
                 self._scalars.flush()
@@ -76,6 +79,11 @@ class ProgramCode:
             raise refuse(op, f"{op.name}: step", "at least 1", by.offset)
         count = self._count(start, end, by)
         results = self._variables(op.results, list(op.operands)[3:], op)
+        vector = vector_loop(op, start, by, count)
+        if vector is not None and self._vectors.runs_in_lanes(vector):
+            self._vectors.emit(vector, [None if variable is None else variable.register for variable in results])
+            self._bind(op.results, results)
+            return
         first, last = start.range[0], max(start.range[0], end.range[1] - 1)
         loop = self._control.counted(start, by if by.terms else by.offset, count, (first, last))
         with loop as counter, self._scalars.scope():

@@ -12,55 +12,18 @@ from typing import Any
 from tfmbs.dialect.kernel_program import VIEWS
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.fabric.program_memory import ProgramMemory
-from tfmbs.passes.fabric.scalars import INDEX_BITS, View, width_of
+from tfmbs.passes.fabric.program_straight import Straight, flat, lift
+from tfmbs.passes.fabric.scalars import INDEX_BITS, refuse, width_of
 from tfmbs.passes.fabric.select import Selector
-from tfmbs.passes.fabric.select_memory import Place
 from tfmbs.passes.fabric.windows import Windows
-from tfmbs.passes.kernel.runs import nested, outside_values
+from tfmbs.passes.kernel.runs import is_constant, outside_values
 from tfmbs.passes.siw.control import Control, Linear
 from tfmbs.passes.siw.emitter import Emitter
 from tfmbs.passes.siw.machine import Bank, Reg
-from tfmbs.passes.siw.nest import Access, Constant, Gather, Held, Index, Nest, Scatter, Value
+from tfmbs.passes.siw.nest import Constant, Held, Index, Nest, Value
 from tfmbs.passes.siw.ranges import INT32, INT64, Range
-from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.siw import Predicate
 from tfmbs.runtime.abi.types import DType
-
-_CONSTANT = "arith.constant"
-_SUMS = {"arith.addi": 1, "arith.subi": -1}
-_EXTREMES = {"arith.maxsi": "SMAX", "arith.minsi": "SMIN"}
-_STILL = frozenset({"arith", "math", "tfmbs"})
-
-
-def is_choice_of_values(op: Any) -> bool:
-    """Whether an op is an `scf.if` that only computes: both ways are taken then, and one result is chosen."""
-    if op.name != "scf.if" or not len(op.results):
-        return False
-    inside = [inner for inner in nested(op) if inner != op]
-    return all(inner.name in ("scf.if", "scf.yield") or inner.name.split(".")[0] in _STILL for inner in inside)
-
-
-class _Straight(Selector):
-    """Straight-line code that is collected: values of the program around it are bound when they are used."""
-
-    def __init__(self, scalars: Scalars) -> None:
-        super().__init__((), scalars.memory.view)
-        self._scalars = scalars
-        self.made: dict[Any, int] = {}
-
-    def bind(self, value: Any, position: int) -> None:
-        self.made[value] = position
-        super().bind(value, position)
-
-    def select(self, op: Any) -> None:
-        super().select(op)
-        if op.name != _CONSTANT:  # one of an outer block, for instance, which every user makes for itself
-            self.made.update((result, self.value(result, op)) for result in op.results)
-
-    def value(self, value: Any, user: Any) -> int:
-        if value not in self._bound and (position := self._scalars.position(value, self)) is not None:
-            self._bound[value] = position
-        return super().value(value, user)
 
 
 class Scalars:
@@ -72,7 +35,7 @@ class Scalars:
         self._numbers: dict[Any, Linear] = {}
         self._lanes: dict[Any, tuple[Value, Range]] = {}
         self._fetched: dict[Any, Linear] = {}
-        self._straight: _Straight | None = None
+        self._straight: Straight | None = None
         self._index: dict[Any, int] = {}
         self._reached = 0
 
@@ -110,23 +73,12 @@ class Scalars:
 
     def select(self, op: Any) -> None:
         """Collects an op without regions, or a choice of values."""
-        if self._is_linear(op):
-            return
-        straight = self._code()
-        if op.name == "memref.load":
-            access, rest = self._address(op, op.operands[0], list(op.operands)[1:])
-            straight.bind(op.results[0], straight.add(access if rest is None else Gather(access, rest)))
-        elif op.name == "memref.store":
-            value, memref, *indices = op.operands
-            access, rest = self._address(op, memref, indices)
-            position = straight.value(value, op)
-            is_integer = isinstance(value.type, ir.IntegerType | ir.IndexType)
-            stored = straight.wide(position) if access.dtype in siw.WIDE and is_integer else position
-            straight.scatters.append(Scatter(access, rest, stored))
+        if self._straight is None:
+            self._straight = Straight(self)
+        self._straight.collect(op)
+        if self._straight.scatters:
             self._reached += 1
             self.flush()
-        elif op.name != _CONSTANT:
-            straight.select(op)
 
     def flush(self) -> None:
         """Emits what is collected; what is still needed is in registers then."""
@@ -141,12 +93,7 @@ class Scalars:
             held = Held(registers[position]) if position in registers else known
             self._lanes[value] = held, straight.range(position)
 
-    def _code(self) -> _Straight:
-        if self._straight is None:
-            self._straight = _Straight(self)
-        return self._straight
-
-    def _run(self, straight: _Straight, positions: Sequence[int]) -> dict[int, Reg]:
+    def _run(self, straight: Straight, positions: Sequence[int]) -> dict[int, Reg]:
         """Emits the stores of straight-line code, and the values at these positions into registers."""
         wanted = tuple(dict.fromkeys(positions))
         nest = Nest((), (), tuple(straight.body), (), wanted, 0, tuple(straight.scatters))
@@ -171,32 +118,7 @@ class Scalars:
             operation = operation.parent.operation
         return self._index[operation]
 
-    def _address(self, op: Any, memref: Any, indices: Sequence[Any]) -> tuple[Access, int | None]:
-        """The access of an element, and the position of the part of its index that is in a lane, if any."""
-        window, dtype, strides, offset = self.memory.place(memref, op)
-        straight = self._code()
-        computed = []
-        for index, stride in zip(indices, strides, strict=True):
-            number = self.known_number(index)
-            if number is None:
-                computed.append((index, stride))
-            else:
-                offset = offset.plus(number.times(stride))
-        base = self.control.base(offset) if offset.terms else None
-        place = Place(straight, View(window, dtype, strides, offset.offset, base))
-        for index, stride in computed:
-            place.add(straight.value(index, op), stride)
-        return Access(window, dtype, place.linear.offset, place.linear.strides, place.linear.base), place.rest
-
     # --- indices ---
-
-    def known_number(self, value: Any) -> Linear | None:
-        """The linear form of an index that is known without code."""
-        if value in self._numbers:
-            return self._numbers[value]
-        if isinstance(value.type, ir.IndexType) and self._is_constant(value):
-            return Linear(value.owner.attributes["value"].value)
-        return None
 
     def number(self, value: Any) -> Linear:
         """The linear form of an integer; one in a lane is brought into a scalar register."""
@@ -220,64 +142,42 @@ class Scalars:
         width = width_of(user, value.type)
         return self._scalar(straight, position if width == INDEX_BITS else straight.signed(position, width))
 
-    def _scalar(self, straight: _Straight, position: int) -> Linear:
+    def _scalar(self, straight: Straight, position: int) -> Linear:
         register = self.control.asm.scalar()
         lane = self._run(straight, [position])[position]
         dtype = DType.I64 if straight.is_wide(position) else DType.I32
         self.control.asm.emit("S", "SGET", type=int(dtype), reg=register, index=lane)
         return self.control.atom(register, straight.range(position))
 
-    def _emptied(self) -> _Straight:
+    def _emptied(self) -> Straight:
         """New straight-line code, behind what was collected before."""
         self.flush()
-        return _Straight(self)
+        return Straight(self)
 
     def quotient(self, a: Linear, b: Linear) -> Linear:
         """a / b, rounded to zero."""
         straight = self._emptied()
-        return self._scalar(straight, straight.exact("DIV", self._lifted(straight, a), self._lifted(straight, b)))
+        return self._scalar(straight, straight.exact("DIV", straight.lifted(a), straight.lifted(b)))
 
     def comparison(self, predicate: Predicate, a: Linear, b: Linear) -> Reg:
         """A scalar register that is 1 where a comparison of 64-bit integers holds, else 0."""
         straight = self._emptied()
-        lanes = [straight.wide(self._lifted(straight, number)) for number in (a, b)]
+        lanes = [straight.wide(straight.lifted(number)) for number in (a, b)]
         result = self._scalar(straight, straight.compute("CMP", DType.I64, *lanes, aux=predicate))
         return self.control.register(result)
 
-    def _is_linear(self, op: Any) -> bool:
-        """Binds the result of index arithmetic on linear forms; whether it is such."""
-        if len(op.results) != 1 or not isinstance(op.results[0].type, ir.IndexType):
-            return False
-        numbers = [self.known_number(value) for value in op.operands]
-        known = [number for number in numbers if number is not None]
-        if len(known) != len(numbers) or len(known) != 2:
-            return False
-        a, b = known
-        if op.name in _SUMS:
-            result = a.plus(b.times(_SUMS[op.name]))
-        elif op.name == "arith.muli":
-            constant = next((n for n in known if not n.terms), None)
-            other = b if constant is a else a
-            result = self.control.operation("SMUL", a, b) if constant is None else other.times(constant.offset)
-        elif op.name in _EXTREMES:
-            pick = max if op.name == "arith.maxsi" else min
-            bounds = tuple(pick(x, y) for x, y in zip(a.range, b.range, strict=True))
-            result = self.control.operation(_EXTREMES[op.name], a, b, (bounds[0], bounds[1]))
-        else:
-            return False
-        self._numbers[op.results[0]] = result
-        return True
-
     # --- lanes ---
 
-    def position(self, value: Any, selector: Selector) -> int | None:
-        """The position in a body of rank 0 of a value of the program; None for one that is not known."""
-        number = self.known_number(value)
-        if number is not None:
-            return self._lifted(selector, number)
-        if value in self._lanes:
-            return selector.add(*self._lanes[value])
-        return None
+    def known_lane(self, value: Any, spread: dict[Any, Reg] | None) -> tuple[Value, Range] | None:
+        """What holds a scalar of the program; in all lanes where there is a `spread`, which keeps what that takes."""
+        if value not in self._lanes:
+            return None
+        held, known = self._lanes[value]
+        if isinstance(held, Held) and spread is not None:
+            if value not in spread:
+                spread[value] = self._spread(held.register)
+            held = Held(spread[value])
+        return held, known
 
     def lane(self, value: Any, user: Any, *, wide: bool) -> Reg:
         """A vector register with a scalar in its first lane."""
@@ -295,20 +195,16 @@ class Scalars:
     def bind_outside(self, op: Any, selector: Selector, spread: dict[Any, Reg]) -> None:
         """Binds the scalars that the body of a structured op takes from around it; `spread` keeps what is made."""
         for value in outside_values(op):
-            if isinstance(value.type, ir.ShapedType) or self._is_constant(value):
+            if isinstance(value.type, ir.ShapedType) or is_constant(value):
                 continue
             number = self.known_number(value)
             if number is not None:
-                selector.bind(value, self._lifted(selector, number))
+                selector.bind(value, lift(selector, self.control, number))
                 continue
-            held, known = self._lanes[value]
-            if isinstance(held, Index):
-                held = Index(held.dtype, held.offset, (0,) * selector.rank, held.base)
-            elif isinstance(held, Held):
-                if value not in spread:
-                    spread[value] = self._spread(held.register)
-                held = Held(spread[value])
-            selector.bind(value, selector.add(held, known))
+            found = self.known_lane(value, spread)
+            if found is None:
+                raise refuse(op, f"{op.name}: operand of type {value.type}", "a scalar of the program")
+            selector.bind(value, selector.add(flat(found[0], selector.rank), found[1]))
 
     def _spread(self, register: Reg) -> Reg:
         """A vector register with the first lane of another one in all lanes."""
@@ -318,16 +214,13 @@ class Scalars:
         self.control.asm.compute("LAST64" if wide else "LAST", None, result, (register,))
         return result
 
-    def _lifted(self, selector: Selector, number: Linear) -> int:
-        """The position of a linear form, in all lanes."""
-        if not number.terms:
-            return selector.number(number.offset)
-        base = Linear(0, number.terms)
-        position = selector.scalar(self.control.base(number), base.range)
-        return selector.exact("ADD", position, selector.number(number.offset)) if number.offset else position
-
-    def _is_constant(self, value: Any) -> bool:
-        return not isinstance(value.owner, ir.Block) and bool(value.owner.name == _CONSTANT)
+    def known_number(self, value: Any) -> Linear | None:
+        """The linear form of an index that is known without code."""
+        if value in self._numbers:
+            return self._numbers[value]
+        if isinstance(value.type, ir.IndexType) and is_constant(value):
+            return Linear(value.owner.attributes["value"].value)
+        return None
 
 
 def _is_bit(type_: Any) -> bool:

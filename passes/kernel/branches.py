@@ -70,26 +70,29 @@ def _separate(body: Any, places: Sequence[Any]) -> None:
 
 
 def _forwarding_all(op: Any) -> Any:
-    """An `scf.while` in place of `op` whose condition hands on every tensor that enters an iteration."""
+    """An `scf.while` in place of `op` whose condition hands on all that enters an iteration, in that order, first."""
     before, after = (region.blocks[0] for region in op.regions)
     condition = terminator_of(before)
-    known = list(condition.operands)[1:]
-    missing = [value for value in before.arguments if _is_static_tensor(value) and value not in known]
-    if not missing:
+    known, entered = list(condition.operands)[1:], list(before.arguments)
+    if known[: len(entered)] == entered:
         return op
-    types = [value.type for value in missing]
+    forwarded = [*entered, *(value for value in known if value not in entered)]
+    places = [forwarded.index(value) for value in known]
     with op.location, ir.InsertionPoint(op):
-        results = [*(result.type for result in op.results), *types]
-        loop = ir.Operation.create("scf.while", results=results, operands=list(op.operands), regions=2)
+        types = [value.type for value in forwarded]
+        loop = ir.Operation.create("scf.while", results=types, operands=list(op.operands), regions=2)
+    with condition.location, ir.InsertionPoint(condition):
+        ir.Operation.create("scf.condition", operands=[condition.operands[0], *forwarded])
+    condition.erase()
+    arguments = [after.add_argument(type_, op.location) for type_ in types]
+    for old, place in zip(list(after.arguments), places, strict=False):
+        old.replace_all_uses_with(arguments[place])
+    for old, place in zip(op.results, places, strict=True):
+        old.replace_all_uses_with(loop.results[place])
+    for _ in places:
+        after.erase_argument(0)
     for block, region in zip((before, after), loop.regions, strict=True):
         block.append_to(region)
-    with condition.location, ir.InsertionPoint(condition):
-        ir.Operation.create("scf.condition", operands=[*condition.operands, *missing])
-    condition.erase()
-    for type_ in types:
-        after.add_argument(type_, op.location)
-    for old, new in zip(op.results, loop.results, strict=False):
-        old.replace_all_uses_with(new)
     op.erase()
     return loop
 

@@ -152,3 +152,32 @@ func.func @named(%x: tensor<2x8xi32>) -> tensor<2xi32> {
   %1 = linalg.reduce { arith.addi } ins(%x : tensor<2x8xi32>) outs(%0 : tensor<2xi32>) dimensions = [1]
   return %1 : tensor<2xi32>
 }
+
+// -----
+
+// A loop that keeps a tensor to itself, and hands on others in another order: each has a buffer of its own throughout.
+// CHECK-LABEL: func.func @hidden_state
+// CHECK-SAME:    (%[[X:.*]]: memref<4xf32>, %[[Y:.*]]: memref<4xf32>, %[[O:.*]]: memref<4xf32> {tfmbs.output})
+// CHECK:         %[[S:.*]] = memref.alloc() : memref<4xf32>
+// CHECK:         scf.while
+// CHECK:           memref.load %[[S]]
+// CHECK:         } do {
+// CHECK:           scf.yield
+func.func @hidden_state(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %limit = arith.constant 8.0 : f32
+  %0 = scf.while (%a = %x, %b = %y) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32> {
+    %e = tensor.extract %a[%c0] : tensor<4xf32>
+    %go = arith.cmpf olt, %e, %limit : f32
+    scf.condition(%go) %b : tensor<4xf32>
+  } do {
+  ^bb0(%b: tensor<4xf32>):
+    %1 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%b : tensor<4xf32>) {
+    ^bb0(%v: f32):
+      %2 = arith.addf %v, %v : f32
+      linalg.yield %2 : f32
+    } -> tensor<4xf32>
+    scf.yield %1, %b : tensor<4xf32>, tensor<4xf32>
+  }
+  return %0 : tensor<4xf32>
+}

@@ -84,6 +84,23 @@ class Addresses:
             stream=stream,
         )
 
+    def displaced(self, register: Reg, access: Access, displacement: Reg, dim: int | None) -> None:
+        """Emits LD of an access that a scalar register displaces."""
+        base, imm = self._place(access)
+        place = self._asm.scalar()
+        self._asm.emit("S", "SADD", reg=place, base=base, index=displacement)
+        self._asm.emit(
+            "S",
+            "LD",
+            type=int(access.dtype),
+            reg=register,
+            win=access.window,
+            base=place,
+            index=self._step(access, dim),
+            imm=imm,
+            touch=Touch(access.window, terms=None),
+        )
+
     def indexed(
         self, name: str, register: Reg, access: Access, displacements: Reg, dim: int | None, *, wide: bool
     ) -> None:
@@ -183,6 +200,17 @@ class Addresses:
             self._starts[dim] += done
             chunk(strips.tail)
             self._starts[dim] -= done
+
+    def blocks(self, dim: int, count: int, lanes: int, block: Callable[[], None]) -> None:
+        """A loop of `count` steps along `dim`, which may have more."""
+        if count:
+            self._loop(dim, count, 1, lanes, block)
+
+    def behind(self, dim: int, steps: int, rest: Callable[[], None]) -> None:
+        """What follows `steps` along `dim`."""
+        self._starts[dim] += steps
+        rest()
+        self._starts[dim] -= steps
 
     def _loop(self, dim: int, trips: int, step: int, lanes: int | None, body: Callable[[], None]) -> None:
         before = [pointer.moved for pointer in self._moving()]

@@ -20,30 +20,50 @@ class Source(Protocol):
     def gather(self, register: Reg, access: Access, displacements: Reg, *, wide: bool) -> None:
         """Emits the load of an access that a vector of I32 or, if `wide`, I64 displaces."""
 
+    def row(self, register: Reg, access: Access, displacement: Reg) -> None:
+        """Emits the load of an access that a scalar displaces."""
+
     def index(self, register: Reg, index: Index) -> None:
         """Emits a vector of indices."""
 
 
 class Body:
-    """Emits body values. `pinned` values are in registers already, and stay there."""
+    """Emits body values. `pinned` values are in registers already, and stay there.
 
-    def __init__(self, asm: Assembler, nest: Nest, source: Source, pinned: Mapping[int, Reg]) -> None:
+    `rows` are gathers whose displacement is the same in all lanes, and in a scalar register already.
+    """
+
+    def __init__(
+        self,
+        asm: Assembler,
+        nest: Nest,
+        source: Source,
+        pinned: Mapping[int, Reg],
+        rows: Mapping[int, Reg] | None = None,
+    ) -> None:
         self._asm = asm
         self._nest = nest
         self._source = source
         self._pinned = pinned
+        self._rows = rows or {}
 
     def run(self, roots: Sequence[int], targets: Mapping[int, Reg] | None = None) -> tuple[Reg, ...]:
         """Emits all that the values at `roots` need; returns the registers they are in.
 
         `targets` proposes a register for a root; it is used when nothing emitted later reads what is in there now.
         """
-        needed = sorted(set().union(*(reads_of(self._nest.body, root) for root in roots)))
+        known = self._pinned.keys() | self._rows.keys()
+        needed = sorted(set().union(*(reads_of(self._nest.body, root, known) for root in roots)))
         last_use = self._last_uses(needed, roots)
         registers = dict(self._pinned)
         for position in needed:
             value = self._nest.body[position]
             if position in registers or not isinstance(value, Compute | Gather):
+                continue
+            if position in self._rows:
+                registers[position] = self._destination(position, targets or {}, last_use)
+                assert isinstance(value, Gather)
+                self._source.row(registers[position], value.access, self._rows[position])
                 continue
             for argument in arguments_of(value):
                 self._ensure(argument, registers)
@@ -61,7 +81,7 @@ class Body:
     def _last_uses(self, needed: Sequence[int], roots: Sequence[int]) -> dict[int, int]:
         last: dict[int, int] = {}
         for position in needed:
-            if position not in self._pinned:
+            if position not in self._pinned and position not in self._rows:
                 last.update(dict.fromkeys(arguments_of(self._nest.body[position]), position))
         last.update(dict.fromkeys(roots, len(self._nest.body)))
         return last

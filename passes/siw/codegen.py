@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.body import Body
-from tfmbs.passes.siw.emitter import Emitter
+from tfmbs.passes.siw.columns import emit_columns, fits_columns
+from tfmbs.passes.siw.emitter import Emitter, lane_cost
 from tfmbs.passes.siw.folding import emit_folds
 from tfmbs.passes.siw.machine import ZERO, Bank, Code, CodegenError, Reg, Touch
 from tfmbs.passes.siw.nest import Access, Carried, Index, Nest, simplify, with_outputs, without_unused
@@ -45,22 +47,33 @@ def _emit(asm: Assembler, nest: Nest, whole: bool) -> None:
 
 def _reduce(asm: Assembler, nest: Nest, whole: bool) -> None:
     """Each output by the code that its kind of reduction asks for, beside others of the kind."""
-    folds = folds_of(nest)
-    longest = _reduction_is_longest(nest)
-    folded = {fold.output for fold in folds if is_ordered(fold)}
-    if longest and (folded or len(folds) == len(nest.outputs)):
-        folded = {fold.output for fold in folds}
+    folds = {fold.output: fold for fold in folds_of(nest)}
+    across = _is_cheap_across(nest)
+    folded = [output for output, fold in folds.items() if across or is_ordered(fold)]
     rest = [output for output in range(len(nest.outputs)) if output not in folded]
-    whole = whole and not (folded and rest)
-    if folded:
-        emit_folds(asm, with_outputs(nest, sorted(folded)), whole)
+    if folded and not across:  # a nest for each: they need many registers
+        parts = [with_outputs(nest, [output]) for output in folded]
+    else:
+        parts = [with_outputs(nest, folded)] if folded else []
+    whole = whole and len(parts) + bool(rest) == 1
+    for part in parts:
+        columns = not across and fits_columns(simplify(part))
+        (emit_columns if columns else emit_folds)(asm, part, whole)
     if rest:
         emit_sequential(asm, with_outputs(nest, rest), whole)
 
 
-def _reduction_is_longest(nest: Nest) -> bool:
-    sizes = [(extent, is_reduction) for extent, is_reduction in zip(nest.extents, nest.reduction, strict=True)]
-    return max(sizes)[1]
+def _is_cheap_across(nest: Nest) -> bool:
+    """Whether lanes along the innermost reduction cost less than lanes along a parallel dimension."""
+    nest = simplify(nest)
+    parallel = [lane_cost(nest, d) for d, reduced in enumerate(nest.reduction) if not reduced]
+    last = max(d for d, reduced in enumerate(nest.reduction) if reduced)
+    steps = prod(extent for extent, reduced in zip(nest.extents, nest.reduction, strict=True) if reduced)
+    return not parallel or lane_cost(nest, last) + _FOLD_COST / steps <= min(parallel)
+
+
+_FOLD_COST = 64
+"""What folding the partials of a reduction costs, as compared to one element."""
 
 
 def _map(asm: Assembler, nest: Nest, whole: bool) -> None:
@@ -99,6 +112,9 @@ class _EpilogueSource:
         self._asm.emit("S", "LD", type=int(access.dtype), imm=access.offset, touch=touch, **operands)
 
     def gather(self, register: Reg, access: Access, displacements: Reg, *, wide: bool) -> None:
+        raise CodegenError("an indexed load in an epilogue")
+
+    def row(self, register: Reg, access: Access, displacement: Reg) -> None:
         raise CodegenError("an indexed load in an epilogue")
 
     def index(self, register: Reg, index: Index) -> None:

@@ -10,8 +10,21 @@ from tfmbs.passes.siw.addresses import Addresses, Strips
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.body import Body, emit_leaf
 from tfmbs.passes.siw.machine import Reg
-from tfmbs.passes.siw.nest import Access, Constant, Gather, Held, Index, Nest, Value, linear_of, needed_values
+from tfmbs.passes.siw.nest import (
+    Access,
+    Carried,
+    Constant,
+    Gather,
+    Held,
+    Index,
+    Nest,
+    Value,
+    linear_of,
+    needed_values,
+    reads_of,
+)
 from tfmbs.runtime.abi import siw
+from tfmbs.runtime.abi.types import DType
 
 _REDUCTION_LOOPS = 2
 """Hardware loops that reductions inside of parallel loops get at least."""
@@ -57,6 +70,10 @@ class Emitter:
         """Emits the load of a displaced access."""
         self.addresses.indexed("GATHER", register, access, displacements, self.lanes_along, wide=wide)
 
+    def row(self, register: Reg, access: Access, displacement: Reg) -> None:
+        """Emits the load of an access that a scalar displaces."""
+        self.addresses.displaced(register, access, displacement, self.lanes_along)
+
     def index(self, register: Reg, index: Index) -> None:
         """Emits a vector of indices."""
         self.addresses.index(register, index, self.lanes_along)
@@ -79,14 +96,38 @@ class Emitter:
                 self.addresses.indexed("SCATTER", value, scatter.access, at, self.lanes_along, wide=wide)
 
     def vector_dim(self) -> int | None:
-        """The parallel dimension that takes the fewest instructions as the vector; the innermost of equals."""
-        if not self.parallel:
-            return None
-        return min(self.parallel, key=lambda d: (ceil(self.nest.extents[d] / siw.VLMAX) / self.nest.extents[d], -d))
+        """The parallel dimension that is the cheapest to have lanes along; the innermost of equals."""
+        return min(self.parallel, key=lambda d: (lane_cost(self.nest, d), -d), default=None)
 
     def body(self, pinned: Mapping[int, Reg] | None = None) -> Body:
-        """Emission of the body."""
-        return Body(self.asm, self.nest, self, {**self.pinned, **(pinned or {})})
+        """Emission of the body at the current VL."""
+        rows = self._rows() if self.lanes_along is not None else {}
+        return Body(self.asm, self.nest, self, {**self.pinned, **(pinned or {})}, rows)
+
+    def _rows(self) -> dict[int, Reg]:
+        """Displacements of gathers that are one number for all lanes, computed in one lane."""
+        along, lanes = self.lanes_along, self.asm.vl
+        assert along is not None
+        found = [
+            (position, value.index)
+            for position, value in needed_values(self.nest)
+            if isinstance(value, Gather) and not varies(self.nest, value.index, along)
+        ]
+        if not found or lanes is None:
+            return {}
+        self.lanes_along = None
+        self.asm.set_vl(1)
+        rows = {}
+        for (position, index), register in zip(found, self._computed([index for _, index in found]), strict=True):
+            rows[position] = self.asm.scalar()
+            dtype = DType.I64 if self.nest.is_wide(index) else DType.I32
+            self.asm.emit("S", "SGET", type=int(dtype), reg=rows[position], index=register)
+        self.lanes_along = along
+        self.asm.set_vl(lanes)
+        return rows
+
+    def _computed(self, roots: Sequence[int]) -> tuple[Reg, ...]:
+        return Body(self.asm, self.nest, self, self.pinned).run(roots)
 
     def iterate(self, loads: Sequence[int], stores: Sequence[int]) -> None:
         """Tells in which order the dimensions are walked that loads and stores see, outermost first, lanes last."""
@@ -128,3 +169,24 @@ def _is_invariant(value: Value, stored: set[int]) -> bool:
     if isinstance(value, Gather) or not isinstance(value, Access | Index):
         return False
     return value.invariant and not (isinstance(value, Access) and value.window in stored)
+
+
+def varies(nest: Nest, position: int, dim: int) -> bool:
+    """Whether a value may differ between iterations of one dimension, or depends on an accumulator."""
+    parts = [nest.body[read] for read in reads_of(nest.body, position)]
+    return any(isinstance(value, Carried) or ((part := linear_of(value)) and part.strides[dim]) for value in parts)
+
+
+_UNEVEN = 2
+"""What an access costs more whose lanes are not side by side, or gathered."""
+_BEAT = 8
+"""Lanes that take as long as one."""
+
+
+def lane_cost(nest: Nest, dim: int) -> float:
+    """What an element of a nest costs with lanes along a dimension, as compared to other dimensions."""
+    extent = nest.extents[dim]
+    beats = ceil(extent / _BEAT) * _BEAT / extent + _BEAT / min(extent, siw.VLMAX)
+    gathers = [v for _, v in needed_values(nest) if isinstance(v, Gather) and varies(nest, v.index, dim)]
+    uneven = sum(abs(access.strides[dim]) > 1 for access in nest.accesses) + len(gathers)
+    return beats * (len(nest.accesses) + _UNEVEN * uneven)

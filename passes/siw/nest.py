@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tfmbs.passes.siw.machine import Bank, Reg
@@ -175,15 +175,16 @@ def arguments_of(value: Value) -> tuple[int, ...]:
     return value.args if isinstance(value, Compute) else ()
 
 
-def reads_of(body: Sequence[Value], position: int) -> set[int]:
-    """Positions of all values that the value at `position` depends on, itself included."""
+def reads_of(body: Sequence[Value], position: int, known: Container[int] = ()) -> set[int]:
+    """Positions of all values that the value at `position` depends on, itself included; not what `known` ones need."""
     seen: set[int] = set()
     pending = [position]
     while pending:
         current = pending.pop()
         if current not in seen:
             seen.add(current)
-            pending.extend(arguments_of(body[current]))
+            if current not in known:
+                pending.extend(arguments_of(body[current]))
     return seen
 
 

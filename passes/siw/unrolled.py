@@ -113,3 +113,35 @@ class _Unrolled:
         ahead = sum(i * part.strides[d] for i, d in zip(index, self._reduced, strict=False))
         strides = tuple(part.strides[d] for d in self._parallel)
         return replace(part, offset=part.offset + ahead, strides=strides)
+
+
+def repeated(nest: Nest, source: int, times: int) -> tuple[Nest, list[int]]:
+    """The nest with `times` steps of its one reduction in its body, and the positions of what `source` is in each.
+
+    The reduction has as many blocks of so many steps as fit in it, and may be followed by the first steps of another.
+    """
+    last = nest.reduction.index(True)
+    extents = [*nest.extents]
+    extents[last] = -(-extents[last] // times)
+    values, needed, sources = Values(extents), sorted(reads_of(nest.body, source)), []
+    for step in range(times):
+        moved: dict[int, int] = {}
+        for position in needed:
+            moved[position] = _ahead(values, nest.body[position], moved, last, step, times)
+        sources.append(moved[source])
+    return replace(nest, extents=tuple(extents), body=tuple(values.body)), sources
+
+
+def _ahead(values: Values, value: Value, moved: dict[int, int], dim: int, step: int, times: int) -> int:
+    """A value `step` steps further along a dimension whose every `times` steps are one."""
+    if isinstance(value, Compute):
+        return values.compute(value.op, value.dtype, *(moved[a] for a in value.args), aux=value.aux)
+    part = linear_of(value)
+    if part is None:
+        return values.add(value)
+    strides = tuple(stride * times if d == dim else stride for d, stride in enumerate(part.strides))
+    part = replace(part, offset=part.offset + step * part.strides[dim], strides=strides)
+    if isinstance(value, Gather):
+        assert isinstance(part, Access)
+        return values.add(Gather(part, moved[value.index]))
+    return values.add(part)

@@ -1,18 +1,17 @@
 // RUN: tfmbs-opt %s --split-input-file --tfmbs-to-fabric | filecheck %s
 
-// Contiguous dimensions are one loop: 1100 elements are two full vectors and a tail of 76. The constant stays in a register.
+// Contiguous dimensions are one loop: 1111 elements are two full vectors and a tail of 87. The constant stays in a register.
 // CHECK-LABEL: module attributes
 // CHECK:         "tfmbs.fabric_program"() ({
-// CHECK:           c_imm = 512 : i64, c_op = "SETVL"
 // CHECK:           s_op = "INDEX", {{.*}}s_type = "i32"
 // CHECK-NOT:       INDEX
 // CHECK:           d_op = "MUL", d_type = "f32"
-// CHECK:           c_imm = 76 : i64, c_op = "SETVL"
+// CHECK:           c_imm = 87 : i64, c_op = "SETVL"
 // CHECK:           d_op = "MUL", d_type = "f32"
 // CHECK:         }) {kind = "vector"
-func.func @strips(%x: memref<11x100xf32>, %y: memref<11x100xf32> {tfmbs.output}) {
+func.func @strips(%x: memref<11x101xf32>, %y: memref<11x101xf32> {tfmbs.output}) {
   %two = arith.constant 2.0 : f32
-  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} ins(%x : memref<11x100xf32>) outs(%y : memref<11x100xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} ins(%x : memref<11x101xf32>) outs(%y : memref<11x101xf32>) {
   ^bb0(%a: f32, %o: f32):
     %0 = arith.mulf %a, %two : f32
     linalg.yield %0 : f32

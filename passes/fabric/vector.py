@@ -77,6 +77,8 @@ class VectorCode:
         ProgramCode(Scalars(Control(asm), windows)).block(op.opview.block)
         items = asm.finish()
         stored = {instr.imms.get("s_win", 0) for instr in instructions(items) if instr.op.is_store}
+        if len(windows.keys) > siw.WINDOWS:
+            raise refuse(op, f"{op.name}: buffers", f"at most {siw.WINDOWS}", len(windows.keys))
         windows.check_apart(stored)
         try:
             program = self._compiled(Code(items, (), len(windows.keys)), ProgramKind.VECTOR)

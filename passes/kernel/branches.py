@@ -41,27 +41,33 @@ def join_choices(root: Any) -> None:
                 terminator.operands[index] = _copy(terminator, terminator.operands[index], target)
 
 
-def separate_iterations(root: Any) -> None:
-    """Lets loops copy the tensors that they hand to the next iteration into the ones that it replaces.
+def copy_back(root: Any) -> None:
+    """Lets loops copy the tensors that they hand to the next iteration into the ones that it replaces."""
+    _copy_back(root, aside=False)
 
-    All are copied to new places first: one may be what another is made from.
-    """
+
+def copy_back_by_way_of_others(root: Any) -> None:
+    """As `copy_back`, but all are copied to new places first: one may be what another is made from."""
+    _copy_back(root, aside=True)
+
+
+def _copy_back(root: Any, *, aside: bool) -> None:
     for found in ops_where(root, lambda op: op.operation.name == "scf.for"):
         body = found.operation.regions[0].blocks[0]
-        _separate(body, list(body.arguments)[1:])
+        _replace(body, list(body.arguments)[1:], aside=aside)
     for found in ops_where(root, lambda op: op.operation.name == "scf.while"):
         loop = _forwarding_all(found.operation)
         before, after = (region.blocks[0] for region in loop.regions)
         forwarded = list(terminator_of(before).operands)[1:]
         places = [after.arguments[forwarded.index(v)] if v in forwarded else None for v in before.arguments]
-        _separate(after, places)
+        _replace(after, places, aside=aside)
 
 
-def _separate(body: Any, places: Sequence[Any]) -> None:
-    """Lets the end of a loop's body copy the tensors among what it yields to `places`."""
+def _replace(body: Any, places: Sequence[Any], *, aside: bool) -> None:
+    """Lets the end of a loop's body copy the tensors among what it yields to `places`; first `aside` if asked to."""
     terminator = terminator_of(body)
     moved = {
-        index: _copy(terminator, value, _undefined(terminator, value))
+        index: _copy(terminator, value, _undefined(terminator, value)) if aside else value
         for index, value in enumerate(terminator.operands)
         if _is_static_tensor(value) and value != places[index]
     }

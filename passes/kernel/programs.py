@@ -9,12 +9,16 @@ from tfmbs.dialect.kernel_program import VIEWS, KernelProgramOp
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import func, ir
 from tfmbs.passes.graph.kernels import ops_where
+from tfmbs.passes.kernel.aliases import root_of
 from tfmbs.passes.kernel.buffers import Buffers
 from tfmbs.passes.kernel.outline import Outlined
 from tfmbs.passes.kernel.runs import nested
+from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
 
 _CONSTANT = "arith.constant"
+MOST_BUFFERS = siw.WINDOWS - 3
+"""Buffers of one program, where it can be cut: values that find no register take windows as well."""
 
 
 def place_code(outlined: Outlined, arguments: Sequence[Any], buffers: Buffers) -> None:
@@ -35,14 +39,27 @@ def place_code(outlined: Outlined, arguments: Sequence[Any], buffers: Buffers) -
             continue
         if _is_function_level(op, group):
             _append(op)
-        elif _is_launch(op) and not _leaves_scalars(group, ops[index:]):
+            continue
+        is_launch = _is_launch(op)
+        if (is_launch or len(_buffers([*group, op])) > MOST_BUFFERS) and not _leaves_scalars(group, ops[index:]):
             _program(group)
             group = []
+        if is_launch and not group:
             _copy_constants([op])
             _append(op)
         else:
             group.append(op)
     _program(group)
+
+
+def _buffers(group: Sequence[Any]) -> set[Any]:
+    """The buffers that ops touch."""
+    memrefs = (value for top in group for op in nested(top) for value in op.operands if _is_memref(value))
+    return {root_of(value) for value in memrefs}
+
+
+def _is_memref(value: Any) -> bool:
+    return isinstance(value.type, ir.MemRefType)
 
 
 def _adopt_buffers(function: Any, buffers: Buffers) -> None:

@@ -13,7 +13,7 @@ from tfmbs.dialect.mlir import arith, ir, passmanager
 from tfmbs.dialect.shapes import shape_of
 from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.passes.kernel.aliases import memrefs_of, source_of, unresolved
-from tfmbs.passes.kernel.branches import branch_on_selects, join_choices, separate_iterations
+from tfmbs.passes.kernel.branches import branch_on_selects, copy_back, copy_back_by_way_of_others, join_choices
 from tfmbs.passes.kernel.generalize import generalize
 from tfmbs.passes.kernel.outline import Outlined
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -27,7 +27,12 @@ PASSES = (
     "cse",
 )
 
-_ATTEMPTS: tuple[tuple[Callable[[Any], None], ...], ...] = ((), (join_choices,), (join_choices, separate_iterations))
+_ATTEMPTS: tuple[tuple[Callable[[Any], None], ...], ...] = (
+    (),
+    (join_choices,),
+    (join_choices, copy_back),
+    (join_choices, copy_back_by_way_of_others),
+)
 
 
 def to_memrefs(make: Callable[[], Outlined]) -> Outlined:

@@ -18,7 +18,7 @@ from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.backend import Program, Spills, compile_code
 from tfmbs.passes.siw.codegen import epilogue_code, vector_code
 from tfmbs.passes.siw.control import Control
-from tfmbs.passes.siw.machine import Code, CodegenError, instructions
+from tfmbs.passes.siw.machine import Code, CodegenError, NoWindowError, instructions
 from tfmbs.passes.siw.nest import Access, Nest
 from tfmbs.passes.siw.schedule_check import check_schedule
 from tfmbs.runtime.abi import siw
@@ -29,6 +29,7 @@ from tfmbs.runtime.abi.types import DTYPES, Packing, Region
 
 _ROLE_STRIDES = {"element": (1, 0), "channel": (0, 1), "scalar": (0, 0)}
 _ALIGNMENT = 64
+_SPILL_WINDOWS = 2  # vectors and pairs
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,10 @@ class VectorCode:
         windows = Windows(self._memory, op)
         nest = windows.joined(nest_of(op, windows.view), siw.WINDOWS)
         try:
-            program = self._compiled(vector_code(nest), ProgramKind.VECTOR)
-            if program.windows > siw.WINDOWS:
-                nest = windows.joined(nest, siw.WINDOWS - len(program.spills))
+            try:
+                program = self._compiled(vector_code(nest), ProgramKind.VECTOR)
+            except NoWindowError:
+                nest = windows.joined(nest, siw.WINDOWS - _SPILL_WINDOWS)
                 program = self._compiled(vector_code(nest), ProgramKind.VECTOR)
         except CodegenError as error:
             raise refuse(op, f"{op.name}: {error}") from error

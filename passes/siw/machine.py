@@ -21,6 +21,10 @@ class CodegenError(Exception):
     """Vector code that cannot be generated; the text says what is exceeded or missing."""
 
 
+class NoWindowError(CodegenError):
+    """There is no operand window left for spilled values."""
+
+
 class Bank(Enum):
     """Which registers can hold a value: scalar ones, vector ones, or aligned pairs of these for 64-bit lanes."""
 

@@ -12,7 +12,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tfmbs.passes.siw.lanes import ALL_LANES, Lanes, Unknown
-from tfmbs.passes.siw.machine import ZERO, Bank, CodegenError, Instr, Item, Loop, Reg, Touch, instructions
+from tfmbs.passes.siw.machine import (
+    ZERO,
+    Bank,
+    CodegenError,
+    Instr,
+    Item,
+    Loop,
+    NoWindowError,
+    Reg,
+    Touch,
+    instructions,
+)
 from tfmbs.passes.siw.schedule import Fresh
 from tfmbs.passes.siw.schedule_memory import window_of
 from tfmbs.runtime.abi import siw
@@ -33,8 +44,11 @@ class SpillSlots:
     window: dict[Bank, int] = field(default_factory=dict)
 
     def slot(self, bank: Bank) -> tuple[int, int]:
-        """The window and the first element of a new slot. Raises CodegenError when addresses do not reach it."""
-        self.window.setdefault(bank, self.windows + len(self.window))
+        """The window and the first element of a new slot. Raises CodegenError when there is no place."""
+        if bank not in self.window:
+            if self.windows + len(self.window) >= siw.WINDOWS:
+                raise NoWindowError(f"no operand window is left for spilled values, of {siw.WINDOWS}")
+            self.window[bank] = self.windows + len(self.window)
         number = self.slots.get(bank, 0)
         if number == _MOST_SLOTS:
             raise CodegenError(f"more than {_MOST_SLOTS} vector values are spilled")

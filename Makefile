@@ -20,7 +20,7 @@ INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit native fuzz siw-random docs wheel-matrix train clean
+.PHONY: help run test lint unit native fuzz siw-random special-accuracy docs wheel-matrix train clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -69,6 +69,10 @@ fuzz: $(VENV)/.test-ready ## Load and run MUTANTS re-signed mutants of the golde
 
 siw-random: $(VENV)/.test-ready ## Compile and run COUNT random programs from SEED on; compare bytes with exact linalg, some with numpy
 	$(BIN)/python -W ignore -m tests.siw.campaign --count $(COUNT) --start $(SEED) --jobs $(JOBS)
+
+special-accuracy: $(VENV)/.test-ready ## Measure the special functions: COUNT arguments per kind against mpmath, then every f32 (minutes)
+	$(BIN)/python -m benchmarks.special_accuracy --count $(COUNT)
+	$(BIN)/python -m benchmarks.special_exhaustive
 
 docs: $(VENV)/.test-ready ## Write the generated headers and pages again (tests check that they are fresh)
 	for module in $(GENERATORS); do $(BIN)/python -m $$module || exit; done

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mpmath import atanh, cos, erf, erfc, exp, expm1, log, lu_solve, matrix, mp, mpf, pi, sin, sqrt, workdps
+from mpmath import atan, atanh, cos, erf, erfc, exp, expm1, log, lu_solve, matrix, mp, mpf, pi, sin, sqrt, workdps
 
 from tfmbs.runtime.abi.special_f32 import GELU_STEP
 from tfmbs.runtime.abi.special_f64_erf import ERFC_MIDDLE, TAIL_MIDDLE, TAIL_SLOPE
@@ -165,6 +165,14 @@ def _normal_tail() -> tuple[Fit, ...]:
     )  # fmt: skip
 
 
+def _arctangent() -> Fit:
+    most = (sqrt(2) - 1) ** 2 * mpf("1.0001")
+    return Fit(
+        "ATAN_64", 11, mpf(0), most, lambda z: (atan(sqrt(z)) / sqrt(z) - 1) / z,
+        lambda z: z * sqrt(z) / atan(sqrt(z)) if z else z,
+    )  # fmt: skip
+
+
 @workdps(DIGITS)
 def fits() -> tuple[Fit, ...]:
     """The polynomials of `runtime/abi/special_polynomials.py`; intervals are a little wider than needed."""
@@ -182,6 +190,7 @@ def fits() -> tuple[Fit, ...]:
         *_trigonometric(),
         *_erf_64(),
         *_normal_tail(),
+        _arctangent(),
     )  # fmt: skip
 
 

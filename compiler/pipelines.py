@@ -50,6 +50,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "tfmbs-tile{$target}",
     ),
     "kernel": (
+        "tfmbs-compose-functions",
         "tfmbs-to-kernel",
         "tfmbs-assign-memory{$target}",
     ),

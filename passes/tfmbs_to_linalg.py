@@ -14,6 +14,7 @@ from tfmbs.passes.linalg.composed import compose_functions
 from tfmbs.passes.linalg.from_fabric import lower_fabric
 from tfmbs.passes.linalg.from_graph import GraphLowering
 from tfmbs.passes.registry import Pass
+from tfmbs.passes.tfmbs_compose_functions import TfmbsComposeFunctions
 from tfmbs.passes.tfmbs_decompose import TfmbsDecompose
 from tfmbs.passes.tfmbs_expand_arith import TfmbsExpandArith
 from tfmbs.passes.tfmbs_expand_reductions import TfmbsExpandReductions
@@ -86,6 +87,7 @@ class TfmbsToLinalg(Pass):
         self._check_level(module)
         TfmbsDecompose().run(module)
         if self.numerics == "exact":
+            TfmbsComposeFunctions().run(module)
             # Before the kernels: an average pool adds in plain order, and their bodies are made exact.
             TfmbsExpandReductions().run(module)
             TfmbsExpandArith().run(module)

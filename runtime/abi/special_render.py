@@ -124,7 +124,7 @@ def markdown() -> str:
     lines += [f"| `{name}` | {', '.join(k.operands)} | {k.result} | {k.doc} |" for name, k in STEP_KINDS.items()]
     lines += [
         "",
-        "The polynomials in them, and how well they approximate:",
+        "The polynomials in them and in `tfmbs-compose-functions`, and how well they approximate:",
         "",
         "| function | polynomial in | interval | weighted error | weight |",
         "|---|---|---|---|---|",

@@ -1,0 +1,59 @@
+"""The pass ``tfmbs-compose-functions``: functions without an instruction become formulas of those that have one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tfmbs.dialect.mlir import arith, ir
+from tfmbs.passes.graph.kernels import ops_where
+from tfmbs.passes.linalg.elementary import COMPOSED
+from tfmbs.passes.linalg.formats import is_small
+from tfmbs.passes.linalg.reals import Real
+from tfmbs.passes.registry import Pass
+
+
+@dataclass(frozen=True)
+class TfmbsComposeFunctions(Pass):
+    """Replace `math.tan`, `sinh`, `atan2`, `log1p`, `exp2`, … of scalars by formulas in f64.
+
+    f16 and bf16 are the function of f32, rounded once more.
+
+    Before:
+
+        func.func @f(%x: f32) -> f32 {
+          %0 = math.tan %x : f32
+          return %0 : f32
+        }
+
+    After:
+
+        func.func @f(%arg0: f32) -> f32 {
+          %0 = arith.extf %arg0 : f32 to f64
+          %1 = math.sin %0 : f64
+          %2 = math.cos %0 : f64
+          %3 = arith.divf %1, %2 : f64
+          %4 = arith.truncf %3 : f64 to f32
+          return %4 : f32
+        }
+    """
+
+    def run(self, module: Any) -> None:
+        for op in ops_where(module, lambda op: op.operation.name in COMPOSED):
+            result = op.results[0]
+            if isinstance(result.type, ir.FloatType):
+                with op.location, ir.InsertionPoint(op):
+                    result.replace_all_uses_with(_composed(op.operation.name, list(op.operands)))
+                op.operation.erase()
+
+
+def _composed(name: str, operands: list[Any]) -> Any:
+    type_ = operands[0].type
+    if is_small(type_):
+        wide = [arith.ExtFOp(ir.F32Type.get(), operand).result for operand in operands]
+        return arith.TruncFOp(type_, _composed(name, wide)).result
+    f64 = ir.F64Type.get()
+    if type_ == f64:
+        return COMPOSED[name](*(Real(operand) for operand in operands)).value
+    wide = [arith.ExtFOp(f64, operand).result for operand in operands]
+    return arith.TruncFOp(type_, COMPOSED[name](*(Real(operand) for operand in wide)).value).result

@@ -9,13 +9,14 @@ from tfmbs.dialect.mlir import arith, ir
 from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.passes.linalg.elementary import COMPOSED
 from tfmbs.passes.linalg.formats import is_small
+from tfmbs.passes.linalg.named import generalize
 from tfmbs.passes.linalg.reals import Real
 from tfmbs.passes.registry import Pass
 
 
 @dataclass(frozen=True)
 class TfmbsComposeFunctions(Pass):
-    """Replace `math.tan`, `sinh`, `atan2`, `log1p`, `exp2`, … of scalars by formulas in f64.
+    """Replace `math.tan`, `sinh`, `atan2`, `log1p`, `exp2`, … by formulas in f64; on tensors, in a `linalg.generic`.
 
     f16 and bf16 are the function of f32, rounded once more.
 
@@ -39,12 +40,17 @@ class TfmbsComposeFunctions(Pass):
     """
 
     def run(self, module: Any) -> None:
-        for op in ops_where(module, lambda op: op.operation.name in COMPOSED):
-            result = op.results[0]
-            if isinstance(result.type, ir.FloatType):
-                with op.location, ir.InsertionPoint(op):
-                    result.replace_all_uses_with(_composed(op.operation.name, list(op.operands)))
-                op.operation.erase()
+        if any(isinstance(op.results[0].type, ir.ShapedType) for op in _functions(module)):
+            generalize(module)
+        for op in _functions(module):
+            with op.location, ir.InsertionPoint(op):
+                op.results[0].replace_all_uses_with(_composed(op.operation.name, list(op.operands)))
+            op.operation.erase()
+
+
+def _functions(module: Any) -> list[Any]:
+    found: list[Any] = ops_where(module, lambda op: op.operation.name in COMPOSED)
+    return found
 
 
 def _composed(name: str, operands: list[Any]) -> Any:

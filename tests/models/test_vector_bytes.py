@@ -21,6 +21,7 @@ from tests.models.graphs import (
 )
 from tfmbs.compiler.driver import Driver
 from tfmbs.dialect.mlir import arith, ir
+from tfmbs.passes.linalg.elementary import COMPOSED
 from tfmbs.passes.linalg.scalar import compare, constant
 
 P, R = "parallel", "reduction"
@@ -32,12 +33,17 @@ SPECIAL = np.array(
 )
 FLOATS = {"f16": (16, 10), "bf16": (16, 7), "f32": (32, 23), "f64": (64, 52)}  # bits, and those of the fraction
 UNARY_FLOAT = (
-    "absf", "ceil", "cos", "erf", "exp", "floor", "log", "round", "roundeven", "rsqrt", "sin", "sqrt", "tanh", "trunc",
+    "absf", "ceil", "cos", "erf", "exp", "floor", "gelu", "log", "round", "roundeven", "rsqrt", "sigmoid", "sin",
+    "sqrt", "tanh", "trunc",
 )  # fmt: skip
-BINARY_FLOAT = ("addf", "subf", "mulf", "divf", "remf", "maximumf", "minimumf", "copysign", "powf")
+OWN = frozenset({"gelu", "sigmoid"})
+COMPOSED_UNARY = tuple(sorted(name.removeprefix("math.") for name in COMPOSED if name != "math.atan2"))
+BINARY_FLOAT = ("addf", "subf", "mulf", "divf", "remf", "maximumf", "minimumf", "copysign", "powf", "atan2")
 NUMBER_FLOAT = ("maxnumf", "minnumf")
 FLOAT_TESTS = ("isfinite", "isinf", "isnan", "isnormal")
-MATH = frozenset((*UNARY_FLOAT, *FLOAT_TESTS, "copysign", "powf", "fma", "absi", "ctlz", "cttz", "ctpop"))
+MATH = frozenset(
+    (*UNARY_FLOAT, *COMPOSED_UNARY, "atan2", *FLOAT_TESTS, "copysign", "powf", "fma", "absi", "ctlz", "cttz", "ctpop")
+)
 BINARY_INTEGER = (
     "addi", "subi", "muli", "divsi", "divui", "remsi", "remui", "floordivsi", "ceildivsi", "ceildivui", "maxsi",
     "minsi", "maxui", "minui", "andi", "ori", "xori", "shli", "shrsi", "shrui",
@@ -61,8 +67,8 @@ def float_patterns(element: str) -> Array:
 
 
 def scalar_op(name: str, *operands: Any, result: Any = None) -> Any:
-    """The arith or math op of this name on scalars, of the first operand's type if no other is given."""
-    dialect = "math" if name in MATH else "arith"
+    """The arith, math or tfmbs op of this name on scalars, of the first operand's type if no other is given."""
+    dialect = "tfmbs" if name in OWN else "math" if name in MATH else "arith"
     kind = result or operands[0].type
     return ir.Operation.create(f"{dialect}.{name}", results=[kind], operands=list(operands)).results[0]
 
@@ -102,6 +108,14 @@ def test_float_functions(element: str) -> None:
     assert_same_bytes(
         graph(inputs, each(UNARY_FLOAT, values.shape, (0,), element=element)), {"x": values}, optimise=False
     )
+
+
+@pytest.mark.parametrize("element", FLOATS)
+def test_composed_functions(element: str) -> None:
+    values = float_patterns(element)
+    inputs: Inputs = {"x": (values.shape, ir_integer(values))}
+    build = each(COMPOSED_UNARY, values.shape, (0,), element=element)
+    assert_same_bytes(graph(inputs, build), {"x": values}, optimise=False)
 
 
 @pytest.mark.parametrize("element", FLOATS)

@@ -264,13 +264,23 @@ def test_refusals(case: str, model: Path, tmp_path: Path, capfd: pytest.CaptureF
 
 
 def test_an_unsupported_op_is_named_with_its_node(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [4]) for name in ("x", "y")]
-    nodes = [helper.make_node("Sin", ["x"], ["y"], name="wave")]
-    graph = helper.make_graph(nodes, "g", values[:1], values[1:])
-    path = tmp_path / "sin.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
+    path = tmp_path / "erfc.mlir"
+    path.write_text(
+        """#id = affine_map<(d0) -> (d0)>
+        func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+          %e = tensor.empty() : tensor<4xf32>
+          %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+              ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+          ^bb0(%a: f32, %o: f32):
+            %r = math.erfc %a : f32 loc("wave")
+            linalg.yield %r : f32
+          } -> tensor<4xf32>
+          return %y : tensor<4xf32>
+        }
+        """
+    )
     assert run(path) == 1
-    assert capfd.readouterr().err.startswith("error: wave: math.sin has no vector instruction")
+    assert capfd.readouterr().err.startswith("error: wave: math.erfc has no vector instruction")
 
 
 def test_models_of_another_kind_are_refused() -> None:

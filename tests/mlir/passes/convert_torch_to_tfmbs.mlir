@@ -217,3 +217,22 @@ func.func @minimum_of_integers(%x: !torch.vtensor<[3],si32>) -> !torch.vtensor<[
   %0 = torch.aten.minimum %x, %x : !torch.vtensor<[3],si32>, !torch.vtensor<[3],si32> -> !torch.vtensor<[3],si32>
   return %0 : !torch.vtensor<[3],si32>
 }
+
+// -----
+
+// One instruction each; the form with tanh stays for torch-mlir to compose.
+// CHECK-LABEL: func.func @activations
+// CHECK:       linalg.generic
+// CHECK:       "tfmbs.sigmoid"(%{{.*}}) : (f32) -> f32
+// CHECK:       linalg.generic
+// CHECK:       "tfmbs.gelu"(%{{.*}}) : (f32) -> f32
+// CHECK:       torch.aten.gelu
+// CHECK-NOT:   torch.aten.gelu
+func.func @activations(%x: !torch.vtensor<[2,3],f32>) -> !torch.vtensor<[2,3],f32> {
+  %none = torch.constant.str "none"
+  %tanh = torch.constant.str "tanh"
+  %0 = torch.aten.sigmoid %x : !torch.vtensor<[2,3],f32> -> !torch.vtensor<[2,3],f32>
+  %1 = torch.aten.gelu %0, %none : !torch.vtensor<[2,3],f32>, !torch.str -> !torch.vtensor<[2,3],f32>
+  %2 = torch.aten.gelu %1, %tanh : !torch.vtensor<[2,3],f32>, !torch.str -> !torch.vtensor<[2,3],f32>
+  return %2 : !torch.vtensor<[2,3],f32>
+}

@@ -10,10 +10,11 @@ import numpy as np
 
 from tfmbs.dialect import graph
 from tfmbs.dialect.location import place
-from tfmbs.dialect.mlir import arith, ir, math
+from tfmbs.dialect.mlir import arith, ir, math, tensor
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import Shape, element_of, elements, shape_of, tensor_type
 from tfmbs.dialect.types import is_per_axis, scales_of, storage_bounds, storage_type, zero_points_of
+from tfmbs.passes.graph.gathers import gathered, scattered
 from tfmbs.passes.graph.kernels import ops_of
 from tfmbs.passes.linalg import scalar
 from tfmbs.passes.linalg.structured import (
@@ -34,6 +35,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 class TfmbsDecompose(Pass):
     """Replace quantize, dequantize, requantize, softmax, layer_norm and transfer by `linalg.generic` ops.
 
+    `tensor.gather` becomes one too, which reads at computed places; `tensor.scatter` becomes a loop over its slices.
     The bodies spell out the arithmetic of docs/architecture.md, each step rounded to f32. Quantized tensors are stored
     as i8: `quant.scast` marks where the integers become, or were, a tensor of quantized type.
 
@@ -236,4 +238,6 @@ DECOMPOSITIONS: dict[type, Callable[[Any], Any]] = {
     graph.SoftmaxOp: _softmax,
     graph.LayerNormOp: _layer_norm,
     graph.TransferOp: _transfer,
+    tensor.GatherOp: gathered,
+    tensor.ScatterOp: scattered,
 }

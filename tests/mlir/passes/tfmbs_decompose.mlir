@@ -109,3 +109,33 @@ func.func @transfer(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = "tfmbs.transfer"(%x) {to = "l1"} : (tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+// A gather reads at computed places; dimensions that are not gathered are the loop's own.
+// CHECK-DAG:   #[[FIRST:.*]] = affine_map<(d0, d1) -> (d0, 0)>
+// CHECK-DAG:   #[[SECOND:.*]] = affine_map<(d0, d1) -> (d0, 1)>
+// CHECK-LABEL: func.func @gather
+// CHECK:       linalg.generic {indexing_maps = [#[[FIRST]], #[[SECOND]], #{{.*}}], iterator_types = ["parallel", "parallel"]} ins(%arg1, %arg1
+// CHECK-NEXT:  ^bb0(%[[I:.*]]: i32, %[[J:.*]]: i32, %{{.*}}: f16):
+// CHECK-DAG:   %[[A:.*]] = arith.index_cast %[[I]]
+// CHECK-DAG:   %[[B:.*]] = linalg.index 1
+// CHECK-DAG:   %[[C:.*]] = arith.index_cast %[[J]]
+// CHECK:       tensor.extract %arg0[%[[A]], %[[B]], %[[C]]]
+func.func @gather(%x: tensor<9x6x4xf16>, %k: tensor<3x2xi32>) -> tensor<3x6xf16> {
+  %0 = tensor.gather %x[%k] gather_dims([0, 2]) : (tensor<9x6x4xf16>, tensor<3x2xi32>) -> tensor<3x6xf16>
+  return %0 : tensor<3x6xf16>
+}
+
+// -----
+
+// A scatter puts one slice after the other.
+// CHECK-LABEL: func.func @scatter
+// CHECK:       scf.for %[[N:.*]] = {{.*}} iter_args(%[[OUT:.*]] = %arg1)
+// CHECK:       %[[PIECE:.*]] = tensor.extract_slice %arg0[%[[N]], 0, 0] [1, 1, 6] [1, 1, 1]
+// CHECK:       %[[AT:.*]] = tensor.extract %arg2[%[[N]], %{{.*}}]
+// CHECK:       tensor.insert_slice %[[PIECE]] into %[[OUT]][%[[AT]], 0] [1, 6] [1, 1]
+func.func @scatter(%u: tensor<3x1x6xf32>, %x: tensor<9x6xf32>, %k: tensor<3x1xindex>) -> tensor<9x6xf32> {
+  %0 = tensor.scatter %u into %x[%k] scatter_dims([0]) unique : (tensor<3x1x6xf32>, tensor<9x6xf32>, tensor<3x1xindex>) -> tensor<9x6xf32>
+  return %0 : tensor<9x6xf32>
+}

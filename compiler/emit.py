@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import tfmbs
-from tfmbs.dialect.attributes import PRECISION, TARGET
+from tfmbs.dialect.attributes import PRECISION, SCRATCH_LIVE_BYTES, TARGET
 from tfmbs.dialect.fabric_tables import fabric_tables
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.target_file import load_target
@@ -14,7 +14,8 @@ from tfmbs.runtime.abi.target_file import load_target
 def emit(module: Any) -> Image:
     """The binary of a fabric-level module; equal modules give equal bytes.
 
-    META names producer, version, target, precision (where the module does) and entry points, and holds no time stamp.
+    META names producer, version, target, precision (where the module does), entry points and how much scratch each has
+    in use at once, and holds no time stamp.
     Raises TfmbsError for an op of another level and for a target that is not known.
     """
     tables = fabric_tables(module)
@@ -28,4 +29,7 @@ def emit(module: Any) -> Image:
     }
     if PRECISION in attributes:
         meta["precision"] = attributes[PRECISION].value
+    if SCRATCH_LIVE_BYTES in attributes:
+        live = attributes[SCRATCH_LIVE_BYTES]
+        meta["scratch_live_bytes"] = {item.name: item.attr.value for item in live}
     return Image(meta=meta, target=target.to_dict(), **tables)

@@ -50,7 +50,11 @@ def _facts(image: Image) -> Iterator[tuple[str, str]]:
     yield "Launches", str(len(image.descriptors))
     yield "Vector code", f"{len(image.words)} words in {len(image.programs)} programs"
     yield "Weights", f"{len(image.weights)} bytes"
-    yield "Scratch", f"{max((entry['scratch_bytes'] for entry in image.entries), default=0)} bytes"
+    live = max(image.meta.get("scratch_live_bytes", {}).values(), default=0)
+    yield (
+        "Scratch",
+        f"{max((entry['scratch_bytes'] for entry in image.entries), default=0)} bytes, {live} in use at once",
+    )
 
 
 def _row(image: Image, index: int) -> str:

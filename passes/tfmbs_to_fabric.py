@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tfmbs.dialect.attributes import NAME, OUTPUT, SCRATCH_BYTES, TARGET
+from tfmbs.dialect.attributes import NAME, OUTPUT, SCRATCH_BYTES, SCRATCH_LIVE_BYTES, TARGET
 from tfmbs.dialect.kernel_program import VIEWS
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.fabric.launches import LAUNCHES, Launches
@@ -86,6 +86,9 @@ class TfmbsToFabric(Pass):
         unknown = ir.Location.unknown(module.context)
         with ir.InsertionPoint.at_block_begin(module.regions[0].blocks[0]), unknown:
             tables.build(unknown)
+        live = {f.name.value: f.attributes[SCRATCH_LIVE_BYTES] for f in lowered if SCRATCH_LIVE_BYTES in f.attributes}
+        if live:
+            module.attributes[SCRATCH_LIVE_BYTES] = ir.DictAttr.get(live)
         for function in lowered:
             function.erase()
         module.attributes[TARGET] = ir.StringAttr.get(self.target)

@@ -71,6 +71,7 @@ def test_meta_and_records(binary: bytes) -> None:
         "target": "kpu-16x16",
         "precision": "fp32",
         "entries": ["main"],
+        "scratch_live_bytes": {"main": 0},
     }
     assert [image.strings[row["location"]] for row in image.debug] == ["dense"]
     (telemetry,) = image.telemetry

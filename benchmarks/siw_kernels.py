@@ -67,7 +67,9 @@ def layer_norm(rows: int, columns: int) -> Kernel:
     )
     inputs = {"x": _normal(rows, columns), "g": _normal(columns, seed=1), "b": _normal(columns, seed=2)}
     mlir = _module({"x": type_, "g": row, "b": row}, type_, body)
-    return Kernel("layer norm", mlir, inputs, lambda t: functional.layer_norm(t["x"], (columns,), t["g"], t["b"], EPSILON))
+    return Kernel(
+        "layer norm", mlir, inputs, lambda t: functional.layer_norm(t["x"], (columns,), t["g"], t["b"], EPSILON)
+    )
 
 
 def rms_norm(rows: int, columns: int) -> Kernel:
@@ -175,5 +177,9 @@ def requantize(rows: int, columns: int) -> Kernel:
     inputs["g"] = (rng.uniform(0.5, 2, columns) / 400).astype(np.float32)
     mlir = _module({"x": source, "g": row}, target, body + f"return %y : {target}\n")
     return Kernel(
-        "requantize", mlir, inputs, lambda t: ((t["x"] * t["g"]).round() + 3).clamp(-128, 127).to(torch.int8), tolerance=0
+        "requantize",
+        mlir,
+        inputs,
+        lambda t: ((t["x"] * t["g"]).round() + 3).clamp(-128, 127).to(torch.int8),
+        tolerance=0,
     )

@@ -93,7 +93,9 @@ def top_k(rows: int, columns: int) -> Kernel:
     states = ", ".join(f"%v{k}: f32" for k in range(TOP)) + ", " + ", ".join(f"%i{k}: i32" for k in range(TOP))
     outs = f"outs({', '.join(['%fv'] * TOP + ['%fi'] * TOP)} : {', '.join(types)})"
     maps = " | ".join(["d0, d1"] + ["d0"] * (2 * TOP))
-    reduced = _generic(maps, "pr", f"ins(%x : {source}) {outs}", f"%x0: f32, {states}", "".join(lines), f"({', '.join(types)})")
+    reduced = _generic(
+        maps, "pr", f"ins(%x : {source}) {outs}", f"%x0: f32, {states}", "".join(lines), f"({', '.join(types)})"
+    )
     result, column = f"tensor<{rows}x{TOP}xi32>", f"tensor<{rows}x1xi32>"
     body = (
         f"%z = arith.constant 0xFF800000 : f32\n%o = arith.constant 0 : i32\n%ev = tensor.empty() : {value}\n"
@@ -172,4 +174,9 @@ def int4_dequantize(rows: int, groups: int) -> Kernel:
         parts = torch.stack((unsigned & 15, unsigned >> 4), 2)
         return (parts.to(torch.float32) - 8) * t["g"][:, :, None, None]
 
-    return Kernel("int4 dequantize", _module({"x": packed, "g": scales}, target, body + f"return %y : {target}\n"), inputs, by_torch)
+    return Kernel(
+        "int4 dequantize",
+        _module({"x": packed, "g": scales}, target, body + f"return %y : {target}\n"),
+        inputs,
+        by_torch,
+    )

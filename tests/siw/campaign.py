@@ -17,7 +17,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from tests.siw.checks import COMPILED, CRASHED, FAILED, NUMPY_EVERY, OK, REFUSED, Verdict, check, check_seed
+from tests.siw.blame import schedule_errors
+from tests.siw.checks import CRASHED, FAILED, NUMPY_EVERY, OK, REFUSED, Verdict, check, check_seed
 from tests.siw.generate import generate, inputs_of
 from tests.siw.program import Program
 from tests.siw.reducer import reduce
@@ -126,14 +127,25 @@ def apart(program: Program, inputs: Sequence[Array], seed: int) -> Verdict:
     return verdict or Verdict(CRASHED, f"took longer than {SECONDS_PER_PROGRAM} s")
 
 
+def _blame(program: Program, inputs: Sequence[Array], seed: int) -> str:
+    """What the check of schedules says, where the compiler gets that far."""
+    try:
+        errors = schedule_errors(program, inputs, optimise=seed % 2 == 0)
+    except Exception as error:
+        return f"no program: {type(error).__name__}"
+    return f"schedule: {errors or 'does what the code says'}"
+
+
 def reduced(seed: int) -> str:
     """The report on a seed that fails: the smallest program found, and what is wrong with it."""
-    program = generate(seed, COMPILED)
+    program = generate(seed)
     inputs = inputs_of(program, seed)
     wanted = apart(program, inputs, seed).signature
     small, arrays = reduce(program, inputs, lambda p, i: apart(p, i, seed).signature == wanted)
     given = "\n".join(f"// in{i} = {' '.join(repr(array).split())[:300]}" for i, array in enumerate(arrays))
-    return f"// seed {seed}: {apart(small, arrays, seed).text}\n{given}\n{small.mlir()}"
+    verdict = apart(small, arrays, seed)
+    blame = _blame(small, arrays, seed) if verdict.kind == FAILED else ""
+    return f"// seed {seed}: {verdict.text}\n// {blame}\n{given}\n{small.mlir()}"
 
 
 def _say(text: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.siw.builder import Limits
-from tests.siw.generate import EVERYTHING, NESTING, generate, inputs_of
+from tests.siw.generate import EVERYTHING, generate, inputs_of
 from tests.siw.program import Program
 from tests.siw.runner import MismatchError, RefusedError, by_linalg, compare_bytes, compare_numpy, on_the_emulator
 from tests.siw.values import Array
@@ -20,17 +20,6 @@ OK, REFUSED, FAILED, CRASHED = "ok", "refused", "failed", "crashed"
 
 ALLOWED_REFUSALS: dict[str, str] = {"arith.cmpi: signed order on i1": "lowering.md, RefusedError"}
 """What the compiler may refuse: a pattern of its message, and where the documentation says so."""
-
-COMPILED = Limits(
-    elements=("i1", "i8", "i16", "i32", "f32"),
-    kinds=EVERYTHING.kinds - NESTING - {"gather", "element", "put", "scalar"},
-    refused=frozenset(
-        {f"math.{name}" for name in ("sin", "cos", "powf", "round")}
-        | {f"{name} i1" for name in ("arith.maxsi", "arith.minsi", "arith.maxui", "arith.minui")}
-        | {"arith.remf", "arith.divui", "arith.remui"}
-    ),
-)
-"""What the compiler takes."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +55,7 @@ def check(program: Program, inputs: Sequence[Array], seed: int, *, with_numpy: b
     return Verdict(OK)
 
 
-def check_seed(seed: int, limits: Limits = COMPILED) -> Verdict:
+def check_seed(seed: int, limits: Limits = EVERYTHING) -> Verdict:
     """The check of the program of a seed."""
     program = generate(seed, limits)
     return check(program, inputs_of(program, seed), seed, with_numpy=seed % NUMPY_EVERY == 0)

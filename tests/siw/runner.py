@@ -104,8 +104,8 @@ def compare_numpy(program: Program, inputs: Sequence[Array], got: Sequence[Array
     with np.errstate(all="ignore"):
         runs = [program.evaluate(inputs, Doubt(direction, rng)) for direction in directions]
         for number, (bits, *wanted) in enumerate(zip(got, *runs, strict=True)):
-            nominal = wanted[0]
-            have = bits.view(nominal.dtype)
+            nominal = np.atleast_1d(wanted[0])
+            have = np.atleast_1d(bits.view(nominal.dtype))
             spread = _spread([_wide(value) for value in wanted])
             distance = _distance(_wide(have), _wide(nominal))
             wrong = ~(distance <= 4 * spread)

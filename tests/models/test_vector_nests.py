@@ -233,17 +233,22 @@ def test_maps_that_are_not_projections(name: str) -> None:
     assert_same_bytes(graph({"x": ((9, 42), "f32")}, build), optimise=False)
 
 
-def test_more_operands_than_windows() -> None:
-    """Constants lie side by side, so that windows can span several of them."""
+@pytest.mark.parametrize("reread", [False, True], ids=["registers", "spills"])
+def test_more_operands_than_windows(reread: bool) -> None:
+    """Constants lie side by side, so that windows can span several of them; spilled values need windows too."""
 
     def build(x: Any) -> Any:
         def body(a: Any, *others: Any) -> Any:
+            made = []
             for other in others:
                 a = math.FmaOp(a, other, other).result
+                made.append(a)
+            for value in made if reread else []:
+                a = mul(a, value)
             return a
 
-        others = [weights(normal(5, 7, seed=i)) for i in range(20)]
-        return elementwise(body, (5, 7), *(((0, 1),) * 21))(x, *others)
+        others = [weights(normal(5, 7, seed=i)) for i in range(40)]
+        return elementwise(body, (5, 7), *(((0, 1),) * 41))(x, *others)
 
     assert_same_bytes(graph({"x": ((5, 7), "f32")}, build), optimise=False)
 

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from math import ceil, prod
+from math import prod
 
 from tfmbs.passes.siw.addresses import Addresses, Strips
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.body import Body, emit_leaf
 from tfmbs.passes.siw.machine import Reg
-from tfmbs.passes.siw.nest import (
-    Access,
-    Carried,
-    Constant,
-    Gather,
-    Held,
-    Index,
-    Nest,
-    Value,
-    linear_of,
-    needed_values,
-    reads_of,
-)
+from tfmbs.passes.siw.nest import Access, Gather, Held, Index, Nest, linear_of, needed_values
+from tfmbs.passes.siw.variance import is_invariant, lane_cost, same_in_all_iterations, stored_windows, varies
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DType
 
@@ -50,16 +39,23 @@ class Emitter:
 
     def _hoisted(self) -> dict[int, Reg]:
         """Registers of what no loop changes, loaded before all loops."""
-        stored = {a.window for a in (*self.nest.outputs, *(s.access for s in self.nest.scatters))}
+        stored = stored_windows(self.nest)
         pinned: dict[int, Reg] = {}
         for position, value in needed_values(self.nest):
             if isinstance(value, Held):
                 pinned[position] = value.register
-            elif _is_invariant(value, stored):
+            elif is_invariant(value, stored):
                 self.asm.set_vl(min(siw.VLMAX, max(self.nest.extents, default=1)))
                 pinned[position] = self.asm.vector(wide=self.nest.is_wide(position))
                 emit_leaf(self.asm, self, pinned[position], value)
         return pinned
+
+    def pin_lanes(self, lanes: int) -> None:
+        """Computes what only lanes tell apart once for all iterations, which all have these `lanes`."""
+        kept = same_in_all_iterations(self.nest, self.lanes_along, self.pinned)
+        if kept:
+            self.asm.set_vl(lanes)
+            self.pinned.update(zip(kept, self._computed(kept), strict=True))
 
     def load(self, register: Reg, access: Access) -> None:
         """Emits the load of an access."""
@@ -142,6 +138,8 @@ class Emitter:
             self.addresses.walk(others, 1, lambda: chunk(1), inside=inside)
         else:
             strips = Strips.of(self.nest.extents[dim])
+            if strips.count == 1 and not strips.tail:
+                self.pin_lanes(strips.lanes)
             inside += strips.count > 1
             strip = partial(self.addresses.strip, dim, strips, chunk)
             self.addresses.walk(others, strips.vl, strip, inside=inside)
@@ -161,32 +159,3 @@ class Emitter:
     def _loads(self) -> list[Access]:
         parts = (linear_of(value) for _, value in needed_values(self.nest))
         return [part for part in parts if isinstance(part, Access)]
-
-
-def _is_invariant(value: Value, stored: set[int]) -> bool:
-    if isinstance(value, Constant):
-        return True
-    if isinstance(value, Gather) or not isinstance(value, Access | Index):
-        return False
-    return value.invariant and not (isinstance(value, Access) and value.window in stored)
-
-
-def varies(nest: Nest, position: int, dim: int) -> bool:
-    """Whether a value may differ between iterations of one dimension, or depends on an accumulator."""
-    parts = [nest.body[read] for read in reads_of(nest.body, position)]
-    return any(isinstance(value, Carried) or ((part := linear_of(value)) and part.strides[dim]) for value in parts)
-
-
-_UNEVEN = 2
-"""What an access costs more whose lanes are not side by side, or gathered."""
-_BEAT = 8
-"""Lanes that take as long as one."""
-
-
-def lane_cost(nest: Nest, dim: int) -> float:
-    """What an element of a nest costs with lanes along a dimension, as compared to other dimensions."""
-    extent = nest.extents[dim]
-    beats = ceil(extent / _BEAT) * _BEAT / extent + _BEAT / min(extent, siw.VLMAX)
-    gathers = [v for _, v in needed_values(nest) if isinstance(v, Gather) and varies(nest, v.index, dim)]
-    uneven = sum(abs(access.strides[dim]) > 1 for access in nest.accesses) + len(gathers)
-    return beats * (len(nest.accesses) + _UNEVEN * uneven)

@@ -26,6 +26,10 @@ def emit_folds(asm: Assembler, nest: Nest, whole: bool) -> None:
     strips = Strips.of(nest.extents[last], siw.REDUCTION_LANES)
     emitter.iterate([*emitter.parallel, *emitter.reduction], emitter.parallel)
 
+    emitter.lanes_along = last
+    if strips.count == 1 and not strips.tail:
+        emitter.pin_lanes(strips.lanes)
+
     def accumulate(partials: Sequence[Reg], lanes: int) -> None:
         asm.set_vl(lanes)
         registers = emitter.body().run([fold.source for fold in folds])

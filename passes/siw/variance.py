@@ -1,0 +1,90 @@
+"""What in a nest changes along which loops: what can be computed before them, and what lanes along one cost."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from math import ceil
+
+from tfmbs.passes.siw.nest import (
+    Access,
+    Carried,
+    Constant,
+    Gather,
+    Index,
+    Nest,
+    Value,
+    arguments_of,
+    linear_of,
+    needed_values,
+    reads_of,
+)
+from tfmbs.runtime.abi import siw
+
+_PINNED = 12
+"""Vector registers that may hold operands throughout a nest; the others are for what changes."""
+
+
+def same_in_all_iterations(nest: Nest, lanes_along: int | None, pinned: Container[int]) -> list[int]:
+    """Positions of the values that vary along the lanes at most and that others need, as many as registers allow.
+
+    Those `pinned` are in registers already. None where the lanes are all iterations.
+    """
+    elsewhere = [d for d, extent in enumerate(nest.extents) if d != lanes_along and extent > 1]
+    if not elsewhere:
+        return []
+    needed = needed_values(nest)
+    stored = stored_windows(nest)
+    same = {
+        position
+        for position, _ in needed
+        if not any(varies(nest, position, d) for d in elsewhere) and not _reads(nest, position, stored)
+    }
+    users = [a for position, value in needed if position not in same for a in arguments_of(value)]
+    found, room = [], _PINNED - sum(position in pinned for position, _ in needed)
+    for position in dict.fromkeys([*users, *nest.roots]):
+        if position in same and position not in pinned:
+            room -= 1 + nest.is_wide(position)
+            if room >= 0:
+                found.append(position)
+    return found
+
+
+def is_invariant(value: Value, stored: set[int]) -> bool:
+    """Whether a value that depends on no other is the same in all iterations; `stored` are windows that change."""
+    if isinstance(value, Constant):
+        return True
+    if isinstance(value, Gather) or not isinstance(value, Access | Index):
+        return False
+    return value.invariant and not (isinstance(value, Access) and value.window in stored)
+
+
+def stored_windows(nest: Nest) -> set[int]:
+    """The windows that a nest stores to."""
+    return {access.window for access in (*nest.outputs, *(scatter.access for scatter in nest.scatters))}
+
+
+def _reads(nest: Nest, position: int, windows: set[int]) -> bool:
+    """Whether a value depends on what one of these windows holds."""
+    parts = (linear_of(nest.body[read]) for read in reads_of(nest.body, position))
+    return any(isinstance(part, Access) and part.window in windows for part in parts)
+
+
+def varies(nest: Nest, position: int, dim: int) -> bool:
+    """Whether a value may differ between iterations of one dimension, or depends on an accumulator."""
+    parts = [nest.body[read] for read in reads_of(nest.body, position)]
+    return any(isinstance(value, Carried) or ((part := linear_of(value)) and part.strides[dim]) for value in parts)
+
+
+_UNEVEN = 2
+"""What an access costs more whose lanes are not side by side, or gathered."""
+_BEAT = 8
+"""Lanes that take as long as one."""
+
+
+def lane_cost(nest: Nest, dim: int) -> float:
+    """What an element of a nest costs with lanes along a dimension, as compared to other dimensions."""
+    extent = nest.extents[dim]
+    beats = ceil(extent / _BEAT) * _BEAT / extent + _BEAT / min(extent, siw.VLMAX)
+    gathers = [v for _, v in needed_values(nest) if isinstance(v, Gather) and varies(nest, v.index, dim)]
+    uneven = sum(abs(access.strides[dim]) > 1 for access in nest.accesses) + len(gathers)
+    return beats * (len(nest.accesses) + _UNEVEN * uneven)

@@ -1,7 +1,9 @@
-// Quotients and remainders of one lane.
+// Quotients and remainders: of one lane, and loops that take blocks of lanes a faster way where all of a block allow
+// it.
 #pragma once
 
 #include "lane_bits.h"
+#include "lane_loops.h"
 
 namespace {
 
@@ -13,19 +15,19 @@ T quotient(T a, T b) {
   else return a / b;
 }
 
+// The rules about divisors for any way to get at a quotient.
+template <class T, class Quotient>
+T divided(T a, T b, Quotient q) {
+  const bool negates = std::is_signed_v<T> && b == static_cast<T>(-1);
+  const T safe = q(a, b == 0 || negates ? T{1} : b);
+  return b == 0 ? T{0} : negates ? wrap<T>(Bits<T>{0} - u(a)) : safe;
+}
+
 struct Div {
   template <class T>
   static T of(T a, T b, T) {
-    if constexpr (is_real<T>) {
-      return a / b;
-    } else if constexpr (std::is_signed_v<T>) {
-      const bool plain = b != 0 && b != -1;
-      const T q = quotient<T>(a, plain ? b : T{1});
-      return plain ? q : b == 0 ? T{0} : wrap<T>(Bits<T>{0} - u(a));
-    } else {
-      const T q = quotient<T>(a, b != 0 ? b : T{1});
-      return b != 0 ? q : T{0};
-    }
+    if constexpr (is_real<T>) return a / b;
+    else return divided(a, b, quotient<T>);
   }
 };
 
@@ -36,5 +38,73 @@ struct Rem {
     else return wrap<T>(u(a) - u(Div::of(a, b, T{})) * u(b));
   }
 };
+
+constexpr uint32_t BLOCK = 64, LEAST = 8;
+
+// `way(out, x, y, n)` computes a block elsewhere and says whether the results are right; if not, `Op` computes them.
+template <class Op, class T, class Way>
+void by_blocks(void* d, const void* a, const void* b, uint32_t n, Way way) {
+  if (n < LEAST) return each<Op, T>(d, a, b, d, n);
+  for (uint32_t i = 0; i < n; i += BLOCK) {
+    T* out = static_cast<T*>(d) + i;
+    const T* x = static_cast<const T*>(a) + i;
+    const T* y = static_cast<const T*>(b) + i;
+    const uint32_t lanes = n - i < BLOCK ? n - i : BLOCK;
+    T results[BLOCK];
+    if (way(results, x, y, lanes)) std::memcpy(out, results, lanes * sizeof(T));
+    else each<Op, T>(out, x, y, out, lanes);
+  }
+}
+
+// Float remainders where all quotients are below 2^52: the quotient rounded is the right integer or the next one, and
+// what is left is exact in either case.
+template <class T>
+bool remainders(T* out, const T* x, const T* y, uint32_t n) {
+  uint64_t wrong = 0;
+  for (uint32_t i = 0; i < n; ++i) {
+    const double dividend = std::fabs(static_cast<double>(x[i])), divisor = std::fabs(static_cast<double>(y[i]));
+    const double whole = std::trunc(dividend / divisor);
+    const double rest = std::fma(-whole, divisor, dividend);
+    out[i] = std::copysign(static_cast<T>(rest < 0 ? rest + divisor : rest), x[i]);
+    wrong |= whole < 0x1p52 && divisor < static_cast<double>(INFINITY) ? uint64_t{0} : uint64_t{1};
+  }
+  return wrong == 0;
+}
+
+template <class T>
+void float_remainder(void* d, const void* a, const void* b, const void* c, uint32_t n) {
+#if defined(__FMA__) || defined(__AVX512F__)
+  (void)c;
+  by_blocks<Rem, T>(d, a, b, n, remainders<T>);
+#else
+  each<Rem, T>(d, a, b, c, n);
+#endif
+}
+
+// Operations on integers of 64 bits whose magnitudes are all below 2^53: their quotients of f64 never reach the next
+// integer either. Worth it where the processor converts vectors of them.
+template <class Op, class T>
+void wide_division(void* d, const void* a, const void* b, const void* c, uint32_t n) {
+#if defined(__AVX512DQ__)
+  (void)c;
+  by_blocks<Op, T>(d, a, b, n, [](T* out, const T* x, const T* y, uint32_t lanes) {
+    const auto by_f64 = [](T p, T q) { return static_cast<T>(static_cast<double>(p) / static_cast<double>(q)); };
+    Bits<T> bits = 0;
+    for (uint32_t i = 0; i < lanes; ++i) {
+      // Negative numbers by their complement: -2^53 is exact in f64 too.
+      bits |= u(x[i]) ^ (std::is_signed_v<T> && x[i] < 0 ? ~Bits<T>{0} : Bits<T>{0});
+      bits |= u(y[i]) ^ (std::is_signed_v<T> && y[i] < 0 ? ~Bits<T>{0} : Bits<T>{0});
+    }
+    if (bits >> 53) return false;
+    for (uint32_t i = 0; i < lanes; ++i) {
+      const T q = divided(x[i], y[i], by_f64);
+      out[i] = std::is_same_v<Op, Div> ? q : wrap<T>(u(x[i]) - u(q) * u(y[i]));
+    }
+    return true;
+  });
+#else
+  each<Op, T>(d, a, b, c, n);
+#endif
+}
 
 }  // namespace

@@ -55,6 +55,15 @@ LaneFn of_sign(DType type) {
   return type == DType::F64 ? each_bits<Op, double> : of_signed<Op>(type);
 }
 
+template <class Op>
+LaneFn division(DType type) {
+  if (type == DType::I64) return wide_division<Op, int64_t>;
+  if (type == DType::U64) return wide_division<Op, uint64_t>;
+  if (std::is_same_v<Op, Rem> && type == DType::F32) return float_remainder<float>;
+  if (std::is_same_v<Op, Rem> && type == DType::F64) return float_remainder<double>;
+  return of_any<Op>(type);
+}
+
 // --- reductions ---
 
 template <class Op, class T>
@@ -169,8 +178,8 @@ inline LaneFn lane(DOp op, DType type, uint8_t aux) {
     case DOp::SUB: return of_number<Sub>(type);
     case DOp::MUL: return of_number<Mul>(type);
     case DOp::FMA: return of_number<Fma>(type);
-    case DOp::DIV: return of_any<Div>(type);
-    case DOp::REM: return of_any<Rem>(type);
+    case DOp::DIV: return division<Div>(type);
+    case DOp::REM: return division<Rem>(type);
     case DOp::MIN: return of_any<Min>(type);
     case DOp::MAX: return of_any<Max>(type);
     case DOp::NEG: return of_sign<Neg>(type);

@@ -36,6 +36,33 @@ T* element(Byte* window, int64_t first) {
   return reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(window) + static_cast<uint64_t>(first) * sizeof(T));
 }
 
+// Lanes of computed elements take two loops, of which the second vectorizes.
+template <class E>
+constexpr bool is_computed = std::is_same_v<E, Small<F16>> || std::is_same_v<E, Small<BF16>>;
+
+template <class E, class Place>
+void load_each(typename E::Lane* out, uint32_t n, Place place) {
+  if constexpr (is_computed<E>) {
+    typename E::Memory elements[tfmbs::abi::VLMAX];
+    for (uint32_t i = 0; i < n; ++i) elements[i] = place(i);
+    for (uint32_t i = 0; i < n; ++i) out[i] = E::widen(elements[i]);
+  } else {
+#pragma GCC ivdep
+    for (uint32_t i = 0; i < n; ++i) out[i] = E::widen(place(i));
+  }
+}
+
+template <class E, class Place>
+void store_each(const typename E::Lane* in, uint32_t n, Place place) {
+  if constexpr (is_computed<E>) {
+    typename E::Memory elements[tfmbs::abi::VLMAX];
+    for (uint32_t i = 0; i < n; ++i) elements[i] = E::narrow(in[i]);
+    for (uint32_t i = 0; i < n; ++i) place(i) = elements[i];
+  } else {
+    for (uint32_t i = 0; i < n; ++i) place(i) = E::narrow(in[i]);
+  }
+}
+
 template <class E, int Stride>
 void load_by(typename E::Lane* out, const typename E::Memory* x, uint32_t n) {
   for (uint32_t i = 0; i < n; ++i) out[i] = E::widen(x[static_cast<int64_t>(i) * Stride]);
@@ -54,8 +81,7 @@ void load(void* lanes, const uint8_t* window, int64_t first, int64_t stride, uin
       for (uint32_t i = 0; i < n; ++i) out[i] = value;
       return;
     }
-    default:
-      for (uint32_t i = 0; i < n; ++i) out[i] = E::widen(x[static_cast<int64_t>(i) * stride]);
+    default: load_each<E>(out, n, [=](uint32_t i) { return x[static_cast<int64_t>(i) * stride]; });
   }
 }
 
@@ -71,26 +97,22 @@ void store(uint8_t* window, const void* lanes, int64_t first, int64_t stride, ui
       for (uint32_t i = 0; i < n; ++i) x[-static_cast<int64_t>(i)] = E::narrow(in[i]);
       return;
     case 0: *x = E::narrow(in[n - 1]); return;
-    default:
-      for (uint32_t i = 0; i < n; ++i) x[static_cast<int64_t>(i) * stride] = E::narrow(in[i]);
+    default: store_each<E>(in, n, [=](uint32_t i) -> auto& { return x[static_cast<int64_t>(i) * stride]; });
   }
 }
 
 template <class E, class Index>
 void gather(void* lanes, const uint8_t* window, int64_t first, const void* index, uint32_t n) {
-  auto* out = static_cast<typename E::Lane*>(lanes);
   const auto* at = static_cast<const Index*>(index);
   const auto* x = element<const typename E::Memory>(window, first);
-#pragma GCC ivdep
-  for (uint32_t i = 0; i < n; ++i) out[i] = E::widen(x[at[i]]);
+  load_each<E>(static_cast<typename E::Lane*>(lanes), n, [=](uint32_t i) { return x[at[i]]; });
 }
 
 template <class E, class Index>
 void scatter(uint8_t* window, const void* lanes, int64_t first, const void* index, uint32_t n) {
-  const auto* in = static_cast<const typename E::Lane*>(lanes);
   const auto* at = static_cast<const Index*>(index);
   auto* x = element<typename E::Memory>(window, first);
-  for (uint32_t i = 0; i < n; ++i) x[at[i]] = E::narrow(in[i]);
+  store_each<E>(static_cast<const typename E::Lane*>(lanes), n, [=](uint32_t i) -> auto& { return x[at[i]]; });
 }
 
 template <class E>

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from tests.conformance.builder import END, Builder, Fields, c, d, s
 from tests.conformance.devices import DeviceUnderTest
 from tests.conformance.siw_model import Machine
+from tests.conformance.vector_programs import compare_with_model
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.siw import OPS, VLMAX, Op
-from tfmbs.runtime.abi.types import DType
+from tfmbs.runtime.abi.types import DTYPES, DType
 
 FLOATS = np.array(
     [0.0, -0.0, 1.0, -1.0, 0.5, 1.5, -2.5, 3.0e-45, -1.2e-38, 2.0**-149, 2.0**-14, -(2.0**-25), 127.5, -128.9, 255.0,
@@ -155,3 +156,33 @@ def test_opcode(device: DeviceUnderTest, op: str, dtype: DType | int, aux: int, 
     wrong = np.flatnonzero(got != expected)
     mask = (1 << (8 * got.itemsize)) - 1
     assert not wrong.size, f"lane {wrong[0]}: {int(got[wrong[0]]) & mask:#x}, not {int(expected[wrong[0]]) & mask:#x}"
+
+
+@pytest.mark.parametrize("dtype", [DType.F32, DType.F64, DType.I32, DType.I64, DType.U32, DType.U64])
+@pytest.mark.parametrize("op", ["DIV", "REM"])
+def test_division_near_whole_quotients(device: DeviceUnderTest, op: str, dtype: DType) -> None:
+    """Tame operands, for which devices may have a faster way: multiples of the divisor, and what is next to them."""
+    rng = np.random.default_rng(5)
+    kind = np.dtype(DTYPES[dtype].numpy)
+    y = (rng.integers(1, 1 << 12, VLMAX) * rng.choice([-1, 1], VLMAX)).astype(np.int64)
+    x = y * rng.integers(0, 1 << 18, VLMAX)
+    if kind.kind == "f":
+        x, y = (x / 3).astype(kind), (y / 3).astype(kind)
+        x[::3] = np.nextafter(x[::3], kind.type(np.inf))
+        x[1::3] = np.nextafter(x[1::3], kind.type(-np.inf))
+    else:
+        x = x + rng.integers(-1, 2, VLMAX)
+    wide = DType.I64 if kind.itemsize == 8 else DType.I32
+    views = [v.astype(kind).view(f"i{kind.itemsize}") for v in (x, y)]
+    program = [
+        s("LI", reg=1, imm=1),
+        s("LD", wide, reg=2, win=0, base=0, index=1),
+        s("LD", wide, reg=4, win=1, base=0, index=1),
+        d(op, dtype, vd=6, va=2, vb=4),
+        {**c("SETVL", imm=501), **d(op, dtype, vd=8, va=4, vb=2)},
+        d(op, dtype, vd=4, va=2, vb=4),
+        c("SETVL", imm=VLMAX),
+        *(s("ST", wide, reg=4 + 2 * i, win=2, base=0, index=1, imm=VLMAX * i) for i in range(3)),
+        END,
+    ]
+    compare_with_model(device, program, views, np.zeros(3 * VLMAX, views[0].dtype))

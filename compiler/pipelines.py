@@ -26,6 +26,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "import": (
         "convert-torch-to-tfmbs",
         *TORCH_TO_LINALG,
+        "tfmbs-expand-tm-tensor",
         "tfmbs-sink-reshape",
         "tfmbs-telemetry",
     ),

@@ -69,10 +69,10 @@ def context(allow_unregistered: bool = False, threads: bool = False) -> ir.Conte
     result.allow_unregistered_dialects = allow_unregistered
     register_torch(result)
     with result, ir.Location.unknown():
-        # torch_c has no registration of its own: a pass that depends on it brings it in.
-        passmanager.PassManager.parse("builtin.module(torch-func-backend-type-conversion)").run(
-            ir.Module.create().operation
-        )
+        # torch_c and tm_tensor have no registration of their own: passes that depend on them bring them in.
+        passmanager.PassManager.parse(
+            "builtin.module(torch-func-backend-type-conversion,func.func(convert-torch-to-tmtensor))"
+        ).run(ir.Module.create().operation)
     load(result)
     return result
 

@@ -236,6 +236,26 @@ OPERATORS: dict[str, Callable[[], onnx.ModelProto]] = {
     "split": _case((3, 8), node("Split", "x", "a b", axis=1, num_outputs=2), node("Sub", "a b", "y")),
     "pad": _case((4, 6), node("Pad", "x p", "y"), p=_i64(1, 0, 2, 3)),
     "expand": _case((3, 1), node("Expand", "x s", "y"), s=_i64(2, 3, 4)),
+    "cumulative_sum": _case((3, 700), node("CumSum", "x a", "y"), a=np.int64(1)),
+    "cumulative_sum_reversed": _case((700, 3), node("CumSum", "x a", "y", reverse=1, exclusive=1), a=np.int64(0)),
+    "top_k": _case((3, 40), node("TopK", "x k", "y i", axis=1), k=_i64(5)),
+    "top_k_indices": _case(
+        (3, 40), node("TopK", "x k", "v i", axis=1, largest=0), node("Cast", "i", "y", to=1), k=_i64(7)
+    ),
+    "gather": _case((6, 5), node("Gather", "x i", "y", axis=0), i=_i64(4, 0, -1, 4)),
+    "gather_elements": _case(
+        (3, 5), node("GatherElements", "x i", "y", axis=1), i=_i64(0, 4, -1, 2, 2, 1).reshape(3, 2)
+    ),
+    "gather_nd": _case((4, 5, 3), node("GatherND", "x i", "y"), i=_i64(3, 1, 0, 4).reshape(2, 2)),
+    "scatter_elements": _case(
+        (3, 5),
+        node("ScatterElements", "x i u", "y", axis=1),
+        i=_i64(0, 4, 3, 2, 2, 1).reshape(3, 2),
+        u=weights(3, 3, 2),
+    ),
+    "scatter_nd": _case((4, 5), node("ScatterND", "x i u", "y"), i=_i64(3, 1).reshape(2, 1), u=weights(3, 2, 5)),
+    "arg_max": _case((3, 40), node("ArgMax", "x", "i", axis=1), node("Cast", "i", "y", to=1)),
+    "trilu": _case((5, 7), node("Trilu", "x", "y", upper=0)),
     "identity": _case((3, 5), node("Identity", "x", "y")),
 }
 

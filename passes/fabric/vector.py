@@ -83,7 +83,7 @@ class VectorCode:
             raise refuse(op, f"{op.name}: buffers", f"at most {siw.WINDOWS}", len(windows.keys))
         windows.check_apart(stored)
         try:
-            program = self._compiled(Code(items, (), len(windows.keys)), ProgramKind.VECTOR)
+            program = self._compiled(Code(items, len(windows.keys)), ProgramKind.VECTOR)
         except CodegenError as error:
             raise refuse(op, f"{op.name}: {error}") from error
         return self._launch(op, program, ProgramKind.VECTOR, windows, stored, name)

@@ -24,7 +24,7 @@ def vector_code(nest: Nest) -> Code:
     """The program of a VECTOR launch that runs the whole nest. Raises CodegenError for what has no code."""
     asm = Assembler()
     emit_nest(asm, nest, whole=True)
-    return Code(asm.finish(), (), nest.windows)
+    return Code(asm.finish(), nest.windows)
 
 
 def emit_nest(asm: Assembler, nest: Nest, *, whole: bool = False) -> None:
@@ -134,4 +134,4 @@ def epilogue_code(nest: Nest, accumulator: int) -> Code:
     target = _WIDE_RESULT if is_wide else _ACCUMULATOR
     (result,) = Body(asm, nest, source, {accumulator: _ACCUMULATOR}).run(nest.yields, {nest.yields[0]: target})
     asm.move(target, result)
-    return Code(asm.finish(), (), nest.windows)
+    return Code(asm.finish(), nest.windows)

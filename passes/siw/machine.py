@@ -114,15 +114,9 @@ Item = Instr | Loop | Skip
 
 @dataclass(frozen=True)
 class Code:
-    """A program to be scheduled.
-
-    `pool` are the 32-bit words of its constant window, which is its last (there is none when it is empty). A 64-bit
-    constant is two words, the low one first, at an even index; the window is then seen as I64 through another record on
-    the same bytes, the window before the last. `windows` counts all of these.
-    """
+    """A program to be scheduled, and the number of its operand windows."""
 
     items: list[Item]
-    pool: tuple[int, ...]
     windows: int
 
 

@@ -161,7 +161,7 @@ def test_immediates(value: int) -> None:
     asm.emit("S", "INDEX", type=int(DType.I64), reg=vector, base=register, index=ZERO)
     asm.emit("S", "ST", type=int(DType.I64), reg=vector, win=0, base=ZERO, index=ZERO)
     target = np.zeros(1, np.int64)
-    run_unscheduled(Code(asm.finish(), (), 1), [target])
+    run_unscheduled(Code(asm.finish(), 1), [target])
     assert target[0] == value
 
 

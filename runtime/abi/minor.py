@@ -3,7 +3,8 @@
 - 1: the target's `vector.latency` and `vector.cycles`; 64-bit lanes, f16, bf16, streams, SKIP, BREAK and `left` in
   instruction words, which a file of minor 0 may also use: a reader that does not know them refuses them by themselves.
 
-The TARGET section says which minor version a file is of. What it cannot say is `TARGET_DEFAULTS`.
+The TARGET section says which minor version a file is of; keys that an older one lacks have the values of
+`TARGET_DEFAULTS`.
 """
 
 from __future__ import annotations

@@ -30,14 +30,8 @@ def _wrap(value: int) -> int:
     return (value + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
-def _target(word: Word) -> int:
-    """Number of the scalar register that a word writes; 0, which is never written, for none."""
-    op = word.s.op
-    return word.s.fields[op.writes] if op.writes and op.writes not in op.vectors else 0
-
-
 def _execute(word: Word, known: _Registers) -> None:
-    target, rule = _target(word), _RULES.get(word.s.op.name)
+    target, rule = word.s.scalar_written, _RULES.get(word.s.op.name)
     if not target:
         return
     try:
@@ -51,7 +45,7 @@ def _execute(word: Word, known: _Registers) -> None:
 
 def _forget(words: Sequence[Word], first: int, end: int, known: _Registers) -> None:
     for word in words[first : end + 1]:
-        known.pop(_target(word), None)
+        known.pop(word.s.scalar_written, None)
     known[0] = 0
 
 

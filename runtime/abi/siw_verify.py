@@ -14,7 +14,8 @@
 - An epilogue is lane-wise, because it sees chunks of the device's choice: no stores, no streams, no SETVL, SETVLR, RED,
   FOLD, REDUCE, TPOP, SCAN, LAST, LAST64, SGET, SKIP, BREAK; LD and INDEX have base and index (s1, s4) by element,
   (s2, s3) by channel or (s0, s0) for a scalar, each plus imm, and INDEX also any other base with s0, for a constant;
-  GATHER and GATHER64 have base s0; nothing else reads s1, s2 or s3, and nothing writes s1…s4.
+  GATHER and GATHER64 have base s0; s1…s4 are not written, and neither the count of a LOOP nor that other base of INDEX
+  depends on s1, s2 or s3.
 """
 
 from __future__ import annotations
@@ -27,24 +28,11 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.limits import MAX_STEPS
 from tfmbs.runtime.abi.records import ProgramKind
 from tfmbs.runtime.abi.siw_deps import Wait
+from tfmbs.runtime.abi.siw_epilogue import check_epilogue
 from tfmbs.runtime.abi.siw_flow import assign_deps, missing_deps
 from tfmbs.runtime.abi.siw_steps import count_steps
-from tfmbs.runtime.abi.siw_word import Slot, Word, decode_word, scope_end
+from tfmbs.runtime.abi.siw_word import Word, decode_word, scope_end
 from tfmbs.runtime.abi.types import DType
-
-# An epilogue sees one chunk of lanes at a time, and the chunks are the device's choice: what it computes must not
-# depend on them. Hence no operation across lanes, and addresses that move with the lanes.
-_ACROSS_LANES = frozenset(
-    {"RED", "FOLD", "REDUCE", "TPOP", "SCAN", "LAST", "LAST64", "SGET", "SETVL", "SETVLR", "SKIP", "BREAK", "RECV"}
-)
-_EPILOGUE_ADDRESSES = frozenset(
-    {
-        (siw.EPILOGUE_ELEMENT, siw.EPILOGUE_ONE),
-        (siw.EPILOGUE_CHANNEL, siw.EPILOGUE_CHANNEL_STEP),
-        (0, 0),
-    }
-)
-_EPILOGUE_SCALARS = frozenset({siw.EPILOGUE_ELEMENT, siw.EPILOGUE_CHANNEL, siw.EPILOGUE_CHANNEL_STEP, siw.EPILOGUE_ONE})
 
 
 @dataclass
@@ -92,38 +80,6 @@ def _check_control(words: Sequence[Word], name: str) -> None:
             raise _fault(f"{name} word {i}", "BREAK", "inside a loop")
 
 
-def _check_epilogue(words: Sequence[Word], name: str) -> None:
-    for i, word in enumerate(words):
-        where = f"{name} word {i}"
-        for slot in word.slots:
-            if slot.op.name in _ACROSS_LANES or slot.op.is_store:
-                raise _fault(where, f"{slot.op.name} in an epilogue", "lane-wise operations only")
-        s, f = word.s.op, word.s.fields
-        if s.name in ("LD", "INDEX"):
-            place = (f["s_base"], f["s_index"])
-            is_constant = s.name == "INDEX" and place[0] not in _EPILOGUE_SCALARS and place[1] == 0
-            if not is_constant and place not in _EPILOGUE_ADDRESSES:
-                got = f"s{f['s_base']}, s{f['s_index']}"
-                raise _fault(where, f"{s.name} in an epilogue: base and index", "s1, s4 or s2, s3 or s0, s0", got)
-        if s.name in ("GATHER", "GATHER64") and f["s_base"]:
-            raise _fault(where, f"{s.name} in an epilogue: base", "s0", f"s{f['s_base']}")
-        for slot in word.slots:
-            _check_epilogue_scalars(slot, where)
-
-
-def _check_epilogue_scalars(slot: Slot, where: str) -> None:
-    """s1…s4 are for addresses only: other scalars are the same in every chunk."""
-    op, fields = slot.op, slot.fields
-    if op.vectors:
-        return
-    names = [name for name in op.uses if name in ("s_reg", "s_base", "s_index", "c_reg")]
-    for name in names:
-        writes = name == op.writes
-        if fields[name] in _EPILOGUE_SCALARS and (writes or fields[name] != siw.EPILOGUE_ONE):
-            verb = "writes" if writes else "reads"
-            raise _fault(where, f"{op.name} in an epilogue {verb} s{fields[name]}", "s1…s4 for addresses only")
-
-
 def _windows(words: Sequence[Word], count: int, name: str) -> Windows:
     used = Windows()
     for i, word in enumerate(words):
@@ -166,7 +122,7 @@ def verify_program(words: Sequence[bytes], kind: ProgramKind, windows: int, max_
     decoded = decode_program(words, name)
     _check_control(decoded, name)
     if kind is ProgramKind.EPILOGUE:
-        _check_epilogue(decoded, name)
+        check_epilogue(decoded, name)
     used = _windows(decoded, windows, name)
     for i, missing in enumerate(missing_deps(decoded)):
         if missing.deps:

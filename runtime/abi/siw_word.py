@@ -26,6 +26,7 @@ _OPERANDS = {slot: tuple(f.name for f in FIELDS if f.slot == slot and not f.name
 _DEPS_LOW, _LEFT_LOW = (siw.BIT_FIELD[name].low for name in ("deps", "left"))
 _DEPS_MASK, _LEFT_MASK = ((1 << siw.BIT_FIELD[name].bits) - 1 for name in ("deps", "left"))
 _WINDOW_FIELD = {"S": "s_win", "C": "c_src"}
+_SCALAR_FIELDS = frozenset({"s_reg", "s_base", "s_index", "c_reg"})
 _CACHED_SLOTS = 1 << 15
 
 
@@ -45,6 +46,17 @@ class Slot:
     def window(self) -> int:
         """Number of the window that a memory operation accesses."""
         return self.fields[_WINDOW_FIELD[self.op.slot]]
+
+    @property
+    def scalar_written(self) -> int:
+        """Number of the scalar register that it writes; 0, which is never written, for none."""
+        return self.fields[self.op.writes] if self.op.writes and self.op.writes not in self.op.vectors else 0
+
+    @property
+    def scalars_read(self) -> frozenset[int]:
+        """Numbers of the scalar registers that it reads."""
+        names = {name for name in self.op.uses if name in _SCALAR_FIELDS} - set(self.op.vectors)
+        return frozenset(self.fields[name] for name in names if name != self.op.writes or self.op.acc)
 
     @property
     def dtype(self) -> DType:

@@ -28,7 +28,13 @@ _WIDE_WHATEVER_THE_TYPE = {
 _NARROW_WHATEVER_THE_TYPE = {"CMP": {"d_vd"}, "GATHER": {"s_index"}, "SCATTER": {"s_index"}}
 _WIDE_BY_AUX = {"CVT": {"d_va"}, "CAST": {"c_src"}}
 _LOADS, _STORES = {"LD", "GATHER", "GATHER64", "RECV"}, {"ST", "SCATTER", "SCATTER64", "SEND"}
-_IN_EPILOGUES_ONLY = {"LD": {(1, 4), (2, 3), (0, 0)}, "INDEX": {(1, 4), (2, 3), (0, 0)}}
+_BY_LANE = {(1, 4), (2, 3), (0, 0)}
+_READS = {
+    **dict.fromkeys(("SADD", "SSUB", "SMUL", "SMIN", "SMAX"), ("s_base", "s_index")),
+    "ADDI": ("s_base",),
+    "LIH": ("s_reg",),
+    "LI": (),
+}
 _NOT_IN_EPILOGUES = _STORES | {
     *("RECV", "RED", "FOLD", "REDUCE", "TPOP", "SCAN", "LAST", "LAST64", "SGET", "SETVL", "SETVLR", "SKIP", "BREAK")
 }
@@ -117,17 +123,32 @@ def _control_is_valid(words: Sequence[Fields], first: int, end: int, loops: int)
     return True
 
 
+def _depends_on_the_chunk(words: Sequence[Fields], scalar: int, seen: frozenset[int] = frozenset()) -> bool:
+    """Whether some word may compute the scalar from s1, s2 or s3."""
+    if scalar in (1, 2, 3):
+        return True
+    sources = {
+        word[field]
+        for word in words
+        if _name(word, "S") in _READS and word["s_reg"] == scalar
+        for field in _READS[_name(word, "S")]
+    }
+    return any(_depends_on_the_chunk(words, source, seen | {scalar}) for source in sources - seen - {scalar})
+
+
 def _epilogue_is_valid(words: Sequence[Fields]) -> bool:
     for word in words:
         if any(_name(word, slot) in _NOT_IN_EPILOGUES for slot in "DSC"):
             return False
-        name, base = _name(word, "S"), word["s_base"]
-        if name in _IN_EPILOGUES_ONLY and (base, word["s_index"]) not in _IN_EPILOGUES_ONLY[name]:
+        name, base, index = _name(word, "S"), word["s_base"], word["s_index"]
+        is_constant = name == "INDEX" and index == 0 and not _depends_on_the_chunk(words, base)
+        if name in ("LD", "INDEX") and (base, index) not in _BY_LANE and not is_constant:
             return False
         if name in ("GATHER", "GATHER64") and base:
             return False
-        op = siw.OP_BY_NAME["S", name]
-        if op.writes and not op.vectors and word["s_reg"] in (1, 2, 3, 4):
+        if name in _READS and word["s_reg"] in (1, 2, 3, 4):
+            return False
+        if _name(word, "C") == "LOOP" and _depends_on_the_chunk(words, word["c_reg"]):
             return False
     return True
 

@@ -35,9 +35,10 @@ def _verify(words: list[bytes], kind: ProgramKind, windows: int) -> None:
 def _lane_wise(draw: Draw, name: str) -> Fields:
     """What an operation of slot S must have in an epilogue."""
     if name in _BY_LANE:
-        base, index = draw(st.sampled_from([(1, 4), (2, 3), (0, 0)]))
+        base, index = draw(st.sampled_from([(1, 4), (2, 3), (0, 0), *([(4, 0), (7, 0)] if name == "INDEX" else [])]))
         return {"s_base": base, "s_index": index}
-    return {"s_base": 0} if name in _GATHERS else {"s_reg": 6} if name in _SCALAR - {"NOP"} else {}
+    target = draw(st.sampled_from([5, 6])) if name in _SCALAR - {"NOP"} else 0
+    return {"s_base": 0} if name in _GATHERS else {"s_reg": target} if target else {}
 
 
 def _any_words(draw: Draw, kind: ProgramKind) -> list[Fields]:

@@ -163,8 +163,9 @@ def test_bad_programs_are_refused(text, message):
         ("GATHER.F32 v1, w0, s1, v0, 0\nEND", "GATHER in an epilogue: base, expected s0, got s1"),
         ("GATHER64.F32 v1, w0, s1, v0, 0\nEND", "GATHER64 in an epilogue: base, expected s0, got s1"),
         ("INDEX.I32 v1, s4, s1, 0\nEND", "INDEX in an epilogue: base and index, expected s1, s4 or"),
-        ("ADDI s5, s1, 1\nEND", "ADDI in an epilogue reads s1"),
-        ("LOOP s2, 1\nMOV v0, v0\nEND", "LOOP in an epilogue reads s2"),
+        ("ADDI s5, s1, 1\nINDEX.I32 v1, s5, s0, 0\nEND", "INDEX in an epilogue: base and index"),
+        ("INDEX.I32 v1, s6, s0, 0\nSMAX s6, s5, s0\nSADD s5, s4, s3\nEND", "INDEX in an epilogue: base and index"),
+        ("LOOP s2, 1\nMOV v0, v0\nEND", "LOOP in an epilogue: count, expected one that does not depend on s1, s2"),
         ("ADDI s1, s1, 1\nEND", "ADDI in an epilogue writes s1"),
         ("SMAX s3, s1, s0\nEND", "SMAX in an epilogue writes s3"),
         ("REDUCE.F32 v0, v1, SUM\nEND", "REDUCE in an epilogue"),
@@ -182,6 +183,10 @@ def test_bad_programs_are_refused(text, message):
 def test_epilogues_are_lane_wise(text, message):
     _refused(text, message, kind=ProgramKind.EPILOGUE)
     _verify("LD.F32 v1, w0, s2, s3, 5\nADD.F32 v0, v0, v1 | END | deps LOAD", kind=ProgramKind.EPILOGUE)
+
+
+def test_epilogues_may_compute_scalars_that_no_lane_sees():
+    _verify("ADDI s5, s1, 1\nLI s6, 3\nINDEX.I32 v1, s6, s0, 4 | LOOP s6, 1\nNOP\nEND", kind=ProgramKind.EPILOGUE)
 
 
 def test_epilogues_may_use_wide_lanes_conversions_and_positions():

@@ -1,7 +1,9 @@
-"""The memory of structured code: one window for each buffer, and views of it at run-time offsets."""
+"""The memory of structured code: buffers in windows, and views of them at run-time offsets."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -11,15 +13,43 @@ from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import shape_of
 from tfmbs.passes.fabric.scalars import View, refuse
 from tfmbs.passes.fabric.windows import Windows
-from tfmbs.passes.kernel.aliases import source_of
+from tfmbs.passes.kernel.aliases import root_of, source_of
 from tfmbs.passes.siw.control import Control, Linear
+from tfmbs.runtime.abi.types import DType
+
+
+@dataclass(frozen=True)
+class Room:
+    """Where a buffer is: a window, the type of its elements, and the buffer's first element in the window."""
+
+    window: int
+    dtype: DType
+    first: int
+
+
+def rooms_of(op: Any, windows: Windows, most: int) -> dict[Any, Room]:
+    """Rooms for the buffers of a `tfmbs.kernel_program`, in at most `most` windows. Raises TfmbsError."""
+    views = {root: windows.view(root, op) for root in dict.fromkeys(root_of(value) for value in op.opview.captured)}
+    stored = {views[root_of(value)].window for value in _stored(op)}
+    windows.check_apart(stored)
+    moves = windows.spanned(stored, most)
+    return {root: Room(moves[view.window][0], view.dtype, moves[view.window][1]) for root, view in views.items()}
+
+
+def _stored(op: Any) -> Iterator[Any]:
+    """The memrefs that a program stores to."""
+    for inner in op.opview.operations():
+        if inner.name == "memref.store":
+            yield inner.operands[1]
+        elif inner.name == "linalg.generic":
+            yield from inner.opview.outputs
 
 
 class ProgramMemory:
     """Finds the window of a memref, and where in it the memref starts."""
 
-    def __init__(self, windows: Windows, control: Control, scalars: Any) -> None:
-        self._windows = windows
+    def __init__(self, rooms: Mapping[Any, Room], control: Control, scalars: Any) -> None:
+        self._rooms = rooms
         self._control = control
         self._scalars = scalars
 
@@ -29,14 +59,14 @@ class ProgramMemory:
         base = self._control.base(offset) if offset.terms else None
         return View(window, dtype, strides, offset.offset, base)
 
-    def place(self, memref: Any, user: Any) -> tuple[int, Any, tuple[int, ...], Linear]:
-        """Window, element type, strides and offset of a memref, in elements of its buffer."""
+    def place(self, memref: Any, user: Any) -> tuple[int, DType, tuple[int, ...], Linear]:
+        """Window, element type, strides and offset of a memref, in elements of the window."""
         source = source_of(memref)
         if source is None:
             raise refuse(user, f"{user.name}: a buffer that is chosen at run time")
         if isinstance(source.owner, ir.Block) or source.owner.name not in VIEWS:
-            view = self._windows.view(source, user)
-            return view.window, view.dtype, dense_strides(shape_of(source.type)), Linear()
+            room = self._rooms[source]
+            return room.window, room.dtype, dense_strides(shape_of(source.type)), Linear(room.first)
         op = source.owner
         window, dtype, strides, offset = self.place(op.operands[0], user)
         return window, dtype, *self._seen(op, strides, offset)

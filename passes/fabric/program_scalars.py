@@ -5,17 +5,16 @@ Straight-line code is collected and emitted where something forces its order: a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from tfmbs.dialect.kernel_program import VIEWS
 from tfmbs.dialect.mlir import ir
-from tfmbs.passes.fabric.program_memory import ProgramMemory
+from tfmbs.passes.fabric.program_memory import ProgramMemory, Room
 from tfmbs.passes.fabric.program_straight import Straight, flat, lift
 from tfmbs.passes.fabric.scalars import INDEX_BITS, refuse, width_of
 from tfmbs.passes.fabric.select import Selector
-from tfmbs.passes.fabric.windows import Windows
 from tfmbs.passes.kernel.runs import is_constant, outside_values
 from tfmbs.passes.siw.control import Control, Linear
 from tfmbs.passes.siw.emitter import Emitter
@@ -29,9 +28,9 @@ from tfmbs.runtime.abi.types import DType
 class Scalars:
     """The scalars of one program."""
 
-    def __init__(self, control: Control, windows: Windows) -> None:
+    def __init__(self, control: Control, rooms: Mapping[Any, Room]) -> None:
         self.control = control
-        self.memory = ProgramMemory(windows, control, self)
+        self.memory = ProgramMemory(rooms, control, self)
         self._numbers: dict[Any, Linear] = {}
         self._lanes: dict[Any, tuple[Value, Range]] = {}
         self._fetched: dict[Any, Linear] = {}

@@ -9,6 +9,7 @@ from typing import Any
 from tfmbs.passes.fabric.loops import nest_of
 from tfmbs.passes.fabric.memory import Memory
 from tfmbs.passes.fabric.program import ProgramCode
+from tfmbs.passes.fabric.program_memory import rooms_of
 from tfmbs.passes.fabric.program_scalars import Scalars
 from tfmbs.passes.fabric.scalars import dtype_of, refuse
 from tfmbs.passes.fabric.select import Selector
@@ -75,17 +76,22 @@ class VectorCode:
 
     def program(self, op: Any, name: str) -> VectorLaunch:
         """The launch of a `tfmbs.kernel_program`. Raises TfmbsError naming the op that has no code."""
-        windows, asm = Windows(self._memory, op), Assembler()
-        ProgramCode(Scalars(Control(asm), windows)).block(op.opview.block)
-        items = asm.finish()
-        stored = {instr.imms.get("s_win", 0) for instr in instructions(items) if instr.op.is_store}
-        if len(windows.keys) > siw.WINDOWS:
-            raise refuse(op, f"{op.name}: buffers", f"at most {siw.WINDOWS}", len(windows.keys))
-        windows.check_apart(stored)
         try:
-            program = self._compiled(Code(items, len(windows.keys)), ProgramKind.VECTOR)
+            try:
+                return self._structured(op, name, siw.WINDOWS)
+            except NoWindowError:
+                return self._structured(op, name, siw.WINDOWS - _SPILL_WINDOWS)
         except CodegenError as error:
             raise refuse(op, f"{op.name}: {error}") from error
+
+    def _structured(self, op: Any, name: str, most: int) -> VectorLaunch:
+        """The launch of structured code with its buffers in at most `most` windows."""
+        windows, asm = Windows(self._memory, op), Assembler()
+        rooms = rooms_of(op, windows, most)
+        ProgramCode(Scalars(Control(asm), rooms)).block(op.opview.block)
+        items = asm.finish()
+        stored = {instr.imms.get("s_win", 0) for instr in instructions(items) if instr.op.is_store}
+        program = self._compiled(Code(items, len(windows.keys)), ProgramKind.VECTOR)
         return self._launch(op, program, ProgramKind.VECTOR, windows, stored, name)
 
     def epilogue(self, op: Any, operands: Sequence[Any], name: str) -> VectorLaunch:

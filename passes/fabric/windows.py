@@ -53,6 +53,22 @@ class Windows:
                 if other != window and key.overlaps(self.keys[window]):
                     raise refuse(self._op, f"{self._op.name}: buffers that overlap, one of them stored to")
 
+    def spanned(self, stored: set[int], most: int) -> list[Move]:
+        """Joins windows until there are at most `most`; where each went.
+
+        Those that lie in one buffer and have one element type may span what is between them, except another window.
+        Raises TfmbsError where that does not do.
+        """
+        before = stored
+        moves: list[Move] = [(window, 0) for window in range(len(self.keys))]
+        while len(self.keys) > most:
+            pair = self._nearest(stored)
+            if pair is None:
+                raise refuse(self._op, f"{self._op.name}: operand windows", f"at most {most}", len(self.keys))
+            moves = self._join(*pair, moves)
+            stored = {moves[window][0] for window in before}
+        return moves
+
     def joined(self, nest: Nest, most: int) -> Nest:
         """The nest on windows of which none that is stored to overlaps another, and that are at most `most`.
 
@@ -87,6 +103,18 @@ class Windows:
                 spanning = _spanning(self.keys[a], self.keys[b])
                 if not any(spanning.overlaps(self.keys[w]) for w in stored):
                     found.append((spanning.bytes, a, b))
+        return min(found)[1:] if found else None
+
+    def _nearest(self, stored: set[int]) -> tuple[int, int] | None:
+        """The two windows that span the least; one of them is stored to, so that what is between counts as written."""
+        found: list[tuple[int, int, int]] = []
+        for a, b in combinations(range(len(self.keys)), 2):
+            if self.keys[a].dtype is not self.keys[b].dtype or _span(self.keys[a])[:2] != _span(self.keys[b])[:2]:
+                continue
+            spanning = _spanning(self.keys[a], self.keys[b])
+            others = (key for window, key in enumerate(self.keys) if window not in (a, b))
+            if (a in stored or b in stored) and not any(spanning.overlaps(key) for key in others):
+                found.append((spanning.bytes, a, b))
         return min(found)[1:] if found else None
 
     def _join(self, a: int, b: int, moves: Sequence[Move]) -> list[Move]:

@@ -37,6 +37,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "optimise": (
         "tfmbs-select-gemv",
         "tfmbs-decompose",
+        "tfmbs-compose-functions",
         "tfmbs-sink-reshape",
         "tfmbs-fuse",
         "func.func(linalg-generalize-named-ops)",

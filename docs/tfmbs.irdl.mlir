@@ -205,15 +205,64 @@ module {
       %0 = irdl.any
       irdl.operands(value: %0)
     }
+    irdl.operation @rsqrt {
+      %0 = irdl.any
+      irdl.operands(x: %0)
+      %1 = irdl.any
+      irdl.results(result: %1)
+    }
+    irdl.operation @exp {
+      %0 = irdl.any
+      irdl.operands(x: %0)
+      %1 = irdl.any
+      irdl.results(result: %1)
+    }
+    irdl.operation @log {
+      %0 = irdl.any
+      irdl.operands(x: %0)
+      %1 = irdl.any
+      irdl.results(result: %1)
+    }
+    irdl.operation @tanh {
+      %0 = irdl.any
+      irdl.operands(x: %0)
+      %1 = irdl.any
+      irdl.results(result: %1)
+    }
+    irdl.operation @erf {
+      %0 = irdl.any
+      irdl.operands(x: %0)
+      %1 = irdl.any
+      irdl.results(result: %1)
+    }
+    irdl.operation @sin {
+      %0 = irdl.any
+      irdl.operands(x: %0)
+      %1 = irdl.any
+      irdl.results(result: %1)
+    }
+    irdl.operation @cos {
+      %0 = irdl.any
+      irdl.operands(x: %0)
+      %1 = irdl.any
+      irdl.results(result: %1)
+    }
+    irdl.operation @pow {
+      %0 = irdl.any
+      %1 = irdl.any
+      irdl.operands(x: %0, y: %1)
+      %2 = irdl.any
+      irdl.results(result: %2)
+    }
     irdl.operation @sigmoid {
       %0 = irdl.any
-      irdl.operands(value: %0)
+      irdl.operands(x: %0)
       %1 = irdl.any
       irdl.results(result: %1)
     }
     irdl.operation @gelu {
       %0 = irdl.any
-      irdl.operands(value: %0)
+      irdl.operands(x: %0)
       %1 = irdl.any
       irdl.results(result: %1)
     }

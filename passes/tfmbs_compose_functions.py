@@ -1,4 +1,4 @@
-"""The pass ``tfmbs-compose-functions``: functions without an instruction become formulas of those that have one."""
+"""The pass ``tfmbs-compose-functions``: functions of `math` become instructions of the fabric, or formulas of these."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmbs.dialect.mlir import arith, ir
+from tfmbs.dialect.scalars import OF_MATH, function
 from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.passes.linalg.elementary import COMPOSED
 from tfmbs.passes.linalg.formats import is_small
@@ -16,9 +17,10 @@ from tfmbs.passes.registry import Pass
 
 @dataclass(frozen=True)
 class TfmbsComposeFunctions(Pass):
-    """Replace `math.tan`, `sinh`, `atan2`, `log1p`, `exp2`, … by formulas in f64; on tensors, in a `linalg.generic`.
+    """Replace `math.exp`, `powf`, … by the dialect's own ops, and `math.tan`, `atan2`, … by formulas of these in f64.
 
-    f16 and bf16 are the function of f32, rounded once more.
+    Upstream does not fold the dialect's ops: where operands are constants it would ask the host's libm. Functions of
+    tensors get a `linalg.generic`. Composed functions of f16 and bf16 are those of f32, rounded once more.
 
     Before:
 
@@ -31,8 +33,8 @@ class TfmbsComposeFunctions(Pass):
 
         func.func @f(%arg0: f32) -> f32 {
           %0 = arith.extf %arg0 : f32 to f64
-          %1 = math.sin %0 : f64
-          %2 = math.cos %0 : f64
+          %1 = "tfmbs.sin"(%0) : (f64) -> f64
+          %2 = "tfmbs.cos"(%0) : (f64) -> f64
           %3 = arith.divf %1, %2 : f64
           %4 = arith.truncf %3 : f64 to f32
           return %4 : f32
@@ -44,13 +46,17 @@ class TfmbsComposeFunctions(Pass):
             generalize(module)
         for op in _functions(module):
             with op.location, ir.InsertionPoint(op):
-                op.results[0].replace_all_uses_with(_composed(op.operation.name, list(op.operands)))
+                op.results[0].replace_all_uses_with(_built(op.operation.name, list(op.operands)))
             op.operation.erase()
 
 
 def _functions(module: Any) -> list[Any]:
-    found: list[Any] = ops_where(module, lambda op: op.operation.name in COMPOSED)
+    found: list[Any] = ops_where(module, lambda op: op.operation.name in COMPOSED or op.operation.name in OF_MATH)
     return found
+
+
+def _built(name: str, operands: list[Any]) -> Any:
+    return function(OF_MATH[name], *operands) if name in OF_MATH else _composed(name, operands)
 
 
 def _composed(name: str, operands: list[Any]) -> Any:

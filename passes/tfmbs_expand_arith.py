@@ -8,7 +8,7 @@ from typing import Any
 
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import arith, ir
-from tfmbs.dialect.scalars import SCALAR_OPS, is_scalar_code
+from tfmbs.dialect.scalars import OF_MATH, SCALAR_OPS, is_scalar_code
 from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.passes.linalg import conversions, floats, integers, scalar
 from tfmbs.passes.linalg.formats import is_small
@@ -20,8 +20,7 @@ COMPUTED = frozenset(
     {
         "arith.addf", "arith.subf", "arith.mulf", "arith.divf", "arith.remf", "arith.maximumf", "arith.minimumf",
         "math.fma", "math.sqrt", "math.floor", "math.ceil", "math.round", "math.roundeven", "math.trunc",
-        *(f"math.{name}" for name in ("exp", "log", "tanh", "erf", "rsqrt", "sin", "cos", "powf")),
-        *SCALAR_OPS,
+        *OF_MATH, *SCALAR_OPS,
     }
 )  # fmt: skip
 """Float arithmetic: of f16 and bf16 it is the f32 operation, rounded; a result that is NaN is the canonical NaN."""

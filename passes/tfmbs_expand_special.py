@@ -7,6 +7,7 @@ from typing import Any
 
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
+from tfmbs.dialect.scalars import FUNCTION_OPS, OF_MATH
 from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.passes.linalg import scalar
 from tfmbs.passes.registry import Pass
@@ -16,18 +17,7 @@ from tfmbs.runtime.abi.special import SPECIALS
 EXACT_MATH = frozenset({"absf", "ceil", "copysign", "floor", "fma", "round", "roundeven", "sqrt", "trunc"})
 """Ops of `math` that IEEE 754 defines to the bit: upstream's lowering is right."""
 
-FUNCTIONS = {
-    "math.cos": "cos",
-    "math.erf": "erf",
-    "math.exp": "exp",
-    "math.log": "log",
-    "math.powf": "pow",
-    "math.rsqrt": "rsqrt",
-    "math.sin": "sin",
-    "math.tanh": "tanh",
-    "tfmbs.gelu": "gelu",
-    "tfmbs.sigmoid": "sigmoid",
-}
+FUNCTIONS = {**OF_MATH, **{op.OPERATION_NAME: name for name, op in FUNCTION_OPS.items()}}
 """The special functions, by op."""
 
 INTEGER_MATH = frozenset({"absi", "ctlz", "cttz", "ctpop"})
@@ -35,7 +25,7 @@ INTEGER_MATH = frozenset({"absi", "ctlz", "cttz", "ctpop"})
 
 @dataclass(frozen=True)
 class TfmbsExpandSpecial(Pass):
-    """Replace `math.exp`, `log`, `powf`, `tfmbs.gelu`, … by the steps of `runtime/abi/special.py`.
+    """Replace `tfmbs.exp`, `tfmbs.gelu`, `math.powf`, … by the steps of `runtime/abi/special.py`.
 
     Scalar f32 and f64; f16 and bf16 are f32 by now (`tfmbs-expand-arith`). Other functions of `math` whose bits nobody
     defines are refused.
@@ -72,7 +62,7 @@ class TfmbsExpandSpecial(Pass):
             result = op.results[0]
             name = FUNCTIONS.get(op.operation.name, "")
             if (name, str(result.type)) not in SPECIALS:
-                known = f"one of {', '.join(FUNCTIONS)} of an f32 or f64"
+                known = f"one of {', '.join(FUNCTION_OPS)} of an f32 or f64"
                 what = "function without defined bits"
                 raise TfmbsError("unsupported", place(op.location), what, known, op.operation.name)
             with op.location, ir.InsertionPoint(op):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from tfmbs.dialect.scalars import FUNCTION_OPS, OF_MATH
 from tfmbs.passes.fabric.scalars import SMALL_FLOATS, float_of, lane_of
 from tfmbs.runtime.abi.siw import Predicate
 from tfmbs.runtime.abi.types import DType
@@ -103,22 +104,14 @@ FLOAT_OPS = {
     "arith.minimumf": "MIN",
     "math.absf": "ABS",
     "math.ceil": "CEIL",
-    "math.cos": "COS",
-    "math.erf": "ERF",
-    "math.exp": "EXP",
     "math.floor": "FLOOR",
     "math.fma": "FMA",
-    "math.log": "LOG",
-    "math.powf": "POW",
     "math.round": "ROUNDA",
     "math.roundeven": "ROUND",
-    "math.rsqrt": "RSQRT",
-    "math.sin": "SIN",
     "math.sqrt": "SQRT",
-    "math.tanh": "TANH",
     "math.trunc": "TRUNC",
-    "tfmbs.gelu": "GELU",
-    "tfmbs.sigmoid": "SIGMOID",
+    **{op: name.upper() for op, name in OF_MATH.items()},
+    **{op.OPERATION_NAME: name.upper() for name, op in FUNCTION_OPS.items()},
 }
 """Scalar ops that are one instruction, and a rounding for small floats."""
 

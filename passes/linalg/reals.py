@@ -1,4 +1,4 @@
-"""Formulas of f64 values, written with operators: each builds arith and math ops at the current insertion point."""
+"""Formulas of f64 values, written with operators: each builds ops at the current insertion point."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfmbs.dialect.mlir import arith, ir, math
+from tfmbs.dialect.scalars import function
 from tfmbs.passes.linalg import scalar
 
 
@@ -76,32 +77,32 @@ def sqrt(x: Real) -> Real:
 
 def exp(x: Real) -> Real:
     """e**x."""
-    return Real(math.ExpOp(x.value).result)
+    return Real(function("exp", x.value))
 
 
 def log(x: Real) -> Real:
     """The natural logarithm."""
-    return Real(math.LogOp(x.value).result)
+    return Real(function("log", x.value))
 
 
 def tanh(x: Real) -> Real:
     """The hyperbolic tangent."""
-    return Real(math.TanhOp(x.value).result)
+    return Real(function("tanh", x.value))
 
 
 def sin(x: Real) -> Real:
     """The sine."""
-    return Real(math.SinOp(x.value).result)
+    return Real(function("sin", x.value))
 
 
 def cos(x: Real) -> Real:
     """The cosine."""
-    return Real(math.CosOp(x.value).result)
+    return Real(function("cos", x.value))
 
 
 def power(x: Number, y: Number) -> Real:
     """x**y."""
-    return Real(math.PowFOp(_value(x), _value(y)).result)
+    return Real(function("pow", _value(x), _value(y)))
 
 
 def with_sign(x: Number, sign: Real) -> Real:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from tfmbs.dialect import scalars
 from tfmbs.dialect.mlir import arith, ir
+from tfmbs.dialect.scalars import function
 from tfmbs.passes.linalg.scalar import f32
 from tfmbs.passes.linalg.structured import elementwise, mapping
 from tfmbs.passes.torch import values as tv
@@ -44,13 +45,13 @@ def reciprocal(op: Any) -> Any:
 
 def sigmoid(op: Any) -> Any:
     """`aten.sigmoid`, one instruction of the fabric; torch-mlir composes it of four."""
-    return _broadcast(op, list(op.operands), scalars.sigmoid)
+    return _broadcast(op, list(op.operands), partial(function, "sigmoid"))
 
 
 def gelu(op: Any) -> Any:
     """`aten.gelu` by erf; the form with tanh is left to torch-mlir, which composes it."""
     value, form = op.operands
-    return _broadcast(op, [value], scalars.gelu) if tv.string(form) == "none" else None
+    return _broadcast(op, [value], partial(function, "gelu")) if tv.string(form) == "none" else None
 
 
 def _broadcast(op: Any, values: list[Any], body: Callable[..., Any]) -> Any:

@@ -118,6 +118,27 @@ def test_composed_functions(element: str) -> None:
     assert_same_bytes(graph(inputs, build), {"x": values}, optimise=False)
 
 
+@pytest.mark.parametrize("element", ["f32", "f64"])
+def test_functions_of_constants(element: str) -> None:
+    """Upstream would fold them to what the host's libm gives: the fabric's functions are not folded."""
+    kind = np.dtype(f"f{FLOATS[element][0] // 8}")
+    constants = np.random.default_rng(4).uniform(0.1, 0.9, 12).astype(kind).tolist()
+
+    def build(x: Any) -> dict[str, Any]:
+        def one(factor: Any, name: str, number: float) -> Any:
+            return arith.MulFOp(factor, scalar_op(name, constant(factor.type, number))).result
+
+        return {
+            f"{name}{i}": elementwise(
+                lambda factor, name=name, number=number: one(factor, name, number), (1,), (0,), element=element
+            )(x)
+            for name in ("exp", "log", "sin", "tanh", "erf", "sigmoid", "asinh")
+            for i, number in enumerate(constants)
+        }
+
+    assert_same_bytes(graph({"x": ((1,), element)}, build), {"x": np.ones(1, kind)})
+
+
 @pytest.mark.parametrize("element", FLOATS)
 def test_classes_of_floats(element: str) -> None:
     """Against numpy: linalg has the same comparisons."""

@@ -29,3 +29,59 @@ func.func @f(%x: f32, %y: f64) -> f32 {
   %0 = "tfmbs.pow"(%x, %y) : (f32, f64) -> f32
   return %0 : f32
 }
+
+// -----
+
+func.func @f(%x: f64) -> f32 {
+  // expected-error @below {{'tfmbs.rsqrt' op result: expected f64 (type of x), got f32}}
+  %0 = "tfmbs.rsqrt"(%x) : (f64) -> f32
+  return %0 : f32
+}
+
+// -----
+
+func.func @f(%x: f64) -> f32 {
+  // expected-error @below {{'tfmbs.exp' op result: expected f64 (type of x), got f32}}
+  %0 = "tfmbs.exp"(%x) : (f64) -> f32
+  return %0 : f32
+}
+
+// -----
+
+func.func @f(%x: f64) -> f32 {
+  // expected-error @below {{'tfmbs.log' op result: expected f64 (type of x), got f32}}
+  %0 = "tfmbs.log"(%x) : (f64) -> f32
+  return %0 : f32
+}
+
+// -----
+
+func.func @f(%x: f64) -> f32 {
+  // expected-error @below {{'tfmbs.tanh' op result: expected f64 (type of x), got f32}}
+  %0 = "tfmbs.tanh"(%x) : (f64) -> f32
+  return %0 : f32
+}
+
+// -----
+
+func.func @f(%x: f64) -> f32 {
+  // expected-error @below {{'tfmbs.erf' op result: expected f64 (type of x), got f32}}
+  %0 = "tfmbs.erf"(%x) : (f64) -> f32
+  return %0 : f32
+}
+
+// -----
+
+func.func @f(%x: f64) -> f32 {
+  // expected-error @below {{'tfmbs.sin' op result: expected f64 (type of x), got f32}}
+  %0 = "tfmbs.sin"(%x) : (f64) -> f32
+  return %0 : f32
+}
+
+// -----
+
+func.func @f(%x: f64) -> f32 {
+  // expected-error @below {{'tfmbs.cos' op result: expected f64 (type of x), got f32}}
+  %0 = "tfmbs.cos"(%x) : (f64) -> f32
+  return %0 : f32
+}

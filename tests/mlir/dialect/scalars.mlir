@@ -38,3 +38,24 @@ func.func @epilogue(%x: tensor<2x8xf32>, %w: tensor<4x8xf32>) -> tensor<2x4xf32>
   }) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []} : (tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<2x4xf32>
   return %0 : tensor<2x4xf32>
 }
+
+// CHECK-LABEL: func.func @functions
+func.func @functions(%x: f32) -> f32 {
+  // CHECK: "tfmbs.rsqrt"({{.*}}) : (f32) -> f32
+  %0 = "tfmbs.rsqrt"(%x) : (f32) -> f32
+  // CHECK: "tfmbs.exp"({{.*}}) : (f32) -> f32
+  %1 = "tfmbs.exp"(%0) : (f32) -> f32
+  // CHECK: "tfmbs.log"({{.*}}) : (f32) -> f32
+  %2 = "tfmbs.log"(%1) : (f32) -> f32
+  // CHECK: "tfmbs.tanh"({{.*}}) : (f32) -> f32
+  %3 = "tfmbs.tanh"(%2) : (f32) -> f32
+  // CHECK: "tfmbs.erf"({{.*}}) : (f32) -> f32
+  %4 = "tfmbs.erf"(%3) : (f32) -> f32
+  // CHECK: "tfmbs.sin"({{.*}}) : (f32) -> f32
+  %5 = "tfmbs.sin"(%4) : (f32) -> f32
+  // CHECK: "tfmbs.cos"({{.*}}) : (f32) -> f32
+  %6 = "tfmbs.cos"(%5) : (f32) -> f32
+  // CHECK: "tfmbs.pow"({{.*}}, %arg0) : (f32, f32) -> f32
+  %7 = "tfmbs.pow"(%6, %x) : (f32, f32) -> f32
+  return %7 : f32
+}

@@ -15,7 +15,7 @@ VIEWS = frozenset(
 
 CONTROL = frozenset(f"scf.{name}" for name in ("condition", "for", "if", "index_switch", "while", "yield"))
 ACCESSES = frozenset({"memref.load", "memref.store"})
-STRUCTURED = frozenset({"linalg.generic", "linalg.index", "linalg.yield"})
+STRUCTURED = frozenset({"affine.apply", "linalg.generic", "linalg.index", "linalg.yield"})
 
 
 class KernelProgramOp(Op, name="kernel_program", traits=[ir.NoTerminatorTrait]):

@@ -61,7 +61,9 @@ LEVELS: dict[str, Level] = {
         frozenset({"builtin", "func", "torch", "torch_c"}), frozenset(), types=frozenset({"!torch"}), tensors=True
     ),
     "tfmbs": Level(
-        _SCALAR | {"tensor", "linalg"}, _MODULE | _ops_of(graph_ops, epilogue, scalars) | {"quant.scast"}, tensors=True
+        _SCALAR | {"tensor", "linalg"},
+        _MODULE | _ops_of(graph_ops, epilogue, scalars) | {"quant.scast", "affine.apply"},
+        tensors=True,
     ),
     "kernel": Level(
         _SCALAR,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _CONSTANT = "arith.constant"
 _SUMS = {"arith.addi": 1, "arith.subi": -1}
 _EXTREMES = {"arith.maxsi": "SMAX", "arith.minsi": "SMIN"}
-_STILL = frozenset({"arith", "math", "tfmbs"})
+_STILL = frozenset({"affine", "arith", "math", "tfmbs"})
 
 
 def only_computes(op: Any) -> bool:

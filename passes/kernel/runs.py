@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmbs.dialect.mlir import ir
+from tfmbs.dialect.scalars import is_scalar_code
 
-_DIALECTS = frozenset({"arith", "bufferization", "linalg", "math", "scf", "tensor"})
+_DIALECTS = frozenset({"affine", "arith", "bufferization", "linalg", "math", "scf", "tensor"})
 TRANSPARENT = frozenset({"arith.constant", "tensor.empty"})
 """Ops that stand anywhere and end no run: each of their users has them made where it wants them."""
 
@@ -42,7 +43,7 @@ def runs(ops: Sequence[Any], rules: Mapping[str, Any]) -> dict[Any, Run]:
 
 def is_structured(op: Any, rules: Mapping[str, Any]) -> bool:
     """Whether an op of the function's block asks for structured code."""
-    if op.name.split(".", maxsplit=1)[0] not in _DIALECTS:
+    if op.name.split(".", maxsplit=1)[0] not in _DIALECTS and not is_scalar_code(op.name):
         return False
     if op.name not in rules or _has_dynamic_shape(op):
         return True

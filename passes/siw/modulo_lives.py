@@ -21,7 +21,10 @@ WEIGHT = {Bank.SCALAR: 0, Bank.VECTOR: 1, Bank.PAIR: 2}
 
 
 def renamable(body: Sequence[Instr], partial: Collection[Reg]) -> frozenset[Reg]:
-    """Registers that a body writes once and wholly, so that each iteration may have one of its own."""
+    """Registers of which each iteration may have one of its own.
+
+    These are written wholly before anything else happens to them (`local_registers`), or written once, wholly.
+    """
     writes: dict[Reg, int] = {}
     whole: set[Reg] = set()
     for instr in body:
@@ -30,12 +33,27 @@ def renamable(body: Sequence[Instr], partial: Collection[Reg]) -> frozenset[Reg]
             writes[register] = writes.get(register, 0) + 1
             if not instr.op.acc and register not in partial and register.fixed is None:
                 whole.add(register)
-    return frozenset(register for register in whole if writes[register] == 1)
+    return local_registers(body, partial) | {register for register in whole if writes[register] == 1}
+
+
+def local_registers(body: Sequence[Instr], partial: Collection[Reg]) -> frozenset[Reg]:
+    """Registers that an iteration writes wholly before it does anything else with them."""
+    seen: set[Reg] = set()
+    local: set[Reg] = set()
+    for instr in body:
+        seen.update(instr.reads)
+        register = instr.writes
+        if register is None or register in seen:
+            continue
+        seen.add(register)
+        if not instr.op.acc and register not in partial and register.fixed is None:
+            local.add(register)
+    return frozenset(local)
 
 
 @dataclass(frozen=True)
 class Life:
-    """The operation that writes a register, and how many cycles later the last one reads it."""
+    """The operation that first writes a register, and how many cycles later the last one reads it."""
 
     register: Reg
     writer: int
@@ -49,7 +67,10 @@ class Life:
 
 def lives_of(graph: Graph, time: Sequence[int], interval: int, renamed: Collection[Reg]) -> list[Life]:
     """The lives of the registers that get copies."""
-    writer = {i.writes: n for n, i in enumerate(graph.instrs) if i.writes is not None and i.writes in renamed}
+    writer: dict[Reg, int] = {}
+    for n, instr in enumerate(graph.instrs):
+        if instr.writes is not None and instr.writes in renamed:
+            writer.setdefault(instr.writes, n)
     end: dict[Reg, int] = {}
     carried: set[Reg] = set()
     for n, instr in enumerate(graph.instrs):

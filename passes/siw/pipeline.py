@@ -11,7 +11,7 @@ from tfmbs.passes.siw.machine import Bank, Instr, Item, Loop, Reg
 from tfmbs.passes.siw.modulo import Problem, modulo_schedule
 from tfmbs.passes.siw.modulo_bounds import recurrence_bound, resource_bound
 from tfmbs.passes.siw.modulo_expand import Expansion, Pipelined, Plan
-from tfmbs.passes.siw.modulo_lives import kernel_copies, lives_of, pressure, renamable
+from tfmbs.passes.siw.modulo_lives import kernel_copies, lives_of, local_registers, pressure, renamable
 from tfmbs.passes.siw.modulo_phases import SETVL, constant_vls, phases_of, setvl
 from tfmbs.passes.siw.schedule import Fresh
 from tfmbs.passes.siw.schedule_graph import VL, Graph, dependence_graph
@@ -170,7 +170,9 @@ class _Attempt:
 
     def _graph(self) -> Graph:
         free = {VL, *(step.register for step in self.steps)}
-        return dependence_graph(self.instrs, self.context.timing, self.context.lanes, self.loop.id, self.renamed, free)
+        local = local_registers(self.instrs, self.context.partial) & self.renamed
+        context = self.context
+        return dependence_graph(self.instrs, context.timing, context.lanes, self.loop.id, self.renamed, local, free)
 
     def run(self, registers: int) -> PipelinedLoop | None:
         """The pipelined loop at the least interval that needs at most so many vector registers."""

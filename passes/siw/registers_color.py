@@ -29,8 +29,12 @@ def color(
 
     `reserved` scalar registers are not handed out; `cost` of spilling a register decides which goes without one.
     Raises CodegenError when two registers that must be in the same place conflict.
+
+    Values are spread over the registers where there are enough, so that none waits for the readers of another.
     """
-    return _Graph(order, conflicts, cost, frozenset(reserved)).run()
+    kept = frozenset(reserved)
+    coloring = _Graph(order, conflicts, cost, kept, spread=True).run()
+    return coloring if not coloring.failed else _Graph(order, conflicts, cost, kept, spread=False).run()
 
 
 def _bits(mask: int) -> list[int]:
@@ -44,8 +48,16 @@ def _bits(mask: int) -> list[int]:
 
 class _Graph:
     def __init__(
-        self, order: Sequence[Reg], conflicts: Sequence[int], cost: Mapping[Reg, float], reserved: frozenset[int]
+        self,
+        order: Sequence[Reg],
+        conflicts: Sequence[int],
+        cost: Mapping[Reg, float],
+        reserved: frozenset[int],
+        *,
+        spread: bool,
     ) -> None:
+        self.spread = spread
+        self.users = [0] * siw.VECTOR_REGISTERS
         self.order = order
         self.near = [_bits(mask) for mask in conflicts]
         self.cost = cost
@@ -119,9 +131,14 @@ class _Graph:
         else:  # registers beside one in use first: pairs need both halves
             halves = range(siw.VECTOR_REGISTERS)
             choices = sorted(halves, key=lambda n: not used >> (n ^ 1) & 1)
+        if self.spread and bank is not Bank.SCALAR:
+            choices = sorted(choices, key=lambda n: self.users[n])
         for first in choices:
             mask = self._mask(node, first)
             if not used & mask:
                 self.taken[node] = mask
+                if bank is not Bank.SCALAR:
+                    self.users[first] += 1
+                    self.users[first + 1 if bank is Bank.PAIR else first] += 1
                 return True
         return False

@@ -64,25 +64,35 @@ def dependence_graph(
     lanes: Lanes,
     loop: int | None = None,
     renamed: Collection[Hashable] = (),
+    local: Collection[Hashable] = (),
     free: Collection[Hashable] = (),
 ) -> Graph:
     """The graph of `instrs`; with `loop`, the edges to later iterations too.
 
-    `renamed` are registers of which every iteration gets one of its own: only reads wait for writes of these. `free`
+    `renamed` are registers of which every iteration gets one of its own: only reads wait for writes of these. Those in
+    `local` are written in an iteration before they are read: within it, its operations keep their order. `free`
     registers bind nothing: address registers whose users make up for their steps.
     """
     busy = [timing.busy(instr.op, lanes.cycles_vl(instr)) for instr in instrs]
-    builder = _Builder(Graph(list(instrs), busy), timing, frozenset(renamed), frozenset(free))
+    builder = _Builder(Graph(list(instrs), busy), timing, frozenset(renamed), frozenset(local), frozenset(free))
     builder.registers(2 if loop is not None else 1)
     builder.memory(lanes, loop)
     return builder.finish()
 
 
 class _Builder:
-    def __init__(self, graph: Graph, timing: Timing, renamed: frozenset[Hashable], free: frozenset[Hashable]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        timing: Timing,
+        renamed: frozenset[Hashable],
+        local: frozenset[Hashable],
+        free: frozenset[Hashable],
+    ) -> None:
         self.graph = graph
         self.timing = timing
         self.renamed = renamed
+        self.local = local
         self.free = free
         self.cycles: dict[tuple[int, int, int], int] = {}
 
@@ -104,14 +114,21 @@ class _Builder:
                     self._edge(writer[register], at, self._next if isinstance(register, tuple) else self._flow)
                 readers.setdefault(register, []).append(at)
             for register in writes:
-                if register not in self.renamed:
-                    if register in writer and register not in reads:
-                        self._edge(writer[register], at, self._output)
-                    for reader in readers.get(register, ()):
-                        if reader != at:
-                            self._edge(reader, at, self._anti)
+                before = [writer[register]] if register in writer and register not in reads else []
+                if self._binds(register, at, before):
+                    self._edge(before[0], at, self._output)
+                for reader in readers.get(register, ()):
+                    if reader != at and self._binds(register, at, [reader]):
+                        self._edge(reader, at, self._anti)
                 writer[register] = at
                 readers[register] = []
+
+    def _binds(self, register: Hashable, at: int, before: list[int]) -> bool:
+        """Whether a write has to wait for an earlier access: not where iterations have registers of their own."""
+        size = len(self.graph.instrs)
+        if not before or register not in self.renamed:
+            return bool(before)
+        return register in self.local and before[0] // size == at // size
 
     def _edge(self, source: int, to: int, cycles: Callable[[int, int], int]) -> None:
         size = len(self.graph.instrs)

@@ -13,7 +13,7 @@ from tfmbs.passes.siw.cleanup import copy_items, regions, without_dead, without_
 from tfmbs.passes.siw.encode import Encoded, encode
 from tfmbs.passes.siw.flatten import Flattening, hoisted_constants
 from tfmbs.passes.siw.inductions import fold_steps
-from tfmbs.passes.siw.lanes import Lanes, Unknown, Vl, partial_writes
+from tfmbs.passes.siw.lanes import Lanes, Unknown, Vl, most_read, partial_writes
 from tfmbs.passes.siw.machine import Bank, Code, CodegenError, Instr, Item, Loop, Reg, instructions
 from tfmbs.passes.siw.pipeline import LEVELS as PIPELINING_LEVELS
 from tfmbs.passes.siw.pipeline import Context, LoopReport
@@ -137,7 +137,8 @@ class _BackEnd:
         levels = dict.fromkeys((r.id for r in regions(self.items) if isinstance(r, Loop)), 0 if pipeline else NEVER)
         while True:
             lanes = Lanes(self.items, self.start)
-            context = Context(self.timing, lanes, partial_writes(self.items, lanes), self.fresh)
+            read = most_read(self.items, lanes)
+            context = Context(self.timing, lanes, partial_writes(self.items, lanes), read, self.fresh)
             scheduler = Scheduler(context, self.results, levels, in_order=in_order)
             nodes = scheduler.run(self.items)
             while drop_unread(nodes, Liveness(nodes, context.partial, self.results)):

@@ -87,17 +87,22 @@ class Lanes:
 
 def partial_writes(items: Sequence[Item], lanes: Lanes) -> frozenset[Reg]:
     """Vector registers of which a write may leave lanes that are read later: their old value lives on through it."""
-    read: dict[Reg, int] = defaultdict(int)
+    read = most_read(items, lanes)
     writes: dict[Reg, list[Instr]] = defaultdict(list)
     for instr in instructions(items):
-        for name, register in instr.regs.items():
-            if register.bank is Bank.SCALAR:
-                continue
-            if name == instr.op.writes:
-                writes[register].append(instr)
-            if name != instr.op.writes or instr.op.acc:
-                read[register] = max(read[register], lanes.lanes_read(instr, name))
+        if instr.writes is not None and instr.writes.bank is not Bank.SCALAR:
+            writes[instr.writes].append(instr)
     return frozenset(register for register, by in writes.items() if _is_partial(read, register, by, lanes))
+
+
+def most_read(items: Sequence[Item], lanes: Lanes) -> dict[Reg, int]:
+    """How many lanes of each vector register are read at most, at any place."""
+    read: dict[Reg, int] = defaultdict(int)
+    for instr in instructions(items):
+        for name, register in instr.regs.items():
+            if register.bank is not Bank.SCALAR and (name != instr.op.writes or instr.op.acc):
+                read[register] = max(read[register], lanes.lanes_read(instr, name))
+    return read
 
 
 def _is_partial(read: Mapping[Reg, int], register: Reg, by: Sequence[Instr], lanes: Lanes) -> bool:

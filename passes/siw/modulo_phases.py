@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tfmbs.passes.siw.lanes import Lanes
-from tfmbs.passes.siw.machine import Instr
+from tfmbs.passes.siw.machine import ZERO, Instr, Reg
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.siw_timing import Timing, has_beats
 
@@ -61,6 +61,45 @@ def constant_vls(body: Sequence[Instr], lanes: Lanes) -> list[int] | None:
                 return None
             found.setdefault(vl)
     return list(found)
+
+
+_ACROSS_LANES = frozenset({"RED", "REDUCE", "TPOP", "SCAN", "LAST", "LAST64"})
+
+
+def with_wider_vl(
+    instrs: Sequence[Instr], vls: Sequence[int], lanes: Lanes, timing: Timing, read: Mapping[Reg, int]
+) -> dict[Instr, int]:
+    """The VL for each operation, where all of one VL may work on more lanes, so that the loop has fewer phases.
+
+    More lanes are harmless where nobody reads them and no other memory is touched; they must not take the fullest slot
+    longer. `read` says how many lanes of a register are read.
+    """
+    vl = {instr: lanes.cycles_vl(instr) for instr in instrs}
+    for narrow in sorted(vls):
+        group = [instr for instr in instrs if needs_vl(instr) and vl[instr] == narrow]
+        for wide in sorted({vl[i] for i in instrs if needs_vl(i) and vl[i] > narrow}):
+            wider = {**vl, **dict.fromkeys(group, wide)}
+            harmless = all(_may_be_wider(instr, read, narrow) for instr in group)
+            if harmless and _fullest(instrs, wider, timing) <= _fullest(instrs, vl, timing):
+                vl = wider
+                break
+    return vl
+
+
+def _may_be_wider(instr: Instr, read: Mapping[Reg, int], vl: int) -> bool:
+    op = instr.op
+    if op.is_store or op.name in _ACROSS_LANES or instr.writes is None:
+        return False
+    if op.is_load and (op.name != "LD" or instr.regs["s_index"] != ZERO):
+        return False
+    return op.name == "FOLD" or (not op.acc and read.get(instr.writes, 0) <= vl)
+
+
+def _fullest(instrs: Sequence[Instr], vl: Mapping[Instr, int], timing: Timing) -> int:
+    load = dict.fromkeys("DSC", 0)
+    for instr in instrs:
+        load[instr.op.slot] += timing.busy(instr.op, vl[instr])
+    return max(load.values())
 
 
 def phases_of(instrs: Sequence[Instr], vls: Sequence[int], lanes: Lanes, timing: Timing) -> Phases:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tfmbs.passes.siw.inductions import displaced, inductions
@@ -12,7 +12,7 @@ from tfmbs.passes.siw.modulo import Problem, modulo_schedule
 from tfmbs.passes.siw.modulo_bounds import recurrence_bound, resource_bound
 from tfmbs.passes.siw.modulo_expand import Expansion, Pipelined, Plan
 from tfmbs.passes.siw.modulo_lives import kernel_copies, lives_of, local_registers, pressure, renamable
-from tfmbs.passes.siw.modulo_phases import SETVL, constant_vls, phases_of, setvl
+from tfmbs.passes.siw.modulo_phases import SETVL, constant_vls, phases_of, setvl, with_wider_vl
 from tfmbs.passes.siw.schedule import Fresh
 from tfmbs.passes.siw.schedule_graph import VL, Graph, dependence_graph
 from tfmbs.passes.siw.schedule_list import heights
@@ -61,6 +61,7 @@ class Context:
     timing: Timing
     lanes: Lanes
     partial: frozenset[Reg]
+    read: Mapping[Reg, int]
     fresh: Fresh
 
 
@@ -132,6 +133,9 @@ class _Attempt:
         self.steps = inductions(self.instrs)
         self.renamed = self._renamed(self.instrs)
         self.vls = constant_vls(self.instrs, lanes) or []
+        if len(self.vls) > 1:
+            lanes.vl.update(with_wider_vl(self._own(), self.vls, lanes, timing, context.read))
+            self.vls = constant_vls(self.instrs, lanes) or []
         self.phases = phases_of(self.instrs, self.vls, lanes, timing)
         for vl in self.phases.vls:
             self.instrs.append(setvl(vl))
@@ -143,6 +147,17 @@ class _Attempt:
         waits = max((cycles for pairs in self.problem.apart for _, cycles in pairs), default=1)
         self.bound = max(self.resource, self.recurrence, waits, self.phases.bound)
         self.ideal = -(-sum(self.graph.busy) // 3)
+
+    def _own(self) -> list[Instr]:
+        """The operations as objects of this attempt alone, so that their VL can be changed."""
+        vl = self.context.lanes.vl
+        own = []
+        for instr in self.instrs:
+            own.append(replace(instr))
+            vl[own[-1]] = vl[instr]
+        self.instrs = own
+        self.steps = inductions(own)
+        return own
 
     def _renamed(self, body: Sequence[Instr]) -> frozenset[Reg]:
         found = renamable(body, self.context.partial) - {step.register for step in self.steps}

@@ -13,6 +13,7 @@ from tfmbs.passes.siw.machine import Instr, Item, Loop, instructions
 from tfmbs.passes.siw.schedule_memory import window_of
 from tfmbs.passes.siw.slots import can_move, in_slot_c
 
+_SECOND = 0.05
 _TRIPS = 16  # reckoned where the number is not known
 
 Stream = tuple[int, bool]  # window, whether it is stored to
@@ -34,11 +35,13 @@ class _Body:
                 self.streams[_stream(instr)] += busy(instr)
 
     def cost(self, chosen: set[Stream]) -> float:
-        """Cycles that the fullest slot takes."""
+        """Cycles that the fullest slot takes, and a little for the next one: a schedule with two full slots is rare."""
         moved = sum(cycles for stream, cycles in self.streams.items() if stream in chosen)
         d, c = self.load["D"] - self.flexible, self.load["C"] + moved
-        level = max(d, c, (d + c + self.flexible) / 2)
-        return self.weight * max(level, self.load["S"] - moved)
+        even = (d + c + self.flexible) / 2
+        most, least = max(d, c, even), min(d + self.flexible, c + self.flexible, even)
+        _, second, first = sorted((most, least, self.load["S"] - moved))
+        return self.weight * (first + _SECOND * second)
 
 
 def _stream(instr: Instr) -> Stream:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from tfmbs.passes.siw.cleanup import copy_items, regions, without_dead, without_repeated_vl, without_unread
 from tfmbs.passes.siw.encode import Encoded, encode
-from tfmbs.passes.siw.flatten import Flattening, hoisted_constants
+from tfmbs.passes.siw.flatten import Flattening
 from tfmbs.passes.siw.inductions import fold_steps
+from tfmbs.passes.siw.invariants import Invariants
 from tfmbs.passes.siw.lanes import Lanes, Unknown, Vl, most_read, partial_writes
 from tfmbs.passes.siw.machine import Bank, Code, CodegenError, Instr, Item, Loop, Reg, instructions
 from tfmbs.passes.siw.pipeline import LEVELS as PIPELINING_LEVELS
@@ -121,8 +122,10 @@ class _BackEnd:
         items = choose_streams(items, lambda instr: self.timing.busy(instr.op, lanes.cycles_vl(instr)))
         items = without_dead(items, self.results)
         items = Flattening(partial_writes(items, Lanes(items, self.start)), self.fresh).run(items)
-        items = hoisted_constants(fold_steps(without_repeated_vl(items, self.start)))
-        partial = partial_writes(items, Lanes(items, self.start))
+        items = fold_steps(without_repeated_vl(items, self.start))
+        lanes = Lanes(items, self.start)
+        partial = partial_writes(items, lanes)
+        items = Invariants.of(items, lanes, partial).hoisted(items)
         self.items = without_unread(without_dead(items, self.results), partial, self.results)
 
     def _spilled(self) -> Finished:

@@ -63,38 +63,3 @@ class Flattening:
 
 def _trips(item: Item) -> int:
     return item.trips or 0 if isinstance(item, Loop) else 0
-
-
-def hoisted_constants(items: Sequence[Item]) -> list[Item]:
-    """The program with the constants that loops load put before them, where nothing else writes the register."""
-    writes: dict[Reg, int] = {}
-    _count_writes(items, writes)
-    result: list[Item] = []
-    for item in items:
-        if isinstance(item, Loop):
-            before: list[Item] = []
-            item.body = _without_constants(item.body, writes, before)
-            result += before
-        result.append(item)
-    return result
-
-
-def _count_writes(items: Sequence[Item], writes: dict[Reg, int]) -> None:
-    for item in items:
-        if not isinstance(item, Instr):
-            _count_writes(item.body, writes)
-        elif item.writes is not None:
-            writes[item.writes] = writes.get(item.writes, 0) + 1
-
-
-def _without_constants(items: Sequence[Item], writes: dict[Reg, int], before: list[Item]) -> list[Item]:
-    result: list[Item] = []
-    for item in items:
-        if not isinstance(item, Instr):
-            item.body = _without_constants(item.body, writes, before)
-            result.append(item)
-        elif item.op.name == "LI" and item.writes is not None and writes[item.writes] == 1:
-            before.append(item)
-        else:
-            result.append(item)
-    return result

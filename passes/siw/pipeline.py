@@ -24,7 +24,7 @@ from tfmbs.runtime.abi.siw_timing import Timing
 MOST_OPERATIONS = 128
 """Operations of a loop body that is pipelined, after unrolling."""
 
-MOST_INTERVALS = 20
+MOST_INTERVALS = 24
 """Intervals that are tried."""
 
 UNROLL = (1, 2, 3, 4)
@@ -201,7 +201,7 @@ class _Attempt:
                 found = self._expanded(time, interval, registers)
                 if found is not None:
                     return found
-            interval += max(1, interval * 4 // 100)
+            interval += max(1, interval * 2 // 100)
         return None
 
     def _expanded(self, time: Sequence[int], interval: int, registers: int) -> PipelinedLoop | None:

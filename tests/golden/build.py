@@ -1,6 +1,6 @@
-"""Writes the golden corpus of the current format version: `python -m tests.golden.build`, run once per version.
+"""Writes what the golden corpus of the current format version lacks: `python -m tests.golden.build`.
 
-Files of released versions are never rewritten: each must load forever, or be refused by version. Beside each `.tfb`
+Files that exist are never rewritten: each must load forever, or be refused by version. Beside each `.tfb`
 lies the `.s` it disassembles to, and a `.json` with the digests of what it computes.
 """
 
@@ -566,7 +566,41 @@ def widened() -> Image:
     return b.finish()
 
 
-IMAGES: tuple[Callable[[], Image], ...] = (mlp, ternary, conv, softmax, state, mixed, running, collatz, widened)
+FUNCTIONS = ("RSQRT", "EXP", "LOG", "TANH", "ERF", "SIN", "COS", "SIGMOID", "GELU", "SQRT", "ROUNDA", "POW", "REM")
+
+
+def functions() -> Image:
+    """Every special function of f32 and f64, the remainder and rounding, as streams."""
+    b = Builder("functions")
+    x = b.tensor("x", Region.INPUT, DType.F64, (64,))
+    wide = b.tensor("wide", Region.OUTPUT, DType.F64, (len(FUNCTIONS), 64))
+    narrow = b.tensor("narrow", Region.OUTPUT, DType.F32, (len(FUNCTIONS), 64), slot=1)
+    half = b.constant("half", np.array([0.5]), DType.F64)
+    text = "SETVL 64 | LI s1, 1\nLD.F64 v0, w0, s0, s1, 0\nLD.F64 v2, w3, s0, s0, 0\n"
+    text += "MUL.F64 v0, v0, v2 | deps LOAD\nCVT.F32 v4, v0, F64\nCVT.F32 v5, v2, F64\n"
+    for name in FUNCTIONS:
+        second = name in ("POW", "REM")
+        text += f"{name}.F64 v6, v0{', v2' if second else ''} | deps COMPUTE\n"
+        text += f"{name}.F32 v8, v4{', v5' if second else ''} | deps COMPUTE\n"
+        text += "SEND.F64 v6, w1 | deps COMPUTE\nSEND.F32 v8, w2\n"
+    program = b.program("functions", ProgramKind.VECTOR, 4, 7 + 4 * len(FUNCTIONS), text + "END")
+    b.launch("functions", Kind.VECTOR, [x, wide, narrow, half], program=program)
+    b.entry("main", [x], [wide, narrow])
+    return b.finish()
+
+
+IMAGES: tuple[Callable[[], Image], ...] = (
+    mlp,
+    ternary,
+    conv,
+    softmax,
+    state,
+    mixed,
+    running,
+    collatz,
+    widened,
+    functions,
+)
 
 
 def outputs(image: Image, context: DeviceContext | None = None) -> dict[str, list[str]]:
@@ -581,14 +615,17 @@ def outputs(image: Image, context: DeviceContext | None = None) -> dict[str, lis
 
 
 def main() -> None:
-    """Writes the files of this version."""
+    """Writes the files of this version that do not exist."""
     FOLDER.mkdir(exist_ok=True)
     for make in IMAGES:
+        path = FOLDER / f"{make.__name__}.tfb"
+        if path.exists():
+            continue
         data = make().to_bytes()
         image = Image.from_buffer(data)
-        (FOLDER / f"{make.__name__}.tfb").write_bytes(data)
-        (FOLDER / f"{make.__name__}.s").write_text(disassemble(image), encoding="utf-8")
-        (FOLDER / f"{make.__name__}.json").write_text(json.dumps(outputs(image), indent=2) + "\n", encoding="utf-8")
+        path.with_suffix(".s").write_text(disassemble(image), encoding="utf-8")
+        path.with_suffix(".json").write_text(json.dumps(outputs(image), indent=2) + "\n", encoding="utf-8")
+        path.write_bytes(data)
 
 
 if __name__ == "__main__":

@@ -193,7 +193,7 @@ void Context::execute(const Launch& launch, LaunchCounters& counters) {
     case Kind::GEMV:
     case Kind::CONV2D: multiply(launch, bound, counters); break;
     case Kind::POOL:
-      counters.operations = counters.active = pool_taps(bound);
+      counters.operations = counters.active = pool_taps(engine, bound);
       run_pool(engine, bound);
       break;
     case Kind::COPY: std::memmove(bound.out, bound.lhs, image_->tensor(launch.record.out, launch.name).bytes); break;

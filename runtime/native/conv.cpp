@@ -4,6 +4,7 @@
 
 #include "checks.h"
 #include "launch.h"
+#include "window_rows.h"
 
 namespace tfmbs {
 namespace {
@@ -18,6 +19,9 @@ uint64_t channel_block(const Kernels& kernels, uint64_t channels) {
   return std::min<uint64_t>(channels, static_cast<uint64_t>(kernels.rows) * MAX_BLOCK_TILES);
 }
 
+// With so few output channels per group, as in depthwise convolutions, gathering pixels for tiles does not pay.
+constexpr unsigned MOST_ROW_CHANNELS = 4;
+
 // The taps of up to MAX_PANEL pixels that follow each other in one output plane.
 struct Pixels {
   unsigned count;
@@ -27,7 +31,12 @@ struct Pixels {
 class Convolution {
  public:
   Convolution(const Engine& engine, const Bound& bound, const PackedWeights& weights)
-      : engine_(engine), bound_(bound), weights_(weights), g_(bound.launch.window), integer_(bound.launch.integer) {
+      : engine_(engine),
+        bound_(bound),
+        weights_(weights),
+        g_(bound.launch.window),
+        rows_(g_),
+        integer_(bound.launch.integer) {
     taps_ = static_cast<uint64_t>(g_.kernel_height) * g_.kernel_width;
     in_channels_ = g_.in_channels / g_.groups;
     out_channels_ = g_.out_channels / g_.groups;
@@ -66,16 +75,47 @@ class Convolution {
     const uint64_t input = (block.image * g_.in_channels + block.group * in_channels_) * plane_in;
     const uint32_t lanes = static_cast<uint32_t>(std::min<uint64_t>(abi::VLMAX, plane_ - block.pixel));
     const unsigned panel = engine_.kernels.panel;
-    for (uint32_t lane = 0; lane < lanes; lane += panel) {
-      const Pixels pixels = positions_of(block.pixel + lane, std::min(panel, lanes - lane));
-      const bool whole = integer_ ? gather_i16(worker, pixels, input) : gather_f32(worker, pixels, input);
-      multiply(worker, block, lane, whole);
+    if (out_channels_ <= MOST_ROW_CHANNELS) {
+      for (uint64_t i = 0; i < block.channels; ++i)
+        by_rows(worker.accumulators.data() + i * abi::VLMAX, block, i, input, lanes);
+    } else {
+      for (uint32_t lane = 0; lane < lanes; lane += panel) {
+        const Pixels pixels = positions_of(block.pixel + lane, std::min(panel, lanes - lane));
+        const bool whole = integer_ ? gather_i16(worker, pixels, input) : gather_f32(worker, pixels, input);
+        multiply(worker, block, lane, whole);
+      }
     }
     for (uint64_t i = 0; i < block.channels; ++i) {
       const uint64_t channel = block.channel + i;
       const uint64_t element = (block.image * g_.out_channels + channel) * plane_ + block.pixel;
       finish_chunk(engine_, bound_, worker, worker.accumulators.data() + i * abi::VLMAX,
                    {element, static_cast<uint32_t>(channel), 0, lanes});
+    }
+  }
+
+  // Output channel number i of the block, tap by tap along the rows of the outputs.
+  void by_rows(uint32_t* sums, const Block& block, uint64_t i, uint64_t input, uint32_t lanes) const {
+    const uint64_t plane = static_cast<uint64_t>(g_.in_height) * g_.in_width;
+    // Weights are packed in tiles of channels: element k of channel j of a tile is at k * channels + j.
+    const uint64_t tile = i - i % engine_.kernels.rows;
+    const uint64_t width = std::min<uint64_t>(engine_.kernels.rows, block.channels - tile);
+    const uint64_t first = (block.channel + tile) * depth_ + (i - tile);
+    std::fill_n(sums, lanes, 0u);
+    for (uint64_t channel = 0; channel < in_channels_; ++channel, input += plane) {
+      rows_.visit(block.pixel, lanes, [&](uint32_t lane, uint32_t count, uint64_t tap, uint64_t at) {
+        const uint64_t k = channel * taps_ + tap;
+        if (integer_) {
+          const uint32_t pair = static_cast<uint32_t>(weights_.i16[first + k / 2 * width]);
+          const int32_t weight = static_cast<int16_t>(k % 2 ? pair >> 16 : pair);
+          engine_.kernels.tap_row_i8(reinterpret_cast<int32_t*>(sums) + lane,
+                                     reinterpret_cast<const int8_t*>(bound_.lhs) + input + at, g_.stride_width,
+                                     g_.lhs_zero, weight, count);
+        } else {
+          engine_.kernels.tap_row_f32(reinterpret_cast<float*>(sums) + lane,
+                                      reinterpret_cast<const float*>(bound_.lhs) + input + at, g_.stride_width,
+                                      weights_.f32[first + k * width], count);
+        }
+      });
     }
   }
 
@@ -177,6 +217,7 @@ class Convolution {
   const Bound& bound_;
   const PackedWeights& weights_;
   const abi::WindowGeometry& g_;
+  const WindowRows rows_;
   bool integer_;
   uint64_t taps_, in_channels_, out_channels_, k_, depth_, block_, plane_, chunks_;
 };

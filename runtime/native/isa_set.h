@@ -4,13 +4,14 @@
 #include "lane_loops.h"
 #include "lanes.h"
 #include "moves.h"
+#include "rows.h"
 #include "tile.h"
 
 namespace {
 
 constexpr tfmbs::Kernels kernel_table(const char* name) {
-  return {name,  PANEL,           TILE_ROWS,       tile_f32<>,      tile_i16<>,     lane,
-          moves, index<uint32_t>, index<uint64_t>, bounds<int32_t>, bounds<int64_t>};
+  return {name, PANEL, TILE_ROWS,       tile_f32<>,      tile_i16<>,      tap_row_f32,    tap_row_i8,
+          lane, moves, index<uint32_t>, index<uint64_t>, bounds<int32_t>, bounds<int64_t>};
 }
 
 }  // namespace

@@ -49,6 +49,11 @@ struct Kernels {
   // The same for integers; each 32-bit element of a and b holds two i16 of consecutive k; sums wrap.
   void (*tile_i16)(unsigned rows, size_t pairs, const int32_t* a, const int32_t* b, int32_t* out, size_t stride);
 
+  // One tap of a window on n outputs: sums[i] = fma(weight, x[i * stride], sums[i]), or sums[i] += weight *
+  // (x[i * stride] - zero), wrapped; strides are positive.
+  void (*tap_row_f32)(float* sums, const float* x, int64_t stride, float weight, uint32_t n);
+  void (*tap_row_i8)(int32_t* sums, const int8_t* x, int64_t stride, int32_t zero, int32_t weight, uint32_t n);
+
   // The function of a vector opcode, nullptr where the combination is not valid.
   LaneFn (*lane)(abi::DOp op, abi::DType type, uint8_t aux);
   // Moves between registers and windows of a type; all nullptr where lanes cannot hold it.

@@ -44,8 +44,9 @@ struct Min {
   template <class T>
   static T of(T a, T b, T) {
     if constexpr (is_real<T>) {
-      const T least = a < b ? a : a == b ? from_bits<T>(bits_of(a) | bits_of(b)) : b;
-      return a == a ? least : a;
+      // The processor's minimum is one operand or the other where both are zero: taken both ways, one has the sign.
+      const T one = a < b ? a : b, other = b < a ? b : a;
+      return std::isunordered(a, b) ? a + b : from_bits<T>(bits_of(one) | bits_of(other));
     } else {
       return a < b ? a : b;
     }
@@ -55,8 +56,8 @@ struct Max {
   template <class T>
   static T of(T a, T b, T) {
     if constexpr (is_real<T>) {
-      const T most = a > b ? a : a == b ? from_bits<T>(bits_of(a) & bits_of(b)) : b;
-      return a == a ? most : a;
+      const T one = a > b ? a : b, other = b > a ? b : a;
+      return std::isunordered(a, b) ? a + b : from_bits<T>(bits_of(one) & bits_of(other));
     } else {
       return a > b ? a : b;
     }

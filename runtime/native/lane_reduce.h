@@ -30,12 +30,14 @@ template <class Op, class T>
   using U = Vector<Bits<T>>;
   if constexpr (std::is_same_v<Op, Min> || std::is_same_v<Op, Max>) {
     constexpr bool least = std::is_same_v<Op, Min>;
-    Vector<T> chosen = (least ? a < b : a > b) ? a : b;
+    const Vector<T> one = (least ? a < b : a > b) ? a : b;
     if constexpr (is_real<T>) {
-      chosen = a == b ? (Vector<T>)(least ? (U)a | (U)b : (U)a & (U)b) : chosen;
-      chosen = a == a ? chosen : a;
+      const Vector<T> other = (least ? b < a : b > a) ? b : a;
+      const auto bits = least ? (U)one | (U)other : (U)one & (U)other;
+      a = (a == a) & (b == b) ? (Vector<T>)bits : a + b;
+    } else {
+      a = one;
     }
-    a = chosen;
   } else if constexpr (is_real<T>) {
     a = std::is_same_v<Op, Add> ? a + b : a * b;
   } else if constexpr (std::is_same_v<Op, Add>) {
@@ -52,23 +54,36 @@ template <class Op, class T>
   }
 }
 
+// Whether the order does not matter. Then several sets of partials hide how long an operation takes.
+template <class Op, class T>
+constexpr bool is_free = !is_real<T> || std::is_same_v<Op, Min> || std::is_same_v<Op, Max>;
+
+template <class Op, class T, uint32_t COUNT>
+[[gnu::always_inline]] inline void combine_all(Vector<T>* sums, const void* lanes) {
+  for (uint32_t j = 0; j < COUNT; ++j) {
+    Vector<T> next;
+    std::memcpy(&next, static_cast<const Vector<T>*>(lanes) + j, sizeof next);
+    combine<Op, T>(sums[j], next);
+  }
+}
+
 template <class Op, class T>
 void reduce(void* d, const void* a, const void*, const void*, uint32_t n) {
-  constexpr uint32_t WIDTH = VECTOR_BYTES / sizeof(T), COUNT = PARTIALS / WIDTH;
+  constexpr uint32_t COUNT = PARTIALS * sizeof(T) / VECTOR_BYTES, SETS = is_free<Op, T> && COUNT < 4 ? 4 / COUNT : 1;
   T* partial = static_cast<T*>(d);
   const T* x = static_cast<const T*>(a);
   uint32_t i = 0;
   if (n >= PARTIALS) {
-    Vector<T> sum[COUNT];
-    std::memcpy(sum, partial, sizeof sum);
-    for (; i + PARTIALS <= n; i += PARTIALS) {
-      for (uint32_t j = 0; j < COUNT; ++j) {
-        Vector<T> next;
-        std::memcpy(&next, x + i + j * WIDTH, sizeof next);
-        combine<Op, T>(sum[j], next);
-      }
+    Vector<T> sums[SETS * COUNT];
+    std::memcpy(sums, partial, PARTIALS * sizeof(T));
+    if (SETS > 1 && n >= 2 * SETS * PARTIALS) {
+      i = (SETS - 1) * PARTIALS;
+      std::memcpy(sums + COUNT % (SETS * COUNT), x, i * sizeof(T));
+      for (; i + SETS * PARTIALS <= n; i += SETS * PARTIALS) combine_all<Op, T, SETS * COUNT>(sums, x + i);
+      for (uint32_t set = 1; set < SETS; ++set) combine_all<Op, T, COUNT>(sums, sums + set * COUNT);
     }
-    std::memcpy(partial, sum, sizeof sum);
+    for (; i + PARTIALS <= n; i += PARTIALS) combine_all<Op, T, COUNT>(sums, x + i);
+    std::memcpy(partial, sums, PARTIALS * sizeof(T));
   }
   for (uint32_t j = 0; i + j < n; ++j) partial[j] = Op::of(partial[j], x[i + j], T{});
   if constexpr (is_real<T>) {

@@ -20,7 +20,7 @@ void run_pool(const Engine& engine, const Bound& bound);
 uint64_t gemm_buffer_bytes(const Engine& engine, const Launch& launch);
 uint64_t conv_buffer_bytes(const Engine& engine, const Launch& launch);
 // Taps on the input of all windows of a pooling.
-uint64_t pool_taps(const Bound& bound);
+uint64_t pool_taps(const Engine& engine, const Bound& bound);
 
 // One chunk of a result: at most VLMAX elements that follow each other.
 struct Chunk {

@@ -15,7 +15,7 @@ from tfmbs.runtime.abi.sections import OLDEST_MAJOR
 FILES = [
     path
     for path in sorted((Path(__file__).parents[1] / "golden").glob("v*/*.tfb"))
-    if int(path.parent.name[1:]) >= OLDEST_MAJOR
+    if int(path.parent.name[1:].partition(".")[0]) >= OLDEST_MAJOR  # v1, v1.1, …
 ]
 
 

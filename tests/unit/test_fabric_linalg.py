@@ -18,9 +18,14 @@ from tests.conformance import (
     test_window,
 )
 from tests.conformance.devices import DeviceUnderTest
+from tests.siw.generate import generate, inputs_of
+from tests.siw.runner import by_linalg, compare_bytes, parse
+from tests.siw.values import stored
 from tfmbs.compiler.api import compile as compile_model
 from tfmbs.compiler.api import lower
+from tfmbs.compiler.driver import Driver
 from tfmbs.compiler.jit import Reference
+from tfmbs.compiler.pipelines import sequence_text
 from tfmbs.dialect.mlir import context, ir
 from tfmbs.passes.linalg.from_fabric import FabricLowering
 from tfmbs.passes.tfmbs_to_linalg import NUMERICS
@@ -121,3 +126,14 @@ def test_all_levels_and_the_emulator_agree(
     for stage in ("tfmbs", "kernel", "fabric"):
         reference = Reference(lower(DIGITS / f"{model}.onnx", stage, **options))
         assert [reference.run(batch)["logits"].tobytes() for batch in batches] == expected, stage
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_random_programs_mean_the_same_at_all_levels(seed: int) -> None:
+    program = generate(seed)
+    inputs = inputs_of(program, seed)
+    expected, module = by_linalg(program, inputs), parse(program)
+    for stage in ("optimise", "kernel", "fabric"):
+        Driver().run_text(module, sequence_text(stage, {"target": "kpu-16x16"}))
+        outputs = Reference(module, optimization=0).run({f"in{i}": stored(array) for i, array in enumerate(inputs)})
+        compare_bytes(expected, list(outputs.values()))

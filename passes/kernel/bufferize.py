@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tfmbs.dialect.attributes import OUTPUT
@@ -146,22 +146,45 @@ class Bufferizer:
         rule(self, op)
 
     def _convert_run(self, run: Run) -> None:
-        """Upstream's code for a run; tensors that are not dense enter as copies."""
-        outlined = to_memrefs(lambda: outline(run, []))
-        arguments = [self._plain(tensor) for tensor in run.inputs]
-        targets = [self.destination(tensor) for tensor in run.outputs]
-        place_code(outlined, [*arguments, *(self.buffers.value(target) for target in targets)], self.buffers)
-        for tensor, target in zip(run.outputs, targets, strict=True):
-            self.place(tensor, target)
+        """Upstream's code for a run, which updates in place what nothing else needs. Strided tensors enter as copies."""
+        views = [self._plain(tensor) for tensor in run.inputs]
+        writable = [
+            tensor for tensor, view in zip(run.inputs, views, strict=True) if self._may_change(view, run, views)
+        ]
+        outlined = to_memrefs(lambda: outline(run, writable))
+        places = [
+            views[outlined.kept[number]] if number in outlined.kept else self._apart(tensor, views)
+            for number, tensor in enumerate(run.outputs)
+        ]
+        outputs = [view for number, view in enumerate(places) if number not in outlined.kept]
+        place_code(outlined, [self.buffers.value(view) for view in (*views, *outputs)], self.buffers)
+        for tensor, view in zip(run.outputs, places, strict=True):
+            self.place(tensor, view)
 
-    def _plain(self, tensor: Any) -> Any:
-        """A memref of a tensor's elements without offset and strides, which upstream's code expects."""
+    def _apart(self, tensor: Any, views: Sequence[View]) -> View:
+        """Memory for a result that is no part of the inputs': an output may hold one of these up to now."""
+        target = self.destination(tensor)
+        if all(view.root != target.root for view in views):
+            return target
+        fresh = self.buffers.alloc(stored_memref(static_type(tensor.owner, boundary_type(tensor.type))))
+        self._writable.add(fresh.root)
+        return fresh
+
+    def _may_change(self, view: View, run: Run, views: Sequence[View]) -> bool:
+        """Whether a run may write an input: nothing else is in its buffer that is needed then or later."""
+        if view.root not in self._tensors_of:
+            return True  # a copy
+        alone = sum(other.root == view.root for other in views) == 1
+        return alone and self._is_dead_after(view, run.ops[-1])
+
+    def _plain(self, tensor: Any) -> View:
+        """A tensor's elements without offset and strides, which upstream's code expects; copied where they have any."""
         view = self.view(tensor)
         if view.offset or not view.is_dense:
             copy = self.buffers.alloc(ir.MemRefType.get(list(view.shape), view.element))
             self.buffers.copy(view, copy)
-            view = copy
-        return self.buffers.value(view)
+            return copy
+        return view
 
     def _finish(self, tensor: Any, target: View) -> None:
         source = self.view(tensor)
@@ -207,8 +230,11 @@ def _becomes(op: Any) -> list[tuple[Any, Any]]:
         return [(op.results[0], op.operands[0])]
     if op.name in ("linalg.generic", "linalg.fill") and len(op.results):
         return list(zip(op.results, list(op.operands)[-len(op.results) :], strict=True))
-    if op.name == "tensor.insert_slice":
+    if op.name in ("tensor.insert", "tensor.insert_slice"):
         return [(op.results[0], op.operands[1])]
+    if op.name == "scf.for":
+        pairs = zip(op.results, list(op.operands)[3:], strict=True)
+        return [(result, init) for result, init in pairs if isinstance(result.type, ir.RankedTensorType)]
     return []
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from tfmbs.dialect.location import place
@@ -20,11 +20,12 @@ NAME = "run"
 class Outlined:
     """A module with one function @run, whose arguments are a run's inputs and whose results are its outputs.
 
-    Scalars enter and leave as tensors of one element, `index` as i64.
+    Scalars enter and leave as tensors of one element, `index` as i64. `kept` are results that are arguments, by number.
     """
 
     module: Any
     function: Any
+    kept: Mapping[int, int] = field(default_factory=dict)
 
 
 def outline(run: Run, writable: Iterable[Any]) -> Outlined:

@@ -6,21 +6,24 @@ Only passes that fold nothing run here: `x * 1.0` is not `x` where x is a NaN.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tfmbs.dialect.location import place
-from tfmbs.dialect.mlir import arith, ir, passmanager
+from tfmbs.dialect.mlir import arith, func, ir, passmanager
 from tfmbs.dialect.shapes import shape_of
 from tfmbs.passes.graph.kernels import ops_where
-from tfmbs.passes.kernel.aliases import memrefs_of, source_of, unresolved
+from tfmbs.passes.kernel.aliases import memrefs_of, source_of, terminator_of, unresolved
 from tfmbs.passes.kernel.branches import branch_on_selects, copy_back, copy_back_by_way_of_others, join_choices
 from tfmbs.passes.kernel.generalize import generalize
 from tfmbs.passes.kernel.outline import Outlined
 from tfmbs.runtime.abi.errors import TfmbsError
 
-PASSES = (
+TO_MEMREFS = (
     "scf-forall-to-for",
     "one-shot-bufferize{bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map}",
+)
+TO_OUT_PARAMS = (
     "buffer-results-to-out-params{hoist-static-allocs modify-public-functions}",
     "cse",
     "loop-invariant-code-motion",
@@ -38,6 +41,8 @@ _ATTEMPTS: tuple[tuple[Callable[[Any], None], ...], ...] = (
 def to_memrefs(make: Callable[[], Outlined]) -> Outlined:
     """The code that `make` outlines, on memrefs: inputs, then outputs, which it writes; buffers are its own.
 
+    Results that are inputs, as they were or updated, are no outputs: `kept` of what is returned names these inputs.
+
     First as it is; where control flow would then choose between buffers, with copies into one.
 
     Raises:
@@ -49,7 +54,10 @@ def to_memrefs(make: Callable[[], Outlined]) -> Outlined:
         branch_on_selects(outlined.module.operation)
         for prepare in preparations:
             prepare(outlined.module.operation)
-        failure = _bufferize(outlined)
+        failure = _bufferize(outlined, TO_MEMREFS) or _unresolved(outlined)
+        if failure is None:
+            outlined = replace(outlined, kept=_drop_inputs(outlined.function))
+            failure = _bufferize(outlined, TO_OUT_PARAMS)
         if failure is None:
             generalize(outlined.module.operation)
             _fold_sizes(outlined.module.operation)
@@ -61,19 +69,38 @@ def to_memrefs(make: Callable[[], Outlined]) -> Outlined:
     raise failure
 
 
-def _bufferize(outlined: Outlined) -> TfmbsError | None:
+def _bufferize(outlined: Outlined, passes: Sequence[str]) -> TfmbsError | None:
     where = place(outlined.function.location)
     try:
-        passmanager.PassManager.parse(f"builtin.module({','.join(PASSES)})").run(outlined.module.operation)
+        passmanager.PassManager.parse(f"builtin.module({','.join(passes)})").run(outlined.module.operation)
     except ir.MLIRError as error:
         reason = error.error_diagnostics[0].message if error.error_diagnostics else str(error)
         return TfmbsError("unsupported", where, f"structured code that upstream does not bufferize: {reason}")
+    return None
+
+
+def _unresolved(outlined: Outlined) -> TfmbsError | None:
     chosen = unresolved(outlined.function)
     if chosen is not None:
         op = chosen.owner.owner.operation if isinstance(chosen.owner, ir.Block) else chosen.owner
         what = f"{op.name}: a buffer of type {chosen.type} that is chosen at run time"
         return TfmbsError("unsupported", place(op.location), what)
     return None
+
+
+def _drop_inputs(function: Any) -> dict[int, int]:
+    """Returns no more what is an argument; the numbers of these results, and of their arguments."""
+    terminator = terminator_of(function.entry_block)
+    arguments = list(function.entry_block.arguments)
+    sources = [source_of(value) for value in terminator.operands]
+    kept = {result: arguments.index(source) for result, source in enumerate(sources) if source in arguments}
+    values = [value for result, value in enumerate(terminator.operands) if result not in kept]
+    with terminator.location, ir.InsertionPoint(terminator):
+        func.ReturnOp(values)
+    terminator.erase()
+    type_ = ir.FunctionType.get([argument.type for argument in arguments], [value.type for value in values])
+    function.attributes["function_type"] = ir.TypeAttr.get(type_)
+    return kept
 
 
 def _fold_sizes(root: Any) -> None:

@@ -181,3 +181,33 @@ func.func @hidden_state(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
   }
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+// A loop updates in place what was made for it, in the output that its result becomes.
+// CHECK-LABEL: func.func @in_place
+// CHECK-SAME:    (%[[X:.*]]: memref<8xf32>, %[[O:.*]]: memref<8xf32> {tfmbs.output})
+// CHECK-NOT:     memref.alloc
+// CHECK:         linalg.generic {{.*}} ins(%[[X]] : memref<8xf32>) outs(%[[O]] : memref<8xf32>)
+// CHECK-NOT:     linalg.generic
+// CHECK:         scf.for
+// CHECK:           memref.store %{{.*}}, %[[O]]
+func.func @in_place(%x: tensor<8xf32>) -> tensor<8xf32> {
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %e = tensor.empty() : tensor<8xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%v: f32, %acc: f32):
+    %2 = math.sqrt %v : f32
+    linalg.yield %2 : f32
+  } -> tensor<8xf32>
+  %1 = scf.for %i = %c1 to %c8 step %c1 iter_args(%a = %0) -> tensor<8xf32> {
+    %h = arith.subi %i, %c1 : index
+    %p = tensor.extract %a[%h] : tensor<8xf32>
+    %q = tensor.extract %a[%i] : tensor<8xf32>
+    %s = arith.addf %p, %q : f32
+    %b = tensor.insert %s into %a[%i] : tensor<8xf32>
+    scf.yield %b : tensor<8xf32>
+  }
+  return %1 : tensor<8xf32>
+}

@@ -146,7 +146,7 @@ class Bufferizer:
         rule(self, op)
 
     def _convert_run(self, run: Run) -> None:
-        """Upstream's code for a run, which updates in place what nothing else needs. Strided tensors enter as copies."""
+        """Upstream's code for a run; it updates in place what nothing else needs. Strided tensors enter as copies."""
         views = [self._plain(tensor) for tensor in run.inputs]
         writable = [
             tensor for tensor, view in zip(run.inputs, views, strict=True) if self._may_change(view, run, views)

@@ -63,6 +63,7 @@ def to_memrefs(make: Callable[[], Outlined]) -> Outlined:
             _fold_sizes(outlined.module.operation)
             _hoist_buffers(outlined.function)
             _name_buffers(outlined.function)
+            _drop_idle_copies(outlined.function)
             _write_results_directly(outlined.function)
             return outlined
     assert failure is not None
@@ -140,6 +141,14 @@ def _name_buffers(function: Any) -> None:
         source = source_of(value)
         if source != value and (isinstance(source.owner, ir.Block) or source.owner.name == "memref.alloc"):
             value.replace_all_uses_with(source)
+
+
+def _drop_idle_copies(function: Any) -> None:
+    """Drops copies of a buffer to itself, which `copy_back` makes of what upstream then updates in place."""
+    for found in ops_where(function, lambda op: op.operation.name == "linalg.generic"):
+        pair = _copied(found.operation)
+        if pair is not None and pair[0] == pair[1]:
+            found.operation.erase()
 
 
 def _write_results_directly(function: Any) -> None:

@@ -1,6 +1,8 @@
 // Conversions between element types in one lane.
 #pragma once
 
+#include <limits>
+
 #include "lane_bits.h"
 #include "small_floats.h"
 
@@ -74,6 +76,11 @@ template <DType D, class Real>
 Lane<D> saturated(Real x) {
   using R = Range<D>;
   constexpr Real low = static_cast<Real>(R::low), end = static_cast<Real>(R::end);
+  if constexpr (R::bits < std::numeric_limits<Real>::digits) {
+    // The greatest integer is exact too.
+    const Real high = end - 1, above = x < low ? low : x, clamped = high < above ? high : above;
+    return static_cast<Lane<D>>(x == x ? clamped : Real{0});
+  }
   const Lane<D> whole = static_cast<Lane<D>>(x >= low && x < end ? x : Real{0});
   return x >= end ? R::last : x < low ? R::least : whole;
 }

@@ -1,4 +1,4 @@
-"""Loops whose iterations run side by side in lanes, a vector of them at a time; accumulators by SCAN."""
+"""Loops whose iterations run side by side in lanes, a vector of them at a time; accumulators by SCAN or RED."""
 
 from __future__ import annotations
 
@@ -12,46 +12,55 @@ from tfmbs.passes.fabric.program_scalars import Scalars
 from tfmbs.passes.fabric.program_straight import Lanes, Straight, Touched, only_computes
 from tfmbs.passes.fabric.scalars import dtype_of
 from tfmbs.passes.kernel.aliases import terminator_of
+from tfmbs.passes.siw.body import splat
 from tfmbs.passes.siw.control import Atom, Linear
 from tfmbs.passes.siw.emitter import Emitter
 from tfmbs.passes.siw.machine import Reg
 from tfmbs.passes.siw.nest import Held, Nest
+from tfmbs.passes.siw.reductions import Fold
 from tfmbs.runtime.abi import siw
-from tfmbs.runtime.abi.siw import Reduce
 from tfmbs.runtime.abi.types import DTYPES, DType
 
-_SCANS: dict[str, tuple[Reduce, bool]] = {
-    "arith.addf": (Reduce.SUM, False),
-    "arith.mulf": (Reduce.PROD, False),
-    "arith.maximumf": (Reduce.MAX, False),
-    "arith.minimumf": (Reduce.MIN, False),
-    "arith.addi": (Reduce.SUM, False),
-    "arith.muli": (Reduce.PROD, False),
-    "arith.andi": (Reduce.AND, False),
-    "arith.ori": (Reduce.OR, False),
-    "arith.xori": (Reduce.XOR, False),
-    "arith.maxsi": (Reduce.MAX, False),
-    "arith.minsi": (Reduce.MIN, False),
-    "arith.maxui": (Reduce.MAX, True),
-    "arith.minui": (Reduce.MIN, True),
+_SCANS: dict[str, tuple[str, bool]] = {
+    "arith.addf": ("ADD", False),
+    "arith.mulf": ("MUL", False),
+    "arith.maximumf": ("MAX", False),
+    "arith.minimumf": ("MIN", False),
+    "arith.addi": ("ADD", False),
+    "arith.muli": ("MUL", False),
+    "arith.andi": ("AND", False),
+    "arith.ori": ("OR", False),
+    "arith.xori": ("XOR", False),
+    "arith.maxsi": ("MAX", False),
+    "arith.minsi": ("MIN", False),
+    "arith.maxui": ("MAX", True),
+    "arith.minui": ("MIN", True),
 }
-"""What a loop-carried operation is to SCAN, and whether its integers are unsigned."""
+"""The vector operation of a loop-carried one, and whether its integers are unsigned."""
 
 _LANES = {1: DType.I32, 8: DType.I32, 16: DType.I32, 32: DType.I32, 64: DType.I64}
 _UNSIGNED = {DType.I32: DType.U32, DType.I64: DType.U64}
-_EXTREMES = frozenset({Reduce.MAX, Reduce.MIN})
-_BITWISE = frozenset({Reduce.AND, Reduce.OR, Reduce.XOR})
+_EXTREMES = frozenset({"MAX", "MIN"})
+_BITWISE = frozenset({"AND", "OR", "XOR"})
 
 
 @dataclass(frozen=True)
 class Scan:
-    """`op` combines accumulator number `number` with another operand, in every iteration."""
+    """`op` combines accumulator number `number` with another operand, in every iteration, as `fold` does.
+
+    Nothing sees the results on the way, and their order makes no difference, where `is_fold` says so.
+    """
 
     op: Any
     number: int
     operand: Any
-    kind: Reduce
-    dtype: DType
+    fold: Fold
+    is_fold: bool
+
+    @property
+    def dtype(self) -> DType:
+        """The type of its lanes."""
+        return self.fold.dtype
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ def vector_loop(op: Any, start: Linear, step: Linear, count: Linear) -> VectorLo
     for number, (value, result) in enumerate(zip(carried, terminator_of(block).operands, strict=True)):
         if isinstance(value.type, ir.MemRefType) or (value == result and not list(_other_uses(value, block))):
             continue
-        scan = _scan(number, value, result, ops)
+        scan = _scan(number, value, result, ops, runs=not count.terms)
         if scan is None:
             return None
         scans.append(scan)
@@ -95,20 +104,25 @@ def _other_uses(value: Any, block: Any) -> list[Any]:
     return [use for use in value.uses if use.owner != terminator_of(block)]
 
 
-def _scan(number: int, value: Any, result: Any, ops: Sequence[Any]) -> Scan | None:
-    """The scan by which `value` becomes `result`, if that is what happens to it, and all that does."""
+def _scan(number: int, value: Any, result: Any, ops: Sequence[Any], *, runs: bool) -> Scan | None:
+    """The scan by which `value` becomes `result`, if that is what happens to it, and all that does.
+
+    `runs` tells that the loop is sure to run: an accumulator that is a NaN keeps its bits where it does not.
+    """
     op = result.owner
     if isinstance(op, ir.Block) or op.name not in _SCANS or op not in ops or len(list(value.uses)) != 1:
         return None
     others = [operand for operand in op.operands if operand != value]
-    kind, unsigned = _SCANS[op.name]
-    dtype = _scan_type(value.type, kind, unsigned=unsigned)
+    name, unsigned = _SCANS[op.name]
+    dtype = _scan_type(value.type, name, unsigned=unsigned)
     if len(others) != 1 or dtype is None:
         return None
-    return Scan(op, number, others[0], kind, dtype)
+    is_float = DTYPES[dtype].is_float
+    unordered = not is_float or (name in _EXTREMES and runs)
+    return Scan(op, number, others[0], Fold(number, name, dtype, 0), unordered and len(list(result.uses)) == 1)
 
 
-def _scan_type(type_: Any, kind: Reduce, *, unsigned: bool) -> DType | None:
+def _scan_type(type_: Any, kind: str, *, unsigned: bool) -> DType | None:
     """The type of a SCAN's lanes; None where it would round or compare otherwise than the scalars do."""
     dtype = dtype_of(type_)
     if dtype is None:
@@ -141,6 +155,24 @@ class VectorLoops:
 
     def emit(self, loop: VectorLoop, accumulators: Sequence[Reg | None]) -> None:
         """Emits the loop; `accumulators` are the registers of its scans, by number."""
+        partials = {scan.number: self._partial(scan.fold) for scan in loop.scans if scan.is_fold}
+        self._emit_vectors(loop, [partials.get(number, register) for number, register in enumerate(accumulators)])
+        for scan in loop.scans:
+            accumulator = accumulators[scan.number]
+            if scan.is_fold and accumulator is not None:
+                self._asm.set_vl(1)
+                total = self._asm.vector(wide=scan.fold.is_wide)
+                self._asm.compute("FOLD", scan.dtype, total, (partials[scan.number],), scan.fold.kind)
+                self._asm.compute(scan.fold.op, scan.dtype, accumulator, (accumulator, total))
+
+    def _partial(self, fold: Fold) -> Reg:
+        """A register of partial results before the first iteration."""
+        partial = self._asm.vector(wide=fold.is_wide)
+        self._asm.set_vl(siw.VLMAX)
+        splat(self._asm, partial, fold.identity)
+        return partial
+
+    def _emit_vectors(self, loop: VectorLoop, accumulators: Sequence[Reg | None]) -> None:
         if loop.count.terms:
             self._emit_counted(loop, accumulators)
             return
@@ -188,8 +220,11 @@ class VectorLoops:
             (pinned[operand],) = emitter.body(pinned).run([operand])
             accumulator = accumulators[scan.number]
             assert accumulator is not None
-            self._asm.compute("SCAN", scan.dtype, result, (pinned[operand], accumulator), scan.kind)
-            last = "LAST64" if scan.dtype in siw.WIDE else "LAST"
+            if scan.is_fold:
+                self._asm.compute("RED", scan.dtype, accumulator, (pinned[operand],), scan.fold.kind)
+                continue
+            self._asm.compute("SCAN", scan.dtype, result, (pinned[operand], accumulator), scan.fold.kind)
+            last = "LAST64" if scan.fold.is_wide else "LAST"
             self._asm.compute(last, None, accumulator, (result,))
         emitter.scatter(dict(zip(nest.roots, emitter.body(pinned).run(nest.roots), strict=True)))
 

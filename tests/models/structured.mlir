@@ -540,3 +540,42 @@ func.func @collatz(%x: tensor<8xi64>) -> tensor<8xi64> {
   }
   return %r : tensor<8xi64>
 }
+
+func.func @accumulators(%x: tensor<1300xf32>, %y: tensor<1300xi32>, %z: tensor<1300xi64>, %m: tensor<1300xi1>) -> (tensor<2xf32>, tensor<3xi32>, tensor<2xi64>, tensor<i1>, tensor<f64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c1300 = arith.constant 1300 : index
+  %low = arith.constant -1.0e30 : f32
+  %zero = arith.constant 0 : i32
+  %most = arith.constant 2147483647 : i32
+  %ones = arith.constant -1 : i32
+  %one = arith.constant 1 : i64
+  %true = arith.constant true
+  %d0 = arith.constant 0.0 : f64
+  %r:9 = scf.for %i = %c0 to %c1300 step %c1 iter_args(%max = %low, %min = %low, %x0 = %zero, %lo = %most, %un = %zero, %p = %one, %b = %one, %all = %true, %sum = %d0) -> (f32, f32, i32, i32, i32, i64, i64, i1, f64) {
+    %e = tensor.extract %x[%i] : tensor<1300xf32>
+    %f = tensor.extract %y[%i] : tensor<1300xi32>
+    %g = tensor.extract %z[%i] : tensor<1300xi64>
+    %h = tensor.extract %m[%i] : tensor<1300xi1>
+    %two = arith.constant 2 : i32
+    %k = arith.subi %f, %two : i32
+    %a0 = arith.maximumf %max, %e : f32
+    %a1 = arith.minimumf %e, %min : f32
+    %a2 = arith.xori %x0, %f : i32
+    %a3 = arith.minsi %lo, %k : i32
+    %a4 = arith.maxui %k, %un : i32
+    %odd = arith.ori %g, %one : i64
+    %a5 = arith.muli %p, %odd : i64
+    %a6 = arith.addi %b, %g : i64
+    %a7 = arith.andi %all, %h : i1
+    %wide = arith.extf %e : f32 to f64
+    %a8 = arith.addf %sum, %wide : f64
+    scf.yield %a0, %a1, %a2, %a3, %a4, %a5, %a6, %a7, %a8 : f32, f32, i32, i32, i32, i64, i64, i1, f64
+  }
+  %o0 = tensor.from_elements %r#0, %r#1 : tensor<2xf32>
+  %o1 = tensor.from_elements %r#2, %r#3, %r#4 : tensor<3xi32>
+  %o2 = tensor.from_elements %r#5, %r#6 : tensor<2xi64>
+  %o3 = tensor.from_elements %r#7 : tensor<i1>
+  %o4 = tensor.from_elements %r#8 : tensor<f64>
+  return %o0, %o1, %o2, %o3, %o4 : tensor<2xf32>, tensor<3xi32>, tensor<2xi64>, tensor<i1>, tensor<f64>
+}

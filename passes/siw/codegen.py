@@ -11,7 +11,7 @@ from tfmbs.passes.siw.columns import emit_columns, fits_columns
 from tfmbs.passes.siw.emitter import Emitter
 from tfmbs.passes.siw.folding import emit_folds
 from tfmbs.passes.siw.machine import ZERO, Bank, Code, CodegenError, Reg, Touch
-from tfmbs.passes.siw.nest import Access, Carried, Index, Nest, simplify, with_outputs, without_unused
+from tfmbs.passes.siw.nest import Access, Carried, Index, Nest, simplify, with_outputs, without_idle, without_unused
 from tfmbs.passes.siw.ordered import emit_ordered, needs_order
 from tfmbs.passes.siw.reductions import folds_of, is_ordered
 from tfmbs.passes.siw.sequential import emit_sequential
@@ -32,7 +32,9 @@ def emit_nest(asm: Assembler, nest: Nest, *, whole: bool = False) -> None:
 
     Pointers and hoisted operands are set up where the nest begins; VL is what the nest leaves.
     """
-    _emit(asm, without_unused(nest), whole)
+    nest = without_idle(without_unused(nest))
+    if nest.outputs or nest.scatters:
+        _emit(asm, nest, whole)
 
 
 def _emit(asm: Assembler, nest: Nest, whole: bool) -> None:

@@ -194,6 +194,12 @@ def needed_values(nest: Nest) -> list[tuple[int, Value]]:
     return [(position, nest.body[position]) for position in sorted(needed)]
 
 
+def without_idle(nest: Nest) -> Nest:
+    """The nest without the outputs that take the value they have."""
+    idle = [nest.body[p] in (Carried(o), nest.outputs[o]) for o, p in enumerate(nest.yields)]
+    return with_outputs(nest, [o for o in range(len(nest.outputs)) if not idle[o]]) if any(idle) else nest
+
+
 def without_unused(nest: Nest) -> Nest:
     """The nest without what no store depends on."""
     needed = needed_values(nest)
@@ -212,11 +218,17 @@ def _renumbered(value: Value, moved: Mapping[int, int]) -> Value:
 
 
 def with_outputs(nest: Nest, chosen: Sequence[int]) -> Nest:
-    """The nest with some of its outputs, in order, none of which depends on the old value of another one."""
+    """The nest with some of its outputs, in order; the others keep their values."""
     numbers = {output: number for number, output in enumerate(chosen)}
-    body = tuple(Carried(numbers.get(value.output, -1)) if isinstance(value, Carried) else value for value in nest.body)
+    body = tuple(_carried_by(value, numbers, nest) if isinstance(value, Carried) else value for value in nest.body)
     outputs = tuple(nest.outputs[output] for output in chosen)
     return without_unused(replace(nest, body=body, outputs=outputs, yields=tuple(nest.yields[o] for o in chosen)))
+
+
+def _carried_by(value: Carried, numbers: Mapping[int, int], nest: Nest) -> Value:
+    """The old value of an output that may be none any more: then nothing changes it."""
+    number = numbers.get(value.output)
+    return nest.outputs[value.output] if number is None else Carried(number)
 
 
 def simplify(nest: Nest) -> Nest:

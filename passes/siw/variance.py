@@ -79,12 +79,14 @@ _UNEVEN = 2
 """What an access costs more whose lanes are not side by side, or gathered."""
 _BEAT = 8
 """Lanes that take as long as one."""
+_WORD = 64
+"""Lanes that take as long as what an instruction costs whatever its lanes."""
 
 
 def lane_cost(nest: Nest, dim: int) -> float:
     """What an element of a nest costs with lanes along a dimension, as compared to other dimensions."""
     extent = nest.extents[dim]
-    beats = ceil(extent / _BEAT) * _BEAT / extent + _BEAT / min(extent, siw.VLMAX)
+    beats = ceil(extent / _BEAT) * _BEAT / extent + _WORD / min(extent, siw.VLMAX)
     gathers = [v for _, v in needed_values(nest) if isinstance(v, Gather) and varies(nest, v.index, dim)]
     uneven = sum(abs(access.strides[dim]) > 1 for access in nest.accesses) + len(gathers)
     return beats * (len(nest.accesses) + _UNEVEN * uneven)

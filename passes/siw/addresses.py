@@ -138,23 +138,38 @@ class Addresses:
     def _step(self, part: Linear, dim: int | None) -> Reg:
         return ZERO if dim is None else self._asm.constant(part.strides[dim])
 
-    def walk(self, dims: Sequence[int], lanes: int | None, inner: Callable[[], None], *, inside: int = 0) -> None:
+    def walk(
+        self,
+        dims: Sequence[int],
+        lanes: int | None,
+        inner: Callable[[], None],
+        *,
+        inside: int = 0,
+        entered: Callable[[Sequence[int]], None] = lambda _: None,
+    ) -> None:
         """Loops over `dims`, outermost first, around what `inner` emits, which has `inside` more loops in each other.
 
         `lanes` is as in `Assembler.loop`. Where there are not enough hardware loops, the outer dimensions share one.
+        `entered` emits what comes first in a loop over some of the dimensions.
         """
         room = siw.LOOP_DEPTH - self._asm.depth - inside
         looped = [d for d in dims if self._extents[d] > 1]
-        if len(looped) > room > 0:
-            self._together(looped[: len(looped) - room + 1], lanes, looped[len(looped) - room + 1 :], inner)
-        elif not dims:
+        if not dims:
             inner()
-        else:
-            self._loop(
-                dims[0], self._extents[dims[0]], 1, lanes, lambda: self.walk(dims[1:], lanes, inner, inside=inside)
-            )
+            return
+        shared = looped[: len(looped) - room + 1] if len(looped) > room > 0 else dims[:1]
+        rest = [d for d in dims if d not in shared]
 
-    def _together(self, dims: Sequence[int], lanes: int | None, rest: Sequence[int], inner: Callable[[], None]) -> None:
+        def body() -> None:
+            entered(shared)
+            self.walk(rest, lanes, inner, inside=inside, entered=entered)
+
+        if len(shared) > 1:
+            self._together(shared, lanes, body)
+        else:
+            self._loop(shared[0], self._extents[shared[0]], 1, lanes, body)
+
+    def _together(self, dims: Sequence[int], lanes: int | None, body: Callable[[], None]) -> None:
         """One loop over several dimensions: where an inner one is through, the next one moves on."""
         asm = self._asm
         before = [pointer.moved for pointer in self._moving()]
@@ -165,7 +180,7 @@ class Addresses:
             asm.items.extend(asm.immediate(register, self._extents[d]))
         with asm.loop(prod(self._extents[d] for d in dims), lanes):
             self._scattered += dims
-            self.walk(rest, lanes, inner)
+            body()
             del self._scattered[-len(dims) :]
             moved = {id(pointer): pointer.moved for pointer in self._moving()}
             self._advance(list(dims), left, moved)

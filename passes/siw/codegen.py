@@ -15,8 +15,8 @@ from tfmbs.passes.siw.nest import Access, Carried, Index, Nest, simplify, with_o
 from tfmbs.passes.siw.ordered import emit_ordered, needs_order
 from tfmbs.passes.siw.reductions import folds_of, is_ordered
 from tfmbs.passes.siw.sequential import emit_sequential
-from tfmbs.passes.siw.unrolled import is_short, unrolled
-from tfmbs.passes.siw.variance import lane_cost
+from tfmbs.passes.siw.unrolled import is_short, unrolled, with_all_of
+from tfmbs.passes.siw.variance import lane_cost, shared_dimension
 from tfmbs.runtime.abi import siw
 
 
@@ -82,7 +82,11 @@ _FOLD_COST = 64
 def _map(asm: Assembler, nest: Nest, whole: bool) -> None:
     """No reduction: load, compute, store."""
     body = tuple(nest.outputs[v.output] if isinstance(v, Carried) else v for v in nest.body)
-    emitter = Emitter(asm, simplify(replace(nest, body=body)), whole=whole)
+    nest = simplify(replace(nest, body=body))
+    short = shared_dimension(nest)
+    if short is not None:
+        nest = simplify(with_all_of(nest, short))
+    emitter = Emitter(asm, nest, whole=whole)
     dim = emitter.lanes_along = emitter.vector_dim()
     order = [*(d for d in emitter.parallel if d != dim), *([] if dim is None else [dim])]
     emitter.iterate(order, order)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from math import prod
 
@@ -11,7 +12,7 @@ from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.body import Body, emit_leaf
 from tfmbs.passes.siw.machine import Reg
 from tfmbs.passes.siw.nest import Access, Gather, Held, Index, Nest, linear_of, needed_values
-from tfmbs.passes.siw.variance import is_invariant, lane_cost, same_in_all_iterations, stored_windows, varies
+from tfmbs.passes.siw.variance import is_invariant, lane_cost, same_elsewhere, stored_windows, varies
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DType
 
@@ -50,9 +51,17 @@ class Emitter:
                 emit_leaf(self.asm, self, pinned[position], value)
         return pinned
 
-    def pin_lanes(self, lanes: int) -> None:
-        """Computes what only lanes tell apart once for all iterations, which all have these `lanes`."""
-        kept = same_in_all_iterations(self.nest, self.lanes_along, self.pinned)
+    @contextmanager
+    def pinning(self, dims: Sequence[int], lanes: int) -> Iterator[None]:
+        """What is emitted inside finds in registers what varies along `dims` at most, as `lanes` lanes."""
+        outer = dict(self.pinned)
+        self.pin(dims, lanes)
+        yield
+        self.pinned = outer
+
+    def pin(self, dims: Sequence[int], lanes: int) -> None:
+        """Computes what varies along `dims` at most; it stays in registers."""
+        kept = same_elsewhere(self.nest, dims, self.pinned)
         if kept:
             self.asm.set_vl(lanes)
             self.pinned.update(zip(kept, self._computed(kept), strict=True))
@@ -136,13 +145,20 @@ class Emitter:
         inside = min(len(self.reduction), _REDUCTION_LOOPS)
         if dim is None:
             self.addresses.walk(others, 1, lambda: chunk(1), inside=inside)
-        else:
-            strips = Strips.of(self.nest.extents[dim])
-            if strips.count == 1 and not strips.tail:
-                self.pin_lanes(strips.lanes)
-            inside += strips.count > 1
-            strip = partial(self.addresses.strip, dim, strips, chunk)
-            self.addresses.walk(others, strips.vl, strip, inside=inside)
+            return
+        strips = Strips.of(self.nest.extents[dim])
+        walked = [dim] if strips.count == 1 and not strips.tail else []
+        outer = dict(self.pinned)
+
+        def entered(dims: Sequence[int]) -> None:
+            walked.extend(dims)
+            self.pin(walked, strips.lanes)
+
+        entered([])
+        strip = partial(self.addresses.strip, dim, strips, chunk)
+        inside += strips.count > 1
+        self.addresses.walk(others, strips.vl, strip, inside=inside, entered=entered)
+        self.pinned = outer
 
     def _streams(self, access: Access, peers: Sequence[Access], order: Sequence[int]) -> bool:
         """Whether an access walks its window in order, from element 0, once each, and is alone in its direction."""

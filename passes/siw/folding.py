@@ -26,9 +26,9 @@ def emit_folds(asm: Assembler, nest: Nest, whole: bool) -> None:
     strips = Strips.of(nest.extents[last], siw.REDUCTION_LANES)
     emitter.iterate([*emitter.parallel, *emitter.reduction], emitter.parallel)
 
+    one_strip = [last] if strips.count == 1 and not strips.tail else []
     emitter.lanes_along = last
-    if strips.count == 1 and not strips.tail:
-        emitter.pin_lanes(strips.lanes)
+    emitter.pin(one_strip, strips.lanes)
 
     def accumulate(partials: Sequence[Reg], lanes: int) -> None:
         asm.set_vl(lanes)
@@ -51,7 +51,8 @@ def emit_folds(asm: Assembler, nest: Nest, whole: bool) -> None:
             splat(asm, partial, fold.identity)
         emitter.lanes_along = last
         strip = functools.partial(emitter.addresses.strip, last, strips, lambda lanes: accumulate(partials, lanes))
-        emitter.addresses.walk(outer, strips.vl, strip, inside=int(strips.count > 1))
+        with emitter.pinning([*emitter.parallel, *one_strip], strips.lanes):
+            emitter.addresses.walk(outer, strips.vl, strip, inside=int(strips.count > 1))
         emitter.lanes_along = None
         asm.set_vl(1)
         emitter.store([result(fold, partial) for fold, partial in zip(folds, partials, strict=True)])

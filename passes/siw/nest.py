@@ -195,8 +195,12 @@ def needed_values(nest: Nest) -> list[tuple[int, Value]]:
 
 
 def without_idle(nest: Nest) -> Nest:
-    """The nest without the outputs that take the value they have."""
-    idle = [nest.body[p] in (Carried(o), nest.outputs[o]) for o, p in enumerate(nest.yields)]
+    """The nest without the outputs that take the value they have, where nothing else is stored in their window."""
+    stored = [access.window for access in (*nest.outputs, *(scatter.access for scatter in nest.scatters))]
+    idle = [
+        nest.body[p] in (Carried(o), nest.outputs[o]) and stored.count(nest.outputs[o].window) == 1
+        for o, p in enumerate(nest.yields)
+    ]
     return with_outputs(nest, [o for o in range(len(nest.outputs)) if not idle[o]]) if any(idle) else nest
 
 

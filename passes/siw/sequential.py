@@ -34,7 +34,14 @@ def emit_sequential(asm: Assembler, nest: Nest, whole: bool) -> None:
         accumulators = [asm.vector(wide=output.dtype in siw.WIDE) for output in nest.outputs]
         for output, accumulator in zip(nest.outputs, accumulators, strict=True):
             emitter.addresses.memory("LD", accumulator, output, dim)
-        emitter.addresses.walk(emitter.reduction, lanes, lambda: step(accumulators, lanes))
+        with emitter.pinning(emitter.parallel, lanes):
+            walked = list(emitter.parallel)
+
+            def entered(dims: Sequence[int]) -> None:
+                walked.extend(dims)
+                emitter.pin(walked, lanes)
+
+            emitter.addresses.walk(emitter.reduction, lanes, lambda: step(accumulators, lanes), entered=entered)
         emitter.store(accumulators)
 
     emitter.chunks(chunk)

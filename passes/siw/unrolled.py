@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from math import prod
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tfmbs.passes.siw.nest import (
     Access,
@@ -97,22 +99,40 @@ class _Unrolled:
     def _value(self, value: Value, index: tuple[int, ...], moved: dict[int, int], accumulators: list[int]) -> int:
         if isinstance(value, Carried):
             return accumulators[value.output]
-        if isinstance(value, Compute):
-            args = (moved[argument] for argument in value.args)
-            return self._values.compute(value.op, value.dtype, *args, aux=value.aux)
-        part = linear_of(value)
-        if part is None:
-            return self._values.add(value)
-        if isinstance(part, Index):
-            return self._values.add(self._shifted(part, index))
-        access = self._shifted(part, index)
-        return self._values.add(Gather(access, moved[value.index]) if isinstance(value, Gather) else access)
+        return _moved(self._values, value, moved, lambda part: self._shifted(part, index))
 
     def _shifted(self, part: Part, index: tuple[int, ...]) -> Part:
         """A part at one index of the reductions."""
         ahead = sum(i * part.strides[d] for i, d in zip(index, self._reduced, strict=False))
         strides = tuple(part.strides[d] for d in self._parallel)
         return replace(part, offset=part.offset + ahead, strides=strides)
+
+
+def with_all_of(nest: Nest, dim: int) -> Nest:
+    """The nest without a parallel dimension: its body has all iterations of that, with an output for each."""
+    values, outputs, yields = Values([extent for d, extent in enumerate(nest.extents) if d != dim]), [], []
+    needed = [position for position, _ in needed_values(nest)]
+    for index in range(nest.extents[dim]):
+        moved: dict[int, int] = {}
+        place = partial(_at, dim=dim, index=index)
+        for position in needed:
+            moved[position] = _moved(values, nest.body[position], moved, place)
+        outputs += [_at(output, dim, index) for output in nest.outputs]
+        yields += [moved[position] for position in nest.yields]
+    return replace(
+        nest,
+        extents=tuple(values.extents),
+        reduction=tuple(reduced for d, reduced in enumerate(nest.reduction) if d != dim),
+        body=tuple(values.body),
+        outputs=tuple(outputs),
+        yields=tuple(yields),
+    )
+
+
+def _at(part: Part, dim: int, index: int) -> Part:
+    """A part at one index of a dimension, without that."""
+    strides = tuple(stride for d, stride in enumerate(part.strides) if d != dim)
+    return replace(part, offset=part.offset + index * part.strides[dim], strides=strides)
 
 
 def repeated(nest: Nest, source: int, times: int) -> tuple[Nest, list[int]]:
@@ -126,22 +146,24 @@ def repeated(nest: Nest, source: int, times: int) -> tuple[Nest, list[int]]:
     values, needed, sources = Values(extents), sorted(reads_of(nest.body, source)), []
     for step in range(times):
         moved: dict[int, int] = {}
+        place = partial(_ahead, dim=last, step=step, times=times)
         for position in needed:
-            moved[position] = _ahead(values, nest.body[position], moved, last, step, times)
+            moved[position] = _moved(values, nest.body[position], moved, place)
         sources.append(moved[source])
     return replace(nest, extents=tuple(extents), body=tuple(values.body)), sources
 
 
-def _ahead(values: Values, value: Value, moved: dict[int, int], dim: int, step: int, times: int) -> int:
-    """A value `step` steps further along a dimension whose every `times` steps are one."""
+def _ahead(part: Part, dim: int, step: int, times: int) -> Part:
+    """A part `step` steps further along a dimension whose every `times` steps are one."""
+    strides = tuple(stride * times if d == dim else stride for d, stride in enumerate(part.strides))
+    return replace(part, offset=part.offset + step * part.strides[dim], strides=strides)
+
+
+def _moved(values: Values, value: Value, moved: Mapping[int, int], place: Callable[[Any], Any]) -> int:
+    """A value of a body in another one, where its linear part is elsewhere; `moved` are its arguments there."""
     if isinstance(value, Compute):
         return values.compute(value.op, value.dtype, *(moved[a] for a in value.args), aux=value.aux)
     part = linear_of(value)
     if part is None:
         return values.add(value)
-    strides = tuple(stride * times if d == dim else stride for d, stride in enumerate(part.strides))
-    part = replace(part, offset=part.offset + step * part.strides[dim], strides=strides)
-    if isinstance(value, Gather):
-        assert isinstance(part, Access)
-        return values.add(Gather(part, moved[value.index]))
-    return values.add(part)
+    return values.add(Gather(place(part), moved[value.index]) if isinstance(value, Gather) else place(part))

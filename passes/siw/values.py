@@ -12,6 +12,8 @@ from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DTYPES, DType
 
 _WIDTHS = {DType.I32: INT32, DType.I64: INT64}
+_NEUTRAL = {**dict.fromkeys(("ADD", "SUB", "OR", "XOR", "SHL", "SHRA", "SHRL"), 0), "MUL": 1, "DIV": 1, "AND": -1}
+"""Second operands that leave an integer as it is."""
 
 
 class Values:
@@ -27,6 +29,7 @@ class Values:
 
     def add(self, value: Value, known: Range | None = None) -> int:
         """The position of a value; `known` is what is known of an integer."""
+        value = _normal(value) if isinstance(value, Index) else value
         if value not in self._position:
             position = self._position[value] = len(self.body)
             self.body.append(value)
@@ -83,6 +86,8 @@ class Values:
     def compute(self, op: str, dtype: DType | None, *args: int, aux: int = 0) -> int:
         """The position of an operation on values at positions, or of what it is known to be."""
         if dtype in _WIDTHS:
+            if op in _NEUTRAL and self._is_number(args[1], _NEUTRAL[op]):
+                return args[0]
             linear = self._linear(op, dtype, args) if op in ("ADD", "SUB", "MUL") else None
             if linear is not None:
                 return self.add(linear)
@@ -114,6 +119,10 @@ class Values:
             return self.compute("SEL64", None, condition, self.wide(first), self.wide(second))
         return self.compute("SEL", None, condition, first, second)
 
+    def _is_number(self, position: int, number: int) -> bool:
+        value = self.body[position]
+        return isinstance(value, Constant) and self._number(value) == number
+
     def _convert(self, dtype: DType, position: int, source: DType) -> int:
         """An integer of type `source` in lanes of `dtype`."""
         value, wide = self.body[position], dtype is DType.I64
@@ -138,12 +147,12 @@ class Values:
             scaled, factor = (a, b) if _is_plain(b) else (b, a)
             if not _is_plain(factor) or (scaled.base is not None and factor.offset != 1):
                 return None
-            return _normal(replace(scaled, offset=scaled.offset * factor.offset, strides=_times(scaled, factor.offset)))
+            return replace(scaled, offset=scaled.offset * factor.offset, strides=_times(scaled, factor.offset))
         if (a.base is not None and b.base is not None) or (op == "SUB" and b.base is not None):
             return None
         sign = -1 if op == "SUB" else 1
         strides = tuple(x + sign * y for x, y in zip(a.strides, b.strides, strict=True))
-        return _normal(replace(a, offset=a.offset + sign * b.offset, strides=strides, base=a.base or b.base))
+        return replace(a, offset=a.offset + sign * b.offset, strides=strides, base=a.base or b.base)
 
     def _as_index(self, position: int, dtype: DType) -> Index | None:
         value = self.body[position]

@@ -24,12 +24,12 @@ _PINNED = 12
 """Vector registers that may hold operands throughout a nest; the others are for what changes."""
 
 
-def same_in_all_iterations(nest: Nest, lanes_along: int | None, pinned: Container[int]) -> list[int]:
-    """Positions of the values that vary along the lanes at most and that others need, as many as registers allow.
+def same_elsewhere(nest: Nest, dims: Container[int], pinned: Container[int]) -> list[int]:
+    """Positions of the values that vary along `dims` at most and that others need, as many as registers allow.
 
-    Those `pinned` are in registers already. None where the lanes are all iterations.
+    Those `pinned` are in registers already. None where there are no other dimensions.
     """
-    elsewhere = [d for d, extent in enumerate(nest.extents) if d != lanes_along and extent > 1]
+    elsewhere = [d for d, extent in enumerate(nest.extents) if d not in dims and extent > 1]
     if not elsewhere:
         return []
     needed = needed_values(nest)
@@ -79,7 +79,7 @@ _UNEVEN = 2
 """What an access costs more whose lanes are not side by side, or gathered."""
 _BEAT = 8
 """Lanes that take as long as one."""
-_WORD = 64
+_WORD = 8
 """Lanes that take as long as what an instruction costs whatever its lanes."""
 
 
@@ -90,3 +90,21 @@ def lane_cost(nest: Nest, dim: int) -> float:
     gathers = [v for _, v in needed_values(nest) if isinstance(v, Gather) and varies(nest, v.index, dim)]
     uneven = sum(abs(access.strides[dim]) > 1 for access in nest.accesses) + len(gathers)
     return beats * (len(nest.accesses) + _UNEVEN * uneven)
+
+
+_SHORT = 4
+_MOST_SHARED = 48
+
+
+def shared_dimension(nest: Nest) -> int | None:
+    """A short dimension beside the lanes whose iterations have work in common, so that they are worth writing out."""
+    lanes = min(range(len(nest.extents)), key=lambda d: (lane_cost(nest, d), -d), default=None)
+    needed = [(position, value) for position, value in needed_values(nest) if not isinstance(value, Constant)]
+    for d in reversed(range(len(nest.extents))):
+        if d == lanes or not 1 < nest.extents[d] <= _SHORT or len(needed) * nest.extents[d] > _MOST_SHARED:
+            continue
+        common = [position for position, _ in needed if not varies(nest, position, d)]
+        lasting = [d for d, extent in enumerate(nest.extents) if d != lanes and extent > 1]
+        if any(varies(nest, position, other) for position in common for other in lasting):
+            return d
+    return None

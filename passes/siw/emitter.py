@@ -12,10 +12,12 @@ from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.body import Body, emit_leaf
 from tfmbs.passes.siw.machine import Reg
 from tfmbs.passes.siw.nest import Access, Gather, Held, Index, Nest, linear_of, needed_values
-from tfmbs.passes.siw.variance import is_invariant, lane_cost, same_elsewhere, stored_windows, varies
+from tfmbs.passes.siw.variance import is_invariant, lane_cost, same_elsewhere, same_lanes, stored_windows, varies
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DType
 
+_BROADCAST = 64
+"""Lanes from which on what is the same in all of them is computed in one, and copied."""
 _REDUCTION_LOOPS = 2
 """Hardware loops that reductions inside of parallel loops get at least."""
 
@@ -62,9 +64,38 @@ class Emitter:
     def pin(self, dims: Sequence[int], lanes: int) -> None:
         """Computes what varies along `dims` at most; it stays in registers."""
         kept = same_elsewhere(self.nest, dims, self.pinned)
+        self.pinned.update(self._single([p for p in kept if self._is_single(p, lanes)], lanes))
+        kept = [position for position in kept if position not in self.pinned]
         if kept:
             self.asm.set_vl(lanes)
-            self.pinned.update(zip(kept, self._computed(kept), strict=True))
+            self.pinned.update(zip(kept, self._computed(kept, self.pinned), strict=True))
+
+    def _is_single(self, position: int, lanes: int) -> bool:
+        """Whether a value is to be computed in one lane, for all that there are."""
+        along = self.lanes_along
+        return along is not None and lanes >= _BROADCAST and not varies(self.nest, position, along)
+
+    def _single(self, positions: Sequence[int], lanes: int) -> dict[int, Reg]:
+        """Values that are the same in all lanes, computed in one lane and copied to the others."""
+        found = {}
+        with self._one_lane(lanes if positions else None):
+            for position, register in zip(positions, self._computed(positions, self.pinned), strict=True):
+                wide = self.nest.is_wide(position)
+                found[position] = self.asm.vector(wide=wide)
+                self.asm.compute("LAST64" if wide else "LAST", None, found[position], (register,))
+        return found
+
+    @contextmanager
+    def _one_lane(self, lanes: int | None) -> Iterator[None]:
+        """What is emitted inside works on one lane, and `lanes` afterwards; None: nothing is."""
+        along = self.lanes_along
+        if lanes is not None:
+            self.asm.set_vl(1)
+            self.lanes_along = None
+        yield
+        if lanes is not None:
+            self.asm.set_vl(lanes)
+            self.lanes_along = along
 
     def load(self, register: Reg, access: Access) -> None:
         """Emits the load of an access."""
@@ -106,33 +137,33 @@ class Emitter:
 
     def body(self, pinned: Mapping[int, Reg] | None = None) -> Body:
         """Emission of the body at the current VL."""
-        rows = self._rows() if self.lanes_along is not None else {}
-        return Body(self.asm, self.nest, self, {**self.pinned, **(pinned or {})}, rows)
+        lanes, known = self.asm.vl, {**self.pinned, **(pinned or {})}
+        if self.lanes_along is None or lanes is None:
+            return Body(self.asm, self.nest, self, known)
+        if lanes >= _BROADCAST:
+            known |= self._single(same_lanes(self.nest, self.lanes_along, known), lanes)
+        return Body(self.asm, self.nest, self, known, self._rows(known, lanes))
 
-    def _rows(self) -> dict[int, Reg]:
+    def _rows(self, known: Mapping[int, Reg], lanes: int) -> dict[int, Reg]:
         """Displacements of gathers that are one number for all lanes, computed in one lane."""
-        along, lanes = self.lanes_along, self.asm.vl
+        along = self.lanes_along
         assert along is not None
         found = [
             (position, value.index)
             for position, value in needed_values(self.nest)
-            if isinstance(value, Gather) and not varies(self.nest, value.index, along)
+            if isinstance(value, Gather) and position not in known and not varies(self.nest, value.index, along)
         ]
-        if not found or lanes is None:
-            return {}
-        self.lanes_along = None
-        self.asm.set_vl(1)
-        rows = {}
-        for (position, index), register in zip(found, self._computed([index for _, index in found]), strict=True):
-            rows[position] = self.asm.scalar()
-            dtype = DType.I64 if self.nest.is_wide(index) else DType.I32
-            self.asm.emit("S", "SGET", type=int(dtype), reg=rows[position], index=register)
-        self.lanes_along = along
-        self.asm.set_vl(lanes)
+        rows: dict[int, Reg] = {}
+        with self._one_lane(lanes if found else None):
+            registers = self._computed([index for _, index in found], self.pinned)
+            for (position, index), register in zip(found, registers, strict=True):
+                rows[position] = self.asm.scalar()
+                dtype = DType.I64 if self.nest.is_wide(index) else DType.I32
+                self.asm.emit("S", "SGET", type=int(dtype), reg=rows[position], index=register)
         return rows
 
-    def _computed(self, roots: Sequence[int]) -> tuple[Reg, ...]:
-        return Body(self.asm, self.nest, self, self.pinned).run(roots)
+    def _computed(self, roots: Sequence[int], known: Mapping[int, Reg]) -> tuple[Reg, ...]:
+        return Body(self.asm, self.nest, self, known).run(roots) if roots else ()
 
     def iterate(self, loads: Sequence[int], stores: Sequence[int]) -> None:
         """Tells in which order the dimensions are walked that loads and stores see, outermost first, lanes last."""

@@ -49,6 +49,15 @@ def same_elsewhere(nest: Nest, dims: Container[int], pinned: Container[int]) -> 
     return found
 
 
+def same_lanes(nest: Nest, along: int, known: Container[int]) -> list[int]:
+    """Positions of the values that are the same in all lanes and that others need; not those `known`."""
+    needed = needed_values(nest)
+    same = {position for position, _ in needed if not varies(nest, position, along)}
+    users = [a for position, value in needed if position not in same for a in arguments_of(value)]
+    rows = {value.index for position, value in needed if isinstance(value, Gather) and position not in same}
+    return [p for p in dict.fromkeys([*users, *nest.roots]) if p in same and p not in known and p not in rows]
+
+
 def is_invariant(value: Value, stored: set[int]) -> bool:
     """Whether a value that depends on no other is the same in all iterations; `stored` are windows that change."""
     if isinstance(value, Constant):

@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from tfmbs.passes.linalg.reals import Real, cos, exp, log, power, sin, sqrt, tanh, with_sign
+from tfmbs.passes.linalg.reals import Real, cos, exp, gelu, log, power, sin, sqrt, tanh, with_sign
 from tfmbs.runtime.abi.special_polynomials import POLYNOMIALS
 
 _PI_LOW = float.fromhex("0x1.1a62633145c07p-53")  # pi - math.pi
 _THREE_QUARTERS = (float.fromhex("0x1.2d97c7f3321d2p+1"), float.fromhex("0x1.a79394c9e8a0ap-54"))  # of pi
+_ROOT_TWO = math.sqrt(2)
+_ROOT_TWO_LOW = float.fromhex("-0x1.bdd3413b26456p-54")  # sqrt(2) - _ROOT_TWO
+_DENSITY = 1 / math.sqrt(2 * math.pi)
 _EIGHTH = math.sqrt(2) - 1  # the tangent of pi/8
 _LARGE = 22.0  # e**-2x is beyond the last place of e**0
 _HUGE = 2.0**28  # 1 is beyond the last place of its square
@@ -158,10 +161,22 @@ def cbrt(x: Real) -> Real:
     return _odd(x, positive)
 
 
+def erfc(x: Real) -> Real:
+    """1 - erf(x) without cancellation: twice the normal distribution's probability of at most -x sqrt(2)."""
+    y = x * -_ROOT_TWO
+    lost = x.fma(-_ROOT_TWO, -y) - x * _ROOT_TWO_LOW
+    probability = gelu(y) / y
+    density = exp((y * y) * -0.5) * _DENSITY
+    slope = probability.when("olt", 2.0**-900, abs(y), density / probability)  # its relative derivative
+    result = 2.0 * probability.fma(lost * slope, probability)
+    result = abs(x).when("olt", 2.0**-60, 1.0, result)
+    return x.when("olt", -6.0, 2.0, x.when("ogt", 28.0, 0.0, result))
+
+
 COMPOSED: dict[str, Callable[..., Real]] = {
     f"math.{function.__name__}": function
     for function in (
-        exp2, expm1, log1p, log2, log10, sinh, cosh, tan, asin, acos, atan, atan2, asinh, acosh, atanh, cbrt
+        exp2, expm1, log1p, log2, log10, sinh, cosh, tan, asin, acos, atan, atan2, asinh, acosh, atanh, cbrt, erfc
     )
 }  # fmt: skip
 """What the ops of `math` are in f64."""

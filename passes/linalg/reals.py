@@ -100,6 +100,11 @@ def cos(x: Real) -> Real:
     return Real(function("cos", x.value))
 
 
+def gelu(x: Real) -> Real:
+    """x times the normal distribution's probability of at most x."""
+    return Real(function("gelu", x.value))
+
+
 def power(x: Number, y: Number) -> Real:
     """x**y."""
     return Real(function("pow", _value(x), _value(y)))

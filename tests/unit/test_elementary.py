@@ -26,6 +26,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "log10": lambda x: mpmath.log(x, 10),
     "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
     **{name: getattr(mpmath, name) for name in ("expm1", "log1p", "sinh", "cosh", "tan", "asin", "acos", "atan")},
+    "erfc": mpmath.erfc,
     **{name: getattr(mpmath, name) for name in ("atan2", "asinh", "acosh", "atanh")},
 }
 BOUNDS = {"f32": 0.51, "f64": 3.0}
@@ -77,6 +78,7 @@ def domain(name: str, dtype: np.dtype[Any], count: int) -> tuple[Array, ...]:
         ),
         **dict.fromkeys(("asin", "acos", "atanh"), (signed(magnitudes(least, -0.01)), signed(near_one[near_one < 1]))),
         "acosh": (1 + magnitudes(-int(limits.nmant), 3), magnitudes(0.01, most)),
+        "erfc": (rng.uniform(-6, 28 if dtype == np.float64 else 10.5, count), signed(magnitudes(least, 3))),
         "tan": (signed(magnitudes(least, 16)), rng.uniform(-10, 10, count)),
     }
     if name == "atan2":
@@ -115,6 +117,7 @@ VALUES: dict[str, tuple[tuple[float, float], ...]] = {
     "asinh": ((0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF)),
     "acosh": ((1.0, 0.0), (INF, INF), (0.5, NAN), (-1.0, NAN), (-2.0, NAN), (-INF, NAN)),
     "atanh": ((0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (1.5, NAN), (-3.0, NAN), (INF, NAN)),
+    "erfc": ((0.0, 1.0), (-0.0, 1.0), (INF, 0.0), (-INF, 2.0), (30.0, 0.0), (-7.0, 2.0), (5e-324, 1.0)),
     "cbrt": ((0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (27.0, 3.0), (-8.0, -2.0)),
 }
 

@@ -8,12 +8,13 @@ func.func @packed(%w: tensor<3x6x!tfmbs.ternary<"i8">>) -> tensor<3x6x!tfmbs.ter
 
 // -----
 
-func.func @complement(%x: tensor<4xf32>) -> tensor<4xf32> {
+func.func @power(%x: tensor<4xf32>) -> tensor<4xf32> {
   %e = tensor.empty() : tensor<4xf32>
   %0 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) {
   ^bb0(%a: f32, %o: f32):
+    %n = arith.constant 3 : i32
     // expected-error @+1 {{function without defined bits}}
-    %1 = math.erfc %a : f32
+    %1 = math.fpowi %a, %n : f32, i32
     linalg.yield %1 : f32
   } -> tensor<4xf32>
   return %0 : tensor<4xf32>

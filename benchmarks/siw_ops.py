@@ -92,6 +92,8 @@ def rows() -> Iterator[Row]:
         yield binary("CMP", dtype, np.less, aux=Predicate.OLT)
         yield reduction("RED", Reduce.SUM, dtype, np.sum)
         yield reduction("RED", Reduce.MAX, dtype, np.max)
+        yield reduction("FOLD", Reduce.SUM, dtype, lambda x: x[:16].sum())
+        yield reduction("FOLD", Reduce.MAX, dtype, lambda x: x[:16].max())
         yield reduction("SCAN", Reduce.SUM, dtype, np.cumsum)
     yield binary("DIV", U32, np.floor_divide)
     yield Row("SEL", d("SEL", vd=6, va=2, vb=4, vc=6), I32, lambda x, y: np.where(x, x, y))

@@ -62,7 +62,7 @@ native: ## Build the native extension beside the sources, for PYTHONPATH=src (PY
 	$(call build-native,build/native,$(PYTHON))
 	cp build/native/_native*.so runtime/
 
-fuzz: $(VENV)/.test-ready ## Load and run MUTANTS re-signed mutants of the golden binaries under AddressSanitizer and UBSan
+fuzz: $(VENV)/.test-ready ## Load and run MUTANTS mutants of binaries and vector programs under AddressSanitizer and UBSan
 	$(call build-native,$(SANITIZED),$(BIN)/python,address$(comma)undefined)
 	LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc $(BIN)/python -m tests.fuzz.mutate_container \
 	    --count $(MUTANTS) --jobs $(JOBS) --native $(SANITIZED)/_native*.so

@@ -85,19 +85,27 @@ def convolve(x: Array, w: Array, conv: Conv) -> Array:
 
 
 SAME3 = Window((3, 3), pads=(1, 1, 1, 1))
+# Devices may have another way for few output channels per group; each kind of window comes with few and with more.
 SHAPES = {
     "1x1": Conv((1, 1, 1, 1), 1, Window((1, 1))),
     "pointwise": Conv((2, 5, 4, 3), 9, Window((1, 1))),
     "valid": Conv((1, 3, 7, 6), 4, Window((3, 2))),
     "same": Conv((2, 3, 8, 8), 13, SAME3),
     "stride": Conv((1, 4, 9, 11), 5, Window((3, 3), strides=(2, 3), pads=(1, 0, 1, 2))),
-    "dilation": Conv((1, 2, 10, 9), 3, Window((3, 3), dilations=(2, 3), pads=(2, 3, 2, 3))),
-    "groups": Conv((2, 6, 5, 5), 4, SAME3, groups=2),
+    "stride-few": Conv((1, 4, 9, 11), 2, Window((3, 3), strides=(2, 3), pads=(1, 0, 1, 2))),
+    "dilation": Conv((1, 2, 10, 9), 6, Window((3, 3), dilations=(2, 3), pads=(2, 3, 2, 3))),
+    "dilation-few": Conv((1, 2, 10, 9), 3, Window((3, 3), dilations=(2, 3), pads=(2, 3, 2, 3))),
+    "groups": Conv((2, 6, 5, 5), 12, SAME3, groups=2),
+    "groups-few": Conv((2, 6, 5, 5), 4, SAME3, groups=2),
     "depthwise": Conv((1, 7, 6, 6), 7, SAME3, groups=7),
+    "depthwise-stride": Conv((2, 3, 12, 40), 6, Window((3, 3), strides=(2, 2), pads=(0, 1, 1, 0)), groups=3),
     "many-channels": Conv((1, 2, 3, 3), 301, SAME3),
-    "long-plane": Conv((1, 2, 30, 37), 3, Window((5, 5), pads=(2, 2, 2, 2))),
-    "asymmetric": Conv((1, 1, 5, 5), 2, Window((2, 2), pads=(1, 0, 0, 1))),
-    "wide-kernel": Conv((1, 1, 3, 3), 2, Window((5, 5), pads=(2, 2, 2, 2))),
+    "long-plane": Conv((1, 2, 30, 37), 5, Window((5, 5), pads=(2, 2, 2, 2))),
+    "long-plane-few": Conv((1, 2, 30, 37), 3, Window((5, 5), pads=(2, 2, 2, 2))),
+    "asymmetric": Conv((1, 1, 5, 5), 5, Window((2, 2), pads=(1, 0, 0, 1))),
+    "asymmetric-few": Conv((1, 1, 5, 5), 2, Window((2, 2), pads=(1, 0, 0, 1))),
+    "wide-kernel": Conv((1, 1, 3, 3), 5, Window((5, 5), pads=(2, 2, 2, 2))),
+    "wide-kernel-few": Conv((1, 1, 3, 3), 2, Window((5, 5), pads=(2, 2, 2, 2))),
 }
 FORMS = [
     (pair, packing)

@@ -96,7 +96,7 @@ def _is_launch(op: Any) -> bool:
     if op.name != "linalg.generic":
         return False
     block = op.regions[0].blocks[0]
-    if any(len(inner.operation.regions) or inner.operation.name == "memref.load" for inner in block.operations):
+    if any(len(inner.operation.regions) for inner in block.operations):
         return False
     captured = [value for inner in block.operations for value in inner.operands if _is_outside(value, block)]
     return all(_is_plain(value) for value in (*op.operands, *captured))

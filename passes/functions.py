@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tfmbs.dialect.location import place
+from tfmbs.dialect.mlir import passmanager
 from tfmbs.runtime.abi.errors import TfmbsError
+
+INLINE = "builtin.module(inline{default-pipeline=},symbol-dce)"
+"""Folds nothing: what a call computes is what its function computes."""
 
 
 def functions(module: Any) -> list[Any]:
@@ -20,3 +24,8 @@ def functions(module: Any) -> list[Any]:
             where = place(function.location)
             raise TfmbsError("unsupported", where, f"function @{function.name.value}", "a body", "a declaration")
     return found
+
+
+def inline_calls(module: Any) -> None:
+    """Makes the functions that are called a part of those that call them; private ones go. Recursive calls stay."""
+    passmanager.PassManager.parse(INLINE).run(module.operation)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tfmbs.passes.functions import functions
+from tfmbs.dialect.mlir import func
+from tfmbs.passes.functions import functions, inline_calls
+from tfmbs.passes.graph.kernels import ops_of
 from tfmbs.passes.kernel.bufferize import Bufferizer
 from tfmbs.passes.kernel.generalize import GENERIC, generalize
 from tfmbs.passes.kernel.launches import LAUNCH_RULES
@@ -50,7 +52,9 @@ class TfmbsToKernel(Pass):
     """
 
     def run(self, module: Any) -> None:
-        """Rewrites every function of the module."""
+        """Rewrites every function of the module, after the functions that it calls became part of it."""
+        if ops_of(module, func.CallOp):
+            inline_calls(module)
         rules = {**TENSOR_RULES, **LAUNCH_RULES}
         for function in functions(module):
             generalize(function, GENERIC | {"linalg.fill"})

@@ -211,3 +211,30 @@ func.func @in_place(%x: tensor<8xf32>) -> tensor<8xf32> {
   }
   return %1 : tensor<8xf32>
 }
+
+// -----
+
+// Functions become part of those that call them.
+// CHECK-LABEL: func.func @caller
+// CHECK-NOT:     call
+// CHECK:         scf.for
+// CHECK:           math.sqrt
+// CHECK-NOT:   func.func
+func.func @caller(%x: tensor<8xf32>) -> tensor<8xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %0 = scf.for %i = %c0 to %c8 step %c1 iter_args(%a = %x) -> tensor<8xf32> {
+    %1 = func.call @callee(%a) : (tensor<8xf32>) -> tensor<8xf32>
+    scf.yield %1 : tensor<8xf32>
+  }
+  return %0 : tensor<8xf32>
+}
+func.func private @callee(%x: tensor<8xf32>) -> tensor<8xf32> {
+  %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%x : tensor<8xf32>) {
+  ^bb0(%v: f32):
+    %2 = math.sqrt %v : f32
+    linalg.yield %2 : f32
+  } -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}

@@ -15,7 +15,7 @@ from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import Shape, element_of, elements, shape_of, tensor_type
 from tfmbs.dialect.types import is_per_axis, scales_of, storage_bounds, storage_type, zero_points_of
 from tfmbs.passes.graph.gathers import gathered, scattered
-from tfmbs.passes.graph.kernels import ops_of
+from tfmbs.passes.graph.kernels import ops_of, ops_where
 from tfmbs.passes.linalg import scalar
 from tfmbs.passes.linalg.structured import (
     PARALLEL,
@@ -75,6 +75,8 @@ class TfmbsDecompose(Pass):
     """
 
     def run(self, module: Any) -> None:
+        for op in ops_where(module, _is_named_softmax):
+            _adopt_softmax(op.operation)
         for op in ops_of(module, *DECOMPOSITIONS):
             with op.location, ir.InsertionPoint(op):
                 op.result.replace_all_uses_with(DECOMPOSITIONS[type(op)](op))
@@ -193,6 +195,21 @@ class _Rows:
         rank = len(self.shape)
         full = shape_of(value.type) == self.shape
         return value, identity(rank) if full else mapping(rank, self.kept)
+
+
+def _is_named_softmax(op: Any) -> bool:
+    """Whether an op is upstream's softmax of a f32 tensor of static shape, which has the meaning of ours."""
+    operation = op.operation
+    if operation.name != "linalg.softmax" or not len(operation.results):
+        return False
+    return operation.results[0].type.has_static_shape and isinstance(element_of(operation.operands[0]), ir.F32Type)
+
+
+def _adopt_softmax(op: Any) -> None:
+    with op.location, ir.InsertionPoint(op):
+        ours = graph.SoftmaxOp.build([op.operands[0]], [op.results[0].type], axis=op.attributes["dimension"].value)
+    op.results[0].replace_all_uses_with(ours.result)
+    op.erase()
 
 
 def _softmax(op: Any) -> Any:

@@ -139,3 +139,19 @@ func.func @scatter(%u: tensor<3x1x6xf32>, %x: tensor<9x6xf32>, %k: tensor<3x1xin
   %0 = tensor.scatter %u into %x[%k] scatter_dims([0]) unique : (tensor<3x1x6xf32>, tensor<9x6xf32>, tensor<3x1xindex>) -> tensor<9x6xf32>
   return %0 : tensor<9x6xf32>
 }
+
+// -----
+
+// Upstream's softmax has the same steps as ours.
+// CHECK-LABEL: func.func @named_softmax
+// CHECK-NOT:     linalg.softmax
+// CHECK:         arith.maximumf
+// CHECK:         arith.subf
+// CHECK:         math.exp
+// CHECK:         arith.addf
+// CHECK:         arith.divf
+func.func @named_softmax(%x: tensor<2x8xf32>) -> tensor<2x8xf32> {
+  %e = tensor.empty() : tensor<2x8xf32>
+  %0 = linalg.softmax dimension(1) ins(%x : tensor<2x8xf32>) outs(%e : tensor<2x8xf32>) -> tensor<2x8xf32>
+  return %0 : tensor<2x8xf32>
+}

@@ -30,12 +30,13 @@ class Kernel:
     tolerance: float = 1e-5
 
 
-def _module(arguments: Mapping[str, str], result: str, body: str) -> str:
+def module_of(arguments: Mapping[str, str], result: str, body: str) -> str:
+    """A function `main` with these arguments (types by name) and one result, y."""
     given = ", ".join(f'%{name}: {type_} {{tfmbs.name = "{name}"}}' for name, type_ in arguments.items())
     return f'func.func @main({given}) -> ({result} {{tfmbs.name = "y"}}) {{\n{body}}}\n'
 
 
-def _generic(maps: str, kinds: str, operands: str, arguments: str, body: str, result: str) -> str:
+def generic(maps: str, kinds: str, operands: str, arguments: str, body: str, result: str) -> str:
     """A linalg.generic: `maps` are results of affine maps by `|`, `kinds` a letter per loop, `body` its lines."""
     loops = ", ".join(f"d{i}" for i in range(len(kinds)))
     affine = ", ".join(f"affine_map<({loops}) -> ({results.strip()})>" for results in maps.split("|"))
@@ -46,7 +47,8 @@ def _generic(maps: str, kinds: str, operands: str, arguments: str, body: str, re
     )
 
 
-def _normal(*shape: int, seed: int = 0) -> Array:
+def normal(*shape: int, seed: int = 0) -> Array:
+    """Standard normal f32 values, the same every time."""
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
@@ -54,8 +56,8 @@ def softmax(rows: int, columns: int) -> Kernel:
     """Along the last axis."""
     type_ = f"tensor<{rows}x{columns}xf32>"
     body = f'%y = "tfmbs.softmax"(%x) {{axis = 1 : i64}} : ({type_}) -> {type_}\nreturn %y : {type_}\n'
-    mlir = _module({"x": type_}, type_, body)
-    return Kernel("softmax", mlir, {"x": _normal(rows, columns)}, lambda t: functional.softmax(t["x"], -1))
+    mlir = module_of({"x": type_}, type_, body)
+    return Kernel("softmax", mlir, {"x": normal(rows, columns)}, lambda t: functional.softmax(t["x"], -1))
 
 
 def layer_norm(rows: int, columns: int) -> Kernel:
@@ -65,8 +67,8 @@ def layer_norm(rows: int, columns: int) -> Kernel:
         f'%y = "tfmbs.layer_norm"(%x, %g, %b) {{axis = 1 : i64, epsilon = {EPSILON_TEXT} : f32}} '
         f": ({type_}, {row}, {row}) -> {type_}\nreturn %y : {type_}\n"
     )
-    inputs = {"x": _normal(rows, columns), "g": _normal(columns, seed=1), "b": _normal(columns, seed=2)}
-    mlir = _module({"x": type_, "g": row, "b": row}, type_, body)
+    inputs = {"x": normal(rows, columns), "g": normal(columns, seed=1), "b": normal(columns, seed=2)}
+    mlir = module_of({"x": type_, "g": row, "b": row}, type_, body)
     return Kernel(
         "layer norm", mlir, inputs, lambda t: functional.layer_norm(t["x"], (columns,), t["g"], t["b"], EPSILON)
     )
@@ -84,9 +86,9 @@ def rms_norm(rows: int, columns: int) -> Kernel:
     body = (
         f"%z = arith.constant 0.0 : f32\n%e0 = tensor.empty() : {column}\n"
         f"%f = linalg.fill ins(%z : f32) outs(%e0 : {column}) -> {column}\n%sum = "
-        + _generic("d0, d1 | d0", "pr", f"ins(%x : {type_}) outs(%f : {column})", "%e: f32, %s: f32", square, column)
+        + generic("d0, d1 | d0", "pr", f"ins(%x : {type_}) outs(%f : {column})", "%e: f32, %s: f32", square, column)
         + f"%e1 = tensor.empty() : {type_}\n%y = "
-        + _generic(
+        + generic(
             "d0, d1 | d0 | d1 | d0, d1",
             "pp",
             f"ins(%x, %sum, %g : {type_}, {column}, {row}) outs(%e1 : {type_})",
@@ -96,8 +98,8 @@ def rms_norm(rows: int, columns: int) -> Kernel:
         )
         + f"return %y : {type_}\n"
     )
-    inputs = {"x": _normal(rows, columns), "g": _normal(columns, seed=1)}
-    mlir = _module({"x": type_, "g": row}, type_, body)
+    inputs = {"x": normal(rows, columns), "g": normal(columns, seed=1)}
+    mlir = module_of({"x": type_, "g": row}, type_, body)
     return Kernel("RMS norm", mlir, inputs, lambda t: functional.rms_norm(t["x"], (columns,), t["g"], EPSILON))
 
 
@@ -110,11 +112,11 @@ def gelu(rows: int, columns: int) -> Kernel:
         "%d = arith.addf %b, %one : f32\n%f = arith.mulf %e, %half : f32\n%g = arith.mulf %f, %d : f32\n"
         "linalg.yield %g : f32\n"
     )
-    body = f"%e0 = tensor.empty() : {type_}\n%y = " + _generic(
+    body = f"%e0 = tensor.empty() : {type_}\n%y = " + generic(
         "d0, d1 | d0, d1", "pp", f"ins(%x : {type_}) outs(%e0 : {type_})", "%e: f32, %u: f32", code, type_
     )
-    mlir = _module({"x": type_}, type_, body + f"return %y : {type_}\n")
-    return Kernel("GELU", mlir, {"x": _normal(rows, columns)}, lambda t: functional.gelu(t["x"]))
+    mlir = module_of({"x": type_}, type_, body + f"return %y : {type_}\n")
+    return Kernel("GELU", mlir, {"x": normal(rows, columns)}, lambda t: functional.gelu(t["x"]))
 
 
 def rotary(heads: int, sequence: int, depth: int) -> Kernel:
@@ -128,7 +130,7 @@ def rotary(heads: int, sequence: int, depth: int) -> Kernel:
             f"%p = arith.mulf %a, %c0 : f32\n%q = arith.mulf %b, %s0 : f32\n%r = arith.{op} %p, %q : f32\n"
             "linalg.yield %r : f32\n"
         )
-        return _generic(
+        return generic(
             "d0, d1, d2 | d0, d1, d2 | d1, d2 | d1, d2 | d0, d1, d2",
             "ppp",
             f"ins({first}, {second}, %c, %s : {part}, {part}, {angles}, {angles}) outs(%e0 : {part})",
@@ -145,14 +147,14 @@ def rotary(heads: int, sequence: int, depth: int) -> Kernel:
         f"%y = tensor.concat dim(2) %first, %second : ({part}, {part}) -> {whole}\nreturn %y : {whole}\n"
     )
     place = np.arange(sequence)[:, None] / 10000 ** (np.arange(half) / half)
-    inputs = {"x": _normal(heads, sequence, depth), "c": np.cos(place).astype(np.float32)}
+    inputs = {"x": normal(heads, sequence, depth), "c": np.cos(place).astype(np.float32)}
     inputs["s"] = np.sin(place).astype(np.float32)
 
     def by_torch(t: Mapping[str, torch.Tensor]) -> torch.Tensor:
         a, b = t["x"][..., :half], t["x"][..., half:]
         return torch.cat((a * t["c"] - b * t["s"], b * t["c"] + a * t["s"]), -1)
 
-    return Kernel("rotary embedding", _module({"x": whole, "c": angles, "s": angles}, whole, body), inputs, by_torch)
+    return Kernel("rotary embedding", module_of({"x": whole, "c": angles, "s": angles}, whole, body), inputs, by_torch)
 
 
 def requantize(rows: int, columns: int) -> Kernel:
@@ -164,7 +166,7 @@ def requantize(rows: int, columns: int) -> Kernel:
         "%z = arith.addf %r, %zp : f32\n%m = arith.maximumf %z, %lo : f32\n%n = arith.minimumf %m, %hi : f32\n"
         "%i = arith.fptosi %n : f32 to i8\nlinalg.yield %i : i8\n"
     )
-    body = f"%e0 = tensor.empty() : {target}\n%y = " + _generic(
+    body = f"%e0 = tensor.empty() : {target}\n%y = " + generic(
         "d0, d1 | d1 | d0, d1",
         "pp",
         f"ins(%x, %g : {source}, {row}) outs(%e0 : {target})",
@@ -175,11 +177,9 @@ def requantize(rows: int, columns: int) -> Kernel:
     rng = np.random.default_rng(3)
     inputs = {"x": rng.integers(-50000, 50000, (rows, columns), dtype=np.int32)}
     inputs["g"] = (rng.uniform(0.5, 2, columns) / 400).astype(np.float32)
-    mlir = _module({"x": source, "g": row}, target, body + f"return %y : {target}\n")
-    return Kernel(
-        "requantize",
-        mlir,
-        inputs,
-        lambda t: ((t["x"] * t["g"]).round() + 3).clamp(-128, 127).to(torch.int8),
-        tolerance=0,
-    )
+    mlir = module_of({"x": source, "g": row}, target, body + f"return %y : {target}\n")
+
+    def by_torch(t: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return ((t["x"] * t["g"]).round() + 3).clamp(-128, 127).to(torch.int8)
+
+    return Kernel("requantize", mlir, inputs, by_torch, tolerance=0)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from benchmarks.siw_kernels import Kernel, _generic, _module, _normal
+from benchmarks.siw_kernels import Kernel, generic, module_of, normal
 
 TOP = 4
 GROUP = 32
@@ -23,7 +23,7 @@ def depthwise(channels: int, size: int) -> Kernel:
     body = (
         f"%z = arith.constant 0.0 : f32\n%e0 = tensor.empty() : {target}\n"
         f"%f = linalg.fill ins(%z : f32) outs(%e0 : {target}) -> {target}\n%y = "
-        + _generic(
+        + generic(
             "d0, d1 + d3, d2 + d4 | d0, d3, d4 | d0, d1, d2",
             "ppprr",
             f"ins(%x, %k : {source}, {weight}) outs(%f : {target})",
@@ -33,12 +33,12 @@ def depthwise(channels: int, size: int) -> Kernel:
         )
         + f"return %y : {target}\n"
     )
-    inputs = {"x": _normal(channels, size, size), "k": _normal(channels, 3, 3, seed=1)}
+    inputs = {"x": normal(channels, size, size), "k": normal(channels, 3, 3, seed=1)}
 
     def by_torch(t: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return functional.conv2d(t["x"][None], t["k"][:, None], groups=channels)[0]
 
-    return Kernel("depthwise 3×3", _module({"x": source, "k": weight}, target, body), inputs, by_torch)
+    return Kernel("depthwise 3×3", module_of({"x": source, "k": weight}, target, body), inputs, by_torch)
 
 
 def max_pool(channels: int, size: int) -> Kernel:
@@ -47,9 +47,10 @@ def max_pool(channels: int, size: int) -> Kernel:
     source, target = f"tensor<{channels}x{size}x{size}xf32>", f"tensor<{channels}x{out}x{out}xf32>"
     code = "%t = arith.maximumf %s, %a : f32\nlinalg.yield %t : f32\n"
     body = (
-        f"%z = arith.constant 0xFF800000 : f32\n%e0 = tensor.empty() : {target}\n%w = tensor.empty() : tensor<3x3xf32>\n"
+        f"%z = arith.constant 0xFF800000 : f32\n%e0 = tensor.empty() : {target}\n"
+        "%w = tensor.empty() : tensor<3x3xf32>\n"
         f"%f = linalg.fill ins(%z : f32) outs(%e0 : {target}) -> {target}\n%y = "
-        + _generic(
+        + generic(
             "d0, d1 * 2 + d3, d2 * 2 + d4 | d3, d4 | d0, d1, d2",
             "ppprr",
             f"ins(%x, %w : {source}, tensor<3x3xf32>) outs(%f : {target})",
@@ -59,8 +60,8 @@ def max_pool(channels: int, size: int) -> Kernel:
         )
         + f"return %y : {target}\n"
     )
-    inputs = {"x": _normal(channels, size, size)}
-    mlir = _module({"x": source}, target, body)
+    inputs = {"x": normal(channels, size, size)}
+    mlir = module_of({"x": source}, target, body)
     return Kernel("max pool", mlir, inputs, lambda t: functional.max_pool2d(t["x"], 3, 2), tolerance=0)
 
 
@@ -71,7 +72,7 @@ def transpose(batch: int, rows: int, columns: int) -> Kernel:
         f"%e0 = tensor.empty() : {target}\n%y = linalg.transpose ins(%x : {source}) outs(%e0 : {target}) "
         f"permutation = [0, 2, 1]\nreturn %y : {target}\n"
     )
-    mlir, inputs = _module({"x": source}, target, body), {"x": _normal(batch, rows, columns)}
+    mlir, inputs = module_of({"x": source}, target, body), {"x": normal(batch, rows, columns)}
     return Kernel("batched transpose", mlir, inputs, lambda t: t["x"].transpose(1, 2).contiguous(), tolerance=0)
 
 
@@ -79,8 +80,7 @@ def top_k(rows: int, columns: int) -> Kernel:
     """The indices of the `TOP` largest elements of each row: a reduction that keeps them sorted."""
     source, value, index = f"tensor<{rows}x{columns}xf32>", f"tensor<{rows}xf32>", f"tensor<{rows}xi32>"
     lines = ["%n = linalg.index 1 : index\n%i = arith.index_cast %n : index to i32\n"]
-    for k in range(TOP):
-        lines.append(f"%c{k} = arith.cmpf ogt, %x0, %v{k} : f32\n")
+    lines += [f"%c{k} = arith.cmpf ogt, %x0, %v{k} : f32\n" for k in range(TOP)]
     for k in range(TOP):
         for name, new, type_ in (("v", "%x0", "f32"), ("i", "%i", "i32")):
             lines.append(f"%{name}a{k} = arith.select %c{k}, {new}, %{name}{k} : {type_}\n")
@@ -93,7 +93,7 @@ def top_k(rows: int, columns: int) -> Kernel:
     states = ", ".join(f"%v{k}: f32" for k in range(TOP)) + ", " + ", ".join(f"%i{k}: i32" for k in range(TOP))
     outs = f"outs({', '.join(['%fv'] * TOP + ['%fi'] * TOP)} : {', '.join(types)})"
     maps = " | ".join(["d0, d1"] + ["d0"] * (2 * TOP))
-    reduced = _generic(
+    reduced = generic(
         maps, "pr", f"ins(%x : {source}) {outs}", f"%x0: f32, {states}", "".join(lines), f"({', '.join(types)})"
     )
     result, column = f"tensor<{rows}x{TOP}xi32>", f"tensor<{rows}x1xi32>"
@@ -106,8 +106,8 @@ def top_k(rows: int, columns: int) -> Kernel:
         body += f"%s{k} = tensor.expand_shape %r#{TOP + k} [[0, 1]] output_shape [{rows}, 1] : {index} into {column}\n"
     columns_ = ", ".join(f"%s{k}" for k in range(TOP))
     body += f"%y = tensor.concat dim(1) {columns_} : ({', '.join([column] * TOP)}) -> {result}\nreturn %y : {result}\n"
-    inputs = {"x": _normal(rows, columns)}
-    mlir = _module({"x": source}, result, body)
+    inputs = {"x": normal(rows, columns)}
+    mlir = module_of({"x": source}, result, body)
     return Kernel("top-k", mlir, inputs, lambda t: t["x"].topk(TOP, -1).indices.to(torch.int32), tolerance=0)
 
 
@@ -116,7 +116,7 @@ def cumulative_sum(rows: int, columns: int) -> Kernel:
     type_, row = f"tensor<{rows}x{columns}xf32>", f"tensor<1x{columns}xf32>"
     code = "%t = arith.addf %s, %a : f32\nlinalg.yield %t : f32\n"
     size = f"[1, {columns}] [1, 1]"
-    added = _generic("d0, d1 | d0, d1", "pp", f"ins(%part : {row}) outs(%carry : {row})", "%a: f32, %s: f32", code, row)
+    added = generic("d0, d1 | d0, d1", "pp", f"ins(%part : {row}) outs(%carry : {row})", "%a: f32, %s: f32", code, row)
     body = (
         f"%z = arith.constant 0.0 : f32\n%c0 = arith.constant 0 : index\n%c1 = arith.constant 1 : index\n"
         f"%n = arith.constant {rows} : index\n%e0 = tensor.empty() : {row}\n%e1 = tensor.empty() : {type_}\n"
@@ -126,7 +126,7 @@ def cumulative_sum(rows: int, columns: int) -> Kernel:
         f"%written = tensor.insert_slice %next into %out[%i, 0] {size} : {row} into {type_}\n"
         f"scf.yield %written, %next : {type_}, {row}\n}}\nreturn %y#0 : {type_}\n"
     )
-    mlir, inputs = _module({"x": type_}, type_, body), {"x": _normal(rows, columns)}
+    mlir, inputs = module_of({"x": type_}, type_, body), {"x": normal(rows, columns)}
     return Kernel("cumulative sum", mlir, inputs, lambda t: t["x"].cumsum(0))
 
 
@@ -137,12 +137,12 @@ def gather(rows: int, columns: int) -> Kernel:
         "%j = linalg.index 1 : index\n%n = arith.index_cast %a : i32 to index\n"
         f"%v = tensor.extract %x[%n, %j] : {table}\nlinalg.yield %v : f32\n"
     )
-    body = f"%e0 = tensor.empty() : {table}\n%y = " + _generic(
+    body = f"%e0 = tensor.empty() : {table}\n%y = " + generic(
         "d0 | d0, d1", "pp", f"ins(%i : {numbers}) outs(%e0 : {table})", "%a: i32, %u: f32", code, table
     )
     places = np.random.default_rng(4).integers(0, rows, rows, dtype=np.int32)
-    inputs = {"x": _normal(rows, columns), "i": places}
-    mlir = _module({"x": table, "i": numbers}, table, body + f"return %y : {table}\n")
+    inputs = {"x": normal(rows, columns), "i": places}
+    mlir = module_of({"x": table, "i": numbers}, table, body + f"return %y : {table}\n")
     return Kernel("gather", mlir, inputs, lambda t: t["x"][t["i"]], tolerance=0)
 
 
@@ -158,7 +158,7 @@ def int4_dequantize(rows: int, groups: int) -> Kernel:
         "%z = arith.subi %q, %mid : i32\n%f = arith.sitofp %z : i32 to f32\n%o = arith.mulf %f, %s : f32\n"
         "linalg.yield %o : f32\n"
     )
-    body = f"%e0 = tensor.empty() : {target}\n%y = " + _generic(
+    body = f"%e0 = tensor.empty() : {target}\n%y = " + generic(
         "d0, d1, d3 | d0, d1 | d0, d1, d2, d3",
         "pppp",
         f"ins(%x, %g : {packed}, {scales}) outs(%e0 : {target})",
@@ -167,7 +167,7 @@ def int4_dequantize(rows: int, groups: int) -> Kernel:
         target,
     )
     rng = np.random.default_rng(5)
-    inputs = {"x": rng.integers(-128, 128, (rows, groups, half), dtype=np.int8), "g": _normal(rows, groups, seed=6)}
+    inputs = {"x": rng.integers(-128, 128, (rows, groups, half), dtype=np.int8), "g": normal(rows, groups, seed=6)}
 
     def by_torch(t: Mapping[str, torch.Tensor]) -> torch.Tensor:
         unsigned = t["x"].view(torch.uint8)
@@ -176,7 +176,7 @@ def int4_dequantize(rows: int, groups: int) -> Kernel:
 
     return Kernel(
         "int4 dequantize",
-        _module({"x": packed, "g": scales}, target, body + f"return %y : {target}\n"),
+        module_of({"x": packed, "g": scales}, target, body + f"return %y : {target}\n"),
         inputs,
         by_torch,
     )

@@ -146,20 +146,20 @@ def gather(rows: int, columns: int) -> Kernel:
     return Kernel("gather", mlir, inputs, lambda t: t["x"][t["i"]], tolerance=0)
 
 
-def int4_dequantize(rows: int, groups: int) -> Kernel:
-    """Groups of 32 with a scale each; a byte holds element j of a group below and element j + 16 above."""
+def int4_dequantize(groups: int, columns: int) -> Kernel:
+    """Groups of 32 rows with a scale per column; a byte holds row j of a group below and row j + 16 above."""
     half = GROUP // 2
-    packed, scales = f"tensor<{rows}x{groups}x{half}xi8>", f"tensor<{rows}x{groups}xf32>"
-    target = f"tensor<{rows}x{groups}x2x{half}xf32>"
+    packed, scales = f"tensor<{groups}x{half}x{columns}xi8>", f"tensor<{groups}x{columns}xf32>"
+    target = f"tensor<{groups}x2x{half}x{columns}xf32>"
     code = (
         "%four = arith.constant 4 : i32\n%mask = arith.constant 15 : i32\n%mid = arith.constant 8 : i32\n"
-        "%h = linalg.index 2 : index\n%h0 = arith.index_cast %h : index to i32\n%n = arith.muli %h0, %four : i32\n"
+        "%h = linalg.index 1 : index\n%h0 = arith.index_cast %h : index to i32\n%n = arith.muli %h0, %four : i32\n"
         "%w = arith.extui %a : i8 to i32\n%r = arith.shrui %w, %n : i32\n%q = arith.andi %r, %mask : i32\n"
         "%z = arith.subi %q, %mid : i32\n%f = arith.sitofp %z : i32 to f32\n%o = arith.mulf %f, %s : f32\n"
         "linalg.yield %o : f32\n"
     )
     body = f"%e0 = tensor.empty() : {target}\n%y = " + generic(
-        "d0, d1, d3 | d0, d1 | d0, d1, d2, d3",
+        "d0, d2, d3 | d0, d3 | d0, d1, d2, d3",
         "pppp",
         f"ins(%x, %g : {packed}, {scales}) outs(%e0 : {target})",
         "%a: i8, %s: f32, %u: f32",
@@ -167,12 +167,15 @@ def int4_dequantize(rows: int, groups: int) -> Kernel:
         target,
     )
     rng = np.random.default_rng(5)
-    inputs = {"x": rng.integers(-128, 128, (rows, groups, half), dtype=np.int8), "g": normal(rows, groups, seed=6)}
+    inputs = {
+        "x": rng.integers(-128, 128, (groups, half, columns), dtype=np.int8),
+        "g": normal(groups, columns, seed=6),
+    }
 
     def by_torch(t: Mapping[str, torch.Tensor]) -> torch.Tensor:
         unsigned = t["x"].view(torch.uint8)
-        parts = torch.stack((unsigned & 15, unsigned >> 4), 2)
-        return (parts.to(torch.float32) - 8) * t["g"][:, :, None, None]
+        parts = torch.stack((unsigned & 15, unsigned >> 4), 1)
+        return (parts.to(torch.float32) - 8) * t["g"][:, None, None]
 
     return Kernel(
         "int4 dequantize",

@@ -45,6 +45,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "func.func(linalg-fuse-elementwise-ops,canonicalize,cse)",
         "tfmbs-sink-reshape",
         "tfmbs-fuse",
+        "tfmbs-hoist-broadcast",
         "canonicalize",
         "cse",
         "tfmbs-fuse-gemv",

@@ -11,7 +11,7 @@
 // CHECK: arith.addf
 // CHECK: "tfmbs.rsqrt"
 // CHECK: linalg.generic
-// CHECK-SAME: ins(%arg0, %[[ONCE]] : tensor<4x64xf32>, tensor<4xf32>)
+// CHECK-SAME: ins(%arg0, %arg1, %[[ONCE]] : 
 // CHECK-NOT: rsqrt
 // CHECK: arith.mulf
 func.func @rows(%x: tensor<4x64xf32>, %v: tensor<4xf32>) -> tensor<4x64xf32> {

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tfmbs.runtime.abi.asm import disassemble, headers
+from tfmbs.runtime.abi.asm import disassemble, headers, schedules
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.sections import KINDS
 from tfmbs.tools.main import OK, tool
@@ -19,6 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     names = [kind.name for kind in KINDS if kind.attribute]
     parser.add_argument("file", metavar="FILE.tfb")
     parser.add_argument("--headers", action="store_true", help="header and section table only")
+    parser.add_argument("--schedule", action="store_true", help="programs by cycle and slot, loops with their bounds")
     parser.add_argument("--weights", action="store_true", help="weights only, typed by the tensors that hold them")
     parser.add_argument(
         "--section", action="append", default=[], choices=names, metavar="NAME", help="only this section"
@@ -28,7 +29,9 @@ def main(arguments: Sequence[str]) -> int:
     sections = options.section + (["WEIGHTS"] if options.weights else [])
     if options.headers:
         sys.stdout.write(headers(image))
-    if sections or not options.headers:
+    if options.schedule:
+        sys.stdout.write(schedules(image))
+    if sections or not (options.headers or options.schedule):
         sys.stdout.write(disassemble(image, sections or None))
     return OK
 

@@ -12,19 +12,10 @@ from dataclasses import dataclass, field
 from tfmbs.passes.siw.lanes import Lanes
 from tfmbs.passes.siw.machine import ZERO, Instr
 from tfmbs.passes.siw.schedule_memory import distance, overlaps, window_of
+from tfmbs.runtime.abi.siw_bounds import Edge
 from tfmbs.runtime.abi.siw_timing import Timing
 
 VL = "vl"
-
-
-@dataclass(frozen=True)
-class Edge:
-    """Operation `to` issues at least `cycles` after operation `source`, `ahead` iterations later."""
-
-    source: int
-    to: int
-    cycles: int
-    ahead: int = 0
 
 
 @dataclass

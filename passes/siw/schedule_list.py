@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from tfmbs.passes.siw.lanes import Lanes
 from tfmbs.passes.siw.machine import Instr
 from tfmbs.passes.siw.schedule import Word
-from tfmbs.passes.siw.schedule_graph import Edge, Graph, dependence_graph, same_window_conflict
+from tfmbs.passes.siw.schedule_graph import Graph, dependence_graph, same_window_conflict
+from tfmbs.runtime.abi.siw_bounds import Edge
 from tfmbs.runtime.abi.siw_timing import Timing
 
 

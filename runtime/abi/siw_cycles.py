@@ -22,7 +22,7 @@ FILLER = frozenset({"NOP", "MOV", "MOV64", "LI", "LIH"})
 _VL = ("vl", 0)
 _SCALAR_FIELDS = ("s_base", "s_index")
 _READS_CONDITION = frozenset({"SETVLR", "LOOP", "SKIP", "BREAK"})
-_Place = tuple[str, int]
+Place = tuple[str, int]
 
 
 @dataclass
@@ -44,7 +44,8 @@ class Cycles:
     """What an execution took.
 
     `busy` counts the cycles that operations kept their slots, by (slot, operation); `stalls` the cycles in which no
-    word issued, by cause; `loops` is by the index of the LOOP word, `issued` has the last issue of every word.
+    word issued, by cause; `loops` is by the index of the LOOP word, `issued` has the last issue of every word and VL
+    then.
     """
 
     cycles: int = 0
@@ -53,6 +54,7 @@ class Cycles:
     stalls: Counter[str] = field(default_factory=Counter)
     loops: dict[int, LoopCycles] = field(default_factory=dict)
     issued: dict[int, int] = field(default_factory=dict)
+    vl: dict[int, int] = field(default_factory=dict)
 
     @property
     def operations(self) -> int:
@@ -65,19 +67,21 @@ class Cycles:
 
 
 @dataclass(frozen=True)
-class _Operation:
+class Operation:
+    """An operation of a word, with the registers that it reads and writes (VL is one)."""
+
     op: Op
     slot: str
-    reads: tuple[_Place, ...]
-    writes: tuple[_Place, ...]
+    reads: tuple[Place, ...]
+    writes: tuple[Place, ...]
 
 
 @dataclass(frozen=True)
-class _Decoded:
+class DecodedWord:
     """A word: its operations, and what it waits for."""
 
     fields: Mapping[str, int]
-    operations: tuple[_Operation, ...]
+    operations: tuple[Operation, ...]
     deps: int
     left: int
     control: str
@@ -109,7 +113,8 @@ def execute(
     return _Execution(words, timing, vl, scalars or {}, taken, most_trips).run()
 
 
-def _decoded(words: Sequence[bytes]) -> list[_Decoded]:
+def decoded_words(words: Sequence[bytes]) -> list[DecodedWord]:
+    """The words of a program with what they read and write. Raises TfmbsError `siw` for one that is not valid."""
     result = []
     for word in decode_program(words, "program"):
         operations = []
@@ -129,8 +134,8 @@ def _decoded(words: Sequence[bytes]) -> list[_Decoded]:
                 writes = [_VL]
             elif vectors:
                 reads.append(_VL)
-            operations.append(_Operation(op, op.slot, tuple(reads), tuple(writes)))
-        result.append(_Decoded(word.fields, tuple(operations), word.deps, word.left, word.c.op.name))
+            operations.append(Operation(op, op.slot, tuple(reads), tuple(writes)))
+        result.append(DecodedWord(word.fields, tuple(operations), word.deps, word.left, word.c.op.name))
     return result
 
 
@@ -144,15 +149,15 @@ class _Execution:
         taken: int,
         most_trips: int | None,
     ) -> None:
-        self.words = _decoded(words)
+        self.words = decoded_words(words)
         self.timing = timing
         self.vl = vl
         self.scalars = [scalars.get(n, 0) for n in range(siw.SCALAR_REGISTERS)]
         self.taken = taken
         self.most_trips = most_trips
         self.free = dict.fromkeys("DSC", 0)
-        self.result: dict[_Place, _Result] = {}
-        self.read: dict[_Place, tuple[int, int]] = {}  # latest issue of a reader, latest end of one
+        self.result: dict[Place, _Result] = {}
+        self.read: dict[Place, tuple[int, int]] = {}  # latest issue of a reader, latest end of one
         self.loads: deque[_Result] = deque(maxlen=64)
         self.slow: list[_Result] = []
         self.stores = 0  # when the last store is complete
@@ -168,6 +173,7 @@ class _Execution:
             word = self.words[at]
             time = self._issue(word)
             outcome.issued[at] = time
+            outcome.vl[at] = self.vl
             if loops and at == loops[-1][0]:
                 self._trip(loops[-1], time)
             at = self._next(word, at, loops)
@@ -193,7 +199,7 @@ class _Execution:
             entry.repeats += loop[4] - 1
             entry.cycles += loop[5] - loop[3]
 
-    def _next(self, word: _Decoded, at: int, loops: list[list[int]]) -> int:
+    def _next(self, word: DecodedWord, at: int, loops: list[list[int]]) -> int:
         """Executes the scalar part of a word; returns the next word."""
         fields, condition = word.fields, self.scalars[word.fields["c_reg"]]
         vl = self.vl
@@ -223,7 +229,7 @@ class _Execution:
         value = self.taken if name == "SGET" else _SCALARS[name](self.scalars[fields["s_reg"]], base, index, imm)
         return (value + (1 << 63)) % (1 << 64) - (1 << 63)
 
-    def _issue(self, word: _Decoded) -> int:
+    def _issue(self, word: DecodedWord) -> int:
         """The cycle in which a word issues; takes its slots and registers."""
         timing, vl = self.timing, self.vl
         time, cause = self.now + 1, ""
@@ -247,7 +253,7 @@ class _Execution:
             self._write(operation, busy, time)
         return time
 
-    def _limits(self, operation: _Operation, busy: int) -> list[tuple[int, str]]:
+    def _limits(self, operation: Operation, busy: int) -> list[tuple[int, str]]:
         op, ready_after = operation.op, self.timing.ready_after
         limits = [(self.free[operation.slot], f"slot {operation.slot}")]
         for place in operation.reads:
@@ -265,7 +271,7 @@ class _Execution:
                 limits.append((max(read[0], read[1] - busy), "overwritten operand"))
         return limits
 
-    def _waits(self, word: _Decoded, busy: int) -> list[tuple[int, str]]:
+    def _waits(self, word: DecodedWord, busy: int) -> list[tuple[int, str]]:
         waits = []
         if word.deps & Dep.LOAD:
             waited = list(self.loads)[: len(self.loads) - word.left] if word.left else list(self.loads)
@@ -283,12 +289,12 @@ class _Execution:
         """When a result has advanced so far that an operation that is busy so long may start behind it."""
         return result.time + self.timing.result_latency(result.op) + max(0, result.busy - busy)
 
-    def _read(self, operation: _Operation, busy: int, time: int) -> None:
+    def _read(self, operation: Operation, busy: int, time: int) -> None:
         for place in operation.reads:
             latest, end = self.read.get(place, (0, 0))
             self.read[place] = (max(latest, time), max(end, time + busy))
 
-    def _write(self, operation: _Operation, busy: int, time: int) -> None:
+    def _write(self, operation: Operation, busy: int, time: int) -> None:
         op = operation.op
         self.free[operation.slot] = time + busy
         self.outcome.busy[operation.slot, op.name] += busy

@@ -14,11 +14,12 @@ from tfmbs.passes.siw.machine import ZERO, Bank, Code, Instr, Item, Reg, Touch
 from tfmbs.passes.siw.modulo_bounds import recurrence_bound
 from tfmbs.passes.siw.registers_color import color
 from tfmbs.passes.siw.schedule_check import ScheduleError, check_schedule
-from tfmbs.passes.siw.schedule_graph import Edge, Graph
+from tfmbs.passes.siw.schedule_graph import Graph
 from tfmbs.passes.siw.schedule_memory import distance, overlaps
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.records import ProgramKind
+from tfmbs.runtime.abi.siw_bounds import Edge
 from tfmbs.runtime.abi.siw_cycles import execute
 from tfmbs.runtime.abi.siw_verify import required_deps
 

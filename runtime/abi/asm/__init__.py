@@ -16,5 +16,6 @@ from __future__ import annotations
 
 from tfmbs.runtime.abi.asm.parser import assemble
 from tfmbs.runtime.abi.asm.printer import disassemble, headers
+from tfmbs.runtime.abi.asm.schedule import schedules
 
-__all__ = ["assemble", "disassemble", "headers"]
+__all__ = ["assemble", "disassemble", "headers", "schedules"]

@@ -66,6 +66,13 @@ def word_text(data: bytes) -> str:
     return " | ".join(parts)
 
 
+def slot_texts(data: bytes) -> tuple[str, str, str, str]:
+    """The operations of slots D, S and C of a valid word, empty for NOP, and what it waits for."""
+    word = decode_word(data, RAW)
+    d, s, c = ("" if slot.op.name == NOP else _slot_text(slot) for slot in word.slots)
+    return d, s, c, f"after {Wait(word.deps, word.left)}" if word.deps else ""
+
+
 def _parse_operand(cursor: Cursor, op: Op, name: str) -> int:
     if op.aux is not None and name.endswith("_aux"):
         return cursor.member(op.aux)

@@ -197,10 +197,9 @@ class _Placing:
                 whole = -(-offset // unit) * unit
                 if whole <= room:
                     found.add(first + whole)
-        for m, cycles in self.problem.apart[n]:
-            if m in self.time:
-                ready = self.time[m] + cycles
-                found.add(ready + -(-(earliest - ready) // interval) * interval)
+        ready = [self.time[m] + cycles for m, cycles in self.problem.apart[n] if m in self.time]
+        ready += [self.time[m] + 1 for m, _ in self.problem.followers[n] if m in self.time]
+        found |= {earliest + (time - earliest) % interval for time in ready}
         if self.starts and self.problem.phases.member[n] >= 0:
             start, end = self._window(n)
             found |= {earliest + (start - earliest) % interval, earliest + (end - earliest) % interval}

@@ -24,8 +24,14 @@ from tfmbs.runtime.abi.siw_timing import Timing
 MOST_OPERATIONS = 128
 """Operations of a loop body that is pipelined, after unrolling."""
 
-MOST_INTERVALS = 24
-"""Intervals that are tried."""
+MOST_OPERATIONS_OF_PHASES = 32
+"""Operations of a body with several VLs that is unrolled."""
+
+NEAR = 1.02
+"""What an interval may be of its bound before another unroll factor is tried."""
+
+INTERVAL_STEPS = (2, 2, 2, 2, 2, 3, 4, 6, 8, 10, 12)
+"""By how many percent the interval grows from one attempt to the next."""
 
 UNROLL = (1, 2, 3, 4)
 LEVELS = (siw.VECTOR_REGISTERS, 28, 24, 20)
@@ -44,6 +50,11 @@ class LoopReport:
     copies: int
     unroll: int
     operations: int
+
+    @property
+    def per_iteration(self) -> float:
+        """Cycles of the interval for each iteration of the loop as written."""
+        return self.interval / self.unroll
 
 
 @dataclass(frozen=True)
@@ -72,12 +83,15 @@ def pipelined(loop: Loop, live_out: frozenset[Reg], level: int, context: Context
     body = [item for item in loop.body if isinstance(item, Instr)]
     if constant_vls(body, context.lanes) is None and any(item.op is SETVL for item in body):
         return None
+    best: PipelinedLoop | None = None
     for unroll in _unrolls(loop, body, live_out, context):
         attempt = _Attempt(loop, body, unroll, live_out, context)
         found = attempt.run(LEVELS[level]) if attempt.possible else None
-        if found is not None:
-            return found
-    return None
+        if found is not None and (best is None or found.report.per_iteration < best.report.per_iteration):
+            best = found
+        if best is not None and best.report.per_iteration * unroll <= attempt.bound * NEAR:
+            break
+    return best
 
 
 def is_simple(body: Sequence[Item]) -> bool:
@@ -88,9 +102,11 @@ def is_simple(body: Sequence[Item]) -> bool:
 def _unrolls(loop: Loop, body: Sequence[Instr], live_out: frozenset[Reg], context: Context) -> Iterator[int]:
     """Unroll factors to try, the one with the least bound per iteration first, then no unrolling."""
     assert loop.trips is not None
+    if any(item.op is SETVL for item in body):  # iterations that share phases set VL less often
+        yield from (2, 1) if len(body) <= MOST_OPERATIONS_OF_PHASES and loop.trips >= 16 else (1,)
+        return
     bounds = {}
-    several = any(item.op is SETVL for item in body)
-    for unroll in UNROLL[:1] if several else UNROLL:
+    for unroll in UNROLL:
         if len(body) * unroll > MOST_OPERATIONS or loop.trips < 4 * unroll:
             break
         attempt = _Attempt(loop, body, unroll, live_out, context)
@@ -193,15 +209,14 @@ class _Attempt:
         """The pipelined loop at the least interval that needs at most so many vector registers."""
         interval = self.bound
         longest = max(*heights(self.graph), interval) * 5 // 4 + 16
-        for _ in range(MOST_INTERVALS):
+        for step in INTERVAL_STEPS if self.unroll == 1 else INTERVAL_STEPS[:6]:
             if interval > longest:
                 return None
             time = modulo_schedule(self.problem, interval)
-            if time is not None:
-                found = self._expanded(time, interval, registers)
-                if found is not None:
-                    return found
-            interval += max(1, interval * 2 // 100)
+            found = None if time is None else self._expanded(time, interval, registers)
+            if found is not None:
+                return found
+            interval += max(1, interval * step // 100)
         return None
 
     def _expanded(self, time: Sequence[int], interval: int, registers: int) -> PipelinedLoop | None:

@@ -257,17 +257,17 @@ class Strips:
     tail: int
 
     @classmethod
-    def of(cls, extent: int, multiple: int = 1) -> Strips:
+    def of(cls, extent: int, multiple: int = 1, most: int = siw.VLMAX) -> Strips:
         """As few strips as can be, give or take one half, of equal lanes where that divides; else a tail.
 
-        All but the last have a multiple of `multiple` lanes, which divides `VLMAX`.
+        None has more than `most` lanes. All but the last have a multiple of `multiple` lanes, which divides `most`.
         """
-        least = -(-extent // siw.VLMAX)
+        least = -(-extent // most)
         for count in range(least, least + least // 2 + 1):
             lanes, rest = divmod(extent, count)
             if rest == 0 and (count == 1 or lanes % multiple == 0):
                 return cls(lanes, count, 0)
-        return cls(siw.VLMAX, *divmod(extent, siw.VLMAX))
+        return cls(most, *divmod(extent, most))
 
     @property
     def vl(self) -> int | None:

@@ -5,39 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from math import prod
 
-from tfmbs.passes.siw.addresses import Addresses, Strips
+from tfmbs.passes.siw.accesses import Accesses
+from tfmbs.passes.siw.addresses import Strips
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.body import Body, emit_leaf
 from tfmbs.passes.siw.machine import Reg
-from tfmbs.passes.siw.nest import Access, Gather, Held, Index, Nest, linear_of, needed_values
-from tfmbs.passes.siw.variance import is_invariant, lane_cost, same_elsewhere, same_lanes, stored_windows, varies
+from tfmbs.passes.siw.nest import Gather, Held, Nest, needed_values
+from tfmbs.passes.siw.variance import (
+    is_invariant,
+    lane_cost,
+    same_elsewhere,
+    same_lanes,
+    stored_windows,
+    turned_dimension,
+    varies,
+)
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DType
 
 _BROADCAST = 64
 """Lanes from which on what is the same in all of them is computed in one, and copied."""
+_TILE = 64
+"""Lanes of a strip whose elements lie far apart: so many lines of memory stay close while the loop inside uses them."""
 _REDUCTION_LOOPS = 2
 """Hardware loops that reductions inside of parallel loops get at least."""
 
 
-class Emitter:
-    """Emits a simplified nest into a program. `whole` tells that the nest is all of the program.
-
-    The lanes of loads, indices and stores follow dimension `lanes_along`, which a strategy sets.
-    """
+class Emitter(Accesses):
+    """Emits a simplified nest into a program: its loops, what is computed before them, and the body in them."""
 
     def __init__(self, asm: Assembler, nest: Nest, *, whole: bool) -> None:
-        self.nest = nest
-        self.asm = asm
-        self.addresses = Addresses(asm, nest)
+        super().__init__(asm, nest, whole=whole)
         self.parallel = [d for d, is_reduction in enumerate(nest.reduction) if not is_reduction]
         self.reduction = [d for d, is_reduction in enumerate(nest.reduction) if is_reduction]
-        self.lanes_along: int | None = None
-        self._whole = whole
-        self._load_order: Sequence[int] = ()
-        self._store_order: Sequence[int] = ()
         self.pinned = self._hoisted()
 
     def _hoisted(self) -> dict[int, Reg]:
@@ -97,40 +98,6 @@ class Emitter:
             self.asm.set_vl(lanes)
             self.lanes_along = along
 
-    def load(self, register: Reg, access: Access) -> None:
-        """Emits the load of an access."""
-        stream = self._streams(access, self._loads(), self._load_order)
-        self.addresses.memory("LD", register, access, self.lanes_along, stream=stream)
-
-    def gather(self, register: Reg, access: Access, displacements: Reg, *, wide: bool) -> None:
-        """Emits the load of a displaced access."""
-        self.addresses.indexed("GATHER", register, access, displacements, self.lanes_along, wide=wide)
-
-    def row(self, register: Reg, access: Access, displacement: Reg) -> None:
-        """Emits the load of an access that a scalar displaces."""
-        self.addresses.displaced(register, access, displacement, self.lanes_along)
-
-    def index(self, register: Reg, index: Index) -> None:
-        """Emits a vector of indices."""
-        self.addresses.index(register, index, self.lanes_along)
-
-    def store(self, registers: Sequence[Reg]) -> None:
-        """Stores one register per output."""
-        for output, register in zip(self.nest.outputs, registers, strict=True):
-            stream = self._streams(output, self.nest.outputs, self._store_order)
-            self.addresses.memory("ST", register, output, self.lanes_along, stream=stream)
-
-    def scatter(self, registers: Mapping[int, Reg]) -> None:
-        """Makes the stores beside the outputs; `registers` hold their indices and values by position."""
-        for scatter in self.nest.scatters:
-            value = registers[scatter.value]
-            if scatter.index is None:
-                self.addresses.memory("ST", value, scatter.access, self.lanes_along)
-            else:
-                wide = self.nest.is_wide(scatter.index)
-                at = registers[scatter.index]
-                self.addresses.indexed("SCATTER", value, scatter.access, at, self.lanes_along, wide=wide)
-
     def vector_dim(self) -> int | None:
         """The parallel dimension that is the cheapest to have lanes along; the innermost of equals."""
         return min(self.parallel, key=lambda d: (lane_cost(self.nest, d), -d), default=None)
@@ -165,19 +132,16 @@ class Emitter:
     def _computed(self, roots: Sequence[int], known: Mapping[int, Reg]) -> tuple[Reg, ...]:
         return Body(self.asm, self.nest, self, known).run(roots) if roots else ()
 
-    def iterate(self, loads: Sequence[int], stores: Sequence[int]) -> None:
-        """Tells in which order the dimensions are walked that loads and stores see, outermost first, lanes last."""
-        self._load_order, self._store_order = loads, stores
-
     def chunks(self, chunk: Callable[[int], None]) -> None:
         """All parallel dimensions, with `chunk(lanes)` along `lanes_along` innermost."""
-        dim = self.lanes_along
+        dim, addresses = self.lanes_along, self.addresses
         others = [d for d in self.parallel if d != dim]
         inside = min(len(self.reduction), _REDUCTION_LOOPS)
         if dim is None:
-            self.addresses.walk(others, 1, lambda: chunk(1), inside=inside)
+            addresses.walk(others, 1, lambda: chunk(1), inside=inside)
             return
-        strips = Strips.of(self.nest.extents[dim])
+        near = turned_dimension(self.nest, dim, others)
+        strips = Strips.of(self.nest.extents[dim], most=siw.VLMAX if near is None else _TILE)
         walked = [dim] if strips.count == 1 and not strips.tail else []
         outer = dict(self.pinned)
 
@@ -185,24 +149,16 @@ class Emitter:
             walked.extend(dims)
             self.pin(walked, strips.lanes)
 
+        def innermost(lanes: int) -> None:
+            if near is None:
+                chunk(lanes)
+            else:
+                addresses.walk([near], lanes, lambda: chunk(lanes), inside=inside)
+
         entered([])
-        strip = partial(self.addresses.strip, dim, strips, chunk)
-        inside += strips.count > 1
-        self.addresses.walk(others, strips.vl, strip, inside=inside, entered=entered)
+        inside_strip = inside + (near is not None)
+        outside = [d for d in others if d != near]
+        self.in_order = self.in_order and near is None
+        strip = partial(addresses.strip, dim, strips, innermost)
+        addresses.walk(outside, strips.vl, strip, inside=inside_strip + (strips.count > 1), entered=entered)
         self.pinned = outer
-
-    def _streams(self, access: Access, peers: Sequence[Access], order: Sequence[int]) -> bool:
-        """Whether an access walks its window in order, from element 0, once each, and is alone in its direction."""
-        if not self._whole or access.offset or access.base is not None or access.invariant:
-            return False
-        expected, extents = 1, self.nest.extents
-        for d in reversed(order):
-            if extents[d] > 1 and access.strides[d] != expected:
-                return False
-            expected *= extents[d]
-        walked = expected == prod(extents) or access in self.nest.outputs
-        return walked and sum(other.window == access.window for other in peers) == 1
-
-    def _loads(self) -> list[Access]:
-        parts = (linear_of(value) for _, value in needed_values(self.nest))
-        return [part for part in parts if isinstance(part, Access)]

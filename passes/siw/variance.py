@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from math import ceil
 
 from tfmbs.passes.siw.nest import (
@@ -19,6 +19,7 @@ from tfmbs.passes.siw.nest import (
     reads_of,
 )
 from tfmbs.runtime.abi import siw
+from tfmbs.runtime.abi.types import DTYPES
 
 _PINNED = 12
 """Vector registers that may hold operands throughout a nest; the others are for what changes."""
@@ -116,4 +117,22 @@ def shared_dimension(nest: Nest) -> int | None:
         lasting = [d for d, extent in enumerate(nest.extents) if d != lanes and extent > 1]
         if any(varies(nest, position, other) for position in common for other in lasting):
             return d
+    return None
+
+
+_LINE = 64
+_CLOSE = 1 << 18
+
+
+def turned_dimension(nest: Nest, along: int, others: Sequence[int]) -> int | None:
+    """The dimension that is to be the innermost loop where lanes lie far apart: the one in which they are neighbours.
+
+    None where the lanes of all accesses lie within what memory keeps close, in bytes.
+    """
+    for access in nest.accesses:
+        step = abs(access.strides[along]) * DTYPES[access.dtype].bits // 8
+        if step >= _LINE and step * min(nest.extents[along], siw.VLMAX) > _CLOSE:
+            neighbours = [d for d in others if abs(access.strides[d]) == 1 and nest.extents[d] > 1]
+            if neighbours:
+                return neighbours[0]
     return None

@@ -11,10 +11,11 @@ from tfmbs.passes.siw.columns import emit_columns, fits_columns
 from tfmbs.passes.siw.emitter import Emitter
 from tfmbs.passes.siw.folding import emit_folds
 from tfmbs.passes.siw.machine import ZERO, Bank, Code, CodegenError, Reg, Touch
-from tfmbs.passes.siw.nest import Access, Carried, Index, Nest, simplify, with_outputs, without_idle, without_unused
+from tfmbs.passes.siw.nest import Access, Carried, Index, Nest
 from tfmbs.passes.siw.ordered import emit_ordered, needs_order
 from tfmbs.passes.siw.reductions import folds_of, is_ordered
 from tfmbs.passes.siw.sequential import emit_sequential
+from tfmbs.passes.siw.simplify import simplify, with_outputs, without_idle, without_unused
 from tfmbs.passes.siw.unrolled import is_short, unrolled, with_all_of
 from tfmbs.passes.siw.variance import lane_cost, shared_dimension
 from tfmbs.runtime.abi import siw

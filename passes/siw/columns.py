@@ -9,8 +9,9 @@ from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.body import splat
 from tfmbs.passes.siw.emitter import Emitter
 from tfmbs.passes.siw.machine import Reg
-from tfmbs.passes.siw.nest import Nest, simplify
+from tfmbs.passes.siw.nest import Nest
 from tfmbs.passes.siw.reductions import Fold, folds_of
+from tfmbs.passes.siw.simplify import simplify
 from tfmbs.passes.siw.unrolled import repeated
 from tfmbs.runtime.abi import siw
 

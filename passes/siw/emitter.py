@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from functools import partial
 
 from tfmbs.passes.siw.accesses import Accesses
-from tfmbs.passes.siw.addresses import Strips
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.body import Body, emit_leaf
 from tfmbs.passes.siw.machine import Reg
 from tfmbs.passes.siw.nest import Gather, Held, Nest, needed_values
+from tfmbs.passes.siw.strips import Strips
 from tfmbs.passes.siw.variance import (
     is_invariant,
     lane_cost,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-from tfmbs.passes.siw.addresses import Strips
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.body import splat
 from tfmbs.passes.siw.emitter import Emitter
 from tfmbs.passes.siw.machine import Reg
-from tfmbs.passes.siw.nest import Nest, simplify
+from tfmbs.passes.siw.nest import Nest
 from tfmbs.passes.siw.reductions import Fold, folds_of, is_ordered, with_aligned_reduction
+from tfmbs.passes.siw.simplify import simplify
+from tfmbs.passes.siw.strips import Strips
 from tfmbs.runtime.abi import siw
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.emitter import Emitter
-from tfmbs.passes.siw.nest import Access, Carried, Nest, linear_of, simplify_in_order
+from tfmbs.passes.siw.nest import Access, Carried, Nest, linear_of
+from tfmbs.passes.siw.simplify import simplify_in_order
 
 
 def needs_order(nest: Nest) -> bool:

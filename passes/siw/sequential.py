@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.emitter import Emitter
 from tfmbs.passes.siw.machine import Bank, Reg
-from tfmbs.passes.siw.nest import Carried, Nest, simplify
+from tfmbs.passes.siw.nest import Carried, Nest
+from tfmbs.passes.siw.simplify import simplify
 from tfmbs.runtime.abi import siw
 
 

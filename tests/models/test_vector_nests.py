@@ -36,6 +36,9 @@ REDUCED: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "of_one_element": ((5, 1), (P, R)),
     "rows": ((3, 1000), (P, R)),
     "columns": ((1000, 3), (R, P)),
+    "wide_columns": ((39, 600), (R, P)),
+    "few_steps": ((6, 2, 70), (P, R, P)),
+    "steps_in_blocks": ((3, 64, 80), (P, R, P)),
     "middle": ((2, 40, 3), (P, R, P)),
     "two_inner": ((3, 4, 32), (P, R, R)),
     "apart": ((3, 5, 7), (R, P, R)),
@@ -251,6 +254,40 @@ def test_more_operands_than_windows(reread: bool) -> None:
         return elementwise(body, (5, 7), *(((0, 1),) * 41))(x, *others)
 
     assert_same_bytes(graph({"x": ((5, 7), "f32")}, build), optimise=False)
+
+
+def test_operands_that_are_the_same_in_all_lanes() -> None:
+    """A factor for each row and a bias for each column, both computed from inputs."""
+
+    def body(a: Any, variance: Any, bias: Any) -> Any:
+        scale = math.RsqrtOp(add(math.AbsFOp(variance).result, f32(0.5))).result
+        return add(mul(a, scale), math.TanhOp(bias).result)
+
+    inputs: Inputs = {"x": ((9, 200), "f32"), "v": ((9,), "f32"), "b": ((200,), "f32")}
+    assert_same_bytes(graph(inputs, elementwise(body, (9, 200), (0, 1), (0,), (1,))), optimise=False)
+    inputs = {"x": ((3, 1100), "f32"), "v": ((3,), "f32"), "b": ((1100,), "f32")}
+    assert_same_bytes(graph(inputs, elementwise(body, (3, 1100), (0, 1), (0,), (1,))), optimise=False)
+
+
+def test_a_short_dimension_that_shares_work() -> None:
+    """Both halves of a byte."""
+
+    def body(a: Any, scale: Any) -> Any:
+        i32 = ir.IntegerType.get_signless(32)
+        half = arith.IndexCastOp(i32, structured.linalg.IndexOp(1).result).result
+        shift = arith.MulIOp(half, constant(i32, 4)).result
+        nibble = arith.AndIOp(arith.ShRUIOp(arith.ExtUIOp(i32, a).result, shift).result, constant(i32, 15)).result
+        return mul(arith.SIToFPOp(ir.F32Type.get(), arith.SubIOp(nibble, constant(i32, 8)).result).result, scale)
+
+    inputs: Inputs = {"x": ((50, 16), "i8"), "s": ((50,), "f32")}
+    values = np.random.default_rng(2).integers(-128, 128, (50, 16)).astype(np.int8)
+    build = elementwise(body, (50, 2, 16), (0, 2), (0,))
+    assert_same_bytes(graph(inputs, build), {"x": values, "s": normal(50)}, optimise=False)
+
+
+def test_turned_operands_beyond_what_caches_hold() -> None:
+    build = elementwise(add, (530, 1030), (1, 0), (0, 1))
+    assert_same_bytes(graph({"x": ((1030, 530), "f32"), "y": ((530, 1030), "f32")}, build), optimise=False)
 
 
 def test_more_dimensions_than_loops() -> None:

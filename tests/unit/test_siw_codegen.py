@@ -16,7 +16,8 @@ from tests.unit.siw_unscheduled import run_unscheduled
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.codegen import epilogue_code, vector_code
 from tfmbs.passes.siw.machine import ZERO, Code, instructions
-from tfmbs.passes.siw.nest import Access, Carried, Compute, Gather, Index, Nest, simplify
+from tfmbs.passes.siw.nest import Access, Carried, Compute, Gather, Index, Nest
+from tfmbs.passes.siw.simplify import simplify
 from tfmbs.runtime.abi.types import DType
 
 F32, I32 = DType.F32, DType.I32

@@ -27,7 +27,6 @@ from typing import Any
 import numpy as np
 
 from tests.fuzz.mutations import mutant
-from tests.fuzz.programs import program_files, unverified_program
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 
@@ -49,6 +48,9 @@ def golden_files() -> list[bytes]:
 
 def try_mutant(seed: int) -> str:
     """The outcome of mutant `seed`."""
+    # These import the runtime, which must see the native extension to test first.
+    from tests.fuzz.programs import program_files, unverified_program
+
     files = golden_files() + program_files()
     if seed % UNVERIFIED == 0:
         return unverified_outcome(unverified_program(files, seed), seed)
@@ -103,6 +105,8 @@ def unverified_outcome(image: Image, seed: int) -> str:
 def _use_native(path: str) -> None:
     """Makes the native extension at `path` the one that the runtime imports."""
     name = "tfmbs.runtime._native"
+    if name in sys.modules:
+        raise RuntimeError("the runtime has another native extension already")
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

@@ -37,6 +37,8 @@ class View:
 
 def dtype_of(element: Any) -> DType | None:
     """Element type in memory of a builtin scalar type; None for one that no device has."""
+    if isinstance(element, ir.IndexType):
+        return DType.I64
     if isinstance(element, ir.IntegerType) and element.is_signless:
         return _INTEGERS.get(element.width)
     return next((dtype for kind, dtype in _FLOATS.items() if isinstance(element, kind)), None)

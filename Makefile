@@ -74,6 +74,9 @@ special-accuracy: $(VENV)/.test-ready ## Measure the special functions: COUNT ar
 	$(BIN)/python -m benchmarks.special_accuracy --count $(COUNT)
 	$(BIN)/python -m benchmarks.special_exhaustive
 
+siw-bench: $(VENV)/.test-ready ## Schedules of the SIW kernels, cycle by cycle, and their wall time beside onnxruntime and torch
+	$(BIN)/python -m benchmarks.siw
+
 docs: $(VENV)/.test-ready ## Write the generated headers and pages again (tests check that they are fresh)
 	for module in $(GENERATORS); do $(BIN)/python -m $$module || exit; done
 

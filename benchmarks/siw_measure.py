@@ -106,34 +106,54 @@ def inner_loops(number: int, program: Words, timing: Timing) -> Iterator[InnerLo
     """The innermost loops of a program, measured."""
     words = decode_program(program.words, "program")
     cycles = execute(program.words, timing, most_trips=STEADY_TRIPS)
-    bounds = {report.interval: report for report in program.report.loops}
     vl = siw.VLMAX
     for at, word in enumerate(words):
-        if word.c.op.name == "SETVL":
-            vl = word.fields["c_imm"]
+        vl = _vl_after(word, vl)
         if word.c.op.name != "LOOP" or at not in cycles.loops or not cycles.loops[at].repeats:
             continue
         body = words[at + 1 : at + 1 + word.fields["c_imm"]]
-        if any(inner.c.op.name in ("LOOP", "SETVL", "SETVLR") for inner in body):
+        if any(inner.c.op.name in ("LOOP", "SETVLR") for inner in body):
             continue
-        busy = dict.fromkeys("DSC", 0)
-        moved = 0
-        for inner in body:
-            for slot in inner.slots:
-                if slot.op.name not in FILLER:
-                    took = timing.busy(slot.op, vl)
-                    busy[slot.op.slot] += took
-                    moved += took + timing.result_latency(slot.op)
-        measured = cycles.loops[at]
-        report = bounds.get(round(measured.interval))
-        most = max(busy.values())
-        bound = max(report.resource, report.recurrence) if report else most
-        yield InnerLoop(number, measured.trips, measured.interval, bound, most, sum(busy.values()), moved)
+        busy, alone = _work(body, vl, timing)
+        measured, most = cycles.loops[at], max(busy.values())
+        bound = max(most, _bound(program, measured.interval))
+        yield InnerLoop(number, measured.trips, measured.interval, bound, most, sum(busy.values()), alone)
+
+
+def _vl_after(word: Any, vl: int) -> int:
+    return int(word.fields["c_imm"]) if word.c.op.name == "SETVL" else vl
+
+
+def _work(body: Sequence[Any], vl: int, timing: Timing) -> tuple[dict[str, int], int]:
+    """Slot-cycles of work of a trip by slot, and the cycles that its operations take one after the other."""
+    for word in body:  # a trip starts with the VL that the one before it left
+        vl = _vl_after(word, vl)
+    busy, alone = dict.fromkeys("DSC", 0), 0
+    for word in body:
+        for slot in word.slots:
+            if slot.op.name not in FILLER:
+                took = timing.busy(slot.op, vl)
+                busy[slot.op.slot] += took
+                alone += took + timing.result_latency(slot.op)
+        vl = _vl_after(word, vl)
+    return busy, alone
+
+
+def _bound(program: Words, interval: float) -> float:
+    """What the scheduler proved of the loop with this interval: its larger bound; 0 for a loop that is not pipelined.
+
+    A loop of words may be several copies of what was scheduled.
+    """
+    close = [
+        report for report in program.report.loops if abs(interval - report.interval * report.copies) < interval / 8
+    ]
+    best = min(close, key=lambda report: abs(interval - report.interval * report.copies), default=None)
+    return best.copies * max(best.resource, best.recurrence) if best else 0
 
 
 @dataclass(frozen=True)
 class Seconds:
-    """Medians over rounds: of wall time, and of this process's time on the processor, which no other process adds to."""
+    """Medians over rounds: of wall time, and of the time on the processor, to which no other process adds."""
 
     wall: float
     processor: float

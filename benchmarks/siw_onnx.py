@@ -1,4 +1,4 @@
-"""The kernels as onnxruntime runs them, on one thread: those that ONNX has an operator for, and GELU in its usual steps."""
+"""The kernels in onnxruntime, on one thread: those that ONNX has an operator for, and GELU in its usual steps."""
 
 from __future__ import annotations
 

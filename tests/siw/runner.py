@@ -58,7 +58,7 @@ def parse(program: Program) -> Any:
     _shared.used += 1
     with _shared.owner, ir.Location.unknown():
         module = ir.Module.parse(program.mlir())
-        passmanager.PassManager.parse("builtin.module(cse,canonicalize)").run(module.operation)
+        passmanager.PassManager.parse("builtin.module(cse,canonicalize,cse,canonicalize)").run(module.operation)
     return module
 
 

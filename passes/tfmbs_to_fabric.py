@@ -58,9 +58,9 @@ class TfmbsToFabric(Pass):
             "tfmbs.fabric_siw"() {c_imm = 8 : i64, c_op = "SETVL", s_imm = 1 : i64, s_op = "LI",
                 s_reg = 1 : i64} : () -> ()
             "tfmbs.fabric_siw"() {c_op = "RECV", c_type = "f32", s_op = "LI", s_reg = 2 : i64} : () -> ()
-            "tfmbs.fabric_siw"() {d_op = "EXP", d_type = "f32", deps = 2 : i64} : () -> ()
+            "tfmbs.fabric_siw"() {d_op = "EXP", d_type = "f32", d_vd = 1 : i64, deps = 2 : i64} : () -> ()
             "tfmbs.fabric_siw"() {c_op = "END", deps = 1 : i64, s_base = 2 : i64, s_index = 1 : i64,
-                s_op = "ST", s_type = "f32", s_win = 1 : i64} : () -> ()
+                s_op = "ST", s_reg = 1 : i64, s_type = "f32", s_win = 1 : i64} : () -> ()
           }) {kind = "vector", label = "vector0", max_steps = 4 : i64, windows = 2 : i64} : () -> ()
           "tfmbs.fabric_entry"() {descriptor_count = 1 : i64, first_descriptor = 0 : i64,
               inputs_count = 1 : i64, inputs_first = 0 : i64, label = "main", outputs_count = 1 : i64,

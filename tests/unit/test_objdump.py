@@ -1,6 +1,7 @@
 """tfmbs-objdump and tfmbs-as: the text gives back the same bytes; bad text is refused at line and column."""
 
 import contextlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.siw_programs import operations
+from tfmbs.compiler.driver import Driver
+from tfmbs.compiler.emit import emit
+from tfmbs.dialect.mlir import context, ir
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.asm import assemble, disassemble
 from tfmbs.runtime.abi.asm.words import word_text
@@ -33,6 +37,33 @@ def test_tools_give_back_the_same_bytes(path, tmp_path, capsys):
     source.write_text(capsys.readouterr().out, encoding="utf-8")
     assert as_tool.main([str(source), "-o", str(output)]) == 0
     assert output.read_bytes() == path.read_bytes()
+
+
+def test_schedules_show_cycles_slots_sources_and_bounds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A long elementwise launch: one loop, whose interval is what its fullest slot needs."""
+    text = """
+        #id = affine_map<(d0) -> (d0)>
+        func.func @main(%x: memref<65536xf32> {tfmbs.name = "x"},
+                        %y: memref<65536xf32> {tfmbs.name = "y", tfmbs.output}) {
+          linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+              ins(%x : memref<65536xf32>) outs(%y : memref<65536xf32>) {
+          ^bb0(%in: f32, %out: f32):
+            %0 = math.exp %in : f32
+            linalg.yield %0 : f32
+          } loc("node_exp")
+          return
+        }"""
+    with context(), ir.Location.unknown():
+        module = ir.Module.parse(text)
+        Driver().run_text(module, "builtin.module(tfmbs-to-fabric)")
+        (tmp_path / "exp.tfb").write_bytes(emit(module).to_bytes())
+    assert objdump.main([str(tmp_path / "exp.tfb"), "--schedule"]) == 0
+    out = capsys.readouterr().out
+    assert "from node_exp" in out
+    (loop,) = (line for line in out.splitlines() if "loop:" in line)
+    assert "II 128 cycles, 100 % of its bound (resources 128, recurrence 1); 2.0" in loop
+    (exp,) = (line for line in out.splitlines() if " |" in line and "EXP.F32" in line)
+    assert re.fullmatch(r" *\d+ \| *\d+  EXP.F32 v\d+, v\d+ .*(after LOAD(-\d+)?)?", exp)
 
 
 # --- any image, valid or not ------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 // RUN: tfmbs-opt %s --split-input-file --tfmbs-to-fabric | filecheck %s
+// RUN: tfmbs-opt %s --split-input-file --tfmbs-to-fabric=verify-schedules=true | filecheck %s
 
 // A product: records in the order of first use, the epilogue as words, what the layer is called and where it comes from.
 // CHECK-LABEL: module attributes {tfmbs.target = "kpu-16x16"}

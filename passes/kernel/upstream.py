@@ -15,6 +15,7 @@ from tfmbs.dialect.shapes import shape_of
 from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.passes.kernel.aliases import memrefs_of, source_of, terminator_of, unresolved
 from tfmbs.passes.kernel.branches import branch_on_selects, copy_back, copy_back_by_way_of_others, join_choices
+from tfmbs.passes.kernel.copies import drop_copies
 from tfmbs.passes.kernel.generalize import generalize
 from tfmbs.passes.kernel.outline import Outlined
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -63,8 +64,7 @@ def to_memrefs(make: Callable[[], Outlined]) -> Outlined:
             _fold_sizes(outlined.module.operation)
             _hoist_buffers(outlined.function)
             _name_buffers(outlined.function)
-            _drop_idle_copies(outlined.function)
-            _write_results_directly(outlined.function)
+            drop_copies(outlined.function)
             return outlined
     assert failure is not None
     raise failure
@@ -141,60 +141,3 @@ def _name_buffers(function: Any) -> None:
         source = source_of(value)
         if source != value and (isinstance(source.owner, ir.Block) or source.owner.name == "memref.alloc"):
             value.replace_all_uses_with(source)
-
-
-def _drop_idle_copies(function: Any) -> None:
-    """Drops copies of a buffer to itself, which `copy_back` makes of what upstream then updates in place."""
-    for found in ops_where(function, lambda op: op.operation.name == "linalg.generic"):
-        pair = _copied(found.operation)
-        if pair is not None and pair[0] == pair[1]:
-            found.operation.erase()
-
-
-def _write_results_directly(function: Any) -> None:
-    """Drops the copy of a buffer to an output at the end of its life: the buffer is the output then."""
-    ops = [op.operation for op in function.entry_block.operations]  # no dict: the hash of an op changes with it
-    outputs = set(function.entry_block.arguments)
-    obsolete = []
-    for op in ops:
-        pair = _copied(op)
-        if pair is None or pair[1] not in outputs or len(list(pair[1].uses)) != 1:
-            continue
-        source, target = pair
-        if isinstance(source.owner, ir.Block) or source.owner.name != "memref.alloc" or source.type != target.type:
-            continue
-        if all(ops.index(_top(use.owner, function)) <= ops.index(op) for use in _uses(source)):
-            source.replace_all_uses_with(target)
-            obsolete.append(op)
-    for op in obsolete:
-        op.erase()
-
-
-def _copied(op: Any) -> tuple[Any, Any] | None:
-    """Source and target of a `linalg.generic` that only copies a whole buffer."""
-    if op.name != "linalg.generic" or len(op.operands) != 2:
-        return None
-    block = op.regions[0].blocks[0]
-    maps = [attribute.value for attribute in op.attributes["indexing_maps"]]
-    only_copies = len(block.operations) == 1 and block.operations[0].operation.operands[0] == block.arguments[0]
-    if not only_copies or any(affine_map != ir.AffineMap.get_identity(affine_map.n_dims) for affine_map in maps):
-        return None
-    return op.operands[0], op.operands[1]
-
-
-def _uses(value: Any) -> Sequence[Any]:
-    """Uses of a buffer, through views and block arguments that are the same buffer too."""
-    found = list(value.uses)
-    for use in list(found):
-        for result in use.owner.results:
-            if isinstance(result.type, ir.MemRefType):
-                found += _uses(result)
-    return found
-
-
-def _top(op: Any, function: Any) -> Any:
-    """The op of the function's block that is or contains `op`."""
-    operation = op.operation
-    while operation.parent != function.operation:
-        operation = operation.parent
-    return operation

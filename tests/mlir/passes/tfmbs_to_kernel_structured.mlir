@@ -238,3 +238,36 @@ func.func private @callee(%x: tensor<8xf32>) -> tensor<8xf32> {
   } -> tensor<8xf32>
   return %0 : tensor<8xf32>
 }
+
+// -----
+
+// What is computed and then copied is written to both places at once, or only where it is copied to.
+// CHECK-LABEL: func.func @written_twice
+// CHECK-SAME:    (%[[X:.*]]: memref<4x8xf32>, %[[O:.*]]: memref<4x8xf32> {tfmbs.output}, %[[P:.*]]: memref<1x8xf32> {tfmbs.output})
+// CHECK:         scf.for
+// CHECK-NEXT:      %[[A:.*]] = memref.subview %[[X]]
+// CHECK-NEXT:      %[[B:.*]] = memref.subview %[[O]]
+// CHECK-NEXT:      linalg.generic {{.*}} ins(%[[A]] : {{.*}}) outs(%[[P]], %[[B]] :
+// CHECK:             linalg.yield %[[S:.*]], %[[S]]
+// CHECK-NEXT:      }
+// CHECK-NEXT:      scf.yield
+func.func @written_twice(%x: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<1x8xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x8xf32>
+  %f = tensor.empty() : tensor<1x8xf32>
+  %g = linalg.fill ins(%zero : f32) outs(%f : tensor<1x8xf32>) -> tensor<1x8xf32>
+  %0:2 = scf.for %i = %c0 to %c4 step %c1 iter_args(%a = %e, %b = %g) -> (tensor<4x8xf32>, tensor<1x8xf32>) {
+    %r = tensor.extract_slice %x[%i, 0] [1, 8] [1, 1] : tensor<4x8xf32> to tensor<1x8xf32>
+    %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} ins(%r : tensor<1x8xf32>) outs(%b : tensor<1x8xf32>) {
+    ^bb0(%v: f32, %acc: f32):
+      %1 = arith.addf %acc, %v : f32
+      linalg.yield %1 : f32
+    } -> tensor<1x8xf32>
+    %t = tensor.insert_slice %s into %a[%i, 0] [1, 8] [1, 1] : tensor<1x8xf32> into tensor<4x8xf32>
+    scf.yield %t, %s : tensor<4x8xf32>, tensor<1x8xf32>
+  }
+  return %0#0, %0#1 : tensor<4x8xf32>, tensor<1x8xf32>
+}

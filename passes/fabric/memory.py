@@ -58,8 +58,7 @@ class Memory:
         if _packing(root) is not Packing.DENSE:
             shape = tuple(root.owner.operation.opview.shape)
             return TensorKey(where.region, where.slot, where.offset, DType.TRIT, _packing(root), shape)
-        element = element_of(value)
-        dtype = DType.I64 if isinstance(element, ir.IndexType) else dtype_of(element)
+        dtype = dtype_of(element_of(value))
         if dtype is None:
             raise refuse(user, f"{user.operation.name}: element type {element_of(value)}", "one the device has")
         shape, strides = shape_of(value.type), strides_of(value.type)

@@ -124,7 +124,7 @@ def _scan(number: int, value: Any, result: Any, ops: Sequence[Any], *, runs: boo
 
 def _scan_type(type_: Any, kind: str, *, unsigned: bool) -> DType | None:
     """The type of a SCAN's lanes; None where it would round or compare otherwise than the scalars do."""
-    dtype = dtype_of(type_)
+    dtype = None if isinstance(type_, ir.IndexType) else dtype_of(type_)  # an index is in a scalar register
     if dtype is None:
         return None
     if DTYPES[dtype].is_float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from tfmbs.passes.siw.modulo_phases import Phases
 from tfmbs.passes.siw.schedule_graph import Graph, same_window_conflict
 from tfmbs.runtime.abi.siw_deps import INTERLOCKED_UNITS
+from tfmbs.runtime.abi.siw_timing import Timing
 
 BUDGET = 8
 """Placements per operation before an interval is given up."""
@@ -32,35 +33,28 @@ class Problem:
     followers: list[list[tuple[int, int]]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, graph: Graph, phases: Phases, store_wait: int) -> Problem:
-        """The problem of a graph; loads complete `store_wait` cycles after the stores that they wait for.
-
-        The last operations of the graph are the SETVL of the phases, when there are several.
-        """
+    def of(cls, graph: Graph, phases: Phases, timing: Timing) -> Problem:
+        """The problem of a graph. Its last operations are the SETVL of the phases, when there are several."""
         problem = cls(graph, phases, [[] for _ in graph.instrs], [[] for _ in graph.instrs])
-        for n, cycles, m in _waits(graph, store_wait):
+        for n, cycles, m in _waits(graph, timing):
             problem.apart[n].append((m, cycles))
             problem.followers[m].append((n, cycles))
         return problem
 
 
-def _waits(graph: Graph, store_wait: int) -> Iterator[tuple[int, int, int]]:
+def _waits(graph: Graph, timing: Timing) -> Iterator[tuple[int, int, int]]:
     """(waiting operation, cycles, operation it waits for)."""
     slow = [n for n, instr in enumerate(graph.instrs) if instr.op.unit in INTERLOCKED_UNITS]
-    consumers: dict[int, int] = {}
-    for n in slow:
-        for edge in graph.out[n]:
-            if edge.cycles > 1 and graph.instrs[n].writes in graph.instrs[edge.to].reads:
-                consumers[edge.to] = max(consumers.get(edge.to, 0), edge.cycles)
-    for consumer, cycles in consumers.items():
+    readers = {edge.to for n in slow for edge in graph.out[n] if graph.instrs[n].writes in graph.instrs[edge.to].reads}
+    for reader in sorted(readers):
         for n in slow:
-            if n != consumer:
-                yield consumer, cycles, n
+            if n != reader:
+                yield reader, timing.result_latency(graph.instrs[n].op), n
     for n, instr in enumerate(graph.instrs):
         if instr.op.is_load:
             for m, other in enumerate(graph.instrs):
                 if other.op.is_store and same_window_conflict(instr, other):
-                    yield n, graph.busy[m] + store_wait, m
+                    yield n, graph.busy[m] + timing.result_latency(other.op), m
 
 
 def modulo_schedule(problem: Problem, interval: int) -> list[int] | None:

@@ -157,7 +157,7 @@ class _Attempt:
             self.instrs.append(setvl(vl))
             lanes.vl[self.instrs[-1]] = vl
         self.graph = self._graph()
-        self.problem = Problem.of(self.graph, self.phases, timing.latency["store"])
+        self.problem = Problem.of(self.graph, self.phases, timing)
         self.resource = resource_bound(self.graph)
         self.recurrence = recurrence_bound(self.graph)
         waits = max((cycles for pairs in self.problem.apart for _, cycles in pairs), default=1)

@@ -239,8 +239,7 @@ class _Execution:
                 if ready > time:
                     time, cause = ready, why
         if word.deps:
-            least = min((b for o, b in zip(word.operations, busies, strict=True) if o.op.vectors), default=1)
-            for ready, why in self._waits(word, least):
+            for ready, why in self._waits(word):
                 if ready > time:
                     time, cause = ready, why
         if cause:
@@ -271,23 +270,23 @@ class _Execution:
                 limits.append((max(read[0], read[1] - busy), "overwritten operand"))
         return limits
 
-    def _waits(self, word: DecodedWord, busy: int) -> list[tuple[int, str]]:
+    def _waits(self, word: DecodedWord) -> list[tuple[int, str]]:
         waits = []
         if word.deps & Dep.LOAD:
             waited = list(self.loads)[: len(self.loads) - word.left] if word.left else list(self.loads)
-            waits += [(self._visible(load, busy), "load") for load in waited]
+            waits += [(self._visible(load), "load") for load in waited]
             for _ in waited:
                 self.loads.popleft()
         if word.deps & Dep.COMPUTE:
-            waits += [(self._visible(result, busy), "slow unit") for result in self.slow]
+            waits += [(self._visible(result), "slow unit") for result in self.slow]
             self.slow.clear()
         if word.deps & Dep.STORE:
             waits.append((self.stores, "store"))
         return waits
 
-    def _visible(self, result: _Result, busy: int) -> int:
-        """When a result has advanced so far that an operation that is busy so long may start behind it."""
-        return result.time + self.timing.result_latency(result.op) + max(0, result.busy - busy)
+    def _visible(self, result: _Result) -> int:
+        """When the first beats of a result are there; who reads it follows beat by beat."""
+        return result.time + self.timing.result_latency(result.op)
 
     def _read(self, operation: Operation, busy: int, time: int) -> None:
         for place in operation.reads:

@@ -3,8 +3,8 @@
 Words issue in order, at most one a cycle. A vector operation on VL lanes keeps its slot busy for `ceil(VL / lanes)`
 beats of so many cycles as its unit takes; anything else takes one cycle. Results appear beat by beat after the unit's
 latency, and a consumer may start as soon as none of its beats comes before the producer's: `ready_after`. Operations
-across lanes have their result at the end, and what looks at the last lanes first waits for the end. A load that waits
-for stores starts when these are complete.
+across lanes have their result at the end, and what looks at the last lanes first waits for the end. An explicit wait
+holds once the first beats of what it waits for are there; one for stores, when these are complete.
 """
 
 from __future__ import annotations

@@ -20,10 +20,16 @@ SETVL = siw.OP_BY_NAME["C", "SETVL"]
 
 @dataclass(frozen=True)
 class Phases:
-    """The VLs of a loop, how much of an interval each wants, and the VL of each operation (its index; -1: any)."""
+    """The VLs of a loop, and the VL of each operation (its index; -1: any).
+
+    `wants` is how much of the interval each VL needs, `tails` for how much of that its last operation is busy, so that
+    nothing more of this VL has to issue; `control` is how busy slot C is, in which the SETVL have to issue.
+    """
 
     vls: tuple[int, ...] = ()
     wants: tuple[int, ...] = ()
+    tails: tuple[int, ...] = ()
+    control: int = 0
     member: tuple[int, ...] = ()
 
     @property
@@ -33,12 +39,17 @@ class Phases:
 
     def starts(self, interval: int) -> list[int]:
         """When the SETVL of each phase issues; its VL holds from the cycle behind it to the next one's."""
-        total, spare = sum(self.wants), interval - 2 * len(self.vls)
-        starts, seen = [], 0
-        for n, want in enumerate(self.wants):
-            starts.append(2 * n + spare * seen // total)
-            seen += want
-        return starts
+        if not self.vls:
+            return []
+        if self.control + max(self.tails) > interval:  # slot C ends a phase like the others: by its operations' shares
+            total, spare = sum(self.wants), interval - 2 * len(self.vls)
+            return [2 * n + spare * sum(self.wants[:n]) // total for n in range(len(self.vls))]
+        spare = max(0, interval - sum(self.wants) - len(self.vls)) // len(self.vls)
+        starts, done = [0], 1
+        for want, tail in zip(self.wants[:-1], self.tails, strict=False):
+            done += want + spare
+            starts.append(max(starts[-1] + 2, done - tail))
+        return [min(start, interval - 2 * (len(starts) - n)) for n, start in enumerate(starts)]
 
 
 def setvl(vl: int) -> Instr:
@@ -117,9 +128,11 @@ def phases_of(instrs: Sequence[Instr], vls: Sequence[int], lanes: Lanes, timing:
         member.append(phase)
         key = (phase, instr.op.slot)
         load[key] = load.get(key, 0) + timing.busy(instr.op, vl)
-    wants = tuple(_want(load, phase) for phase in range(len(vls)))
-    return Phases(tuple(vls), wants, tuple(member))
-
-
-def _want(load: Mapping[tuple[int, str], int], phase: int) -> int:
-    return max(load.get((phase, slot), 0) for slot in "DSC")
+    wants = tuple(max(load.get((phase, slot), 0) for slot in "DSC") for phase in range(len(vls)))
+    busy: list[list[int]] = [[] for _ in vls]
+    for instr, phase in zip(instrs, member, strict=True):
+        if phase >= 0:
+            busy[phase].append(timing.busy(instr.op, vls[phase]))
+    tails = tuple(min(cycles for cycles in each if 2 * cycles >= max(each)) for each in busy)
+    control = len(vls) + sum(load.get((phase, "C"), 0) for phase in range(len(vls)))
+    return Phases(tuple(vls), wants, tails, control, tuple(member))

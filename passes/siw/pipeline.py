@@ -30,8 +30,8 @@ MOST_OPERATIONS_OF_PHASES = 32
 NEAR = 1.02
 """What an interval may be of its bound before another unroll factor is tried."""
 
-INTERVAL_STEPS = (2, 2, 2, 2, 2, 3, 4, 6, 8, 10, 12)
-"""By how many percent the interval grows from one attempt to the next."""
+INTERVAL_STEPS = (3, 3, 4, 10, 20, 20, 20, 20, 30, 40, 60, 80, 100, 120)
+"""By how many thousandths the interval grows from one attempt to the next."""
 
 UNROLL = (1, 2, 3, 4)
 LEVELS = (siw.VECTOR_REGISTERS, 28, 24, 20)
@@ -209,14 +209,14 @@ class _Attempt:
         """The pipelined loop at the least interval that needs at most so many vector registers."""
         interval = self.bound
         longest = max(*heights(self.graph), interval) * 5 // 4 + 16
-        for step in INTERVAL_STEPS if self.unroll == 1 else INTERVAL_STEPS[:6]:
+        for step in INTERVAL_STEPS if self.unroll == 1 else INTERVAL_STEPS[:8]:
             if interval > longest:
                 return None
             time = modulo_schedule(self.problem, interval)
             found = None if time is None else self._expanded(time, interval, registers)
             if found is not None:
                 return found
-            interval += max(1, interval * step // 100)
+            interval += max(1, interval * step // 1000)
         return None
 
     def _expanded(self, time: Sequence[int], interval: int, registers: int) -> PipelinedLoop | None:

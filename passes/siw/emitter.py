@@ -24,9 +24,9 @@ from tfmbs.passes.siw.variance import (
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DType
 
-_BROADCAST = 64
+_BROADCAST = 256
 """Lanes from which on what is the same in all of them is computed in one, and copied."""
-_TILE = 64
+_TILE = 128
 """Lanes of a strip whose elements lie far apart: so many lines of memory stay close while the loop inside uses them."""
 _REDUCTION_LOOPS = 2
 """Hardware loops that reductions inside of parallel loops get at least."""
@@ -140,8 +140,10 @@ class Emitter(Accesses):
         if dim is None:
             addresses.walk(others, 1, lambda: chunk(1), inside=inside)
             return
-        near = turned_dimension(self.nest, dim, others)
+        near = turned_dimension(self.nest, dim)
         strips = Strips.of(self.nest.extents[dim], most=siw.VLMAX if near is None else _TILE)
+        self.in_order = self.in_order and near is None
+        near = None if near in self.reduction else near  # those are inside of `chunk`
         walked = [dim] if strips.count == 1 and not strips.tail else []
         outer = dict(self.pinned)
 
@@ -158,7 +160,6 @@ class Emitter(Accesses):
         entered([])
         inside_strip = inside + (near is not None)
         outside = [d for d in others if d != near]
-        self.in_order = self.in_order and near is None
         strip = partial(addresses.strip, dim, strips, innermost)
         addresses.walk(outside, strips.vl, strip, inside=inside_strip + (strips.count > 1), entered=entered)
         self.pinned = outer

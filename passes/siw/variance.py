@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from math import ceil
 
 from tfmbs.passes.siw.nest import (
@@ -124,7 +124,7 @@ _LINE = 64
 _CLOSE = 1 << 18
 
 
-def turned_dimension(nest: Nest, along: int, others: Sequence[int]) -> int | None:
+def turned_dimension(nest: Nest, along: int) -> int | None:
     """The dimension that is to be the innermost loop where lanes lie far apart: the one in which they are neighbours.
 
     None where the lanes of all accesses lie within what memory keeps close, in bytes.
@@ -132,7 +132,7 @@ def turned_dimension(nest: Nest, along: int, others: Sequence[int]) -> int | Non
     for access in nest.accesses:
         step = abs(access.strides[along]) * DTYPES[access.dtype].bits // 8
         if step >= _LINE and step * min(nest.extents[along], siw.VLMAX) > _CLOSE:
-            neighbours = [d for d in others if abs(access.strides[d]) == 1 and nest.extents[d] > 1]
-            if neighbours:
-                return neighbours[0]
+            for d, extent in enumerate(nest.extents):
+                if d != along and extent > 1 and abs(access.strides[d]) == 1:
+                    return d
     return None

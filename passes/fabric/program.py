@@ -10,9 +10,10 @@ from typing import Any
 from tfmbs.dialect.kernel_program import VIEWS
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.fabric.loops import nest_of
+from tfmbs.passes.fabric.program_lanes import vector_loop
 from tfmbs.passes.fabric.program_scalars import Scalars
 from tfmbs.passes.fabric.program_straight import only_computes
-from tfmbs.passes.fabric.program_vector import VectorLoops, vector_loop
+from tfmbs.passes.fabric.program_vector import VectorLoops
 from tfmbs.passes.fabric.scalars import dtype_of, lane_of, refuse
 from tfmbs.passes.kernel.aliases import terminator_of
 from tfmbs.passes.siw.codegen import emit_nest

@@ -41,10 +41,15 @@ struct Rem {
 
 constexpr uint32_t BLOCK = 64, LEAST = 8;
 
+template <class Op, class T>
+void one_by_one(T* out, const T* x, const T* y, uint32_t n) {
+  for (uint32_t i = 0; i < n; ++i) out[i] = canonical(Op::of(x[i], y[i], T{}));
+}
+
 // `way(out, x, y, n)` computes a block elsewhere and says whether the results are right; if not, `Op` computes them.
 template <class Op, class T, class Way>
 void by_blocks(void* d, const void* a, const void* b, uint32_t n, Way way) {
-  if (n < LEAST) return each<Op, T>(d, a, b, d, n);
+  if (n < LEAST) return one_by_one<Op, T>(static_cast<T*>(d), static_cast<const T*>(a), static_cast<const T*>(b), n);
   for (uint32_t i = 0; i < n; i += BLOCK) {
     T* out = static_cast<T*>(d) + i;
     const T* x = static_cast<const T*>(a) + i;
@@ -52,7 +57,7 @@ void by_blocks(void* d, const void* a, const void* b, uint32_t n, Way way) {
     const uint32_t lanes = n - i < BLOCK ? n - i : BLOCK;
     T results[BLOCK];
     if (way(results, x, y, lanes)) std::memcpy(out, results, lanes * sizeof(T));
-    else each<Op, T>(out, x, y, out, lanes);
+    else one_by_one<Op>(out, x, y, lanes);
   }
 }
 
@@ -72,21 +77,19 @@ bool remainders(T* out, const T* x, const T* y, uint32_t n) {
 }
 
 template <class T>
-void float_remainder(void* d, const void* a, const void* b, const void* c, uint32_t n) {
+void float_remainder(void* d, const void* a, const void* b, const void*, uint32_t n) {
 #if defined(__FMA__) || defined(__AVX512F__)
-  (void)c;
   by_blocks<Rem, T>(d, a, b, n, remainders<T>);
 #else
-  each<Rem, T>(d, a, b, c, n);
+  one_by_one<Rem>(static_cast<T*>(d), static_cast<const T*>(a), static_cast<const T*>(b), n);
 #endif
 }
 
 // Operations on integers of 64 bits whose magnitudes are all below 2^53: their quotients of f64 never reach the next
 // integer either. Worth it where the processor converts vectors of them.
 template <class Op, class T>
-void wide_division(void* d, const void* a, const void* b, const void* c, uint32_t n) {
+void wide_division(void* d, const void* a, const void* b, const void*, uint32_t n) {
 #if defined(__AVX512DQ__)
-  (void)c;
   by_blocks<Op, T>(d, a, b, n, [](T* out, const T* x, const T* y, uint32_t lanes) {
     const auto by_f64 = [](T p, T q) { return static_cast<T>(static_cast<double>(p) / static_cast<double>(q)); };
     Bits<T> bits = 0;
@@ -103,7 +106,7 @@ void wide_division(void* d, const void* a, const void* b, const void* c, uint32_
     return true;
   });
 #else
-  each<Op, T>(d, a, b, c, n);
+  one_by_one<Op>(static_cast<T*>(d), static_cast<const T*>(a), static_cast<const T*>(b), n);
 #endif
 }
 

@@ -24,6 +24,13 @@ LaneFn of_real(DType type) {
   return type == DType::F64 ? each<Op, double> : nullptr;
 }
 
+// Special functions give canonical results by themselves.
+template <class Op>
+LaneFn special(DType type) {
+  if (type == DType::F32) return each_bits<Op, float>;
+  return type == DType::F64 ? each_bits<Op, double> : nullptr;
+}
+
 template <class Op>
 LaneFn of_signed(DType type) {
   if (type == DType::I32) return each<Op, int32_t>;
@@ -204,16 +211,16 @@ inline LaneFn lane(DOp op, DType type, uint8_t aux) {
     case DOp::TPOP: return count_nonzero;
     case DOp::TERNARY:
     case DOp::TACC: return trits(op, type);
-    case DOp::RSQRT: return of_real<Rsqrt>(type);
-    case DOp::EXP: return of_real<Exp>(type);
-    case DOp::LOG: return of_real<Log>(type);
-    case DOp::TANH: return of_real<Tanh>(type);
-    case DOp::ERF: return of_real<Erf>(type);
-    case DOp::SIN: return of_real<Sin>(type);
-    case DOp::COS: return of_real<Cos>(type);
-    case DOp::POW: return of_real<Pow>(type);
-    case DOp::SIGMOID: return of_real<Sigmoid>(type);
-    case DOp::GELU: return of_real<Gelu>(type);
+    case DOp::RSQRT: return special<Rsqrt>(type);
+    case DOp::EXP: return special<Exp>(type);
+    case DOp::LOG: return special<Log>(type);
+    case DOp::TANH: return special<Tanh>(type);
+    case DOp::ERF: return special<Erf>(type);
+    case DOp::SIN: return special<Sin>(type);
+    case DOp::COS: return special<Cos>(type);
+    case DOp::POW: return special<Pow>(type);
+    case DOp::SIGMOID: return special<Sigmoid>(type);
+    case DOp::GELU: return special<Gelu>(type);
   }
   return nullptr;
 }

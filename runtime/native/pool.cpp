@@ -32,7 +32,8 @@ class Pool {
         combine_(engine.kernels.lane(is_max_ ? DOp::MAX : DOp::ADD, bound.launch.integer ? DType::I32 : DType::F32, 0)),
         divide_(engine.kernels.lane(DOp::DIV, DType::F32, 0)) {}
 
-  // Results of `lanes` outputs of a channel from `first` on; `taps` is a buffer of VLMAX lanes.
+  // Results of `lanes` outputs of a channel from `first` on; `results` and `taps` are buffers of VLMAX lanes, one behind
+  // the other: what is computed in lanes reads beyond the last one, up to the end of its group.
   void run(uint64_t channel, uint64_t first, uint32_t lanes, uint32_t* results, uint32_t* taps) const {
     const uint64_t plane = static_cast<uint64_t>(g_.in_height) * g_.in_width;
     const bool integer = type_ == DType::I8;
@@ -42,12 +43,8 @@ class Pool {
                 : is_max_ ? lane_of(-std::numeric_limits<float>::infinity())
                           : lane_of(0.0f));
     rows_.visit(first, lanes, [&](uint32_t lane, uint32_t count, uint64_t, uint64_t at) {
-      const void* x = reinterpret_cast<const float*>(in) + at;
-      if (integer || g_.stride_width > 1) {
-        moves_.load(taps, in, static_cast<int64_t>(at), g_.stride_width, count);
-        x = taps;
-      }
-      combine_(results + lane, results + lane, x, results + lane, count);
+      moves_.load(taps, in, static_cast<int64_t>(at), g_.stride_width, count);
+      combine_(results + lane, results + lane, taps, results + lane, count);
     });
     if (is_max_) return;
     for (uint32_t lane = 0; lane < lanes; ++lane) taps[lane] = lane_of(static_cast<float>(size(first + lane)));

@@ -148,7 +148,7 @@ def image_and_expected(name: str, dtype: DType | int, aux: int, vl: int) -> tupl
     return builder.image(), expected
 
 
-@pytest.mark.parametrize("vl", [VLMAX, 37])
+@pytest.mark.parametrize("vl", [VLMAX, 37, 1])
 @pytest.mark.parametrize(("op", "dtype", "aux"), CASES)
 def test_opcode(device: DeviceUnderTest, op: str, dtype: DType | int, aux: int, vl: int) -> None:
     image, expected = image_and_expected(op, dtype, aux, vl)

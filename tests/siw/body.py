@@ -129,6 +129,8 @@ def _text(node: Node, args: list[str]) -> str:
         return f"{node.op} {constant_text(node.element, node.detail[0])}"
     if node.op in ("arith.cmpi", "arith.cmpf"):
         return f"{node.op} {node.detail[0]}, {join(args)} : {node.source}"
+    if node.op.startswith("tfmbs."):
+        return f'"{node.op}"({join(args)}) : ({join([node.element] * len(args))}) -> {node.element}'
     types = f"{node.source} to {node.element}" if node.op in CASTS else node.element
     return f"{node.op} {join(args)} : {types}"
 

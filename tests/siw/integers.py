@@ -44,6 +44,40 @@ def _remainder(divide: Callable[[Array, Array], Array]) -> Callable[[Array, Arra
     return run
 
 
+def _rounded_quotient(*, up: bool) -> Callable[[Array, Array], Array]:
+    """floordivsi and ceildivsi; division by zero gives zero, and least / -1 wraps."""
+
+    def run(a: Array, b: Array) -> Array:
+        quotient = _divide_signed(a, b)
+        rest = a - quotient * b
+        moves = (rest != 0) & (b != 0) & (((rest < 0) == (b < 0)) if up else ((rest < 0) != (b < 0)))
+        one = moves.astype(a.dtype)
+        return quotient + one if up else quotient - one
+
+    return run
+
+
+def _ceiling_unsigned(a: Array, b: Array) -> Array:
+    quotient = _divide_unsigned(a, b)
+    return quotient + ((a - quotient * b != 0) & (b != 0)).astype(a.dtype)
+
+
+def _count_bits(a: Array) -> Array:
+    bits = np.unpackbits(np.atleast_1d(a)[..., None].view(np.uint8), axis=-1, bitorder="little")
+    return bits.reshape(*np.shape(a), -1)
+
+
+def _zeros_before_one(*, leading: bool) -> Callable[[Array], Array]:
+    """ctlz and cttz; of zero, the width."""
+
+    def run(a: Array) -> Array:
+        bits = _count_bits(a)[..., ::-1] if leading else _count_bits(a)
+        first = np.where(bits.any(-1), bits.argmax(-1), bits.shape[-1])
+        return first.astype(a.dtype)
+
+    return run
+
+
 def _shift(kind: str) -> Callable[[Array, Array], Array]:
     def run(a: Array, b: Array) -> Array:
         a, b = np.broadcast_arrays(a, b)
@@ -79,6 +113,12 @@ INTEGER_OPS: dict[str, Callable[..., Array]] = {
     "arith.shli": _shift("left"),
     "arith.shrsi": _shift("sign"),
     "arith.shrui": _shift("zero"),
+    "arith.floordivsi": _rounded_quotient(up=False),
+    "arith.ceildivsi": _rounded_quotient(up=True),
+    "arith.ceildivui": _ceiling_unsigned,
+    "math.ctlz": _zeros_before_one(leading=True),
+    "math.cttz": _zeros_before_one(leading=False),
+    "math.ctpop": lambda a: _count_bits(a).sum(-1).astype(a.dtype),
     "math.absi": lambda a: np.where(a < 0, np.zeros_like(a) - a, a),
 }
 """Operations on i8…i64 of one type."""

@@ -139,6 +139,12 @@ def _round_away(x: Array) -> Array:
     return np.copysign(np.where(np.abs(x - whole) >= 0.5, whole + np.copysign(1, x), whole), x).astype(x.dtype)
 
 
+def _gelu(x: Array) -> Array:
+    """x times the normal distribution, by erfc, which keeps the lower tail."""
+    tail = np.vectorize(math.erfc, otypes=[np.float64])(-x * 2**-0.5)
+    return np.where(np.isneginf(x), -0.0, x * tail / 2)
+
+
 FLOAT_OPS: dict[str, Callable[..., Array]] = {
     "arith.addf": _float(np.add),
     "arith.subf": _float(np.subtract),
@@ -166,6 +172,8 @@ FLOAT_OPS: dict[str, Callable[..., Array]] = {
     "math.erf": _special(np.vectorize(math.erf, otypes=[np.float64])),
     "math.sin": _periodic(np.sin),
     "math.cos": _periodic(np.cos),
+    "tfmbs.sigmoid": _special(lambda x: 1 / (1 + np.exp(-x))),
+    "tfmbs.gelu": _special(_gelu, ulps=6),
     "math.powf": _special(np.power, ulps=6),
 }
 """Operations on floats of one type, called with the element type, the doubt and the operands."""

@@ -14,9 +14,14 @@ from tests.siw.values import DTYPE_OF, FLOATS, INTEGERS, Type, edges
 
 UNARY = frozenset(
     {"arith.negf", "math.absf", "math.ceil", "math.floor", "math.trunc", "math.round", "math.roundeven", "math.sqrt"}
-    | {f"math.{name}" for name in ("rsqrt", "exp", "log", "tanh", "erf", "sin", "cos", "absi")}
+    | {f"math.{name}" for name in ("rsqrt", "exp", "log", "tanh", "erf", "sin", "cos", "absi", "ctlz", "cttz", "ctpop")}
+    | {"tfmbs.sigmoid", "tfmbs.gelu"}
 )
-SPECIAL = tuple(f"math.{name}" for name in ("rsqrt", "exp", "log", "tanh", "erf", "sin", "cos", "powf"))
+SPECIAL = (
+    *(f"math.{name}" for name in ("rsqrt", "exp", "log", "tanh", "erf", "sin", "cos", "powf")),
+    "tfmbs.sigmoid",
+    "tfmbs.gelu",
+)
 PLAIN_FLOAT = (
     "arith.addf", "arith.subf", "arith.mulf", "arith.divf", "arith.maximumf", "arith.minimumf", "arith.maxnumf",
     "arith.minnumf", "arith.negf", "arith.remf", "math.absf", "math.copysign", "math.ceil", "math.floor", "math.trunc",
@@ -25,7 +30,10 @@ PLAIN_FLOAT = (
 FLOAT_PREDICATES = (
     "oeq", "ogt", "oge", "olt", "ole", "one", "ord", "ueq", "ugt", "uge", "ult", "ule", "une", "uno"
 )  # fmt: skip
-FOLDED_ON_EQUALS = ("arith.divsi", "arith.divui", "arith.shli", "arith.shrsi", "arith.shrui")
+FOLDED_ON_EQUALS = tuple(
+    f"arith.{name}"
+    for name in ("divsi", "divui", "floordivsi", "ceildivsi", "ceildivui", "remsi", "remui", "shli", "shrsi", "shrui")
+)
 """Upstream's canonicalization takes x / x for 1 and x >> x for 0, whatever x is; a graph means what stands after it."""
 INTEGER_PREDICATES = ("eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge")
 

@@ -141,22 +141,17 @@ class BodyBuilder:
         name = self.rng.choice(names)
         arity = 3 if name == "math.fma" else 1 if name in UNARY else 2
         operands = [first, *(self.operand(element) for _ in range(arity - 1))]
-        if name in FOLDED_ON_EQUALS and self._same(operands[0], operands[1]):
-            operands[1] = self.constant(element)
+        if name in FOLDED_ON_EQUALS:
+            return self.add(name, [first, self._other(element)], element)
         if element in FLOATS or self.rng.random() < 0.7:
             self.rng.shuffle(operands)
         return self.add(name, operands, element)
 
-    def _same(self, a: int, b: int) -> bool:
-        """Whether two values are computed alike, so that upstream sees one; leaves of one type may be one."""
-        first = len(self.leaves)
-        if a == b or (a < first and b < first):
-            return a == b or self.elements[a] == self.elements[b]
-        if a < first or b < first:
-            return False
-        one, other = self.nodes[a - first], self.nodes[b - first]
-        alike = (one.op, one.detail, one.source) == (other.op, other.detail, other.source)
-        return alike and all(self._same(x, y) for x, y in zip(one.args, other.args, strict=True))
+    def _other(self, element: str) -> int:
+        """A second operand that upstream does not take for the first one: a constant, or a value and one."""
+        if self.rng.random() < 0.5:
+            return self.constant(element)
+        return self.add("arith.subi", [self.operand(element), self.constant(element)], element)
 
     def _operations(self, element: str) -> list[str]:
         if element in FLOATS:

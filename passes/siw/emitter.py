@@ -19,7 +19,7 @@ from tfmbs.passes.siw.variance import (
     same_lanes,
     stored_windows,
     turned_dimension,
-    varies,
+    varying,
 )
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DType
@@ -39,6 +39,7 @@ class Emitter(Accesses):
         super().__init__(asm, nest, whole=whole)
         self.parallel = [d for d, is_reduction in enumerate(nest.reduction) if not is_reduction]
         self.reduction = [d for d, is_reduction in enumerate(nest.reduction) if is_reduction]
+        self._varying_along: dict[int, set[int]] = {}
         self.pinned = self._hoisted()
 
     def _hoisted(self) -> dict[int, Reg]:
@@ -74,7 +75,12 @@ class Emitter(Accesses):
     def _is_single(self, position: int, lanes: int) -> bool:
         """Whether a value is to be computed in one lane, for all that there are."""
         along = self.lanes_along
-        return along is not None and lanes >= _BROADCAST and not varies(self.nest, position, along)
+        return along is not None and lanes >= _BROADCAST and position not in self._varying(along)
+
+    def _varying(self, dim: int) -> set[int]:
+        if dim not in self._varying_along:
+            self._varying_along[dim] = varying(self.nest, [dim])
+        return self._varying_along[dim]
 
     def _single(self, positions: Sequence[int], lanes: int) -> dict[int, Reg]:
         """Values that are the same in all lanes, computed in one lane and copied to the others."""
@@ -118,7 +124,7 @@ class Emitter(Accesses):
         found = [
             (position, value.index)
             for position, value in needed_values(self.nest)
-            if isinstance(value, Gather) and position not in known and not varies(self.nest, value.index, along)
+            if isinstance(value, Gather) and position not in known and value.index not in self._varying(along)
         ]
         rows: dict[int, Reg] = {}
         with self._one_lane(lanes if found else None):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 from math import ceil
 
 from tfmbs.passes.siw.nest import (
@@ -16,7 +16,6 @@ from tfmbs.passes.siw.nest import (
     arguments_of,
     linear_of,
     needed_values,
-    reads_of,
 )
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DTYPES
@@ -35,11 +34,8 @@ def same_elsewhere(nest: Nest, dims: Container[int], pinned: Container[int]) -> 
         return []
     needed = needed_values(nest)
     stored = stored_windows(nest)
-    same = {
-        position
-        for position, _ in needed
-        if not any(varies(nest, position, d) for d in elsewhere) and not _reads(nest, position, stored)
-    }
+    changing = varying(nest, elsewhere, stored)
+    same = {position for position, _ in needed if position not in changing}
     users = [a for position, value in needed if position not in same for a in arguments_of(value)]
     found, room = [], _PINNED - sum(position in pinned for position, _ in needed)
     for position in dict.fromkeys([*users, *nest.roots]):
@@ -53,7 +49,8 @@ def same_elsewhere(nest: Nest, dims: Container[int], pinned: Container[int]) -> 
 def same_lanes(nest: Nest, along: int, known: Container[int]) -> list[int]:
     """Positions of the values that are the same in all lanes and that others need; not those `known`."""
     needed = needed_values(nest)
-    same = {position for position, _ in needed if not varies(nest, position, along)}
+    changing = varying(nest, [along])
+    same = {position for position, _ in needed if position not in changing}
     users = [a for position, value in needed if position not in same for a in arguments_of(value)]
     rows = {value.index for position, value in needed if isinstance(value, Gather) and position not in same}
     return [p for p in dict.fromkeys([*users, *nest.roots]) if p in same and p not in known and p not in rows]
@@ -73,16 +70,22 @@ def stored_windows(nest: Nest) -> set[int]:
     return {access.window for access in (*nest.outputs, *(scatter.access for scatter in nest.scatters))}
 
 
-def _reads(nest: Nest, position: int, windows: set[int]) -> bool:
-    """Whether a value depends on what one of these windows holds."""
-    parts = (linear_of(nest.body[read]) for read in reads_of(nest.body, position))
-    return any(isinstance(part, Access) and part.window in windows for part in parts)
+def varying(nest: Nest, dims: Collection[int], stored: Container[int] = ()) -> set[int]:
+    """Positions of the values that may differ between iterations of `dims`.
 
-
-def varies(nest: Nest, position: int, dim: int) -> bool:
-    """Whether a value may differ between iterations of one dimension, or depends on an accumulator."""
-    parts = [nest.body[read] for read in reads_of(nest.body, position)]
-    return any(isinstance(value, Carried) or ((part := linear_of(value)) and part.strides[dim]) for value in parts)
+    Accumulators do, and so does what windows in `stored` hold.
+    """
+    found: set[int] = set()
+    for position, value in enumerate(nest.body):
+        part = linear_of(value)
+        if (
+            isinstance(value, Carried)
+            or (part is not None and any(part.strides[d] for d in dims))
+            or (isinstance(part, Access) and part.window in stored)
+            or any(argument in found for argument in arguments_of(value))
+        ):
+            found.add(position)
+    return found
 
 
 _UNEVEN = 2
@@ -97,7 +100,8 @@ def lane_cost(nest: Nest, dim: int) -> float:
     """What an element of a nest costs with lanes along a dimension, as compared to other dimensions."""
     extent = nest.extents[dim]
     beats = ceil(extent / _BEAT) * _BEAT / extent + _WORD / min(extent, siw.VLMAX)
-    gathers = [v for _, v in needed_values(nest) if isinstance(v, Gather) and varies(nest, v.index, dim)]
+    changing = varying(nest, [dim])
+    gathers = [v for _, v in needed_values(nest) if isinstance(v, Gather) and v.index in changing]
     uneven = sum(abs(access.strides[dim]) > 1 for access in nest.accesses) + len(gathers)
     return beats * (len(nest.accesses) + _UNEVEN * uneven)
 
@@ -113,9 +117,10 @@ def shared_dimension(nest: Nest) -> int | None:
     for d in reversed(range(len(nest.extents))):
         if d == lanes or not 1 < nest.extents[d] <= _SHORT or len(needed) * nest.extents[d] > _MOST_SHARED:
             continue
-        common = [position for position, _ in needed if not varies(nest, position, d)]
+        changing = varying(nest, [d])
+        common = [position for position, _ in needed if position not in changing]
         lasting = [d for d, extent in enumerate(nest.extents) if d != lanes and extent > 1]
-        if any(varies(nest, position, other) for position in common for other in lasting):
+        if not varying(nest, lasting).isdisjoint(common):
             return d
     return None
 

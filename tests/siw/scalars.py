@@ -137,6 +137,10 @@ class BodyBuilder:
             return self.add(SELECT, [condition, first, self.operand(element)], element)
         if roll < 0.6:
             return self.convert(first, self.rng.choice(self.limits.elements))
+        return self._operation(first, element)
+
+    def _operation(self, first: int, element: str) -> int:
+        """One of the operations on this type."""
         names = self._operations(element)
         name = self.rng.choice(names)
         arity = 3 if name == "math.fma" else 1 if name in UNARY else 2

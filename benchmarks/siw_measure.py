@@ -48,8 +48,8 @@ class InnerLoop:
 
     @property
     def at_bound(self) -> bool:
-        """Whether it starts as often as resources and recurrences allow."""
-        return self.interval <= self.bound
+        """Whether it starts as often as resources and recurrences allow; the first trips of a run take a little more."""
+        return self.interval < self.bound + 1
 
     @property
     def of_mix(self) -> float:

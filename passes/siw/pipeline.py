@@ -237,7 +237,9 @@ class _Attempt:
         vl = context.lanes.at_loop[self.loop.id]
         last = [instr.imms["c_imm"] for instr in self.body if instr.op is SETVL]
         rest = [*(setvl(vl) for vl in last[-1:]), *parts.rest, *self._remainder()]
-        setup = [] if self.phases.vls or not last else [setvl(only) for only in self.vls]
+        # What issues in the first interval before its first phase does so in the last phase of the interval before.
+        first_vl = self.phases.vls[-1:] if self.phases.vls else self.vls
+        setup = [setvl(only) for only in first_vl] if last else []
         for instr in (*setup, *rest):
             context.lanes.vl[instr] = last[-1] if last else vl
         operations = first - len(self.steps)

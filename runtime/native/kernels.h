@@ -10,8 +10,8 @@
 
 namespace tfmbs {
 
-// d, a, b, c are registers, or pairs of them, of VLMAX lanes; the first n lanes are worked on. Sources are read up to the
-// end of a group of 16 lanes.
+// d, a, b, c are registers, or pairs of them, of VLMAX lanes; the first n lanes are worked on. Sources are read up to
+// the end of a group of 16 lanes.
 using LaneFn = void (*)(void* d, const void* a, const void* b, const void* c, uint32_t n);
 // Element `first + i * stride` of the window, for i < n; the caller has checked every index.
 using LoadFn = void (*)(void* lanes, const uint8_t* window, int64_t first, int64_t stride, uint32_t n);

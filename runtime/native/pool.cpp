@@ -32,8 +32,8 @@ class Pool {
         combine_(engine.kernels.lane(is_max_ ? DOp::MAX : DOp::ADD, bound.launch.integer ? DType::I32 : DType::F32, 0)),
         divide_(engine.kernels.lane(DOp::DIV, DType::F32, 0)) {}
 
-  // Results of `lanes` outputs of a channel from `first` on; `results` and `taps` are buffers of VLMAX lanes, one behind
-  // the other: what is computed in lanes reads beyond the last one, up to the end of its group.
+  // Results of `lanes` outputs of a channel from `first` on; `results` and `taps` are buffers of VLMAX lanes, one
+  // behind the other: what is computed in lanes reads beyond the last one, up to the end of its group.
   void run(uint64_t channel, uint64_t first, uint32_t lanes, uint32_t* results, uint32_t* taps) const {
     const uint64_t plane = static_cast<uint64_t>(g_.in_height) * g_.in_width;
     const bool integer = type_ == DType::I8;

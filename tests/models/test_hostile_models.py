@@ -146,16 +146,9 @@ REFUSED: dict[str, tuple[Callable[[], Model], str, str]] = {
     "axis": (lambda: typed(of([node("Softmax", "x", "y", axis=7)])), "onnx.invalid", "softmax_y"),
     "random": (lambda: typed(of([node("RandomNormalLike", "x", "y")])), "onnx.unsupported", "randomnormallike_y"),
     "values as shape": (lambda: typed(of([node("NonZero", "x", "y")]), I64), "onnx.unsupported", "node 'nonzero_y'"),
-    "cumsum": (lambda: typed(of([node("CumSum", "x a", "y")], a=np.int64(0))), "ir.verify", "cumsum_y: op at"),
-    "topk": (lambda: typed(of([node("TopK", "x k", "y i")], k=np.array([1]))), "ir.verify", "topk_y: op at"),
-    "gather": (lambda: typed(of([node("Gather", "x i", "y")], i=np.array([1, 0]))), "unsupported", "gather_y"),
     "sequence": (sequence_output, "pass", "sequenceconstruct_y"),
     "strings": (lambda: typed(of([node("Identity", "x", "y")], ("x", TensorProto.STRING, (2,))), TensorProto.STRING),
                 "ir.verify", "!torch.str"),
-    "f16": (lambda: typed_sum(TensorProto.FLOAT16), "unsupported", "add_y: linalg.generic: element type"),
-    "bf16": (lambda: typed_sum(TensorProto.BFLOAT16), "unsupported", "add_y: linalg.generic: element type"),
-    "f64": (lambda: typed_sum(TensorProto.DOUBLE), "unsupported", "add_y: linalg.generic: element type"),
-    "i64": (lambda: typed_sum(I64), "unsupported", "add_y: linalg.generic: element type"),
     "u8": (lambda: typed_sum(TensorProto.UINT8), "onnx.unsupported", "input 'x': element type"),
     "complex": (lambda: typed_sum(TensorProto.COMPLEX64), "onnx.unsupported", "input 'x': element type"),
     "complex constant": (complex_constant, "", "reducel2_y"),
@@ -216,6 +209,12 @@ ODD: dict[str, Callable[[], Model]] = {
     "opset 7": lambda: typed(
         of([node("BatchNormalization", "x s s s s", "y")], ("x", F32, (1, 2, 4, 4)), opset=7, s=ONES[:2])
     ),
+    "f16": lambda: typed_sum(TensorProto.FLOAT16),
+    "f64": lambda: typed_sum(TensorProto.DOUBLE),
+    "i64": lambda: typed_sum(I64),
+    "sums on the way": lambda: typed(of([node("CumSum", "x a", "y")], a=np.int64(0))),
+    "the largest": lambda: typed(of([node("TopK", "x k", "y i")], k=np.array([1]))),
+    "places": lambda: typed(of([node("Gather", "x i", "y")], i=np.array([1, 0]))),
     "weights given at run time": lambda: typed(
         of([node("Conv", "x w", "y")], ("x", F32, (1, 2, 4, 4)), ("w", F32, (3, 2, 2, 2)))
     ),

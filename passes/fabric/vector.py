@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.backend import Program, Spills, compile_code
 from tfmbs.passes.siw.codegen import epilogue_code, vector_code
 from tfmbs.passes.siw.control import Control
-from tfmbs.passes.siw.machine import Code, CodegenError, NoWindowError, instructions
+from tfmbs.passes.siw.machine import Code, CodegenError, NoWindowError, contents, instructions
 from tfmbs.passes.siw.nest import Access, Nest
 from tfmbs.passes.siw.schedule_check import check_schedule
 from tfmbs.runtime.abi import siw
@@ -56,6 +56,7 @@ class VectorCode:
         self._memory = memory
         self._timing = Timing.of(target.vector)
         self._verify = verify
+        self._programs: dict[Hashable, Program] = {}
         self._spills_at = -(-scratch // _ALIGNMENT) * _ALIGNMENT
         self.scratch_bytes = scratch
 
@@ -113,10 +114,13 @@ class VectorCode:
         return self._launch(op, program, ProgramKind.EPILOGUE, windows, (), name)
 
     def _compiled(self, code: Code, kind: ProgramKind) -> Program:
-        program = compile_code(code, self._timing, kind)
-        if self._verify:
-            check_schedule(code, program.words, program.windows, program.max_steps, kind)
-        return program
+        key = (contents(code.items), code.windows, kind)  # layers of a network often have the same programs
+        if key not in self._programs:
+            program = compile_code(code, self._timing, kind)
+            if self._verify:
+                check_schedule(code, program.words, program.windows, program.max_steps, kind)
+            self._programs[key] = program
+        return self._programs[key]
 
     def _launch(
         self, op: Any, program: Program, kind: ProgramKind, windows: Windows, stored: Collection[int], name: str

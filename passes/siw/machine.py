@@ -9,7 +9,7 @@ keep the bytes that it stores. A register that was never written, and lanes of o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -118,6 +118,20 @@ class Code:
 
     items: list[Item]
     windows: int
+
+
+def contents(items: Sequence[Item]) -> Hashable:
+    """What a program consists of: equal for programs of which the back end makes the same words."""
+    found: list[Hashable] = []
+    for item in items:
+        if isinstance(item, Instr):
+            operands = (tuple(item.regs.items()), tuple(item.imms.items()))
+            found.append((item.op.slot, item.op.code, *operands, item.touch, item.stream, item.source))
+        elif isinstance(item, Loop):
+            found.append((item.id, item.count, item.trips, contents(item.body)))
+        else:
+            found.append((item.condition, contents(item.body)))
+    return tuple(found)
 
 
 def instructions(items: Sequence[Item]) -> Iterator[Instr]:

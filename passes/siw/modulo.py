@@ -61,12 +61,13 @@ def modulo_schedule(problem: Problem, interval: int) -> list[int] | None:
     """Issue times, the first of them 0, with which iterations can start every `interval` cycles; None: none found."""
     if max(problem.graph.busy, default=0) > interval:
         return None
-    placing = _Placing(problem, interval)
-    if not placing.run():
-        return None
-    placing.delay()
-    first = min(placing.time.values())
-    return [placing.time[n] - first for n in range(len(problem.graph.instrs))]
+    for gaps_too in (False, True):  # neither way to make room is better than the other
+        placing = _Placing(problem, interval, gaps_too)
+        if placing.run():
+            placing.delay()
+            first = min(placing.time.values())
+            return [placing.time[n] - first for n in range(len(problem.graph.instrs))]
+    return None
 
 
 def _unit(busy: list[int]) -> int:
@@ -78,7 +79,8 @@ def _unit(busy: list[int]) -> int:
 
 
 class _Placing:
-    def __init__(self, problem: Problem, interval: int) -> None:
+    def __init__(self, problem: Problem, interval: int, gaps_too: bool) -> None:
+        self.gaps_too = gaps_too
         self.graph = problem.graph
         self.problem = problem
         self.interval = interval
@@ -253,15 +255,23 @@ class _Placing:
         return found
 
     def _taken_time(self, n: int, earliest: int) -> int | None:
-        """A time to take although something is there: where one of the slot starts, so that gaps keep their size."""
+        """A time to take although something is in the way there: where something of the slot starts.
+
+        So gaps keep their size. With `gaps_too` times in gaps count as well, and the least in the way decides.
+        """
         starts = {self.time[m] for m in self.in_slot[self.slot[n]]}
         if self.starts and self.problem.phases.member[n] >= 0:
             starts.update(self._window(n))
-        for offset in sorted({(start - earliest) % self.interval for start in starts or {earliest}}):
-            time = earliest + offset
-            if self._in_phase(n, time) and not self._clashes(n, time) & set(self.fixed):
-                return time
-        return None
+        times = {earliest + (start - earliest) % self.interval for start in starts or {earliest}}
+        if self.gaps_too:
+            times.update(self._candidates(n, earliest, self._gaps(self.slot[n], n)))
+        best: tuple[int, int] | None = None
+        for time in times:
+            clashes = self._clashes(n, time)
+            if self._in_phase(n, time) and clashes.isdisjoint(self.fixed):
+                found = len(clashes) if self.gaps_too else 0, time
+                best = min(best or found, found)
+        return None if best is None else best[1]
 
     def _place(self, n: int, time: int) -> set[int]:
         """Places an operation; returns those that have to be placed again."""

@@ -15,7 +15,7 @@ from tfmbs.passes.siw.schedule_graph import Graph, same_window_conflict
 from tfmbs.runtime.abi.siw_deps import INTERLOCKED_UNITS
 from tfmbs.runtime.abi.siw_timing import Timing
 
-BUDGET = 8
+BUDGET = 5
 """Placements per operation before an interval is given up."""
 
 

@@ -4,8 +4,8 @@ Both run: the program in written order on its virtual registers, and the words o
 numbers. A lane of a vector is not computed but named: by a 64-bit hash of the operation and of the lanes it depends on,
 which two different computations do not share. If all windows then hold the same names in the same places, every hazard
 between registers, VL, cursors and memory was respected, whatever the values are; spilled values find their way back
-because a name stored is the name loaded. A scalar taken from a vector is its number where INDEX made the lane, and
-otherwise a small number drawn from the name.
+because a name stored is the name loaded. The words may not touch elements beyond the last that the program touches.
+A scalar taken from a vector is its number where INDEX made the lane, and otherwise a small number drawn from the name.
 """
 
 from __future__ import annotations
@@ -65,6 +65,11 @@ def check_schedule(code: Code, words: Sequence[bytes], windows: int, max_steps: 
 
 def _compare(written: _Memory, executed: _Memory, windows: int) -> None:
     for window in range(windows):
+        reach, allowed = executed.reach.get(window, 0), written.reach.get(window, 0)
+        if reach > allowed:
+            raise ScheduleError(
+                f"element {reach - 1} of window {window} is touched, the program's last is {allowed - 1}"
+            )
         size = max(written.size(window), executed.size(window))
         expected, got = written.window(window, size)[:size], executed.window(window, size)[:size]
         different = np.flatnonzero(expected != got)
@@ -106,6 +111,7 @@ class _Memory:
     def __init__(self) -> None:
         self.names: dict[int, Names] = {}
         self.cursors: dict[tuple[str, int], int] = {}
+        self.reach: dict[int, int] = {}  # elements of each window up to the last one touched
 
     def size(self, window: int) -> int:
         return self.names[window].size if window in self.names else 0
@@ -118,21 +124,23 @@ class _Memory:
             have = self.names[window] = np.concatenate([have, _mix("memory", window, places)])
         return have
 
+    def _touched(self, window: int, places: NDArray[np.int64]) -> Names:
+        """A window with room for these elements, of which at least one is there."""
+        if places.min() < 0:
+            raise ScheduleError(f"element {places.min()} of window {window} is touched")
+        size = int(places.max()) + 1
+        self.reach[window] = max(self.reach.get(window, 0), size)
+        return self.window(window, size)
+
     def load(self, window: int, places: NDArray[np.int64], dtype: int) -> Names:
         """What a load of these elements gives."""
-        names: Names = self.window(window, int(_checked(places).max(initial=0)) + 1)[places]
+        names: Names = self._touched(window, places)[places]
         return names if DType(dtype) in _KEPT else _mix("widen", dtype, names)
 
     def store(self, window: int, places: NDArray[np.int64], dtype: int, names: Names) -> None:
         """Stores in ascending order, so that the last of several at one place stays."""
-        target = self.window(window, int(_checked(places).max(initial=0)) + 1)
+        target = self._touched(window, places)
         target[places] = names if dtype in _KEPT else _mix("narrow", dtype, names)
-
-
-def _checked(places: NDArray[np.int64]) -> NDArray[np.int64]:
-    if places.size and places.min() < 0:
-        raise ScheduleError(f"element {places.min()} of a window is touched")
-    return places
 
 
 @dataclass

@@ -25,6 +25,7 @@ from tfmbs.passes.siw.machine import ZERO, Bank, Code, CodegenError, Instr, Item
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.records import ProgramKind
 from tfmbs.runtime.abi.siw_cycles import execute
+from tfmbs.runtime.abi.types import DType
 
 ONE = Reg(Bank.SCALAR, 9000)
 BEATS = siw.VLMAX // TIMING.lanes
@@ -235,3 +236,24 @@ def test_words_know_their_source() -> None:
         if isinstance(item, Instr):
             item.source = n
     assert {0, 1, 2} <= set(compiled(code).sources)
+
+
+def test_the_first_interval_has_the_vl_of_its_operations() -> None:
+    """Sums of single elements: a load with VL 1 that issued before the first SETVL would leave its window."""
+    k = Kernel(20, 1)
+    partials, total = k.reg(Bank.PAIR), k.reg(Bank.PAIR)
+    x, first = k.reg(Bank.PAIR), k.reg(Bank.PAIR)
+    k.before[-1] = instr("C", "SETVL", imm=siw.VLMAX)
+    place = {"type": F64, "base": k.pointer, "index": ZERO, "imm": 0}
+    k.body = [
+        instr("C", "SETVL", imm=16),
+        instr("S", "INDEX", type=DType.I64, reg=partials, base=ZERO, index=ZERO, imm=0),
+        instr("C", "SETVL", imm=1),
+        instr("S", "LD", Touch(0, 0, ((0, 1),), 1), reg=x, win=0, **{**place, "index": k.one}),
+        instr("D", "RED", type=F64, vd=partials, va=x, aux=0),
+        instr("D", "FOLD", type=F64, vd=total, va=partials, aux=0),
+        instr("S", "LD", Touch(1, 0, ((0, 1),), 0), reg=first, win=1, **place),
+        instr("D", "ADD", type=F64, vd=total, va=total, vb=first),
+        instr("S", "ST", Touch(1, 0, ((0, 1),), 0), reg=total, win=1, **place),
+    ]
+    assert compiled(k.code(2)).report.loops

@@ -48,7 +48,7 @@ class InnerLoop:
 
     @property
     def at_bound(self) -> bool:
-        """Whether it starts as often as resources and recurrences allow; the first trips of a run take a little more."""
+        """Whether it starts as often as its bound allows; the first trips of a run take a little more."""
         return self.interval < self.bound + 1
 
     @property

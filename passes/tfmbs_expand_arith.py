@@ -25,6 +25,8 @@ COMPUTED = frozenset(
 )  # fmt: skip
 """Float arithmetic: of f16 and bf16 it is the f32 operation, rounded; a result that is NaN is the canonical NaN."""
 
+EXTREMA = frozenset({"arith.maximumf", "arith.minimumf"})
+
 CANONICAL = COMPUTED | {"arith.extf", "arith.truncf"}
 
 CLASSES = frozenset({"math.isnan", "math.isinf", "math.isfinite", "math.isnormal"})
@@ -92,7 +94,9 @@ class TfmbsExpandArith(Pass):
             _drop_promises(op)
             _check(op)
         for op in _scalar_code(module):
-            if op.name in CANONICAL and not is_small(op.results[0].type):
+            if op.name in EXTREMA and not is_small(op.results[0].type):
+                _propagate_nan(op)
+            elif op.name in CANONICAL and not is_small(op.results[0].type):
                 _canonicalize(op)
         for op in _scalar_code(module):
             expansion = _expansion(op)
@@ -136,6 +140,16 @@ def _canonicalize(op: Any) -> None:
         return
     with op.location, ir.InsertionPoint.after(op):
         safe = scalar.canonical(result)
+    for use in seeing:
+        use.owner.operands[use.operand_number] = safe
+
+
+def _propagate_nan(op: Any) -> None:
+    """Makes a NaN operand win for all users: LLVM drops a signalling one beside a number that was an integer."""
+    result = op.results[0]
+    seeing = list(result.uses)
+    with op.location, ir.InsertionPoint.after(op):
+        safe = scalar.canonical_where(scalar.compare("uno", *op.operands), result)
     for use in seeing:
         use.owner.operands[use.operand_number] = safe
 

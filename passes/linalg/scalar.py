@@ -80,6 +80,12 @@ def canonical(x: Value) -> Value:
     return float_of(select(is_nan, bits_constant(bits.type, form.canonical_nan), bits), x.type)
 
 
+def canonical_where(condition: Value, x: Value) -> Value:
+    """A float, the canonical NaN where a condition holds; chosen on bits too."""
+    form, bits = format_of(x.type), bits_of(x)
+    return float_of(select(condition, bits_constant(bits.type, form.canonical_nan), bits), x.type)
+
+
 def to_float(x: Value) -> Value:
     """A signed integer as f32."""
     return arith.SIToFPOp(ir.F32Type.get(), x).result

@@ -26,8 +26,9 @@ def reduction(b: Builder) -> int:
     inputs, maps = [driver], [map_]
     if taps or b.rng.random() < 0.4:
         other = b.of(Type(tuple(sizes[i] for i in taps), b.element())) if taps else b.tensor()
-        inputs.append(other)
-        maps.append(tuple(loop(i) for i in taps) if taps else covering(b, b.types[other].sizes, sizes))
+        if taps or other != driver:
+            inputs.append(other)
+            maps.append(tuple(loop(i) for i in taps) if taps else covering(b, b.types[other].sizes, sizes))
     leaves = [b.types[value].element for value in inputs]
     if b.rng.random() < 0.12 and not taps and parallel < len(sizes):
         return _with_place(b, inputs, maps, sizes, parallel)

@@ -41,6 +41,17 @@ class Problem:
             problem.followers[m].append((n, cycles))
         return problem
 
+    @property
+    def bound(self) -> int:
+        """The least interval that waits allow. One slot does the waiting operation and what it waits for in turn."""
+        graph = self.graph
+        pairs = [(n, m, cycles) for n, before in enumerate(self.apart) for m, cycles in before]
+        same = [
+            (graph.instrs[n].op.slot == graph.instrs[m].op.slot and graph.instrs[n].op.is_load) for n, m, _ in pairs
+        ]
+        alone = [cycles + (graph.busy[n] if s else 0) for (n, _, cycles), s in zip(pairs, same, strict=True)]
+        return max(alone, default=1)
+
 
 def _waits(graph: Graph, timing: Timing) -> Iterator[tuple[int, int, int]]:
     """(waiting operation, cycles, operation it waits for)."""

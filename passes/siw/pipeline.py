@@ -40,7 +40,10 @@ LEVELS = (siw.VECTOR_REGISTERS, 28, 24, 20)
 
 @dataclass(frozen=True)
 class LoopReport:
-    """How a loop was pipelined: interval and bounds in cycles per `unroll` iterations, and operations in these."""
+    """How a loop was pipelined: interval and bounds in cycles per `unroll` iterations, and operations in these.
+
+    `recurrence` is the longest cycle of results, memory and explicit waits.
+    """
 
     loop: int
     interval: int
@@ -159,9 +162,8 @@ class _Attempt:
         self.graph = self._graph()
         self.problem = Problem.of(self.graph, self.phases, timing)
         self.resource = resource_bound(self.graph)
-        self.recurrence = recurrence_bound(self.graph)
-        waits = max((cycles for pairs in self.problem.apart for _, cycles in pairs), default=1)
-        self.bound = max(self.resource, self.recurrence, waits, self.phases.bound)
+        self.recurrence = max(recurrence_bound(self.graph), self.problem.bound)
+        self.bound = max(self.resource, self.recurrence, self.phases.bound)
         self.ideal = -(-sum(self.graph.busy) // 3)
 
     def _own(self) -> list[Instr]:

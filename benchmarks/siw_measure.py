@@ -34,7 +34,7 @@ STEADY_TRIPS = 60
 class InnerLoop:
     """An innermost loop in its steady state; cycles and slot-cycles of work per trip of its words.
 
-    `bound` is the larger of the resource and the recurrence bound that the scheduler proved, `busy` the slot-cycles of
+    `bound` is the larger of `busy`, work alone, and the recurrence bound that the scheduler has, `busy` the slot-cycles of
     the busiest slot, `sequential` the cycles that the same operations take one after the other.
     """
 
@@ -116,7 +116,7 @@ def inner_loops(number: int, program: Words, timing: Timing) -> Iterator[InnerLo
             continue
         busy, alone = _work(body, vl, timing)
         measured, most = cycles.loops[at], max(busy.values())
-        bound = max(most, _bound(program, measured.interval))
+        bound = max(most, _recurrence(program, measured.interval))
         yield InnerLoop(number, measured.trips, measured.interval, bound, most, sum(busy.values()), alone)
 
 
@@ -139,8 +139,8 @@ def _work(body: Sequence[Any], vl: int, timing: Timing) -> tuple[dict[str, int],
     return busy, alone
 
 
-def _bound(program: Words, interval: float) -> float:
-    """What the scheduler proved of the loop with this interval: its larger bound; 0 for a loop that is not pipelined.
+def _recurrence(program: Words, interval: float) -> float:
+    """The recurrence bound of the loop with this interval, as the scheduler has it; 0 for a loop that is not pipelined.
 
     A loop of words may be several copies of what was scheduled.
     """
@@ -148,7 +148,7 @@ def _bound(program: Words, interval: float) -> float:
         report for report in program.report.loops if abs(interval - report.interval * report.copies) < interval / 8
     ]
     best = min(close, key=lambda report: abs(interval - report.interval * report.copies), default=None)
-    return best.copies * max(best.resource, best.recurrence) if best else 0
+    return best.copies * best.recurrence if best else 0
 
 
 @dataclass(frozen=True)

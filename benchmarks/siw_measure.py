@@ -34,7 +34,7 @@ STEADY_TRIPS = 60
 class InnerLoop:
     """An innermost loop in its steady state; cycles and slot-cycles of work per trip of its words.
 
-    `bound` is the larger of `busy`, work alone, and the recurrence bound that the scheduler has, `busy` the slot-cycles of
+    `bound` is the larger of `busy` and the recurrence bound that the scheduler has, `busy` the slot-cycles of
     the busiest slot, `sequential` the cycles that the same operations take one after the other.
     """
 

@@ -34,8 +34,6 @@ __all__ = [
     "Step",
 ]
 
-ELEMENT_TYPES = ("f32", "f64")
-
 
 @dataclass(frozen=True)
 class Function:

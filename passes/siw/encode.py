@@ -25,7 +25,10 @@ class Encoded:
 
 
 def encode(nodes: Sequence[Node], color: Mapping[Reg, int]) -> Encoded:
-    """Encodes a scheduled program. Raises CodegenError for a region of more words than its operation can span."""
+    """Encodes a scheduled program.
+
+    Raises CodegenError for a region of more words than its operation can span, and for more steps than a launch has.
+    """
     fields: list[dict[str, int]] = []
     sources: list[int] = []
     _emit(nodes, color, fields, sources)
@@ -34,6 +37,8 @@ def encode(nodes: Sequence[Node], color: Mapping[Reg, int]) -> Encoded:
         fields.append({})
         sources.append(-1)
         steps += 1
+    if steps > MAX_STEPS and _is_exact(nodes):
+        raise CodegenError(f"{steps} instruction words are executed, {MAX_STEPS} are possible")
     fields[-1]["c_op"] = siw.OP_BY_NAME["C", "END"].code
     bound = []
     for word, wait in zip(fields, required_deps([siw.encode(word) for word in fields]), strict=True):
@@ -72,7 +77,18 @@ def _steps(nodes: Sequence[Node]) -> int:
             steps += 1
         elif isinstance(node.item, Loop):
             trips = MAX_STEPS if node.item.trips is None else max(node.item.trips, 0)
-            steps += min(trips * _steps(node.body), MAX_STEPS)
+            steps += trips * _steps(node.body)
         else:
             steps += _steps(node.body)
     return steps
+
+
+def _is_exact(nodes: Sequence[Node]) -> bool:
+    """Whether as many words run as `_steps` says, whatever the data."""
+    for node in nodes:
+        if isinstance(node, Word):
+            if any(instr.op.name == "BREAK" for instr in node):
+                return False
+        elif not isinstance(node.item, Loop) or node.item.trips is None or not _is_exact(node.body):
+            return False
+    return True

@@ -77,3 +77,23 @@ func.func @no_code(%x: memref<8xf32>, %y: memref<8xf32> {tfmbs.output}) {
   }) : () -> ()
   return
 }
+
+// -----
+
+func.func @endless(%x: memref<8xf32>, %y: memref<8xf32> {tfmbs.output}) {
+  // expected-error@+1 {{instruction words are executed, 1099511627776 are possible}}
+  "tfmbs.kernel_program"() ({
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %end = arith.constant 4000000000000 : index
+    %zero = arith.constant 0.0 : f32
+    %sum = scf.for %i = %c0 to %end step %c1 iter_args(%s = %zero) -> (f32) {
+      %v = memref.load %x[%c0] : memref<8xf32>
+      %grown = math.exp %s : f32
+      %next = arith.divf %v, %grown : f32
+      scf.yield %next : f32
+    }
+    memref.store %sum, %y[%c0] : memref<8xf32>
+  }) : () -> ()
+  return
+}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +85,32 @@ def test_optimised_structured_code() -> None:
     inputs = data(graph.inputs, 4, 0)
     named = {slot.name: array for slot, array in zip(program.inputs, inputs.values(), strict=True)}
     assert_same(graph.run(inputs), device.run(named))
+
+
+COMPILE = """
+import hashlib, sys
+from tfmbs.compiler.compilation import Compilation, Options
+from tfmbs.dialect.mlir import context, ir
+for text in sys.stdin.read().split("// -----"):
+    with context():
+        image = Compilation(ir.Module.parse(text), "tfmbs", Options()).image()
+    print(hashlib.sha256(image.to_bytes()).hexdigest())
+"""
+
+
+def test_bytes_do_not_depend_on_the_process() -> None:
+    """Addresses of objects and the order of sets, which depends on the seed of hashes, are in no binary."""
+    digests = []
+    for seed in ("1", "77"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run(
+            [sys.executable, "-c", COMPILE],
+            input="// -----".join(FUNCTIONS.values()),
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        digests.append(done.stdout.split())
+    assert len(set(digests[0])) == len(FUNCTIONS)
+    assert digests[0] == digests[1]

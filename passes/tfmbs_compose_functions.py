@@ -10,7 +10,7 @@ from tfmbs.dialect.scalars import OF_MATH, function
 from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.passes.linalg.elementary import COMPOSED
 from tfmbs.passes.linalg.formats import is_small
-from tfmbs.passes.linalg.named import generalize
+from tfmbs.passes.linalg.named import computes_tensors, generalize
 from tfmbs.passes.linalg.reals import Real
 from tfmbs.passes.registry import Pass
 
@@ -19,8 +19,8 @@ from tfmbs.passes.registry import Pass
 class TfmbsComposeFunctions(Pass):
     """Replace `math.exp`, `powf`, … by the dialect's own ops, and `math.tan`, `atan2`, … by formulas of these in f64.
 
-    Upstream does not fold the dialect's ops: where operands are constants it would ask the host's libm. Functions of
-    tensors get a `linalg.generic`. Composed functions of f16 and bf16 are those of f32, rounded once more.
+    Upstream does not fold the dialect's ops: where operands are constants it would ask the host's libm. Arithmetic
+    on tensors gets a `linalg.generic`. Composed functions of f16 and bf16 are those of f32, rounded once more.
 
     Before:
 
@@ -42,7 +42,7 @@ class TfmbsComposeFunctions(Pass):
     """
 
     def run(self, module: Any) -> None:
-        if any(isinstance(op.results[0].type, ir.ShapedType) for op in _functions(module)):
+        if ops_where(module, computes_tensors):
             generalize(module)
         for op in _functions(module):
             with op.location, ir.InsertionPoint(op):

@@ -31,6 +31,12 @@ def _computes_implicitly(op: Any) -> bool:
     operation = op.operation
     if operation.name.startswith("linalg.") and len(operation.regions) and not isinstance(op, linalg.GenericOp):
         return len(operation.regions[0].blocks[0].operations) > 1
+    return computes_tensors(op)
+
+
+def computes_tensors(op: Any) -> bool:
+    """Whether it is arithmetic on whole tensors."""
+    operation = op.operation
     if not is_scalar_code(operation.name) or operation.name in ("arith.constant", "arith.select"):
         return False
     return any(isinstance(result.type, ir.RankedTensorType) for result in operation.results)

@@ -579,3 +579,18 @@ func.func @accumulators(%x: tensor<1300xf32>, %y: tensor<1300xi32>, %z: tensor<1
   %o4 = tensor.from_elements %r#8 : tensor<f64>
   return %o0, %o1, %o2, %o3, %o4 : tensor<2xf32>, tensor<3xi32>, tensor<2xi64>, tensor<i1>, tensor<f64>
 }
+
+func.func @arithmetic_on_tensors(%x: tensor<8xf32>, %y: tensor<8xi32>) -> (tensor<8xf32>, tensor<8xi32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %size = math.absf %x : tensor<8xf32>
+  %start = arith.sitofp %y : tensor<8xi32> to tensor<8xf32>
+  %sum = arith.addf %size, %start : tensor<8xf32>
+  %grown = scf.for %i = %c0 to %c3 step %c1 iter_args(%a = %sum) -> tensor<8xf32> {
+    %next = arith.mulf %a, %x : tensor<8xf32>
+    scf.yield %next : tensor<8xf32>
+  }
+  %square = arith.muli %y, %y : tensor<8xi32>
+  return %grown, %square : tensor<8xf32>, tensor<8xi32>
+}

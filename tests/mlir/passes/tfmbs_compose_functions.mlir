@@ -86,3 +86,13 @@ func.func @constant() -> f32 {
   %0 = math.tanh %c : f32
   return %0 : f32
 }
+
+// -----
+
+// CHECK-LABEL: func.func @tensors
+// CHECK:       linalg.generic
+// CHECK:       arith.addf %{{.*}}, %{{.*}} : f32
+func.func @tensors(%x: tensor<8xf32>, %y: tensor<8xf32>) -> tensor<8xf32> {
+  %0 = arith.addf %x, %y : tensor<8xf32>
+  return %0 : tensor<8xf32>
+}

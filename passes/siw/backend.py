@@ -166,6 +166,8 @@ class _BackEnd:
         return color(live.order, interference(live, nodes), costs, reserved)
 
     def _spill(self, register: Reg) -> None:
+        if all(register not in instr.regs.values() for instr in instructions(self.items)):
+            return  # what needed it went with another register
         if self.spilled == MOST_ROUNDS:
             raise CodegenError(f"more than {MOST_ROUNDS} values would be spilled")
         self.spilled += 1

@@ -53,7 +53,7 @@ def local_registers(body: Sequence[Instr], partial: Collection[Reg]) -> frozense
 
 @dataclass(frozen=True)
 class Life:
-    """The operation that first writes a register, and how many cycles later the last one reads it."""
+    """The operation that first writes a register, and how many cycles later nothing uses it any more."""
 
     register: Reg
     writer: int
@@ -74,6 +74,8 @@ def lives_of(graph: Graph, time: Sequence[int], interval: int, renamed: Collecti
     end: dict[Reg, int] = {}
     carried: set[Reg] = set()
     for n, instr in enumerate(graph.instrs):
+        if instr.writes in writer:  # the next iteration that has this copy writes it behind all writes of this one
+            end[instr.writes] = max(end.get(instr.writes, 0), time[n] + 1)
         for register in instr.reads:
             if register not in writer:
                 continue

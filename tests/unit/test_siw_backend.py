@@ -46,6 +46,17 @@ def test_random_programs(program: RandomCode) -> None:
     compiled(program.code())
 
 
+@pytest.mark.parametrize(
+    "program",
+    [
+        RandomCode(1011418818, 12, 0, 10, (512, 16)),  # a register that each iteration writes twice, at last unread
+        RandomCode(37867973, 6, 18, 10, (512,)),  # a spill with which another value to be spilled becomes dead
+    ],
+)
+def test_programs_that_were_wrong_once(program: RandomCode) -> None:
+    compiled(program.code())
+
+
 def requantize(trips: int = 100) -> Code:
     k = Kernel(trips)
     scale, low, high = (k.constant(2, n) for n in range(3))

@@ -8,10 +8,12 @@ from typing import Any
 
 from tfmbs.dialect.kernel import dense_strides, strides_of
 from tfmbs.dialect.kernel_program import VIEWS
+from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.resources import numpy_dtype_of
 from tfmbs.dialect.shapes import element_of, elements, shape_of
 from tfmbs.passes.kernel.memory_plan import Interval
+from tfmbs.runtime.abi.errors import TfmbsError
 
 
 @dataclass
@@ -41,7 +43,7 @@ def buffers_of(function: Any) -> list[Buffer]:
         if op.name == "memref.alloc":
             value = op.results[0]
             at = sorted({index[user] for user in _users(value, index)}) or [index[op]]
-            buffers[value] = Buffer([op], at[0], at[-1], memref_bytes(value))
+            buffers[value] = Buffer([op], at[0], at[-1], _bytes(op))
     order = list(buffers.values())
     for i, op in enumerate(ops):
         for source, target in in_place(op):
@@ -54,9 +56,14 @@ def buffers_of(function: Any) -> list[Buffer]:
     return order
 
 
-def memref_bytes(value: Any) -> int:
-    """Size in bytes of a dense memref's elements."""
-    return elements(shape_of(value.type)) * numpy_dtype_of(element_of(value)).itemsize
+def _bytes(alloc: Any) -> int:
+    """Size of a dense buffer. Raises TfmbsError for elements that have no size in memory."""
+    (value,) = alloc.results
+    try:
+        return elements(shape_of(value.type)) * numpy_dtype_of(element_of(value)).itemsize
+    except TfmbsError as error:
+        what = f"{alloc.name}: element type {element_of(value)}"
+        raise TfmbsError("unsupported", place(alloc.location), what, "one the device has") from error
 
 
 def in_place(op: Any) -> Iterator[tuple[Any, Any]]:
@@ -87,7 +94,8 @@ def in_place(op: Any) -> Iterator[tuple[Any, Any]]:
 
 def _is_like(source: Any, target: Any) -> bool:
     """Whether two buffers have elements of one type, and as many."""
-    return bool(element_of(source) == element_of(target)) and memref_bytes(source) == memref_bytes(target)
+    same = element_of(source) == element_of(target)
+    return bool(same) and elements(shape_of(source.type)) == elements(shape_of(target.type))
 
 
 def _whole(value: Any) -> Any:

@@ -97,3 +97,16 @@ func.func @endless(%x: memref<8xf32>, %y: memref<8xf32> {tfmbs.output}) {
   }) : () -> ()
   return
 }
+
+// -----
+
+func.func @odd_width(%x: memref<8xi32>, %y: memref<8xi32> {tfmbs.output}) {
+  // expected-error@+1 {{memref.alloc: element type i7, expected one the device has}}
+  %a = memref.alloc() : memref<8xi7>
+  linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : memref<8xi32>) outs(%a : memref<8xi7>) {
+  ^bb0(%e: i32, %o: i7):
+    %narrow = arith.trunci %e : i32 to i7
+    linalg.yield %narrow : i7
+  }
+  return
+}

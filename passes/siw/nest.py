@@ -142,16 +142,22 @@ class Nest:
     def is_wide(self, position: int) -> bool:
         """Whether the value at a position of the body has 64-bit lanes."""
         value = self.body[position]
-        if isinstance(value, Constant):
-            return value.wide
-        if isinstance(value, Held):
-            return value.register.bank is Bank.PAIR
-        if isinstance(value, Compute):
-            fields = {"d_type": int(value.dtype or 0), "d_aux": value.aux}
-            return siw.OP_BY_NAME["D", value.op].lane_bits("d_vd", fields) == 64
         if isinstance(value, Carried):
             return self.outputs[value.output].dtype in siw.WIDE
-        return (value.access if isinstance(value, Gather) else value).dtype in siw.WIDE
+        return has_wide_lanes(value)
+
+
+def has_wide_lanes(value: Value) -> bool:
+    """Whether a value that no loop carries has 64-bit lanes."""
+    if isinstance(value, Constant):
+        return value.wide
+    if isinstance(value, Held):
+        return value.register.bank is Bank.PAIR
+    if isinstance(value, Compute):
+        fields = {"d_type": int(value.dtype or 0), "d_aux": value.aux}
+        return siw.OP_BY_NAME["D", value.op].lane_bits("d_vd", fields) == 64
+    assert not isinstance(value, Carried)
+    return (value.access if isinstance(value, Gather) else value).dtype in siw.WIDE
 
 
 def linear_of(value: Value) -> Linear | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tfmbs.passes.siw.machine import Bank, Reg
-from tfmbs.passes.siw.nest import Access, Carried, Compute, Constant, Gather, Held, Index, Value
+from tfmbs.passes.siw.machine import Reg
+from tfmbs.passes.siw.nest import Access, Carried, Compute, Constant, Gather, Index, Value, has_wide_lanes
 from tfmbs.passes.siw.ranges import BIT, INT32, INT64, Range, hull, range_of_type, result_range, within
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DTYPES, DType
@@ -33,7 +33,7 @@ class Values:
         if value not in self._position:
             position = self._position[value] = len(self.body)
             self.body.append(value)
-            self._wide[position] = self._is_wide(value)
+            self._wide[position] = has_wide_lanes(value)
             width = INT64 if self._wide[position] else INT32
             found = known or self._range(value)
             self._ranges[position] = found if found and within(found, width) else width
@@ -169,17 +169,6 @@ class Values:
         low, high = (0, 0) if index.base is None else self._bases.get(index.base, INT64)
         ends = [(min(0, s * (n - 1)), max(0, s * (n - 1))) for s, n in zip(index.strides, self.extents, strict=True)]
         return index.offset + low + sum(a for a, _ in ends), index.offset + high + sum(b for _, b in ends)
-
-    def _is_wide(self, value: Value) -> bool:
-        if isinstance(value, Constant):
-            return value.wide
-        if isinstance(value, Held):
-            return value.register.bank is Bank.PAIR
-        if isinstance(value, Compute):
-            fields = {"d_type": int(value.dtype or 0), "d_aux": value.aux}
-            return siw.OP_BY_NAME["D", value.op].lane_bits("d_vd", fields) == 64
-        assert not isinstance(value, Carried)
-        return (value.access if isinstance(value, Gather) else value).dtype in siw.WIDE
 
     def _range(self, value: Value) -> Range | None:
         if isinstance(value, Constant):

@@ -23,10 +23,6 @@ def relu(a: Any) -> Any:
     return select(compare("ugt", a, f32(0.0)), a, f32(0.0))
 
 
-def i8_type() -> Any:
-    return ir.IntegerType.get_signless(8)
-
-
 def with_epilogue(op: Any, body: Build) -> Any:
     """The result of a product whose epilogue is `body`."""
     block = op.begin_epilogue()

@@ -78,7 +78,8 @@ def _insert_slice(work: Bufferizer, op: Any) -> None:
     _refuse_packed(op, result)
     target = work.destination(result) if work.is_undefined(init) else work.updated(result, init, op, (source,))
     part = _reduced(op, _slice_of(op, target), stored_memref_shape(source))
-    work.buffers.copy(work.view(source), part)
+    if not work.is_undefined(source):
+        work.buffers.copy(work.view(source), part)
     work.place(result, target)
 
 
@@ -87,10 +88,11 @@ def _concat(work: Bufferizer, op: Any) -> None:
     _refuse_packed(op, result)
     target, start = work.destination(result), 0
     for operand in op.operands:
-        view = work.view(operand)
-        offsets = [start if d == axis else 0 for d in range(len(view.shape))]
-        work.buffers.copy(view, target.sliced(offsets, view.shape, [1] * len(view.shape)))
-        start += view.shape[axis]
+        shape = stored_memref_shape(operand)
+        if not work.is_undefined(operand):
+            offsets = [start if d == axis else 0 for d in range(len(shape))]
+            work.buffers.copy(work.view(operand), target.sliced(offsets, shape, [1] * len(shape)))
+        start += shape[axis]
     work.place(result, target)
 
 

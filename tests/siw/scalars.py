@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -152,10 +153,13 @@ class BodyBuilder:
         return self.add(name, operands, element)
 
     def _other(self, element: str) -> int:
-        """A second operand that upstream does not take for the first one: a constant, or a value and one."""
+        """A second operand that upstream does not take for the first one: a constant, or a value without one."""
         if self.rng.random() < 0.5:
             return self.constant(element)
-        return self.add("arith.subi", [self.operand(element), self.constant(element)], element)
+        operands = [self.operand(element), self.constant(element)]
+        if self.nodes[-1].detail == (0,):  # what is subtracted is not nothing: that folds to the value
+            self.nodes[-1] = replace(self.nodes[-1], detail=(1,))
+        return self.add("arith.subi", operands, element)
 
     def _operations(self, element: str) -> list[str]:
         if element in FLOATS:

@@ -150,3 +150,18 @@ func.func @batch_matmul_kn(%x: tensor<2x3x4xf32>, %y: tensor<2x4x5xf32>) -> tens
   %0 = "tfmbs.batch_matmul"(%x, %y) ({}) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, rhs_layout = "kn", roles = []} : (tensor<2x3x4xf32>, tensor<2x4x5xf32>) -> tensor<2x3x5xf32>
   return %0 : tensor<2x3x5xf32>
 }
+
+// -----
+
+// What means nothing is not copied: nobody has written it.
+// CHECK-LABEL: func.func @parts_of_nothing
+// CHECK-NOT:     memref.alloc
+// CHECK-COUNT-1: "tfmbs.kernel_copy"(%{{.*}}, %{{.*}})
+// CHECK-NOT:     tfmbs.kernel_copy
+// CHECK:         return
+func.func @parts_of_nothing(%x: tensor<2xi32>) -> tensor<4xi32> {
+  %e = tensor.empty() : tensor<2xi32>
+  %0 = tensor.concat dim(0) %e, %x : (tensor<2xi32>, tensor<2xi32>) -> tensor<4xi32>
+  %1 = tensor.insert_slice %e into %0[0] [2] [1] : tensor<2xi32> into tensor<4xi32>
+  return %1 : tensor<4xi32>
+}

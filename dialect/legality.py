@@ -58,7 +58,10 @@ _SCALAR = frozenset({"func", "arith", "math", "scf"})
 
 LEVELS: dict[str, Level] = {
     "torch": Level(
-        frozenset({"builtin", "func", "torch", "torch_c"}), frozenset(), types=frozenset({"!torch"}), tensors=True
+        _SCALAR | {"builtin", "torch", "torch_c", "tensor", "linalg"},
+        _ops_of(graph_ops, epilogue, scalars),
+        types=frozenset({"!torch"}),
+        tensors=True,
     ),
     "tfmbs": Level(
         _SCALAR | {"tensor", "linalg"},

@@ -21,7 +21,10 @@ KEPT_TORCH_OPS = (
     "aten.gelu", "aten.avg_pool2d", "aten.max_pool2d", "aten.batch_norm",
 )  # fmt: skip
 
-TO_TORCH = "builtin.module(torch-onnx-to-torch-backend-pipeline{backend-legal-ops=" + ",".join(KEPT_TORCH_OPS) + "})"
+TO_TORCH = (
+    "builtin.module(convert-onnx-to-linalg,"
+    f"torch-onnx-to-torch-backend-pipeline{{backend-legal-ops={','.join(KEPT_TORCH_OPS)}}})"
+)
 
 # What torch-mlir's importer raises besides its own error, for element types and data that it does not know.
 _FOREIGN_ERRORS = (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)

@@ -32,7 +32,7 @@ func.func @f(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
   return %0 : tensor<2x3xf32>
 }"""
 TEXTS = {"torch": TORCH, "tfmbs": GRAPH, "kernel": KERNEL, "fabric": FABRIC, "linalg": LINALG}
-ADMITTED = {(level, level) for level in TEXTS} | {("linalg", "tfmbs")}
+ADMITTED = {(level, level) for level in TEXTS} | {("linalg", "tfmbs"), ("linalg", "torch"), ("tfmbs", "torch")}
 
 
 @pytest.fixture(autouse=True)

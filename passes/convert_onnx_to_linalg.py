@@ -1,0 +1,105 @@
+"""The pass ``convert-onnx-to-linalg``: ONNX ops that torch-mlir lacks, or gets wrong, leave the torch level here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tfmbs.dialect.mlir import ir
+from tfmbs.passes.onnx.elements import TensorType
+from tfmbs.passes.onnx.node import OPERATOR, Node, builtin_type, from_builtin, is_op
+from tfmbs.passes.onnx.table import LOWERINGS, REFUSALS
+from tfmbs.passes.registry import Pass
+
+
+@dataclass(frozen=True)
+class ConvertOnnxToLinalg(Pass):
+    """Convert ONNX operators that torch-mlir lacks, or gets wrong, to linalg on builtin tensors.
+
+    Works on what torch-mlir's ONNX importer writes, before torch-mlir converts the rest to the torch level. Each
+    operator is a `torch.operator` named after ONNX's; `passes/onnx/table.py` says which are taken. Which op computes an
+    integer follows from the sign in the value tensor's type, as builtin integers have none. Sizes are those of the
+    types: an operand that is only known at run time and asks for another shape than the declared one is not checked.
+    Operators that no fabric computes (training optimizers, strings, random numbers, image files) are refused.
+
+    Before:
+
+        func.func @f(%x: !torch.vtensor<[1,1,4,6],f32>) -> !torch.vtensor<[1,4,2,3],f32> {
+          %0 = torch.operator "onnx.SpaceToDepth"(%x) {torch.onnx.blocksize = 2 : si64}
+              : (!torch.vtensor<[1,1,4,6],f32>) -> !torch.vtensor<[1,4,2,3],f32>
+          return %0 : !torch.vtensor<[1,4,2,3],f32>
+        }
+
+    After:
+
+        #blocks = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d3, d4, d1, d5, d2)>
+        #result = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d1, d2, d3, d4, d5)>
+        func.func @f(%x: !torch.vtensor<[1,1,4,6],f32>) -> !torch.vtensor<[1,4,2,3],f32> {
+          %0 = torch_c.to_builtin_tensor %x : !torch.vtensor<[1,1,4,6],f32> -> tensor<1x1x4x6xf32>
+          %1 = tensor.collapse_shape %0 [[0, 1, 2, 3]] : tensor<1x1x4x6xf32> into tensor<24xf32>
+          %2 = tensor.expand_shape %1 [[0, 1, 2, 3, 4, 5]] output_shape [1, 1, 2, 2, 3, 2]
+              : tensor<24xf32> into tensor<1x1x2x2x3x2xf32>
+          %3 = tensor.empty() : tensor<1x2x2x1x2x3xf32>
+          %4 = linalg.generic {indexing_maps = [#blocks, #result], iterator_types = ["parallel", "parallel",
+              "parallel", "parallel", "parallel", "parallel"]}
+              ins(%2 : tensor<1x1x2x2x3x2xf32>) outs(%3 : tensor<1x2x2x1x2x3xf32>) {
+          ^bb0(%in: f32, %out: f32):
+            linalg.yield %in : f32
+          } -> tensor<1x2x2x1x2x3xf32>
+          %5 = tensor.collapse_shape %4 [[0, 1, 2, 3, 4, 5]] : tensor<1x2x2x1x2x3xf32> into tensor<24xf32>
+          %6 = tensor.expand_shape %5 [[0, 1, 2, 3]] output_shape [1, 4, 2, 3]
+              : tensor<24xf32> into tensor<1x4x2x3xf32>
+          %7 = torch_c.from_builtin_tensor %6 : tensor<1x4x2x3xf32> -> !torch.vtensor<[1,4,2,3],f32>
+          return %7 : !torch.vtensor<[1,4,2,3],f32>
+        }
+    """
+
+    def run(self, module: Any) -> None:
+        found: list[Any] = []
+
+        def collect(op: Any) -> Any:
+            if op.name == OPERATOR:
+                found.append(op)
+            return ir.WalkResult.ADVANCE
+
+        module.operation.walk(collect)
+        for op in found:
+            _convert(op)
+
+
+def _convert(operation: Any) -> None:
+    node = Node(operation)
+    if (reason := REFUSALS.get(node.op)) is not None:
+        raise node.refuse(reason)
+    lowering = LOWERINGS.get(node.op)
+    if lowering is None or not node.is_static:
+        return
+    with operation.location, ir.InsertionPoint(operation):
+        built = lowering(node)
+        if built is None:
+            return
+        values = built if isinstance(built, Sequence) else [built]
+        for number, (result, value) in enumerate(zip(operation.results, values, strict=True)):
+            if value is not None:
+                _check(node, number, value)
+                result.replace_all_uses_with(from_builtin(value, result.type))
+    producers = dict.fromkeys(value.owner for value in operation.operands)
+    operation.erase()
+    for producer in producers:
+        _erase_unused_constant(producer)
+
+
+def _erase_unused_constant(producer: Any) -> None:
+    """Removes what has become a builtin constant: torch-mlir would convert it a second time."""
+    if isinstance(producer, ir.OpView | ir.Operation) and is_op(producer.operation, "Constant"):
+        if any(True for _ in producer.operation.results[0].uses):
+            return
+        producer.operation.erase()
+
+
+def _check(node: Node, number: int, value: Any) -> None:
+    """What a lowering builds has the declared type, or the model declares another shape than its operands give."""
+    declared = builtin_type(TensorType(node.result_shape(number), node.result_element(number)))
+    if value.type != declared:
+        raise node.refuse(f"declared type of result {number}", value.type, declared)

@@ -1,0 +1,24 @@
+// RUN: tfmbs-opt %s --split-input-file --verify-diagnostics --convert-onnx-to-linalg
+
+func.func @optimizer(%r: !torch.vtensor<[],f32>, %t: !torch.vtensor<[],si64>, %x: !torch.vtensor<[2],f32>) -> !torch.vtensor<[2],f32> {
+  // expected-error@+1 {{Momentum: a training optimizer has no place in a compiled network}}
+  %0:2 = torch.operator "onnx.Momentum"(%r, %t, %x, %x, %x) : (!torch.vtensor<[],f32>, !torch.vtensor<[],si64>, !torch.vtensor<[2],f32>, !torch.vtensor<[2],f32>, !torch.vtensor<[2],f32>) -> (!torch.vtensor<[2],f32>, !torch.vtensor<[2],f32>)
+  return %0#0 : !torch.vtensor<[2],f32>
+}
+
+// -----
+
+func.func @block(%x: !torch.vtensor<[1,1,4,5],f32>) -> !torch.vtensor<[1,4,2,2],f32> {
+  // expected-error@+1 {{SpaceToDepth: blocksize, expected a divisor of 4 and 5, got 2}}
+  %0 = torch.operator "onnx.SpaceToDepth"(%x) {torch.onnx.blocksize = 2 : si64} : (!torch.vtensor<[1,1,4,5],f32>) -> !torch.vtensor<[1,4,2,2],f32>
+  return %0 : !torch.vtensor<[1,4,2,2],f32>
+}
+
+// -----
+
+// The declared type of a result must be what the op gives.
+func.func @declared(%x: !torch.vtensor<[2,3,3],f32>) -> !torch.vtensor<[3],f32> {
+  // expected-error@+1 {{Det: declared type of result 0, expected tensor<2xf32>, got tensor<3xf32>}}
+  %0 = torch.operator "onnx.Det"(%x) : (!torch.vtensor<[2,3,3],f32>) -> !torch.vtensor<[3],f32>
+  return %0 : !torch.vtensor<[3],f32>
+}

@@ -35,7 +35,9 @@ MODEL, EXPORTED, IR = ".onnx", ".pt2", ".mlir"
 
 @dataclass(frozen=True)
 class Options:
-    """What a compilation is asked for. `start` is the level of a model that is IR already."""
+    """What a compilation is asked for. `start` is the level of a model that is IR already; `known` are inputs and what
+    the model gives for them, from which the numeric verification of passes starts.
+    """
 
     target: str = "kpu-16x16"
     precision: str = "fp32"
@@ -44,6 +46,7 @@ class Options:
     numerics: str = "exact"
     start: str = "tfmbs"
     verify_numerically: bool = False
+    known: tuple[Batch, Mapping[str, Any]] | None = None
     save_temps: Path | None = None
     observers: Sequence[Observer] = ()
     progress: Callable[[str], None] = lambda stage: None
@@ -63,11 +66,19 @@ class Compilation:
     def __post_init__(self) -> None:
         given = self.options.calibration
         self._samples = None if given is None else list(given)
-        self._check = NumericCheck(samples=self._samples) if self.options.verify_numerically else None
+        self._check = self._numeric_check() if self.options.verify_numerically else None
+
+    def _numeric_check(self) -> NumericCheck:
+        if self.options.known is None:
+            return NumericCheck(samples=self._samples)
+        inputs, outputs = self.options.known
+        return NumericCheck(samples=[inputs], known=outputs)
 
     @classmethod
-    def of(cls, model: object, options: Options, *, raw: bool = False) -> Compilation:
+    def of(cls, model: object, options: Options, *, raw: bool = False, where: str = "model") -> Compilation:
         """The compilation of a path (``.onnx`` or ``.mlir``) or an `onnx.ModelProto`; `raw` stops the import early.
+
+        Errors call a model without a path `where`.
 
         Raises:
             TfmbsError: what the importer or parser refuses; ``unsupported`` for another kind of model; ``target``.
@@ -76,7 +87,7 @@ class Compilation:
         options.progress("import")
         if isinstance(model, str | Path) and Path(model).suffix == IR:
             return cls._of_ir(Path(model), options, raw)
-        name, proto = _onnx_model(model)
+        name, proto = _onnx_model(model, where)
         from tfmbs.compiler.importers.onnx import import_onnx
 
         module = import_onnx(proto, dims=options.dims, context=context(), where=name, raw=raw)
@@ -162,7 +173,7 @@ def input_shapes(module: Any) -> dict[str, Shape]:
     return {name: shape_of(argument.type) for name, argument in zip(names, function.arguments, strict=True)}
 
 
-def _onnx_model(model: object) -> tuple[str, Any]:
+def _onnx_model(model: object, where: str) -> tuple[str, Any]:
     """Name and ModelProto of a model given as a path or in memory."""
     from tfmbs.compiler.importers.onnx_model import load_onnx
 
@@ -175,5 +186,5 @@ def _onnx_model(model: object) -> tuple[str, Any]:
         return str(path), load_onnx(path)
     if type(model).__module__.partition(".")[0] != "onnx":
         kind = f"{type(model).__module__}.{type(model).__qualname__}"
-        raise TfmbsError("unsupported", "model", "kind of model", "a path or an onnx.ModelProto", kind)
-    return "model", model
+        raise TfmbsError("unsupported", where, "kind of model", "a path or an onnx.ModelProto", kind)
+    return where, model

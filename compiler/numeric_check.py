@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.compiler.driver import Observer
-from tfmbs.compiler.jit import Reference, Slot
+from tfmbs.compiler.driver import Driver, Observer
+from tfmbs.compiler.jit import Reference, Slot, copy_module
+from tfmbs.compiler.pipeline_text import MODULE
+from tfmbs.compiler.pipelines import TORCH_TO_LINALG
 from tfmbs.compiler.plan import Step
 from tfmbs.compiler.samples import Batch, cut
 from tfmbs.passes.graph.kernels import ops_where
@@ -18,8 +21,13 @@ from tfmbs.runtime.abi.errors import TfmbsError
 
 Array = npt.NDArray[Any]
 
-NOT_INTERPRETED = ("torch.", "torch_c.", "onnx.", "ml_program.")
-"""Prefixes of the ops of levels above the graph, which have no exact meaning to compare."""
+TORCH = ("torch.", "torch_c.", "ml_program.")
+"""Prefixes of the ops of the torch level, whose meaning is torch-mlir's lowering to linalg: not our arithmetic."""
+
+TORCH_TOLERANCE = 1e-4
+"""How far an output may move at the torch level, relative to its largest element: there sums have no written order."""
+
+_COMPLETION = f"{MODULE}({','.join((*TORCH_TO_LINALG, 'tfmbs-expand-tm-tensor'))})"
 
 TOLERANCES: Mapping[str, float] = {
     "tfmbs-quantize{precision=int8}": 0.5,
@@ -29,44 +37,65 @@ TOLERANCES: Mapping[str, float] = {
 """Passes that change values on purpose: how far an output may move, relative to the largest element of that output."""
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """The outputs of a module in order; `exact` says whether each bit of them has a meaning."""
+
+    outputs: list[tuple[Slot, Array]]
+    exact: bool
+
+
 class NumericCheck(Observer):
     """Compares the outputs of the module before and after every pass, by bytes, on random inputs or the first sample.
 
     Samples matter after calibration: values beyond the ranges that it saw are clipped, on purpose.
     Where `TOLERANCES` names the pass, outputs may move that far, and what it gives is what later passes are held to.
-    Modules that still hold torch ops are not interpreted: the comparison begins with the first graph.
+
+    A module that holds torch ops is interpreted by way of torch-mlir's own lowering of it, and compared with
+    `TORCH_TOLERANCE`: that shows what our passes change, not what that lowering does. `known` outputs of another
+    implementation, for the inputs that are the first sample, show that too: the first module is held to them.
     """
 
-    def __init__(self, seed: int = 0, samples: Sequence[Batch] | None = None) -> None:
+    def __init__(
+        self, seed: int = 0, samples: Sequence[Batch] | None = None, known: Mapping[str, Array] | None = None
+    ) -> None:
         self._seed = seed
         self._samples = samples
+        self._known = known
         self._inputs: list[Array] = []  # by position: names and layouts differ between levels
-        self._outputs: list[tuple[Slot, Array]] | None = None
-        self._started = False
+        self._seen: _Seen | None = None
 
     def before(self, step: Step, op: Any) -> None:
-        if not self._started:
-            self._started = True
-            self._outputs = self._interpret(_module(op))
+        """Raises TfmbsError (`pass`) where the first module does not give the known outputs."""
+        if self._seen is None:
+            self._seen = self._interpret(_module(op))
+            if self._known is not None:
+                known = [(slot, self._known[slot.name]) for slot, _ in self._seen.outputs]
+                _compare("import", known, self._seen.outputs, TORCH_TOLERANCE)
 
     def after(self, step: Step, op: Any) -> None:
-        """Raises TfmbsError (`pass`) where an output changed."""
-        outputs = self._interpret(_module(op))
-        if self._outputs is not None:
-            if outputs is None:
-                raise TfmbsError("pass", str(step), "gives a module that cannot be interpreted any more")
-            _compare(step, self._outputs, outputs)
-        self._outputs = outputs
+        """Raises TfmbsError (`pass`) where an output changed, or the module has no meaning any more."""
+        try:
+            seen = self._interpret(_module(op))
+        except TfmbsError as error:
+            what = "gives a module that cannot be interpreted any more"
+            raise TfmbsError("pass", str(step), what, details=f"{error}\n{error.details}".strip()) from error
+        if self._seen is not None:
+            exact = self._seen.exact and seen.exact
+            _compare(str(step), self._seen.outputs, seen.outputs, _tolerance(step) if exact else TORCH_TOLERANCE)
+        self._seen = seen
 
-    def _interpret(self, module: Any) -> list[tuple[Slot, Array]] | None:
-        """The outputs for the inputs of this check, in order; None for a module above the graph level."""
-        if ops_where(module, lambda op: op.operation.name.startswith(NOT_INTERPRETED)):
-            return None
+    def _interpret(self, module: Any) -> _Seen:
+        """The outputs for the inputs of this check. Raises TfmbsError for a module that has no meaning."""
+        exact = not ops_where(module, lambda op: op.operation.name.startswith(TORCH))
+        if not exact:
+            module = copy_module(module)
+            Driver().run_text(module, _COMPLETION)
         reference = Reference(module)
         self._inputs = self._inputs or self._chosen(reference.inputs)
         named = {slot.name: array for slot, array in zip(reference.inputs, self._inputs, strict=True)}
         outputs = reference.run(named)
-        return [(slot, outputs[slot.name]) for slot in reference.outputs]
+        return _Seen([(slot, outputs[slot.name]) for slot in reference.outputs], exact)
 
     def _chosen(self, slots: tuple[Slot, ...]) -> list[Array]:
         """The inputs of every comparison. Raises TfmbsError (`input.…`) for samples that do not fit."""
@@ -102,11 +131,11 @@ def _tolerance(step: Step) -> float:
     return TOLERANCES.get(name, 0.0)
 
 
-def _compare(step: Step, before: list[tuple[Slot, Array]], after: list[tuple[Slot, Array]]) -> None:
+def _compare(step: str, before: list[tuple[Slot, Array]], after: list[tuple[Slot, Array]], tolerance: float) -> None:
+    """Raises TfmbsError (`pass`), naming `step`, where outputs differ by more than `tolerance` of the largest."""
     shapes = [[(slot.shape, slot.dtype) for slot, _ in outputs] for outputs in (before, after)]
     if shapes[0] != shapes[1]:
-        raise TfmbsError("pass", str(step), "changed the outputs' shapes or types", shapes[0], shapes[1])
-    tolerance = _tolerance(step)
+        raise TfmbsError("pass", step, "changed the outputs' shapes or types", shapes[0], shapes[1])
     for (slot, old), (_, new) in zip(before, after, strict=True):
         changed = _changed(old, new, tolerance)
         if changed.any():
@@ -114,7 +143,7 @@ def _compare(step: Step, before: list[tuple[Slot, Array]], after: list[tuple[Slo
             count = f"{int(changed.sum())} of {changed.size} elements"
             what = f"changed {count} of output '{slot.name}', the first at {where}"
             limit = f" within {tolerance} of the largest" if tolerance else ""
-            raise TfmbsError("pass", str(step), what, f"{_spell(old[where])}{limit}", _spell(new[where]))
+            raise TfmbsError("pass", step, what, f"{_spell(old[where])}{limit}", _spell(new[where]))
 
 
 def _changed(old: Array, new: Array, tolerance: float) -> Array:
@@ -123,8 +152,11 @@ def _changed(old: Array, new: Array, tolerance: float) -> Array:
         bits = np.dtype(f"u{old.dtype.itemsize}")
         different: Array = old.view(bits) != new.view(bits)
         return different
-    limit = tolerance * float(np.max(np.abs(old.astype(np.float64)), initial=0.0))
-    beyond: Array = ~(np.abs(new.astype(np.float64) - old.astype(np.float64)) <= limit)
+    wide_old, wide_new = old.astype(np.float64), new.astype(np.float64)
+    limit = tolerance * float(np.max(np.abs(wide_old[np.isfinite(wide_old)]), initial=0.0))
+    with np.errstate(invalid="ignore"):
+        same = (wide_old == wide_new) | (np.isnan(wide_old) & np.isnan(wide_new))
+        beyond: Array = ~(same | (np.abs(wide_new - wide_old) <= limit))
     return beyond
 
 

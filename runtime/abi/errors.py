@@ -19,6 +19,8 @@ CODES: dict[str, str] = {
     "pass.crash": "a foreign pass that ended its process",
     "pass.unknown": "a pass, pipeline or option that does not exist",
     "target": "a target description with a missing or impossible value",
+    "mismatch": "a result that is further from its reference than allowed",
+    "reference": "a model that the reference implementation does not run",
     "quantize": "calibration data or a tensor that cannot be quantized",
     "container.magic": "a file that is no fabric binary",
     "container.version": "a fabric binary of a version that is not read",
@@ -37,7 +39,13 @@ CODES: dict[str, str] = {
 }
 
 # Package -> the extra of tfmbs that brings it.
-_EXTRAS = {"torch_mlir": "compiler", "onnx": "compiler", "tomli": "compiler", "torch": "torch"}
+_EXTRAS = {
+    "torch_mlir": "compiler",
+    "onnx": "compiler",
+    "tomli": "compiler",
+    "torch": "torch",
+    "onnxruntime": "examples",
+}
 
 
 def _one_line(text: str) -> str:

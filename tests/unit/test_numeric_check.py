@@ -78,12 +78,43 @@ def test_quantization_may_move_values_and_sets_what_follows_must_keep() -> None:
         Driver(observers=[NumericCheck()]).run(module, [quantize, step("wrong", Wrong())])
 
 
-def test_modules_above_the_graph_are_not_interpreted() -> None:
-    module = ir.Module.parse("""func.func @f(%x: !torch.vtensor<[2],f32>) -> !torch.vtensor<[2],f32> {
-      %0 = torch.aten.relu %x : !torch.vtensor<[2],f32> -> !torch.vtensor<[2],f32>
-      return %0 : !torch.vtensor<[2],f32>
-    }""")
-    Driver(observers=[NumericCheck()]).run_text(module, "builtin.module(canonicalize)")
+TORCH = """
+func.func @f(%x: !torch.vtensor<[2],f32> {tfmbs.name = "x"})
+    -> (!torch.vtensor<[2],f32> {tfmbs.name = "y"}) {
+  %w = torch.vtensor.literal(dense<[0.5, -3.0]> : tensor<2xf32>) : !torch.vtensor<[2],f32>
+  %0 = torch.aten.mul.Tensor %x, %w
+      : !torch.vtensor<[2],f32>, !torch.vtensor<[2],f32> -> !torch.vtensor<[2],f32>
+  return %0 : !torch.vtensor<[2],f32>
+}"""
+
+
+@dataclass(frozen=True)
+class WrongLiteral(Pass):
+    """Doubles the literals of the torch level."""
+
+    def run(self, module: Any) -> None:
+        for op in ops_where(module, lambda op: op.operation.name == "torch.vtensor.literal"):
+            op.attributes["value"] = ir.DenseElementsAttr.get(2 * np.array(op.attributes["value"]))
+
+
+def test_a_pass_at_the_torch_level_that_changes_values_is_named() -> None:
+    module = ir.Module.parse(TORCH)
+    check = NumericCheck()
+    Driver(observers=[check]).run_text(module, "builtin.module(canonicalize,convert-torch-to-tfmbs)")
+    with pytest.raises(TfmbsError, match="pass wrong: changed 2 of 2 elements of output 'y'"):
+        Driver(observers=[check]).run(module, [step("wrong", WrongLiteral())])
+
+
+def test_the_first_module_is_held_to_known_outputs() -> None:
+    x = np.array([3, 5], np.float32)
+    right, wrong = {"y": np.array([1.5, -15], np.float32)}, {"y": np.array([1.5, 15], np.float32)}
+    Driver(observers=[NumericCheck(samples=[{"x": x}], known=right)]).run_text(
+        ir.Module.parse(TORCH), "builtin.module(canonicalize)"
+    )
+    with pytest.raises(TfmbsError, match=r"import: changed 1 of 2 elements of output 'y', the first at \(1,\)"):
+        Driver(observers=[NumericCheck(samples=[{"x": x}], known=wrong)]).run_text(
+            ir.Module.parse(TORCH), "builtin.module(canonicalize)"
+        )
 
 
 def test_inputs_are_seeded() -> None:

@@ -1,0 +1,1 @@
+"""Verification of a model against another implementation of it, layer by layer."""

@@ -457,6 +457,14 @@ module {
       %1 = irdl.base "#builtin.string"
       irdl.attributes {"descriptor" = %0, "source" = %1}
     }
+    irdl.operation @fabric_origin {
+      %0 = irdl.base "#builtin.integer"
+      %1 = irdl.base "#builtin.string"
+      %2 = irdl.base "#builtin.integer"
+      %3 = irdl.base "#builtin.integer"
+      %4 = irdl.base "#builtin.integer"
+      irdl.attributes {"descriptor" = %0, "source" = %1, "first_word" = %2, "word_count" = %3, "slots" = %4}
+    }
     irdl.operation @fabric_data {
       %0 = irdl.base "#builtin.string"
       %1 = irdl.base "#builtin.integer"

@@ -12,6 +12,7 @@ from tfmbs.dialect.location import UNKNOWN, place
 from tfmbs.dialect.telemetry import Telemetry, telemetry_of
 from tfmbs.passes.fabric.memory import Memory
 from tfmbs.passes.fabric.order import Order
+from tfmbs.passes.fabric.sources import Run
 from tfmbs.passes.fabric.tables import Tables, TensorKey
 from tfmbs.passes.fabric.vector import VectorCode, VectorLaunch
 from tfmbs.runtime.abi.records import GEOMETRY_OF_KIND, NONE, Dataflow, Kind, ZeroSkip
@@ -64,12 +65,12 @@ class Launches:
     def generic(self, op: Any) -> None:
         """A VECTOR launch."""
         launch = self.vector.generic(op, self._name(op, Kind.VECTOR))
-        self._append(op, Kind.VECTOR, self._program(launch), launch.reads, launch.writes)
+        self._append(op, Kind.VECTOR, self._program(launch), launch.reads, launch.writes, launch.origins)
 
     def program(self, op: Any) -> None:
         """A VECTOR launch of structured code."""
         launch = self.vector.program(op, self._name(op, Kind.VECTOR))
-        self._append(op, Kind.VECTOR, self._program(launch), launch.reads, launch.writes)
+        self._append(op, Kind.VECTOR, self._program(launch), launch.reads, launch.writes, launch.origins)
 
     def _product(self, op: Any, kind: Kind, geometry: Mapping[str, int]) -> None:
         lhs, rhs, out, *rest = op.operands
@@ -77,11 +78,13 @@ class Launches:
         fields = {name: self.memory.tensor(v, op) for name, v in (("lhs", lhs), ("rhs", rhs), ("out", out))}
         fields["geometry"] = self._geometry(kind, geometry)
         fields["schedule"] = self._schedule(schedule_of(op) or self._default_schedule(), reads[1])
+        origins: tuple[Run, ...] = ()
         if op.opview.has_epilogue:
             launch = self.vector.epilogue(op, rest, f"{self._name(op, kind)}.epilogue")
             fields |= self._program(launch)
             reads += launch.reads
-        self._append(op, kind, fields, reads, [self.memory.key(out, op)])
+            origins = launch.origins
+        self._append(op, kind, fields, reads, [self.memory.key(out, op)], origins)
 
     def _program(self, launch: VectorLaunch) -> dict[str, int]:
         first = self.tables.extend(self.tables.args, launch.windows)
@@ -139,7 +142,13 @@ class Launches:
         )
 
     def _append(
-        self, op: Any, kind: Kind, fields: Mapping[str, int], reads: Sequence[TensorKey], writes: Sequence[TensorKey]
+        self,
+        op: Any,
+        kind: Kind,
+        fields: Mapping[str, int],
+        reads: Sequence[TensorKey],
+        writes: Sequence[TensorKey],
+        origins: Sequence[Run] = (),
     ) -> None:
         number = len(self.tables.locations)
         schedule = schedule_of(op)
@@ -166,6 +175,9 @@ class Launches:
         where = place(op.location)
         if where != UNKNOWN:
             self.tables.append("debug", {"descriptor": number, "location": str(where)})
+        for run in origins:
+            row = {"first_word": run.first, "word_count": run.count, "slots": run.slots}
+            self.tables.append("origin", {"descriptor": number, "location": run.place, **row})
 
 
 LAUNCHES: dict[str, Callable[[Launches, Any], None]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tfmbs.dialect.mlir import ir
@@ -10,6 +11,7 @@ from tfmbs.dialect.shapes import shape_of
 from tfmbs.passes.fabric.scalars import refuse
 from tfmbs.passes.fabric.select import Selector, ViewOf
 from tfmbs.passes.fabric.select_memory import expression, place
+from tfmbs.passes.fabric.sources import Sources, first_users
 from tfmbs.passes.siw.nest import Access, Gather, Nest, Scatter
 from tfmbs.passes.siw.ranges import range_of_type, within
 from tfmbs.runtime.abi import siw
@@ -19,15 +21,15 @@ _NARROW = frozenset({DType.I8, DType.I16})
 Bind = Callable[[Selector], None]
 
 
-def nest_of(op: Any, view_of: ViewOf, bind: Bind | None = None) -> Nest:
-    """The nest of a `linalg.generic`; `view_of` as for `Selector`.
+def nest_of(op: Any, sources: Sources, view_of: ViewOf, bind: Bind | None = None) -> Nest:
+    """The nest of a `linalg.generic`; `sources` and `view_of` as for `Selector`.
 
     `bind` binds what the body takes from outside. Raises TfmbsError for what has no vector code.
     """
     clean = frozenset(range(len(op.opview.outputs)))
     while True:
         # The accumulator of a narrow integer is clean in each iteration if what is yielded is.
-        generic = _Generic(op, view_of, clean, bind)
+        generic = _Generic(op, sources, view_of, clean, bind)
         if generic.is_reduction and (dirty := clean & generic.dirty_yields()):
             clean -= dirty
             continue
@@ -35,19 +37,22 @@ def nest_of(op: Any, view_of: ViewOf, bind: Bind | None = None) -> Nest:
 
 
 class _Generic:
-    def __init__(self, op: Any, view_of: ViewOf, clean: Collection[int], bind: Bind | None) -> None:
+    def __init__(self, op: Any, sources: Sources, view_of: ViewOf, clean: Collection[int], bind: Bind | None) -> None:
         self._op = op
         maps = [attribute.value for attribute in op.attributes["indexing_maps"]]
         self._reduction = tuple("reduction" in str(kind) for kind in op.attributes["iterator_types"])
-        self._selector = Selector(_extents(op, maps, len(self._reduction)), view_of)
+        self._selector = Selector(sources, _extents(op, maps, len(self._reduction)), view_of)
         self._clean = clean
         if bind is not None:
             bind(self._selector)
         self._outputs: dict[int, Access] = {}
         self._scattered: dict[int, tuple[Access, int]] = {}
-        for argument, operand, affine_map in zip(op.regions[0].blocks[0].arguments, op.operands, maps, strict=True):
-            self._argument(argument, operand, affine_map)
-        self._yields = self._stored(self._selector.block(op.regions[0].blocks[0]))
+        block = op.regions[0].blocks[0]
+        users = first_users(block)
+        for argument, operand, affine_map in zip(block.arguments, op.operands, maps, strict=True):
+            with self._selector.of(users.get(argument, op)):
+                self._argument(argument, operand, affine_map)
+        self._yields = self._stored(self._selector.block(block))
 
     @property
     def is_reduction(self) -> bool:
@@ -65,16 +70,24 @@ class _Generic:
     def nest(self) -> Nest:
         """The finished nest."""
         selector = self._selector
-        late = [Scatter(*place_, self._yields[output]) for output, place_ in self._scattered.items()]
+        late = [
+            Scatter(*place_, self._yields[output], source=self._source(output))
+            for output, place_ in self._scattered.items()
+        ]
+        outputs = [replace(access, source=self._source(output)) for output, access in self._outputs.items()]
         return Nest(
             tuple(selector.extents),
             self._reduction,
             tuple(selector.body),
-            tuple(self._outputs.values()),
+            tuple(outputs),
             tuple(self._yields[output] for output in self._outputs),
             0,
             (*selector.scatters, *late),
         )
+
+    def _source(self, output: int) -> int:
+        """Where the value of an output comes from."""
+        return self._selector.body[self._yields[output]].source
 
     def _argument(self, argument: Any, operand: Any, affine_map: Any) -> None:
         op, selector = self._op, self._selector

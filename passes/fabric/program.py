@@ -54,7 +54,8 @@ class ProgramCode:
                     continue
                 self._scalars.flush()
                 try:
-                    emit(self, op)
+                    with self._asm.at(self._scalars.sources.of(op)):
+                        emit(self, op)
                 except CodegenError as error:
                     raise refuse(op, f"{op.name}: {error}") from error
             self._scalars.flush()
@@ -65,7 +66,7 @@ class ProgramCode:
         """A `linalg.generic` on memrefs."""
         spread: dict[Any, Reg] = {}
         bind = partial(self._scalars.bind_outside, op, spread=spread)
-        nest = nest_of(op, self._scalars.memory.view, bind)
+        nest = nest_of(op, self._scalars.sources, self._scalars.memory.view, bind)
         emit_nest(self._asm, nest)
 
     # --- loops ---

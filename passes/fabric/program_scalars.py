@@ -15,6 +15,7 @@ from tfmbs.passes.fabric.program_memory import ProgramMemory, Room
 from tfmbs.passes.fabric.program_straight import Straight, flat, lift
 from tfmbs.passes.fabric.scalars import INDEX_BITS, refuse, width_of
 from tfmbs.passes.fabric.select import Selector
+from tfmbs.passes.fabric.sources import Sources
 from tfmbs.passes.kernel.runs import is_constant, outside_values
 from tfmbs.passes.siw.control import Control, Linear
 from tfmbs.passes.siw.emitter import Emitter
@@ -26,10 +27,11 @@ from tfmbs.runtime.abi.types import DType
 
 
 class Scalars:
-    """The scalars of one program."""
+    """The scalars of one program. `sources` numbers the places of its ops."""
 
-    def __init__(self, control: Control, rooms: Mapping[Any, Room]) -> None:
+    def __init__(self, control: Control, rooms: Mapping[Any, Room], sources: Sources) -> None:
         self.control = control
+        self.sources = sources
         self.memory = ProgramMemory(rooms, control, self)
         self._numbers: dict[Any, Linear] = {}
         self._lanes: dict[Any, tuple[Value, Range]] = {}
@@ -74,7 +76,8 @@ class Scalars:
         """Collects an op without regions, or a choice of values."""
         if self._straight is None:
             self._straight = Straight(self)
-        self._straight.collect(op)
+        with self.control.asm.at(self.sources.of(op)):
+            self._straight.collect(op)
         if self._straight.scatters:
             self._reached += 1
             self.flush()

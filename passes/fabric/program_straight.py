@@ -58,7 +58,7 @@ class Straight(Selector):
     """Code that is collected: values of the program around it are bound when they are used."""
 
     def __init__(self, scalars: Scalars, lanes: Lanes | None = None) -> None:
-        super().__init__((lanes.count,) if lanes else (), scalars.memory.view)
+        super().__init__(scalars.sources, (lanes.count,) if lanes else (), scalars.memory.view)
         self.made: dict[Any, int] = {}
         self.touched: list[Touched] = []
         self._scalars = scalars
@@ -68,6 +68,10 @@ class Straight(Selector):
 
     def collect(self, op: Any) -> None:
         """Adds an op. Raises TfmbsError for one that has no code."""
+        with self.of(op):
+            self._collect(op)
+
+    def _collect(self, op: Any) -> None:
         if op.name == "memref.load":
             access, rest = self._address(op, op.operands[0], list(op.operands)[1:])
             self.touched.append(Touched(access, rest, False))
@@ -79,7 +83,7 @@ class Straight(Selector):
             position = self.value(value, op)
             is_integer = isinstance(value.type, ir.IntegerType | ir.IndexType)
             stored = self.wide(position) if access.dtype in siw.WIDE and is_integer else position
-            self.scatters.append(Scatter(access, rest, stored))
+            self.scatters.append(Scatter(access, rest, stored, source=self.source))
         elif op.name not in VIEWS and not self._is_linear(op):
             self.select(op)
 

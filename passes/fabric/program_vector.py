@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tfmbs.dialect.mlir import ir
-from tfmbs.passes.fabric.program_lanes import VectorLoop, is_apart
+from tfmbs.passes.fabric.program_lanes import Scan, VectorLoop, is_apart
 from tfmbs.passes.fabric.program_scalars import Scalars
 from tfmbs.passes.fabric.program_straight import Lanes, Straight
 from tfmbs.passes.siw.body import splat
@@ -101,13 +101,17 @@ class VectorLoops:
             (pinned[operand],) = emitter.body(pinned).run([operand])
             accumulator = accumulators[scan.number]
             assert accumulator is not None
-            if scan.is_fold:
-                self._asm.compute("RED", scan.dtype, accumulator, (pinned[operand],), scan.fold.kind)
-                continue
-            self._asm.compute("SCAN", scan.dtype, result, (pinned[operand], accumulator), scan.fold.kind)
-            last = "LAST64" if scan.fold.is_wide else "LAST"
-            self._asm.compute(last, None, accumulator, (result,))
+            with self._asm.at(self._scalars.sources.of(scan.op)):
+                self._combine(scan, accumulator, pinned[operand], result)
         emitter.scatter(dict(zip(nest.roots, emitter.body(pinned).run(nest.roots), strict=True)))
+
+    def _combine(self, scan: Scan, accumulator: Reg, operand: Reg, result: Reg) -> None:
+        """Takes a vector of operands into an accumulator."""
+        if scan.is_fold:
+            self._asm.compute("RED", scan.dtype, accumulator, (operand,), scan.fold.kind)
+            return
+        self._asm.compute("SCAN", scan.dtype, result, (operand, accumulator), scan.fold.kind)
+        self._asm.compute("LAST64" if scan.fold.is_wide else "LAST", None, accumulator, (result,))
 
     def _collected(self, loop: VectorLoop, start: Linear, lanes: int) -> tuple[Straight, list[tuple[int, Reg]]]:
         """The body in lanes, with the first iteration's index at `start`; of each scan, operand and result."""

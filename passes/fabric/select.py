@@ -14,6 +14,7 @@ from typing import Any
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.fabric import select_bits, select_convert, select_float, select_integer, select_memory
 from tfmbs.passes.fabric.scalars import View, constant_bits, refuse, signed_type, unsigned_type, width_of
+from tfmbs.passes.fabric.sources import Sources, first_users
 from tfmbs.passes.siw.nest import Index, Scatter
 from tfmbs.passes.siw.ranges import INT32, Range, range_of_type, within
 from tfmbs.passes.siw.values import Values
@@ -28,11 +29,12 @@ class Selector(Values):
     """Selects the ops of blocks into the body of a nest.
 
     `extents` are the sizes of the nest's loops; `view_of` gives the windows of memrefs that the body itself addresses;
-    its stores end up in `scatters`.
+    its stores end up in `scatters`. `sources` numbers the places of the ops that are selected.
     """
 
-    def __init__(self, extents: Sequence[int] = (), view_of: ViewOf | None = None) -> None:
+    def __init__(self, sources: Sources, extents: Sequence[int] = (), view_of: ViewOf | None = None) -> None:
         super().__init__(extents)
+        self.sources = sources
         self.scatters: list[Scatter] = []
         self._view_of = view_of
         self._bound: dict[Any, int] = {}
@@ -51,8 +53,13 @@ class Selector(Values):
     def block(self, block: Any) -> list[int]:
         """Selects all ops of a block whose arguments are bound; the positions of what its terminator passes on."""
         *ops, terminator = [op.operation for op in block.operations]
+        users = first_users(block)
         for op in ops:
-            self.select(op)
+            if op.name == "arith.constant":  # serves whoever uses it; its own place is of little interest
+                with self.of(users.get(op.results[0], op)):
+                    self.select(op)
+            else:
+                self.select(op)
         return [self.value(operand, terminator) for operand in terminator.operands]
 
     def select(self, op: Any) -> None:
@@ -63,9 +70,17 @@ class Selector(Values):
         rule = RULES.get(op.name)
         if rule is None:
             raise refuse(op, f"{op.name} has no vector instruction")
-        made = rule(self, op)
+        with self.of(op):
+            made = rule(self, op)
         for result, position in zip(op.results, [made] if isinstance(made, int) else made, strict=True):
             self._bound[result] = position
+
+    @contextmanager
+    def of(self, op: Any) -> Iterator[None]:
+        """What is added inside comes from `op`."""
+        outer, self.source = self.source, self.sources.of(op)
+        yield
+        self.source = outer
 
     def value(self, value: Any, user: Any) -> int:
         """The position of an MLIR value that is bound or constant. Raises TfmbsError for any other."""

@@ -78,7 +78,7 @@ def _store(selector: Selector, op: Any) -> tuple[int, ...]:
     if selector.is_conditional:
         raise refuse(op, f"{op.name} in a branch")
     access, rest = place(selector, op, memref, [selector.value(i, op) for i in indices])
-    selector.scatters.append(Scatter(access, rest, selector.value(value, op)))
+    selector.scatters.append(Scatter(access, rest, selector.value(value, op), source=selector.source))
     return ()
 
 

@@ -13,6 +13,7 @@ from tfmbs.passes.fabric.program_memory import rooms_of
 from tfmbs.passes.fabric.program_scalars import Scalars
 from tfmbs.passes.fabric.scalars import dtype_of, refuse
 from tfmbs.passes.fabric.select import Selector
+from tfmbs.passes.fabric.sources import Run, Sources, first_users
 from tfmbs.passes.fabric.tables import ProgramKey, Tables, TensorKey
 from tfmbs.passes.fabric.windows import Windows, stores_of
 from tfmbs.passes.siw.assembly import Assembler
@@ -35,12 +36,16 @@ _SPILL_WINDOWS = 2  # vectors and pairs
 
 @dataclass(frozen=True)
 class VectorLaunch:
-    """A program with the tensors of its operand windows; `reads` and `writes` are among these."""
+    """A program with the tensors of its operand windows; `reads` and `writes` are among these.
+
+    `origins` are the words that do not come from where the launch does.
+    """
 
     program: int
     windows: tuple[int, ...]
     reads: tuple[TensorKey, ...]
     writes: tuple[TensorKey, ...]
+    origins: tuple[Run, ...]
 
 
 class VectorCode:
@@ -62,8 +67,8 @@ class VectorCode:
 
     def generic(self, op: Any, name: str) -> VectorLaunch:
         """The launch of a `linalg.generic`. Raises TfmbsError naming the op that has no code."""
-        windows = Windows(self._memory, op)
-        nest = windows.joined(nest_of(op, windows.view), siw.WINDOWS)
+        windows, sources = Windows(self._memory, op), Sources()
+        nest = windows.joined(nest_of(op, sources, windows.view), siw.WINDOWS)
         try:
             try:
                 program = self._compiled(vector_code(nest), ProgramKind.VECTOR)
@@ -73,7 +78,7 @@ class VectorCode:
         except CodegenError as error:
             raise refuse(op, f"{op.name}: {error}") from error
         stored = {access.window for access in stores_of(nest)}
-        return self._launch(op, program, ProgramKind.VECTOR, windows, stored, name)
+        return self._launch(op, program, ProgramKind.VECTOR, windows, stored, sources, name)
 
     def program(self, op: Any, name: str) -> VectorLaunch:
         """The launch of a `tfmbs.kernel_program`. Raises TfmbsError naming the op that has no code."""
@@ -87,31 +92,33 @@ class VectorCode:
 
     def _structured(self, op: Any, name: str, most: int) -> VectorLaunch:
         """The launch of structured code with its buffers in at most `most` windows."""
-        windows, asm = Windows(self._memory, op), Assembler()
+        windows, asm, sources = Windows(self._memory, op), Assembler(), Sources()
         rooms = rooms_of(op, windows, most)
-        ProgramCode(Scalars(Control(asm), rooms)).block(op.opview.block)
+        ProgramCode(Scalars(Control(asm), rooms, sources)).block(op.opview.block)
         items = asm.finish()
         stored = {instr.imms.get("s_win", 0) for instr in instructions(items) if instr.op.is_store}
         program = self._compiled(Code(items, len(windows.keys)), ProgramKind.VECTOR)
-        return self._launch(op, program, ProgramKind.VECTOR, windows, stored, name)
+        return self._launch(op, program, ProgramKind.VECTOR, windows, stored, sources, name)
 
     def epilogue(self, op: Any, operands: Sequence[Any], name: str) -> VectorLaunch:
         """The program of a launch's epilogue region, which is not empty."""
-        windows, selector = Windows(self._memory, op), Selector()
+        windows, sources = Windows(self._memory, op), Sources()
+        selector, users = Selector(sources), first_users(op.opview.epilogue_block)
         accumulator, *arguments = op.opview.epilogue_block.arguments
         held = dtype_of(accumulator.type)
         assert held is not None  # the kernels have no others
         selector.bind(accumulator, selector.carried(0, held))
         for argument, operand, role in zip(arguments, operands, op.opview.roles, strict=True):
             view = windows.view(operand, op)
-            selector.bind(argument, selector.add(Access(view.window, view.dtype, 0, _ROLE_STRIDES[role])))
+            with selector.of(users.get(argument, op)):
+                selector.bind(argument, selector.add(Access(view.window, view.dtype, 0, _ROLE_STRIDES[role])))
         (result,) = selector.block(op.opview.epilogue_block)
         nest = Nest((0, 0), (False, False), tuple(selector.body), (), (result,), len(windows.keys))
         try:
             program = self._compiled(epilogue_code(nest, 0), ProgramKind.EPILOGUE)
         except CodegenError as error:
             raise refuse(op, f"epilogue of {op.name}: {error}") from error
-        return self._launch(op, program, ProgramKind.EPILOGUE, windows, (), name)
+        return self._launch(op, program, ProgramKind.EPILOGUE, windows, (), sources, name)
 
     def _compiled(self, code: Code, kind: ProgramKind) -> Program:
         key = (contents(code.items), code.windows, kind)  # layers of a network often have the same programs
@@ -123,7 +130,14 @@ class VectorCode:
         return self._programs[key]
 
     def _launch(
-        self, op: Any, program: Program, kind: ProgramKind, windows: Windows, stored: Collection[int], name: str
+        self,
+        op: Any,
+        program: Program,
+        kind: ProgramKind,
+        windows: Windows,
+        stored: Collection[int],
+        sources: Sources,
+        name: str,
     ) -> VectorLaunch:
         keys = [*windows.keys, *self._spill_keys(program.spills)]
         if len(keys) > siw.WINDOWS:
@@ -135,6 +149,7 @@ class VectorCode:
             tuple(self._tables.tensor(key, label) for key, label in zip(keys, names, strict=True)),
             tuple(key for window, key in enumerate(keys) if window not in written),
             tuple(key for window, key in enumerate(keys) if window in written),
+            sources.runs(program.sources, op),
         )
 
     def _spill_keys(self, spills: Sequence[Spills]) -> list[TensorKey]:

@@ -8,7 +8,7 @@ from math import prod
 from tfmbs.passes.siw.addresses import Addresses
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.machine import Reg
-from tfmbs.passes.siw.nest import Access, Index, Nest, linear_of, needed_values
+from tfmbs.passes.siw.nest import Access, Index, Nest, Scatter, linear_of, needed_values
 
 
 class Accesses:
@@ -52,18 +52,23 @@ class Accesses:
         """Stores one register per output."""
         for output, register in zip(self.nest.outputs, registers, strict=True):
             stream = self._streams(output, self.nest.outputs, self._store_order)
-            self.addresses.memory("ST", register, output, self.lanes_along, stream=stream)
+            with self.asm.at(output.source):
+                self.addresses.memory("ST", register, output, self.lanes_along, stream=stream)
 
     def scatter(self, registers: Mapping[int, Reg]) -> None:
         """Makes the stores beside the outputs; `registers` hold their indices and values by position."""
         for scatter in self.nest.scatters:
-            value = registers[scatter.value]
-            if scatter.index is None:
-                self.addresses.memory("ST", value, scatter.access, self.lanes_along)
-            else:
-                wide = self.nest.is_wide(scatter.index)
-                at = registers[scatter.index]
-                self.addresses.indexed("SCATTER", value, scatter.access, at, self.lanes_along, wide=wide)
+            with self.asm.at(scatter.source):
+                self._scatter(scatter, registers)
+
+    def _scatter(self, scatter: Scatter, registers: Mapping[int, Reg]) -> None:
+        value = registers[scatter.value]
+        if scatter.index is None:
+            self.addresses.memory("ST", value, scatter.access, self.lanes_along)
+        else:
+            wide = self.nest.is_wide(scatter.index)
+            at = registers[scatter.index]
+            self.addresses.indexed("SCATTER", value, scatter.access, at, self.lanes_along, wide=wide)
 
     def _streams(self, access: Access, peers: Sequence[Access], order: Sequence[int]) -> bool:
         """Whether an access walks its window in order, from element 0, once each, and is alone in its direction."""

@@ -14,7 +14,10 @@ _LOW_BITS = siw.BIT_FIELD["s_imm"].bits
 
 
 class Assembler:
-    """Appends operations to a program; knows the constants made so far, the loops it is in and the current VL."""
+    """Appends operations to a program; knows the constants made so far, the loops it is in and the current VL.
+
+    `source` is that of the operations, loops and conditions that come next.
+    """
 
     def __init__(self) -> None:
         self.prologue: list[Item] = []
@@ -55,6 +58,14 @@ class Assembler:
             bool(stream),
             self.source,
         )
+
+    @contextmanager
+    def at(self, source: int) -> Iterator[None]:
+        """What is emitted inside comes from `source`; from where it came before if that is none."""
+        outer = self.source
+        self.source = outer if source < 0 else source
+        yield
+        self.source = outer
 
     def emit(self, slot: str, name: str, **fields: Reg | int | Touch | bool) -> None:
         """Appends an `instruction`."""
@@ -112,21 +123,21 @@ class Assembler:
         if trips == 1:
             yield None
             return
-        with self._inside(Loop(self._loop_id(), self.constant(trips), trips), lanes) as loop:
+        with self._inside(Loop(self._loop_id(), self.constant(trips), trips, source=self.source), lanes) as loop:
             assert isinstance(loop, Loop)
             yield loop.id
 
     @contextmanager
     def counted(self, count: Reg, trips: int | None = None) -> Iterator[int]:
         """What is emitted inside runs s[`count`] times; gives the loop's id. VL is unknown inside and after it."""
-        with self._inside(Loop(self._loop_id(), count, trips), None) as loop:
+        with self._inside(Loop(self._loop_id(), count, trips, source=self.source), None) as loop:
             assert isinstance(loop, Loop)
             yield loop.id
 
     @contextmanager
     def skipped(self, condition: Reg) -> Iterator[None]:
         """What is emitted inside runs unless s[`condition`] is 0; VL is unknown after it."""
-        outer, vl, skip = self.items, self.vl, Skip(condition)
+        outer, vl, skip = self.items, self.vl, Skip(condition, source=self.source)
         self.items = skip.body
         yield
         self.items = outer

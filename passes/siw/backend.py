@@ -6,7 +6,7 @@ scheduled in written order, which keeps fewer values alive; where that does not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tfmbs.passes.siw.cleanup import copy_items, regions, without_dead, without_repeated_vl, without_unread
@@ -65,10 +65,13 @@ class Report:
 
 @dataclass(frozen=True)
 class Program:
-    """A finished program. `windows` counts those of the code and, behind them, those of `spills`."""
+    """A finished program. `sources` are those of each word's operations, by slot.
+
+    `windows` counts those of the code and, behind them, those of `spills`.
+    """
 
     words: tuple[bytes, ...]
-    sources: tuple[int, ...]
+    sources: tuple[Mapping[str, int], ...]
     max_steps: int
     windows: int
     spills: tuple[Spills, ...]

@@ -63,20 +63,25 @@ class Body:
             if position in self._rows:
                 registers[position] = self._destination(position, targets or {}, last_use)
                 assert isinstance(value, Gather)
-                self._source.row(registers[position], value.access, self._rows[position])
+                with self._asm.at(value.source):
+                    self._source.row(registers[position], value.access, self._rows[position])
                 continue
             for argument in arguments_of(value):
                 self._ensure(argument, registers)
             arguments = [registers[argument] for argument in arguments_of(value)]
             registers[position] = self._destination(position, targets or {}, last_use)
-            if isinstance(value, Gather):
-                wide = self._nest.is_wide(value.index)
-                self._source.gather(registers[position], value.access, *arguments, wide=wide)
-            else:
-                self._asm.compute(value.op, value.dtype, registers[position], arguments, value.aux)
+            with self._asm.at(value.source):
+                self._operation(registers[position], value, arguments)
         for root in roots:
             self._ensure(root, registers)
         return tuple(registers[root] for root in roots)
+
+    def _operation(self, register: Reg, value: Compute | Gather, arguments: Sequence[Reg]) -> None:
+        if isinstance(value, Gather):
+            wide = self._nest.is_wide(value.index)
+            self._source.gather(register, value.access, *arguments, wide=wide)
+        else:
+            self._asm.compute(value.op, value.dtype, register, arguments, value.aux)
 
     def _last_uses(self, needed: Sequence[int], roots: Sequence[int]) -> dict[int, int]:
         last: dict[int, int] = {}
@@ -103,13 +108,14 @@ class Body:
 
 def emit_leaf(asm: Assembler, source: Source, register: Reg, value: Value) -> None:
     """Emits a value that needs no other one into a vector register."""
-    if isinstance(value, Access):
-        source.load(register, value)
-    elif isinstance(value, Index):
-        source.index(register, value)
-    else:
-        assert isinstance(value, Constant)
-        splat(asm, register, value)
+    with asm.at(value.source):
+        if isinstance(value, Access):
+            source.load(register, value)
+        elif isinstance(value, Index):
+            source.index(register, value)
+        else:
+            assert isinstance(value, Constant)
+            splat(asm, register, value)
 
 
 def splat(asm: Assembler, register: Reg, constant: Constant) -> None:

@@ -32,8 +32,10 @@ def emit_columns(asm: Assembler, nest: Nest, whole: bool) -> None:
     emitter.lanes_along = emitter.vector_dim()
 
     def steps(partials: Sequence[Reg], count: int) -> None:
-        for partial, register in zip(partials, emitter.body().run(sources[:count]), strict=False):
-            asm.compute("ADD", fold.dtype, partial, (partial, register))
+        registers = emitter.body().run(sources[:count])
+        with asm.at(nest.outputs[0].source):
+            for partial, register in zip(partials, registers, strict=False):
+                asm.compute("ADD", fold.dtype, partial, (partial, register))
 
     def chunk(lanes: int) -> None:
         asm.set_vl(lanes)
@@ -50,6 +52,11 @@ def emit_columns(asm: Assembler, nest: Nest, whole: bool) -> None:
 
 def _total(asm: Assembler, emitter: Emitter, fold: Fold, partials: Sequence[Reg]) -> Reg:
     """The initial value plus the partials, folded."""
+    with asm.at(emitter.nest.outputs[0].source):
+        return _folded(asm, emitter, fold, partials)
+
+
+def _folded(asm: Assembler, emitter: Emitter, fold: Fold, partials: Sequence[Reg]) -> Reg:
     sums = list(partials)
     while len(sums) > 1:
         half = len(sums) // 2

@@ -89,7 +89,8 @@ class Emitter(Accesses):
             for position, register in zip(positions, self._computed(positions, self.pinned), strict=True):
                 wide = self.nest.is_wide(position)
                 found[position] = self.asm.vector(wide=wide)
-                self.asm.compute("LAST64" if wide else "LAST", None, found[position], (register,))
+                with self.asm.at(self.nest.body[position].source):
+                    self.asm.compute("LAST64" if wide else "LAST", None, found[position], (register,))
         return found
 
     @contextmanager
@@ -132,7 +133,8 @@ class Emitter(Accesses):
             for (position, index), register in zip(found, registers, strict=True):
                 rows[position] = self.asm.scalar()
                 dtype = DType.I64 if self.nest.is_wide(index) else DType.I32
-                self.asm.emit("S", "SGET", type=int(dtype), reg=rows[position], index=register)
+                with self.asm.at(self.nest.body[position].source):
+                    self.asm.emit("S", "SGET", type=int(dtype), reg=rows[position], index=register)
         return rows
 
     def _computed(self, roots: Sequence[int], known: Mapping[int, Reg]) -> tuple[Reg, ...]:

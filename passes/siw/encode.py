@@ -17,10 +17,10 @@ MAX_SPAN = siw.BIT_FIELD["c_imm"].bounds[1]
 
 @dataclass(frozen=True)
 class Encoded:
-    """The words, the source of each (-1: none), and how many words run at most."""
+    """The words, the source of each operation (-1: none) by slot, and how many words run at most."""
 
     words: tuple[bytes, ...]
-    sources: tuple[int, ...]
+    sources: tuple[Mapping[str, int], ...]
     max_steps: int
 
 
@@ -30,12 +30,12 @@ def encode(nodes: Sequence[Node], color: Mapping[Reg, int]) -> Encoded:
     Raises CodegenError for a region of more words than its operation can span, and for more steps than a launch has.
     """
     fields: list[dict[str, int]] = []
-    sources: list[int] = []
+    sources: list[Mapping[str, int]] = []
     _emit(nodes, color, fields, sources)
     steps = _steps(nodes)
     if not nodes or isinstance(nodes[-1], Region) or "c_op" in fields[-1]:
         fields.append({})
-        sources.append(-1)
+        sources.append({})
         steps += 1
     if steps > MAX_STEPS and _is_exact(nodes):
         raise CodegenError(f"{steps} instruction words are executed, {MAX_STEPS} are possible")
@@ -46,11 +46,16 @@ def encode(nodes: Sequence[Node], color: Mapping[Reg, int]) -> Encoded:
     return Encoded(tuple(bound), tuple(sources), min(steps, MAX_STEPS))
 
 
-def _emit(nodes: Sequence[Node], color: Mapping[Reg, int], fields: list[dict[str, int]], sources: list[int]) -> None:
+def _emit(
+    nodes: Sequence[Node],
+    color: Mapping[Reg, int],
+    fields: list[dict[str, int]],
+    sources: list[Mapping[str, int]],
+) -> None:
     for node in nodes:
         if isinstance(node, Word):
             fields.append(_fields(node, color))
-            sources.append(max(instr.source for instr in node) if node.slots else -1)
+            sources.append({slot: instr.source for slot, instr in node.slots.items()})
             continue
         span = word_count(node.body)
         if not 1 <= span <= MAX_SPAN:

@@ -35,14 +35,16 @@ def emit_folds(asm: Assembler, nest: Nest, whole: bool) -> None:
         asm.set_vl(lanes)
         registers = emitter.body().run([fold.source for fold in folds])
         for fold, partial, register in zip(folds, partials, registers, strict=True):
-            asm.compute("RED", fold.dtype, partial, (register,), fold.kind)
+            with asm.at(nest.outputs[fold.output].source):
+                asm.compute("RED", fold.dtype, partial, (register,), fold.kind)
 
     def result(fold: Fold, partial: Reg) -> Reg:
         output = nest.outputs[fold.output]
         total, initial = asm.vector(wide=fold.is_wide), asm.vector(wide=fold.is_wide)
-        asm.compute("FOLD", fold.dtype, total, (partial,), fold.kind)
-        emitter.addresses.memory("LD", initial, output, None)
-        asm.compute(fold.op, fold.dtype, total, (initial, total))
+        with asm.at(output.source):
+            asm.compute("FOLD", fold.dtype, total, (partial,), fold.kind)
+            emitter.addresses.memory("LD", initial, output, None)
+            asm.compute(fold.op, fold.dtype, total, (initial, total))
         return total
 
     def reduce() -> None:

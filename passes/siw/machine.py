@@ -99,6 +99,7 @@ class Loop:
     count: Reg
     trips: int | None
     body: list[Item] = field(default_factory=list)
+    source: int = -1
 
 
 @dataclass(eq=False)
@@ -107,6 +108,7 @@ class Skip:
 
     condition: Reg
     body: list[Item] = field(default_factory=list)
+    source: int = -1
 
 
 Item = Instr | Loop | Skip
@@ -128,9 +130,9 @@ def contents(items: Sequence[Item]) -> Hashable:
             operands = (tuple(item.regs.items()), tuple(item.imms.items()))
             found.append((item.op.slot, item.op.code, *operands, item.touch, item.stream, item.source))
         elif isinstance(item, Loop):
-            found.append((item.id, item.count, item.trips, contents(item.body)))
+            found.append((item.id, item.count, item.trips, item.source, contents(item.body)))
         else:
-            found.append((item.condition, contents(item.body)))
+            found.append((item.condition, item.source, contents(item.body)))
     return tuple(found)
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tfmbs.passes.siw.machine import Bank, Reg
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DType
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sourced:
+    """What instructions are made of; `source` is theirs, as in `Instr`. Values that differ in it only are equal."""
+
+    source: int = field(default=-1, compare=False)
+
+
 @dataclass(frozen=True)
-class Access:
+class Access(Sourced):
     """Element s[`base`] + `offset` + sum of index[d] * `strides[d]` of operand window `window`, all in elements."""
 
     window: int
@@ -27,7 +34,7 @@ class Access:
 
 
 @dataclass(frozen=True)
-class Gather:
+class Gather(Sourced):
     """An access displaced by the integer at position `index` of the body, in elements."""
 
     access: Access
@@ -35,7 +42,7 @@ class Gather:
 
 
 @dataclass(frozen=True)
-class Constant:
+class Constant(Sourced):
     """A pattern of 32 bits, or of 64 where `wide`, in every lane."""
 
     bits: int
@@ -43,7 +50,7 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Index:
+class Index(Sourced):
     """The integer s[`base`] + `offset` + sum of index[d] * `strides[d]`, in lanes of `dtype`, I32 or I64; wraps."""
 
     dtype: DType
@@ -58,21 +65,21 @@ class Index:
 
 
 @dataclass(frozen=True)
-class Held:
+class Held(Sourced):
     """What all lanes of a vector register hold since before the nest."""
 
     register: Reg
 
 
 @dataclass(frozen=True)
-class Carried:
+class Carried(Sourced):
     """The value of output `output` before this iteration."""
 
     output: int
 
 
 @dataclass(frozen=True)
-class Compute:
+class Compute(Sourced):
     """One D-slot operation; `args` are positions in the body."""
 
     op: str
@@ -82,7 +89,7 @@ class Compute:
 
 
 @dataclass(frozen=True)
-class Scatter:
+class Scatter(Sourced):
     """A store beside the outputs, of the value at `value`, to an access displaced by the integer at `index`, if any."""
 
     access: Access

@@ -37,8 +37,8 @@ BREAK = siw.OP_BY_NAME["C", "BREAK"]
 def control_of(item: Loop | Skip) -> Instr:
     """The operation that starts a region; how many words it spans is known when the program is encoded."""
     if isinstance(item, Loop):
-        return Instr(LOOP, {"c_reg": item.count})
-    return Instr(SKIP, {"c_reg": item.condition})
+        return Instr(LOOP, {"c_reg": item.count}, source=item.source)
+    return Instr(SKIP, {"c_reg": item.condition}, source=item.source)
 
 
 def words_of(nodes: Sequence[Node]) -> Iterator[Word]:

@@ -34,7 +34,8 @@ def emit_sequential(asm: Assembler, nest: Nest, whole: bool) -> None:
         asm.set_vl(lanes)
         accumulators = [asm.vector(wide=output.dtype in siw.WIDE) for output in nest.outputs]
         for output, accumulator in zip(nest.outputs, accumulators, strict=True):
-            emitter.addresses.memory("LD", accumulator, output, dim)
+            with asm.at(output.source):
+                emitter.addresses.memory("LD", accumulator, output, dim)
         with emitter.pinning(emitter.parallel, lanes):
             walked = list(emitter.parallel)
 

@@ -161,6 +161,7 @@ def _ahead(part: Part, dim: int, step: int, times: int) -> Part:
 
 def _moved(values: Values, value: Value, moved: Mapping[int, int], place: Callable[[Any], Any]) -> int:
     """A value of a body in another one, where its linear part is elsewhere; `moved` are its arguments there."""
+    values.source = value.source
     if isinstance(value, Compute):
         return values.compute(value.op, value.dtype, *(moved[a] for a in value.args), aux=value.aux)
     part = linear_of(value)

@@ -17,11 +17,15 @@ _NEUTRAL = {**dict.fromkeys(("ADD", "SUB", "OR", "XOR", "SHL", "SHRA", "SHRL"), 
 
 
 class Values:
-    """Body values by position. `extents` are the sizes of the loops that an `Index` may follow."""
+    """Body values by position. `extents` are the sizes of the loops that an `Index` may follow.
+
+    Values that are new and have no source get `source`.
+    """
 
     def __init__(self, extents: Sequence[int] = ()) -> None:
         self.body: list[Value] = []
         self.extents = extents
+        self.source = -1
         self._position: dict[Value, int] = {}
         self._ranges: dict[int, Range] = {}
         self._bases: dict[Reg, Range] = {}
@@ -32,7 +36,7 @@ class Values:
         value = _normal(value) if isinstance(value, Index) else value
         if value not in self._position:
             position = self._position[value] = len(self.body)
-            self.body.append(value)
+            self.body.append(self._sourced(value))
             self._wide[position] = has_wide_lanes(value)
             width = INT64 if self._wide[position] else INT32
             found = known or self._range(value)
@@ -48,6 +52,9 @@ class Values:
             self._wide[position] = dtype in siw.WIDE
             self._ranges[position] = known or (INT64 if self._wide[position] else INT32)
         return self._position[value]
+
+    def _sourced(self, value: Value) -> Value:
+        return replace(value, source=self.source) if value.source < 0 <= self.source else value
 
     def scalar(self, register: Reg, known: Range = INT64) -> int:
         """The position of what a scalar register holds, in every lane."""

@@ -53,6 +53,7 @@ class Image:
     weights: BytesLike = b""
     debug: list[Row] = field(default_factory=list)
     signature: bytes = b""
+    origins: list[Row] = field(default_factory=list)
     extras: list[Section] = field(default_factory=list)
     optional_features: int = 0
     declared_version: tuple[int, int] | None = None

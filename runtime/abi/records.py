@@ -348,6 +348,19 @@ DEBUG = Record(
     ),
 )
 
+ORIGIN = Record(
+    "origin",
+    16,
+    "Where words of a launch's program come from, if not from where the launch does. Each slot of a word at most once.",
+    (
+        Field("descriptor", 0, "u32", "descriptor", index="descriptor"),
+        Field("location", 4, "u32", "source location, e.g. the ONNX node", index="strings"),
+        Field("first_word", 8, "u32", "first word, counted from the program's first"),
+        Field("word_count", 12, "u16", "number of words", low=1),
+        Field("slots", 14, "u8", "slots that come from there: bit 0 is D, 1 is S, 2 is C", low=1, high=7),
+    ),
+)
+
 RECORDS: dict[str, Record] = {
     r.name: r
     for r in (
@@ -363,6 +376,7 @@ RECORDS: dict[str, Record] = {
         STATE,
         TELEMETRY,
         DEBUG,
+        ORIGIN,
     )
 }
 

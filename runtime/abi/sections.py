@@ -117,6 +117,7 @@ KINDS: tuple[SectionKind, ...] = (
     SectionKind("WEIGHTS", 19, Content.RAW, "The WEIGHTS region, mapped.", "weights", alignment=WEIGHTS_ALIGNMENT),
     _table("DEBUG", 20, "debug", "debug", optional=True),
     SectionKind("SIGNATURE", 21, Content.RAW, "Signature of the header digest; carried.", "signature", optional=True),
+    _table("ORIGIN", 22, "origin", "origins", optional=True),
 )
 KIND_BY_CODE: dict[int, SectionKind] = {kind.code: kind for kind in KINDS}
 KIND_BY_NAME: dict[str, SectionKind] = {kind.name: kind for kind in KINDS}

@@ -417,6 +417,22 @@ static_assert(sizeof(Debug) == 16);
 static_assert(offsetof(Debug, descriptor) == 0);
 static_assert(offsetof(Debug, location) == 4);
 
+// Where words of a launch's program come from, if not from where the launch does. Each slot of a word at most once.
+struct Origin {
+  uint32_t descriptor;  // descriptor; index into descriptor
+  uint32_t location;  // source location, e.g. the ONNX node; index into strings
+  uint32_t first_word;  // first word, counted from the program's first
+  uint16_t word_count;  // number of words
+  uint8_t slots;  // slots that come from there: bit 0 is D, 1 is S, 2 is C
+  uint8_t reserved_15[1];  // zero
+};
+static_assert(sizeof(Origin) == 16);
+static_assert(offsetof(Origin, descriptor) == 0);
+static_assert(offsetof(Origin, location) == 4);
+static_assert(offsetof(Origin, first_word) == 8);
+static_assert(offsetof(Origin, word_count) == 12);
+static_assert(offsetof(Origin, slots) == 14);
+
 // Opcodes of slot D.
 enum class DOp : uint8_t {
   NOP = 0,  // nothing

@@ -25,6 +25,7 @@ from tfmbs.passes.siw.machine import ZERO, Bank, Code, CodegenError, Instr, Item
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.records import ProgramKind
 from tfmbs.runtime.abi.siw_cycles import execute
+from tfmbs.runtime.abi.siw_word import decode_word
 from tfmbs.runtime.abi.types import DType
 
 ONE = Reg(Bank.SCALAR, 9000)
@@ -239,14 +240,22 @@ def test_the_program_given_stays_as_it_was() -> None:
     assert repr(code) == before
 
 
-def test_words_know_their_source() -> None:
+def test_operations_know_their_source() -> None:
     k = Kernel(1)
     k.store(1, k.compute("NEG", k.load(0)))
     code = k.code(2)
     for n, item in enumerate(code.items[-1].body if isinstance(code.items[-1], Loop) else ()):
         if isinstance(item, Instr):
             item.source = n
-    assert {0, 1, 2} <= set(compiled(code).sources)
+    program = compiled(code)
+    of = {"LD": 0, "NEG": 1, "ST": 2, "RECV": 0, "SEND": 2}
+    seen: set[int] = set()
+    for data, sources in zip(program.words, program.sources, strict=True):
+        operations = {slot.op.slot: slot.op.name for slot in decode_word(data, "word").slots}
+        for slot, source in sources.items():
+            assert source == of.get(operations[slot], source)
+            seen.add(source)
+    assert seen == {0, 1, 2, -1}  # the loop itself has none
 
 
 def test_the_first_interval_has_the_vl_of_its_operations() -> None:

@@ -21,6 +21,7 @@
   the entry. Two descriptors that touch the same bytes, one of them writing, are ordered by waits, also through
   others. SCRATCH and OUTPUT are read only where they were written before (or in the same launch); a launch that
   stores to a window counts as writing all of it. STATE is zero at first.
+- Origins come by descriptor, then by first word; their words are in its program, each slot of a word in one at most.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from tfmbs.runtime.abi.verify.capability import check_capabilities
 from tfmbs.runtime.abi.verify.entries import check_entries
 from tfmbs.runtime.abi.verify.fields import check_fields
 from tfmbs.runtime.abi.verify.launches import check_launches, check_programs
+from tfmbs.runtime.abi.verify.origins import check_origins
 from tfmbs.runtime.abi.verify.subject import Subject
 from tfmbs.runtime.abi.verify.tensors import check_masks, check_states, check_telemetry, check_tensors
 
@@ -43,6 +45,7 @@ CHECKS = (
     check_launches,
     check_capabilities,
     check_entries,
+    check_origins,
 )
 
 

@@ -44,3 +44,6 @@
 "tfmbs.fabric_telemetry"() {layer = "fc", mask = 0 : i64, zero_count = 6 : i64, total = 24 : i64, sparsity = 0.25 : f32, fusion_order = -1 : i64, fusion_sparsity = 0.0 : f32} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_debug"() {descriptor = 0 : i64, source = "node fc"}
 "tfmbs.fabric_debug"() {descriptor = 0 : i64, source = "node fc"} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_origin"() {descriptor = 0 : i64, first_word = 1 : i64, slots = 5 : i64, source = "node relu", word_count = 2 : i64}
+"tfmbs.fabric_origin"() {descriptor = 0 : i64, first_word = 1 : i64, slots = 5 : i64, source = "node relu",
+    word_count = 2 : i64} : () -> ()

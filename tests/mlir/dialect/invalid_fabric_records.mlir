@@ -116,6 +116,12 @@
 
 // -----
 
+// expected-error @below {{'tfmbs.fabric_origin' op record origin: field word_count = 65536: }}
+"tfmbs.fabric_origin"() {descriptor = 0 : i64, first_word = 0 : i64, slots = 7 : i64, source = "node relu",
+    word_count = 65536 : i64} : () -> ()
+
+// -----
+
 // expected-error @below {{'tfmbs.fabric_data' op offset: expected at least 0, got -1}}
 "tfmbs.fabric_data"() {label = "fc.weight", offset = -1 : i64, value = dense<7> : tensor<64xi8>} : () -> ()
 

@@ -9,7 +9,8 @@ import onnx
 from onnx import ValueInfoProto
 
 from tfmbs.compiler.guard import run_guarded
-from tfmbs.compiler.importers.onnx_model import graph_inputs, prepare
+from tfmbs.compiler.importers.onnx_dims import graph_inputs
+from tfmbs.compiler.importers.onnx_model import prepare
 from tfmbs.compiler.importers.onnx_rules import first_line
 from tfmbs.dialect.attributes import NAME
 from tfmbs.dialect.mlir import ir, onnx_importer

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from math import ceil, prod
 from typing import Any
 
 import onnx
-from onnx import TensorProto, ValueInfoProto
+from onnx import TensorProto, TypeProto, ValueInfoProto
 
 from tfmbs.compiler.importers.external_data import all_tensors, tensor_bytes
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -141,20 +140,20 @@ def check_sizes(graph: onnx.GraphProto, where: str) -> None:
         TfmbsError: ``onnx.invalid`` or ``resource-limit``, naming the node or value.
     """
     origin = {name: node_label(node) for node in graph.node for name in node.output}
-    for value in _values(graph):
-        sizes = [dim.dim_value for dim in value.type.tensor_type.shape.dim if dim.HasField("dim_value")]
-        at = f"{where}: {origin.get(value.name, 'graph')}"
-        if min(sizes, default=0) < 0:
-            raise TfmbsError("onnx.invalid", at, f"shape of '{value.name}'", "no negative size", _shape(sizes))
-        if prod(sizes) > MAX_REGION_BYTES:
-            expected = f"at most {MAX_REGION_BYTES} elements"
-            raise TfmbsError("resource-limit", at, f"shape of '{value.name}'", expected, _shape(sizes))
-
-
-def _values(graph: onnx.GraphProto) -> Iterator[ValueInfoProto]:
     for value in (*graph.input, *graph.value_info, *graph.output):
-        if value.type.HasField("tensor_type"):
-            yield value
+        check_type_sizes(value.type, value.name, f"{where}: {origin.get(value.name, 'graph')}")
+
+
+def check_type_sizes(type_: TypeProto, name: str, at: str) -> None:
+    """The rule of `check_sizes` for one value."""
+    if not type_.HasField("tensor_type"):
+        return
+    sizes = [dim.dim_value for dim in type_.tensor_type.shape.dim if dim.HasField("dim_value")]
+    if min(sizes, default=0) < 0:
+        raise TfmbsError("onnx.invalid", at, f"shape of '{name}'", "no negative size", _shape(sizes))
+    if prod(sizes) > MAX_REGION_BYTES:
+        expected = f"at most {MAX_REGION_BYTES} elements"
+        raise TfmbsError("resource-limit", at, f"shape of '{name}'", expected, _shape(sizes))
 
 
 def _shape(sizes: list[int]) -> str:

@@ -1,0 +1,164 @@
+"""The ONNX-level stage: what it folds, inlines and leaves alone; that nothing depends on inputs' values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper, parser
+
+from tfmbs.compiler.importers.onnx_model import prepare
+from tfmbs.compiler.importers.rewrite.fold import FOLDED
+from tfmbs.compiler.importers.rewrite.functions import INLINED
+from tfmbs.compiler.importers.rewrite.renaming import captured
+from tfmbs.compiler.importers.rewrite.scope import MAX_KNOWN
+from tfmbs.runtime.abi.errors import TfmbsError
+
+
+def prepared(body: str, opset: int = 21) -> onnx.GraphProto:
+    """The graph of a model in ONNX's text form, rewritten."""
+    return prepare(parser.parse_model(f'<ir_version: 10, opset_import: ["": {opset}]>\n{body}'), {}).graph
+
+
+def ops(graph: onnx.GraphProto) -> list[str]:
+    return [node.op_type for node in graph.node if node.op_type != "Constant"]
+
+
+def constants(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
+    made = {n.output[0]: n.attribute[0].t for n in graph.node if n.op_type == "Constant"}
+    return {name: numpy_helper.to_array(tensor) for name, tensor in made.items()}
+
+
+def shape(graph: onnx.GraphProto) -> list[int]:
+    return [dim.dim_value for dim in graph.output[0].type.tensor_type.shape.dim]
+
+
+def test_arithmetic_on_shapes_is_folded() -> None:
+    graph = prepared(
+        """g (float[2, 3, 4] x) => (float[a, b] y) {
+            s = Shape(x)
+            axis = Constant<value = int64[1] {0}>()
+            two = Constant<value = int64[1] {2}>()
+            first = Gather(s, axis)
+            last = Gather(s, two)
+            rest = Constant<value = int64[1] {-1}>()
+            doubled = Mul(last, two)
+            to = Concat<axis = 0>(rest, doubled)
+            y = Reshape(x, to)
+        }"""
+    )
+    assert ops(graph) == ["Reshape"]
+    assert shape(graph) == [3, 8]
+    assert [list(array) for array in constants(graph).values()] == [[-1, 8]]
+
+
+def test_values_of_inputs_are_not_folded() -> None:
+    with pytest.raises(TfmbsError, match=r"'y' .*Reshape|y.* depends on values"):
+        prepared("g (float[6] x, int64[2] to) => (float[a, b] y) { y = Reshape(x, to) }")
+
+
+def test_declared_shape_stands_where_values_would_decide() -> None:
+    graph = prepared("g (float[6] x, int64[2] to) => (float[2, 3] y) { y = Reshape(x, to) }")
+    assert shape(graph) == [2, 3]
+    assert [list(array) for array in constants(graph).values()] == [[2, 3]]
+    graph = prepared("g (float[2, 3] x, int64[2] by) => (float[4, 9] y) { y = Tile(x, by) }")
+    assert [list(array) for array in constants(graph).values()] == [[2, 3]]
+
+
+def test_declared_shape_that_cannot_be_is_refused() -> None:
+    with pytest.raises(TfmbsError) as caught:
+        prepared("g (float[2, 3] x) => (float[3, 3] y) { y = Relu(x) }")
+    assert caught.value.code == "onnx.invalid"
+
+
+def test_stale_record_of_an_inner_value_is_dropped() -> None:
+    model = parser.parse_model(
+        '<ir_version: 10, opset_import: ["": 21]> g (float[2] x) => (float[2] y) { h = Relu(x) y = Relu(h) }'
+    )
+    model.graph.value_info.append(helper.make_tensor_value_info("h", TensorProto.FLOAT, [7]))
+    (info,) = prepare(model, {}).graph.value_info
+    assert [dim.dim_value for dim in info.type.tensor_type.shape.dim] == [2]
+
+
+def test_large_constants_stay_nodes() -> None:
+    side = int(np.sqrt(MAX_KNOWN)) + 1
+    graph = prepared(
+        f"""g (float[{side}, {side}] x) => (float[{side}, {side}] y) {{
+            s = Shape(x)
+            c = ConstantOfShape<value = float[1] {{2.0}}>(s)
+            y = Mul(x, c)
+        }}"""
+    )
+    assert ops(graph) == ["ConstantOfShape", "Mul"]
+
+
+def test_known_condition_takes_its_branch() -> None:
+    graph = prepared(
+        """g (float[2] x) => (float[2] y) {
+            n = Size(x)
+            two = Constant<value = int64 {2}>()
+            even = Equal(n, two)
+            y = If(even) <
+                then_branch = t () => (float[2] a) { h = Neg(x) a = Abs(h) },
+                else_branch = e () => (float[2] b) { h = Exp(x) b = Log(h) }>
+            }"""
+    )
+    assert ops(graph) == ["Neg", "Abs", "Identity"]
+
+
+def test_names_of_two_copies_of_a_body_differ() -> None:
+    graph = prepared("g (float[4] x) => (float[4] y) { h = Swish(x) y = Swish(h) }", opset=24)
+    names = [name for node in graph.node for name in node.output]
+    assert len(set(names)) == len(names)
+    assert "Swish" not in ops(graph)
+    assert not captured(graph)
+
+
+def test_attributes_reach_a_body() -> None:
+    graph = prepared("g (float[4] x) => (float[4] y) { y = Swish<alpha = 0.5>(x) }", opset=24)
+    assert any(np.all(array == np.float32(0.5)) for array in constants(graph).values())
+
+
+def test_bodies_exist_where_the_table_says_so() -> None:
+    """At the newest opset, each operator of the table has a function body of ONNX."""
+    for name in INLINED:
+        schema = onnx.defs.get_schema(name)
+        assert schema.function_opset_versions or schema.context_dependent_function_opset_versions
+
+
+@pytest.mark.parametrize("name", sorted(FOLDED))
+def test_folded_operators_exist_and_are_deterministic(name: str) -> None:
+    assert not onnx.defs.get_schema(name).non_deterministic
+
+
+def test_operands_that_an_operator_cannot_take_are_the_models_fault() -> None:
+    with pytest.raises(TfmbsError) as caught:
+        prepared(
+            """g (float[2] x) => (float[2] y) {
+                s = Shape(x)
+                far = Constant<value = int64[1] {5}>()
+                n = Gather(s, far)
+                y = Expand(x, n)
+            }"""
+        )
+    assert caught.value.code == "onnx.invalid"
+    assert "Gather" in str(caught.value)
+
+
+def test_weights_are_not_looked_at() -> None:
+    """A constant too large to be remembered comes through as it was, and no constant stays an input."""
+    weights = np.random.default_rng(0).standard_normal((70, 70)).astype(np.float32)
+    model = helper.make_model(
+        helper.make_graph(
+            [helper.make_node("MatMul", ["x", "w"], ["y"])], "g",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 70))],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+            [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(weights, "unused")],
+        ), opset_imports=[helper.make_opsetid("", 21)],
+    )  # fmt: skip
+    graph: Any = prepare(model, {}).graph
+    assert [value.name for value in graph.input] == ["x"]
+    (kept,) = graph.initializer
+    np.testing.assert_array_equal(numpy_helper.to_array(kept), weights)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 import tfmbs
+from benchmarks.clock import best_seconds
 
 F32 = NDArray[np.float32]
 PRECISIONS = ("fp32", "int8", "ternary")
@@ -70,17 +70,6 @@ LAYERS: tuple[Callable[[], Layer], ...] = (
     lambda: conv(64, 56, 64, 3),
     lambda: conv(256, 14, 256, 3),
 )
-
-
-def best_seconds(run: Callable[[], object], repeats: int) -> float:
-    """The shortest of `repeats` runs, after one that warms up."""
-    run()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def rows(layer: Layer, repeats: int) -> Iterator[tuple[str, float]]:

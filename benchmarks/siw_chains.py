@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.siw_ops import best_seconds
+from benchmarks.clock import best_seconds, launch_seconds
 from tests.conformance.builder import DTYPE_OF_NUMPY, END, Builder, Fields, c, d, s
 from tfmbs.runtime import _native
 from tfmbs.runtime.abi.siw import VLMAX, Reduce
 from tfmbs.runtime.abi.types import DType
-from tfmbs.runtime.devices.emulator import Emulator
 
 F32, I8, I32, U8 = DType.F32, DType.I8, DType.I32, DType.U8
 ELEMENTS = 1 << 20
@@ -195,7 +194,7 @@ def words(chain: Chain, constants: int) -> list[Fields]:
     ]
 
 
-def launch_seconds(chain: Chain, isa: str, repeats: int) -> float:
+def chain_seconds(chain: Chain, isa: str, repeats: int) -> float:
     """The time of the launch alone, as the emulator counts it."""
     builder = Builder()
     args = [builder.input(f"x{i}", x.shape, DTYPE_OF_NUMPY[x.dtype.name]) for i, x in enumerate(chain.inputs)]
@@ -204,15 +203,7 @@ def launch_seconds(chain: Chain, isa: str, repeats: int) -> float:
     builder.vector(words(chain, len(args) - 1), args)
     small = builder.constant(np.zeros(1, np.float32))
     builder.copy(small, builder.output("done", (1,), F32))
-    context = Emulator(builder.image(), isa).context(1)
-    given = {f"x{i}": x for i, x in enumerate(chain.inputs)}
-
-    def run() -> float:
-        context.run("main", given)
-        return float(context.native.counters()[0]["wall_ns"]) * 1e-9
-
-    run()
-    return min(run() for _ in range(repeats))
+    return launch_seconds(builder.image(), {f"x{i}": x for i, x in enumerate(chain.inputs)}, isa, repeats)
 
 
 def main() -> int:
@@ -223,7 +214,7 @@ def main() -> int:
     options = parser.parse_args()
     print(f"{'chain':<24} {'ns/element':>10} {'numpy':>8}")
     for chain in chains():
-        ours = launch_seconds(chain, options.isa, options.repeats)
+        ours = chain_seconds(chain, options.isa, options.repeats)
         theirs = best_seconds(partial(chain.numpy, *chain.inputs), options.repeats)
         print(f"{chain.name:<24} {ours * 1e9 / ELEMENTS:>10.3f} {theirs * 1e9 / ELEMENTS:>8.3f}", flush=True)
     return 0

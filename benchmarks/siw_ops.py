@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.clock import best_seconds, launch_seconds
 from tests.conformance.builder import END, Builder, Fields, c, d, s
 from tfmbs.runtime import _native
 from tfmbs.runtime.abi.siw import VLMAX, Predicate, Reduce
 from tfmbs.runtime.abi.types import DType
-from tfmbs.runtime.devices.emulator import Emulator
 
 F16, BF16, F32, F64, I8, I32, I64, U8, U32 = (
     DType.F16, DType.BF16, DType.F32, DType.F64, DType.I8, DType.I32, DType.I64, DType.U8, DType.U32,
@@ -150,18 +149,7 @@ def operands(dtype: DType, elements: int) -> Array:
     return values.astype(NUMPY[dtype])
 
 
-def best_seconds(run: Callable[[], object], repeats: int) -> float:
-    """The shortest of `repeats` runs, after one that warms up."""
-    run()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def launch_seconds(words: Sequence[Fields], row: Row, isa: str, repeats: int) -> float:
+def word_seconds(words: Sequence[Fields], row: Row, isa: str, repeats: int) -> float:
     """The time of the launch alone, as the emulator counts it."""
     builder = Builder()
     values = operands(row.dtype, VLMAX)
@@ -177,15 +165,7 @@ def launch_seconds(words: Sequence[Fields], row: Row, isa: str, repeats: int) ->
     x, y = builder.input("x", (1,), F32), builder.output("y", (1,), F32)
     builder.vector(words, args)
     builder.copy(x, y)
-    context = Emulator(builder.image(), isa).context(1)
-    given = {"x": np.zeros(1, np.float32)}
-
-    def run() -> float:
-        context.run("main", given)
-        return float(context.native.counters()[0]["wall_ns"]) * 1e-9
-
-    run()
-    return min(run() for _ in range(repeats))
+    return launch_seconds(builder.image(), {"x": np.zeros(1, np.float32)}, isa, repeats)
 
 
 def main() -> int:
@@ -200,8 +180,8 @@ def main() -> int:
         if options.names and not row.name.startswith(tuple(options.names)):
             continue
         words = REPEATS * VLMAX
-        full = launch_seconds(program(row, VLMAX), row, options.isa, options.repeats) * 1e9 / words
-        single = launch_seconds(program(row, 1), row, options.isa, options.repeats) * 1e9 / REPEATS
+        full = word_seconds(program(row, VLMAX), row, options.isa, options.repeats) * 1e9 / words
+        single = word_seconds(program(row, 1), row, options.isa, options.repeats) * 1e9 / REPEATS
         reference = ""
         if row.numpy:
             a, b = np.split(operands(row.dtype, NUMPY_ELEMENTS), 2)

@@ -5,11 +5,12 @@ Only passes that fold nothing run here: `x * 1.0` is not `x` where x is a NaN.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tfmbs.dialect.location import place
+from tfmbs.dialect.location import UNKNOWN, place
 from tfmbs.dialect.mlir import arith, func, ir, passmanager
 from tfmbs.dialect.shapes import shape_of
 from tfmbs.passes.graph.kernels import ops_where
@@ -30,6 +31,9 @@ TO_OUT_PARAMS = (
     "loop-invariant-code-motion",
     "cse",
 )
+
+_SEEN = "see current operation: "
+"""How a note of upstream begins that shows the op."""
 
 _ATTEMPTS: tuple[tuple[Callable[[Any], None], ...], ...] = (
     (),
@@ -71,13 +75,27 @@ def to_memrefs(make: Callable[[], Outlined]) -> Outlined:
 
 
 def _bufferize(outlined: Outlined, passes: Sequence[str]) -> TfmbsError | None:
-    where = place(outlined.function.location)
     try:
         passmanager.PassManager.parse(f"builtin.module({','.join(passes)})").run(outlined.module.operation)
     except ir.MLIRError as error:
-        reason = error.error_diagnostics[0].message if error.error_diagnostics else str(error)
-        return TfmbsError("unsupported", where, f"structured code that upstream does not bufferize: {reason}")
+        where, what = place(outlined.function.location), "structured code that upstream does not bufferize"
+        if not error.error_diagnostics:
+            return TfmbsError("unsupported", where, f"{what}: {error}")
+        first = error.error_diagnostics[0]
+        found = place(first.location)
+        return TfmbsError("unsupported", where if found == UNKNOWN else found, f"{what}: {_described(first)}")
     return None
+
+
+def _described(diagnostic: Any) -> str:
+    """An upstream error with the name and type of its op, which upstream tells in a note, if at all."""
+    notes = (note.message for note in diagnostic.notes)
+    shown = next((text.removeprefix(_SEEN) for text in notes if text.startswith(_SEEN)), "")
+    name = re.search(r'"([\w$.]+)"\(', shown)
+    if name is None:
+        return str(diagnostic.message)
+    operands_and_results = shown[shown.rindex(" : (") + 3 :]
+    return f"{name.group(1)} {operands_and_results}: {diagnostic.message}"
 
 
 def _unresolved(outlined: Outlined) -> TfmbsError | None:

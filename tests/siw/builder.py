@@ -93,7 +93,10 @@ class Builder:
 
     def tensor(self, wanted: Callable[[Type], bool] = lambda _: True) -> int:
         """A tensor of a type that is wanted, a new one of any type if there is none."""
-        known = lambda type_: not type_.is_scalar and type_.element in self.limits.elements and wanted(type_)  # noqa: E731
+
+        def known(type_: Type) -> bool:
+            return not type_.is_scalar and type_.element in self.limits.elements and wanted(type_)
+
         found = self.find(known) if self.rng.random() < 0.8 else None
         if found is not None:
             return found

@@ -244,10 +244,10 @@ class RandomCode:
             instr("D", "CVT", type=I32, vd=v(), va=v(), aux=F32),
         ]
         if self.p:
-            p = lambda: r.choice(self.p)  # noqa: E731
-            choices.append(instr("D", "ADD", type=F64, vd=p(), va=p(), vb=p()))
-            choices.append(instr("D", "CVT", type=F64, vd=p(), va=v(), aux=F32))
-            choices.append(instr("D", "CVT", type=F32, vd=v(), va=p(), aux=F64))
+            sum_, left, right, made, given = (r.choice(self.p) for _ in range(5))
+            choices.append(instr("D", "ADD", type=F64, vd=sum_, va=left, vb=right))
+            choices.append(instr("D", "CVT", type=F64, vd=made, va=v(), aux=F32))
+            choices.append(instr("D", "CVT", type=F32, vd=v(), va=given, aux=F64))
         return r.choice(choices)
 
     def loop(self, depth: int, pointers: Sequence[tuple[Reg, int, int]]) -> list[Item]:

@@ -23,12 +23,7 @@ from tests.unit.scalar_code import (
 )
 
 Array = NDArray[Any]
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Any:
-    with np.errstate(all="ignore"):
-        yield
+pytestmark = pytest.mark.usefixtures("no_numpy_warnings")
 
 
 def magnitudes(element: str) -> NDArray[np.longdouble]:

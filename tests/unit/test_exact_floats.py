@@ -24,12 +24,7 @@ from tests.unit.scalar_code import (
 )
 
 Array = NDArray[Any]
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Any:
-    with np.errstate(all="ignore"):
-        yield
+pytestmark = pytest.mark.usefixtures("no_numpy_warnings")
 
 
 def in_f32(function: Callable[..., Array], element: str, *arrays: Array) -> Array:

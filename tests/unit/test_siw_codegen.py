@@ -110,9 +110,8 @@ def test_sum_of_a_matrix_in_sixteen_partials() -> None:
         partials[:half] += partials[half : 2 * half]
     body = (Access(0, F32, 0, (70, 1)), Carried(0), Compute("ADD", F32, (1, 0)))
     target = np.array([0.5], np.float32)
-    run_unscheduled(
-        vector_code(Nest((10, 70), (True, True), body, (Access(1, F32, 0, (0, 0)),), (2,), 2)), [values, target]
-    )  # type: ignore[list-item]
+    nest = Nest((10, 70), (True, True), body, (Access(1, F32, 0, (0, 0)),), (2,), 2)
+    run_unscheduled(vector_code(nest), [values, target])
     assert target[0] == np.float32(0.5) + partials[0]
 
 

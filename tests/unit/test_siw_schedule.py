@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -76,12 +77,12 @@ def test_the_recurrence_bound_is_that_of_the_worst_cycle(edges: list[tuple[int, 
 
 @settings(max_examples=50)
 @given(st.integers(1, 40), st.integers(0, 10), st.randoms(use_true_random=False))
-def test_colors_of_conflicting_registers_differ(vectors: int, pairs: int, random: object) -> None:
+def test_colors_of_conflicting_registers_differ(vectors: int, pairs: int, random: Random) -> None:
     order = [Reg(Bank.VECTOR, n) for n in range(vectors)] + [Reg(Bank.PAIR, 100 + n) for n in range(pairs)]
     conflicts = [0] * len(order)
     for n in range(len(order)):
         for m in range(n):
-            if random.random() < 0.6:  # type: ignore[attr-defined]
+            if random.random() < 0.6:
                 conflicts[n] |= 1 << m
                 conflicts[m] |= 1 << n
     coloring = color(order, conflicts, {})

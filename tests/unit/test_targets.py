@@ -1,5 +1,6 @@
 import copy
 import json
+from typing import Any
 
 import pytest
 
@@ -61,12 +62,12 @@ def test_feature_bits_are_the_numbers_of_the_features() -> None:
     assert target.has(Feature.PT5)
 
 
-def _change(table: dict[str, object], key: str, value: object) -> dict[str, object]:
+def _change(table: dict[str, Any], key: str, value: object) -> dict[str, Any]:
     changed = copy.deepcopy(table)
     inner = changed
     *path, last = key.split(".")
     for name in path:
-        inner = inner[name]  # type: ignore[assignment]
+        inner = inner[name]
     inner[last] = value
     return changed
 

@@ -74,7 +74,7 @@ func.func @average(%x: tensor<1x1x4x4xf32>, %c: tensor<i1>) -> tensor<1x1x4x4xf3
 
 // An op that upstream cannot bufferize.
 func.func @no_buffers(%x: tensor<8xf32>, %i: tensor<2x1xindex>) -> tensor<2xf32> {
-  // expected-error@+1 {{structured code that upstream does not bufferize: op was not bufferized}}
+  // expected-error@+1 {{structured code that upstream does not bufferize: tensor.gather (tensor<8xf32>, tensor<2x1xindex>) -> tensor<2xf32>: op was not bufferized}}
   %0 = tensor.gather %x[%i] gather_dims([0]) : (tensor<8xf32>, tensor<2x1xindex>) -> tensor<2xf32>
   return %0 : tensor<2xf32>
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.golden.build import Builder
+from tests.golden.builder import Builder
 from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.asm import assemble
 from tfmbs.runtime.abi.errors import TfmbsError

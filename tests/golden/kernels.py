@@ -1,0 +1,184 @@
+"""Golden images of the kernels: products, convolutions and pools, with epilogues that are programs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.golden.builder import Builder
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.records import Kind, PoolMode, ProgramKind
+from tfmbs.runtime.abi.types import DType, Packing, Region
+
+
+def mlp() -> Image:
+    """Two f32 layers, the first with bias and relu as its epilogue."""
+    b, rng = Builder("mlp"), np.random.default_rng(1)
+    x = b.tensor("x", Region.INPUT, DType.F32, (2, 8))
+    y = b.tensor("y", Region.OUTPUT, DType.F32, (2, 3))
+    hidden = b.tensor("hidden", Region.SCRATCH, DType.F32, (2, 6))
+    w1 = b.constant("w1", rng.standard_normal((6, 8)).astype(np.float32), DType.F32)
+    bias = b.constant("bias", rng.standard_normal(6).astype(np.float32), DType.F32)
+    w2 = b.constant("w2", rng.standard_normal((3, 6)).astype(np.float32), DType.F32)
+    relu = b.program(
+        "bias_relu",
+        ProgramKind.EPILOGUE,
+        1,
+        3,
+        "LD.F32 v1, w0, s2, s3, 0\nADD.F32 v0, v0, v1 | deps LOAD\nMAX.F32 v0, v0, v2 | END",
+    )
+    schedule, layer = b.schedule(8, 8, 8), b.layer("fc1")
+    first = b.launch(
+        "fc1",
+        Kind.GEMM,
+        [bias],
+        lhs=x,
+        rhs=w1,
+        out=hidden,
+        geometry=b.gemm(2, 6, 8),
+        schedule=schedule,
+        program=relu,
+        telemetry=layer,
+    )
+    b.launch("fc2", Kind.GEMM, waits=[first], lhs=hidden, rhs=w2, out=y, geometry=b.gemm(2, 3, 6), schedule=schedule)
+    b.entry("main", [x], [y], 48)
+    return b.finish()
+
+
+def ternary() -> Image:
+    """Two gemvs with packed trits, PT5 with f32 and T2 with i8 input, scaled by an epilogue each."""
+    b, rng = Builder("ternary"), np.random.default_rng(2)
+    x = b.tensor("x", Region.INPUT, DType.F32, (1, 13))
+    q = b.tensor("q", Region.INPUT, DType.I8, (1, 9), slot=1)
+    y = b.tensor("y", Region.OUTPUT, DType.F32, (1, 7))
+    z = b.tensor("z", Region.OUTPUT, DType.F32, (1, 5), slot=1)
+    trits = [rng.integers(-1, 2, shape).astype(np.int8) for shape in ((7, 13), (5, 9))]
+    pt5 = b.constant("pt5", trits[0], DType.TRIT, Packing.PT5)
+    t2 = b.constant("t2", trits[1], DType.TRIT, Packing.T2)
+    scale = b.constant("scale", rng.random(7).astype(np.float32), DType.F32)
+    factor = b.constant("factor", np.array([0.125], np.float32), DType.F32)
+    by_channel = b.program(
+        "by_channel", ProgramKind.EPILOGUE, 1, 2, "LD.F32 v1, w0, s2, s3, 0\nMUL.F32 v0, v0, v1 | END | deps LOAD"
+    )
+    by_scalar = b.program(
+        "by_scalar",
+        ProgramKind.EPILOGUE,
+        1,
+        2,
+        "CVT.F32 v0, v0, I32 | LD.F32 v1, w0, s0, s0, 0\nMUL.F32 v0, v0, v1 | END | deps LOAD",
+    )
+    schedule = b.schedule(1, 8, 16)
+    b.launch(
+        "f",
+        Kind.GEMV,
+        [scale],
+        lhs=x,
+        rhs=pt5,
+        out=y,
+        geometry=b.gemm(1, 7, 13),
+        schedule=schedule,
+        program=by_channel,
+        telemetry=b.layer("f", trits[0]),
+    )
+    b.launch(
+        "q",
+        Kind.GEMV,
+        [factor],
+        lhs=q,
+        rhs=t2,
+        out=z,
+        geometry=b.gemm(1, 5, 9, lhs_zero=-3),
+        schedule=schedule,
+        program=by_scalar,
+        telemetry=b.layer("q", trits[1]),
+    )
+    b.entry("main", [x, q], [y, z])
+    return b.finish()
+
+
+def conv() -> Image:
+    """An i8 convolution, requantized in its epilogue, max-pooled; and an average pool of f32."""
+    b, rng = Builder("conv"), np.random.default_rng(3)
+    x = b.tensor("x", Region.INPUT, DType.I8, (1, 2, 6, 6))
+    f = b.tensor("f", Region.INPUT, DType.F32, (1, 1, 5, 4), slot=1)
+    y = b.tensor("y", Region.OUTPUT, DType.I8, (1, 4, 3, 3))
+    g = b.tensor("g", Region.OUTPUT, DType.F32, (1, 1, 3, 2), slot=1)
+    raw = b.tensor("raw", Region.SCRATCH, DType.I8, (1, 4, 6, 6))
+    w = b.constant("w", rng.integers(-128, 128, (4, 1, 3, 3)).astype(np.int8), DType.I8)
+    scale = b.constant("scale", (rng.random(4) / 256).astype(np.float32), DType.F32)
+    requantize = b.program(
+        "requantize",
+        ProgramKind.EPILOGUE,
+        1,
+        4,
+        "CVT.F32 v0, v0, I32 | LD.F32 v1, w0, s2, s3, 0\nMUL.F32 v0, v0, v1 | deps LOAD\n"
+        "ROUND.F32 v0, v0\nCVT.I8 v0, v0, F32 | END",
+    )
+    sizes = {"batch": 1, "in_height": 6, "in_width": 6, "dilation_height": 1, "dilation_width": 1}
+    conv_geometry = b.geometry(
+        "window_geometry",
+        **sizes,
+        in_channels=2,
+        out_channels=4,
+        out_height=6,
+        out_width=6,
+        kernel_height=3,
+        kernel_width=3,
+        stride_height=1,
+        stride_width=1,
+        pad_top=1,
+        pad_left=1,
+        pad_bottom=1,
+        pad_right=1,
+        groups=2,
+        lhs_zero=5,
+    )
+    pool_geometry = b.geometry(
+        "window_geometry",
+        **sizes,
+        in_channels=4,
+        out_channels=4,
+        out_height=3,
+        out_width=3,
+        kernel_height=2,
+        kernel_width=2,
+        stride_height=2,
+        stride_width=2,
+        groups=1,
+        mode=PoolMode.MAX,
+    )
+    average = b.geometry(
+        "window_geometry",
+        batch=1,
+        in_channels=1,
+        in_height=5,
+        in_width=4,
+        out_channels=1,
+        out_height=3,
+        out_width=2,
+        kernel_height=3,
+        kernel_width=2,
+        stride_height=2,
+        stride_width=2,
+        dilation_height=1,
+        dilation_width=1,
+        pad_top=1,
+        pad_bottom=1,
+        groups=1,
+        mode=PoolMode.AVG,
+    )
+    first = b.launch(
+        "conv",
+        Kind.CONV2D,
+        [scale],
+        lhs=x,
+        rhs=w,
+        out=raw,
+        geometry=conv_geometry,
+        schedule=b.schedule(8, 8, 16),
+        program=requantize,
+        telemetry=b.layer("conv"),
+    )
+    b.launch("pool", Kind.POOL, waits=[first], lhs=raw, out=y, geometry=pool_geometry)
+    b.launch("average", Kind.POOL, lhs=f, out=g, geometry=average)
+    b.entry("main", [x, f], [y, g], 144)
+    return b.finish()

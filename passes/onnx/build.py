@@ -141,3 +141,21 @@ def count_loop(
     with ir.InsertionPoint(loop.body):
         scf.YieldOp(list(body(loop.induction_variable, list(loop.inner_iter_args))))
     return list(loop.results)
+
+
+def slice_at(value: Value, at: Value, axis: int, size: int = 1) -> Value:
+    """`size` elements of an axis from a run-time index on, all of the other axes."""
+    shape = list(shape_of(value.type))
+    shape[axis] = size
+    dynamic = ir.ShapedType.get_dynamic_stride_or_offset()
+    offsets = [dynamic if i == axis else 0 for i in range(len(shape))]
+    target = tensor_type(tuple(shape), element_of(value))
+    return tensor.ExtractSliceOp(target, value, [at], [], [], offsets, shape, [1] * len(shape)).result
+
+
+def insert_at(piece: Value, into: Value, at: Value, axis: int) -> Value:
+    """`into` with `piece` from a run-time index of an axis on, over all of the other axes."""
+    shape = list(shape_of(piece.type))
+    dynamic = ir.ShapedType.get_dynamic_stride_or_offset()
+    offsets = [dynamic if i == axis else 0 for i in range(len(shape))]
+    return tensor.InsertSliceOp(piece, into, [at], [], [], offsets, shape, [1] * len(shape)).result

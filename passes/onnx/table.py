@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tfmbs.passes.onnx import linear_algebra, rearrange
+from tfmbs.passes.onnx import linear_algebra, losses, rearrange, reductions, scans
 from tfmbs.passes.onnx.node import Node, Results
 
 Lowering = Callable[[Node], Results | None]
 """Builds what an op computes; None leaves the op to torch-mlir. Raises `Node.refuse` for what nobody can compile."""
 
-_FAMILIES = (linear_algebra.LOWERINGS, rearrange.LOWERINGS)
+_FAMILIES = (
+    linear_algebra.LOWERINGS,
+    losses.LOWERINGS,
+    rearrange.LOWERINGS,
+    reductions.LOWERINGS,
+    scans.LOWERINGS,
+)
 
 
 def _merged(families: tuple[Mapping[str, Lowering], ...]) -> dict[str, Lowering]:

@@ -159,3 +159,12 @@ def insert_at(piece: Value, into: Value, at: Value, axis: int) -> Value:
     dynamic = ir.ShapedType.get_dynamic_stride_or_offset()
     offsets = [dynamic if i == axis else 0 for i in range(len(shape))]
     return tensor.InsertSliceOp(piece, into, [at], [], [], offsets, shape, [1] * len(shape)).result
+
+
+def slice_from(value: Value, start: int, axis: int, size: int) -> Value:
+    """`size` elements of an axis from index `start` on, all of the other axes."""
+    shape = list(shape_of(value.type))
+    shape[axis] = size
+    offsets = [start if i == axis else 0 for i in range(len(shape))]
+    target = tensor_type(tuple(shape), element_of(value))
+    return tensor.ExtractSliceOp(target, value, [], [], [], offsets, shape, [1] * len(shape)).result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tfmbs.passes.onnx import linear_algebra, losses, rearrange, reductions, scans
+from tfmbs.passes.onnx import linear_algebra, losses, picking, rearrange, reductions, scans, slices
 from tfmbs.passes.onnx.node import Node, Results
 
 Lowering = Callable[[Node], Results | None]
@@ -13,9 +13,11 @@ Lowering = Callable[[Node], Results | None]
 _FAMILIES = (
     linear_algebra.LOWERINGS,
     losses.LOWERINGS,
+    picking.LOWERINGS,
     rearrange.LOWERINGS,
     reductions.LOWERINGS,
     scans.LOWERINGS,
+    slices.LOWERINGS,
 )
 
 

@@ -14,6 +14,8 @@ from onnx.reference import ReferenceEvaluator
 import tfmbs
 
 OPSET = 21
+"""The opset of the models, or that of the operator where it is newer."""
+
 Arrays = Sequence[np.ndarray | None]
 
 
@@ -34,7 +36,8 @@ def one_node(
         [_value(f"y{i}", array) for i, array in enumerate(outputs)],
         [numpy_helper.from_array(array, name) for name, array in given if int(name[1:]) in constants],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+    version = OPSET if onnx.defs.has(op, OPSET) else onnx.defs.get_schema(op).since_version
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)], ir_version=10)
 
 
 def _value(name: str, array: np.ndarray) -> onnx.ValueInfoProto:

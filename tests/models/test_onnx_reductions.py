@@ -43,8 +43,10 @@ def test_reduce_of_integers(kind: str, dtype: Any) -> None:
 def test_extremes_and_infinities() -> None:
     data = np.array([[-np.inf, -np.inf], [np.inf, 1.0], [np.nan, 1.0], [1000.0, 999.0]], np.float32)
     axes = np.array([1], np.int64)
-    for kind in ("LogSumExp", "Max", "Min"):
-        check(f"Reduce{kind}", [data, axes], by_reference(f"Reduce{kind}", [data, axes]), constants=[1])
+    for kind, join in (("LogSumExp", np.logaddexp), ("Max", np.maximum), ("Min", np.minimum)):
+        with np.errstate(invalid="ignore"):
+            expected = join.reduce(data, 1, keepdims=True)
+        check(f"Reduce{kind}", [data, axes], [expected], constants=[1])
 
 
 def test_no_axes_is_all_of_them_or_none() -> None:

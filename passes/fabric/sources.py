@@ -34,6 +34,10 @@ class Sources:
         where = place(op.location)
         return -1 if where == UNKNOWN else self._numbers.setdefault(str(where), len(self._numbers))
 
+    def place(self, number: int) -> str:
+        """The place of a number; "" for -1."""
+        return "" if number < 0 else list(self._numbers)[number]
+
     def runs(self, words: Sequence[Mapping[str, int]], launch: Any) -> tuple[Run, ...]:
         """The runs of words that have a source other than the place of `launch`; `words` has sources by slot.
 

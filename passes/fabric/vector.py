@@ -15,6 +15,7 @@ from tfmbs.passes.fabric.scalars import dtype_of, refuse
 from tfmbs.passes.fabric.select import Selector
 from tfmbs.passes.fabric.sources import Run, Sources, first_users
 from tfmbs.passes.fabric.tables import ProgramKey, Tables, TensorKey
+from tfmbs.passes.fabric.vector_types import check_types
 from tfmbs.passes.fabric.windows import Windows, stores_of
 from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.backend import Program, Spills, compile_code
@@ -59,6 +60,7 @@ class VectorCode:
     def __init__(self, tables: Tables, memory: Memory, target: Target, scratch: int, verify: bool) -> None:
         self._tables = tables
         self._memory = memory
+        self._target = target
         self._timing = Timing.of(target.vector)
         self._verify = verify
         self._programs: dict[Hashable, Program] = {}
@@ -139,6 +141,7 @@ class VectorCode:
         sources: Sources,
         name: str,
     ) -> VectorLaunch:
+        check_types(op, program.words, program.sources, sources, self._target)
         keys = [*windows.keys, *self._spill_keys(program.spills)]
         if len(keys) > siw.WINDOWS:
             raise refuse(op, f"{op.name}: operand windows", f"at most {siw.WINDOWS}", len(keys))

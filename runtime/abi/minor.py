@@ -2,6 +2,8 @@
 
 - 1: the target's `vector.latency` and `vector.cycles`; 64-bit lanes, f16, bf16, streams, SKIP, BREAK and `left` in
   instruction words, which a file of minor 0 may also use: a reader that does not know them refuses them by themselves.
+- 2: the target's `vector.types`, which takes the place of `vector.dtypes`: that said less than programs used, and
+  nothing checked it. The optional section ORIGIN, which a file of any minor version may have.
 
 The TARGET section says which minor version a file is of; keys that an older one lacks have the values of
 `TARGET_DEFAULTS`.
@@ -13,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.types import DType
 
 TARGET_DEFAULTS: dict[int, dict[str, dict[str, Any]]] = {
     1: {
@@ -20,9 +23,13 @@ TARGET_DEFAULTS: dict[int, dict[str, dict[str, Any]]] = {
             "latency": {"alu": 4, "memory": 12, "store": 4, "div": 16, "special": 24, "scan": 4},
             "cycles": {"gather": 2, "div": 4, "special": 2, "software": 16},
         }
-    }
+    },
+    2: {"vector": {"types": [dtype.name.lower() for dtype in DType if dtype is not DType.TRIT]}},
 }
 """Minor version → keys that it added to tables of TARGET, with their values in files of minor versions before."""
+
+TARGET_REMOVED: dict[int, dict[str, tuple[str, ...]]] = {2: {"vector": ("dtypes",)}}
+"""Minor version → keys of tables of TARGET that files of minor versions before have, and whose values mean nothing."""
 
 
 def minor_of(target: Mapping[str, Any]) -> int:
@@ -49,8 +56,9 @@ def complete(target: Mapping[str, Any], minor: int, where: str) -> dict[str, Any
                 if name in table:
                     expected = f"none before minor version {later}"
                     raise TfmbsError("target", f"{where}: {key}.{name}", "key", expected, f"one in version {minor}")
-            if isinstance(target.get(key), Mapping):
-                out[key] = {**table, **added}
+            if isinstance(out.get(key), Mapping):
+                removed = TARGET_REMOVED.get(later, {}).get(key, ())
+                out[key] = {name: value for name, value in out[key].items() if name not in removed} | added
     return out
 
 

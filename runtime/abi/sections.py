@@ -8,7 +8,7 @@ from enum import IntEnum
 from tfmbs.runtime.abi.records import RECORDS, Field, Record
 
 MAGIC = b"\x89TFB\r\n\x1a\n"
-MAJOR, MINOR = 1, 1
+MAJOR, MINOR = 1, 2
 OLDEST_MAJOR = max(1, MAJOR - 1)  # majors N and N - 1 are read; there was no 0
 CHUNK_BYTES = 1 << 20
 DIGEST_BYTES = 32

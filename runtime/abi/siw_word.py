@@ -63,6 +63,13 @@ class Slot:
         """Element type of an operation that has one."""
         return DType(self.fields[f"{self.op.slot.lower()}_type"])
 
+    @cached_property
+    def types(self) -> tuple[DType, ...]:
+        """The element types that it works on: its own, and the other one of a conversion."""
+        own = (self.dtype,) if self.op.types else ()
+        other = (DType(self.fields[f"{self.op.slot.lower()}_aux"]),) if self.op.aux is DType else ()
+        return own + other
+
 
 @dataclass(frozen=True)
 class Word:

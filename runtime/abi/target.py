@@ -43,7 +43,10 @@ def _names(members: type[IntEnum]) -> tuple[str, ...]:
 KINDS = ("array", "lanes")
 DOMAINS = ("core", "memory", "external")
 OPERANDS = ("f32", "i8", "trit")
-VECTOR_DTYPES = ("f32", "i32", "i8")
+VECTOR_TYPES = tuple(dtype.name.lower() for dtype in DType if any(dtype in op.types for op in OPS))
+"""Element types that instructions know."""
+LEAST_VECTOR_TYPES = ("i32", "f32")
+"""Those that no vector engine lacks: constants, indices and the kernels' accumulators have them."""
 SPECIAL_FUNCTIONS = tuple(op.name.lower() for op in OPS if op.unit == "special")
 
 
@@ -128,7 +131,10 @@ class Vector:
     """The vector engine of one tile, which runs SIW programs."""
 
     lanes: Annotated[int, Rule("elements per cycle", low=1, power_of_two=True)]
-    dtypes: Annotated[tuple[str, ...], Rule("element types it computes with", choices=VECTOR_DTYPES)]
+    types: Annotated[
+        tuple[str, ...],
+        Rule("element types it computes with, loads and stores; `i32` and `f32` are among them", choices=VECTOR_TYPES),
+    ]
     functions: Annotated[
         tuple[str, ...],
         Rule(
@@ -267,6 +273,9 @@ def _impossible(target: Target) -> list[tuple[str, str, object, object]]:
         if memory.bank_bytes % memory.width_bytes:
             multiple = f"a multiple of width_bytes {memory.width_bytes}"
             found.append((f"{level}.bank_bytes", "bytes of a bank", multiple, memory.bank_bytes))
+    lacking = [name for name in LEAST_VECTOR_TYPES if name not in target.vector.types]
+    if lacking:
+        found.append(("vector.types", "element types", "/".join(lacking), "/".join(target.vector.types)))
     needed = smallest_tile_bytes(target.array)
     if target.l1.size < needed:
         found.append(("l1", "bytes for the smallest double-buffered tile", f"at least {needed}", target.l1.size))

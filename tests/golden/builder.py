@@ -177,6 +177,11 @@ class Builder:
         )
         return len(self.image.telemetry) - 1
 
+    def origin(self, launch: int, place: str, first: int, count: int, slots: int) -> None:
+        """What is in `slots` of words of a launch's program comes from `place`."""
+        fields = {"first_word": first, "word_count": count, "slots": slots}
+        self.image.origins.append(row("origin", descriptor=launch, location=self.string(place), **fields))
+
     def finish(self) -> Image:
         for number, descriptor in enumerate(self.image.descriptors):
             location = self.string(f"node {self.image.strings[descriptor['name']]}")

@@ -40,6 +40,8 @@ def mlp() -> Image:
         telemetry=layer,
     )
     b.launch("fc2", Kind.GEMM, waits=[first], lhs=hidden, rhs=w2, out=y, geometry=b.gemm(2, 3, 6), schedule=schedule)
+    b.origin(first, "node add", 0, 2, 0b011)
+    b.origin(first, "node relu", 2, 1, 0b001)
     b.entry("main", [x], [y], 48)
     return b.finish()
 

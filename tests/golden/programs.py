@@ -36,7 +36,9 @@ def softmax() -> Image:
     y = b.tensor("y", Region.OUTPUT, DType.F32, (3, 5))
     low = b.constant("low", np.array([-np.inf], np.float32), DType.F32)
     program = b.program("softmax", ProgramKind.VECTOR, 3, 38, SOFTMAX)
-    b.launch("softmax", Kind.VECTOR, [x, y, low], program=program)
+    launch = b.launch("softmax", Kind.VECTOR, [x, y, low], program=program)
+    b.origin(launch, "node exp", 9, 2, 0b001)
+    b.origin(launch, "node div", 12, 1, 0b001)
     b.entry("main", [x], [y])
     return b.finish()
 

@@ -119,11 +119,12 @@ def test_what_a_minor_added_is_missing_before_and_there_behind():
     _refused(_with_header(SMALL, minor=1), "target", "TARGET: vector.latency: missing key")
     message = "TARGET: vector.latency: key, expected none before minor version 1, got one in version 0"
     _refused(_with_header(CURRENT, minor=0), "target", message)
-    old, new = (
-        Target.from_dict(Image.from_buffer(data).target, "", minor) for minor, data in enumerate((SMALL, CURRENT))
-    )
-    assert old.vector.latency.scan == TARGET_DEFAULTS[1]["vector"]["latency"]["scan"]
-    assert dataclasses.replace(old, vector=new.vector) == new
+    files = [GOLDEN.parent / folder / "state.tfb" for folder in ("v1", "v1.1", "v1.2")]
+    first, second, third = (Target.from_dict(Image.load(path).target, "", minor) for minor, path in enumerate(files))
+    assert first.vector.latency.scan == TARGET_DEFAULTS[1]["vector"]["latency"]["scan"]
+    assert list(first.vector.types) == list(second.vector.types) == TARGET_DEFAULTS[2]["vector"]["types"]
+    for old in (first, second):
+        assert dataclasses.replace(old, vector=third.vector) == third
 
 
 def test_unknown_required_features_are_refused():

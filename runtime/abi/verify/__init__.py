@@ -12,7 +12,8 @@
   every byte of an output is written.
 - A descriptor has the operands and element types of its kind. Without epilogue the result has the accumulator's type,
   with one any type that ST stores. `args_count` is the program's number of windows, 0 without program.
-- The target has the feature, operand types, dataflow and zero-skip mode that each descriptor and schedule asks for.
+- The target has the feature, operand types, dataflow and zero-skip mode that each descriptor and schedule asks for, and
+  the element types that programs work on.
 - Strides and sizes of a geometry stay inside the operands; the result has exactly its size. Rows of a ternary right
   operand have exactly k trits. GEMV has one row. Every MAX or AVG window has a tap inside the input.
 - A result overlaps no operand or window of its launch; a window that a program stores to overlaps no other window and

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Row
-from tfmbs.runtime.abi.records import DESCRIPTOR, NONE, SCHEDULE, Dataflow, Kind, Record, ZeroSkip
+from tfmbs.runtime.abi.records import DESCRIPTOR, NONE, PROGRAM, SCHEDULE, Dataflow, Kind, Record, ZeroSkip
+from tfmbs.runtime.abi.siw_word import decode_word
 from tfmbs.runtime.abi.target import Feature
 from tfmbs.runtime.abi.types import DType, Packing
 from tfmbs.runtime.abi.verify.subject import Subject
@@ -35,8 +36,15 @@ def _features(subject: Subject, descriptor: Row) -> Iterator[tuple[str, Feature]
             yield "rhs", _FEATURE_OF_PACKING[packing]
 
 
+def _types(words: Sequence[bytes]) -> dict[str, None]:
+    """The element types that words work on, in the order of their first use."""
+    slots = (slot for word in words for slot in decode_word(word, "word").slots)
+    return dict.fromkeys(dtype.name.lower() for slot in slots for dtype in slot.types)
+
+
 def check_capabilities(subject: Subject) -> None:
-    """Checks descriptors and schedules against features, operand types, dataflows and zero-skip modes of the target."""
+    """Checks descriptors, schedules and programs against features, operand types, dataflows and zero-skip modes of the
+    target, and the element types of programs."""
     target = subject.target
     for index, descriptor in enumerate(subject.image.descriptors):
         for field, feature in _features(subject, descriptor):
@@ -45,6 +53,9 @@ def check_capabilities(subject: Subject) -> None:
             for field in ("lhs", "rhs"):
                 dtype = DType(subject.tensor(descriptor[field])["dtype"]).name.lower()
                 _check(subject, DESCRIPTOR, index, field, "operand type", target.array.operands, dtype)
+    for index, program in enumerate(subject.image.programs):
+        for name in _types(subject.image.words[program["first_word"] : program["first_word"] + program["word_count"]]):
+            _check(subject, PROGRAM, index, "first_word", "element type of vector code", target.vector.types, name)
     for index, schedule in enumerate(subject.image.schedules):
         dataflow, mode = Dataflow(schedule["dataflow"]).name.lower(), ZeroSkip(schedule["zero_skip"]).name.lower()
         _check(subject, SCHEDULE, index, "dataflow", "dataflow", target.array.dataflows, dataflow)

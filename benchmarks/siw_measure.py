@@ -144,10 +144,8 @@ def _recurrence(program: Words, interval: float) -> float:
 
     A loop of words may be several copies of what was scheduled.
     """
-    close = [
-        report for report in program.report.loops if abs(interval - report.interval * report.copies) < interval / 8
-    ]
-    best = min(close, key=lambda report: abs(interval - report.interval * report.copies), default=None)
+    close = [report for report in program.report.loops if abs(interval - report.turn) < report.interval / 8]
+    best = min(close, key=lambda report: abs(interval - report.turn), default=None)
     return best.copies * best.recurrence if best else 0
 
 

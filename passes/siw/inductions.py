@@ -18,7 +18,7 @@ LOW, HIGH = siw.BIT_FIELD["s_imm"].bounds
 
 @dataclass(frozen=True)
 class Induction:
-    """A register that one ADDI of a loop moves by `step`; `at` is the position of that operation in the body."""
+    """A register that one ADDI of a loop moves by `step`, behind the first `at` operations of the body."""
 
     register: Reg
     step: int

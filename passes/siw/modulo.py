@@ -8,77 +8,29 @@ way is placed again. Times are chosen so that the gaps left in a slot still hold
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-from tfmbs.passes.siw.modulo_phases import Phases
-from tfmbs.passes.siw.schedule_graph import Graph, same_window_conflict
-from tfmbs.runtime.abi.siw_deps import INTERLOCKED_UNITS
-from tfmbs.runtime.abi.siw_timing import Timing
+from tfmbs.passes.siw.modulo_problem import Problem
+from tfmbs.passes.siw.modulo_windows import Windows, fits_before
+from tfmbs.passes.siw.schedule_graph import same_window_conflict
 
 BUDGET = 5
 """Placements per operation before an interval is given up."""
 
 
-@dataclass
-class Problem:
-    """A loop to be scheduled: its graph, and pairs of operations that explicit waits keep apart.
+def modulo_schedules(problem: Problem, interval: int, tries: int) -> Iterator[list[int]]:
+    """Issue times, the first of them 0, with which iterations can start every `interval` cycles.
 
-    A word that waits for slow units or for stores waits for all of them, so that it should not come soon after one:
-    `apart[n]` lists (earlier operation m, cycles): modulo the interval, n issues with m or at least so much after it.
+    No way to choose what is placed next is always the best, so several are tried: by the longest path in four ways, and
+    by paths of which each is made longer by a part of the interval, `tries` times in all.
     """
-
-    graph: Graph
-    phases: Phases
-    apart: list[list[tuple[int, int]]] = field(default_factory=list)
-    followers: list[list[tuple[int, int]]] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, graph: Graph, phases: Phases, timing: Timing) -> Problem:
-        """The problem of a graph. Its last operations are the SETVL of the phases, when there are several."""
-        problem = cls(graph, phases, [[] for _ in graph.instrs], [[] for _ in graph.instrs])
-        for n, cycles, m in _waits(graph, timing):
-            problem.apart[n].append((m, cycles))
-            problem.followers[m].append((n, cycles))
-        return problem
-
-    @property
-    def bound(self) -> int:
-        """The least interval that waits allow. One slot does the waiting operation and what it waits for in turn."""
-        graph = self.graph
-        pairs = [(n, m, cycles) for n, before in enumerate(self.apart) for m, cycles in before]
-        same = [
-            (graph.instrs[n].op.slot == graph.instrs[m].op.slot and graph.instrs[n].op.is_load) for n, m, _ in pairs
-        ]
-        alone = [cycles + (graph.busy[n] if s else 0) for (n, _, cycles), s in zip(pairs, same, strict=True)]
-        return max(alone, default=1)
-
-
-def _waits(graph: Graph, timing: Timing) -> Iterator[tuple[int, int, int]]:
-    """(waiting operation, cycles, operation it waits for)."""
-    slow = [n for n, instr in enumerate(graph.instrs) if instr.op.unit in INTERLOCKED_UNITS]
-    readers = {edge.to for n in slow for edge in graph.out[n] if graph.instrs[n].writes in graph.instrs[edge.to].reads}
-    for reader in sorted(readers):
-        for n in slow:
-            if n != reader:
-                yield reader, timing.result_latency(graph.instrs[n].op), n
-    for n, instr in enumerate(graph.instrs):
-        if instr.op.is_load:
-            for m, other in enumerate(graph.instrs):
-                if other.op.is_store and same_window_conflict(instr, other):
-                    yield n, graph.busy[m] + timing.result_latency(other.op), m
-
-
-def modulo_schedule(problem: Problem, interval: int) -> list[int] | None:
-    """Issue times, the first of them 0, with which iterations can start every `interval` cycles; None: none found."""
     if max(problem.graph.busy, default=0) > interval:
-        return None
-    for gaps_too in (False, True):  # neither way to make room is better than the other
-        placing = _Placing(problem, interval, gaps_too)
+        return
+    for windows, gaps_too, shuffle in problem.ways(interval, tries):
+        placing = _Placing(problem, interval, windows, gaps_too, shuffle)
         if placing.run():
             placing.delay()
             first = min(placing.time.values())
-            return [placing.time[n] - first for n in range(len(problem.graph.instrs))]
-    return None
+            yield [placing.time[n] - first for n in range(len(problem.graph.instrs))]
 
 
 def _unit(busy: list[int]) -> int:
@@ -90,7 +42,9 @@ def _unit(busy: list[int]) -> int:
 
 
 class _Placing:
-    def __init__(self, problem: Problem, interval: int, gaps_too: bool) -> None:
+    def __init__(self, problem: Problem, interval: int, windows: Windows | None, gaps_too: bool, shuffle: int) -> None:
+        self.shuffle = shuffle
+        self.windows = windows
         self.gaps_too = gaps_too
         self.graph = problem.graph
         self.problem = problem
@@ -102,10 +56,13 @@ class _Placing:
         self.memory = {n for n, instr in enumerate(self.graph.instrs) if instr.op.unit == "memory"}
         self.unit = {slot: _unit([self.graph.busy[n] for n in members]) for slot, members in self.members.items()}
         self.spare = {slot: self._spare(members, slot) for slot, members in self.members.items()}
-        self.fixed = range(len(problem.phases.member), len(self.graph.instrs))
-        self.starts = problem.phases.starts(interval)
-        for n, start in zip(self.fixed, self.starts, strict=True):
-            self.time[n] = start
+        self.count = len(problem.phases.member)
+        self.starts = list(windows.starts) if windows else problem.phases.starts(interval)
+        self.place = dict(windows.place if windows else {})
+        setvls = range(self.count, len(self.graph.instrs))
+        self.fixed = {*self.place, *setvls}
+        for n, start in zip(setvls, self.starts, strict=True):
+            self.time[n] = self.place[n] = start
             self.in_slot["C"].add(n)
 
     def _spare(self, members: list[int], slot: str) -> int:
@@ -115,7 +72,7 @@ class _Placing:
 
     def run(self) -> bool:
         """Places every operation, within the budget."""
-        count = self.fixed.start
+        count = self.count
         height = self._heights()
         waiting = sorted(range(count), key=lambda n: (height[n], -n))
         last = [-1] * count
@@ -148,7 +105,11 @@ class _Placing:
                     if level > height[n]:
                         height[n] = level
                         changed = True
-        return height
+        return [level + self._noise(n) for n, level in enumerate(height)]
+
+    def _noise(self, n: int) -> int:
+        """A number below the interval that looks random, the same in every run; 0 for the first order."""
+        return self.shuffle * (n + 1) * 2654435761 % (1 << 32) * self.interval >> 32
 
     def _earliest(self, n: int) -> int:
         earliest = 0
@@ -166,9 +127,17 @@ class _Placing:
         ]
         return min(times, default=None)
 
+    def _holding(self, slot: str) -> set[int]:
+        """The operations that have a place in a slot: those that are placed or whose place is fixed."""
+        return self.in_slot[slot] | {m for m in self.place if self.slot[m] == slot}
+
+    def _at(self, n: int) -> int:
+        """Where in the interval an operation that holds a place issues."""
+        return self.place[n] if n in self.place else self.time[n] % self.interval
+
     def _gaps(self, slot: str, without: int = -1) -> list[tuple[int, int]]:
         """(start, length) of the free parts of a slot, starts modulo the interval."""
-        taken = sorted((self.time[m] % self.interval, self.graph.busy[m]) for m in self.in_slot[slot] if m != without)
+        taken = sorted((self._at(m), self.graph.busy[m]) for m in self._holding(slot) if m != without)
         if not taken:
             return [(0, self.interval)]
         gaps = []
@@ -191,6 +160,8 @@ class _Placing:
     def _candidates(self, n: int, earliest: int, gaps: list[tuple[int, int]]) -> list[int]:
         """Times in gaps that leave others of the slot a place: where gaps start, end, or have room for whole units."""
         unit, interval = self.unit[self.slot[n]], self.interval
+        if n in self.place:
+            return [earliest + (self.place[n] - earliest) % interval]
         found = set()
         for start, length in gaps:
             room = length - self.graph.busy[n]
@@ -209,20 +180,21 @@ class _Placing:
         found |= {earliest + (time - earliest) % interval for time in ready}
         if self.starts and self.problem.phases.member[n] >= 0:
             start, end = self._window(n)
-            found |= {earliest + (start - earliest) % interval, earliest + (end - earliest) % interval}
+            found |= {earliest + (at - earliest) % interval for at in (start, end, end + 1 - self.graph.busy[n])}
         return sorted(time for time in found if time >= earliest and self._in_phase(n, time))
 
     def _window(self, n: int) -> tuple[int, int]:
         """The first and the last time of the phase that an operation is in, modulo the interval."""
         phase = self.problem.phases.member[n]
-        following = self.starts[phase + 1] if phase + 1 < len(self.starts) else self.interval
+        following = min((start for start in self.starts if start > self.starts[phase]), default=self.interval)
         return self.starts[phase] + 1, following
 
     def _in_phase(self, n: int, time: int) -> bool:
         if not self.starts or self.problem.phases.member[n] < 0:
             return True
         start, end = self._window(n)
-        return (time - start) % self.interval <= end - start
+        offset, last = (time - start) % self.interval, end - start
+        return offset <= last and (self.windows is None or fits_before(last, offset, self.graph.busy[n]))
 
     def _roomy(self, n: int, time: int, gaps: list[tuple[int, int]]) -> bool:
         """Whether the time lies in a gap and what is lost between the longest operations is not too much."""
@@ -238,7 +210,7 @@ class _Placing:
                 lost += before % unit + after % unit + small
             else:
                 lost += length % unit
-        placed = sum(self.graph.busy[m] for m in self.in_slot[slot] if m != n and self.graph.busy[m] < unit)
+        placed = sum(self.graph.busy[m] for m in self._holding(slot) if m != n and self.graph.busy[m] < unit)
         return inside and lost + placed <= self.spare[slot]
 
     def _clashes(self, n: int, time: int) -> set[int]:
@@ -246,9 +218,9 @@ class _Placing:
         interval, busy = self.interval, self.graph.busy
         place = time % interval
         found = set()
-        for m in self.in_slot[self.slot[n]]:
+        for m in self._holding(self.slot[n]):
             if m != n:
-                ahead = (self.time[m] - place) % interval
+                ahead = (self._at(m) - place) % interval
                 if ahead < busy[n] or ahead + busy[m] > interval:
                     found.add(m)
         if n in self.memory:
@@ -274,6 +246,8 @@ class _Placing:
         if self.starts and self.problem.phases.member[n] >= 0:
             starts.update(self._window(n))
         times = {earliest + (start - earliest) % self.interval for start in starts or {earliest}}
+        if n in self.place:
+            times = set(self._candidates(n, earliest, []))
         if self.gaps_too:
             times.update(self._candidates(n, earliest, self._gaps(self.slot[n], n)))
         best: tuple[int, int] | None = None
@@ -300,7 +274,7 @@ class _Placing:
 
     def delay(self) -> None:
         """Moves operations that make as many values as they end towards their readers: registers are held shorter."""
-        for n in sorted(range(self.fixed.start), key=lambda m: -self.time[m]):
+        for n in sorted(range(self.count), key=lambda m: -self.time[m]):
             instr = self.graph.instrs[n]
             latest = self._latest(n)
             if latest is None or latest <= self.time[n] or instr.writes is None:

@@ -6,12 +6,13 @@ iteration that finds all stages busy, in whole turns of its copies; what comes e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tfmbs.passes.siw.inductions import Induction, displaced
 from tfmbs.passes.siw.machine import Bank, Instr, Reg
 from tfmbs.passes.siw.modulo_lives import Life
+from tfmbs.passes.siw.modulo_steps import Place, StepPlaces, step_places
 from tfmbs.passes.siw.schedule import Fresh, Word
 from tfmbs.runtime.abi import siw
 
@@ -20,13 +21,15 @@ from tfmbs.runtime.abi import siw
 class Pipelined:
     """The parts of a pipelined loop.
 
-    Operations to set it up, words before the kernel, the kernel of `trips`, words after it, operations left behind.
+    Operations to set it up, words before the kernel, the kernel of `trips` that take `cycles` each, words after it,
+    operations left behind.
     """
 
     setup: list[Instr]
     before: list[Word]
     kernel: list[Word]
     trips: int
+    cycles: int
     after: list[Word]
     rest: list[Instr]
 
@@ -35,10 +38,12 @@ class Pipelined:
 class Plan:
     """A modulo schedule of a loop of `trips` iterations; `copies` iterations make one turn of the kernel.
 
-    `periodic` operations belong to every interval, whether an iteration starts in it or not.
+    `busy` is how long each operation keeps its slot. `periodic` operations belong to every interval, whether an
+    iteration starts in it or not. The steps of address registers are no operations of it.
     """
 
     instrs: Sequence[Instr]
+    busy: Sequence[int]
     time: Sequence[int]
     interval: int
     copies: int
@@ -57,7 +62,11 @@ class Plan:
 
 
 class Expansion:
-    """Writes out a plan. `copies` are those of each register, `live_out` registers that are read behind the loop."""
+    """Writes out a plan.
+
+    `inductions` are the address registers that iterations move, each behind operations 0…`at` - 1. `copies` are those
+    of each register, `live_out` registers that are read behind the loop.
+    """
 
     def __init__(
         self,
@@ -74,7 +83,6 @@ class Expansion:
         self.carried = frozenset(life.register for life in lives if life.carried)
         self.live_out = live_out
         self.names = {r: [r, *(fresh.like(r) for _ in range(count - 1))] for r, count in copies.items()}
-        self.moves = [instr in {i.instr for i in inductions} for instr in plan.instrs]
 
     def name(self, register: Reg, iteration: int) -> Reg:
         """The copy that holds the value which an iteration writes.
@@ -95,11 +103,12 @@ class Expansion:
         last = max(plan.time) + (plan.trips - 1) * plan.interval + 1
         try:
             before = self._words(0, first, 0)
-            kernel = self._words(first, first + turn, None)
+            places = self._places(first, turn)
+            kernel = self._words(first, first + turn, places)
             after = self._words(end, last, plan.turns * plan.copies)
         except _TooFarError:
             return None
-        return Pipelined([], before, kernel, plan.turns, after, self._rest())
+        return Pipelined([], before, kernel, plan.turns, turn + places.added, after, self._rest())
 
     def _rest(self) -> list[Instr]:
         """Operations behind the loop: steps of addresses not taken yet, values that ended in a copy."""
@@ -115,50 +124,47 @@ class Expansion:
                 rest.append(copy_of(register, final))
         return rest
 
-    def _words(self, start: int, end: int, taken: int | None) -> list[Word]:
+    def _words(self, start: int, end: int, taken: int | StepPlaces) -> list[Word]:
         """The words of the times start…end.
 
-        `taken` is how many iterations' steps the address registers have taken; None in the kernel, where each turn
-        takes its own.
+        `taken` is how many iterations' steps the address registers have taken, or where a turn of the kernel takes its
+        own.
         """
+        words: dict[Place, Word] = {}
+        for n, iteration, time in self._issued(start, end):
+            copy = self._instance(n, iteration, time, taken)
+            words.setdefault((time, 0), Word()).slots[copy.op.slot] = copy
+        if isinstance(taken, StepPlaces):
+            for register, place in taken.of.items():
+                words.setdefault(place, Word()).slots["S"] = self._step(register)
+        return [words[place] for place in sorted(words)]
+
+    def _issued(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """(operation, iteration, time) of what issues in the times start…end."""
         plan = self.plan
-        words: dict[int, Word] = {}
-        moved = self._move_times(start) if taken is None else {}
-        for n, instr in enumerate(plan.instrs):
+        for n in range(len(plan.instrs)):
             low = max(0, -(-(start - plan.time[n]) // plan.interval))
             high = (end - 1 - plan.time[n]) // plan.interval
             if n not in plan.periodic:
                 high = min(plan.trips - 1, high)
             for iteration in range(low, high + 1):
-                time = plan.time[n] + iteration * plan.interval
-                if self.moves[n]:
-                    step = self._step(instr, time, moved)
-                    if step is not None:
-                        words.setdefault(time, Word()).slots["S"] = step
-                    continue
-                copy = self._instance(n, instr, iteration, time, taken, moved)
-                words.setdefault(time, Word()).slots[instr.op.slot] = copy
-        return [words[time] for time in sorted(words)]
+                yield n, iteration, plan.time[n] + iteration * plan.interval
 
-    def _move_times(self, start: int) -> dict[Reg, int]:
-        """When the kernel takes the steps of a turn, for each address register: once, at its first chance."""
+    def _places(self, start: int, turn: int) -> StepPlaces:
+        """Where a turn of the kernel takes the steps of its iterations."""
         plan = self.plan
-        times = {}
-        for n, instr in enumerate(plan.instrs):
-            if self.moves[n]:
-                times[instr.regs["s_reg"]] = plan.time[n] + -(-(start - plan.time[n]) // plan.interval) * plan.interval
-        return times
+        issued = list(self._issued(start, start + turn))
+        loads = [(time, plan.busy[n]) for n, _, time in issued if plan.instrs[n].op.slot == "S"]
+        return step_places(list(self.steps), start, turn, {time for _, _, time in issued}, loads)
 
-    def _step(self, instr: Instr, time: int, moved: Mapping[Reg, int]) -> Instr | None:
-        register = instr.regs["s_reg"]
-        if moved.get(register) != time:
-            return None
-        return replace(instr, imms={**instr.imms, "s_imm": _fitting(self.steps[register].step * self.plan.copies)})
+    def _step(self, register: Reg) -> Instr:
+        induction = self.steps[register]
+        imms = {**induction.instr.imms, "s_imm": _fitting(induction.step * self.plan.copies)}
+        return replace(induction.instr, imms=imms)
 
-    def _instance(
-        self, n: int, instr: Instr, iteration: int, time: int, taken: int | None, moved: Mapping[Reg, int]
-    ) -> Instr:
+    def _instance(self, n: int, iteration: int, time: int, taken: int | StepPlaces) -> Instr:
         """Operation n of an iteration, on the copies of its registers and with what its address lacks."""
+        instr = self.plan.instrs[n]
         regs = dict(instr.regs)
         for field, register in instr.regs.items():
             if register in self.names:
@@ -168,11 +174,11 @@ class Expansion:
         base = instr.regs.get("s_base")
         if base is not None and base in self.steps:
             induction = self.steps[base]
-            steps = iteration + (induction.at < n)
-            if taken is None:
-                steps -= self.plan.copies if time > moved[base] else 0
-            else:
+            steps = iteration + (induction.at <= n)
+            if isinstance(taken, int):
                 steps -= taken
+            elif (time, 0) > taken.of[base]:
+                steps -= self.plan.copies
             shifted = displaced(instr, induction.step * steps)
             if shifted is None:
                 raise _TooFarError

@@ -94,6 +94,9 @@ def with_wider_vl(
             if harmless and _fullest(instrs, wider, timing) <= _fullest(instrs, vl, timing):
                 vl = wider
                 break
+    for instr in instrs:
+        if instr.op.name == "FOLD":  # it works on as many lanes with any VL up to that, and so with the widest of them
+            vl[instr] = max((v for v in vl.values() if vl[instr] < v <= siw.REDUCTION_LANES), default=vl[instr])
     return vl
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from tfmbs.passes.siw.inductions import displaced, inductions
 from tfmbs.passes.siw.lanes import ALL_LANES, Lanes
 from tfmbs.passes.siw.machine import Bank, Instr, Item, Loop, Reg
-from tfmbs.passes.siw.modulo import Problem, modulo_schedule
+from tfmbs.passes.siw.modulo import modulo_schedules
 from tfmbs.passes.siw.modulo_bounds import recurrence_bound, resource_bound
 from tfmbs.passes.siw.modulo_expand import Expansion, Pipelined, Plan
 from tfmbs.passes.siw.modulo_lives import kernel_copies, lives_of, local_registers, pressure, renamable
 from tfmbs.passes.siw.modulo_phases import SETVL, constant_vls, phases_of, setvl, with_wider_vl
+from tfmbs.passes.siw.modulo_problem import Problem
 from tfmbs.passes.siw.schedule import Fresh
 from tfmbs.passes.siw.schedule_graph import VL, Graph, dependence_graph
 from tfmbs.passes.siw.schedule_list import heights
@@ -27,8 +28,11 @@ MOST_OPERATIONS = 128
 MOST_OPERATIONS_OF_PHASES = 32
 """Operations of a body with several VLs that is unrolled."""
 
-NEAR = 1.02
-"""What an interval may be of its bound before another unroll factor is tried."""
+NEAR = 1.005
+"""What the bound of an iteration may be of the least one for less unrolling to be preferred."""
+
+TRIES = 6
+"""Orders of operations that are tried at intervals that are as near to the bound."""
 
 INTERVAL_STEPS = (3, 3, 4, 10, 20, 20, 20, 20, 30, 40, 60, 80, 100, 120)
 """By how many thousandths the interval grows from one attempt to the next."""
@@ -42,11 +46,14 @@ LEVELS = (siw.VECTOR_REGISTERS, 28, 24, 20)
 class LoopReport:
     """How a loop was pipelined: interval and bounds in cycles per `unroll` iterations, and operations in these.
 
-    `recurrence` is the longest cycle of results, memory and explicit waits.
+    `resource` is the fullest slot, without the steps of addresses, of which each turn of the kernel has one.
+    `recurrence` is the longest cycle of results, memory and explicit waits. A turn, `copies` times so many iterations,
+    takes `turn` cycles: its intervals, and those of steps that found no idle one.
     """
 
     loop: int
     interval: int
+    turn: int
     resource: int
     recurrence: int
     stages: int
@@ -56,8 +63,13 @@ class LoopReport:
 
     @property
     def per_iteration(self) -> float:
-        """Cycles of the interval for each iteration of the loop as written."""
-        return self.interval / self.unroll
+        """Cycles of the kernel for each iteration of the loop as written."""
+        return self.turn / (self.copies * self.unroll)
+
+    @property
+    def cost(self) -> tuple[float, int]:
+        """What to choose a way to pipeline a loop by: cycles for each iteration, then how many iterations are words."""
+        return self.per_iteration, self.unroll
 
 
 @dataclass(frozen=True)
@@ -90,9 +102,9 @@ def pipelined(loop: Loop, live_out: frozenset[Reg], level: int, context: Context
     for unroll in _unrolls(loop, body, live_out, context):
         attempt = _Attempt(loop, body, unroll, live_out, context)
         found = attempt.run(LEVELS[level]) if attempt.possible else None
-        if found is not None and (best is None or found.report.per_iteration < best.report.per_iteration):
+        if found is not None and (best is None or found.report.cost < best.report.cost):
             best = found
-        if best is not None and best.report.per_iteration * unroll <= attempt.bound * NEAR:
+        if best is not None and best.report.per_iteration * unroll <= attempt.with_steps:
             break
     return best
 
@@ -115,12 +127,12 @@ def _unrolls(loop: Loop, body: Sequence[Instr], live_out: frozenset[Reg], contex
         attempt = _Attempt(loop, body, unroll, live_out, context)
         if not attempt.possible:
             break
-        bounds[unroll] = attempt.bound / unroll
-        if attempt.bound == attempt.ideal:
+        bounds[unroll] = attempt.with_steps / unroll
+        if attempt.with_steps == attempt.ideal:
             break
     if not bounds:
         return
-    best = min(bounds, key=lambda u: (bounds[u] > 1.02 * min(bounds.values()), u))
+    best = min(bounds, key=lambda u: (bounds[u] > NEAR * min(bounds.values()), u))
     yield best
     if best != 1:
         yield 1
@@ -149,7 +161,7 @@ class _Attempt:
         self.instrs = [instr for instr in balanced(unrolled, busy) if instr.op is not SETVL]
         for old, new in zip((instr for instr in unrolled if instr.op is not SETVL), self.instrs, strict=True):
             lanes.vl[new] = lanes.vl[old]
-        self.steps = inductions(self.instrs)
+        self.instrs = self._without_steps()
         self.renamed = self._renamed(self.instrs)
         self.vls = constant_vls(self.instrs, lanes) or []
         if len(self.vls) > 1:
@@ -164,7 +176,17 @@ class _Attempt:
         self.resource = resource_bound(self.graph)
         self.recurrence = max(recurrence_bound(self.graph), self.problem.bound)
         self.bound = max(self.resource, self.recurrence, self.phases.bound)
-        self.ideal = -(-sum(self.graph.busy) // 3)
+        in_s = sum(b for instr, b in zip(self.instrs, self.graph.busy, strict=True) if instr.op.slot == "S")
+        self.with_steps = max(self.bound, in_s + len(self.steps))  # of a kernel that is one iteration long
+        self.ideal = -(-(sum(self.graph.busy) + len(self.steps)) // 3)
+
+    def _without_steps(self) -> list[Instr]:
+        """The operations that are scheduled; `steps` says behind how many of them each address register moves."""
+        self.steps = inductions(self.instrs)
+        at = [step.at for step in self.steps]
+        self.steps = [replace(step, at=step.at - sum(other < step.at for other in at)) for step in self.steps]
+        moving = {step.instr for step in self.steps}
+        return [instr for instr in self.instrs if instr not in moving]
 
     def _own(self) -> list[Instr]:
         """The operations as objects of this attempt alone, so that their VL can be changed."""
@@ -174,7 +196,6 @@ class _Attempt:
             own.append(replace(instr))
             vl[own[-1]] = vl[instr]
         self.instrs = own
-        self.steps = inductions(own)
         return own
 
     def _renamed(self, body: Sequence[Instr]) -> frozenset[Reg]:
@@ -214,10 +235,11 @@ class _Attempt:
         for step in INTERVAL_STEPS if self.unroll == 1 else INTERVAL_STEPS[:8]:
             if interval > longest:
                 return None
-            time = modulo_schedule(self.problem, interval)
-            found = None if time is None else self._expanded(time, interval, registers)
-            if found is not None:
-                return found
+            tries = TRIES if interval <= max(self.bound * NEAR, self.bound + 1) else 1
+            for time in modulo_schedules(self.problem, interval, tries):
+                found = self._expanded(time, interval, registers)
+                if found is not None:
+                    return found
             interval += max(1, interval * step // 1000)
         return None
 
@@ -229,7 +251,7 @@ class _Attempt:
         copies, of_register = sized
         first = len(self.phases.member)
         periodic = frozenset(range(first, len(self.instrs)))
-        plan = Plan(self.instrs, time, interval, copies, self.trips, periodic)
+        plan = Plan(self.instrs, self.graph.busy, time, interval, copies, self.trips, periodic)
         if plan.turns < 1:
             return None
         context = self.context
@@ -240,13 +262,20 @@ class _Attempt:
         last = [instr.imms["c_imm"] for instr in self.body if instr.op is SETVL]
         rest = [*(setvl(vl) for vl in last[-1:]), *parts.rest, *self._remainder()]
         # What issues in the first interval before its first phase does so in the last phase of the interval before.
-        first_vl = self.phases.vls[-1:] if self.phases.vls else self.vls
-        setup = [setvl(only) for only in first_vl] if last else []
+        sets = [(time[n], self.instrs[n].imms["c_imm"]) for n in periodic]
+        setup = [setvl(max(sets)[1] if sets else self.vls[0])] if last and self.vls else []
         for instr in (*setup, *rest):
             context.lanes.vl[instr] = last[-1] if last else vl
-        operations = first - len(self.steps)
         report = LoopReport(
-            self.loop.id, interval, self.resource, self.recurrence, plan.stages, copies, self.unroll, operations
+            self.loop.id,
+            interval,
+            parts.cycles,
+            self.resource,
+            self.recurrence,
+            plan.stages,
+            copies,
+            self.unroll,
+            first,
         )
         return PipelinedLoop(replace(parts, setup=setup, rest=rest), report)
 

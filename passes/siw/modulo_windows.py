@@ -1,9 +1,9 @@
 """Windows of the interval for the operations of all VLs but the one with the most work, packed as tightly as they go.
 
 A SETVL takes a cycle of slot C, an operation of C with the VL of the most work cannot reach over it, and it waits for
-the last beats of what works with the VL before it, but for what issues in its own word; so what lies between the SETVL is
-lost to the others, and the fewer cycles the better. The operations in the windows keep their place in the interval: only
-the iteration that is under way there, and so how long they come after what they need, is left to the scheduler.
+the last beats of what works with the VL before it, but for what issues in its own word; so what lies between the SETVL
+is lost to the others, and the fewer cycles the better. The operations in the windows keep their place in the interval:
+only the iteration that is under way there, and so how long they come after what they need, is left to the scheduler.
 """
 
 from __future__ import annotations

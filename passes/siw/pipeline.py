@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tfmbs.passes.siw.broadcasts import with_wide_loads
 from tfmbs.passes.siw.inductions import displaced, inductions
 from tfmbs.passes.siw.lanes import ALL_LANES, Lanes
 from tfmbs.passes.siw.machine import Bank, Instr, Item, Loop, Reg
@@ -161,6 +162,7 @@ class _Attempt:
         self.instrs = [instr for instr in balanced(unrolled, busy) if instr.op is not SETVL]
         for old, new in zip((instr for instr in unrolled if instr.op is not SETVL), self.instrs, strict=True):
             lanes.vl[new] = lanes.vl[old]
+        self.instrs = with_wide_loads(self.instrs, lanes, timing, context.read, self.live_out)
         self.instrs = self._without_steps()
         self.renamed = self._renamed(self.instrs)
         self.vls = constant_vls(self.instrs, lanes) or []

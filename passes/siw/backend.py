@@ -126,10 +126,10 @@ class _BackEnd:
         items = without_dead(items, self.results)
         items = Flattening(partial_writes(items, Lanes(items, self.start)), self.fresh).run(items)
         items = fold_steps(without_repeated_vl(items, self.start))
+        partial = partial_writes(items, Lanes(items, self.start))
+        items = without_unread(without_dead(items, self.results), partial, self.results)
         lanes = Lanes(items, self.start)
-        partial = partial_writes(items, lanes)
-        items = Invariants.of(items, lanes, partial).hoisted(items)
-        self.items = without_unread(without_dead(items, self.results), partial, self.results)
+        self.items = Invariants.of(items, lanes, partial_writes(items, lanes)).hoisted(items)
 
     def _spilled(self) -> Finished:
         """Spills until registers suffice for blocks in written order; then loops are pipelined where that works too."""

@@ -59,7 +59,8 @@ class Problem:
         for n, before in enumerate(self.apart):
             for m, cycles in before:
                 alone = cycles
-                if graph.instrs[n].op.is_load and graph.instrs[n].op.slot == graph.instrs[m].op.slot:
+                same = graph.instrs[n].op.is_load and same_window_conflict(graph.instrs[n], graph.instrs[m])
+                if same and graph.instrs[n].op.slot == graph.instrs[m].op.slot:
                     alone += sum(graph.busy[other] for other in self._with_window_of(n) if other != m)
                 bound = max(bound, alone)
         return bound
@@ -80,8 +81,8 @@ def _waits(graph: Graph, timing: Timing) -> Iterator[tuple[int, int, int]]:
         for n in slow:
             if n != reader:
                 yield reader, timing.result_latency(graph.instrs[n].op), n
+    stores = [m for m, instr in enumerate(graph.instrs) if instr.op.is_store]
     for n, instr in enumerate(graph.instrs):
-        if instr.op.is_load:
-            for m, other in enumerate(graph.instrs):
-                if other.op.is_store and same_window_conflict(instr, other):
-                    yield n, graph.busy[m] + timing.result_latency(other.op), m
+        if instr.op.is_load and any(same_window_conflict(instr, graph.instrs[m]) for m in stores):
+            for m in stores:
+                yield n, graph.busy[m] + timing.result_latency(graph.instrs[m].op), m

@@ -35,7 +35,10 @@ class InnerLoop:
     """An innermost loop in its steady state; cycles and slot-cycles of work per trip of its words.
 
     `bound` is the larger of `busy` and the recurrence bound that the scheduler has, `busy` the slot-cycles of
-    the busiest slot, `sequential` the cycles that the same operations take one after the other.
+    the busiest slot, `sequential` the cycles that the same operations take one after the other. A recurrence is a cycle
+    of results, of accesses of one memory, or of waits: a slot that loads from a window and stores to it is idle for the
+    latency of a store once in each interval, as among what it does with the window a load follows a store (cyclically),
+    and the word of that load waits until all stores are complete.
     """
 
     program: int

@@ -22,7 +22,8 @@ def with_wide_loads(
 ) -> list[Instr]:
     """The operations of a body, with loads of all lanes for those that are copied, where that makes no slot the fuller.
 
-    `read` says how many lanes of a register are read; VL of the new operations is in `lanes`.
+    `read` says how many lanes of a register are read at most by the whole program, but for registers that only these
+    operations have; VL of the new operations is in `lanes`.
     """
     wide = _widened(instrs, lanes, read, live_out)
     if not wide or _cost(wide, lanes, timing) >= _cost(instrs, lanes, timing):
@@ -48,7 +49,7 @@ def _widened(instrs: Sequence[Instr], lanes: Lanes, read: Mapping[Reg, int], liv
         if load.op.name != "LD" or load.stream or load.regs["s_index"] != ZERO or load.writes in live_out:
             continue
         copies = _copies(instrs, position)
-        made = [_wide_load(load, copy, vls, lanes, read) for copy in copies]
+        made = [_wide_load(load, copy, vls, lanes, _lanes_read(copy, instrs, lanes, read)) for copy in copies]
         loads = [instr for instr in made if instr is not None]
         if copies and len(loads) == len(copies):
             found[position] = loads
@@ -75,11 +76,24 @@ def _copies(instrs: Sequence[Instr], position: int) -> list[Instr]:
     return [instrs[n] for n in readers]
 
 
-def _wide_load(load: Instr, copy: Instr, vls: Sequence[int], lanes: Lanes, read: Mapping[Reg, int]) -> Instr | None:
-    """A load of what `copy` copies, into as many lanes as are read of it; None where no VL of the loop has them."""
+def _lanes_read(copy: Instr, instrs: Sequence[Instr], lanes: Lanes, read: Mapping[Reg, int]) -> int:
+    """How many lanes of a copy are read at most."""
     target = copy.writes
     assert target is not None
-    vl = next((vl for vl in vls if vl >= read.get(target, 0)), None)
+    here = [
+        lanes.lanes_read(instr, name)
+        for instr in instrs
+        for name, register in instr.regs.items()
+        if register == target and (name != instr.op.writes or instr.op.acc)
+    ]
+    return max([read.get(target, 0), *here])
+
+
+def _wide_load(load: Instr, copy: Instr, vls: Sequence[int], lanes: Lanes, needed: int) -> Instr | None:
+    """A load of what `copy` copies, into as many lanes as are needed of it; None where no VL of the loop has them."""
+    target = copy.writes
+    assert target is not None
+    vl = next((vl for vl in vls if vl >= needed), None)
     if vl is None:
         return None
     touch = None if load.touch is None else replace(load.touch, stride=0)

@@ -14,7 +14,12 @@ from tfmbs.runtime.abi.errors import TfmbsError
 
 
 class Observer:
-    """Sees every pass at each op it runs on. All methods do nothing by default."""
+    """Sees every pass at each op it runs on. All methods do nothing by default.
+
+    One that does not need to see each upstream pass says so in `each_upstream`: they may run several at once then.
+    """
+
+    each_upstream = True
 
     def before(self, step: Step, op: Any) -> None:
         """`step` is about to run on `op`."""
@@ -31,7 +36,8 @@ class Driver:
     """How to run: `verify_each` verifies after every pass, `guard` probes upstream passes in a forked process first,
     each for at most `limit_seconds`. Without the guard, an error of upstream passes that run together names the first.
 
-    Diagnostics that are no errors are in `diagnostics` after a run. With observers, upstream passes run one by one.
+    Diagnostics that are no errors are in `diagnostics` after a run. Where an observer is to see each, upstream passes
+    run one by one.
     """
 
     verify_each: bool = True
@@ -52,10 +58,11 @@ class Driver:
                 code the pass gives). The module is not usable then.
         """
         module = module.operation
-        for group in [(step,) for step in steps] if self.observers else runs(steps):
+        each = any(observer.each_upstream for observer in self.observers)
+        for group in [(step,) for step in steps] if each else runs(steps):
             first = group[0]
             failing = self._guard(group, module) if first.ours is None else None
-            if self.observers:
+            if each or (self.observers and first.ours is not None):
                 self._observed(first, module)
             elif first.ours is None:
                 self._run_upstream(pipeline_of(group), module, failing or first)

@@ -38,3 +38,15 @@ def place(location: Any) -> Place:
     if isinstance(location, ir.FusedLoc):
         return next((known for known in map(place, location.locations) if known != UNKNOWN), UNKNOWN)
     return UNKNOWN
+
+
+def names(location: Any) -> list[str]:
+    """All names in an MLIR location, in its order: of a fused one those of its parts, of a call site the callee's."""
+    location = ir.Location.from_attr(location.attr, location.context)
+    if isinstance(location, ir.NameLoc):
+        return [location.name_str]
+    if isinstance(location, ir.CallSiteLoc):
+        return names(location.callee)
+    if isinstance(location, ir.FusedLoc):
+        return [name for part in location.locations for name in names(part)]
+    return []

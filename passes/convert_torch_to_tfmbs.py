@@ -61,14 +61,31 @@ class ConvertTorchToTfmbs(Pass):
             _convert(op)
 
 
-def _convert(op: Any) -> None:
-    result = op.results[0]
-    if not tv.is_f32(result) or any(any(True for _ in extra.uses) for extra in list(op.results)[1:]):
-        return
+def why_not(op: Any) -> str:
+    """Why an op of `CONVERSIONS` is left to torch-mlir. What is built to find that out has no user."""
     with op.location, ir.InsertionPoint(op):
         try:
-            converted = CONVERSIONS[op.name](op)
-        except tv.NotConstantError:
+            _build(op)
+        except tv.NotConvertedError as error:
+            return str(error)
+    return "it has another form"
+
+
+def _build(op: Any) -> Any:
+    """The converted form of an op. Raises NotConvertedError, with the reason."""
+    if not tv.is_f32(op.results[0]):
+        raise tv.NotConvertedError(f"its elements are {tv.element(op.results[0])}, the kernel takes f32")
+    if any(any(True for _ in extra.uses) for extra in list(op.results)[1:]):
+        raise tv.NotConvertedError("its further results are used")
+    return CONVERSIONS[op.name](op)
+
+
+def _convert(op: Any) -> None:
+    result = op.results[0]
+    with op.location, ir.InsertionPoint(op):
+        try:
+            converted = _build(op)
+        except tv.NotConvertedError:
             return
         if converted is not None:
             result.replace_all_uses_with(tv.from_builtin(converted, result))
@@ -96,8 +113,10 @@ def _max_pool(op: Any) -> Any:
 
 def _avg_pool(op: Any) -> Any:
     value, kernel, strides, padding, ceil_mode, count_include_pad, divisor = op.operands
-    if tv.boolean(ceil_mode) or not tv.is_none(divisor):
-        return None
+    if tv.boolean(ceil_mode):
+        raise tv.NotConvertedError("it has ceil mode")
+    if not tv.is_none(divisor):
+        raise tv.NotConvertedError("it has a divisor of its own")
     pads = tv.integers(padding)
     pads = (*pads, *pads)[:4]
     # ONNX average pools have dilations; torch-mlir carries them behind the strides.
@@ -115,7 +134,7 @@ def _pool(
     reach = [(out - 1) * stride + (k - 1) * step + 1 - size - before for size, out, k, stride, step, before in sizes]
     bottom, right = (max(0, pad, need) for pad, need in zip(pads[2:], reach, strict=True))
     if kind == "avg" and (bottom, right) != tuple(pads[2:]):
-        return None
+        raise tv.NotConvertedError("its last windows reach past the padding")
     return graph.pool(
         tv.to_builtin(value), kind, kernel, strides, dilations, (*pads[:2], bottom, right), include
     ).result
@@ -129,7 +148,7 @@ def _softmax(op: Any) -> Any:
 def _layer_norm(op: Any) -> Any:
     value, sizes, gamma, beta, epsilon = list(op.operands)[:5]
     if tv.is_none(gamma) or tv.is_none(beta):
-        return None
+        raise tv.NotConvertedError("it has no scale or no offset")
     axis = len(tv.shape(value)) - len(tv.integers(sizes))
     scaled = (tv.to_builtin(value), tv.to_builtin(gamma), tv.to_builtin(beta))
     return graph.layer_norm(*scaled, axis, tv.number(epsilon)).result
@@ -140,7 +159,7 @@ def _batch_norm(op: Any) -> Any:
     value, gamma, beta, mean, variance, training, _, epsilon, _ = op.operands
     arrays = [tv.literal(v) for v in (gamma, beta, mean, variance)]
     if tv.boolean(training) or any(a is None for a in arrays):
-        return None
+        raise tv.NotConstantError("its statistics are no constants")
     weight, shift, center, spread = (np.asarray(a, np.float64) for a in arrays)
     factor = weight / np.sqrt(spread + tv.number(epsilon))
     offset = shift - center * factor
@@ -176,3 +195,14 @@ CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "torch.aten.gelu": scalars.gelu,
 }
 """Torch op → what builds its tfmbs form: a builtin tensor, or None where torch-mlir's lowering is to take it."""
+
+KERNEL_OF: dict[str, str] = {
+    "torch.aten.mm": "gemm",
+    "torch.aten.bmm": "batch_matmul",
+    "torch.aten.matmul": "gemm",
+    "torch.aten.linear": "gemm",
+    "torch.aten.convolution": "conv2d",
+    "torch.aten.max_pool2d": "pool",
+    "torch.aten.avg_pool2d": "pool",
+}
+"""The ops among them that become launches of their own, not vector code, and the kernel."""

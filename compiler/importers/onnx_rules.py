@@ -103,20 +103,25 @@ def check_tensors(model: onnx.ModelProto, where: str) -> None:
     for sparse in model.graph.sparse_initializer:
         raise TfmbsError("onnx.unsupported", f"{where}: tensor '{sparse.values.name}'", "a sparse initializer")
     for tensor in all_tensors(model):
-        at = f"{where}: tensor '{tensor.name}'"
-        if tensor.data_location == TensorProto.EXTERNAL:
-            raise TfmbsError("onnx.external-data", at, "external data was not loaded")
-        if tensor.data_type == TensorProto.STRING:
-            continue
-        try:
-            needed = tensor_bytes(tensor)
-        except ValueError as error:
-            raise TfmbsError("onnx.invalid", at, str(error)) from error
-        if tensor.HasField("raw_data"):
-            if len(tensor.raw_data) != needed:
-                raise TfmbsError("onnx.invalid", at, "data", f"{needed} bytes", len(tensor.raw_data))
-        else:
-            _check_typed_data(tensor, at)
+        check_tensor(tensor, where)
+
+
+def check_tensor(tensor: TensorProto, where: str) -> None:
+    """The tensor holds its data, as much of it as its shape asks for. Raises as `check_tensors`."""
+    at = f"{where}: tensor '{tensor.name}'"
+    if tensor.data_location == TensorProto.EXTERNAL:
+        raise TfmbsError("onnx.external-data", at, "external data was not loaded")
+    if tensor.data_type == TensorProto.STRING:
+        return
+    try:
+        needed = tensor_bytes(tensor)
+    except ValueError as error:
+        raise TfmbsError("onnx.invalid", at, str(error)) from error
+    if tensor.HasField("raw_data"):
+        if len(tensor.raw_data) != needed:
+            raise TfmbsError("onnx.invalid", at, "data", f"{needed} bytes", len(tensor.raw_data))
+    else:
+        _check_typed_data(tensor, at)
 
 
 _TYPED_FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")

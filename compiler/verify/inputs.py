@@ -24,11 +24,16 @@ def chosen_inputs(
     Raises:
         TfmbsError: what `prepare` refuses of the model; what `read_samples` and `cut` refuse of the file.
     """
-    slots = tuple(_slot(value) for value in graph_inputs(prepare(model, dims, where).graph))
+    slots = slots_of(model, dims, where)
     if isinstance(source, int):
         return random_inputs(slots, source)
     samples = read_samples(source)[0]
     return dict(next(cut(samples, {slot.name: slot.shape for slot in slots})))
+
+
+def slots_of(model: onnx.ModelProto, dims: Mapping[str, int], where: str) -> tuple[Slot, ...]:
+    """Names, shapes and element types of the inputs. Raises TfmbsError, what `prepare` refuses of the model."""
+    return tuple(_slot(value) for value in graph_inputs(prepare(model, dims, where).graph))
 
 
 def _slot(value: onnx.ValueInfoProto) -> Slot:

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import onnx
 
 from tfmbs.compiler.compilation import Compilation, Options
+from tfmbs.compiler.importers.onnx_graph import Cutout, Layer, cut_out, layers_of, named, static_values, tapped
 from tfmbs.compiler.samples import Arrays
 from tfmbs.compiler.verify.figures import Figures, is_float, measure
-from tfmbs.compiler.verify.onnx_graph import Cutout, Layer, cut_out, layers_of, named, static_values, tapped
 from tfmbs.compiler.verify.references import run_reference
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image

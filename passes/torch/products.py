@@ -19,7 +19,7 @@ def matmul(op: Any) -> Any:
     lhs, rhs = op.operands
     left, right = tv.shape(lhs), tv.shape(rhs)
     if min(len(left), len(right)) < 2:  # vectors stay with torch-mlir's own lowering
-        return None
+        raise tv.NotConvertedError("a vector is no matrix")
     if len(right) == 2 and (weights := tv.literal(transposed := _untranspose(rhs) or rhs)) is not None:
         rows = weights if transposed is not rhs else weights.T
         return _linear(lhs, rows, tv.label(transposed))
@@ -31,7 +31,7 @@ def linear(op: Any) -> Any:
     value, weight, bias = op.operands
     weights = tv.literal(weight)
     if weights is None:
-        return None
+        raise tv.NotConstantError("the weights are no constant")
     product = _linear(value, weights, tv.label(weight))
     return product if tv.is_none(bias) else _add_channel(product, tv.to_builtin(bias), len(tv.shape(value)) - 1)
 
@@ -39,8 +39,12 @@ def linear(op: Any) -> Any:
 def convolution(op: Any) -> Any:
     """`aten.convolution` over two spatial dimensions; zero padding in front of it becomes its own padding."""
     value, weight, bias, strides, padding, dilations, transposed, _, groups = op.operands
-    if tv.boolean(transposed) or len(tv.shape(value)) != 4 or tv.literal(weight) is None:
-        return None
+    if tv.boolean(transposed):
+        raise tv.NotConvertedError("it is transposed")
+    if (dimensions := len(tv.shape(value)) - 2) != 2:
+        raise tv.NotConvertedError(f"it has {dimensions} spatial dimensions, the kernel 2")
+    if tv.literal(weight) is None:
+        raise tv.NotConstantError("the weights are no constant")
     pad_h, pad_w = tv.pair(padding)
     value, pads = take_padding(value, (pad_h, pad_w, pad_h, pad_w), lambda fill: fill == 0.0)
     result = graph.conv2d(
@@ -91,8 +95,8 @@ def _batch_product(lhs: Any, rhs: Any) -> Any:
     layout = "kn" if source is None else "nk"
     left, right = tv.shape(lhs), tv.shape(rhs)
     batch = left[:-2]
-    if right[:-2] != batch:
-        return None  # broadcast batches stay with torch-mlir's own lowering
+    if right[:-2] != batch:  # broadcast batches stay with torch-mlir's own lowering
+        raise tv.NotConvertedError(f"batches {batch} and {right[:-2]} differ: one is broadcast")
     count = _product(batch)
     operand = rhs if source is None else source
     a = reshape(tv.to_builtin(lhs), (count, *left[-2:]))

@@ -13,8 +13,12 @@ from tfmbs.dialect.resources import read_elements, resource_attr
 _VTENSOR = re.compile(r"!torch\.vtensor<\[([0-9,]*)\],(\w+)>")
 
 
-class NotConstantError(Exception):
-    """An operand that must be known at compile time is not; the op stays as it is."""
+class NotConvertedError(Exception):
+    """An op that no tfmbs op can say, and why; it stays as it is."""
+
+
+class NotConstantError(NotConvertedError):
+    """An operand that must be known at compile time is not."""
 
 
 def shape(value: Any) -> tuple[int, ...]:
@@ -26,6 +30,12 @@ def is_f32(value: Any) -> bool:
     """Whether a torch value is a statically shaped tensor of f32."""
     match = _VTENSOR.fullmatch(str(value.type))
     return match is not None and match[2] == "f32"
+
+
+def element(value: Any) -> str:
+    """How a torch value's type calls its elements."""
+    match = re.search(r"([\w<>]+)>$", str(value.type))
+    return match[1] if match else str(value.type)
 
 
 def _parts(value: Any) -> tuple[tuple[int, ...], str]:

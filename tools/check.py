@@ -1,0 +1,54 @@
+"""``tfmbs-check``: all that is refused of a model, with what would help, and which kernels do the rest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tfmbs.runtime.abi.container import save
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.tools.main import OK, REFUSED, tool
+from tfmbs.tools.model_options import add_model_options, model_options
+from tfmbs.tools.progress import Progress
+
+
+@tool
+def main(arguments: Sequence[str]) -> int:
+    """Exit codes: 0, 1 if something is refused, 2 for a usage error."""
+    from tfmbs.compiler.check.checker import check
+    from tfmbs.compiler.check.report import json_value, text
+    from tfmbs.compiler.importers.onnx_model import load_onnx
+
+    given = _parser().parse_args(arguments)
+    path = Path(given.model)
+    if path.suffix != ".onnx":
+        raise TfmbsError("unsupported", given.model, "kind of model", ".onnx", path.suffix or "no suffix")
+    if given.jobs < 1:
+        raise TfmbsError("usage", "--jobs", "number of processes", "at least 1", given.jobs)
+    bar = Progress()
+    try:
+        result = check(load_onnx(path), model_options(given, progress=bar.show), given.model, given.jobs)
+    finally:
+        bar.clear()
+    as_json = json.dumps(json_value(result, given.model), indent=1, ensure_ascii=False) + "\n"
+    if given.json and given.json != "-":
+        save(Path(given.json), as_json.encode())
+    sys.stdout.write(as_json if given.json == "-" else text(result, given.model))
+    return OK if result.supported else REFUSED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("tfmbs-check", description=__doc__)
+    add_model_options(parser, ".onnx")
+    parser.add_argument("--json", metavar="FILE", help="the result as JSON; - is standard output, instead of the text")
+    jobs = min(os.cpu_count() or 1, 8)
+    parser.add_argument("--jobs", type=int, default=jobs, metavar="N", help="processes (default: %(default)s)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from onnx import ModelProto
@@ -70,12 +70,28 @@ def check(model: ModelProto, options: Options, where: str = "model", jobs: int =
 
 
 def _accepted(model: ModelProto, found: Sequence[Launch], declined: Sequence[Declined]) -> Check:
-    nodes = [node.name for node in named(model).graph.node]
-    known = set(nodes)
-    work = [Work(launch.kernel, tuple(n for n in launch.names if n in known), launch.shapes) for launch in found]
+    nodes = node_names(model)
+    work = [Work(launch.kernel, own_names(launch.names, nodes), launch.shapes) for launch in found]
     busy = {name for each in work for name in each.nodes}
-    free = [name for name in nodes if name not in busy]
-    return Check(work=work, declined=[each for each in declined if each.name in known], free=free)
+    reasons = [replace(each, name=name) for each in declined for name in own_names([each.name], nodes)]
+    return Check(work=work, declined=reasons, free=[name for name in nodes if name not in busy])
+
+
+def node_names(model: ModelProto) -> dict[str, None]:
+    """Names of the nodes of the main graph, in its order."""
+    return dict.fromkeys(node.name for node in named(model).graph.node)
+
+
+def own_names(names: Iterable[str], known: Container[str]) -> tuple[str, ...]:
+    """The `known` nodes that `names` belong to: what a node is replaced by is called after it, with a dot behind."""
+    found: dict[str, None] = {}
+    for name in names:
+        own = name
+        while own not in known and "." in own:
+            own = own.rpartition(".")[0]
+        if own in known:
+            found[own] = None
+    return tuple(found)
 
 
 def _refused(model: ModelProto, options: Options, error: TfmbsError, where: str, jobs: int) -> Check:
@@ -84,13 +100,14 @@ def _refused(model: ModelProto, options: Options, error: TfmbsError, where: str,
     result = Check(problems=findings.problems, unseen=findings.unseen)
     options.progress("nodes")
     if findings.prepared is not None:
-        parts = singles(findings.prepared, findings.large)
+        known = node_names(model)
+        parts = [replace(p, names=own_names(p.names, known)) for p in singles(findings.prepared, findings.large)]
         alone = replace(options, dims={}, progress=lambda stage: None, observers=())
         attempts = [Attempt(part.model, alone) for part in parts]
         _take(result, parts, attempts, attempt_all(attempts, jobs), jobs)
     first = Problem.of(error, where)
     if not _is_among(first, result.problems, findings):
-        first.nodes = [node.name for node in named(model).graph.node if node.name == first.where]
+        first.nodes = list(own_names([first.where], node_names(model)))
         result.problems.insert(0, first)
     for problem in result.problems:
         problem.helps = [*general_help(problem, model), *problem.helps]

@@ -92,6 +92,9 @@ def _key(model: ModelProto) -> bytes:
         plain.ClearField("doc_string")
         plain.input[:] = [number(name) for name in node.input]
         plain.output[:] = [number(name) for name in node.output]
+        for attribute in plain.attribute:
+            if attribute.HasField("t"):
+                attribute.t.ClearField("name")
         digest.update(plain.SerializeToString(deterministic=True))
     for value in (*graph.input, *graph.output):
         digest.update(number(value.name).encode() + value.type.SerializeToString(deterministic=True))

@@ -11,8 +11,9 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 from tfmbs.compiler.check.problem import Problem
 from tfmbs.compiler.check.surgery import free_initializer, known_types, lighten, remove_nodes
 from tfmbs.compiler.importers.external_data import all_tensors
+from tfmbs.compiler.importers.onnx_dims import graph_inputs
 from tfmbs.compiler.importers.onnx_graph import named, uses
-from tfmbs.compiler.importers.onnx_model import graph_inputs, prepare
+from tfmbs.compiler.importers.onnx_model import prepare
 from tfmbs.compiler.importers.onnx_rules import check_tensor, node_label
 from tfmbs.runtime.abi.errors import TfmbsError
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from tfmbs.compiler.importers.onnx_model import graph_inputs, prepare
+from tfmbs.compiler.importers.onnx_dims import graph_inputs
+from tfmbs.compiler.importers.onnx_model import prepare
 from tfmbs.compiler.jit import Slot
 from tfmbs.compiler.numeric_check import random_inputs
 from tfmbs.compiler.samples import cut, read_samples

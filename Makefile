@@ -20,7 +20,7 @@ INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit native fuzz siw-random siw-bench special-accuracy docs wheel-matrix train clean
+.PHONY: help run test lint unit native fuzz siw-random siw-bench special-accuracy models docs wheel-matrix train clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ special-accuracy: $(VENV)/.test-ready ## Measure the special functions: COUNT ar
 
 siw-bench: $(VENV)/.test-ready ## Schedules of the SIW kernels, cycle by cycle, and their wall time beside onnxruntime and torch
 	$(BIN)/python -m benchmarks.siw
+
+models: $(VENV)/.test-ready ## Compile the reference models at full size, compare with torch, print the table
+	$(BIN)/python -W ignore -m examples.models.run
 
 docs: $(VENV)/.test-ready ## Write the generated headers and pages again (tests check that they are fresh)
 	for module in $(GENERATORS); do $(BIN)/python -m $$module || exit; done

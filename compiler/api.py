@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfmbs.compiler.compilation import STAGES, Compilation, Options
@@ -24,22 +24,28 @@ def compile(
     precision: str = "fp32",
     calibration: Samples | None = None,
     dims: Mapping[str, int] | None = None,
+    example_inputs: Sequence[Any] | Mapping[str, Sequence[Any]] | None = None,
 ) -> Program:
     """Compiles a model to a fabric binary and loads it. Threads that compile take turns.
 
     Args:
-        model: path of an ``.onnx`` model or of ``.mlir`` at graph level, or an `onnx.ModelProto`.
+        model: path of an ``.onnx`` model, of a ``.pt2`` program of `torch.export` or of ``.mlir`` at graph level; an
+            `onnx.ModelProto`, a `torch.nn.Module` or a `torch.export.ExportedProgram`.
         target: name of a shipped target, or path of a target file.
         precision: ``fp32``, ``int8`` or ``ternary``.
         calibration: inputs whose values give the ranges of quantized activations: arrays by name with one or more
             batches along the first axis, the path of an ``.npz`` file of them, or several such mappings.
         dims: sizes of symbolic dimensions by name.
+        example_inputs: of a `torch.nn.Module`: its positional arguments, which give shapes and types; or several by the
+            names of entry points, which then share weights and state.
 
     Raises:
         TfmbsError: the first thing that is refused, with the name of the model's node where there is one.
     """
     batches = None if calibration is None else batches_of(calibration)
-    options = Options(target=target, precision=precision, calibration=batches, dims=dims or {})
+    options = Options(
+        target=target, precision=precision, calibration=batches, dims=dims or {}, example_inputs=example_inputs
+    )
     with _ONE_AT_A_TIME:
         return Program(Compilation.of(model, options).image())
 
@@ -52,6 +58,7 @@ def lower(
     precision: str = "fp32",
     calibration: Samples | None = None,
     dims: Mapping[str, int] | None = None,
+    example_inputs: Sequence[Any] | Mapping[str, Sequence[Any]] | None = None,
     numerics: str = "exact",
 ) -> Any:
     """The MLIR module of a model at `stage`, one of `STAGES`; the other arguments are those of `compile`.
@@ -64,6 +71,13 @@ def lower(
     if stage not in STAGES:
         raise TfmbsError("usage", "stage", "unknown value", f"one of {', '.join(STAGES)}", repr(stage))
     batches = None if calibration is None else batches_of(calibration)
-    options = Options(target=target, precision=precision, calibration=batches, dims=dims or {}, numerics=numerics)
+    options = Options(
+        target=target,
+        precision=precision,
+        calibration=batches,
+        dims=dims or {},
+        numerics=numerics,
+        example_inputs=example_inputs,
+    )
     with _ONE_AT_A_TIME:
         return Compilation.of(model, options, raw=stage == "import").lower(stage)

@@ -10,6 +10,7 @@ from typing import Any
 from tfmbs.compiler.diagnostics import Diagnostics
 from tfmbs.compiler.driver import Driver, Observer
 from tfmbs.compiler.emit import emit
+from tfmbs.compiler.front_ends import IR, import_model
 from tfmbs.compiler.ir_printing import AsmFlags
 from tfmbs.compiler.numeric_check import NumericCheck
 from tfmbs.compiler.pipelines import LEVELS, PIPELINES, sequence_text, sequences
@@ -30,13 +31,12 @@ STAGES = ("import", *LEVELS, "linalg")
 STARTS = STAGES[:-1]
 """The levels that a compilation of IR can start from."""
 
-MODEL, EXPORTED, IR = ".onnx", ".pt2", ".mlir"
-
 
 @dataclass(frozen=True)
 class Options:
     """What a compilation is asked for. `start` is the level of a model that is IR already; `known` are inputs and what
-    the model gives for them, from which the numeric verification of passes starts.
+    the model gives for them, from which the numeric verification of passes starts; `example_inputs` are those of a
+    torch module.
     """
 
     target: str = "kpu-16x16"
@@ -46,6 +46,7 @@ class Options:
     numerics: str = "exact"
     start: str = "tfmbs"
     verify_numerically: bool = False
+    example_inputs: Any = None
     known: tuple[Batch, Mapping[str, Any]] | None = None
     save_temps: Path | None = None
     observers: Sequence[Observer] = ()
@@ -87,11 +88,8 @@ class Compilation:
         options.progress("import")
         if isinstance(model, str | Path) and Path(model).suffix == IR:
             return cls._of_ir(Path(model), options, raw)
-        name, proto = _onnx_model(model, where)
-        from tfmbs.compiler.importers.onnx import import_onnx
-
-        module = import_onnx(proto, dims=options.dims, context=context(), where=name, raw=raw)
-        return cls(module, "import" if raw else LEVELS[0], options, Path(name).stem)
+        module, name = import_model(model, options, raw=raw, where=where)
+        return cls(module, "import" if raw else LEVELS[0], options, name)
 
     @classmethod
     def _of_ir(cls, path: Path, options: Options, raw: bool) -> Compilation:
@@ -171,20 +169,3 @@ def input_shapes(module: Any) -> dict[str, Shape]:
     (function,) = (op for op in module.body.operations if op.operation.name == "func.func")
     names = (attributes[NAME].value for attributes in function.arg_attrs)
     return {name: shape_of(argument.type) for name, argument in zip(names, function.arguments, strict=True)}
-
-
-def _onnx_model(model: object, where: str) -> tuple[str, Any]:
-    """Name and ModelProto of a model given as a path or in memory."""
-    from tfmbs.compiler.importers.onnx_model import load_onnx
-
-    if isinstance(model, str | Path):
-        path = Path(model)
-        if path.suffix == EXPORTED:
-            raise TfmbsError("unsupported", path, "kind of model", f"{MODEL} or {IR}", "an exported PyTorch program")
-        if path.suffix != MODEL and path.suffix:
-            raise TfmbsError("unsupported", path, "kind of model", f"{MODEL} or {IR}", path.suffix)
-        return str(path), load_onnx(path)
-    if type(model).__module__.partition(".")[0] != "onnx":
-        kind = f"{type(model).__module__}.{type(model).__qualname__}"
-        raise TfmbsError("unsupported", where, "kind of model", "a path or an onnx.ModelProto", kind)
-    return where, model

@@ -6,7 +6,7 @@ from tfmbs.dialect.fabric import FabricArgsOp, FabricDataOp, FabricWaitsOp, Reco
 from tfmbs.dialect.fabric_siw import FabricProgramOp
 from tfmbs.dialect.legality import check_level
 from tfmbs.dialect.location import place
-from tfmbs.dialect.resources import read_elements
+from tfmbs.dialect.resources import stored_bytes
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.sections import KIND_OF_RECORD
 
@@ -45,4 +45,4 @@ def _append(weights: bytearray, op: Any) -> None:
         what = f"offset of the data {op.label}"
         raise TfmbsError("ir.verify", place(op.location), what, f"at least {len(weights)}", op.offset)
     weights += bytes(op.offset - len(weights))
-    weights += read_elements(op.value).tobytes()
+    weights += stored_bytes(op.value)

@@ -31,6 +31,7 @@ __all__ = [
     "execution_engine",
     "ext",
     "func",
+    "fx_importer",
     "ir",
     "irdl",
     "linalg",
@@ -99,6 +100,13 @@ def memref_descriptors() -> Any:
 def onnx_importer() -> Any:
     """torch-mlir's ONNX importer module. It imports ``onnx``: only ``compiler.importers`` may call this."""
     from torch_mlir.extras import onnx_importer as importer
+
+    return importer
+
+
+def fx_importer() -> Any:
+    """torch-mlir's importer of FX graphs. It imports ``torch``: only ``compiler.importers`` may call this."""
+    from torch_mlir.extras import fx_importer as importer
 
     return importer
 

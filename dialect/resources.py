@@ -58,17 +58,20 @@ def resource_attr(array: Array, name: str, element: Any = None, shape: Shape | N
 
     Needs a current context. The attribute's type is `tensor<shape×element>`, by default the array's own. `element` must
     be as wide as the array's; characters of `name` that MLIR would quote become `_`, a taken name gets a suffix.
-    Booleans are always plain: MLIR has no one layout for them in resources.
+    Booleans are always plain: MLIR has no one layout for them in resources. A read-only array is kept, not copied: its
+    memory must not change any more.
     """
     element = element_type_of(array.dtype) if element is None else element
     shape = array.shape if shape is None else shape
-    array = np.ascontiguousarray(array)  # which makes a vector of a scalar
+    given, array = array, np.ascontiguousarray(array)  # which makes a vector of a scalar
     if elements(shape) != array.size or numpy_dtype_of(element).itemsize != array.dtype.itemsize:
         raise ValueError(f"constant {name}: {array.size} × {array.dtype} do not fill {shape} × {element}")
     type_ = tensor_type(shape, element)
     if array.size <= INLINE_ELEMENTS or array.dtype == np.bool_:
         return ir.DenseElementsAttr.get(array.reshape(shape), type=type_)
-    kept = array.reshape(-1).view(np.uint8).copy()
+    kept = array.reshape(-1).view(np.uint8)
+    if kept.flags.writeable and np.may_share_memory(kept, given):
+        kept = kept.copy()
     kept.setflags(write=False)
     attribute = ir.DenseResourceElementsAttr.get_from_buffer(kept, _safe(name), type_, array.itemsize)
     _blobs(attribute)[resource_name(attribute)] = kept
@@ -92,6 +95,14 @@ def read_elements(attribute: Any) -> Array:
     wide: Array = (stored.astype(np.uint32) << np.uint32(16)).view(np.float32)
     wide.setflags(write=False)
     return wide
+
+
+def stored_bytes(attribute: Any) -> memoryview:
+    """The elements of a dense attribute as they lie in memory, of bf16 two bytes each. Raises as `read_elements`."""
+    array = read_elements(attribute)
+    if isinstance(attribute.type.element_type, ir.BF16Type):
+        array = (array.view(np.uint32) >> np.uint32(16)).astype(np.uint16)
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def resource_name(attribute: Any) -> str:

@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _options(given: Any, bar: Progress) -> Options:
-    from tfmbs.compiler.compilation import IR
+    from tfmbs.compiler.front_ends import IR
     from tfmbs.compiler.ir_printing import AsmFlags, IRPrinter, Selection
 
     if given.compile_from and Path(given.model).suffix != IR and given.compile_from != "import":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tfmbs.compiler.driver import Observer
 
 
-def add_model_options(parser: argparse.ArgumentParser, kinds: str = ".onnx or .mlir") -> None:
+def add_model_options(parser: argparse.ArgumentParser, kinds: str = ".onnx, .pt2 or .mlir") -> None:
     """Declares them on `parser`; `kinds` are the suffixes of the models that the tool takes."""
     add = parser.add_argument
     add("model", metavar="MODEL", help=f"model: {kinds}")
@@ -38,14 +38,12 @@ def model_options(
         TfmbsError: ``usage``, for a ``--dim`` that means nothing; ``io`` or ``quantize`` for the samples;
             ``unsupported`` for a kind of model.
     """
-    from tfmbs.compiler.compilation import EXPORTED, IR, Options
+    from tfmbs.compiler.compilation import Options
+    from tfmbs.compiler.front_ends import IR
     from tfmbs.compiler.samples import read_samples
 
-    suffix = Path(given.model).suffix
-    if suffix == IR and given.dim:
+    if Path(given.model).suffix == IR and given.dim:
         raise TfmbsError("usage", "--dim", "the sizes of IR are fixed", f"a model that is no {IR}", given.model)
-    if suffix == EXPORTED:
-        raise TfmbsError("unsupported", given.model, "kind of model", f".onnx or {IR}", "an exported PyTorch program")
     return Options(
         target=given.target,
         precision=given.precision,

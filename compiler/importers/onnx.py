@@ -9,18 +9,13 @@ import onnx
 from onnx import ValueInfoProto
 
 from tfmbs.compiler.guard import run_guarded
+from tfmbs.compiler.importers.messages import first_line
 from tfmbs.compiler.importers.onnx_dims import graph_inputs
 from tfmbs.compiler.importers.onnx_model import prepare
-from tfmbs.compiler.importers.onnx_rules import first_line
+from tfmbs.compiler.importers.torch_level import ENTRY, KEPT_TORCH_OPS
 from tfmbs.dialect.attributes import NAME
 from tfmbs.dialect.mlir import ir, onnx_importer
 from tfmbs.runtime.abi.errors import TfmbsError
-
-# Ops that torch-mlir would decompose although convert-torch-to-tfmbs or torch-mlir's linalg lowering takes them whole.
-KEPT_TORCH_OPS = (
-    "aten.matmul", "aten.linear", "aten.softmax.int", "aten._softmax", "aten.native_layer_norm", "aten.layer_norm",
-    "aten.gelu", "aten.avg_pool2d", "aten.max_pool2d", "aten.batch_norm",
-)  # fmt: skip
 
 TO_TORCH = (
     "builtin.module(convert-onnx-to-linalg,"
@@ -29,9 +24,6 @@ TO_TORCH = (
 
 # What torch-mlir's importer raises besides its own error, for element types and data that it does not know.
 _FOREIGN_ERRORS = (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
-
-ENTRY = "main"
-"""Name of the function that an imported model becomes, and of its entry point in a binary."""
 
 
 def import_onnx(

@@ -11,13 +11,13 @@ import onnx.version_converter
 from google.protobuf.message import DecodeError
 
 from tfmbs.compiler.importers.external_data import embed_external_data
+from tfmbs.compiler.importers.messages import first_line
 from tfmbs.compiler.importers.onnx_dims import bind_dims
 from tfmbs.compiler.importers.onnx_rules import (
     check_graph,
     check_sizes,
     check_tensors,
     check_text,
-    first_line,
     node_label,
 )
 from tfmbs.compiler.importers.rewrite.model import rewrite

@@ -19,7 +19,6 @@ _RANDOM = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 )
 _DEEPEST = 100  # protobuf's own limit for what it parses
-_SHOWN = 300  # characters of a foreign message
 
 
 def node_label(node: onnx.NodeProto) -> str:
@@ -27,12 +26,6 @@ def node_label(node: onnx.NodeProto) -> str:
     if node.name or not node.output:
         return f"node '{node.name}' ({node.op_type})"
     return f"node producing '{node.output[0]}' ({node.op_type})"
-
-
-def first_line(error: Exception) -> str:
-    """The first line of a foreign message, shortened: some quote whole tensors."""
-    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
 
 
 def check_text(model: onnx.ModelProto, where: str) -> None:

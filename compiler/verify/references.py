@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from tfmbs.compiler.importers.onnx_rules import first_line
+from tfmbs.compiler.importers.messages import first_line
 from tfmbs.runtime.abi.errors import TfmbsError
 
 Array = npt.NDArray[Any]

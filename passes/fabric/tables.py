@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from blake3 import blake3
+
 from tfmbs.dialect.fabric import FabricArgsOp, FabricDataOp, FabricWaitsOp, build_record
 from tfmbs.dialect.fabric_siw import build_program
-from tfmbs.dialect.resources import read_elements
+from tfmbs.dialect.resources import stored_bytes
 from tfmbs.runtime.abi.records import RECORDS
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region, row_bytes
 
@@ -82,7 +84,7 @@ class Tables:
         self.waits: list[int] = []
         self.programs: dict[ProgramKey, tuple[int, str]] = {}
         self.locations: list[Any] = []  # of the descriptors
-        self._blobs: dict[bytes, int] = {}
+        self._blobs: dict[bytes, int] = {}  # digest of the bytes -> where they are
         self._data: list[tuple[str, int, Any]] = []
         self._weights_end = 0
 
@@ -105,13 +107,14 @@ class Tables:
 
     def weights(self, value: Any, label: str) -> int:
         """The byte offset of an elements attribute in the weights region; equal bytes are stored once."""
-        data = read_elements(value).tobytes()
-        if data not in self._blobs:
+        data = stored_bytes(value)
+        digest = blake3(data).digest()
+        if digest not in self._blobs:
             offset = -(-self._weights_end // WEIGHTS_ALIGNMENT) * WEIGHTS_ALIGNMENT
-            self._blobs[data] = offset
+            self._blobs[digest] = offset
             self._data.append((label, offset, value))
             self._weights_end = offset + len(data)
-        return self._blobs[data]
+        return self._blobs[digest]
 
     def row(self, record: str, row: Row) -> int:
         """The number of a row, equal rows once."""

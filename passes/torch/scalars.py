@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -49,9 +50,17 @@ def sigmoid(op: Any) -> Any:
 
 
 def gelu(op: Any) -> Any:
-    """`aten.gelu` by erf; the form with tanh is left to torch-mlir, which composes it."""
+    """`aten.gelu` by erf, one instruction, or by tanh."""
     value, form = op.operands
-    return _broadcast(op, [value], partial(function, "gelu")) if tv.string(form) == "none" else None
+    return _broadcast(op, [value], _gelu_by_tanh if tv.string(form) == "tanh" else partial(function, "gelu"))
+
+
+def _gelu_by_tanh(x: Any) -> Any:
+    """x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))), Hendrycks and Gimpel 2016; torch-mlir's √(2/π) has four digits."""
+    cube = arith.MulFOp(arith.MulFOp(x, x).result, x).result
+    inner = arith.AddFOp(x, arith.MulFOp(cube, f32(0.044715)).result).result
+    curve = function("tanh", arith.MulFOp(inner, f32(math.sqrt(2 / math.pi))).result)
+    return arith.MulFOp(arith.MulFOp(x, f32(0.5)).result, arith.AddFOp(curve, f32(1.0)).result).result
 
 
 def _broadcast(op: Any, values: list[Any], body: Callable[..., Any]) -> Any:

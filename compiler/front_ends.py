@@ -1,0 +1,68 @@
+"""Which importer takes a model: by the suffix of its file, or the package that its class comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfmbs.dialect.mlir import context
+from tfmbs.runtime.abi.errors import TfmbsError
+
+if TYPE_CHECKING:
+    from tfmbs.compiler.compilation import Options
+
+MODEL, EXPORTED, IR = ".onnx", ".pt2", ".mlir"
+PICKLES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
+"""Suffixes of files whose reader would run code from the file."""
+
+_FILES = f"{MODEL}, {EXPORTED} or {IR}"
+_OBJECTS = "a path, an onnx.ModelProto, a torch.nn.Module or a torch.export.ExportedProgram"
+
+
+def import_model(model: object, options: Options, *, raw: bool, where: str) -> tuple[Any, str]:
+    """The module of a model at torch level and the model's name; `raw` stops before the importer's own passes.
+
+    Raises:
+        TfmbsError: what the importer refuses; ``unsupported`` for another kind of model; ``usage``.
+    """
+    if isinstance(model, str | Path):
+        return _of_file(Path(model), options, raw)
+    packages = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
+    if "onnx" in packages:
+        return _of_onnx(model, options, raw, where), where
+    if "torch" in packages:
+        return _of_torch(model, options, raw, where), where
+    kind = f"{type(model).__module__}.{type(model).__qualname__}"
+    raise TfmbsError("unsupported", where, "kind of model", _OBJECTS, kind)
+
+
+def _of_file(path: Path, options: Options, raw: bool) -> tuple[Any, str]:
+    if path.suffix == EXPORTED:
+        from tfmbs.compiler.importers.torch_archive import load_exported
+
+        return _of_torch(load_exported(path), options, raw, str(path)), path.stem
+    if path.suffix in PICKLES:
+        expected = f"{EXPORTED} of torch.export.save, which holds no pickled code"
+        raise TfmbsError("unsupported", path, "kind of model: a pickle can run any code", expected, path.suffix)
+    if path.suffix != MODEL and path.suffix:
+        raise TfmbsError("unsupported", path, "kind of model", _FILES, path.suffix)
+    from tfmbs.compiler.importers.onnx_model import load_onnx
+
+    return _of_onnx(load_onnx(path), options, raw, str(path)), path.stem
+
+
+def _of_onnx(model: Any, options: Options, raw: bool, where: str) -> Any:
+    from tfmbs.compiler.importers.onnx import import_onnx
+
+    if options.example_inputs is not None:
+        raise TfmbsError("usage", where, "example_inputs", "none for an ONNX model, whose inputs have shapes")
+    return import_onnx(model, dims=options.dims, context=context(), where=where, raw=raw)
+
+
+def _of_torch(model: object, options: Options, raw: bool, where: str) -> Any:
+    from tfmbs.compiler.importers.torch import export, import_torch
+
+    if options.dims:
+        raise TfmbsError("usage", where, "dims", "none for a PyTorch model, whose sizes are its example inputs'")
+    programs = export(model, options.example_inputs, where)
+    return import_torch(programs, context=context(), where=where, raw=raw)

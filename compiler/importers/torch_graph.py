@@ -1,0 +1,162 @@
+"""An exported program made ready for import: parameters in place of their inputs, and a name for everything else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
+from torch.utils import _pytree as pytree
+
+from tfmbs.compiler.importers.torch_decompositions import table
+from tfmbs.compiler.importers.torch_rules import check_graph
+from tfmbs.runtime.abi.errors import TfmbsError
+
+_ATEN = torch.ops.aten
+
+_CHECKS = frozenset({_ATEN._assert_tensor_metadata.default, _ATEN.sym_constrain_range_for_size.default})
+"""Nodes that only assert what export made sure of: element types and sizes are fixed."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A graph whose placeholders are states and inputs, and whose outputs are new states and outputs, in this order.
+
+    `names` are those of the tensors that stand in the graph itself, by their identity.
+    """
+
+    graph: Any
+    states: Sequence[str]
+    initial: Sequence[torch.Tensor]
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    names: dict[int, str]
+
+
+def bind(exported: ExportedProgram, where: str) -> Bound:
+    """Decomposes a program and puts its parameters, buffers and constants into the graph; mutated buffers are states.
+
+    Tensors are those of the program, not copies.
+
+    Raises:
+        TfmbsError: ``torch.unsupported``, for an input or output that is no tensor, or an input that is written.
+    """
+    outputs = _output_names(exported)
+    program = exported.run_decompositions(table())
+    signature, graph = program.graph_signature, program.graph
+    for name in signature.user_inputs_to_mutate.values():
+        raise _refuse(f"{where}: input '{name}'", "an input that the module writes", "buffers for state")
+    mutated = dict.fromkeys(signature.buffers_to_mutate.values())
+    placeholders = {node.name: node for node in graph.nodes if node.op == "placeholder"}
+    states: dict[str, Any] = {}
+    inputs: list[str] = []
+    names: dict[int, str] = {}
+    initial: list[torch.Tensor] = []
+    for spec in signature.input_specs:
+        if spec.kind is InputKind.USER_INPUT:
+            if isinstance(spec.arg, TensorArgument):
+                inputs.append(spec.arg.name)
+            elif isinstance(spec.arg, ConstantArgument):
+                graph.erase_node(placeholders[spec.arg.name])
+            else:
+                raise _refuse(f"{where}: input '{spec.arg.name}'", "kind of input", "a tensor", type(spec.arg).__name__)
+            continue
+        if spec.target is None or not isinstance(spec.arg, TensorArgument):
+            raise _refuse(f"{where}: input '{spec.arg.name}'", "kind of input", "a tensor", spec.kind.name)
+        value, node = _value(program, spec.target), placeholders[spec.arg.name]
+        if spec.target in mutated:
+            states[spec.target] = node
+            initial.append(value)
+        else:
+            names[id(value)] = spec.target
+            node.replace_all_uses_with(value)
+            graph.erase_node(node)
+    _order_states(graph, states)
+    _order_results(graph, signature, list(states), where)
+    for node in list(graph.nodes):
+        if node.op == "call_function" and node.target in _CHECKS:
+            graph.erase_node(node)
+    check_graph(graph, where)
+    _keep_batch_norm(graph)
+    return Bound(graph, list(states), initial, inputs, outputs, names)
+
+
+def _value(program: ExportedProgram, target: str) -> torch.Tensor:
+    value = program.state_dict.get(target)
+    if value is None:
+        value = program.constants[target]
+    if not isinstance(value, torch.Tensor):
+        raise _refuse(target, "kind of constant", "a tensor", type(value).__name__)
+    return value.detach() if value.requires_grad else value
+
+
+def _order_states(graph: Any, states: dict[str, Any]) -> None:
+    """States come first among the placeholders."""
+    first = next(iter(graph.nodes))
+    for node in reversed(states.values()):
+        if node is not first:
+            first.prepend(node)
+            first = node
+
+
+def _order_results(graph: Any, signature: Any, states: list[str], where: str) -> None:
+    """The output node returns the new states in the order of `states`, then the outputs."""
+    (output,) = (node for node in graph.nodes if node.op == "output")
+    produced: dict[str, Any] = {}
+    results = []
+    for spec, value in zip(signature.output_specs, output.args[0], strict=True):
+        if spec.kind is OutputKind.BUFFER_MUTATION:
+            produced[spec.target] = value
+        elif spec.kind is OutputKind.USER_OUTPUT and isinstance(spec.arg, TensorArgument):
+            results.append(value)
+        elif spec.kind is not OutputKind.USER_OUTPUT or not _is_none(spec.arg):
+            got = getattr(spec.arg, "value", spec.kind.name)
+            raise _refuse(f"{where}: output", "kind of output", "a tensor", got)
+    output.args = ((*(produced[name] for name in states), *results),)
+
+
+def _is_none(argument: Any) -> bool:
+    return isinstance(argument, ConstantArgument) and argument.value is None
+
+
+def _output_names(exported: ExportedProgram) -> list[str]:
+    """Names by place in what the module returns: ``output``, ``output0`` …, keys of dictionaries and fields."""
+    spec = exported.module_call_graph[0].signature
+    specs = [s for s in exported.graph_signature.output_specs if s.kind is OutputKind.USER_OUTPUT]
+    if spec is None:
+        return [f"output{index}" for index in range(len(specs))]
+    leaves = [object() for _ in range(spec.out_spec.num_leaves)]
+    paths, _ = pytree.tree_flatten_with_path(pytree.tree_unflatten(leaves, spec.out_spec))
+    names = [_path_name(path) for path, _ in paths]
+    return [name for name, s in zip(names, specs, strict=True) if isinstance(s.arg, TensorArgument)]
+
+
+def _path_name(path: Sequence[Any]) -> str:
+    keys = [re.sub(r"\W+", "", pytree.keystr((key,))) for key in path]
+    if all(key.isdigit() for key in keys):
+        return "output" + "_".join(keys)
+    return "_".join(keys)
+
+
+def _keep_batch_norm(graph: Any) -> None:
+    """Makes `aten.batch_norm` of its functional form with fixed statistics, which torch-mlir does not know."""
+    for node in list(graph.nodes):
+        if node.target is not _ATEN._native_batch_norm_legit_no_training.default:
+            continue
+        value, weight, bias, mean, variance, momentum, epsilon = node.args
+        with graph.inserting_before(node):
+            arguments = (value, weight, bias, mean, variance, False, momentum, epsilon, False)
+            whole = graph.call_function(_ATEN.batch_norm.default, arguments)
+        whole.meta = {**node.meta, "val": node.meta["val"][0]}
+        for item in list(node.users):
+            item.replace_all_uses_with(whole)
+            graph.erase_node(item)
+        graph.erase_node(node)
+
+
+def _refuse(where: str, what: str, expected: object = None, got: object = None) -> TfmbsError:
+    return TfmbsError("torch.unsupported", where, what, expected, got)

@@ -12,7 +12,8 @@ import onnx
 from onnx import NodeProto, TensorProto, TypeProto
 from onnx.reference import ReferenceEvaluator
 
-from tfmbs.compiler.importers.onnx_rules import first_line, node_label
+from tfmbs.compiler.importers.messages import first_line
+from tfmbs.compiler.importers.onnx_rules import node_label
 from tfmbs.compiler.importers.rewrite.scope import MAX_KNOWN, Scope
 from tfmbs.compiler.importers.rewrite.types import static_shape, type_of_array
 from tfmbs.runtime.abi.errors import TfmbsError

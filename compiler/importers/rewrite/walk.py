@@ -11,7 +11,8 @@ from collections.abc import Iterable
 import onnx
 from onnx import NodeProto, TensorProto, TypeProto, numpy_helper
 
-from tfmbs.compiler.importers.onnx_rules import check_type_sizes, first_line, node_label
+from tfmbs.compiler.importers.messages import first_line
+from tfmbs.compiler.importers.onnx_rules import check_type_sizes, node_label
 from tfmbs.compiler.importers.rewrite.control import keep_control, take_branch
 from tfmbs.compiler.importers.rewrite.fold import fold
 from tfmbs.compiler.importers.rewrite.functions import inline_body

@@ -1,6 +1,7 @@
 // The kernel table of one instruction set; the including file names it.
 #pragma once
 
+#include "columns.h"
 #include "lane_loops.h"
 #include "lanes.h"
 #include "moves.h"
@@ -10,8 +11,8 @@
 namespace {
 
 constexpr tfmbs::Kernels kernel_table(const char* name) {
-  return {name, PANEL, TILE_ROWS,       tile_f32<>,      tile_i16<>,      tap_row_f32,    tap_row_i8,
-          lane, moves, index<uint32_t>, index<uint64_t>, bounds<int32_t>, bounds<int64_t>};
+  return {name, PANEL, TILE_ROWS,       tile_f32<>,      tile_i16<>,      tap_row_f32,     tap_row_i8,
+          lane, moves, index<uint32_t>, index<uint64_t>, bounds<int32_t>, bounds<int64_t>, columns};
 }
 
 }  // namespace

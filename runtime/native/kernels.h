@@ -22,6 +22,9 @@ using ScatterFn = void (*)(uint8_t* window, const void* lanes, int64_t first, co
 // Lane i becomes first + i * stride, wrapped.
 using IndexFn = void (*)(void* lanes, int64_t first, int64_t stride, uint32_t n);
 
+// columns[c * VLMAX + i] = element first + c + i * stride of a matrix of 32-bit elements, for c < 16 and i < n.
+using ColumnsFn = void (*)(uint32_t* columns, const uint8_t* matrix, int64_t first, int64_t stride, uint32_t n);
+
 // The least and the greatest of n lanes, n at least 1.
 struct LaneBounds {
   int64_t low, high;
@@ -61,6 +64,7 @@ struct Kernels {
   MoveFns (*moves)(abi::DType type);
   IndexFn index32, index64;
   BoundsFn bounds32, bounds64;  // of signed lanes
+  ColumnsFn columns;
 };
 
 // Instruction sets of this build that this processor runs, slowest first: "baseline", "avx2", "avx512".

@@ -14,7 +14,7 @@ using Kind = Action::Kind;
 __extension__ using Wide = __int128;  // holds every address that 64-bit registers can name
 
 struct Loop {
-  size_t start, end;
+  const Action* start;
   int64_t left;
 };
 
@@ -29,28 +29,34 @@ uint64_t raw(int64_t value) { return static_cast<uint64_t>(value); }
 
 }  // namespace
 
-// Where a word accesses memory.
+// What a program accesses, and how many words it has started to execute.
 struct Machine::Place {
   const Program& program;
   const Window* windows;
-  size_t word;
+  uint64_t limit;
+  uint64_t words = 0;
 
+  // Between two checks words follow each other.
+  void check_steps(const Action& action) const {
+    if (words > limit) [[unlikely]] too_long(program, action.word - (words - 1 - limit), limit);
+  }
   uint64_t elements(const Action& action) const { return windows[action.window].elements; }
 
-  [[noreturn, gnu::noinline]] void outside(const Action& action, Wide low, Wide high) const {
+  [[noreturn, gnu::noinline, gnu::cold]] void outside(const Action& action, Wide low, Wide high) const {
+    check_steps(action);
     const auto text = [](Wide value) {
       // An index beyond 64 bits is only named as such.
       if (value < INT64_MIN || value > INT64_MAX) return std::string(value < 0 ? "below -2^63" : "above 2^63");
       return std::to_string(static_cast<int64_t>(value));
     };
-    throw Error("siw.address", program.name + " word " + std::to_string(word),
+    throw Error("siw.address", program.name + " word " + std::to_string(action.word),
                 "elements " + text(low) + " to " + text(high) + " of window " + std::to_string(action.window) +
                     ", which has " + std::to_string(elements(action)));
   }
 };
 
 void Machine::clear(const Program& program) {
-  for (const unsigned index : program.cleared) std::memset(vector(index), 0, abi::VLMAX * sizeof file_[0]);
+  for (const unsigned index : program.cleared) std::memset(vector(index), 0, abi::VLMAX * sizeof(uint32_t));
   std::memset(scalars_, 0, sizeof scalars_);
   std::memset(read_, 0, sizeof read_);
   std::memset(written_, 0, sizeof written_);
@@ -73,7 +79,7 @@ int64_t Machine::strided(const Action& action, const Place& place, uint32_t lane
 
 // The base of a gather or scatter, wrapped, after checking the elements behind all indices.
 int64_t Machine::indexed(const Action& action, const Place& place, uint32_t lanes, BoundsFn bounds) const {
-  const LaneBounds span = bounds(file_ + action.b, lanes);
+  const LaneBounds span = bounds(registers_.at(action.b), lanes);
   const Wide first = static_cast<Wide>(scalars_[action.base]) + action.immediate;
   const Wide low = first + span.low, high = first + span.high;
   if (low < 0 || high >= static_cast<Wide>(place.elements(action))) place.outside(action, low, high);
@@ -81,7 +87,7 @@ int64_t Machine::indexed(const Action& action, const Place& place, uint32_t lane
 }
 
 // The element at a cursor, which moves on.
-int64_t Machine::next(uint64_t& cursor, const Action& action, const Place& place, uint32_t lanes) {
+int64_t Machine::next(uint64_t& cursor, const Action& action, const Place& place, uint32_t lanes) const {
   const uint64_t first = cursor;
   if (lanes > place.elements(action) - first)
     place.outside(action, static_cast<Wide>(first), static_cast<Wide>(first) + lanes - 1);
@@ -89,109 +95,142 @@ int64_t Machine::next(uint64_t& cursor, const Action& action, const Place& place
   return static_cast<int64_t>(first);
 }
 
-inline void Machine::act(const Action& action, const Place& place, uint32_t lanes) {
-  uint32_t* const d = file_ + action.d;
-  uint8_t* const window = place.windows[action.window].data;
-  int64_t& target = scalars_[action.target];
-  const auto base = [&] { return raw(scalars_[action.base]); };
-  const auto index = [&] { return raw(scalars_[action.index]); };
-  const auto immediate = [&] { return raw(action.immediate); };
-  switch (action.kind) {
-    case Kind::COMPUTE:
-      action.run.lane(d, file_ + action.a, file_ + action.b, file_ + action.c, lanes);
-      counters_.lane_ops += lanes;
-      break;
-    case Kind::COPY: {
-      const size_t words = action.fixed_words ? action.fixed_words : lanes * action.lane_words;
-      std::memcpy(d, file_ + action.a, words * sizeof *d);
-      break;
-    }
-    case Kind::LOAD:
-      action.run.load(d, window, strided(action, place, lanes), scalars_[action.index], lanes);
-      counters_.loads += lanes;
-      break;
-    case Kind::STORE:
-      action.run.store(window, file_ + action.a, strided(action, place, lanes), scalars_[action.index], lanes);
-      counters_.stores += lanes;
-      break;
-    case Kind::GATHER:
-    case Kind::GATHER64:
-      action.run.gather(d, window, indexed(action, place, lanes, action.kind == Kind::GATHER ? bounds32_ : bounds64_),
-                        file_ + action.b, lanes);
-      counters_.loads += lanes;
-      break;
-    case Kind::SCATTER:
-    case Kind::SCATTER64:
-      action.run.scatter(window, file_ + action.a,
-                         indexed(action, place, lanes, action.kind == Kind::SCATTER ? bounds32_ : bounds64_),
-                         file_ + action.b, lanes);
-      counters_.stores += lanes;
-      break;
-    case Kind::RECV:
-      action.run.load(d, window, next(read_[action.window], action, place, lanes), 1, lanes);
-      counters_.loads += lanes;
-      break;
-    case Kind::SEND:
-      action.run.store(window, file_ + action.a, next(written_[action.window], action, place, lanes), 1, lanes);
-      counters_.stores += lanes;
-      break;
-    case Kind::INDEX: action.run.index(d, wrap(base() + immediate()), wrap(index()), lanes); break;
-    case Kind::GET32: target = static_cast<int32_t>(file_[action.b]); break;
-    case Kind::GET64: std::memcpy(&target, file_ + action.b, sizeof target); break;
-    case Kind::LI: target = action.immediate; break;
-    case Kind::LIH: target = wrap(raw(target) << 17 | (immediate() & 0x1ffff)); break;
-    case Kind::ADDI: target = wrap(base() + immediate()); break;
-    case Kind::SADD: target = wrap(base() + index()); break;
-    case Kind::SMUL: target = wrap(base() * index()); break;
-    case Kind::SSUB: target = wrap(base() - index()); break;
-    case Kind::SMIN: target = std::min(wrap(base()), wrap(index())); break;
-    case Kind::SMAX: target = std::max(wrap(base()), wrap(index())); break;
+inline void Machine::load(const Action& action, const Window& window, int64_t first, int64_t stride, uint32_t lanes) {
+  uint32_t* const own = registers_.own(action.d);
+  const uint32_t* column = nullptr;
+  if (action.lends) {
+    const auto* lane = reinterpret_cast<const uint32_t*>(window.data) + first;
+    if (stride == 1 && Registers::may_borrow(lanes)) return registers_.borrow(action.d, lane, lanes);
+    column = columns_.find(window.data, window.elements, first, stride, lanes);
   }
+  if (registers_.borrowed() & action.writes) registers_.free_for(action.writes, lanes);
+  if (column) std::memcpy(own, column, lanes * sizeof *own);
+  else action.run.load(own, window.data, first, stride, lanes);
 }
 
 void Machine::run(const Program& program, const Window* windows, uint32_t lanes, uint64_t* step_limit) {
   Loop loops[abi::LOOP_DEPTH];
   unsigned depth = 0;
-  const Step* const steps = program.steps.data();
   const Action* const actions = program.actions.data();
-  const uint64_t limit = std::min(program.max_steps, *step_limit);
-  uint64_t left = limit;
-  for (size_t at = 0;;) {
-    const Step& step = steps[at];
-    if (left-- == 0) too_long(program, at, limit);
-    const int64_t scalar = scalars_[step.scalar];  // C reads its register before S writes one
-    const Place place{program, windows, at};
-    for (uint32_t i = step.first; i < step.end; ++i) act(actions[i], place, lanes);
-
-    size_t next = at + 1;
-    switch (step.control) {
-      case COp::END:
-        counters_.words += limit - left;
-        *step_limit -= limit - left;
-        return;
-      case COp::SETVL: lanes = step.immediate; break;
-      case COp::SETVLR: lanes = static_cast<uint32_t>(std::clamp<int64_t>(scalar, 1, abi::VLMAX)); break;
-      case COp::LOOP:
-        if (scalar < 1) next += step.immediate;
-        else loops[depth++] = {next, next + step.immediate, scalar};
-        break;
-      case COp::SKIP:
-        if (scalar == 0) next += step.immediate;
-        break;
-      case COp::BREAK:
-        if (scalar == 0) next = loops[--depth].end;
-        break;
-      default: break;
-    }
-    while (depth && loops[depth - 1].end == next) {
-      Loop& loop = loops[depth - 1];
-      if (--loop.left) {
-        next = loop.start;
+  Place place{program, windows, std::min(program.max_steps, *step_limit)};
+  uint64_t lane_ops = 0, loads = 0, stores = 0;
+  columns_.forget();
+  for (const Action* next = actions;;) {
+    const Action& action = *next++;
+    place.words += action.words;
+    if (registers_.borrowed() & action.settles) registers_.settle(action.settles);
+    const auto scalar = [&](unsigned number) { return scalars_[number]; };
+    const auto base = [&] { return raw(scalars_[action.base]); };
+    const auto index = [&] { return raw(scalars_[action.index]); };
+    const auto immediate = [&] { return raw(action.immediate); };
+    const auto window = [&]() -> const Window& { return windows[action.window]; };
+    int64_t& target = scalars_[action.target];
+    // Where the result goes, after its operands have been found.
+    const auto result = [&] {
+      if (registers_.borrowed() & action.writes) registers_.free_for(action.writes, lanes);
+      return registers_.own(action.d);
+    };
+    switch (action.kind) {
+      case Kind::COMPUTE: {
+        const uint32_t *a = registers_.at(action.a), *b = registers_.at(action.b), *c = registers_.at(action.c);
+        action.run.lane(result(), a, b, c, lanes);
+        lane_ops += lanes;
         break;
       }
-      --depth;
+      case Kind::COPY: {
+        const size_t words = action.fixed_words ? action.fixed_words : lanes * action.lane_words;
+        const uint32_t* a = registers_.at(action.a);
+        std::memcpy(result(), a, words * sizeof *a);
+        break;
+      }
+      case Kind::LOAD:
+        load(action, window(), strided(action, place, lanes), scalar(action.index), lanes);
+        loads += lanes;
+        break;
+      case Kind::RECV:
+        load(action, window(), this->next(read_[action.window], action, place, lanes), 1, lanes);
+        loads += lanes;
+        break;
+      case Kind::STORE:
+        action.run.store(window().data, registers_.at(action.a), strided(action, place, lanes), scalar(action.index),
+                         lanes);
+        stores += lanes;
+        break;
+      case Kind::SEND:
+        action.run.store(window().data, registers_.at(action.a),
+                         this->next(written_[action.window], action, place, lanes), 1, lanes);
+        stores += lanes;
+        break;
+      case Kind::GATHER:
+      case Kind::GATHER64: {
+        const int64_t first =
+            indexed(action, place, lanes, action.kind == Kind::GATHER ? bounds32_ : bounds64_);
+        action.run.gather(result(), window().data, first, registers_.at(action.b), lanes);
+        loads += lanes;
+        break;
+      }
+      case Kind::SCATTER:
+      case Kind::SCATTER64: {
+        const int64_t first =
+            indexed(action, place, lanes, action.kind == Kind::SCATTER ? bounds32_ : bounds64_);
+        action.run.scatter(window().data, registers_.at(action.a), first, registers_.at(action.b), lanes);
+        stores += lanes;
+        break;
+      }
+      case Kind::INDEX: action.run.index(result(), wrap(base() + immediate()), wrap(index()), lanes); break;
+      case Kind::GET32: target = static_cast<int32_t>(*registers_.at(action.b)); break;
+      case Kind::GET64: std::memcpy(&target, registers_.at(action.b), sizeof target); break;
+      case Kind::LI: target = action.immediate; break;
+      case Kind::LIH: target = wrap(raw(target) << 17 | (immediate() & 0x1ffff)); break;
+      case Kind::ADDI: target = wrap(base() + immediate()); break;
+      case Kind::SADD: target = wrap(base() + index()); break;
+      case Kind::SMUL: target = wrap(base() * index()); break;
+      case Kind::SSUB: target = wrap(base() - index()); break;
+      case Kind::SMIN: target = std::min(wrap(base()), wrap(index())); break;
+      case Kind::SMAX: target = std::max(wrap(base()), wrap(index())); break;
+      case Kind::LATCH: scalars_[LATCHED] = scalar(action.base); break;
+      case Kind::SETVL:
+        lanes = static_cast<uint32_t>(action.immediate);
+        registers_.widen(lanes);
+        break;
+      case Kind::SETVLR:
+        lanes = static_cast<uint32_t>(std::clamp<int64_t>(scalar(action.base), 1, abi::VLMAX));
+        registers_.widen(lanes);
+        break;
+      case Kind::LOOP:
+        place.check_steps(action);
+        if (scalar(action.base) < 1) next = actions + action.jump;
+        else loops[depth++] = {next, scalar(action.base)};
+        break;
+      case Kind::REPEAT:
+        place.check_steps(action);
+        if (--loops[depth - 1].left) next = loops[depth - 1].start;
+        else --depth;
+        break;
+      case Kind::SKIP:
+        place.check_steps(action);
+        if (scalar(action.base) == 0) next = actions + action.jump;
+        break;
+      case Kind::BREAK:
+        place.check_steps(action);
+        if (scalar(action.base) == 0) {
+          next = actions + action.jump;
+          --depth;
+        }
+        break;
+      case Kind::COUNT: break;
+      case Kind::END:
+        place.check_steps(action);
+        // What a program leaves behind is v0 and v1.
+        registers_.settle(3u);
+        registers_.drop();
+        counters_.words += place.words;
+        counters_.lane_ops += lane_ops;
+        counters_.loads += loads;
+        counters_.stores += stores;
+        *step_limit -= place.words;
+        return;
     }
-    at = next;
   }
 }
 

@@ -7,6 +7,8 @@
 
 #include "abi.gen.h"
 #include "kernels.h"
+#include "siw_columns.h"
+#include "siw_registers.h"
 
 namespace tfmbs {
 
@@ -23,7 +25,9 @@ struct WindowUse {
   bool writes;
 };
 
-// What one slot of a word does, ready to execute; COPY is the last part of a slot whose result waits for other slots.
+// One thing that a program does, ready to execute. The actions of a word stand in the order in which its slots run,
+// then comes its control. COPY is the last part of a slot whose result waits for other slots, LATCH the first of a
+// control whose register its own word changes, REPEAT the end of a loop; COUNT only counts words.
 struct Action {
   enum class Kind : uint8_t {
     COMPUTE,
@@ -47,6 +51,15 @@ struct Action {
     SSUB,
     SMIN,
     SMAX,
+    LATCH,
+    SETVL,
+    SETVLR,
+    LOOP,
+    SKIP,
+    BREAK,
+    REPEAT,
+    COUNT,
+    END,
   };
   union Function {
     LaneFn lane = nullptr;
@@ -59,27 +72,24 @@ struct Action {
 
   Kind kind{};
   uint8_t window = 0;
-  uint8_t target = 0;           // the scalar that is written
-  uint8_t base = 0, index = 0;  // scalars
+  uint8_t target = 0;                    // the scalar that is written
+  uint8_t base = 0, index = 0;           // scalars
+  uint8_t d = 0, a = 0, b = 0, c = 0;    // vector registers
+  bool lends = false;                    // a load of lanes as they are in memory, which the program does not change
   int32_t immediate = 0;
-  uint32_t d = 0, a = 0, b = 0, c = 0;       // first words of registers in the machine's file
-  uint32_t fixed_words = 0, lane_words = 0;  // COPY: its length, where it does not depend on VL, else that of a lane
+  uint32_t writes = 0;                   // registers, as bits
+  uint32_t settles = 0;                  // registers whose lanes must not be borrowed
+  uint32_t words = 0;                    // that start with it, since the action before it
+  uint32_t word = 0;                     // the one that it belongs to
+  uint32_t jump = 0;                     // LOOP, SKIP, BREAK: the action to go on with; REPEAT: the first of the loop
+  uint16_t fixed_words = 0, lane_words = 0;  // COPY: its length, where it does not depend on VL, else that of a lane
   Function run;
-};
-
-// One word: its actions, then its control.
-struct Step {
-  uint32_t first = 0, end = 0;  // of Program::actions
-  abi::COp control{};
-  uint8_t scalar = 0;
-  uint16_t immediate = 0;
 };
 
 struct Program {
   std::string name;
   abi::ProgramKind kind{};
   uint64_t max_steps = 0;
-  std::vector<Step> steps;
   std::vector<Action> actions;
   std::vector<WindowUse> uses;
   std::vector<unsigned> cleared;  // vector registers whose value at the start matters
@@ -98,11 +108,12 @@ struct VectorCounters {
 
 class Machine {
  public:
-  // Behind the registers lies a pair per slot for results that wait for other slots of their word.
-  static constexpr unsigned REGISTERS = abi::VECTOR_REGISTERS + 2 * 3;
+  static constexpr uint8_t LATCHED = abi::SCALAR_REGISTERS;  // the scalar of LATCH
 
-  explicit Machine(const Kernels& kernels) : bounds32_(kernels.bounds32), bounds64_(kernels.bounds64) {}
-  uint32_t* vector(unsigned index) { return file_ + index * abi::VLMAX; }
+  explicit Machine(const Kernels& kernels)
+      : columns_(kernels), bounds32_(kernels.bounds32), bounds64_(kernels.bounds64) {}
+  // The lanes of a register between runs.
+  uint32_t* vector(unsigned index) { return registers_.own(index); }
   VectorCounters& counters() { return counters_; }
 
   // Zeroes what the program may read before it writes it: every run of a program starts from the same state.
@@ -114,13 +125,15 @@ class Machine {
 
  private:
   struct Place;
-  void act(const Action& action, const Place& place, uint32_t lanes);
+
   int64_t strided(const Action& action, const Place& place, uint32_t lanes) const;
   int64_t indexed(const Action& action, const Place& place, uint32_t lanes, BoundsFn bounds) const;
-  int64_t next(uint64_t& cursor, const Action& action, const Place& place, uint32_t lanes);
+  int64_t next(uint64_t& cursor, const Action& action, const Place& place, uint32_t lanes) const;
+  void load(const Action& action, const Window& window, int64_t first, int64_t stride, uint32_t lanes);
 
-  alignas(64) uint32_t file_[REGISTERS * abi::VLMAX] = {};
-  int64_t scalars_[abi::SCALAR_REGISTERS] = {};
+  Registers registers_;
+  Columns columns_;
+  int64_t scalars_[abi::SCALAR_REGISTERS + 1] = {};
   uint64_t read_[abi::WINDOWS] = {}, written_[abi::WINDOWS] = {};  // cursors, at most the elements of their window
   VectorCounters counters_;
   BoundsFn bounds32_, bounds64_;

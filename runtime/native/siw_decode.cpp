@@ -1,5 +1,6 @@
 // Decoding of vector programs, and the checks that make running them safe.
 #include <algorithm>
+#include <utility>
 
 #include "error.h"
 #include "siw.h"
@@ -12,8 +13,21 @@ namespace {
 using abi::COp;
 using Kind = Action::Kind;
 
-// The pair behind the register file that a slot's result waits in.
-uint32_t waiting_room(unsigned slot) { return (abi::VECTOR_REGISTERS + 2 * slot) * abi::VLMAX; }
+// The pair behind the registers that a slot's result waits in.
+uint8_t waiting_room(unsigned slot) { return static_cast<uint8_t>(abi::VECTOR_REGISTERS + 2 * slot); }
+
+bool reads_scalar(COp op) { return op == COp::SETVLR || op == COp::LOOP || op == COp::SKIP || op == COp::BREAK; }
+
+Kind kind_of(COp op) {
+  switch (op) {
+    case COp::END: return Kind::END;
+    case COp::SETVL: return Kind::SETVL;
+    case COp::SETVLR: return Kind::SETVLR;
+    case COp::LOOP: return Kind::LOOP;
+    case COp::SKIP: return Kind::SKIP;
+    default: return Kind::BREAK;
+  }
+}
 
 class Decoder {
  public:
@@ -28,21 +42,28 @@ class Decoder {
     const std::array<Slot, DATA_SLOTS> slots{slots_.d(word), slots_.s(word), slots_.c(word)};
     check_together(slots);
     control_.word(word);
-    Step step;
-    step.first = static_cast<uint32_t>(program_.actions.size());
+    ++uncounted_;
+    uint8_t scalar = reads_scalar(word.c_op) ? word.c_reg : 0;
+    if (scalar && slots[1].active && slots[1].action.target == scalar) {
+      Action latch = control(Kind::LATCH);
+      latch.base = std::exchange(scalar, Machine::LATCHED);
+      push(latch);
+    }
     emit(slots);
-    step.end = static_cast<uint32_t>(program_.actions.size());
-    step.control = word.c_op;
-    step.scalar = word.c_op < COp::CAST ? word.c_reg : 0;
-    step.immediate = word.c_imm;
+    if (word.c_op != COp::NOP && word.c_op < COp::CAST) emit(word, scalar);
     sets_length_ |= word.c_op == COp::SETVL || word.c_op == COp::SETVLR;
-    program_.steps.push_back(step);
+    ++number_;
+    close_regions();
     for (const Slot& slot : slots)
       if (slot.window < abi::WINDOWS) use({slot.window, slot.type, slot.use.stores});
     define(slots);
   }
 
   void finish() {
+    for (Action& action : program_.actions)
+      action.lends &= std::none_of(program_.uses.begin(), program_.uses.end(), [&](const WindowUse& use) {
+        return use.writes && use.window == action.window;
+      });
     // An epilogue's results are what v0, and v1 where they have 64 bits, hold at the end.
     if (program_.kind == abi::ProgramKind::EPILOGUE) stale_ |= ~defined_ & 3u;
     const uint32_t cleared = sets_length_ ? touched_ | stale_ : stale_;
@@ -52,7 +73,7 @@ class Decoder {
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
-    throw Error("siw", program_.name + " word " + std::to_string(program_.steps.size()), what);
+    throw Error("siw", program_.name + " word " + std::to_string(number_), what);
   }
 
   void check_together(const std::array<Slot, DATA_SLOTS>& slots) const {
@@ -66,6 +87,27 @@ class Decoder {
       fail("slots S and C both access window " + std::to_string(s.window) + ", and one of them stores");
   }
 
+  // A loop or skipped part that the words have not left yet; its actions that jump behind it.
+  struct Region {
+    size_t end;  // first word after it
+    bool loops;
+    std::vector<size_t> leaving;
+  };
+
+  static Action control(Kind kind) {
+    Action action;
+    action.kind = kind;
+    return action;
+  }
+
+  uint32_t here() const { return static_cast<uint32_t>(program_.actions.size()); }
+
+  void push(Action action) {
+    action.word = static_cast<uint32_t>(number_);
+    action.words = std::exchange(uncounted_, 0);
+    program_.actions.push_back(action);
+  }
+
   void emit(const std::array<Slot, DATA_SLOTS>& slots) {
     const SlotOrder order = order_of({slots[0].use, slots[1].use, slots[2].use});
     std::vector<Action> copies;
@@ -74,21 +116,52 @@ class Decoder {
       if (!slot.active) continue;
       Action action = slot.action;
       if (order.staged >> number & 1u) {
-        Action copy;
-        copy.kind = Kind::COPY;
+        Action copy = control(Kind::COPY);
         copy.d = action.d;
         copy.a = action.d = waiting_room(number);
+        copy.writes = std::exchange(action.writes, 0);
+        copy.settles = slot.lane_words > 1 ? copy.writes : 0;
         copy.fixed_words = slot.fixed_words;
         copy.lane_words = slot.lane_words;
+        action.lends = false;
         copies.push_back(copy);
         if (slot.accumulates) {
           std::swap(copy.d, copy.a);
-          program_.actions.push_back(copy);
+          copy.settles = std::exchange(copy.writes, 0);
+          push(copy);
         }
       }
-      program_.actions.push_back(action);
+      push(action);
     }
-    program_.actions.insert(program_.actions.end(), copies.begin(), copies.end());
+    for (const Action& copy : copies) push(copy);
+  }
+
+  void emit(const abi::Word& word, uint8_t scalar) {
+    Action action = control(kind_of(word.c_op));
+    action.base = scalar;
+    action.immediate = word.c_imm;
+    const size_t at = program_.actions.size();
+    push(action);
+    if (action.kind == Kind::LOOP || action.kind == Kind::SKIP)
+      regions_.push_back({number_ + 1 + word.c_imm, action.kind == Kind::LOOP, {at}});
+    if (action.kind != Kind::BREAK) return;
+    const auto inner = std::find_if(regions_.rbegin(), regions_.rend(), [](const Region& r) { return r.loops; });
+    inner->leaving.push_back(at);
+  }
+
+  // Ends the regions that end before the next word, the inner ones first.
+  void close_regions() {
+    while (!regions_.empty() && regions_.back().end == number_) {
+      const Region region = std::move(regions_.back());
+      regions_.pop_back();
+      if (region.loops || uncounted_) {
+        Action action = control(region.loops ? Kind::REPEAT : Kind::COUNT);
+        action.jump = static_cast<uint32_t>(region.leaving.front() + 1);
+        push(action);
+        program_.actions.back().word -= 1;
+      }
+      for (const size_t leaves : region.leaving) program_.actions[leaves].jump = here();
+    }
   }
 
   void use(WindowUse use) {
@@ -112,6 +185,9 @@ class Decoder {
   Program& program_;
   ControlChecker control_;
   SlotDecoder slots_;
+  std::vector<Region> regions_;  // outermost first
+  size_t number_ = 0;            // of the word
+  uint32_t uncounted_ = 0;       // words since the last action
   bool sets_length_ = false;
   uint32_t touched_ = 0, stale_ = 0, defined_;  // registers, as bits; the accumulators are in v0
 };
@@ -124,7 +200,6 @@ Program decode_program(const abi::Program& record, const uint8_t* words, std::st
   program.kind = record.kind;
   program.max_steps = record.max_steps;
   if (record.word_count == 0) throw Error("siw", program.name, "a program has at least one word");
-  program.steps.reserve(record.word_count);
   Decoder decoder(program, record, kernels);
   for (size_t i = 0; i < record.word_count; ++i) decoder.word(words + i * abi::WORD_BYTES);
   decoder.finish();

@@ -8,10 +8,11 @@ using abi::DOp;
 using abi::SOp;
 using Kind = Action::Kind;
 
-uint32_t word_of(unsigned number) { return number * abi::VLMAX; }
-
 bool is_partial(DOp op) { return op == DOp::RED || op == DOp::TPOP; }
 bool fills(DOp op) { return op == DOp::FOLD || op == DOp::LAST || op == DOp::LAST64; }
+bool is_one_word(abi::DType type) {
+  return type == abi::DType::F32 || type == abi::DType::I32 || type == abi::DType::U32;
+}
 
 Kind kind_of(SOp op) {
   switch (op) {
@@ -43,8 +44,11 @@ void SlotDecoder::touch(Slot& slot, std::initializer_list<Operand> operands) con
     if (o.wide && o.number % 2)
       fail_("v" + std::to_string(o.number) + " is not the first of a pair, which 64-bit lanes need");
     if (o.reads) slot.use.reads |= mask(o);
+    // Pairs are read in one piece, and how much of each half is written is not said by VL alone.
+    if (o.wide || (o.reads && o.writes)) slot.action.settles |= mask(o);
     if (!o.writes) continue;
     slot.use.writes |= mask(o);
+    slot.action.writes |= mask(o);
     slot.accumulates = o.reads;
     slot.lane_words = o.wide ? 2 : 1;
     for (const Operand& source : operands)
@@ -59,8 +63,8 @@ void SlotDecoder::compute(Slot& slot, DOp op, abi::DType type, uint8_t aux, cons
   if (!slot.action.run.lane)
     fail_(std::string(name) + " is not available here for type " + std::to_string(static_cast<unsigned>(type)) +
           " and aux " + std::to_string(aux));
-  if (is_partial(op)) slot.fixed_words = abi::REDUCTION_LANES * slot.lane_words;
-  if (fills(op)) slot.fixed_words = abi::VLMAX * slot.lane_words;
+  if (is_partial(op)) slot.fixed_words = static_cast<uint16_t>(abi::REDUCTION_LANES * slot.lane_words);
+  if (fills(op)) slot.fixed_words = static_cast<uint16_t>(abi::VLMAX * slot.lane_words);
   slot.reads_beyond = is_partial(op) || op == DOp::FOLD;
 }
 
@@ -75,10 +79,10 @@ Slot SlotDecoder::d(const abi::Word& word) const {
                {word.d_vb, bool(reads & 4), false, bool(wide & 4)},
                {word.d_vc, bool(reads & 8), false, bool(wide & 8)}});
   compute(slot, op, word.d_type, word.d_aux, abi::name_of(op));
-  slot.action.d = word_of(word.d_vd);
-  slot.action.a = word_of(word.d_va);
-  slot.action.b = word_of(word.d_vb);
-  slot.action.c = word_of(word.d_vc);
+  slot.action.d = word.d_vd;
+  slot.action.a = word.d_va;
+  slot.action.b = word.d_vb;
+  slot.action.c = word.d_vc;
   return slot;
 }
 
@@ -96,7 +100,10 @@ void SlotDecoder::move(Slot& slot, const abi::Word& word) const {
   const MoveFns fns = moves(slot, word.s_type, word.s_win, abi::name_of(word.s_op));
   Action& action = slot.action;
   switch (action.kind) {
-    case Kind::LOAD: action.run.load = fns.load; break;
+    case Kind::LOAD:
+      action.run.load = fns.load;
+      action.lends = is_one_word(word.s_type);
+      break;
     case Kind::STORE: action.run.store = fns.store; break;
     case Kind::GATHER: action.run.gather = fns.gather; break;
     case Kind::SCATTER: action.run.scatter = fns.scatter; break;
@@ -105,6 +112,8 @@ void SlotDecoder::move(Slot& slot, const abi::Word& word) const {
   }
   const bool stores = abi::written_operands(word.s_op) == 0;
   (stores ? slot.use.stores : slot.use.loads) = true;
+  // Indices are checked before they are used: memory may change in between, a register does not.
+  if (action.kind != Kind::LOAD && action.kind != Kind::STORE) action.settles |= 1u << word.s_index;
 }
 
 void SlotDecoder::scalar(Slot& slot, const abi::Word& word) const {
@@ -125,8 +134,8 @@ Slot SlotDecoder::s(const abi::Word& word) const {
   action.base = word.s_base;
   action.index = word.s_index;
   action.immediate = word.s_imm;
-  action.d = action.a = word_of(word.s_reg);
-  action.b = word_of(word.s_index);
+  action.d = action.a = word.s_reg;
+  action.b = word.s_index;
   touch(slot, {{word.s_reg, bool(reads & 1), bool(writes & 1), bool(wide & 1)},
                {word.s_index, bool(reads & 2), false, bool(wide & 2)}});
   if (op == SOp::INDEX || op == SOp::SGET) {
@@ -154,11 +163,11 @@ Slot SlotDecoder::c(const abi::Word& word) const {
   const unsigned wide = abi::wide_operands(op, word.c_type, word.c_aux);
   const unsigned reads = abi::read_operands(op), writes = abi::written_operands(op);
   Action& action = slot.action;
-  action.d = word_of(word.c_reg);
+  action.d = word.c_reg;
   touch(slot, {{word.c_reg, bool(reads & 1), bool(writes & 1), bool(wide & 1)},
                {word.c_src, bool(reads & 2), false, bool(wide & 2)}});
   if (op == COp::CAST || op == COp::REDUCE) {
-    action.a = word_of(word.c_src);
+    action.a = word.c_src;
     compute(slot, op == COp::CAST ? DOp::CVT : DOp::RED, word.c_type, word.c_aux, abi::name_of(op));
     return slot;
   }
@@ -167,6 +176,7 @@ Slot SlotDecoder::c(const abi::Word& word) const {
   if (op == COp::RECV) {
     action.kind = Kind::RECV;
     action.run.load = fns.load;
+    action.lends = is_one_word(word.c_type);
     slot.use.loads = true;
   } else {
     action.kind = Kind::SEND;

@@ -16,8 +16,8 @@ struct Slot {
   SlotUse use;
   bool accumulates = false;   // it reads the register it writes
   bool reads_beyond = false;  // lanes from VL on matter to it
-  uint32_t fixed_words = 0;   // 32-bit words of its result, where they do not depend on VL
-  uint32_t lane_words = 1;    // of one lane of its result
+  uint16_t fixed_words = 0;   // 32-bit words of its result, where they do not depend on VL
+  uint16_t lane_words = 1;    // of one lane of its result
   unsigned window = abi::WINDOWS;
   abi::DType type{};
 };

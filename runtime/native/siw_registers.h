@@ -1,0 +1,86 @@
+// The vector registers of a machine. What a load finds in memory as a register would hold it is borrowed, not copied,
+// until the register is written or something needs its lanes in their own place.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "abi.gen.h"
+
+namespace tfmbs {
+
+class Registers {
+ public:
+  // Behind the registers lies a pair per slot for results that wait for other slots of their word.
+  static constexpr unsigned COUNT = abi::VECTOR_REGISTERS + 2 * 3;
+  // Fewer lanes are cheaper to copy. Lanes are read in groups of 16, so whole groups are borrowed.
+  static constexpr uint32_t LEAST = 64, GROUP = 16;
+
+  Registers() {
+    for (unsigned index = 0; index < COUNT; ++index) at_[index] = own(index);
+  }
+  Registers(const Registers&) = delete;
+  Registers& operator=(const Registers&) = delete;
+
+  // Where lanes of a register are read, and where they are written once nothing is borrowed any more.
+  const uint32_t* at(unsigned index) const { return at_[index]; }
+  uint32_t* own(unsigned index) { return file_ + index * abi::VLMAX; }
+  uint32_t borrowed() const { return borrowed_; }
+
+  static bool may_borrow(uint32_t lanes) { return lanes >= LEAST && lanes % GROUP == 0; }
+  // The first `lanes` lanes of a register are those in memory, which stay there and stay the same.
+  void borrow(unsigned index, const uint32_t* lanes, uint32_t count) {
+    free_for(uint32_t{1} << index, count);
+    at_[index] = lanes;
+    extent_[index] = count;
+    borrowed_ |= uint32_t{1} << index;
+    least_ = std::min(least_, count);
+  }
+  // Brings the lanes of these registers, as bits, home.
+  void settle(uint32_t registers) {
+    each(registers, [this](unsigned index) { copy(index); });
+  }
+  // Before the first `lanes` lanes of these registers are written: later ones that are borrowed come home.
+  void free_for(uint32_t registers, uint32_t lanes) {
+    each(registers, [=](unsigned index) {
+      if (extent_[index] > lanes) copy(index);
+      else leave(index);
+    });
+  }
+  // Before VL becomes `lanes`: every lane that can be read then is where the register says.
+  void widen(uint32_t lanes) {
+    if (lanes <= least_) return;
+    each(~uint32_t{0}, [=](unsigned index) {
+      if (extent_[index] < lanes) copy(index);
+    });
+  }
+  // Nothing is borrowed any more; what was, is lost.
+  void drop() {
+    each(~uint32_t{0}, [this](unsigned index) { leave(index); });
+  }
+
+ private:
+  template <class Visit>
+  void each(uint32_t registers, Visit visit) {
+    for (uint32_t left = registers & borrowed_; left; left &= left - 1)
+      visit(static_cast<unsigned>(__builtin_ctz(left)));
+  }
+  void leave(unsigned index) {
+    at_[index] = own(index);
+    borrowed_ &= ~(uint32_t{1} << index);
+    if (!borrowed_) least_ = abi::VLMAX;
+  }
+  void copy(unsigned index) {
+    std::memcpy(own(index), at_[index], extent_[index] * sizeof(uint32_t));
+    leave(index);
+  }
+
+  alignas(64) uint32_t file_[COUNT * abi::VLMAX] = {};
+  const uint32_t* at_[COUNT];
+  uint32_t extent_[abi::VECTOR_REGISTERS] = {};  // lanes that are borrowed
+  uint32_t borrowed_ = 0;                        // registers, as bits
+  uint32_t least_ = abi::VLMAX;                  // no register borrows fewer lanes
+};
+
+}  // namespace tfmbs

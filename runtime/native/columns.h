@@ -5,10 +5,7 @@
 #include <cstring>
 
 #include "abi.gen.h"
-
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
+#include "intrinsics.h"
 
 namespace {
 
@@ -16,35 +13,35 @@ namespace {
 
 constexpr uint32_t SQUARE = 16;
 
-// Rows of a square to columns. The full masks change nothing: without them GCC 12 warns about its own header.
+// Rows of a square to columns: pairs, fours, eights, halves.
 inline void transpose(__m512i (&x)[16]) {
   __m512i y[16];
 #pragma GCC unroll 8
   for (int i = 0; i < 16; i += 2) {
-    y[i] = _mm512_maskz_unpacklo_epi32(0xffff, x[i], x[i + 1]);
-    y[i + 1] = _mm512_maskz_unpackhi_epi32(0xffff, x[i], x[i + 1]);
+    y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
+    y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
   }
 #pragma GCC unroll 4
   for (int i = 0; i < 16; i += 4) {
-    x[i] = _mm512_maskz_unpacklo_epi64(0xff, y[i], y[i + 2]);
-    x[i + 1] = _mm512_maskz_unpackhi_epi64(0xff, y[i], y[i + 2]);
-    x[i + 2] = _mm512_maskz_unpacklo_epi64(0xff, y[i + 1], y[i + 3]);
-    x[i + 3] = _mm512_maskz_unpackhi_epi64(0xff, y[i + 1], y[i + 3]);
+    x[i] = _mm512_unpacklo_epi64(y[i], y[i + 2]);
+    x[i + 1] = _mm512_unpackhi_epi64(y[i], y[i + 2]);
+    x[i + 2] = _mm512_unpacklo_epi64(y[i + 1], y[i + 3]);
+    x[i + 3] = _mm512_unpackhi_epi64(y[i + 1], y[i + 3]);
   }
   // Quarter q of x[4 * g + c] is now column 4 * q + c of rows 4 * g to 4 * g + 3.
 #pragma GCC unroll 4
   for (int c = 0; c < 4; ++c) {
-    y[c] = _mm512_maskz_shuffle_i32x4(0xffff, x[c], x[c + 4], 0x88);
-    y[c + 4] = _mm512_maskz_shuffle_i32x4(0xffff, x[c], x[c + 4], 0xdd);
-    y[c + 8] = _mm512_maskz_shuffle_i32x4(0xffff, x[c + 8], x[c + 12], 0x88);
-    y[c + 12] = _mm512_maskz_shuffle_i32x4(0xffff, x[c + 8], x[c + 12], 0xdd);
+    y[c] = _mm512_shuffle_i32x4(x[c], x[c + 4], 0x88);
+    y[c + 4] = _mm512_shuffle_i32x4(x[c], x[c + 4], 0xdd);
+    y[c + 8] = _mm512_shuffle_i32x4(x[c + 8], x[c + 12], 0x88);
+    y[c + 12] = _mm512_shuffle_i32x4(x[c + 8], x[c + 12], 0xdd);
   }
 #pragma GCC unroll 4
   for (int c = 0; c < 4; ++c) {
-    x[c] = _mm512_maskz_shuffle_i32x4(0xffff, y[c], y[c + 8], 0x88);
-    x[c + 4] = _mm512_maskz_shuffle_i32x4(0xffff, y[c + 4], y[c + 12], 0x88);
-    x[c + 8] = _mm512_maskz_shuffle_i32x4(0xffff, y[c], y[c + 8], 0xdd);
-    x[c + 12] = _mm512_maskz_shuffle_i32x4(0xffff, y[c + 4], y[c + 12], 0xdd);
+    x[c] = _mm512_shuffle_i32x4(y[c], y[c + 8], 0x88);
+    x[c + 4] = _mm512_shuffle_i32x4(y[c + 4], y[c + 12], 0x88);
+    x[c + 8] = _mm512_shuffle_i32x4(y[c], y[c + 8], 0xdd);
+    x[c + 12] = _mm512_shuffle_i32x4(y[c + 4], y[c + 12], 0xdd);
   }
 }
 

@@ -2,11 +2,8 @@
 // of its own (siw_order.h).
 #pragma once
 
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
-
 #include "abi.gen.h"
+#include "intrinsics.h"
 #include "kernels.h"
 #include "lane_bits.h"
 #include "lane_ops.h"

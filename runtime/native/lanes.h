@@ -8,6 +8,8 @@
 #include "lane_divide.h"
 #include "lane_loops.h"
 #include "lane_ops.h"
+#include "lane_quick.h"
+#include "lane_quotient.h"
 #include "lane_reduce.h"
 #include "lane_special.h"
 
@@ -66,6 +68,7 @@ template <class Op>
 LaneFn division(DType type) {
   if (type == DType::I64) return wide_division<Op, int64_t>;
   if (type == DType::U64) return wide_division<Op, uint64_t>;
+  if (std::is_same_v<Op, Div> && type == DType::F32) return quotient_f32;
   if (std::is_same_v<Op, Rem> && type == DType::F32) return float_remainder<float>;
   if (std::is_same_v<Op, Rem> && type == DType::F64) return float_remainder<double>;
   return of_any<Op>(type);
@@ -212,10 +215,10 @@ inline LaneFn lane(DOp op, DType type, uint8_t aux) {
     case DOp::TERNARY:
     case DOp::TACC: return trits(op, type);
     case DOp::RSQRT: return special<Rsqrt>(type);
-    case DOp::EXP: return special<Exp>(type);
+    case DOp::EXP: return type == DType::F32 ? exp_f32 : special<Exp>(type);
     case DOp::LOG: return special<Log>(type);
     case DOp::TANH: return special<Tanh>(type);
-    case DOp::ERF: return special<Erf>(type);
+    case DOp::ERF: return type == DType::F32 ? erf_f32 : special<Erf>(type);
     case DOp::SIN: return special<Sin>(type);
     case DOp::COS: return special<Cos>(type);
     case DOp::POW: return special<Pow>(type);

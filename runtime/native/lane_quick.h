@@ -1,0 +1,141 @@
+// Special functions of f32 where AVX-512 knows a quicker way to the same bits. The steps of the contract
+// (special.gen.h) end in one rounding from f64 to f32. An approximation in f64 that is within 2^-MARGIN of what they
+// round, relatively, rounds to the same f32 unless it lies that close to the middle between two: then, and where
+// results or arguments are out of the ordinary, the steps themselves are taken. `make special-accuracy` compares all
+// 2^32 arguments.
+#pragma once
+
+#include "lane_loops.h"
+#include "lane_special.h"
+
+#if defined(__AVX512F__)
+#include "special_tables.gen.h"
+#endif
+
+namespace {
+
+#if defined(__AVX512F__)
+
+// Eight approximations, and which of them are too close to call.
+struct Approximations {
+  __m512d values;
+  __mmask8 close;
+};
+
+template <unsigned MARGIN>
+Approximations judged(__m512d values) {
+  // The bits of an f64 that an f32 lacks: all zero but the first in the middle between two.
+  constexpr int64_t LACKING = (int64_t{1} << 29) - 1, MIDDLE = int64_t{1} << 28, REACH = int64_t{1} << (53 - MARGIN);
+  const __m512i moved = _mm512_add_epi64(_mm512_castpd_si512(values), _mm512_set1_epi64(REACH - MIDDLE));
+  return {values, _mm512_testn_epi64_mask(moved, _mm512_set1_epi64(LACKING & ~(2 * REACH - 1)))};
+}
+
+inline __m512d looked_up(const double* table, __m512i index) {
+  return _mm512_permutex2var_pd(_mm512_load_pd(table), index, _mm512_load_pd(table + 8));
+}
+
+struct QuickExp {
+  using Steps = Exp;
+
+  // Where results are normal numbers.
+  static __mmask16 is_odd(__m512 x) { return _mm512_cmp_ps_mask(_mm512_abs_ps(x), _mm512_set1_ps(87.0f), _CMP_NLT_UQ); }
+  static __m512 argument(__m512 x) { return x; }
+  static __m512 result(__m512, __m512 y) { return y; }
+
+  // 2^(n / 16) e^r; n is in the low bits of `shifted`.
+  static Approximations of(__m512d x) {
+    using namespace tfmbs::special;
+    const __m512d shifter = _mm512_set1_pd(0x1.8p+52);
+    const __m512d shifted = _mm512_fmadd_pd(x, _mm512_set1_pd(0x1.71547652b82fep+4), shifter);
+    const __m512d n = _mm512_sub_pd(shifted, shifter);
+    const __m512d r = _mm512_fnmadd_pd(n, _mm512_set1_pd(0x1.62e42fefa39efp-5), x);
+    __m512d p = _mm512_set1_pd(EXP_TERMS[2]);
+    p = _mm512_fmadd_pd(p, r, _mm512_set1_pd(EXP_TERMS[1]));
+    p = _mm512_fmadd_pd(p, r, _mm512_set1_pd(EXP_TERMS[0]));
+    p = _mm512_fmadd_pd(_mm512_mul_pd(r, r), p, r);
+    // n << 48 has its whole part in the exponent; the table allows for its sixteenths behind.
+    const __m512i bits = _mm512_castpd_si512(shifted);
+    const __m512i power = _mm512_castpd_si512(looked_up(EXP_POWERS, bits));
+    const __m512d scale = _mm512_castsi512_pd(_mm512_add_epi64(power, _mm512_slli_epi64(bits, 48)));
+    return judged<35>(_mm512_fmadd_pd(scale, p, scale));
+  }
+};
+
+struct QuickErf {
+  using Steps = Erf;
+
+  static constexpr float LEAST = 0x1p-100f, ALL_ONE = 0x1.fffffep+1f;
+
+  // NaNs, and what is so small that the result may be no normal number; zeros are as good as any.
+  static __mmask16 is_odd(__m512 x) {
+    const __m512i magnitude = _mm512_castps_si512(_mm512_abs_ps(x)), one = _mm512_set1_epi32(1);
+    const __mmask16 small = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(magnitude, one), _mm512_set1_epi32(0x0d800000));
+    return small | _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  }
+  static __m512 argument(__m512 x) { return _mm512_min_ps(_mm512_abs_ps(x), _mm512_set1_ps(ALL_ONE)); }
+  static __m512 result(__m512 x, __m512 y) {
+    const __m512i sign = _mm512_set1_epi32(INT32_MIN);
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(sign, _mm512_castps_si512(x), _mm512_castps_si512(y), 0xca));
+  }
+
+  // m times a polynomial in the distance from the nearest of 16 centres.
+  static Approximations of(__m512d m) {
+    using namespace tfmbs::special;
+    const __m512d shifter = _mm512_set1_pd(0x1.8p+52);
+    const __m512d shifted = _mm512_fmadd_pd(m, _mm512_set1_pd(3.875), shifter);
+    const __m512d r = _mm512_fnmadd_pd(_mm512_sub_pd(shifted, shifter), _mm512_set1_pd(1 / 3.875), m);
+    const __m512i index = _mm512_castpd_si512(shifted);
+    __m512d p = looked_up(ERF_7, index);
+    p = _mm512_fmadd_pd(p, r, looked_up(ERF_6, index));
+    p = _mm512_fmadd_pd(p, r, looked_up(ERF_5, index));
+    p = _mm512_fmadd_pd(p, r, looked_up(ERF_4, index));
+    p = _mm512_fmadd_pd(p, r, looked_up(ERF_3, index));
+    p = _mm512_fmadd_pd(p, r, looked_up(ERF_2, index));
+    p = _mm512_fmadd_pd(p, r, looked_up(ERF_1, index));
+    p = _mm512_fmadd_pd(p, r, looked_up(ERF_0, index));
+    return judged<36>(_mm512_mul_pd(p, m));
+  }
+};
+
+template <class Quick>
+[[gnu::noinline]] void by_steps(float* out, const float* x) {
+#pragma GCC ivdep
+  for (uint32_t i = 0; i < GROUP; ++i) out[i] = Quick::Steps::of(x[i], 0.0f, 0.0f);
+}
+
+template <class Quick>
+void quick(void* d, const void* a, const void*, const void*, uint32_t n) {
+  float* out = static_cast<float*>(d);
+  const float* in = static_cast<const float*>(a);
+  if (n == 1) {
+    *out = Quick::Steps::of(*in, 0.0f, 0.0f);
+    return;
+  }
+  for (uint32_t i = 0; i < n; i += GROUP) {
+    const __m512 x = _mm512_loadu_ps(in + i), argument = Quick::argument(x);
+    const __m256d high = _mm512_extractf64x4_pd(_mm512_castps_pd(argument), 1);
+    const Approximations first = Quick::of(_mm512_cvtps_pd(_mm512_castps512_ps256(argument)));
+    const Approximations second = Quick::of(_mm512_cvtps_pd(_mm256_castpd_ps(high)));
+    const __m256d low = _mm256_castps_pd(_mm512_cvtpd_ps(first.values));
+    const __m256d top = _mm256_castps_pd(_mm512_cvtpd_ps(second.values));
+    __m512 y = Quick::result(x, _mm512_castpd_ps(_mm512_insertf64x4(_mm512_castpd256_pd512(low), top, 1)));
+    if (first.close | second.close | Quick::is_odd(x)) [[unlikely]] {
+      float group[GROUP], results[GROUP];
+      _mm512_storeu_ps(group, x);
+      by_steps<Quick>(results, group);
+      y = _mm512_loadu_ps(results);
+    }
+    if (n - i >= GROUP) _mm512_storeu_ps(out + i, y);
+    else _mm512_mask_storeu_ps(out + i, static_cast<__mmask16>((1u << (n - i)) - 1), y);
+  }
+}
+
+constexpr tfmbs::LaneFn exp_f32 = quick<QuickExp>, erf_f32 = quick<QuickErf>;
+
+#else
+
+constexpr tfmbs::LaneFn exp_f32 = each_bits<Exp, float>, erf_f32 = each_bits<Erf, float>;
+
+#endif
+
+}  // namespace

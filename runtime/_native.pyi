@@ -13,6 +13,7 @@ def load(
 class Image:
     @property
     def isa(self) -> str: ...
+    def written(self, entry: int) -> dict[int, int]: ...
 
 class Context:
     def __init__(

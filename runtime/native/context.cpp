@@ -16,13 +16,8 @@ namespace {
 using abi::Kind;
 using abi::NO_INDEX;
 using abi::Region;
-using Clock = std::chrono::steady_clock;
 
 constexpr uint64_t ALIGNMENT = 64;
-
-uint64_t nanoseconds(Clock::duration time) {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
-}
 
 uint64_t within(uint64_t bytes, uint64_t limit) {
   if (bytes > limit)
@@ -71,6 +66,13 @@ Arena::Arena(uint64_t size) : memory_(std::calloc(size + ALIGNMENT, 1), std::fre
   data_ = static_cast<uint8_t*>(memory_.get()) + (ALIGNMENT - start % ALIGNMENT) % ALIGNMENT;
 }
 
+void LaunchCounters::add(const VectorCounters& done) {
+  vector.words += done.words;
+  vector.lane_ops += done.lane_ops;
+  vector.loads += done.loads;
+  vector.stores += done.stores;
+}
+
 void Arena::clear() { std::memset(data_, 0, size_); }
 
 Context::Context(std::shared_ptr<const Image> image, unsigned threads, uint64_t step_limit, uint64_t operation_limit,
@@ -98,7 +100,7 @@ std::vector<LaunchCounters> Context::counters() {
 void Context::run(uint32_t entry, const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs) {
   const Busy busy(busy_);
   const FloatEnvironment environment;
-  if (entry >= image_->entries().size()) throw Error("device", "emulator", "no such entry");
+  const Plan& plan = image_->plan(entry);
   const abi::Entry& record = image_->entries()[entry];
   inputs_ = &inputs;
   outputs_ = &outputs;
@@ -106,11 +108,19 @@ void Context::run(uint32_t entry, const std::vector<Buffer>& inputs, const std::
   for (const auto& worker : buffers_) worker->steps_left = step_limit_;
   counters_.assign(record.descriptor_count, {});
   const auto start = Clock::now();
-  for (uint32_t i = 0; i < record.descriptor_count; ++i) {
+  const Launch* const launches = image_->launches().data() + record.first_descriptor;
+  auto group = plan.groups.begin();
+  for (uint32_t i = 0; i < record.descriptor_count;) {
+    if (group != plan.groups.end() && group->first == i) {
+      take_turns(*group, launches + i, counters_.data() + i, start);
+      i += group++->count;
+      continue;
+    }
     const auto before = Clock::now();
-    execute(image_->launches()[record.first_descriptor + i], counters_[i]);
+    execute(launches[i], counters_[i]);
     counters_[i].start_ns = nanoseconds(before - start);
     counters_[i].wall_ns = nanoseconds(Clock::now() - before);
+    ++i;
   }
 }
 
@@ -204,13 +214,35 @@ void Context::execute(const Launch& launch, LaunchCounters& counters) {
       break;
     }
   }
-  for (const auto& worker : buffers_) {
-    const VectorCounters& done = worker->machine.counters();
-    counters.vector.words += done.words;
-    counters.vector.lane_ops += done.lane_ops;
-    counters.vector.loads += done.loads;
-    counters.vector.stores += done.stores;
+  for (const auto& worker : buffers_) counters.add(worker->machine.counters());
+}
+
+void Context::take_turns(const Group& group, const Launch* launches, LaunchCounters* counters,
+                         Clock::time_point start) {
+  uint64_t& steps_left = buffers_[0]->steps_left;
+  while (machines_.size() < group.count) machines_.push_back(std::make_unique<Machine>(image_->kernels()));
+  std::vector<Bound> bound;
+  for (uint32_t i = 0; i < group.count; ++i) {
+    bound.push_back(bind(launches[i]));
+    machines_[i]->counters() = {};
+    machines_[i]->clear(*launches[i].program);
+    machines_[i]->start(*launches[i].program, abi::VLMAX);
   }
+  // Where the steps do not last, launches run whole, and stop where they would by themselves.
+  std::vector<Group::Part> parts = group.parts;
+  if (group.words > steps_left) {
+    parts.clear();
+    for (uint32_t i = 0; i < group.count; ++i) parts.push_back({i, TO_THE_END});
+  }
+  for (const Group::Part& part : parts) {
+    const auto before = Clock::now();
+    machines_[part.launch]->advance(*launches[part.launch].program, bound[part.launch].windows, part.turns,
+                                    &steps_left);
+    LaunchCounters& own = counters[part.launch];
+    if (!own.wall_ns) own.start_ns = nanoseconds(before - start);
+    own.wall_ns += nanoseconds(Clock::now() - before);
+  }
+  for (uint32_t i = 0; i < group.count; ++i) counters[i].add(machines_[i]->counters());
 }
 
 }  // namespace tfmbs

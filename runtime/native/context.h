@@ -2,13 +2,21 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <vector>
 
 #include "image.h"
+#include "plan.h"
 #include "workers.h"
 
 namespace tfmbs {
+
+using Clock = std::chrono::steady_clock;
+
+inline uint64_t nanoseconds(Clock::duration time) {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
+}
 
 // One input or output buffer of a run.
 struct Buffer {
@@ -23,6 +31,8 @@ struct LaunchCounters {
   VectorCounters vector;
   uint64_t start_ns = 0;  // since the start of the run
   uint64_t wall_ns = 0;
+
+  void add(const VectorCounters& done);
 };
 
 // Zeroed memory, aligned to 64 bytes.
@@ -83,12 +93,14 @@ class Context {
   uint8_t* place(uint32_t tensor, const std::string& where) const;
   Bound bind(const Launch& launch) const;
   void execute(const Launch& launch, LaunchCounters& counters);
+  void take_turns(const Group& group, const Launch* launches, LaunchCounters* counters, Clock::time_point start);
   void multiply(const Launch& launch, const Bound& bound, LaunchCounters& counters);
 
   std::shared_ptr<const Image> image_;
   Arena scratch_, state_;
   Workers workers_;
   std::vector<std::unique_ptr<Worker>> buffers_;
+  std::vector<std::unique_ptr<Machine>> machines_;  // of the launches of a group
   uint64_t step_limit_, operation_limit_, memory_limit_, operations_left_ = 0;
   const std::vector<Buffer>* inputs_ = nullptr;
   const std::vector<Buffer>* outputs_ = nullptr;

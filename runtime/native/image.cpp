@@ -5,6 +5,7 @@
 
 #include "checks.h"
 #include "error.h"
+#include "plan.h"
 #include "trits.h"
 
 namespace tfmbs {
@@ -80,6 +81,14 @@ const std::string& Image::string(uint32_t index) const { return pick(strings_, i
 
 const abi::Tensor& Image::tensor(uint32_t index, const std::string& where) const {
   return pick(tensors_, index, "TENSOR", where);
+}
+
+const Plan& Image::plan(uint32_t entry) const {
+  if (entry >= entries_.size()) throw Error("device", "emulator", "no such entry");
+  const std::lock_guard<std::mutex> lock(planning_);
+  std::shared_ptr<const Plan>& plan = plans_[entry];
+  if (!plan) plan = std::make_shared<const Plan>(plan_of(*this, entries_[entry]));
+  return *plan;
 }
 
 Launch Image::prepare(const abi::Descriptor& record, size_t index) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ struct Launch {
   Work work;
 };
 
+struct Plan;
+
 class Image {
  public:
   // `tables` are section bytes by section name, `strings` the string table, `weights` the WEIGHTS region, which must
@@ -53,6 +56,8 @@ class Image {
   uint64_t packed_size(const Launch& launch) const;
   const std::string& string(uint32_t index) const;
   const abi::Tensor& tensor(uint32_t index, const std::string& where) const;
+  // How an entry is executed; made when it is first asked for. Throws Error where there is no such entry.
+  const Plan& plan(uint32_t entry) const;
 
  private:
   Launch prepare(const abi::Descriptor& record, size_t index);
@@ -70,6 +75,8 @@ class Image {
   const Kernels& kernels_;
   uint64_t memory_left_;
   uint64_t scratch_bytes_ = 0, state_bytes_ = 0;
+  mutable std::mutex planning_;
+  mutable std::map<uint32_t, std::shared_ptr<const Plan>> plans_;
 };
 
 }  // namespace tfmbs

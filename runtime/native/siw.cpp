@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "error.h"
+#include "siw_flow.h"
 
 namespace tfmbs {
 namespace {
@@ -12,14 +13,6 @@ namespace {
 using abi::COp;
 using Kind = Action::Kind;
 __extension__ using Wide = __int128;  // holds every address that 64-bit registers can name
-
-struct Loop {
-  const Action* start;
-  int64_t left;
-};
-
-int64_t wrap(uint64_t value) { return static_cast<int64_t>(value); }
-uint64_t raw(int64_t value) { return static_cast<uint64_t>(value); }
 
 [[noreturn]] void too_long(const Program& program, size_t word, uint64_t limit) {
   const bool own = limit == program.max_steps;
@@ -109,22 +102,30 @@ inline void Machine::load(const Action& action, const Window& window, int64_t fi
 }
 
 void Machine::run(const Program& program, const Window* windows, uint32_t lanes, uint64_t* step_limit) {
-  Loop loops[abi::LOOP_DEPTH];
-  unsigned depth = 0;
+  start(program, lanes);
+  advance(program, windows, TO_THE_END, step_limit);
+}
+
+void Machine::start(const Program& program, uint32_t lanes) {
+  flow_ = {};
+  flow_.next = program.actions.data();
+  flow_.lanes = lanes;
+  words_ = 0;
+}
+
+void Machine::advance(const Program& program, const Window* windows, uint64_t turns, uint64_t* step_limit) {
   const Action* const actions = program.actions.data();
-  Place place{program, windows, std::min(program.max_steps, *step_limit)};
+  Place place{program, windows, std::min(program.max_steps, *step_limit), words_};
+  Flow flow = flow_;
   uint64_t lane_ops = 0, loads = 0, stores = 0;
   columns_.forget();
-  for (const Action* next = actions;;) {
-    const Action& action = *next++;
+  for (bool going = true; going;) {
+    const Action& action = *flow.next++;
+    const uint32_t lanes = flow.lanes;
     place.words += action.words;
     if (registers_.borrowed() & action.settles) registers_.settle(action.settles);
-    const auto scalar = [&](unsigned number) { return scalars_[number]; };
-    const auto base = [&] { return raw(scalars_[action.base]); };
-    const auto index = [&] { return raw(scalars_[action.index]); };
-    const auto immediate = [&] { return raw(action.immediate); };
     const auto window = [&]() -> const Window& { return windows[action.window]; };
-    int64_t& target = scalars_[action.target];
+    const auto lane = [&](unsigned index) { return registers_.at(index); };
     // Where the result goes, after its operands have been found.
     const auto result = [&] {
       if (registers_.borrowed() & action.writes) registers_.free_for(action.writes, lanes);
@@ -132,106 +133,85 @@ void Machine::run(const Program& program, const Window* windows, uint32_t lanes,
     };
     switch (action.kind) {
       case Kind::COMPUTE: {
-        const uint32_t *a = registers_.at(action.a), *b = registers_.at(action.b), *c = registers_.at(action.c);
+        const uint32_t *a = lane(action.a), *b = lane(action.b), *c = lane(action.c);
         action.run.lane(result(), a, b, c, lanes);
         lane_ops += lanes;
         break;
       }
       case Kind::COPY: {
         const size_t words = action.fixed_words ? action.fixed_words : lanes * action.lane_words;
-        const uint32_t* a = registers_.at(action.a);
+        const uint32_t* a = lane(action.a);
         std::memcpy(result(), a, words * sizeof *a);
         break;
       }
       case Kind::LOAD:
-        load(action, window(), strided(action, place, lanes), scalar(action.index), lanes);
+        load(action, window(), strided(action, place, lanes), scalars_[action.index], lanes);
         loads += lanes;
         break;
       case Kind::RECV:
-        load(action, window(), this->next(read_[action.window], action, place, lanes), 1, lanes);
+        load(action, window(), next(read_[action.window], action, place, lanes), 1, lanes);
         loads += lanes;
         break;
       case Kind::STORE:
-        action.run.store(window().data, registers_.at(action.a), strided(action, place, lanes), scalar(action.index),
-                         lanes);
+        action.run.store(window().data, lane(action.a), strided(action, place, lanes), scalars_[action.index], lanes);
         stores += lanes;
         break;
       case Kind::SEND:
-        action.run.store(window().data, registers_.at(action.a),
-                         this->next(written_[action.window], action, place, lanes), 1, lanes);
+        action.run.store(window().data, lane(action.a), next(written_[action.window], action, place, lanes), 1, lanes);
         stores += lanes;
         break;
       case Kind::GATHER:
       case Kind::GATHER64: {
-        const int64_t first =
-            indexed(action, place, lanes, action.kind == Kind::GATHER ? bounds32_ : bounds64_);
-        action.run.gather(result(), window().data, first, registers_.at(action.b), lanes);
+        const int64_t first = indexed(action, place, lanes, action.kind == Kind::GATHER ? bounds32_ : bounds64_);
+        action.run.gather(result(), window().data, first, lane(action.b), lanes);
         loads += lanes;
         break;
       }
       case Kind::SCATTER:
       case Kind::SCATTER64: {
-        const int64_t first =
-            indexed(action, place, lanes, action.kind == Kind::SCATTER ? bounds32_ : bounds64_);
-        action.run.scatter(window().data, registers_.at(action.a), first, registers_.at(action.b), lanes);
+        const int64_t first = indexed(action, place, lanes, action.kind == Kind::SCATTER ? bounds32_ : bounds64_);
+        action.run.scatter(window().data, lane(action.a), first, lane(action.b), lanes);
         stores += lanes;
         break;
       }
-      case Kind::INDEX: action.run.index(result(), wrap(base() + immediate()), wrap(index()), lanes); break;
-      case Kind::GET32: target = static_cast<int32_t>(*registers_.at(action.b)); break;
-      case Kind::GET64: std::memcpy(&target, registers_.at(action.b), sizeof target); break;
-      case Kind::LI: target = action.immediate; break;
-      case Kind::LIH: target = wrap(raw(target) << 17 | (immediate() & 0x1ffff)); break;
-      case Kind::ADDI: target = wrap(base() + immediate()); break;
-      case Kind::SADD: target = wrap(base() + index()); break;
-      case Kind::SMUL: target = wrap(base() * index()); break;
-      case Kind::SSUB: target = wrap(base() - index()); break;
-      case Kind::SMIN: target = std::min(wrap(base()), wrap(index())); break;
-      case Kind::SMAX: target = std::max(wrap(base()), wrap(index())); break;
-      case Kind::LATCH: scalars_[LATCHED] = scalar(action.base); break;
-      case Kind::SETVL:
-        lanes = static_cast<uint32_t>(action.immediate);
-        registers_.widen(lanes);
+      case Kind::INDEX:
+        action.run.index(result(), wrap(raw(scalars_[action.base]) + raw(action.immediate)), scalars_[action.index],
+                         lanes);
         break;
+      case Kind::GET32: scalars_[action.target] = static_cast<int32_t>(*lane(action.b)); break;
+      case Kind::GET64: std::memcpy(&scalars_[action.target], lane(action.b), sizeof scalars_[0]); break;
+      case Kind::SETVL:
       case Kind::SETVLR:
-        lanes = static_cast<uint32_t>(std::clamp<int64_t>(scalar(action.base), 1, abi::VLMAX));
-        registers_.widen(lanes);
+        follow(action, actions, scalars_, flow);
+        registers_.widen(flow.lanes);
         break;
       case Kind::LOOP:
+      case Kind::SKIP:
+      case Kind::BREAK:
         place.check_steps(action);
-        if (scalar(action.base) < 1) next = actions + action.jump;
-        else loops[depth++] = {next, scalar(action.base)};
+        follow(action, actions, scalars_, flow);
         break;
       case Kind::REPEAT:
         place.check_steps(action);
-        if (--loops[depth - 1].left) next = loops[depth - 1].start;
-        else --depth;
+        going = flow.depth > 1 || --turns;
+        follow(action, actions, scalars_, flow);
         break;
-      case Kind::SKIP:
-        place.check_steps(action);
-        if (scalar(action.base) == 0) next = actions + action.jump;
-        break;
-      case Kind::BREAK:
-        place.check_steps(action);
-        if (scalar(action.base) == 0) {
-          next = actions + action.jump;
-          --depth;
-        }
-        break;
-      case Kind::COUNT: break;
       case Kind::END:
         place.check_steps(action);
-        // What a program leaves behind is v0 and v1.
-        registers_.settle(3u);
-        registers_.drop();
         counters_.words += place.words;
-        counters_.lane_ops += lane_ops;
-        counters_.loads += loads;
-        counters_.stores += stores;
         *step_limit -= place.words;
-        return;
+        going = false;
+        break;
+      default: follow(action, actions, scalars_, flow);
     }
   }
+  // Others may change memory now.
+  registers_.settle(~uint32_t{0});
+  flow_ = flow;
+  words_ = place.words;
+  counters_.lane_ops += lane_ops;
+  counters_.loads += loads;
+  counters_.stores += stores;
 }
 
 }  // namespace tfmbs

@@ -106,10 +106,23 @@ struct VectorCounters {
   uint64_t stores = 0;
 };
 
+constexpr uint8_t LATCHED = abi::SCALAR_REGISTERS;  // the scalar of LATCH
+constexpr uint64_t TO_THE_END = UINT64_MAX;
+
+// Where a program is.
+struct Flow {
+  struct Loop {
+    const Action* start;
+    int64_t left;
+  };
+  const Action* next = nullptr;
+  uint32_t lanes = 0;  // VL
+  unsigned depth = 0;
+  Loop loops[abi::LOOP_DEPTH] = {};
+};
+
 class Machine {
  public:
-  static constexpr uint8_t LATCHED = abi::SCALAR_REGISTERS;  // the scalar of LATCH
-
   explicit Machine(const Kernels& kernels)
       : columns_(kernels), bounds32_(kernels.bounds32), bounds64_(kernels.bounds64) {}
   // The lanes of a register between runs.
@@ -122,6 +135,10 @@ class Machine {
   // Runs the program with VL = lanes on the registers as they are. Throws Error for an access outside a window and when
   // the program takes more than its max_steps, or more than *step_limit, which is counted down.
   void run(const Program& program, const Window* windows, uint32_t lanes, uint64_t* step_limit);
+  // The same in parts: start() goes before the first word, advance() on until `turns` more turns of outermost loops
+  // have been taken, or to the end; then *step_limit is counted down.
+  void start(const Program& program, uint32_t lanes);
+  void advance(const Program& program, const Window* windows, uint64_t turns, uint64_t* step_limit);
 
  private:
   struct Place;
@@ -135,6 +152,8 @@ class Machine {
   Columns columns_;
   int64_t scalars_[abi::SCALAR_REGISTERS + 1] = {};
   uint64_t read_[abi::WINDOWS] = {}, written_[abi::WINDOWS] = {};  // cursors, at most the elements of their window
+  Flow flow_;
+  uint64_t words_ = 0;
   VectorCounters counters_;
   BoundsFn bounds32_, bounds64_;
 };

@@ -46,7 +46,7 @@ class Decoder {
     uint8_t scalar = reads_scalar(word.c_op) ? word.c_reg : 0;
     if (scalar && slots[1].active && slots[1].action.target == scalar) {
       Action latch = control(Kind::LATCH);
-      latch.base = std::exchange(scalar, Machine::LATCHED);
+      latch.base = std::exchange(scalar, LATCHED);
       push(latch);
     }
     emit(slots);

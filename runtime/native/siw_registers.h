@@ -55,10 +55,6 @@ class Registers {
       if (extent_[index] < lanes) copy(index);
     });
   }
-  // Nothing is borrowed any more; what was, is lost.
-  void drop() {
-    each(~uint32_t{0}, [this](unsigned index) { leave(index); });
-  }
 
  private:
   template <class Visit>

@@ -1,0 +1,31 @@
+// What a vector program accesses, found without its operands: the scalar side alone is executed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "siw.h"
+
+namespace tfmbs {
+
+// Elements first + i * stride of a window, for i < lanes.
+struct Access {
+  unsigned window;
+  bool writes;
+  int64_t first, stride;
+  uint32_t lanes;
+};
+
+struct Walk {
+  uint64_t words = 0;
+  uint64_t turns = 0;  // of outermost loops
+};
+
+// Calls `visit(access, turn)` for the accesses of a program that starts with VL = VLMAX, in order; `turn` counts the
+// turns of outermost loops that are over. Returns false where what it accesses depends on its operands, where it leaves
+// a window, of `elements` each, and where it takes more than `limit` words; what it visited until then is void.
+bool walk(const Program& program, const std::vector<uint64_t>& elements, uint64_t limit, Walk& result,
+          const std::function<void(const Access&, uint64_t)>& visit);
+
+}  // namespace tfmbs

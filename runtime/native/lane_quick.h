@@ -16,18 +16,15 @@ namespace {
 
 #if defined(__AVX512F__)
 
-// Eight approximations, and which of them are too close to call.
-struct Approximations {
-  __m512d values;
-  __mmask8 close;
-};
-
+// Which of sixteen approximations are too close to the middle between two f32 to call.
 template <unsigned MARGIN>
-Approximations judged(__m512d values) {
-  // The bits of an f64 that an f32 lacks: all zero but the first in the middle between two.
-  constexpr int64_t LACKING = (int64_t{1} << 29) - 1, MIDDLE = int64_t{1} << 28, REACH = int64_t{1} << (53 - MARGIN);
-  const __m512i moved = _mm512_add_epi64(_mm512_castpd_si512(values), _mm512_set1_epi64(REACH - MIDDLE));
-  return {values, _mm512_testn_epi64_mask(moved, _mm512_set1_epi64(LACKING & ~(2 * REACH - 1)))};
+__mmask16 are_close(__m512d first, __m512d second) {
+  // The bits of an f64 that an f32 lacks, all in its low word: zero but for the first in the middle between two.
+  constexpr int32_t LACKING = (1 << 29) - 1, MIDDLE = 1 << 28, REACH = 1 << (53 - MARGIN);
+  const __m512i words = _mm512_castps_si512(
+      _mm512_shuffle_ps(_mm512_castpd_ps(first), _mm512_castpd_ps(second), 0x88));  // in whatever order
+  const __m512i moved = _mm512_add_epi32(words, _mm512_set1_epi32(REACH - MIDDLE));
+  return _mm512_testn_epi32_mask(moved, _mm512_set1_epi32(LACKING & ~(2 * REACH - 1)));
 }
 
 inline __m512d looked_up(const double* table, __m512i index) {
@@ -36,6 +33,7 @@ inline __m512d looked_up(const double* table, __m512i index) {
 
 struct QuickExp {
   using Steps = Exp;
+  static constexpr unsigned MARGIN = 35;
 
   // Where results are normal numbers.
   static __mmask16 is_odd(__m512 x) { return _mm512_cmp_ps_mask(_mm512_abs_ps(x), _mm512_set1_ps(87.0f), _CMP_NLT_UQ); }
@@ -43,7 +41,7 @@ struct QuickExp {
   static __m512 result(__m512, __m512 y) { return y; }
 
   // 2^(n / 16) e^r; n is in the low bits of `shifted`.
-  static Approximations of(__m512d x) {
+  static __m512d of(__m512d x) {
     using namespace tfmbs::special;
     const __m512d shifter = _mm512_set1_pd(0x1.8p+52);
     const __m512d shifted = _mm512_fmadd_pd(x, _mm512_set1_pd(0x1.71547652b82fep+4), shifter);
@@ -57,12 +55,13 @@ struct QuickExp {
     const __m512i bits = _mm512_castpd_si512(shifted);
     const __m512i power = _mm512_castpd_si512(looked_up(EXP_POWERS, bits));
     const __m512d scale = _mm512_castsi512_pd(_mm512_add_epi64(power, _mm512_slli_epi64(bits, 48)));
-    return judged<35>(_mm512_fmadd_pd(scale, p, scale));
+    return _mm512_fmadd_pd(scale, p, scale);
   }
 };
 
 struct QuickErf {
   using Steps = Erf;
+  static constexpr unsigned MARGIN = 36;
 
   static constexpr float LEAST = 0x1p-100f, ALL_ONE = 0x1.fffffep+1f;
 
@@ -79,7 +78,7 @@ struct QuickErf {
   }
 
   // m times a polynomial in the distance from the nearest of 16 centres.
-  static Approximations of(__m512d m) {
+  static __m512d of(__m512d m) {
     using namespace tfmbs::special;
     const __m512d shifter = _mm512_set1_pd(0x1.8p+52);
     const __m512d shifted = _mm512_fmadd_pd(m, _mm512_set1_pd(3.875), shifter);
@@ -93,7 +92,7 @@ struct QuickErf {
     p = _mm512_fmadd_pd(p, r, looked_up(ERF_2, index));
     p = _mm512_fmadd_pd(p, r, looked_up(ERF_1, index));
     p = _mm512_fmadd_pd(p, r, looked_up(ERF_0, index));
-    return judged<36>(_mm512_mul_pd(p, m));
+    return _mm512_mul_pd(p, m);
   }
 };
 
@@ -114,12 +113,12 @@ void quick(void* d, const void* a, const void*, const void*, uint32_t n) {
   for (uint32_t i = 0; i < n; i += GROUP) {
     const __m512 x = _mm512_loadu_ps(in + i), argument = Quick::argument(x);
     const __m256d high = _mm512_extractf64x4_pd(_mm512_castps_pd(argument), 1);
-    const Approximations first = Quick::of(_mm512_cvtps_pd(_mm512_castps512_ps256(argument)));
-    const Approximations second = Quick::of(_mm512_cvtps_pd(_mm256_castpd_ps(high)));
-    const __m256d low = _mm256_castps_pd(_mm512_cvtpd_ps(first.values));
-    const __m256d top = _mm256_castps_pd(_mm512_cvtpd_ps(second.values));
+    const __m512d first = Quick::of(_mm512_cvtps_pd(_mm512_castps512_ps256(argument)));
+    const __m512d second = Quick::of(_mm512_cvtps_pd(_mm256_castpd_ps(high)));
+    const __m256d low = _mm256_castps_pd(_mm512_cvtpd_ps(first));
+    const __m256d top = _mm256_castps_pd(_mm512_cvtpd_ps(second));
     __m512 y = Quick::result(x, _mm512_castpd_ps(_mm512_insertf64x4(_mm512_castpd256_pd512(low), top, 1)));
-    if (first.close | second.close | Quick::is_odd(x)) [[unlikely]] {
+    if (are_close<Quick::MARGIN>(first, second) | Quick::is_odd(x)) [[unlikely]] {
       float group[GROUP], results[GROUP];
       _mm512_storeu_ps(group, x);
       by_steps<Quick>(results, group);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lane_bits.h"
+#include "lane_extreme.h"
 #include "lane_ops.h"
 
 namespace {
@@ -30,6 +31,12 @@ template <class Op, class T>
   using U = Vector<Bits<T>>;
   if constexpr (std::is_same_v<Op, Min> || std::is_same_v<Op, Max>) {
     constexpr bool least = std::is_same_v<Op, Min>;
+#if defined(__AVX512F__)
+    if constexpr (is_real<T>) {
+      a = (Vector<T>)extreme<least>(registers(a), registers(b));
+      return;
+    }
+#endif
     const Vector<T> one = (least ? a < b : a > b) ? a : b;
     if constexpr (is_real<T>) {
       const Vector<T> other = (least ? b < a : b > a) ? b : a;

@@ -6,6 +6,7 @@
 #include "lane_compare.h"
 #include "lane_convert.h"
 #include "lane_divide.h"
+#include "lane_extreme.h"
 #include "lane_loops.h"
 #include "lane_ops.h"
 #include "lane_quick.h"
@@ -55,6 +56,12 @@ template <class Op>
 LaneFn of_any(DType type) {
   const LaneFn number = of_number<Op>(type);
   return number ? number : of_unsigned<Op>(type);
+}
+
+template <class Op>
+LaneFn least_or_greatest(DType type) {
+  if (type == DType::F32) return each_extreme<Op, float>;
+  return type == DType::F64 ? each_extreme<Op, double> : of_any<Op>(type);
 }
 
 // Changes of the sign of a float keep the bits of a NaN.
@@ -190,8 +197,8 @@ inline LaneFn lane(DOp op, DType type, uint8_t aux) {
     case DOp::FMA: return of_number<Fma>(type);
     case DOp::DIV: return division<Div>(type);
     case DOp::REM: return division<Rem>(type);
-    case DOp::MIN: return of_any<Min>(type);
-    case DOp::MAX: return of_any<Max>(type);
+    case DOp::MIN: return least_or_greatest<Min>(type);
+    case DOp::MAX: return least_or_greatest<Max>(type);
     case DOp::NEG: return of_sign<Neg>(type);
     case DOp::ABS: return of_sign<Abs>(type);
     case DOp::CMP: return comparison(type, aux);

@@ -93,12 +93,21 @@ inline void Machine::load(const Action& action, const Window& window, int64_t fi
   const uint32_t* column = nullptr;
   if (action.lends) {
     const auto* lane = reinterpret_cast<const uint32_t*>(window.data) + first;
-    if (stride == 1 && Registers::may_borrow(lanes)) return registers_.borrow(action.d, lane, lanes);
-    column = columns_.find(window.data, window.elements, first, stride, lanes);
+    if (stride == 1 && Registers::may_borrow(lanes)) return registers_.borrow(action.d, action.window, lane, lanes);
+    if (action.steady) column = columns_.find(window.data, window.elements, first, stride, lanes);
   }
   if (registers_.borrowed() & action.writes) registers_.free_for(action.writes, lanes);
   if (column) std::memcpy(own, column, lanes * sizeof *own);
   else action.run.load(own, window.data, first, stride, lanes);
+}
+
+inline void Machine::store(const Action& action, const Window& window, int64_t first, int64_t stride, uint32_t lanes) {
+  if (registers_.lends(action.window)) {
+    const int64_t last = first + stride * (static_cast<int64_t>(lanes) - 1);
+    const auto* words = reinterpret_cast<const uint32_t*>(window.data);
+    registers_.store(action.window, words + std::min(first, last), words + std::max(first, last) + 1);
+  }
+  action.run.store(window.data, registers_.at(action.a), first, stride, lanes);
 }
 
 void Machine::run(const Program& program, const Window* windows, uint32_t lanes, uint64_t* step_limit) {
@@ -152,12 +161,14 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
         load(action, window(), next(read_[action.window], action, place, lanes), 1, lanes);
         loads += lanes;
         break;
-      case Kind::STORE:
-        action.run.store(window().data, lane(action.a), strided(action, place, lanes), scalars_[action.index], lanes);
+      case Kind::STORE: {
+        const int64_t first = strided(action, place, lanes), stride = scalars_[action.index];
+        store(action, window(), first, stride, lanes);
         stores += lanes;
         break;
+      }
       case Kind::SEND:
-        action.run.store(window().data, lane(action.a), next(written_[action.window], action, place, lanes), 1, lanes);
+        store(action, window(), next(written_[action.window], action, place, lanes), 1, lanes);
         stores += lanes;
         break;
       case Kind::GATHER:
@@ -170,6 +181,7 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
       case Kind::SCATTER:
       case Kind::SCATTER64: {
         const int64_t first = indexed(action, place, lanes, action.kind == Kind::SCATTER ? bounds32_ : bounds64_);
+        if (registers_.lends(action.window)) registers_.settle(~uint32_t{0});
         action.run.scatter(window().data, lane(action.a), first, lane(action.b), lanes);
         stores += lanes;
         break;

@@ -75,7 +75,8 @@ struct Action {
   uint8_t target = 0;                    // the scalar that is written
   uint8_t base = 0, index = 0;           // scalars
   uint8_t d = 0, a = 0, b = 0, c = 0;    // vector registers
-  bool lends = false;                    // a load of lanes as they are in memory, which the program does not change
+  bool lends = false;                    // a load of lanes as they are in memory
+  bool steady = false;                   // and of a window that the program does not store to
   int32_t immediate = 0;
   uint32_t writes = 0;                   // registers, as bits
   uint32_t settles = 0;                  // registers whose lanes must not be borrowed
@@ -147,6 +148,7 @@ class Machine {
   int64_t indexed(const Action& action, const Place& place, uint32_t lanes, BoundsFn bounds) const;
   int64_t next(uint64_t& cursor, const Action& action, const Place& place, uint32_t lanes) const;
   void load(const Action& action, const Window& window, int64_t first, int64_t stride, uint32_t lanes);
+  void store(const Action& action, const Window& window, int64_t first, int64_t stride, uint32_t lanes);
 
   Registers registers_;
   Columns columns_;

@@ -61,7 +61,7 @@ class Decoder {
 
   void finish() {
     for (Action& action : program_.actions)
-      action.lends &= std::none_of(program_.uses.begin(), program_.uses.end(), [&](const WindowUse& use) {
+      action.steady = action.lends && std::none_of(program_.uses.begin(), program_.uses.end(), [&](const WindowUse& use) {
         return use.writes && use.window == action.window;
       });
     // An epilogue's results are what v0, and v1 where they have 64 bits, hold at the end.

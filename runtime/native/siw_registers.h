@@ -27,15 +27,26 @@ class Registers {
   const uint32_t* at(unsigned index) const { return at_[index]; }
   uint32_t* own(unsigned index) { return file_ + index * abi::VLMAX; }
   uint32_t borrowed() const { return borrowed_; }
+  // Whether a window may have lent something. Its elements are words then.
+  bool lends(unsigned window) const { return (lent_[window] & borrowed_) != 0; }
 
   static bool may_borrow(uint32_t lanes) { return lanes >= LEAST && lanes % GROUP == 0; }
-  // The first `lanes` lanes of a register are those in memory, which stay there and stay the same.
-  void borrow(unsigned index, const uint32_t* lanes, uint32_t count) {
-    free_for(uint32_t{1} << index, count);
+  // The first `count` lanes of a register are those in memory, in a window.
+  void borrow(unsigned index, unsigned window, const uint32_t* lanes, uint32_t count) {
+    const uint32_t bit = uint32_t{1} << index;
+    free_for(bit, count);
+    for (uint32_t& lent : lent_) lent &= ~bit;
     at_[index] = lanes;
     extent_[index] = count;
-    borrowed_ |= uint32_t{1} << index;
+    borrowed_ |= bit;
+    lent_[window] |= bit;
     least_ = std::min(least_, count);
+  }
+  // Before the words from `low` to `end` of a window are stored to: what is borrowed of them comes home.
+  void store(unsigned window, const uint32_t* low, const uint32_t* end) {
+    each(lent_[window], [=](unsigned index) {
+      if (at_[index] < end && low < at_[index] + extent_[index]) copy(index);
+    });
   }
   // Brings the lanes of these registers, as bits, home.
   void settle(uint32_t registers) {
@@ -76,6 +87,7 @@ class Registers {
   const uint32_t* at_[COUNT];
   uint32_t extent_[abi::VECTOR_REGISTERS] = {};  // lanes that are borrowed
   uint32_t borrowed_ = 0;                        // registers, as bits
+  uint32_t lent_[abi::WINDOWS] = {};             // those that were last borrowed from a window
   uint32_t least_ = abi::VLMAX;                  // no register borrows fewer lanes
 };
 

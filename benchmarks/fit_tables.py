@@ -46,6 +46,11 @@ def erf_by_magnitude(m: Any) -> Any:
     return -expm1(-m * slope) / m
 
 
+def around(center: Any, low: Any, high: Any) -> list[float]:
+    """Coefficients of erf(m) / m in the distance of m from a centre."""
+    return interpolated(lambda r: erf_by_magnitude(center + r), low, high, ERF_TERMS)
+
+
 def tables() -> Iterator[tuple[str, str, list[float]]]:
     """Name, comment and values of each table."""
     half = log(2) / (2 * ENTRIES)
@@ -53,15 +58,14 @@ def tables() -> Iterator[tuple[str, str, list[float]]]:
     yield "EXP_TERMS", "(e**r - 1 - r) / r**2 for |r| <= log(2) / 32, constant first", poly
     powers = [float(exp(log(2) * i / ENTRIES)) for i in range(ENTRIES)]
     # Adding n << 48 to the bits then multiplies by 2**(n / 16), i being n's last four bits.
-    yield "EXP_POWERS", "the bits of 2**(i / 16), less i << 48", [
-        float_of(f64_bits(power) - (i << 48)) for i, power in enumerate(powers)
-    ]
+    yield (
+        "EXP_POWERS",
+        "the bits of 2**(i / 16), less i << 48",
+        [float_of(f64_bits(power) - (i << 48)) for i, power in enumerate(powers)],
+    )
     centers = [mpf(float(1 / ERF_SCALE)) * i for i in range(ENTRIES)]
     reach = mpf("0.5001") / ERF_SCALE
-    rows = [
-        interpolated(lambda r, c=center: erf_by_magnitude(c + r), mpf(0) if i == 0 else -reach, reach, ERF_TERMS)
-        for i, center in enumerate(centers)
-    ]
+    rows = [around(center, mpf(0) if i == 0 else -reach, reach) for i, center in enumerate(centers)]
     for term in range(ERF_TERMS):
         yield f"ERF_{term}", f"erf(m) / m around i / 3.875: r**{term}", [row[term] for row in rows]
 

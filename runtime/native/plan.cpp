@@ -144,7 +144,8 @@ class Planner {
     }
     std::vector<uint64_t> done(run.size());
     for (const uint32_t launch : interleaved(parts)) {
-      const uint64_t count = parts[launch].size(), turns = run[launch].walk.turns, before = done[launch] * turns / count;
+      const uint64_t count = parts[launch].size(), turns = run[launch].walk.turns,
+                     before = done[launch] * turns / count;
       const bool ends = ++done[launch] == count;
       const uint64_t more = ends ? TO_THE_END : done[launch] * turns / count - before;
       if (group.parts.empty() || group.parts.back().launch != launch) group.parts.push_back({launch, more});

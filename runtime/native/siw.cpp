@@ -31,7 +31,8 @@ struct Machine::Place {
 
   // Between two checks words follow each other.
   void check_steps(const Action& action) const {
-    if (words > limit) [[unlikely]] too_long(program, action.word - (words - 1 - limit), limit);
+    if (words > limit) [[unlikely]]
+      too_long(program, action.word - (words - 1 - limit), limit);
   }
   uint64_t elements(const Action& action) const { return windows[action.window].elements; }
 

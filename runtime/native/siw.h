@@ -72,17 +72,17 @@ struct Action {
 
   Kind kind{};
   uint8_t window = 0;
-  uint8_t target = 0;                    // the scalar that is written
-  uint8_t base = 0, index = 0;           // scalars
-  uint8_t d = 0, a = 0, b = 0, c = 0;    // vector registers
-  bool lends = false;                    // a load of lanes as they are in memory
-  bool steady = false;                   // and of a window that the program does not store to
+  uint8_t target = 0;                  // the scalar that is written
+  uint8_t base = 0, index = 0;         // scalars
+  uint8_t d = 0, a = 0, b = 0, c = 0;  // vector registers
+  bool lends = false;                  // a load of lanes as they are in memory
+  bool steady = false;                 // and of a window that the program does not store to
   int32_t immediate = 0;
-  uint32_t writes = 0;                   // registers, as bits
-  uint32_t settles = 0;                  // registers whose lanes must not be borrowed
-  uint32_t words = 0;                    // that start with it, since the action before it
-  uint32_t word = 0;                     // the one that it belongs to
-  uint32_t jump = 0;                     // LOOP, SKIP, BREAK: the action to go on with; REPEAT: the first of the loop
+  uint32_t writes = 0;   // registers, as bits
+  uint32_t settles = 0;  // registers whose lanes must not be borrowed
+  uint32_t words = 0;    // that start with it, since the action before it
+  uint32_t word = 0;     // the one that it belongs to
+  uint32_t jump = 0;     // LOOP, SKIP, BREAK: the action to go on with; REPEAT: the first of the loop
   uint16_t fixed_words = 0, lane_words = 0;  // COPY: its length, where it does not depend on VL, else that of a lane
   Function run;
 };

@@ -61,9 +61,9 @@ class Decoder {
 
   void finish() {
     for (Action& action : program_.actions)
-      action.steady = action.lends && std::none_of(program_.uses.begin(), program_.uses.end(), [&](const WindowUse& use) {
-        return use.writes && use.window == action.window;
-      });
+      action.steady =
+          action.lends && std::none_of(program_.uses.begin(), program_.uses.end(),
+                                       [&](const WindowUse& use) { return use.writes && use.window == action.window; });
     // An epilogue's results are what v0, and v1 where they have 64 bits, hold at the end.
     if (program_.kind == abi::ProgramKind::EPILOGUE) stale_ |= ~defined_ & 3u;
     const uint32_t cleared = sets_length_ ? touched_ | stale_ : stale_;

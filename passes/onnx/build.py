@@ -8,7 +8,6 @@ from typing import Any
 
 from tfmbs.dialect.mlir import arith, ir, linalg, scf, tensor
 from tfmbs.dialect.shapes import Shape, element_of, shape_of, tensor_type
-from tfmbs.passes.linalg.formats import format_of
 from tfmbs.passes.linalg.scalar import constant
 from tfmbs.passes.linalg.structured import (
     PARALLEL,
@@ -19,6 +18,8 @@ from tfmbs.passes.linalg.structured import (
     identity,
     mapping,
 )
+from tfmbs.passes.onnx.arithmetic import cast
+from tfmbs.passes.onnx.elements import Element
 
 Value = Any
 
@@ -81,17 +82,6 @@ def transpose(value: Value, order: Sequence[int]) -> Value:
 def at_places(sizes: Shape, element: Any, body: Callable[[Sequence[Value]], Value]) -> Value:
     """The tensor of shape `sizes` whose elements `body` computes from their indices (of index type)."""
     return elementwise([], sizes, element, lambda: body([loop_index(loop) for loop in range(len(sizes))]))
-
-
-def converted(value: Value, element: Any) -> Value:
-    """A float tensor with its elements widened exactly, or rounded once, to another float type."""
-    current = element_of(value)
-    if current == element:
-        return value
-    wider = format_of(element).bits > format_of(current).bits
-    cast = arith.ExtFOp if wider else arith.TruncFOp
-    sizes = shape_of(value.type)
-    return elementwise([(value, identity(len(sizes)))], sizes, element, lambda x: cast(element, x).result)
 
 
 def extract(value: Value, places: Sequence[Value]) -> Value:
@@ -168,3 +158,11 @@ def slice_from(value: Value, start: int, axis: int, size: int) -> Value:
     offsets = [start if i == axis else 0 for i in range(len(shape))]
     target = tensor_type(tuple(shape), element_of(value))
     return tensor.ExtractSliceOp(target, value, [], [], [], offsets, shape, [1] * len(shape)).result
+
+
+def cast_all(value: Value, source: Element, target: Element) -> Value:
+    """A tensor with its elements converted, as `arithmetic.cast` does it."""
+    sizes = shape_of(value.type)
+    if source == target:
+        return value
+    return elementwise([(value, identity(len(sizes)))], sizes, target.mlir, lambda x: cast(x, source, target))

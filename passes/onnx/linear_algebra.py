@@ -10,6 +10,7 @@ from tfmbs.dialect.shapes import shape_of
 from tfmbs.passes.linalg.scalar import compare, constant, select
 from tfmbs.passes.linalg.structured import filled
 from tfmbs.passes.onnx import build
+from tfmbs.passes.onnx.arithmetic import F64
 from tfmbs.passes.onnx.node import Node, Results
 
 Value = Any
@@ -26,8 +27,8 @@ def det(node: Node) -> Results:
     count = 1
     for size in batch:
         count *= size
-    double = ir.F64Type.get()
-    matrices = build.converted(build.reshape(node.tensor(0), (count, rows, rows)), double)
+    double = F64.mlir
+    matrices = build.cast_all(build.reshape(node.tensor(0), (count, rows, rows)), node.element(0), F64)
 
     def one(number: Value, carried: Sequence[Value]) -> Sequence[Value]:
         work, found = carried
@@ -35,7 +36,7 @@ def det(node: Node) -> Results:
         return [work, tensor.InsertOp(value, found, [number]).result]
 
     _, result = build.count_loop(count, [matrices, filled((count,), double, 1.0)], one)
-    return build.reshape(build.converted(result, node.result_element().mlir), tuple(batch))
+    return build.reshape(build.cast_all(result, F64, node.element(0)), tuple(batch))
 
 
 def _eliminate(number: Value, step: Value, carried: Sequence[Value]) -> Sequence[Value]:

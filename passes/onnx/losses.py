@@ -21,7 +21,7 @@ Value = Any
 def likelihood(node: Node) -> Results:
     """NegativeLogLikelihoodLoss of log-probabilities N×C×D… and classes N×D…, f16 in f32."""
     wide = accumulator(node.element(0))
-    scores = _cast_all(node.tensor(0), node.element(0), wide)
+    scores = build.cast_all(node.tensor(0), node.element(0), wide)
     return _loss(node, scores, wide)
 
 
@@ -29,9 +29,9 @@ def cross_entropy(node: Node) -> Results:
     """SoftmaxCrossEntropyLoss: the same of log-softmax over axis 1, (x − m) − log Σ exp(x − m); it is result 1."""
     source = node.element(0)
     wide = accumulator(source)
-    logs = log_softmax(_cast_all(node.tensor(0), source, wide), 1, wide)
+    logs = log_softmax(build.cast_all(node.tensor(0), source, wide), 1, wide)
     loss = _loss(node, logs, wide)
-    return [loss, _cast_all(logs, wide, source)][: node.results]
+    return [loss, build.cast_all(logs, wide, source)][: node.results]
 
 
 def log_softmax(value: Value, axis: int, element: Element) -> Value:
@@ -79,7 +79,7 @@ def _loss(node: Node, logs: Value, wide: Element) -> Value:
             count = prod(places)
             inputs = [(losses, identity(0)), *([(divisor, identity(0))] if weighted else [])]
             losses = elementwise(inputs, (), wide.mlir, lambda x, n=None: a.divide(x, n or a.constant(count)))
-    return _cast_all(losses, wide, node.result_element())
+    return build.cast_all(losses, wide, node.result_element())
 
 
 def _weights(node: Node, wide: Element) -> Value:
@@ -113,13 +113,6 @@ def _class(node: Node, target: Value) -> Value:
 def _total(value: Value, a: Arithmetic) -> Value:
     axes: Sequence[int] = range(len(shape_of(value.type)))
     return build.reduce(value, axes, a.constant(0), lambda x, sum_: a.add(sum_, x))
-
-
-def _cast_all(value: Value, source: Element, target: Element) -> Value:
-    sizes = shape_of(value.type)
-    if source == target:
-        return value
-    return elementwise([(value, identity(len(sizes)))], sizes, target.mlir, lambda x: cast(x, source, target))
 
 
 LOWERINGS: dict[str, Callable[[Node], Results | None]] = {

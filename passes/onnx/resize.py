@@ -18,6 +18,7 @@ from tfmbs.passes.linalg.structured import PARALLEL, REDUCTION, elementwise, fil
 from tfmbs.passes.onnx import build
 from tfmbs.passes.onnx.arithmetic import F64, SI64, Arithmetic, accumulator, cast
 from tfmbs.passes.onnx.elements import Element
+from tfmbs.passes.onnx.interpolation import cubic, place_of
 from tfmbs.passes.onnx.node import Node, Results
 
 Value = Any
@@ -155,7 +156,8 @@ def _nearest(node: Node, value: Value, axis: Axis) -> Value:
         raise node.refuse("nearest_mode", " or ".join(rounded), mode)
 
     def place(at: Sequence[Value]) -> Value:
-        return _place(rounded[mode](_coordinate(node, axis, at[0])), axis.size)
+        x = rounded[mode](_coordinate(node, axis, at[0]))
+        return place_of(_F64, x, _F64.constant(axis.size - 1))
 
     places = build.at_places((axis.result,), SI64.mlir, place)
     sizes = _sizes(value, axis)
@@ -167,11 +169,6 @@ def _nearest(node: Node, value: Value, axis: Axis) -> Value:
 
     result = build.at_places(sizes, value.type.element_type, element)
     return _extrapolated(node, result, axis, node.element(0))
-
-
-def _place(x: Value, size: int) -> Value:
-    """An f64 as i64, moved into 0 … size − 1."""
-    return arith.FPToSIOp(SI64.mlir, _F64.minimum(_F64.maximum(x, _F64.constant(0)), _F64.constant(size - 1))).result
 
 
 def _sizes(value: Value, axis: Axis) -> Shape:
@@ -195,7 +192,8 @@ def _interpolated(node: Node, value: Value, axis: Axis, wide: Element, mode: str
         offset = arith.SIToFPOp(F64.mlir, arith.IndexCastOp(SI64.mlir, at[1]).result).result
         return x, _F64.add(math.FloorOp(x).result, _F64.add(offset, _F64.constant(first)))
 
-    places = build.at_places(table, SI64.mlir, lambda at: _place(tap(at)[1], axis.size))
+    last = _F64.constant(axis.size - 1)
+    places = build.at_places(table, SI64.mlir, lambda at: place_of(_F64, tap(at)[1], last))
     weights = build.at_places(table, F64.mlir, lambda at: _weight(node, axis, *tap(at), mode))
     if smooth or node.integer("exclude_outside"):
         weights = _normalized(weights, table)
@@ -226,25 +224,11 @@ def _weight(node: Node, axis: Axis, x: Value, tap: Value, mode: str) -> Value:
     if mode == "linear":
         weight = a.maximum(a.subtract(c(1), distance), c(0))
     else:
-        weight = _cubic(distance, node.number("cubic_coeff_a", -0.75))
+        weight = cubic(_F64, distance, node.number("cubic_coeff_a", -0.75))
     if not node.integer("exclude_outside"):
         return weight
     outside = arith.OrIOp(a.less(tap, c(0)), a.less(c(axis.size - 1), tap)).result
     return select(outside, c(0), weight)
-
-
-def _cubic(d: Value, coefficient: float) -> Value:
-    """Keys's kernel: (A + 2)d³ − (A + 3)d² + 1 up to 1, A·d³ − 5A·d² + 8A·d − 4A up to 2, then 0."""
-    a, c, k = _F64, _F64.constant, coefficient
-
-    def horner(*factors: float) -> Value:
-        result = c(factors[0])
-        for factor in factors[1:]:
-            result = a.add(a.multiply(result, d), c(factor))
-        return result
-
-    near, far = horner(k + 2, -(k + 3), 0, 1), horner(k, -5 * k, 8 * k, -4 * k)
-    return select(a.at_most(d, c(1)), near, select(a.less(d, c(2)), far, c(0)))
 
 
 def _normalized(weights: Value, table: Shape) -> Value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tfmbs.passes.onnx import linear_algebra, losses, picking, rearrange, reductions, resize, scans, slices
+from tfmbs.passes.onnx import linear_algebra, losses, picking, rearrange, reductions, resize, sampling, scans, slices
 from tfmbs.passes.onnx.node import Node, Results
 
 Lowering = Callable[[Node], Results | None]
@@ -17,6 +17,7 @@ _FAMILIES = (
     rearrange.LOWERINGS,
     reductions.LOWERINGS,
     resize.LOWERINGS,
+    sampling.LOWERINGS,
     scans.LOWERINGS,
     slices.LOWERINGS,
 )

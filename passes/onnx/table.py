@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tfmbs.passes.onnx import linear_algebra, losses, picking, rearrange, reductions, resize, sampling, scans, slices
+from tfmbs.passes.onnx import (
+    linear_algebra,
+    losses,
+    picking,
+    rearrange,
+    reductions,
+    resize,
+    sampling,
+    scans,
+    slices,
+    spectral,
+    suppression,
+)
 from tfmbs.passes.onnx.node import Node, Results
 
 Lowering = Callable[[Node], Results | None]
@@ -20,6 +32,8 @@ _FAMILIES = (
     sampling.LOWERINGS,
     scans.LOWERINGS,
     slices.LOWERINGS,
+    spectral.LOWERINGS,
+    suppression.LOWERINGS,
 )
 
 

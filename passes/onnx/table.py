@@ -16,6 +16,7 @@ from tfmbs.passes.onnx import (
     slices,
     spectral,
     suppression,
+    windows,
 )
 from tfmbs.passes.onnx.node import Node, Results
 
@@ -34,6 +35,7 @@ _FAMILIES = (
     slices.LOWERINGS,
     spectral.LOWERINGS,
     suppression.LOWERINGS,
+    windows.LOWERINGS,
 )
 
 

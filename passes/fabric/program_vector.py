@@ -69,16 +69,23 @@ class VectorLoops:
             self._chunk(loop, done, tail, accumulators, lambda: self._asm.set_vl(tail))
 
     def _emit_counted(self, loop: VectorLoop, accumulators: Sequence[Reg | None]) -> None:
-        chunks = self._scalars.quotient(loop.count.plus(Linear(siw.VLMAX - 1)), Linear(siw.VLMAX))
-        most = (0, max(loop.count.range[1], 0))
-        with self._control.counted(Linear(), siw.VLMAX, chunks, most) as first, self._scalars.scope():
-            left = self._control.register(loop.count.plus(first.times(-1)))
+        """A run-time number of iterations: a loop over whole vectors, then what is left in a shorter one."""
+        control, lanes = self._control, siw.VLMAX
+        most = max(loop.count.range[1], 0)
+        full = self._scalars.quotient(loop.count, Linear(lanes))  # of a negative count not above 0
+        if most >= lanes:
+            with control.counted(Linear(), lanes, full, (0, most - 1)) as first, self._scalars.scope():
+                self._chunk(loop, first, lanes, accumulators, lambda: self._asm.set_vl(lanes))
+        done = full.times(lanes)
+        rest = control.operation("SMAX", loop.count.plus(done.times(-1)), Linear(), (0, lanes - 1))
+        left = control.register(rest)
+        with control.under(left), self._scalars.scope():
 
             def set_vl() -> None:
                 self._asm.emit("C", "SETVLR", reg=left)
-                self._asm.vl = siw.VLMAX  # as far as code for whole vectors is concerned
+                self._asm.vl = lanes  # as far as code for whole vectors is concerned
 
-            self._chunk(loop, first, siw.VLMAX, accumulators, set_vl)
+            self._chunk(loop, done, lanes, accumulators, set_vl)
             self._asm.vl = None
 
     def _chunk(

@@ -75,7 +75,11 @@ class LoopReport:
 
 @dataclass(frozen=True)
 class PipelinedLoop:
-    """The parts of a loop: its kernel with words before and after it, and operations behind all that."""
+    """The parts of a loop: its kernel with words before and after it, and operations behind all that.
+
+    Where the number of iterations is not known, the parts are those of one turn of the kernel, and leave all registers
+    as so many iterations do.
+    """
 
     parts: Pipelined
     report: LoopReport
@@ -94,11 +98,14 @@ class Context:
 
 def pipelined(loop: Loop, live_out: frozenset[Reg], level: int, context: Context) -> PipelinedLoop | None:
     """The loop with overlapping iterations; None where that cannot be or does not pay. Higher levels need less."""
-    if level >= len(LEVELS) or loop.trips is None or not is_simple(loop.body):
+    if level >= len(LEVELS) or not is_simple(loop.body):
         return None
     body = [item for item in loop.body if isinstance(item, Instr)]
-    if constant_vls(body, context.lanes) is None and any(item.op is SETVL for item in body):
+    sets_vl = any(item.op is SETVL for item in body)
+    if constant_vls(body, context.lanes) is None and sets_vl:
         return None
+    if loop.trips is None and not (sets_vl or isinstance(context.lanes.at_loop[loop.id], int)):
+        return None  # VL could not be restored behind what counts the turns
     best: PipelinedLoop | None = None
     for unroll in _unrolls(loop, body, live_out, context):
         attempt = _Attempt(loop, body, unroll, live_out, context)
@@ -117,7 +124,9 @@ def is_simple(body: Sequence[Item]) -> bool:
 
 def _unrolls(loop: Loop, body: Sequence[Instr], live_out: frozenset[Reg], context: Context) -> Iterator[int]:
     """Unroll factors to try, the one with the least bound per iteration first, then no unrolling."""
-    assert loop.trips is not None
+    if loop.trips is None:
+        yield 1
+        return
     if any(item.op is SETVL for item in body):  # iterations that share phases set VL less often
         yield from (2, 1) if len(body) <= MOST_OPERATIONS_OF_PHASES and loop.trips >= 16 else (1,)
         return
@@ -145,16 +154,16 @@ class _Attempt:
     def __init__(
         self, loop: Loop, body: Sequence[Instr], unroll: int, live_out: frozenset[Reg], context: Context
     ) -> None:
-        assert loop.trips is not None
         self.loop, self.unroll, self.live_out, self.context = loop, unroll, live_out, context
-        self.trips, self.remainder = divmod(loop.trips, unroll)
-        if self.remainder:
+        self.trips = None if loop.trips is None else loop.trips // unroll
+        self.remainder = 0 if loop.trips is None else loop.trips % unroll
+        if self.remainder or self.trips is None:
             self.live_out |= {r for instr in body for r in instr.regs.values()}
         self.steps = inductions(body)
         self.body = list(body)
         self.renamed = self._renamed(body)
         unrolled = self._unrolled() if unroll > 1 else self.body
-        self.possible = unrolled is not None and loop.trips >= 2 * unroll
+        self.possible = unrolled is not None and (loop.trips is None or loop.trips >= 2 * unroll)
         if unrolled is None:
             return
         lanes, timing = context.lanes, context.timing
@@ -164,6 +173,9 @@ class _Attempt:
             lanes.vl[new] = lanes.vl[old]
         self.instrs = with_wide_loads(self.instrs, lanes, timing, context.read, self.live_out)
         self.instrs = self._without_steps()
+        self.possible = self.possible and bool(self.instrs)
+        if not self.instrs:
+            return
         self.renamed = self._renamed(self.instrs)
         self.vls = constant_vls(self.instrs, lanes) or []
         if len(self.vls) > 1:
@@ -253,7 +265,10 @@ class _Attempt:
         copies, of_register = sized
         first = len(self.phases.member)
         periodic = frozenset(range(first, len(self.instrs)))
-        plan = Plan(self.instrs, self.graph.busy, time, interval, copies, self.trips, periodic)
+        trips = self.trips
+        if trips is None:  # one turn, which runs as often as it turns out to be
+            trips = max(time) // interval + copies
+        plan = Plan(self.instrs, self.graph.busy, time, interval, copies, trips, periodic)
         if plan.turns < 1:
             return None
         context = self.context
@@ -282,8 +297,8 @@ class _Attempt:
         return PipelinedLoop(replace(parts, setup=setup, rest=rest), report)
 
     def _remainder(self) -> list[Instr]:
-        """The iterations that the unrolled loop leaves."""
-        first = self.trips * self.unroll
+        """The iterations that the unrolled loop leaves; those of a run-time number are left to a loop."""
+        first = (self.trips or 0) * self.unroll
         return [
             replace(instr, touch=moved_touch(instr.touch, self.loop.id, iteration, None))
             for iteration in range(first, first + self.remainder)

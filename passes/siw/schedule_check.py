@@ -5,7 +5,8 @@ numbers. A lane of a vector is not computed but named: by a 64-bit hash of the o
 which two different computations do not share. If all windows then hold the same names in the same places, every hazard
 between registers, VL, cursors and memory was respected, whatever the values are; spilled values find their way back
 because a name stored is the name loaded. The words may not touch elements beyond the last that the program touches.
-A scalar taken from a vector is its number where INDEX made the lane, and otherwise a small number drawn from the name.
+A scalar taken from a vector is its number where INDEX made the lane, or I64 divided such lanes; otherwise it is a small
+number drawn from the name.
 """
 
 from __future__ import annotations
@@ -17,20 +18,16 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tfmbs.passes.siw.machine import ZERO, Bank, Code, CodegenError, Instr, Item, Loop, Reg
+from tfmbs.passes.siw.machine import ZERO, Bank, Code, Instr, Item, Loop, Reg
+from tfmbs.passes.siw.schedule_names import KEPT, Memory, Names, ScheduleError, mix, number_of, quotients, signed
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.records import ProgramKind
 from tfmbs.runtime.abi.siw_verify import decode_program, verify_program
 from tfmbs.runtime.abi.types import DType
 
-Names = NDArray[np.uint64]
-
 MOST_STEPS = 1 << 22
 """Operations or words of one run that are followed before the check is refused as too long."""
 
-_NAME = np.uint64(1 << 62)  # the two highest bits of a name are 01, those of a number 00 or 11
-_LOW = np.uint64((1 << 62) - 1)
-_MULTIPLIERS = tuple(np.uint64(m) for m in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93))
 _EPILOGUE_VL = 100
 _EPILOGUE_SCALARS = {
     siw.EPILOGUE_ELEMENT: 3000,
@@ -38,12 +35,7 @@ _EPILOGUE_SCALARS = {
     siw.EPILOGUE_CHANNEL_STEP: 1,
     siw.EPILOGUE_ONE: 1,
 }
-_KEPT = frozenset({DType.F32, DType.F64, DType.I32, DType.I64, DType.U32, DType.U64})
-_SAME = frozenset(33 * dtype for dtype in _KEPT)  # 32 * type + aux of CVT
-
-
-class ScheduleError(CodegenError):
-    """Words that do not do what the program says."""
+_SAME = frozenset(33 * dtype for dtype in KEPT)  # 32 * type + aux of CVT
 
 
 def check_schedule(code: Code, words: Sequence[bytes], windows: int, max_steps: int, kind: ProgramKind) -> None:
@@ -63,7 +55,7 @@ def check_schedule(code: Code, words: Sequence[bytes], windows: int, max_steps: 
             raise ScheduleError("the words leave another result in v0 than the program")
 
 
-def _compare(written: _Memory, executed: _Memory, windows: int) -> None:
+def _compare(written: Memory, executed: Memory, windows: int) -> None:
     for window in range(windows):
         reach, allowed = executed.reach.get(window, 0), written.reach.get(window, 0)
         if reach > allowed:
@@ -78,69 +70,6 @@ def _compare(written: _Memory, executed: _Memory, windows: int) -> None:
                 f"{different.size} elements of window {window} differ from what the program stores, "
                 f"first element {different[0]}"
             )
-
-
-def _mix(kind: str, number: int, *operands: Names) -> Names:
-    """Names of what an operation makes of lanes; the order of `operands` counts."""
-    seed = np.uint64(int.from_bytes(f"{kind}:{number}".encode().ljust(8, b"\0")[-8:], "little"))
-    shape = operands[0].shape if operands else ()
-    state: Names = np.full(shape, seed ^ _MULTIPLIERS[2] ^ np.uint64(len(operands)), np.uint64)
-    for operand in operands:
-        state = (state ^ operand) * _MULTIPLIERS[0]
-        state ^= state >> np.uint64(29)
-        state = state * _MULTIPLIERS[1] + np.uint64(1)
-        state ^= state >> np.uint64(32)
-    named: Names = state & _LOW | _NAME
-    return named
-
-
-def _number(name: np.uint64, bound: int) -> int:
-    """The number that a lane holds, or one drawn from its name."""
-    if int(name) >> 62 == 1:
-        return int(name) % bound
-    return _signed(int(name))
-
-
-def _signed(value: int) -> int:
-    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
-
-
-class _Memory:
-    """Windows of names. What is in them at the start is named by its place."""
-
-    def __init__(self) -> None:
-        self.names: dict[int, Names] = {}
-        self.cursors: dict[tuple[str, int], int] = {}
-        self.reach: dict[int, int] = {}  # elements of each window up to the last one touched
-
-    def size(self, window: int) -> int:
-        return self.names[window].size if window in self.names else 0
-
-    def window(self, window: int, size: int) -> Names:
-        """A window with at least `size` elements."""
-        have = self.names.get(window, np.zeros(0, np.uint64))
-        if have.size < size:
-            places = np.arange(have.size, max(size, 2 * have.size), dtype=np.uint64)
-            have = self.names[window] = np.concatenate([have, _mix("memory", window, places)])
-        return have
-
-    def _touched(self, window: int, places: NDArray[np.int64]) -> Names:
-        """A window with room for these elements, of which at least one is there."""
-        if places.min() < 0:
-            raise ScheduleError(f"element {places.min()} of window {window} is touched")
-        size = int(places.max()) + 1
-        self.reach[window] = max(self.reach.get(window, 0), size)
-        return self.window(window, size)
-
-    def load(self, window: int, places: NDArray[np.int64], dtype: int) -> Names:
-        """What a load of these elements gives."""
-        names: Names = self._touched(window, places)[places]
-        return names if DType(dtype) in _KEPT else _mix("widen", dtype, names)
-
-    def store(self, window: int, places: NDArray[np.int64], dtype: int, names: Names) -> None:
-        """Stores in ascending order, so that the last of several at one place stays."""
-        target = self._touched(window, places)
-        target[places] = names if dtype in _KEPT else _mix("narrow", dtype, names)
 
 
 @dataclass
@@ -159,7 +88,7 @@ class _Machine:
     """The meaning of operations on names; VL, memory and cursors."""
 
     def __init__(self, epilogue: bool) -> None:
-        self.memory = _Memory()
+        self.memory = Memory()
         self.vl = _EPILOGUE_VL if epilogue else siw.VLMAX
         self.left = MOST_STEPS
 
@@ -190,22 +119,23 @@ class _Machine:
         if kind in ("RED", "TPOP"):
             return self._partials(o.vectors[op.writes], operands[0], kind, number)
         if kind == "FOLD":
-            names = _mix("FOLD", number, *(operands[0][n : n + 1] for n in range(siw.REDUCTION_LANES)))
+            names = mix("FOLD", number, *(operands[0][n : n + 1] for n in range(siw.REDUCTION_LANES)))
             return np.repeat(names, siw.VLMAX), siw.VLMAX
         if kind == "LAST":
             return np.repeat(operands[0][vl - 1 : vl], siw.VLMAX), siw.VLMAX
         if kind == "SCAN":
-            carry = _mix("carry", 0, operands[1][:1])
-            terms = _mix("term", 0, operands[0][:vl], np.arange(vl, dtype=np.uint64))
-            return _mix("SCAN", number, np.cumsum(terms, dtype=np.uint64) + carry), vl
-        before = [o.vectors[op.writes][:vl]] if op.acc else []
-        return _mix(kind, number, *before, *(operand[:vl] for operand in operands)), vl
+            carry = mix("carry", 0, operands[1][:1])
+            terms = mix("term", 0, operands[0][:vl], np.arange(vl, dtype=np.uint64))
+            return mix("SCAN", number, np.cumsum(terms, dtype=np.uint64) + carry), vl
+        lanes = [operand[:vl] for operand in ([o.vectors[op.writes]] if op.acc else []) + operands]
+        whole = kind == "DIV" and number == 32 * DType.I64
+        return quotients(number, *lanes) if whole else mix(kind, number, *lanes), vl
 
     def _partials(self, before: Names, operand: Names, kind: str, number: int) -> tuple[Names, int]:
         partials = before[: siw.REDUCTION_LANES].copy()
         for first in range(0, self.vl, siw.REDUCTION_LANES):
             lanes = operand[first : min(first + siw.REDUCTION_LANES, self.vl)]
-            partials[: lanes.size] = _mix(kind, number, partials[: lanes.size], lanes)
+            partials[: lanes.size] = mix(kind, number, partials[: lanes.size], lanes)
         return partials, siw.REDUCTION_LANES
 
     def store(self, op: siw.Op, o: _Operands) -> None:
@@ -220,7 +150,7 @@ class _Machine:
     def _places(self, op: siw.Op, o: _Operands) -> NDArray[np.int64]:
         first = o.scalars["s_base"] + o.imm("s_imm")
         if "s_index" in op.vectors:
-            places = [_number(name, 1009) for name in o.vectors["s_index"][: self.vl]]
+            places = [number_of(name, 1009) for name in o.vectors["s_index"][: self.vl]]
             return first + np.array(places, np.int64)
         return first + np.arange(self.vl, dtype=np.int64) * o.scalars["s_index"]
 
@@ -232,7 +162,7 @@ class _Machine:
     def scalar(self, op: siw.Op, o: _Operands, before: int) -> int:
         """The scalar that an operation writes; `before` is the register's old value."""
         if op.name == "SGET":
-            return _number(o.vectors["s_index"][0], 5)
+            return number_of(o.vectors["s_index"][0], 5)
         base, index, imm = o.scalars.get("s_base", 0), o.scalars.get("s_index", 0), o.imm("s_imm")
         results = {
             "LI": imm,
@@ -244,7 +174,7 @@ class _Machine:
             "SMIN": min(base, index),
             "SMAX": max(base, index),
         }
-        return _signed(results[op.name])
+        return signed(results[op.name])
 
     def new_vl(self, op: siw.Op, imm: int, scalar: int) -> int:
         """VL behind SETVL or SETVLR."""
@@ -286,7 +216,7 @@ class _Written(_Machine):
     def _vector(self, register: Reg) -> Names:
         if register not in self.vectors:
             number = -1 if register.fixed is None else register.fixed
-            self.vectors[register] = _mix("start", number, np.arange(siw.VLMAX, dtype=np.uint64))
+            self.vectors[register] = mix("start", number, np.arange(siw.VLMAX, dtype=np.uint64))
         return self.vectors[register]
 
     def _instr(self, instr: Instr) -> None:
@@ -318,7 +248,7 @@ class _Executed(_Machine):
     def __init__(self, epilogue: bool) -> None:
         super().__init__(epilogue)
         lanes = np.arange(siw.VLMAX, dtype=np.uint64)
-        self.file = [_mix("start", n if epilogue and n == 0 else -2, lanes) for n in range(siw.VECTOR_REGISTERS)]
+        self.file = [mix("start", n if epilogue and n == 0 else -2, lanes) for n in range(siw.VECTOR_REGISTERS)]
         self.numbers = [0] * siw.SCALAR_REGISTERS
         if epilogue:
             for register, value in _EPILOGUE_SCALARS.items():
@@ -377,11 +307,11 @@ class _Executed(_Machine):
         if op.lane_bits(name, fields) == 32:
             return low
         high = self.file[fields[name] + 1]
-        return np.where(high == _mix("high", 0, low), low, _mix("torn", 0, low, high))
+        return np.where(high == mix("high", 0, low), low, mix("torn", 0, low, high))
 
     def _write(self, register: int, names: Names, lanes: int, wide: bool) -> None:
         """Lane i of a pair is in lane i of its first register here; the second one says that both belong together."""
         self.file[register] = np.concatenate([names[:lanes], self.file[register][lanes:]])
         if wide:
             high = self.file[register + 1]
-            self.file[register + 1] = np.concatenate([_mix("high", 0, names[:lanes]), high[lanes:]])
+            self.file[register + 1] = np.concatenate([mix("high", 0, names[:lanes]), high[lanes:]])

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tfmbs.passes.siw.cleanup import sequential_nodes
+from tfmbs.passes.siw.counted import counts
 from tfmbs.passes.siw.machine import Instr, Item, Loop, Reg, Skip
 from tfmbs.passes.siw.modulo_expand import load_constant
-from tfmbs.passes.siw.pipeline import Context, LoopReport, pipelined
+from tfmbs.passes.siw.pipeline import Context, LoopReport, PipelinedLoop, pipelined
 from tfmbs.passes.siw.registers import Liveness
 from tfmbs.passes.siw.schedule import Node, Region, Word, control_of
 from tfmbs.passes.siw.schedule_list import schedule_block
@@ -65,13 +66,24 @@ class Scheduler:
         found = pipelined(loop, live_out, self.levels.get(loop.id, 0), self.context)
         if found is None:
             return False
+        if loop.trips is None:
+            self._counted(loop, found, block, nodes)
+        else:
+            count = self.context.fresh.like(loop.count)
+            constant = load_constant(count, found.parts.trips)
+            for instr in constant:
+                self.context.lanes.vl[instr] = 1
+            block += constant
+            self._parts(loop, found, count, block, nodes)
+        self.reports.append(found.report)
+        return True
+
+    def _parts(self, loop: Loop, found: PipelinedLoop, turns: Reg, block: list[Instr], nodes: list[Node]) -> None:
+        """Appends the words of a loop whose kernel runs s[`turns`] times behind the block before it."""
         parts = found.parts
-        count = self.context.fresh.like(loop.count)
-        constant = load_constant(count, parts.trips)
-        for instr in constant:
-            self.context.lanes.vl[instr] = 1
-        block += [*constant, *parts.setup]
-        kernel = Region(replace(loop, count=count, trips=parts.trips, body=[]), list(parts.kernel))
+        block += parts.setup
+        trips = None if loop.trips is None else parts.trips
+        kernel = Region(replace(loop, count=turns, trips=trips, body=[]), list(parts.kernel))
         control = control_of(kernel.item)
         nodes += self._block(block, None if parts.before else control)
         nodes += parts.before
@@ -84,5 +96,21 @@ class Scheduler:
         block += parts.rest
         words = [*parts.before, *parts.kernel, *parts.after]
         self.touched[loop.id] = {r for word in words for instr in word for r in instr.regs.values()}
-        self.reports.append(found.report)
-        return True
+
+    def _counted(self, loop: Loop, found: PipelinedLoop, block: list[Instr], nodes: list[Node]) -> None:
+        """Appends a loop that runs a number of times known only then: pipelined as far as it goes, the rest plainly."""
+        context, report = self.context, found.report
+        vl = context.lanes.at_loop[loop.id]
+        behind = vl if isinstance(vl, int) else None
+        numbers = counts(loop.count, report.stages - 1, report.copies, behind, context.fresh, context.lanes)
+        block += numbers.before
+        skip = Skip(numbers.enough)
+        nodes += self._block(block, control_of(skip))
+        inside: list[Node] = []
+        block += numbers.inside
+        self._parts(loop, found, numbers.turns, block, inside)
+        inside += self._block(block, None)
+        nodes.append(Region(skip, inside))
+        rest = replace(loop, count=numbers.left)
+        nodes += self._block(block, control_of(rest))
+        nodes.append(Region(rest, self._nodes(loop.body)))

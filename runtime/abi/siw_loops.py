@@ -17,6 +17,7 @@ from tfmbs.runtime.abi.siw_timing import Timing
 
 _MOST_WORDS = 20_000  # about as many are followed, however deep loops nest
 _STEADY_TRIPS = 6
+_TAKEN = 100  # what scalars from vectors are: counts of loops, that these run often enough to be seen
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def view_schedule(words: Sequence[bytes], kind: ProgramKind, timing: Timing) -> 
     while trips > 2 and trips**depth * len(decoded) > _MOST_WORDS:
         trips -= 1
     scalars = {siw.EPILOGUE_ONE: 1} if kind is ProgramKind.EPILOGUE else {}
-    run = execute(words, timing, scalars=scalars, most_trips=trips)
+    run = execute(words, timing, scalars=scalars, taken=_TAKEN, most_trips=trips)
     innermost = [(a, b) for a, b in spans if not any(a < c <= b for c, _ in spans)]
     start = dict.fromkeys(range(len(decoded)), 0)
     for at, last in innermost:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.siw_code import F32, TIMING, Kernel, compiled, instr
-from tfmbs.passes.siw.machine import ZERO, Bank, Code, Reg, Touch
+from tfmbs.passes.siw.machine import ZERO, Bank, Code, Loop, Reg, Touch
 from tfmbs.passes.siw.modulo_phases import Phases
 from tfmbs.passes.siw.modulo_steps import step_places
 from tfmbs.passes.siw.modulo_windows import Windows, fits_before
@@ -100,6 +100,37 @@ def test_a_kernel_takes_an_address_step_once_a_turn(trips: int) -> None:
     (measured,) = execute(program.words, TIMING).loops.values()
     assert measured.interval == loop.turn == loop.copies * loop.interval + 1
     assert loop.interval == 3 * BEATS * loop.unroll
+
+
+def test_a_loop_that_only_moves_an_address() -> None:
+    k = Kernel(64)
+    code = k.code(2)
+    at = {"win": 1, "base": k.pointer, "index": k.one}
+    x = Reg(Bank.VECTOR, 900)
+    code.items.append(instr("S", "LD", Touch(0, 0, (), 1), type=F32, reg=x, win=0, base=ZERO, index=k.one, imm=0))
+    code.items.append(instr("S", "ST", Touch(1, terms=None), type=F32, reg=x, imm=0, **at))
+    assert compiled(code).report.loops == ()
+
+
+@pytest.mark.parametrize("vl", [8, siw.VLMAX])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 16, 33, 36, 37, 38])
+def test_loops_of_a_number_that_only_runs_tell(count: int, vl: int) -> None:
+    """The kernel runs as often as it goes, a loop behind it the rest; with copies of registers and without."""
+    for chain in (0, 4):
+        k = Kernel(count, vl)
+        x, y = k.load(0, stream=chain > 0), k.load(1)
+        z = k.compute("MUL", x, y)
+        for _ in range(chain):
+            z = k.compute("ADD", z, x)
+        k.store(2, z)
+        if count:  # otherwise nothing is in z
+            k.after.append(instr("S", "ST", Touch(3, 0, (), 0), type=F32, reg=z, win=3, base=ZERO, index=ZERO, imm=0))
+        code = k.code(4)
+        for item in code.items:
+            if isinstance(item, Loop):
+                item.trips = None
+        (loop,) = compiled(code).report.loops
+        assert (loop.copies > 1) == (vl == 8)
 
 
 def test_windows_are_as_tight_as_their_operations_allow() -> None:

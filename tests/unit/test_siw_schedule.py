@@ -14,9 +14,10 @@ from tfmbs.passes.siw.inductions import fold_steps
 from tfmbs.passes.siw.machine import ZERO, Bank, Code, Instr, Item, Reg, Touch
 from tfmbs.passes.siw.modulo_bounds import recurrence_bound
 from tfmbs.passes.siw.registers_color import color
-from tfmbs.passes.siw.schedule_check import ScheduleError, check_schedule
+from tfmbs.passes.siw.schedule_check import check_schedule
 from tfmbs.passes.siw.schedule_graph import Graph
 from tfmbs.passes.siw.schedule_memory import distance, overlaps
+from tfmbs.passes.siw.schedule_names import ScheduleError
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.records import ProgramKind

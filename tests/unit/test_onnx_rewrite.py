@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper, parser
 from tfmbs.compiler.importers.onnx_model import prepare
 from tfmbs.compiler.importers.rewrite.fold import FOLDED
 from tfmbs.compiler.importers.rewrite.functions import INLINED
+from tfmbs.compiler.importers.rewrite.hints import KEEPS_SHAPE
 from tfmbs.compiler.importers.rewrite.renaming import captured
 from tfmbs.compiler.importers.rewrite.scope import MAX_KNOWN
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -65,6 +66,12 @@ def test_declared_shape_stands_where_values_would_decide() -> None:
     assert [list(array) for array in constants(graph).values()] == [[2, 3]]
     graph = prepared("g (float[2, 3] x, int64[2] by) => (float[4, 9] y) { y = Tile(x, by) }")
     assert [list(array) for array in constants(graph).values()] == [[2, 3]]
+
+
+def test_declared_shape_is_carried_backwards() -> None:
+    body = "r = ReduceSum<keepdims = 0>(x, axes) c = Cast<to = 11>(r) y = Sqrt(c)"
+    graph = prepared(f"g (float[2, 3] x, int64[1] axes) => (double[2] y) {{ {body} }}")
+    assert [[d.dim_value for d in value.type.tensor_type.shape.dim] for value in graph.value_info] == [[2], [2]]
 
 
 def test_declared_shape_that_cannot_be_is_refused() -> None:
@@ -126,6 +133,18 @@ def test_bodies_exist_where_the_table_says_so() -> None:
     for name in INLINED:
         schema = onnx.defs.get_schema(name)
         assert schema.function_opset_versions or schema.context_dependent_function_opset_versions
+
+
+@pytest.mark.parametrize("name", sorted(KEEPS_SHAPE))
+def test_operators_that_keep_the_shape(name: str) -> None:
+    """Onnx infers the shape of the first operand for them."""
+    schema = onnx.defs.get_schema(name)
+    node = helper.make_node(name, ["x"] + ["x"] * (schema.min_input - 1), ["y"])
+    if "to" in schema.attributes:
+        node.attribute.append(helper.make_attribute("to", TensorProto.FLOAT))
+    types = {"x": helper.make_tensor_type_proto(TensorProto.FLOAT, [2, 3])}
+    (inferred,) = onnx.shape_inference.infer_node_outputs(schema, node, types).values()
+    assert [dim.dim_value for dim in inferred.tensor_type.shape.dim] == [2, 3]
 
 
 @pytest.mark.parametrize("name", sorted(FOLDED))

@@ -8,6 +8,7 @@ import onnx
 from onnx import NodeProto, TypeProto
 
 from tfmbs.compiler.importers.onnx_rules import node_label
+from tfmbs.compiler.importers.rewrite.hints import hint_backwards
 from tfmbs.compiler.importers.rewrite.renaming import subgraphs, used_names
 from tfmbs.compiler.importers.rewrite.scope import Names, Scope
 from tfmbs.compiler.importers.rewrite.types import static_shape, type_of_tensor
@@ -32,6 +33,7 @@ def rewrite(model: onnx.ModelProto, declared: Mapping[str, TypeProto], where: st
     opsets = {"" if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in model.opset_import}
     outputs = {value.name for value in graph.output}
     declared = {**declared, **{value.name: value.type for value in graph.output}}
+    hint_backwards(graph.node, declared)
     scope = Scope(where, opsets, Names(_all_names(graph)), declared, frozenset(outputs))
     for value in graph.input:
         scope.types[value.name] = value.type

@@ -43,7 +43,7 @@ class Scope:
     where: str
     opsets: Mapping[str, int]
     names: Names
-    declared: Mapping[str, TypeProto]
+    declared: dict[str, TypeProto]
     outputs: frozenset[str]
     types: ChainMap[str, TypeProto] = field(default_factory=ChainMap)
     known: ChainMap[str, np.ndarray] = field(default_factory=ChainMap)

@@ -16,6 +16,7 @@ from tfmbs.compiler.importers.onnx_rules import check_type_sizes, node_label
 from tfmbs.compiler.importers.rewrite.control import keep_control, take_branch
 from tfmbs.compiler.importers.rewrite.fold import fold
 from tfmbs.compiler.importers.rewrite.functions import inline_body
+from tfmbs.compiler.importers.rewrite.hints import hint_backwards
 from tfmbs.compiler.importers.rewrite.renaming import subgraphs, used_names
 from tfmbs.compiler.importers.rewrite.scope import Scope
 from tfmbs.compiler.importers.rewrite.shape_operands import settle_shape_operand
@@ -38,6 +39,7 @@ def walk(nodes: Iterable[NodeProto], scope: Scope) -> None:
         for replace in REPLACEMENTS:
             replacement = replace(node, scope)
             if replacement is not None:
+                hint_backwards(replacement, scope.declared)
                 pending.extend(reversed(replacement))
                 break
         else:

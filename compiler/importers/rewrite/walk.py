@@ -17,13 +17,14 @@ from tfmbs.compiler.importers.rewrite.control import keep_control, take_branch
 from tfmbs.compiler.importers.rewrite.fold import fold
 from tfmbs.compiler.importers.rewrite.functions import inline_body
 from tfmbs.compiler.importers.rewrite.hints import hint_backwards
+from tfmbs.compiler.importers.rewrite.recurrent import write_out_recurrence
 from tfmbs.compiler.importers.rewrite.renaming import subgraphs, used_names
 from tfmbs.compiler.importers.rewrite.scope import Scope
 from tfmbs.compiler.importers.rewrite.shape_operands import settle_shape_operand
 from tfmbs.compiler.importers.rewrite.types import filled
 from tfmbs.runtime.abi.errors import TfmbsError
 
-REPLACEMENTS = (take_branch, inline_body)
+REPLACEMENTS = (take_branch, inline_body, write_out_recurrence)
 """What may replace a node, in order: each gives the nodes that stand for it, or None where it has nothing to say."""
 
 

@@ -13,6 +13,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Verify
 from tfmbs.runtime.devices import open_device
 from tfmbs.runtime.devices.base import Array, Device, DeviceContext
+from tfmbs.runtime.extensions import plain
 from tfmbs.runtime.signature import Argument, Entry, entries_of
 from tfmbs.runtime.stats import Stats
 
@@ -144,6 +145,8 @@ def _array(argument: Argument, inputs: Mapping[str, npt.ArrayLike]) -> Array:
         array: Array = np.asarray(inputs[name])
     except (ValueError, TypeError) as error:
         raise TfmbsError("input.dtype", name, f"it cannot be made an array: {error}") from error
+    if argument.extension is not None and array.dtype.name == argument.extension:
+        array = plain(array)
     if array.dtype != argument.dtype:
         raise TfmbsError("input.dtype", name, "element type", argument.dtype, array.dtype)
     if array.shape != argument.shape:

@@ -13,11 +13,15 @@ from tfmbs.runtime.abi.types import DTYPES, DType
 
 @dataclass(frozen=True)
 class Argument:
-    """An input or output: what arrays must look like, or will. Of BF16 they hold the bits, as uint16."""
+    """An input or output: what arrays must look like, or will. Of BF16 they hold the bits, as uint16.
+
+    `extension` is the name of the element type in `ml_dtypes`, where numpy has none: inputs of it are taken as well.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    extension: str | None = None
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ def _argument(image: Image, index: int) -> Argument:
     record = image.io[index]
     name = image.strings[record["name"]]
     tensor = image.tensors[record["tensor"]]
-    dtype = np.dtype(DTYPES[DType(tensor["dtype"])].array)
-    return Argument(name, tuple(tensor["dims"][: tensor["rank"]]), dtype)
+    info = DTYPES[DType(tensor["dtype"])]
+    return Argument(name, tuple(tensor["dims"][: tensor["rank"]]), np.dtype(info.array), info.extension)
 
 
 def _arguments(image: Image, first: int, count: int) -> tuple[Argument, ...]:

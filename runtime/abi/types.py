@@ -27,12 +27,14 @@ class DType(IntEnum):
 
 @dataclass(frozen=True)
 class DTypeInfo:
-    """`bits` of one element in memory (0: the packing decides); `numpy` the name of the numpy type, if there is one."""
+    """`bits` of one element in memory (0: the packing decides); `numpy` the name of the numpy type, if there is one,
+    else `extension` that of the type which the package `ml_dtypes` adds to numpy."""
 
     bits: int
     numpy: str | None
     is_float: bool = False
     is_signed: bool = True
+    extension: str | None = None
 
     @property
     def array(self) -> str:
@@ -56,7 +58,7 @@ DTYPES: dict[DType, DTypeInfo] = {
     DType.I64: DTypeInfo(64, "int64"),
     DType.U64: DTypeInfo(64, "uint64", is_signed=False),
     DType.F16: DTypeInfo(16, "float16", is_float=True),
-    DType.BF16: DTypeInfo(16, None, is_float=True),
+    DType.BF16: DTypeInfo(16, None, is_float=True, extension="bfloat16"),
     DType.F32: DTypeInfo(32, "float32", is_float=True),
     DType.F64: DTypeInfo(64, "float64", is_float=True),
     DType.TRIT: DTypeInfo(0, None),

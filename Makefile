@@ -20,7 +20,7 @@ INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit native fuzz siw-random siw-bench special-accuracy models docs wheel-matrix train clean
+.PHONY: help run test lint unit native fuzz siw-random siw-bench special-accuracy models onnx-coverage docs wheel-matrix train clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ siw-bench: $(VENV)/.test-ready ## Schedules of the SIW kernels, cycle by cycle, 
 
 models: $(VENV)/.test-ready ## Compile the reference models at full size, compare with torch, print the table
 	$(BIN)/python -W ignore -m examples.models.run
+
+onnx-coverage: $(VENV)/.test-ready ## Run every case of onnx.backend.test (minutes); write docs/onnx-coverage.md again
+	$(BIN)/python -W ignore -m benchmarks.onnx_coverage --write
 
 docs: $(VENV)/.test-ready ## Write the generated headers and pages again (tests check that they are fresh)
 	for module in $(GENERATORS); do $(BIN)/python -m $$module || exit; done

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from tfmbs.compiler.small_floats import hide_small_floats
 from tfmbs.dialect.attributes import NAME, OUTPUT, as_elements
+from tfmbs.dialect.elements import declared_element
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import arith, bufferization, execution_engine, func, ir, memref_descriptors, passmanager
 from tfmbs.dialect.resources import numpy_dtype_of, read_resource
@@ -27,6 +28,7 @@ from tfmbs.passes.linalg.portable import INPUT_NAMES, OUTPUT_NAMES
 from tfmbs.passes.linalg.structured import PARALLEL, generic, identity
 from tfmbs.passes.tfmbs_to_linalg import TfmbsToLinalg
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.types import DTYPES
 
 Array = npt.NDArray[Any]
 
@@ -182,29 +184,35 @@ def _separate_results(entry: Any) -> None:
 
 def _slots(entry: Any) -> tuple[tuple[Slot, ...], tuple[Slot, ...]]:
     """Inputs and outputs of the entry; on memrefs, the arguments from the first `tfmbs.output` on are outputs."""
-    types, results = list(entry.type.inputs), list(entry.type.results)
-    arguments = _named(types, _names(entry, "arg_attrs", INPUT_NAMES, "arg", len(types)))
-    outputs = _named(results, _names(entry, "res_attrs", OUTPUT_NAMES, "result", len(results)))
-    groups = list(entry.attributes["arg_attrs"]) if "arg_attrs" in entry.attributes else []
+    arguments = _named(list(entry.type.inputs), entry, "arg_attrs", INPUT_NAMES, "arg")
+    outputs = _named(list(entry.type.results), entry, "res_attrs", OUTPUT_NAMES, "result")
+    groups = _groups(entry, "arg_attrs", len(arguments))
     first_output = next((i for i, group in enumerate(groups) if OUTPUT in group), len(arguments))
     return arguments[:first_output], (*arguments[first_output:], *outputs)
 
 
-def _names(entry: Any, key: str, listed: str, prefix: str, count: int) -> list[str]:
+def _groups(entry: Any, key: str, count: int) -> list[Any]:
+    """The attributes of each argument or result."""
+    return list(entry.attributes[key]) if key in entry.attributes else [{}] * count
+
+
+def _named(types: list[Any], entry: Any, key: str, listed: str, prefix: str) -> tuple[Slot, ...]:
+    groups = _groups(entry, key, len(types))
+    names = [group[NAME].value if NAME in group else f"{prefix}{i}" for i, group in enumerate(groups)]
     if listed in entry.attributes:
-        return [attribute.value for attribute in entry.attributes[listed]]
-    groups = list(entry.attributes[key]) if key in entry.attributes else [{}] * count
-    return [group[NAME].value if NAME in group else f"{prefix}{i}" for i, group in enumerate(groups)]
-
-
-def _named(types: list[Any], names: list[str]) -> tuple[Slot, ...]:
+        names = [attribute.value for attribute in entry.attributes[listed]]
     for type_, name in zip(types, names, strict=True):
         if not isinstance(type_, ir.ShapedType) or not type_.has_static_shape:
             raise TfmbsError("unsupported", name, "type of an argument or result", "a tensor of static shape", type_)
     return tuple(
-        Slot(name, shape_of(type_), numpy_dtype_of(type_.element_type))
-        for type_, name in zip(types, names, strict=True)
+        Slot(name, shape_of(type_), _dtype(type_, group))
+        for type_, name, group in zip(types, names, groups, strict=True)
     )
+
+
+def _dtype(type_: Any, attributes: Any) -> np.dtype[Any]:
+    declared = declared_element(attributes)
+    return numpy_dtype_of(type_.element_type) if declared is None else np.dtype(DTYPES[declared[0]].array)
 
 
 def _run(module: Any, pipeline: str) -> None:

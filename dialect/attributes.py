@@ -11,6 +11,7 @@ SCHEDULE = "tfmbs.schedule"
 TELEMETRY = "telemetry"
 INPUT_RANGE = "tfmbs.input_range"
 NAME = "tfmbs.name"  # of an argument or result of an entry point
+ELEMENT = "tfmbs.element"  # of one whose elements its builtin type does not tell: a key of dialect.elements.ELEMENTS
 STATE = "tfmbs.state"  # name of the buffer that an argument, and the result of that name, is before and after a run
 OUTPUT = "tfmbs.output"  # marks the arguments of a kernel-level function that are its results
 OFFSET = "tfmbs.offset"  # of a scratch buffer in the arena, bytes

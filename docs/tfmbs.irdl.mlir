@@ -434,7 +434,8 @@ module {
     irdl.operation @fabric_io {
       %0 = irdl.base "#builtin.string"
       %1 = irdl.base "#builtin.integer"
-      irdl.attributes {"label" = %0, "tensor" = %1}
+      %2 = irdl.base "#builtin.string"
+      irdl.attributes {"label" = %0, "tensor" = %1, "meaning" = %2}
     }
     irdl.operation @fabric_state {
       %0 = irdl.base "#builtin.string"

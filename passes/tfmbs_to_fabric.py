@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tfmbs.dialect.attributes import NAME, OUTPUT, SCRATCH_BYTES, SCRATCH_LIVE_BYTES, TARGET
+from tfmbs.dialect.elements import declared_element
 from tfmbs.dialect.kernel_program import VIEWS
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.fabric.launches import LAUNCHES, Launches
@@ -15,7 +16,7 @@ from tfmbs.passes.fabric.tables import Tables
 from tfmbs.passes.functions import functions
 from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.target_file import load_target
-from tfmbs.runtime.abi.types import Region
+from tfmbs.runtime.abi.types import Meaning, Region
 
 _SILENT = VIEWS | {"arith.constant", "func.return", "memref.alloc", "tfmbs.kernel_constant"}
 
@@ -65,8 +66,8 @@ class TfmbsToFabric(Pass):
           "tfmbs.fabric_entry"() {descriptor_count = 1 : i64, first_descriptor = 0 : i64,
               inputs_count = 1 : i64, inputs_first = 0 : i64, label = "main", outputs_count = 1 : i64,
               outputs_first = 1 : i64, scratch_bytes = 0 : i64} : () -> ()
-          "tfmbs.fabric_io"() {label = "x", tensor = 0 : i64} : () -> ()
-          "tfmbs.fabric_io"() {label = "y", tensor = 1 : i64} : () -> ()
+          "tfmbs.fabric_io"() {label = "x", meaning = "plain", tensor = 0 : i64} : () -> ()
+          "tfmbs.fabric_io"() {label = "y", meaning = "plain", tensor = 1 : i64} : () -> ()
           "tfmbs.fabric_debug"() {descriptor = 0 : i64, source = "example.mlir:3"} : () -> ()
           "tfmbs.fabric_args"() {values = array<i64: 0, 1>} : () -> ()
         }
@@ -132,7 +133,7 @@ def _arguments(function: Any) -> dict[Any, Argument]:
             raise refuse(function, "type of an argument", "a memref", value.type)
         region = Region.OUTPUT if OUTPUT in attrs else Region.INPUT
         name = attrs[NAME].value if NAME in attrs else f"{region.name.lower()}{slots[region]}"
-        arguments[value] = Argument(region, slots[region], name)
+        arguments[value] = Argument(region, slots[region], name, declared_element(attrs))
         slots[region] += 1
     return arguments
 
@@ -144,5 +145,8 @@ def _io(
     first = len(tables.records["io"].rows)
     chosen = [(value, argument) for value, argument in arguments.items() if argument.region is region]
     for value, argument in chosen:
-        tables.append("io", {"name": argument.name, "tensor": memory.tensor(value, function)})
+        key = memory.key(value, function)
+        dtype, meaning = argument.element or (key.dtype, Meaning.PLAIN)
+        number = tables.tensor(replace(key, dtype=dtype), argument.name)
+        tables.append("io", {"name": argument.name, "tensor": number, "meaning": meaning})
     return first, len(chosen)

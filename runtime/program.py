@@ -145,12 +145,17 @@ def _array(argument: Argument, inputs: Mapping[str, npt.ArrayLike]) -> Array:
         array: Array = np.asarray(inputs[name])
     except (ValueError, TypeError) as error:
         raise TfmbsError("input.dtype", name, f"it cannot be made an array: {error}") from error
-    if argument.extension is not None and array.dtype.name == argument.extension:
+    if array.dtype.name == argument.extension:
         array = plain(array)
     if array.dtype != argument.dtype:
         raise TfmbsError("input.dtype", name, "element type", argument.dtype, array.dtype)
     if array.shape != argument.shape:
         raise TfmbsError("input.shape", name, "shape", _shape(argument.shape), _shape(array.shape))
+    if argument.bounds is not None and array.size:
+        least, greatest = argument.bounds
+        if array.min() < least or array.max() > greatest:
+            expected, got = f"{least}…{greatest} ({argument.extension})", f"{array.min()}…{array.max()}"
+            raise TfmbsError("input.dtype", name, "elements", expected, got)
     return array
 
 

@@ -8,20 +8,22 @@ from typing import Any
 import numpy as np
 
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.types import DTYPES, DType
+from tfmbs.runtime.abi.types import BF16_EXTENSION, DTYPES, MEANINGS, DType, Meaning
 
 
 @dataclass(frozen=True)
 class Argument:
-    """An input or output: what arrays must look like, or will. Of BF16 they hold the bits, as uint16.
+    """An input or output: what arrays must look like, or will.
 
-    `extension` is the name of the element type in `ml_dtypes`, where numpy has none: inputs of it are taken as well.
+    Where numpy lacks the element type, arrays hold bits or narrow integers (`runtime.extensions`): `extension` is then
+    the type's name in `ml_dtypes`, inputs of which are taken as well, and `bounds` what an element may be.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     extension: str | None = None
+    bounds: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,11 @@ def _argument(image: Image, index: int) -> Argument:
     record = image.io[index]
     name = image.strings[record["name"]]
     tensor = image.tensors[record["tensor"]]
-    info = DTYPES[DType(tensor["dtype"])]
-    return Argument(name, tuple(tensor["dims"][: tensor["rank"]]), np.dtype(info.array), info.extension)
+    dtype, meaning = DType(tensor["dtype"]), Meaning(record["meaning"])
+    shape, array = tuple(tensor["dims"][: tensor["rank"]]), np.dtype(DTYPES[dtype].array)
+    if meaning is not Meaning.PLAIN:
+        return Argument(name, shape, array, MEANINGS[meaning].extension, MEANINGS[meaning].bounds)
+    return Argument(name, shape, array, BF16_EXTENSION if dtype is DType.BF16 else None)
 
 
 def _arguments(image: Image, first: int, count: int) -> tuple[Argument, ...]:

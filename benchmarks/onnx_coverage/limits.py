@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import resource
@@ -56,6 +57,7 @@ def forked(act: Callable[[], Any], limits: Limits) -> Ended:
 def _be_child(act: Callable[[], Any], writer: int, limits: Limits) -> NoReturn:
     status = 1
     try:
+        faulthandler.disable()
         os.setpgid(0, 0)
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

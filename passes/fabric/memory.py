@@ -16,18 +16,19 @@ from tfmbs.dialect.telemetry import telemetry_of
 from tfmbs.passes.fabric.scalars import dtype_of, refuse
 from tfmbs.passes.fabric.tables import MAX_RANK, Tables, TensorKey
 from tfmbs.runtime.abi.errors import TfmbsError
-from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region
+from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region
 
 PRODUCTS = frozenset({"tfmbs.kernel_conv2d", "tfmbs.kernel_gemm"})
 
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument of an entry: its region and slot, and its name."""
+    """An argument of an entry: its region and slot, its name, and its elements where its type does not tell them."""
 
     region: Region
     slot: int
     name: str
+    element: tuple[DType, Meaning] | None = None
 
 
 @dataclass(frozen=True)

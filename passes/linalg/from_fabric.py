@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfmbs.dialect.attributes import NAME, OUTPUT, TELEMETRY
+from tfmbs.dialect.elements import element_attributes, element_name
 from tfmbs.dialect.fabric import RECORD_OPS, FabricArgsOp, FabricDataOp, FabricWaitsOp
 from tfmbs.dialect.fabric_tables import fabric_tables
 from tfmbs.dialect.mlir import arith, func, ir, memref
@@ -27,7 +28,7 @@ from tfmbs.passes.linalg.structured import PARALLEL, identity
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.records import NONE, Kind, PoolMode
-from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region
+from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region
 
 Row = Mapping[str, Any]
 _PLACE = Memrefs()
@@ -71,32 +72,34 @@ class FabricLowering:
     def _entry(self, entry: Row) -> None:
         inputs = self._io(entry, "inputs")
         outputs = self._io(entry, "outputs")
-        types = [self._argument_type(tensor) for _, tensor in (*inputs, *outputs)]
+        types = [self._argument_type(tensor) for _, tensor, _ in (*inputs, *outputs)]
         function = func.FuncOp(self._string(entry["name"]), (types, []))
-        names = [{NAME: ir.StringAttr.get(name)} for name, _ in (*inputs, *outputs)]
+        elements = element_attributes(element_name(DType(t["dtype"]), meaning) for _, t, meaning in (*inputs, *outputs))
+        names = [{NAME: ir.StringAttr.get(io[0]), **e} for io, e in zip((*inputs, *outputs), elements, strict=True)]
         for group in names[len(inputs) :]:
             group[OUTPUT] = ir.UnitAttr.get()
         function.attributes["arg_attrs"] = ir.ArrayAttr.get([ir.DictAttr.get(group) for group in names])
         block = function.add_entry_block()
         with ir.InsertionPoint(block):
             arguments = list(block.arguments)
-            self._allocate(entry, [tensor for _, tensor in (*inputs, *outputs)])
-            for (_, tensor), argument in zip(inputs, arguments, strict=False):
+            self._allocate(entry, [tensor for _, tensor, _ in (*inputs, *outputs)])
+            for (_, tensor, _), argument in zip(inputs, arguments, strict=False):
                 self._copy_argument(argument, self.view(tensor), into_arena=True)
             first = entry["first_descriptor"]
             for descriptor in self._tables["descriptors"][first : first + entry["descriptor_count"]]:
                 LAUNCHES[Kind(descriptor["kind"])](self, descriptor)
-            for (_, tensor), argument in zip(outputs, arguments[len(inputs) :], strict=True):
+            for (_, tensor, _), argument in zip(outputs, arguments[len(inputs) :], strict=True):
                 self._copy_argument(self.view(tensor), argument, into_arena=False)
             func.ReturnOp([])
 
     def _string(self, number: int) -> str:
         return str(self._tables["strings"][number])
 
-    def _io(self, entry: Row, which: str) -> list[tuple[str, Row]]:
+    def _io(self, entry: Row, which: str) -> list[tuple[str, Row, Meaning]]:
         first = entry[f"{which}_first"]
         rows = self._tables["io"][first : first + entry[f"{which}_count"]]
-        return [(self._string(row["name"]), self._tables["tensors"][row["tensor"]]) for row in rows]
+        tensors = self._tables["tensors"]
+        return [(self._string(row["name"]), tensors[row["tensor"]], Meaning(row["meaning"])) for row in rows]
 
     def _argument_type(self, tensor: Row) -> Any:
         dtype = DType(tensor["dtype"])

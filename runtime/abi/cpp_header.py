@@ -8,12 +8,13 @@ from pathlib import Path
 
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.records import NONE, RECORDS, Dataflow, Field, Kind, PoolMode, ProgramKind, Record, ZeroSkip
-from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region
+from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region
 
 PATH = Path(__file__).resolve().parents[1] / "native" / "abi.gen.h"
 
 ENUMS: tuple[type[IntEnum], ...] = (
     DType,
+    Meaning,
     Packing,
     Region,
     Kind,

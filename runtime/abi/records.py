@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmbs.runtime.abi.types import DType, Packing, Region
+from tfmbs.runtime.abi.types import DType, Meaning, Packing, Region
 
 NONE = 0xFFFFFFFF  # "no index" in every u32 index field
 
@@ -309,6 +309,7 @@ IO = Record(
     (
         Field("name", 0, "u32", "name", index="strings"),
         Field("tensor", 4, "u32", "its tensor", index="tensor"),
+        Field("meaning", 8, "u8", "what its elements stand for", enum=Meaning),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Element types, weight packings and memory regions, with the codes they have in a fabric binary (append-only)."""
+"""Element types and what they stand for, weight packings, memory regions: codes of a fabric binary (append-only)."""
 
 from __future__ import annotations
 
@@ -27,14 +27,12 @@ class DType(IntEnum):
 
 @dataclass(frozen=True)
 class DTypeInfo:
-    """`bits` of one element in memory (0: the packing decides); `numpy` the name of the numpy type, if there is one,
-    else `extension` that of the type which the package `ml_dtypes` adds to numpy."""
+    """`bits` of one element in memory (0: the packing decides); `numpy` the name of the numpy type, if there is one."""
 
     bits: int
     numpy: str | None
     is_float: bool = False
     is_signed: bool = True
-    extension: str | None = None
 
     @property
     def array(self) -> str:
@@ -58,11 +56,65 @@ DTYPES: dict[DType, DTypeInfo] = {
     DType.I64: DTypeInfo(64, "int64"),
     DType.U64: DTypeInfo(64, "uint64", is_signed=False),
     DType.F16: DTypeInfo(16, "float16", is_float=True),
-    DType.BF16: DTypeInfo(16, None, is_float=True, extension="bfloat16"),
+    DType.BF16: DTypeInfo(16, None, is_float=True),
     DType.F32: DTypeInfo(32, "float32", is_float=True),
     DType.F64: DTypeInfo(64, "float64", is_float=True),
     DType.TRIT: DTypeInfo(0, None),
 }
+
+
+class Meaning(IntEnum):
+    """What the elements of an input or output stand for, where their DType does not say it.
+
+    Each takes a byte: a float its bits, in the low ones of a U8; an integer its value, as an I8 or U8. Programs convert
+    them with ordinary instructions. The names are those of MLIR's types.
+    """
+
+    PLAIN = 0
+    F8E4M3FN = 1
+    F8E4M3FNUZ = 2
+    F8E5M2 = 3
+    F8E5M2FNUZ = 4
+    F8E8M0FNU = 5
+    F4E2M1FN = 6
+    I4 = 7
+    U4 = 8
+    I2 = 9
+    U2 = 10
+
+
+@dataclass(frozen=True)
+class MeaningInfo:
+    """`bits` that count of an element stored as `dtype`; `extension` is its type's name in the package `ml_dtypes`."""
+
+    dtype: DType
+    bits: int
+    extension: str
+    is_float: bool = False
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The least and the greatest stored value."""
+        if DTYPES[self.dtype].is_signed:
+            return -(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1
+        return 0, (1 << self.bits) - 1
+
+
+MEANINGS: dict[Meaning, MeaningInfo] = {
+    Meaning.F8E4M3FN: MeaningInfo(DType.U8, 8, "float8_e4m3fn", is_float=True),
+    Meaning.F8E4M3FNUZ: MeaningInfo(DType.U8, 8, "float8_e4m3fnuz", is_float=True),
+    Meaning.F8E5M2: MeaningInfo(DType.U8, 8, "float8_e5m2", is_float=True),
+    Meaning.F8E5M2FNUZ: MeaningInfo(DType.U8, 8, "float8_e5m2fnuz", is_float=True),
+    Meaning.F8E8M0FNU: MeaningInfo(DType.U8, 8, "float8_e8m0fnu", is_float=True),
+    Meaning.F4E2M1FN: MeaningInfo(DType.U8, 4, "float4_e2m1fn", is_float=True),
+    Meaning.I4: MeaningInfo(DType.I8, 4, "int4"),
+    Meaning.U4: MeaningInfo(DType.U8, 4, "uint4"),
+    Meaning.I2: MeaningInfo(DType.I8, 2, "int2"),
+    Meaning.U2: MeaningInfo(DType.U8, 2, "uint2"),
+}
+
+BF16_EXTENSION = "bfloat16"
+"""The name of BF16 in `ml_dtypes`, which the DType says by itself."""
 
 
 class Packing(IntEnum):

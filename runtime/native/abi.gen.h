@@ -41,6 +41,21 @@ enum class DType : uint8_t {
   TRIT = 14,
 };
 
+// What the elements of an input or output stand for, where their DType does not say it.
+enum class Meaning : uint8_t {
+  PLAIN = 0,
+  F8E4M3FN = 1,
+  F8E4M3FNUZ = 2,
+  F8E5M2 = 3,
+  F8E5M2FNUZ = 4,
+  F8E8M0FNU = 5,
+  F4E2M1FN = 6,
+  I4 = 7,
+  U4 = 8,
+  I2 = 9,
+  U2 = 10,
+};
+
 // How the elements of a tensor lie in memory.
 enum class Packing : uint8_t {
   DENSE = 0,
@@ -368,11 +383,13 @@ static_assert(offsetof(Entry, scratch_bytes) == 32);
 struct Io {
   uint32_t name;  // name; index into strings
   uint32_t tensor;  // its tensor; index into tensor
-  uint8_t reserved_8[8];  // zero
+  Meaning meaning;  // what its elements stand for
+  uint8_t reserved_9[7];  // zero
 };
 static_assert(sizeof(Io) == 16);
 static_assert(offsetof(Io, name) == 0);
 static_assert(offsetof(Io, tensor) == 4);
+static_assert(offsetof(Io, meaning) == 8);
 
 // A persistent buffer of a context, zero at first.
 struct State {

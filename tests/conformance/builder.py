@@ -286,7 +286,7 @@ class Builder:
     def image(self) -> Image:
         image = self._image
         tensors = self._inputs + self._outputs
-        image.io = [{"name": image.tensors[t]["name"], "tensor": t} for t in tensors]
+        image.io = [{"name": image.tensors[t]["name"], "tensor": t, "meaning": 0} for t in tensors]
         image.weights = bytes(self._weights)
         image.entries = [
             {

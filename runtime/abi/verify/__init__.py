@@ -2,14 +2,14 @@
 
 - Every field of every record has a value of its enum, bounds and table; strings are unique; JSON has sorted keys, no
   spaces, no key twice.
-- A tensor has at most 8 dims of at least 1; `bytes` is rows × bytes of a row; `offset` is a multiple of the element's
-  size and the tensor ends inside its region; trits lie in WEIGHTS, packed, all codes valid and paddings trit 0. Bytes
-  of WEIGHTS in no tensor are zero.
+- A tensor has at most 8 dims of at least 1, or 0 in an input or output that nothing uses; `bytes` is rows × bytes of
+  a row; `offset` is a multiple of the element's size and the tensor ends inside its region; trits
+  lie in WEIGHTS, packed, all codes valid and paddings trit 0. Bytes of WEIGHTS in no tensor are zero.
 - Masks name at least one tile, and only tiles of the target. States are in order and disjoint. Sparsities agree with
   their counts.
 - Entries tile the descriptors and IO_SIG in order (inputs, then outputs of each); programs tile the words. Input i of
-  an entry is a DENSE tensor in INPUT, slot i, offset 0, and outputs likewise; other tensors of a slot lie inside it;
-  every byte of an output is written.
+  an entry is a DENSE tensor in INPUT, slot i, offset 0, and outputs likewise, of the DType that its meaning is stored
+  as; other tensors of a slot lie inside it; every byte of an output is written.
 - A descriptor has the operands and element types of its kind. Without epilogue the result has the accumulator's type,
   with one any type that ST stores. `args_count` is the program's number of windows, 0 without program.
 - The target has the feature, operand types, dataflow and zero-skip mode that each descriptor and schedule asks for, and

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.limits import MAX_DESCRIPTORS, MAX_REGION_BYTES
 from tfmbs.runtime.abi.records import DESCRIPTOR, ENTRY, IO, NONE
-from tfmbs.runtime.abi.types import Region
+from tfmbs.runtime.abi.types import MEANINGS, Meaning, Region
 from tfmbs.runtime.abi.verify.order import check_order
 from tfmbs.runtime.abi.verify.subject import Subject
 
@@ -46,6 +46,10 @@ def _check_io(subject: Subject, first: int, count: int, region: Region) -> dict[
         if place != (region, slot, 0):
             got = f"{place[0].name} slot {place[1]} offset {place[2]}"
             raise subject.refuse(IO, first + slot, "tensor", "its tensor", f"{region.name} slot {slot} offset 0", got)
+        meaning = Meaning(row["meaning"])
+        if meaning is not Meaning.PLAIN and tensor["dtype"] != MEANINGS[meaning].dtype:
+            stored = MEANINGS[meaning].dtype.name
+            raise subject.refuse(IO, first + slot, "meaning", f"elements of {meaning.name}", stored, tensor["dtype"])
         sizes[slot] = tensor["bytes"]
     return sizes
 
@@ -68,6 +72,8 @@ def _check_bounds(subject: Subject, entry: Row, inputs: dict[int, int], outputs:
             continue
         done.add(tensor_index)
         tensor = subject.tensor(tensor_index)
+        if not subject.elements[tensor_index]:
+            raise subject.refuse(DESCRIPTOR, index, "", f"elements of tensor {tensor_index}", "at least 1", 0)
         region, end = Region(tensor["region"]), tensor["offset"] + tensor["bytes"]
         if region in (Region.INPUT, Region.OUTPUT):
             size = (inputs if region is Region.INPUT else outputs).get(tensor["slot"], 0)

@@ -15,7 +15,7 @@ def _check_shape(subject: Subject, index: int, tensor: Row) -> None:
     rank, dims = tensor["rank"], tensor["dims"]
     if any(dims[rank:]):
         raise subject.refuse(TENSOR, index, "dims", "dims beyond the rank", "zero", list(dims[rank:]))
-    if not all(dims[:rank]):
+    if not all(dims[:rank]) and tensor["region"] not in (Region.INPUT, Region.OUTPUT):
         raise subject.refuse(TENSOR, index, "dims", "dims", "at least 1", list(dims[:rank]))
     dtype, packing = DType(tensor["dtype"]), Packing(tensor["packing"])
     if (dtype is DType.TRIT) != (packing is not Packing.DENSE):

@@ -36,8 +36,8 @@
 "tfmbs.fabric_descriptor"() {kind = "gemm", waits_count = 0 : i64, lhs = 0 : i64, rhs = 0 : i64, out = 0 : i64, geometry = 0 : i64, schedule = 0 : i64, mask = 0 : i64, program = -1 : i64, args_first = 0 : i64, args_count = 0 : i64, waits_first = 0 : i64, signal = 0 : i64, telemetry = 0 : i64, label = "fc"} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_entry"()
 "tfmbs.fabric_entry"() {label = "main", first_descriptor = 0 : i64, descriptor_count = 1 : i64, inputs_first = 0 : i64, inputs_count = 1 : i64, outputs_first = 1 : i64, outputs_count = 1 : i64, scratch_bytes = 128 : i64} : () -> ()
-// CHECK-NEXT: "tfmbs.fabric_io"() {label = "x", tensor = 0 : i64}
-"tfmbs.fabric_io"() {label = "x", tensor = 0 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_io"() {label = "x", meaning = "plain", tensor = 0 : i64}
+"tfmbs.fabric_io"() {label = "x", meaning = "plain", tensor = 0 : i64} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_state"() {bytes = 64 : i64, label = "cache", offset = 0 : i64}
 "tfmbs.fabric_state"() {label = "cache", offset = 0 : i64, bytes = 64 : i64} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_telemetry"() {fusion_order = -1 : i64, fusion_sparsity = 0.000000e+00 : f32, layer = "fc", mask = 0 : i64, sparsity = 2.500000e-01 : f32, total = 24 : i64, zero_count = 6 : i64}

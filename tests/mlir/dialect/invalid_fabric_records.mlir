@@ -92,7 +92,7 @@
 // -----
 
 // expected-error @below {{'tfmbs.fabric_io' op record io: field tensor = -1}}
-"tfmbs.fabric_io"() {label = "x", tensor = -1 : i64} : () -> ()
+"tfmbs.fabric_io"() {label = "x", meaning = "plain", tensor = -1 : i64} : () -> ()
 
 // -----
 

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(", ".join(f"{count} {status}" for status, count in Counter(r.status.value for r in found.values()).items()))
     lost = [case for case in cases if stored.get(key(case)) == Result(Status.PASSED) and not _passed(found[key(case)])]
     faults = [case for case in cases if found[key(case)].status not in (Status.PASSED, Status.REFUSED)]
-    for case in dict.fromkeys([*faults, *lost]):
+    for case in [*faults, *(case for case in lost if case not in faults)]:
         result = found[key(case)]
         print(f"{case.kind} {case.name}: {result.status.value}: {result.reason}", file=sys.stderr)
     if options.write:

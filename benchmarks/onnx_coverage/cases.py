@@ -15,7 +15,8 @@ from onnx import numpy_helper
 from onnx.backend.test import loader
 from onnx.backend.test.runner import Runner
 
-from tfmbs.compiler.importers.onnx_model import graph_inputs, load_onnx
+from tfmbs.compiler.importers.onnx_dims import graph_inputs
+from tfmbs.compiler.importers.onnx_model import load_onnx
 
 KINDS = ("node", "light", "simple", "pytorch-converted", "pytorch-operator")
 _LIGHT = "light"

@@ -1,14 +1,10 @@
 """What minor versions of the format added, and what readers take where an older file does not say it.
 
 - 1: the target's `vector.latency` and `vector.cycles`; 64-bit lanes, f16, bf16, streams, SKIP, BREAK and `left` in
-<<<<<<< HEAD
-  instruction words, which a file of minor 0 may also use: a reader that does not know them refuses them by themselves.
-- 2: the target's `vector.types`, which takes the place of `vector.dtypes`: that said less than programs used, and
-  nothing checked it. The optional section ORIGIN, which a file of any minor version may have.
-=======
   instruction words, which a file of minor 0 may also use: a reader that does not know them refuses them by
   themselves. So it does what inputs and outputs stand for (0 in older files), and those without elements.
->>>>>>> 965e221 (Say in the binary what the elements of inputs and outputs stand for; admit ends without elements)
+- 2: the target's `vector.types`, which takes the place of `vector.dtypes`: that said less than programs used, and
+  nothing checked it. The optional section ORIGIN, which a file of any minor version may have.
 
 The TARGET section says which minor version a file is of; keys that an older one lacks have the values of
 `TARGET_DEFAULTS`.

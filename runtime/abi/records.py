@@ -24,7 +24,8 @@ class Field:
     """One integer (or an array of `count` integers) of a record.
 
     `enum` limits the values; `index` names the record table (or "strings", "geometry") that the value points into; NONE
-    is allowed where `optional`. `kind` "f32" is an IEEE single. `low` and `high` bound the valid values.
+    is allowed where `optional`. `kind` "f32" is an IEEE single. `low` and `high` bound the valid values. A field that
+    came later is `quiet`: text leaves it out where it is 0, as it is in files from before.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Field:
     optional: bool = False
     low: float | None = None
     high: float | None = None
+    quiet: bool = False
 
     @property
     def width(self) -> int:
@@ -309,7 +311,7 @@ IO = Record(
     (
         Field("name", 0, "u32", "name", index="strings"),
         Field("tensor", 4, "u32", "its tensor", index="tensor"),
-        Field("meaning", 8, "u8", "what its elements stand for", enum=Meaning),
+        Field("meaning", 8, "u8", "what its elements stand for", enum=Meaning, quiet=True),
     ),
 )
 

@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 from onnx.backend.base import Backend, BackendRep, namedtupledict
 
 from tfmbs.compiler.api import compile
-from tfmbs.compiler.importers.onnx_model import graph_inputs
+from tfmbs.compiler.importers.onnx_dims import graph_inputs
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.devices.base import Array
 from tfmbs.runtime.extensions import extended

@@ -36,13 +36,15 @@ def _value_text(f: Field, value: FieldValue, strings: list[str]) -> str:
     return repr(value)
 
 
+def _is_written(f: Field, value: FieldValue) -> bool:
+    """Whether text states a field: what is not the default, and what nobody should have to know the default of."""
+    stated = (f.enum is not None and not f.quiet) or (f.index is not None and not f.optional)
+    return stated or repr(value) != repr(_default(f))
+
+
 def row_text(record: Record, row: Row, strings: list[str]) -> str:
     """One record."""
-    parts = [
-        f"{f.name}={_value_text(f, row[f.name], strings)}"
-        for f in record.fields
-        if repr(row[f.name]) != repr(_default(f)) or f.enum is not None or (f.index is not None and not f.optional)
-    ]
+    parts = [f"{f.name}={_value_text(f, row[f.name], strings)}" for f in record.fields if _is_written(f, row[f.name])]
     return " ".join([f".{record.name}", *parts])
 
 

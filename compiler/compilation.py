@@ -136,7 +136,7 @@ class Compilation:
         """
         self.lower("fabric")
         self.options.progress("emit")
-        return Image.from_buffer(emit(self.module).to_bytes())
+        return Image.from_buffer(emit(self.module))
 
     def text(self) -> str:
         """The module as text, with locations: a compilation that goes on from it gives the same bytes."""

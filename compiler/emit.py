@@ -1,4 +1,4 @@
-"""Emission: the records of a fabric-level module as an `Image`. It copies; every decision was taken by passes."""
+"""Emission: the records of a fabric-level module as a binary. It copies; every decision was taken by passes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.target_file import load_target
 
 
-def emit(module: Any) -> Image:
-    """The binary of a fabric-level module; equal modules give equal bytes.
+def emit(module: Any) -> bytearray:
+    """The bytes of the `.tfb` of a fabric-level module; equal modules give equal bytes. Weights are copied once.
 
     META names producer, version, target, precision (where the module does), entry points and how much scratch each has
     in use at once, and holds no time stamp.
     Raises TfmbsError for an op of another level and for a target that is not known.
     """
-    tables = fabric_tables(module)
+    tables, weights = fabric_tables(module)
     attributes = module.operation.attributes
     target = load_target(attributes[TARGET].value)
     meta: dict[str, Any] = {
@@ -32,4 +32,4 @@ def emit(module: Any) -> Image:
     if SCRATCH_LIVE_BYTES in attributes:
         live = attributes[SCRATCH_LIVE_BYTES]
         meta["scratch_live_bytes"] = {item.name: item.attr.value for item in live}
-    return Image(meta=meta, target=target.to_dict(), **tables)
+    return Image(meta=meta, target=target.to_dict(), **tables).to_bytes(weights)

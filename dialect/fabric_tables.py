@@ -7,12 +7,13 @@ from tfmbs.dialect.fabric_siw import FabricProgramOp
 from tfmbs.dialect.legality import check_level
 from tfmbs.dialect.location import place
 from tfmbs.dialect.resources import stored_bytes
+from tfmbs.runtime.abi.container import Pieces
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.sections import KIND_OF_RECORD
 
 
-def fabric_tables(module: Any) -> dict[str, Any]:
-    """The content of a fabric-level module, as keyword arguments of `runtime.abi.image.Image`.
+def fabric_tables(module: Any) -> tuple[dict[str, Any], Pieces]:
+    """The content of a fabric-level module, as keyword arguments of `runtime.abi.image.Image`, and its weights.
 
     Records, words, args and waits keep the order of their ops; strings are numbered in order of first use. Raises
     TfmbsError for an op of another level, and for data that overlap.
@@ -20,7 +21,8 @@ def fabric_tables(module: Any) -> dict[str, Any]:
     check_level(module, "fabric")
     strings: dict[str, int] = {}
     tables: dict[str, Any] = {kind.attribute: [] for kind in KIND_OF_RECORD.values() if kind.attribute}
-    tables |= {"words": [], "args": [], "waits": [], "weights": bytearray()}
+    tables |= {"words": [], "args": [], "waits": []}
+    weights: list[tuple[int, memoryview]] = []
     for op in module.operation.regions[0].blocks[0].operations:
         if isinstance(op, FabricProgramOp):
             words = [word.word for word in op.siw_ops]
@@ -35,14 +37,14 @@ def fabric_tables(module: Any) -> dict[str, Any]:
         elif isinstance(op, FabricWaitsOp):
             tables["waits"] += op.values
         elif isinstance(op, FabricDataOp):
-            _append(tables["weights"], op)
-    return {**tables, "weights": bytes(tables["weights"]), "strings": list(strings)}
+            _append(weights, op)
+    return {**tables, "strings": list(strings)}, Pieces(weights)
 
 
-def _append(weights: bytearray, op: Any) -> None:
-    """Put the bytes of `op` at its offset, zeros before it."""
-    if op.offset < len(weights):
+def _append(weights: list[tuple[int, memoryview]], op: Any) -> None:
+    """Put the bytes of `op` at its offset."""
+    end = weights[-1][0] + len(weights[-1][1]) if weights else 0
+    if op.offset < end:
         what = f"offset of the data {op.label}"
-        raise TfmbsError("ir.verify", place(op.location), what, f"at least {len(weights)}", op.offset)
-    weights += bytes(op.offset - len(weights))
-    weights += stored_bytes(op.value)
+        raise TfmbsError("ir.verify", place(op.location), what, f"at least {end}", op.offset)
+    weights.append((op.offset, stored_bytes(op.value)))

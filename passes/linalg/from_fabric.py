@@ -45,9 +45,9 @@ def lower_fabric(module: Any) -> None:
     records = ops_of(module, *RECORD_OPS.values(), FabricArgsOp, FabricWaitsOp, FabricDataOp)
     if not records:
         return
-    tables = fabric_tables(module)
+    tables, weights = fabric_tables(module)
     with module.operation.location:
-        FabricLowering(tables).run(module.operation.regions[0].blocks[0])
+        FabricLowering({**tables, "weights": bytes(weights)}).run(module.operation.regions[0].blocks[0])
     for op in records:
         op.operation.erase()
 
@@ -115,7 +115,7 @@ class FabricLowering:
             shape = (max(size, 1),)
             is_state = region is Region.STATE
             self._arenas[region, slot] = _PLACE.filled(shape, _byte(), 0) if is_state else _PLACE.empty(shape, _byte())
-        weights = np.frombuffer(bytes(self._tables["weights"]) or b"\0", np.int8)
+        weights = np.frombuffer(self._tables["weights"] or b"\0", np.int8)
         value = resource_attr(weights, "weights")
         self._arenas[Region.WEIGHTS, 0] = constant_memory(value, ir.MemRefType.get([weights.size], _byte()))
         self._vector, self._element = Machine(siw.VLMAX), Machine(1)

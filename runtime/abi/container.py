@@ -33,9 +33,32 @@ KNOWN_FEATURES = sum(1 << bit for bit in Feature)
 _NAME_BYTES = 16
 
 
+class Pieces:
+    """Bytes that are put together only where they are written: `parts` at offsets that ascend, zeros between them."""
+
+    def __init__(self, parts: Sequence[tuple[int, memoryview]]) -> None:
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return self.parts[-1][0] + len(self.parts[-1][1]) if self.parts else 0
+
+    def __bytes__(self) -> bytes:
+        together = bytearray(len(self))
+        self.write(memoryview(together))
+        return bytes(together)
+
+    def write(self, target: memoryview) -> None:
+        """Writes them to memory that is zero."""
+        for offset, part in self.parts:
+            target[offset : offset + len(part)] = part
+
+
 @dataclass(frozen=True)
 class Section:
-    """One section. `offset` is its first byte in the file, -1 before it is written."""
+    """One section. `offset` is its first byte in the file, -1 before it is written.
+
+    One that is to be written may have `pieces` instead of `data`.
+    """
 
     kind: int
     name: str
@@ -44,11 +67,17 @@ class Section:
     optional: bool = False
     offset: int = -1
     chunk_digests: bytes = b""
+    pieces: Pieces | None = None
+
+    @property
+    def length(self) -> int:
+        """Its bytes."""
+        return len(self.data if self.pieces is None else self.pieces)
 
     @property
     def is_chunked(self) -> bool:
         """Whether its digest is over the digests of its chunks."""
-        return is_chunked(self.kind, len(self.data))
+        return is_chunked(self.kind, self.length)
 
 
 @dataclass(frozen=True)
@@ -88,26 +117,48 @@ def align(offset: int, alignment: int) -> int:
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _with_digests(sections: Sequence[Section]) -> list[Section]:
-    """The sections in file order, with their chunk digests, behind a DIGESTS section where there are any."""
+def _placed(sections: Iterable[Section]) -> list[Section]:
+    """The sections in file order with their offsets, behind a DIGESTS section where one is chunked, which is zeros."""
     ordered = sorted(sections, key=lambda section: section.kind)
-    digested = [replace(s, chunk_digests=chunk_digests(s.data)) if s.is_chunked else s for s in ordered]
-    lists = b"".join(section.chunk_digests for section in digested)
-    if not lists:
-        return digested
-    kind = KIND_BY_NAME["DIGESTS"]
-    return [Section(kind.code, kind.name, memoryview(lists), kind.alignment), *digested]
+    chunks = sum(-(-section.length // CHUNK_BYTES) for section in ordered if section.is_chunked)
+    if chunks:
+        kind = KIND_BY_NAME["DIGESTS"]
+        ordered.insert(0, Section(kind.code, kind.name, memoryview(bytes(chunks * DIGEST_BYTES)), kind.alignment))
+    placed, position = [], HEADER.size + SECTION.size * len(ordered)
+    for section in ordered:
+        placed.append(replace(section, offset=align(position, section.alignment)))
+        position = placed[-1].offset + section.length
+    return placed
 
 
-def _row(section: Section, offset: int) -> bytes:
-    content = section.chunk_digests if section.is_chunked else section.data
+def _fill(out: memoryview, sections: Sequence[Section]) -> bytes:
+    """Writes the sections, and their chunk digests into DIGESTS; returns the section table."""
+    digests: dict[int, bytes] = {}
+    for section in sections:
+        data = _place(out, section)
+        if section.pieces is None:
+            data[:] = section.data
+        else:
+            section.pieces.write(data)
+        if section.is_chunked:
+            digests[section.kind] = chunk_digests(data)
+    if digests:
+        _place(out, sections[0])[:] = b"".join(digests.values())
+    return b"".join(_row(section, digests.get(section.kind) or _place(out, section)) for section in sections)
+
+
+def _place(out: memoryview, section: Section) -> memoryview:
+    return out[section.offset : section.offset + section.length]
+
+
+def _row(section: Section, content: bytes | memoryview) -> bytes:
     flags = (SectionFlag.OPTIONAL if section.optional else 0) | (SectionFlag.CHUNKED if section.is_chunked else 0)
     return SECTION.encode(
         {
             "kind": section.kind,
             "flags": flags,
-            "offset": offset,
-            "length": len(section.data),
+            "offset": section.offset,
+            "length": section.length,
             "alignment": section.alignment,
             "name": tuple(section.name.encode("ascii").ljust(_NAME_BYTES, b"\0")),
             "digest": tuple(digest(content)),
@@ -130,26 +181,18 @@ def write(container: Container) -> bytearray:
     """
     for section in container.sections:
         _check_writable(section)
-    sections = _with_digests(container.sections)
-    position = HEADER.size + SECTION.size * len(sections)
-    offsets = []
-    for section in sections:
-        position = align(position, section.alignment)
-        offsets.append(position)
-        position += len(section.data)
-    out = bytearray(position)
-    table = b"".join(_row(section, offset) for section, offset in zip(sections, offsets, strict=True))
-    out[HEADER.size : HEADER.size + len(table)] = table
-    view = memoryview(out)  # assigning to a slice of a bytearray would copy its source first
-    for section, offset in zip(sections, offsets, strict=True):
-        view[offset : offset + len(section.data)] = section.data
-    view.release()
+    sections = _placed(container.sections)
+    end = sections[-1].offset + sections[-1].length if sections else HEADER.size
+    out = bytearray(end)
+    with memoryview(out) as view:  # assigning to a slice of a bytearray would copy its source first
+        table = _fill(view, sections)
+        view[HEADER.size : HEADER.size + len(table)] = table
     header: dict[str, FieldValue] = {
         "magic": tuple(MAGIC),
         "major": container.version[0],
         "minor": container.version[1],
         "section_count": len(sections),
-        "file_length": position,
+        "file_length": end,
         "required_features": container.required_features,
         "optional_features": container.optional_features,
         "digest": (0,) * DIGEST_BYTES,

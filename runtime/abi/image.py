@@ -12,7 +12,7 @@ import numpy as np
 
 from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.codec import BytesLike, Row, decode_section, encode_section
-from tfmbs.runtime.abi.container import Container, Section, check_chunks
+from tfmbs.runtime.abi.container import Container, Pieces, Section, check_chunks
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.minor import minor_of
 from tfmbs.runtime.abi.records import Record
@@ -84,9 +84,15 @@ class Image:
         """One record table as a structured array (read only)."""
         return np.frombuffer(self.section(KIND_OF_RECORD[record.name].name), record.numpy)
 
-    def to_bytes(self) -> bytearray:
-        """The bytes of the `.tfb`; the same content gives the same bytes. Raises TfmbsError for what does not fit."""
+    def to_bytes(self, weights: Pieces | None = None) -> bytearray:
+        """The bytes of the `.tfb`; the same content gives the same bytes. `weights` are what `self.weights` is not.
+
+        Raises TfmbsError for what does not fit.
+        """
         sections = list(self.extras)
+        if weights:
+            kind = KIND_BY_NAME["WEIGHTS"]
+            sections.append(Section(kind.code, kind.name, memoryview(b""), kind.alignment, pieces=weights))
         for kind in KINDS:
             data = encode_section(kind, getattr(self, kind.attribute)) if kind.attribute else b""
             if len(data):

@@ -56,7 +56,7 @@ def test_schedules_show_cycles_slots_sources_and_bounds(tmp_path: Path, capsys: 
     with context(), ir.Location.unknown():
         module = ir.Module.parse(text)
         Driver().run_text(module, "builtin.module(tfmbs-to-fabric)")
-        (tmp_path / "exp.tfb").write_bytes(emit(module).to_bytes())
+        (tmp_path / "exp.tfb").write_bytes(emit(module))
     assert objdump.main([str(tmp_path / "exp.tfb"), "--schedule"]) == 0
     out = capsys.readouterr().out
     assert "from node_exp" in out

@@ -29,7 +29,9 @@ def import_model(model: object, options: Options, *, raw: bool, where: str) -> t
         return _of_file(Path(model), options, raw)
     packages = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
     if "onnx" in packages:
-        return _of_onnx(model, options, raw, where), where
+        from tfmbs.compiler.importers.onnx_model import parts_of
+
+        return _of_onnx(parts_of(model, where), options, raw, where), where
     if "torch" in packages:
         return _of_torch(model, options, raw, where), where
     kind = f"{type(model).__module__}.{type(model).__qualname__}"
@@ -46,17 +48,18 @@ def _of_file(path: Path, options: Options, raw: bool) -> tuple[Any, str]:
         raise TfmbsError("unsupported", path, "kind of model: a pickle can run any code", expected, path.suffix)
     if path.suffix != MODEL and path.suffix:
         raise TfmbsError("unsupported", path, "kind of model", _FILES, path.suffix)
-    from tfmbs.compiler.importers.onnx_model import load_onnx
+    from tfmbs.compiler.importers.onnx_model import load_onnx, parts_of
 
-    return _of_onnx(load_onnx(path), options, raw, str(path)), path.stem
+    return _of_onnx(parts_of(load_onnx(path), str(path)), options, raw, str(path)), path.stem
 
 
-def _of_onnx(model: Any, options: Options, raw: bool, where: str) -> Any:
-    from tfmbs.compiler.importers.onnx import import_onnx
+def _of_onnx(parts: Any, options: Options, raw: bool, where: str) -> Any:
+    """The module of an ONNX model's parts; the model itself, where it was loaded here, is gone already."""
+    from tfmbs.compiler.importers.onnx import import_parts
 
     if options.example_inputs is not None:
         raise TfmbsError("usage", where, "example_inputs", "none for an ONNX model, whose inputs have shapes")
-    return import_onnx(model, dims=options.dims, context=context(), where=where, raw=raw)
+    return import_parts(parts, dims=options.dims, context=context(), where=where, raw=raw)
 
 
 def _of_torch(model: object, options: Options, raw: bool, where: str) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmbs.dialect.mlir import ir
+from tfmbs.passes.onnx.constants import keep_resources
 from tfmbs.passes.onnx.elements import TensorType
 from tfmbs.passes.onnx.node import OPERATOR, Node, builtin_type, from_builtin, is_op
 from tfmbs.passes.onnx.table import LOWERINGS, REFUSALS
@@ -21,7 +22,8 @@ class ConvertOnnxToLinalg(Pass):
     operator is a `torch.operator` named after ONNX's; `passes/onnx/table.py` says which are taken. Which op computes an
     integer follows from the sign in the value tensor's type, as builtin integers have none. Sizes are those of the
     types: an operand that is only known at run time and asks for another shape than the declared one is not checked.
-    Operators that no fabric computes (training optimizers, strings, random numbers, image files) are refused.
+    Operators that no fabric computes (training optimizers, strings, random numbers, image files) are refused. A large
+    constant of floats stays a resource: torch-mlir would copy its elements.
 
     Before:
 
@@ -66,6 +68,7 @@ class ConvertOnnxToLinalg(Pass):
         module.operation.walk(collect)
         for op in found:
             _convert(op)
+        keep_resources(module)
 
 
 def _convert(operation: Any) -> None:

@@ -11,10 +11,12 @@ from onnx import ValueInfoProto
 from tfmbs.compiler.guard import run_guarded
 from tfmbs.compiler.importers.messages import first_line
 from tfmbs.compiler.importers.onnx_dims import graph_inputs
-from tfmbs.compiler.importers.onnx_model import prepare
+from tfmbs.compiler.importers.onnx_model import parts_of, prepare_parts
 from tfmbs.compiler.importers.torch_level import ENTRY, KEPT_TORCH_OPS
+from tfmbs.compiler.importers.weights import Parts, with_weights
 from tfmbs.dialect.attributes import NAME
 from tfmbs.dialect.mlir import ir, onnx_importer
+from tfmbs.dialect.resources import Array, resource_attr
 from tfmbs.runtime.abi.errors import TfmbsError
 
 TO_TORCH = (
@@ -46,13 +48,25 @@ def import_onnx(
     Raises:
         TfmbsError: codes `onnx.*`, `pass`, `pass.crash`.
     """
-    prepared = prepare(model, dims or {}, where)
+    return import_parts(parts_of(model, where), dims=dims, context=context, where=where, raw=raw)
+
+
+def import_parts(
+    parts: Parts, *, dims: Mapping[str, int] | None = None, context: Any, where: str = "model", raw: bool = False
+) -> Any:
+    """As `import_onnx`, of the parts of a model. Constants share the memory of the arrays.
+
+    Raises:
+        TfmbsError: codes `onnx.*`, `pass`, `pass.crash`.
+    """
+    prepared = with_weights(prepare_parts(parts, dims or {}, where), parts, data=False)
     importer = onnx_importer()
     with context, ir.Location.unknown():
         try:
             module = importer.ModelInfo(prepared)
             result = module.create_module(context=context)
-            importer.NodeImporter.define_function(module.main_graph, result.operation).import_all()
+            attributes = _attributes(importer, parts.arrays, context)
+            importer.NodeImporter.define_function(module.main_graph, result.operation, attributes).import_all()
         except (importer.OnnxImportError, *_FOREIGN_ERRORS) as error:
             what, got = "torch-mlir's importer refuses the model", first_line(error)
             raise TfmbsError("onnx.unsupported", where, what, got=got) from error
@@ -60,6 +74,20 @@ def import_onnx(
     if not raw:
         to_torch(result)
     return result
+
+
+def _attributes(importer: Any, arrays: Mapping[str, Array], context: Any) -> Any:
+    """torch-mlir's maker of attributes; for tensors without data of their own it takes the array of their name."""
+
+    class Attributes(importer.ContextCache):  # type: ignore[misc]  # torch-mlir's importer is loaded late
+        def tensor_proto_to_attr(self, tensor: onnx.TensorProto) -> Any:
+            array = None if tensor.HasField("raw_data") else arrays.get(tensor.name)
+            if array is None:
+                return super().tensor_proto_to_attr(tensor)
+            type_ = self.tensor_proto_to_builtin_type(tensor)
+            return resource_attr(array, tensor.name, type_.element_type, array.shape)
+
+    return Attributes(context)
 
 
 def to_torch(module: Any) -> None:

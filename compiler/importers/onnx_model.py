@@ -21,7 +21,7 @@ from tfmbs.compiler.importers.onnx_rules import (
     node_label,
 )
 from tfmbs.compiler.importers.rewrite.model import rewrite
-from tfmbs.compiler.importers.weights import with_weights, without_weights
+from tfmbs.compiler.importers.weights import Parts, split, with_weights
 from tfmbs.runtime.abi.errors import TfmbsError
 
 OPSET = 21
@@ -58,12 +58,32 @@ def prepare(model: onnx.ModelProto, dims: Mapping[str, int], where: str = "model
     Raises:
         TfmbsError: codes `onnx.invalid`, `onnx.unsupported`, `onnx.dim`, `resource-limit`.
     """
+    parts = parts_of(model, where)
+    return with_weights(prepare_parts(parts, dims, where), parts, data=True)
+
+
+def parts_of(model: onnx.ModelProto, where: str = "model") -> Parts:
+    """The parts of a model whose ops are known and whose tensors hold what they should.
+
+    Raises:
+        TfmbsError: codes `onnx.invalid`, `onnx.unsupported`, `onnx.external-data`.
+    """
     if not isinstance(model, onnx.ModelProto):
         raise TfmbsError("unsupported", where, "kind of model", "an onnx.ModelProto", type(model).__qualname__)
     check_text(model, where)
     _refuse_unknown_ops(model, where)
     check_tensors(model, where)
-    result = without_weights(model)
+    return split(model)
+
+
+def prepare_parts(parts: Parts, dims: Mapping[str, int], where: str) -> onnx.ModelProto:
+    """As `prepare`, with large initializers still among the inputs: `with_weights` brings them back.
+
+    Raises:
+        TfmbsError: codes `onnx.invalid`, `onnx.unsupported`, `onnx.dim`, `resource-limit`.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(parts.model)
     if result.functions:
         result = onnx.inliner.inline_local_functions(result)
     check_graph(result.graph, where)
@@ -74,8 +94,7 @@ def prepare(model: onnx.ModelProto, dims: Mapping[str, int], where: str = "model
         onnx.checker.check_model(result)
     except (onnx.checker.ValidationError, ValueError) as error:
         raise TfmbsError("onnx.invalid", where, "the model is not valid ONNX", got=first_line(error)) from error
-    result = rewrite(_convert_opset(result, where), declared, where)
-    return with_weights(result, model)
+    return rewrite(_convert_opset(result, where), declared, where)
 
 
 def _infer_shapes(model: onnx.ModelProto, where: str) -> onnx.ModelProto:

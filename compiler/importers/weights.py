@@ -1,17 +1,81 @@
-"""A model without its large constants, so that checks and rewriting do not copy them, and with them again."""
+"""A model without its large constants, so that checks, rewriting and import neither copy them nor walk over them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import prod
 
 import onnx
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 
 from tfmbs.compiler.importers.rewrite.renaming import used_names
 from tfmbs.compiler.importers.rewrite.scope import MAX_KNOWN
+from tfmbs.dialect.resources import Array
+
+PLAIN = frozenset(
+    (
+        TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16,
+        TensorProto.INT8, TensorProto.INT16, TensorProto.INT32, TensorProto.INT64,
+        TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64,
+    )
+)  # fmt: skip
+"""Element types whose values lie in memory as MLIR stores them."""
 
 
-def without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+@dataclass(frozen=True)
+class Parts:
+    """A model in which large initializers are inputs, and these by name: read-only arrays of `PLAIN` elements in their
+    shapes (bf16 as uint16), or, of other elements, tensors. The model that they come from is needed no more.
+    """
+
+    model: onnx.ModelProto
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    tensors: Mapping[str, TensorProto] = field(default_factory=dict)
+    types: Mapping[str, int] = field(default_factory=dict)  # of the arrays
+
+
+def split(model: onnx.ModelProto) -> Parts:
+    """The parts of a model, which is not changed."""
+    light, arrays, tensors, types = _without_weights(model), {}, {}, {}
+    for tensor in model.graph.initializer:
+        if _is_large(tensor) and tensor.data_type in PLAIN:
+            arrays[tensor.name], types[tensor.name] = _array(tensor), tensor.data_type
+        elif _is_large(tensor):
+            tensors[tensor.name] = TensorProto()
+            tensors[tensor.name].CopyFrom(tensor)
+    return Parts(light, arrays, tensors, types)
+
+
+def with_weights(model: onnx.ModelProto, parts: Parts, *, data: bool) -> onnx.ModelProto:
+    """`model`, made of that of the parts, with the large initializers that it uses; arrays without `data` unless asked.
+
+    No constant stays an input.
+    """
+    inputs = {value.name for value in model.graph.input}
+    used = {name for node in model.graph.node for name in used_names(node)} | {v.name for v in model.graph.output}
+    for name, array in parts.arrays.items():
+        if name in inputs & used:
+            raw = {"raw_data": array.tobytes()} if data else {}
+            tensor = TensorProto(name=name, data_type=parts.types[name], dims=array.shape, **raw)
+            model.graph.initializer.append(tensor)
+    model.graph.initializer.extend(tensor for name, tensor in parts.tensors.items() if name in inputs & used)
+    constants = {tensor.name for tensor in parts.model.graph.initializer} | {*parts.arrays, *parts.tensors}
+    kept = [value for value in model.graph.input if value.name not in constants]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+    return model
+
+
+def _array(tensor: TensorProto) -> Array:
+    array: Array = numpy_helper.to_array(tensor)  # raw data without another copy
+    if tensor.data_type == TensorProto.BFLOAT16:
+        array = array.view("uint16")
+    array.setflags(write=False)
+    return array
+
+
+def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of the model where large initializers are inputs."""
     result = onnx.ModelProto()
     _copy_fields(model, result, "graph")
@@ -24,23 +88,6 @@ def without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
             value = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
             result.graph.input.append(value)
     return result
-
-
-def with_weights(model: onnx.ModelProto, origin: onnx.ModelProto) -> onnx.ModelProto:
-    """`model`, made by `without_weights` and changed since, with the large initializers of `origin` that it uses.
-
-    No constant stays an input.
-    """
-    inputs = {value.name for value in model.graph.input}
-    used = {name for node in model.graph.node for name in used_names(node)} | {v.name for v in model.graph.output}
-    for tensor in origin.graph.initializer:
-        if _is_large(tensor) and tensor.name in inputs & used:
-            model.graph.initializer.append(tensor)
-    constants = {tensor.name for tensor in origin.graph.initializer}
-    kept = [value for value in model.graph.input if value.name not in constants]
-    del model.graph.input[:]
-    model.graph.input.extend(kept)
-    return model
 
 
 def _is_large(tensor: TensorProto) -> bool:

@@ -86,10 +86,8 @@ class Node:
         given = self.constant(index)
         if given is not None:
             return self.literal(given, self.element(index))
-        owner = value.owner
-        if isinstance(owner, ir.Operation | ir.OpView) and owner.operation.name == "torch_c.from_builtin_tensor":
-            return owner.operation.operands[0]
-        return _cast("torch_c.to_builtin_tensor", value, builtin_type(self._input(index)))
+        self._input(index)
+        return to_builtin(value)
 
     def constant(self, index: int) -> Array | None:
         """Elements of an operand that is a constant of the model (bf16 as float32), None for any other or none."""
@@ -198,6 +196,16 @@ def constant_value(operation: Any) -> Array | None:
 def builtin_type(type_: TensorType) -> Any:
     """The builtin tensor type that stands for a torch value tensor."""
     return ir.RankedTensorType.get(type_.shape, type_.element.mlir)
+
+
+def to_builtin(value: Value) -> Value:
+    """A torch value tensor of static shape and real elements as a builtin tensor."""
+    owner, type_ = value.owner, tensor_type_of(value)
+    if isinstance(owner, ir.Operation | ir.OpView) and owner.operation.name == "torch_c.from_builtin_tensor":
+        return owner.operation.operands[0]
+    if type_ is None:
+        raise TypeError(f"{value.type} is not a tensor of static shape")
+    return _cast("torch_c.to_builtin_tensor", value, builtin_type(type_))
 
 
 def from_builtin(value: Value, like: Any) -> Value:

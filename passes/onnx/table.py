@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tfmbs.passes.onnx import (
+    control,
     linear_algebra,
     losses,
+    normalizing,
     picking,
     rearrange,
     reductions,
@@ -26,8 +28,10 @@ Lowering = Callable[[Node], Results | None]
 """Builds what an op computes; None leaves the op to torch-mlir. Raises `Node.refuse` for what nobody can compile."""
 
 _FAMILIES = (
+    control.LOWERINGS,
     linear_algebra.LOWERINGS,
     losses.LOWERINGS,
+    normalizing.LOWERINGS,
     picking.LOWERINGS,
     rearrange.LOWERINGS,
     reductions.LOWERINGS,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, TypeProto, helper
+from onnx import AttributeProto, GraphProto, NodeProto, TypeProto, helper
 
+from tfmbs.compiler.importers.rewrite.hints import hint_backwards
 from tfmbs.compiler.importers.rewrite.renaming import renamed
 from tfmbs.compiler.importers.rewrite.scope import Scope
-from tfmbs.compiler.importers.rewrite.types import tensor_type, type_of_tensor
+from tfmbs.compiler.importers.rewrite.types import static_shape, type_of_tensor
 
 Walk = Callable[[Iterable[NodeProto], Scope], None]
 
@@ -19,7 +20,7 @@ def take_branch(node: NodeProto, scope: Scope) -> list[NodeProto] | None:
         return None
     taken = "then_branch" if bool(scope.known[node.input[0]].reshape(())) else "else_branch"
     graph = graph_of(node, taken)
-    return spliced(graph, {}, dict(zip([value.name for value in graph.output], node.output, strict=True)), scope)
+    return spliced(graph, {}, list(node.output), scope)
 
 
 def graph_of(node: NodeProto, name: str) -> GraphProto:
@@ -27,7 +28,7 @@ def graph_of(node: NodeProto, name: str) -> GraphProto:
     return next(attribute.g for attribute in node.attribute if attribute.name == name)
 
 
-def spliced(graph: GraphProto, inputs: dict[str, str], results: dict[str, str], scope: Scope) -> list[NodeProto]:
+def spliced(graph: GraphProto, inputs: dict[str, str], results: Sequence[str], scope: Scope) -> list[NodeProto]:
     """The nodes of a graph as nodes of the scope: its inputs and results have the given names, all else fresh ones."""
     names = dict(inputs)
     constants = []
@@ -35,30 +36,28 @@ def spliced(graph: GraphProto, inputs: dict[str, str], results: dict[str, str], 
         names[tensor.name] = scope.names.fresh(tensor.name)
         constants.append(helper.make_node("Constant", [], [names[tensor.name]], value=tensor))
     nodes = renamed(graph.node, names, scope.names.fresh)
-    copies = [helper.make_node("Identity", [names.get(inner, inner)], [outer]) for inner, outer in results.items()]
+    ends = zip(graph.output, results, strict=False)
+    copies = [helper.make_node("Identity", [names.get(end.name, end.name)], [name]) for end, name in ends if name]
     return [*constants, *nodes, *copies]
 
 
-def keep_control(node: NodeProto, scope: Scope, walk: Walk) -> NodeProto:
-    """The node with its graphs walked: what they hold is folded, replaced and typed like everything else."""
+def keep_control(node: NodeProto, inputs: Sequence[TypeProto | None], scope: Scope, walk: Walk) -> NodeProto:
+    """The node with its graphs walked: what they hold is folded, replaced and typed like everything else.
+
+    `inputs` are the types of the graphs' inputs, None where the graph's own record is all there is.
+    """
     result = NodeProto()
     result.CopyFrom(node)
     for attribute in result.attribute:
         if attribute.type == AttributeProto.GRAPH:
-            _walk_graph(attribute.g, _input_types(node, scope), scope, walk)
+            _walk_graph(attribute.g, inputs, scope, walk)
     return result
 
 
-def _input_types(node: NodeProto, scope: Scope) -> list[TypeProto | None]:
-    """Types of the inputs of a Loop's body, in its first iteration; those of other graphs' inputs are declared."""
-    if node.op_type != "Loop":
-        return []
-    scalars: list[TypeProto | None] = [tensor_type(TensorProto.INT64, ()), tensor_type(TensorProto.BOOL, ())]
-    return scalars + [scope.types.get(name) for name in node.input[2:]]
-
-
-def _walk_graph(graph: GraphProto, given: list[TypeProto | None], scope: Scope, walk: Walk) -> None:
-    inner = scope.inner()
+def _walk_graph(graph: GraphProto, given: Sequence[TypeProto | None], scope: Scope, walk: Walk) -> None:
+    records = (*graph.value_info, *graph.output)
+    inner = scope.inner({value.name: value.type for value in records if static_shape(value.type) is not None})
+    hint_backwards(graph.node, inner.declared)
     for index, value in enumerate(graph.input):
         type_ = given[index] if index < len(given) else None
         if type_ is not None:

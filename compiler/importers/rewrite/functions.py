@@ -36,6 +36,7 @@ INLINED: dict[str, Condition] = {
     "MeanVarianceNormalization": _always,
     "RMSNormalization": _always,
     "RotaryEmbedding": _always,
+    "Softsign": _always,
     "SwiGLU": _always,
     "Swish": _always,
 }

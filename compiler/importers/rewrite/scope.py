@@ -54,9 +54,9 @@ class Scope:
         """Version of the default domain."""
         return self.opsets[""]
 
-    def inner(self) -> Scope:
-        """The scope of a graph inside of this one."""
-        outer = (self.where, self.opsets, self.names, self.declared, self.outputs)
+    def inner(self, declared: Mapping[str, TypeProto]) -> Scope:
+        """The scope of a graph inside of this one, which declares types of its own."""
+        outer = (self.where, self.opsets, self.names, {**self.declared, **declared}, self.outputs)
         return Scope(*outer, self.types.new_child(), self.known.new_child())
 
     def shape(self, name: str) -> tuple[int, ...] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import onnx
-from onnx import NodeProto, TensorProto, TypeProto, numpy_helper
+from onnx import NodeProto, TypeProto, numpy_helper
 
 from tfmbs.compiler.importers.messages import first_line
 from tfmbs.compiler.importers.onnx_rules import check_type_sizes, node_label
@@ -17,14 +17,17 @@ from tfmbs.compiler.importers.rewrite.control import keep_control, take_branch
 from tfmbs.compiler.importers.rewrite.fold import fold
 from tfmbs.compiler.importers.rewrite.functions import inline_body
 from tfmbs.compiler.importers.rewrite.hints import hint_backwards
+from tfmbs.compiler.importers.rewrite.literals import literal
+from tfmbs.compiler.importers.rewrite.loops import LOOP_CONDITION, LOOP_COUNTER, settle_loop, write_out_loop
 from tfmbs.compiler.importers.rewrite.recurrent import write_out_recurrence
 from tfmbs.compiler.importers.rewrite.renaming import subgraphs, used_names
+from tfmbs.compiler.importers.rewrite.scans import body_types, write_out_scan
 from tfmbs.compiler.importers.rewrite.scope import Scope
 from tfmbs.compiler.importers.rewrite.shape_operands import settle_shape_operand
 from tfmbs.compiler.importers.rewrite.types import filled
 from tfmbs.runtime.abi.errors import TfmbsError
 
-REPLACEMENTS = (take_branch, inline_body, write_out_recurrence)
+REPLACEMENTS = (take_branch, inline_body, write_out_recurrence, write_out_loop, write_out_scan)
 """What may replace a node, in order: each gives the nodes that stand for it, or None where it has nothing to say."""
 
 
@@ -52,7 +55,9 @@ def _keep(node: NodeProto, scope: Scope) -> None:
         _keep_constant(node, scope)
         return
     if any(True for _ in subgraphs(node)):
-        node = keep_control(node, scope, walk)
+        node = keep_control(node, _graph_inputs(node, scope), scope, walk)
+    if node.op_type == "Loop":
+        node = settle_loop(node, scope)
     types = _output_types(node, scope)
     values = fold(node, types, scope)
     if values is not None:
@@ -64,28 +69,22 @@ def _keep(node: NodeProto, scope: Scope) -> None:
     scope.nodes.append(settle_shape_operand(node, scope))
 
 
+def _graph_inputs(node: NodeProto, scope: Scope) -> list[TypeProto | None]:
+    """Types of the inputs of a node's graphs, as far as they follow from its operands."""
+    if node.op_type == "Scan":
+        return body_types(node, scope)
+    if node.op_type == "Loop":
+        return [LOOP_COUNTER, LOOP_CONDITION, *(scope.types.get(name) for name in node.input[2:])]
+    return []
+
+
 def _keep_constant(node: NodeProto, scope: Scope) -> None:
     types = _output_types(node, scope)
     scope.types.update(types)
     scope.nodes.append(node)
-    (attribute,) = node.attribute
-    if attribute.type == onnx.AttributeProto.TENSOR:
-        scope.remember(node.output[0], attribute.t)
-    elif attribute.type in _LITERALS:
-        value = onnx.helper.get_attribute_value(attribute)
-        element = _LITERALS[attribute.type]
-        dims = [len(value)] if isinstance(value, list) else []
-        scope.remember(
-            node.output[0], onnx.helper.make_tensor(node.output[0], element, dims, value if dims else [value])
-        )
-
-
-_LITERALS = {
-    onnx.AttributeProto.INT: TensorProto.INT64,
-    onnx.AttributeProto.INTS: TensorProto.INT64,
-    onnx.AttributeProto.FLOAT: TensorProto.FLOAT,
-    onnx.AttributeProto.FLOATS: TensorProto.FLOAT,
-}
+    value = literal(node)
+    if value is not None:
+        scope.remember(node.output[0], value)
 
 
 def _output_types(node: NodeProto, scope: Scope) -> dict[str, TypeProto]:

@@ -24,6 +24,7 @@ TORCH_TO_LINALG = (
 
 PIPELINES: dict[str, tuple[str, ...]] = {
     "import": (
+        "widen-products",
         "convert-torch-to-tfmbs",
         *TORCH_TO_LINALG,
         "tfmbs-expand-tm-tensor",

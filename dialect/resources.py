@@ -133,8 +133,8 @@ def _read_dense(attribute: Any) -> Array:
 
 def _widened(attribute: Any) -> Any:
     """A bf16 attribute as f32, by MLIR's own constant folding: the bindings give no view of bf16."""
-    wide = tensor_type(shape_of(attribute.type), ir.F32Type.get(attribute.context))
     with attribute.context, ir.Location.unknown():
+        wide = tensor_type(shape_of(attribute.type), ir.F32Type.get())
         module = ir.Module.create()
         with ir.InsertionPoint(module.body):
             function = func.FuncOp("widen", ([], [wide]))

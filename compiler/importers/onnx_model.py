@@ -100,19 +100,29 @@ def prepare_parts(parts: Parts, dims: Mapping[str, int], where: str) -> onnx.Mod
 def _infer_shapes(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
     """The model, its shapes consistent, with those of outputs that say nothing of themselves.
 
+    Onnx looks into the bodies of operators without a rule of their own, and stumbles over defaults of their attributes:
+    it is not believed there; the walk over the model comes to the same nodes again.
     Values are propagated only where an output depends on them, and after sizes were checked: onnx walks through every
     element of a vector for that, also of one that a few bytes claim.
     """
+    strict = all(_has_rule(node, model) for node in _all_nodes(model.graph))
     try:
-        inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+        inferred = onnx.shape_inference.infer_shapes(model, strict_mode=strict)
         check_sizes(inferred.graph, where)
         if not all(value.type.tensor_type.HasField("shape") for value in inferred.graph.output):
-            inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+            inferred = onnx.shape_inference.infer_shapes(model, strict_mode=strict, data_prop=True)
             check_sizes(inferred.graph, where)
     except (onnx.shape_inference.InferenceError, ValueError) as error:
         raise TfmbsError("onnx.invalid", where, "shapes cannot be inferred", got=first_line(error)) from error
     del inferred.graph.value_info[:]
     return inferred
+
+
+def _has_rule(node: onnx.NodeProto, model: onnx.ModelProto) -> bool:
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    versions = {"" if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in model.opset_import}
+    schema = onnx.defs.get_schema(node.op_type, versions[domain], domain)
+    return bool(schema.has_type_and_shape_inference_function)
 
 
 def _all_nodes(graph: onnx.GraphProto) -> Iterable[onnx.NodeProto]:

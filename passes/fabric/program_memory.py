@@ -84,6 +84,8 @@ class ProgramMemory:
         if op.name == "memref.expand_shape":
             if min(shape, default=1) < 0:
                 raise refuse(op, f"{op.name}: sizes", "static ones", list(shape))
+            if not groups:  # one element, seen with dimensions of size 1
+                return (1,) * len(shape), offset
             inner = [tuple(shape[i] for i in group) for group in groups]
             return tuple(s * d for s, part in zip(strides, inner, strict=True) for d in dense_strides(part)), offset
         return self._collapsed(op, groups, strides), offset

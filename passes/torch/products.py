@@ -31,8 +31,9 @@ def linear(op: Any) -> Any:
     value, weight, bias = op.operands
     weights = tv.literal(weight)
     if weights is None:
-        raise tv.NotConstantError("the weights are no constant")
-    product = _linear(value, weights, tv.label(weight))
+        product = _rows_product(value, tv.to_builtin(weight), tv.shape(weight)[0], "nk")
+    else:
+        product = _linear(value, weights, tv.label(weight))
     return product if tv.is_none(bias) else _add_channel(product, tv.to_builtin(bias), len(tv.shape(value)) - 1)
 
 
@@ -95,6 +96,8 @@ def _batch_product(lhs: Any, rhs: Any) -> Any:
     layout = "kn" if source is None else "nk"
     left, right = tv.shape(lhs), tv.shape(rhs)
     batch = left[:-2]
+    if len(right) == 2:
+        return _rows_product(lhs, tv.to_builtin(rhs if source is None else source), right[-1], layout)
     if right[:-2] != batch:  # broadcast batches stay with torch-mlir's own lowering
         raise tv.NotConvertedError(f"batches {batch} and {right[:-2]} differ: one is broadcast")
     count = _product(batch)
@@ -102,6 +105,15 @@ def _batch_product(lhs: Any, rhs: Any) -> Any:
     a = reshape(tv.to_builtin(lhs), (count, *left[-2:]))
     b = reshape(tv.to_builtin(operand), (count, *tv.shape(operand)[-2:]))
     return reshape(graph.batch_matmul(a, b, layout).result, (*batch, left[-2], right[-1]))
+
+
+def _rows_product(lhs: Any, rhs: Any, columns: int, layout: str) -> Any:
+    """The product of all rows of `lhs` with one matrix that is no constant (builtin; N×K, or K×N in layout ``kn``)."""
+    sizes = tv.shape(lhs)
+    rows = reshape(tv.to_builtin(lhs), (_product(sizes[:-1]), sizes[-1]))
+    a, b = (reshape(value, (1, *value.type.shape)) for value in (rows, rhs))
+    product = reshape(graph.batch_matmul(a, b, layout).result, (_product(sizes[:-1]), columns))
+    return reshape(product, (*sizes[:-1], columns))
 
 
 def _product(sizes: Sequence[int]) -> int:

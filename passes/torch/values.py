@@ -38,6 +38,16 @@ def element(value: Any) -> str:
     return match[1] if match else str(value.type)
 
 
+def is_narrow(value: Any) -> bool:
+    """Whether a torch value is a statically shaped tensor of f16 or bf16."""
+    return _VTENSOR.fullmatch(str(value.type)) is not None and element(value) in ("f16", "bf16")
+
+
+def with_element(value: Any, name: str) -> Any:
+    """The type of a torch value tensor, with another element type."""
+    return ir.Type.parse(f"!torch.vtensor<[{','.join(map(str, shape(value)))}],{name}>")
+
+
 def _parts(value: Any) -> tuple[tuple[int, ...], str]:
     match = _VTENSOR.fullmatch(str(value.type))
     if match is None:
@@ -124,9 +134,21 @@ def to_builtin(value: Any) -> Any:
     return ir.Operation.create("torch_c.to_builtin_tensor", results=[target], operands=[value]).results[0]
 
 
+def literal_of(array: np.ndarray, name: str, like: Any) -> Any:
+    """A `torch.vtensor.literal` of f32 elements, of the torch type `like`."""
+    with ir.Location.name(name):
+        value = {"value": resource_attr(array.astype(np.float32), name)}
+        return ir.Operation.create("torch.vtensor.literal", results=[like], attributes=value).results[0]
+
+
 def from_builtin(value: Any, like: Any) -> Any:
     """A builtin tensor as a torch value tensor of the type of `like`."""
-    return ir.Operation.create("torch_c.from_builtin_tensor", results=[like.type], operands=[value]).results[0]
+    return as_torch(value, like.type)
+
+
+def as_torch(value: Any, type_: Any) -> Any:
+    """A builtin tensor as a torch value tensor."""
+    return ir.Operation.create("torch_c.from_builtin_tensor", results=[type_], operands=[value]).results[0]
 
 
 def constant(array: np.ndarray, name: str) -> Any:

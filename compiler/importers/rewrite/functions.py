@@ -25,29 +25,33 @@ def _has_statistics(node: NodeProto) -> bool:
     return any(node.output[1:])
 
 
-INLINED: dict[str, Condition] = {
-    "AffineGrid": _always,
-    "Attention": _always,
-    "CastLike": _always,
-    "CausalConvWithState": _always,
-    "GroupNormalization": _always,
-    "LayerNormalization": _always,
-    "LinearAttention": _always,
-    "MeanVarianceNormalization": _always,
-    "RMSNormalization": _always,
-    "RotaryEmbedding": _always,
-    "Softsign": _always,
-    "SwiGLU": _always,
-    "Swish": _always,
+PREVIEW = "ai.onnx.preview"
+
+INLINED: dict[tuple[str, str], Condition] = {
+    ("", "AffineGrid"): _always,
+    ("", "Attention"): _always,
+    ("", "CastLike"): _always,
+    ("", "CausalConvWithState"): _always,
+    ("", "GroupNormalization"): _always,
+    ("", "LayerNormalization"): _always,
+    ("", "LinearAttention"): _always,
+    ("", "MeanVarianceNormalization"): _always,
+    ("", "RMSNormalization"): _always,
+    ("", "RotaryEmbedding"): _always,
+    ("", "Softsign"): _always,
+    ("", "SwiGLU"): _always,
+    ("", "Swish"): _always,
+    (PREVIEW, "FlexAttention"): _always,
 }
 """Operators that torch-mlir lacks or gets wrong, and on what condition."""
 
 
 def inline_body(node: NodeProto, scope: Scope) -> list[NodeProto] | None:
     """The body of the node's operator, its names made fresh, where the table asks for it."""
-    if node.domain != "" or node.op_type not in INLINED or not INLINED[node.op_type](node):
+    condition = INLINED.get((node.domain, node.op_type))
+    if condition is None or not condition(node):
         return None
-    schema = onnx.defs.get_schema(node.op_type, scope.opset)
+    schema = onnx.defs.get_schema(node.op_type, scope.opsets[node.domain], node.domain)
     body = _body(schema, node, scope)
     if body is None:
         return None
@@ -60,10 +64,10 @@ def inline_body(node: NodeProto, scope: Scope) -> list[NodeProto] | None:
 
 def _body(schema: OpSchema, node: NodeProto, scope: Scope) -> FunctionProto | None:
     """The newest body that was written for the model's opset or an older one."""
-    plain = _newest(schema.function_opset_versions, scope.opset)
+    plain = _newest(schema.function_opset_versions, scope.opsets[node.domain])
     if plain is not None:
         return FunctionProto.FromString(schema.get_function_with_opset_version(plain))
-    dependent = _newest(schema.context_dependent_function_opset_versions, scope.opset)
+    dependent = _newest(schema.context_dependent_function_opset_versions, scope.opsets[node.domain])
     if dependent is None:
         return None
     types = [(scope.types[name] if name else TypeProto()).SerializeToString() for name in node.input]

@@ -16,11 +16,19 @@ KEEPS_SHAPE = frozenset(_KEEP.split())
 """Operators whose result has the shape of their first operand."""
 
 
+BROADCASTS = frozenset({"Add", "Div", "Max", "Min", "Mul", "Pow", "Sub", "Where"})
+"""Operators whose operands all have size 1 where the result has."""
+
+
 def hint_backwards(nodes: Sequence[NodeProto], declared: dict[str, TypeProto]) -> None:
     """Adds to `declared` the shapes of operands that follow from the declared shape of a result."""
     for node in reversed(nodes):
-        if node.domain != "" or node.op_type not in KEEPS_SHAPE:
+        if node.domain != "" or node.op_type not in KEEPS_SHAPE | BROADCASTS:
             continue
         shape = static_shape(declared.get(node.output[0]))
-        if shape is not None and static_shape(declared.get(node.input[0])) is None:
-            declared[node.input[0]] = tensor_type(TensorProto.UNDEFINED, shape)
+        kept = node.input[:1] if node.op_type in KEEPS_SHAPE else node.input
+        if shape is None or (node.op_type in BROADCASTS and any(size != 1 for size in shape)):
+            continue
+        for name in kept:
+            if static_shape(declared.get(name)) is None:
+                declared[name] = tensor_type(TensorProto.UNDEFINED, shape)

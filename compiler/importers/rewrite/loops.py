@@ -66,13 +66,19 @@ def known_trips(node: NodeProto, scope: Scope) -> int | None:
 
 
 def settle_loop(node: NodeProto, scope: Scope) -> NodeProto:
-    """A Loop that stays: without its condition where that is always true, its collected values' sizes noted."""
+    """A Loop that stays: without its condition where that is always true.
+
+    Notes the shapes of what is carried, where an iteration keeps them, and of what is collected by a known count.
+    """
     settled = NodeProto()
     settled.CopyFrom(node)
     if operand(node, 1) and _stays_true(node, scope):
         settled.input[1] = ""
     trips = known_trips(settled, scope)
     outputs = graph_of(settled, "body").output[1:]
+    for name, value, start in zip(node.output, outputs, node.input[2:], strict=False):
+        if static_shape(value.type) is not None and static_shape(value.type) == scope.shape(start):
+            scope.declared.setdefault(name, value.type)
     for name, value in list(zip(node.output, outputs, strict=False))[len(node.input) - 2 :]:
         shape = static_shape(value.type)
         if trips is not None and shape is not None and name not in scope.outputs:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import onnx
-from onnx import NodeProto, TypeProto
+from onnx import NodeProto, TensorProto, TypeProto, numpy_helper
 
+from tfmbs.compiler.importers.external_data import all_tensors
 from tfmbs.compiler.importers.onnx_rules import node_label
 from tfmbs.compiler.importers.rewrite.hints import hint_backwards
 from tfmbs.compiler.importers.rewrite.renaming import subgraphs, used_names
@@ -40,6 +41,8 @@ def rewrite(model: onnx.ModelProto, declared: Mapping[str, TypeProto], where: st
     for tensor in graph.initializer:
         scope.types[tensor.name] = type_of_tensor(tensor)
         scope.remember(tensor.name, tensor)
+    for tensor in all_tensors(model):
+        _store_raw(tensor)
     walk(graph.node, scope)
     nodes = needed(scope.nodes, outputs)
     _refuse_dynamic_shapes(nodes, scope)
@@ -89,6 +92,13 @@ def _name_nodes(graph: onnx.GraphProto) -> None:
             node.name = f"{node.op_type}_{index}"
         for inner in subgraphs(node):
             _name_nodes(inner)
+
+
+def _store_raw(tensor: TensorProto) -> None:
+    """Elements as bytes, the one form of them that torch-mlir's importer reads for every type."""
+    if not tensor.HasField("raw_data") and tensor.data_type != TensorProto.STRING and 0 not in tensor.dims:
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), name))
 
 
 def _refuse_dynamic_shapes(nodes: list[NodeProto], scope: Scope) -> None:

@@ -22,3 +22,16 @@ func.func @declared(%x: !torch.vtensor<[2,3,3],f32>) -> !torch.vtensor<[3],f32> 
   %0 = torch.operator "onnx.Det"(%x) : (!torch.vtensor<[2,3,3],f32>) -> !torch.vtensor<[3],f32>
   return %0 : !torch.vtensor<[3],f32>
 }
+
+// -----
+
+// What is carried must keep its type from one iteration to the next.
+func.func @carried(%n: !torch.vtensor<[],si64>, %c: !torch.vtensor<[],i1>, %x: !torch.vtensor<[2],f32>) -> !torch.vtensor<[2],f32> {
+  // expected-error@+1 {{Loop: type of result 1 of its graph, expected tensor<2xf32>, got !torch.vtensor<[4],f32>}}
+  %0 = torch.operator "onnx.Loop"(%n, %c, %x) : (!torch.vtensor<[],si64>, !torch.vtensor<[],i1>, !torch.vtensor<[2],f32>) -> !torch.vtensor<[2],f32> {
+  ^bb0(%i: !torch.vtensor<[],si64>, %go: !torch.vtensor<[],i1>, %v: !torch.vtensor<[2],f32>):
+    %1 = torch.operator "onnx.Concat"(%v, %v) {torch.onnx.axis = 0 : si64} : (!torch.vtensor<[2],f32>, !torch.vtensor<[2],f32>) -> !torch.vtensor<[4],f32>
+    torch.operator_terminator %go, %1 : !torch.vtensor<[],i1>, !torch.vtensor<[4],f32>
+  }
+  return %0 : !torch.vtensor<[2],f32>
+}

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmbs.dialect.mlir import ir
-from tfmbs.passes.onnx.build import converted
+from tfmbs.passes.onnx.build import cast_all
+from tfmbs.passes.onnx.elements import Element
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.torch import values as tv
 
 PRODUCTS = frozenset(f"torch.aten.{name}" for name in ("bmm", "convolution", "linear", "matmul", "mm"))
+_F32 = Element("f32")
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,7 @@ def _widen(op: Any) -> None:
     operands = [_wide(value) if value in tensors else value for value in op.operands]
     result = op.results[0]
     wide = ir.Operation.create(op.name, results=[tv.with_element(result, "f32")], operands=operands)
-    element = {"f16": ir.F16Type, "bf16": ir.BF16Type}[tv.element(result)].get()
-    narrow = converted(tv.to_builtin(wide.results[0]), element)
+    narrow = cast_all(tv.to_builtin(wide.results[0]), _F32, Element(tv.element(result)))
     result.replace_all_uses_with(tv.from_builtin(narrow, result))
     op.erase()
 
@@ -98,4 +99,4 @@ def _wide(value: Any) -> Any:
     target = tv.with_element(value, "f32")
     if array is not None:
         return tv.literal_of(array, tv.label(value), target)
-    return tv.as_torch(converted(tv.to_builtin(value), ir.F32Type.get()), target)
+    return tv.as_torch(cast_all(tv.to_builtin(value), Element(tv.element(value)), _F32), target)

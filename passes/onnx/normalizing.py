@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tfmbs.dialect.mlir import arith, ir, math
+from tfmbs.dialect.mlir import arith, math
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.passes.linalg.scalar import constant
 from tfmbs.passes.onnx import build
+from tfmbs.passes.onnx.elements import Element
 from tfmbs.passes.onnx.node import Node, Results
 
 Value = Any
@@ -18,7 +19,7 @@ def softmax(node: Node) -> Results | None:
     """Softmax: exp(x − max) / Σ exp(x − max) along `axis`, each step rounded; narrow types sum in f32."""
     if node.element(0).name == "f32":
         return None
-    _, powers, total = _powers(node.tensor(0), _axis(node))
+    _, powers, total = _powers(node.tensor(0), node.element(0), _axis(node))
     return _each([powers, total], lambda e, s: arith.DivFOp(e, s).result)
 
 
@@ -26,7 +27,7 @@ def log_softmax(node: Node) -> Results | None:
     """LogSoftmax: (x − max) − log Σ exp(x − max) along `axis`, rounded as Softmax."""
     if node.element(0).name == "f32":
         return None
-    shifted, _, total = _powers(node.tensor(0), _axis(node))
+    shifted, _, total = _powers(node.tensor(0), node.element(0), _axis(node))
     return _each([shifted, total], lambda x, s: arith.SubFOp(x, math.LogOp(s).result).result)
 
 
@@ -37,14 +38,15 @@ def _axis(node: Node) -> int:
     return axis % rank
 
 
-def _powers(value: Value, axis: int) -> tuple[Value, Value, Value]:
+def _powers(value: Value, element: Element, axis: int) -> tuple[Value, Value, Value]:
     """x − max, exp(x − max), and the sum of the latter, which keeps the axis with size 1."""
     most = _kept(value, axis, -float("inf"), lambda x, m: arith.MaximumFOp(m, x).result)
     shifted = _each([value, most], lambda x, m: arith.SubFOp(x, m).result)
     powers = _each([shifted], lambda x: math.ExpOp(x).result)
-    sum_type = element if isinstance(element := element_of(value), ir.F64Type) else ir.F32Type.get()
-    total = _kept(build.converted(powers, sum_type), axis, 0.0, lambda e, s: arith.AddFOp(s, e).result)
-    return shifted, powers, build.converted(total, element)
+    wide = element if element.name == "f64" else Element("f32")
+    terms = build.cast_all(powers, element, wide)
+    total = _kept(terms, axis, 0.0, lambda e, s: arith.AddFOp(s, e).result)
+    return shifted, powers, build.cast_all(total, wide, element)
 
 
 def _kept(value: Value, axis: int, init: float, body: Callable[[Value, Value], Value]) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import onnx
-from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto
+from onnx import AttributeProto, FunctionProto, NodeProto, TensorProto, TypeProto
 from onnx.defs import OpSchema
 
 from tfmbs.compiler.importers.onnx_rules import node_label
@@ -13,16 +13,17 @@ from tfmbs.compiler.importers.rewrite.renaming import renamed, subgraphs
 from tfmbs.compiler.importers.rewrite.scope import Scope
 from tfmbs.runtime.abi.errors import TfmbsError
 
-Condition = Callable[[NodeProto], bool]
+Condition = Callable[[NodeProto, Scope], bool]
 
 
-def _always(node: NodeProto) -> bool:
+def _always(node: NodeProto, scope: Scope) -> bool:
     return True
 
 
-def _has_statistics(node: NodeProto) -> bool:
-    """Mean or standard deviation are results, too: torch-mlir's LayerNormalization gives only the normalized value."""
-    return any(node.output[1:])
+def _is_no_kernel(node: NodeProto, scope: Scope) -> bool:
+    """What kernel and torch-mlir do not take: no bias, mean and deviation as results, other types than f32."""
+    unlike = len(node.input) < 3 or any(node.output[1:])
+    return unlike or scope.types[node.input[0]].tensor_type.elem_type != TensorProto.FLOAT
 
 
 PREVIEW = "ai.onnx.preview"
@@ -33,7 +34,7 @@ INLINED: dict[tuple[str, str], Condition] = {
     ("", "CastLike"): _always,
     ("", "CausalConvWithState"): _always,
     ("", "GroupNormalization"): _always,
-    ("", "LayerNormalization"): _always,
+    ("", "LayerNormalization"): _is_no_kernel,
     ("", "LinearAttention"): _always,
     ("", "MeanVarianceNormalization"): _always,
     ("", "RMSNormalization"): _always,
@@ -49,7 +50,7 @@ INLINED: dict[tuple[str, str], Condition] = {
 def inline_body(node: NodeProto, scope: Scope) -> list[NodeProto] | None:
     """The body of the node's operator, its names made fresh, where the table asks for it."""
     condition = INLINED.get((node.domain, node.op_type))
-    if condition is None or not condition(node):
+    if condition is None or not condition(node, scope):
         return None
     schema = onnx.defs.get_schema(node.op_type, scope.opsets[node.domain], node.domain)
     body = _body(schema, node, scope)

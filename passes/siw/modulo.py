@@ -63,7 +63,9 @@ class _Placing:
         self.fixed = {*self.place, *setvls}
         for n, start in zip(setvls, self.starts, strict=True):
             self.time[n] = self.place[n] = start
-            self.in_slot["C"].add(n)
+        self.at = dict(self.place)  # where in the interval operations issue that are placed, or whose place is fixed
+        for n in self.place:
+            self.in_slot[self.slot[n]].add(n)
 
     def _spare(self, members: list[int], slot: str) -> int:
         """Cycles of a slot that operations of whole units leave: as much may be lost between them."""
@@ -127,17 +129,9 @@ class _Placing:
         ]
         return min(times, default=None)
 
-    def _holding(self, slot: str) -> set[int]:
-        """The operations that have a place in a slot: those that are placed or whose place is fixed."""
-        return self.in_slot[slot] | {m for m in self.place if self.slot[m] == slot}
-
-    def _at(self, n: int) -> int:
-        """Where in the interval an operation that holds a place issues."""
-        return self.place[n] if n in self.place else self.time[n] % self.interval
-
     def _gaps(self, slot: str, without: int = -1) -> list[tuple[int, int]]:
         """(start, length) of the free parts of a slot, starts modulo the interval."""
-        taken = sorted((self._at(m), self.graph.busy[m]) for m in self._holding(slot) if m != without)
+        taken = sorted((self.at[m], self.graph.busy[m]) for m in self.in_slot[slot] if m != without)
         if not taken:
             return [(0, self.interval)]
         gaps = []
@@ -210,24 +204,22 @@ class _Placing:
                 lost += before % unit + after % unit + small
             else:
                 lost += length % unit
-        placed = sum(self.graph.busy[m] for m in self._holding(slot) if m != n and self.graph.busy[m] < unit)
+        placed = sum(self.graph.busy[m] for m in self.in_slot[slot] if m != n and self.graph.busy[m] < unit)
         return inside and lost + placed <= self.spare[slot]
 
     def _clashes(self, n: int, time: int) -> set[int]:
         """Placed operations that cannot stay where they are when `n` is at `time`, by slot, word or wait."""
-        interval, busy = self.interval, self.graph.busy
+        interval, busy, at, own = self.interval, self.graph.busy, self.at, self.graph.busy[n]
         place = time % interval
         found = set()
-        for m in self._holding(self.slot[n]):
-            if m != n:
-                ahead = (self._at(m) - place) % interval
-                if ahead < busy[n] or ahead + busy[m] > interval:
-                    found.add(m)
+        for m in self.in_slot[self.slot[n]]:
+            ahead = (at[m] - place) % interval
+            if (ahead < own or ahead + busy[m] > interval) and m != n:
+                found.add(m)
         if n in self.memory:
             instr = self.graph.instrs[n]
             for m in self.memory:
-                together = m != n and m in self.time and (self.time[m] - place) % interval == 0
-                if together and same_window_conflict(instr, self.graph.instrs[m]):
+                if m != n and at.get(m) == place and same_window_conflict(instr, self.graph.instrs[m]):
                     found.add(m)
         for m, cycles in self.problem.apart[n]:
             if m in self.time and 0 < (time - self.time[m]) % interval < min(cycles, interval):
@@ -242,7 +234,7 @@ class _Placing:
 
         So gaps keep their size. With `gaps_too` times in gaps count as well, and the least in the way decides.
         """
-        starts = {self.time[m] for m in self.in_slot[self.slot[n]]}
+        starts = {self.at[m] for m in self.in_slot[self.slot[n]]}
         if self.starts and self.problem.phases.member[n] >= 0:
             starts.update(self._window(n))
         times = {earliest + (start - earliest) % self.interval for start in starts or {earliest}}
@@ -262,13 +254,16 @@ class _Placing:
         """Places an operation; returns those that have to be placed again."""
         evicted = self._clashes(n, time)
         self.time[n] = time
+        self.at[n] = time % self.interval
         for edge in self.graph.out[n]:
             to = edge.to
             if to != n and to in self.time and self.time[to] < time + edge.cycles - self.interval * edge.ahead:
                 evicted.add(to)
         for m in evicted:
             del self.time[m]
-            self.in_slot[self.slot[m]].discard(m)
+            if m not in self.place:
+                del self.at[m]
+                self.in_slot[self.slot[m]].discard(m)
         self.in_slot[self.slot[n]].add(n)
         return evicted
 
@@ -287,5 +282,5 @@ class _Placing:
             later = [t for t in self._candidates(n, self.time[n], gaps) if t <= latest]
             for time in reversed(later):
                 if self._roomy(n, time, gaps) and not self._clashes(n, time):
-                    self.time[n] = time
+                    self.time[n], self.at[n] = time, time % self.interval
                     break

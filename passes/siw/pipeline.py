@@ -107,12 +107,11 @@ def pipelined(loop: Loop, live_out: frozenset[Reg], level: int, context: Context
     if loop.trips is None and not (sets_vl or isinstance(context.lanes.at_loop[loop.id], int)):
         return None  # VL could not be restored behind what counts the turns
     best: PipelinedLoop | None = None
-    for unroll in _unrolls(loop, body, live_out, context):
-        attempt = _Attempt(loop, body, unroll, live_out, context)
+    for attempt in _attempts(loop, body, live_out, context):
         found = attempt.run(LEVELS[level]) if attempt.possible else None
         if found is not None and (best is None or found.report.cost < best.report.cost):
             best = found
-        if best is not None and best.report.per_iteration * unroll <= attempt.with_steps:
+        if best is not None and best.report.per_iteration * attempt.unroll <= attempt.with_steps:
             break
     return best
 
@@ -122,30 +121,30 @@ def is_simple(body: Sequence[Item]) -> bool:
     return all(isinstance(item, Instr) and item.op.name not in ("SETVLR", "BREAK") for item in body)
 
 
-def _unrolls(loop: Loop, body: Sequence[Instr], live_out: frozenset[Reg], context: Context) -> Iterator[int]:
-    """Unroll factors to try, the one with the least bound per iteration first, then no unrolling."""
+def _attempts(loop: Loop, body: Sequence[Instr], live_out: frozenset[Reg], context: Context) -> Iterator[_Attempt]:
+    """The attempts to make: by the unroll factor with the least bound per iteration first, then without unrolling."""
     if loop.trips is None:
-        yield 1
+        yield _Attempt(loop, body, 1, live_out, context)
         return
     if any(item.op is SETVL for item in body):  # iterations that share phases set VL less often
-        yield from (2, 1) if len(body) <= MOST_OPERATIONS_OF_PHASES and loop.trips >= 16 else (1,)
+        several = len(body) <= MOST_OPERATIONS_OF_PHASES and loop.trips >= 16
+        for unroll in (2, 1) if several else (1,):
+            yield _Attempt(loop, body, unroll, live_out, context)
         return
-    bounds = {}
+    attempts: dict[int, _Attempt] = {}
     for unroll in UNROLL:
         if len(body) * unroll > MOST_OPERATIONS or loop.trips < 4 * unroll:
             break
         attempt = _Attempt(loop, body, unroll, live_out, context)
         if not attempt.possible:
             break
-        bounds[unroll] = attempt.with_steps / unroll
+        attempts[unroll] = attempt
         if attempt.with_steps == attempt.ideal:
             break
-    if not bounds:
-        return
-    best = min(bounds, key=lambda u: (bounds[u] > NEAR * min(bounds.values()), u))
-    yield best
-    if best != 1:
-        yield 1
+    bounds = {unroll: attempt.with_steps / unroll for unroll, attempt in attempts.items()}
+    near = [unroll for unroll, bound in bounds.items() if bound <= NEAR * min(bounds.values())]
+    for unroll in dict.fromkeys((*near[:1], *list(attempts)[:1])):
+        yield attempts[unroll]
 
 
 class _Attempt:

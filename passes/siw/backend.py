@@ -17,7 +17,7 @@ from tfmbs.passes.siw.invariants import Invariants
 from tfmbs.passes.siw.lanes import Lanes, Unknown, Vl, most_read, partial_writes
 from tfmbs.passes.siw.machine import Bank, Code, CodegenError, Instr, Item, Loop, Reg, instructions
 from tfmbs.passes.siw.pipeline import LEVELS as PIPELINING_LEVELS
-from tfmbs.passes.siw.pipeline import Context, LoopReport
+from tfmbs.passes.siw.pipeline_attempt import Context, LoopReport
 from tfmbs.passes.siw.registers import Liveness, drop_unread, interference
 from tfmbs.passes.siw.registers_color import Coloring, color
 from tfmbs.passes.siw.schedule import Fresh, Node

@@ -9,7 +9,8 @@ from tfmbs.passes.siw.cleanup import sequential_nodes
 from tfmbs.passes.siw.counted import counts
 from tfmbs.passes.siw.machine import Instr, Item, Loop, Reg, Skip
 from tfmbs.passes.siw.modulo_expand import load_constant
-from tfmbs.passes.siw.pipeline import Context, LoopReport, PipelinedLoop, pipelined
+from tfmbs.passes.siw.pipeline import pipelined
+from tfmbs.passes.siw.pipeline_attempt import Context, LoopReport, PipelinedLoop
 from tfmbs.passes.siw.registers import Liveness
 from tfmbs.passes.siw.schedule import Node, Region, Word, control_of
 from tfmbs.passes.siw.schedule_list import schedule_block

@@ -8,9 +8,9 @@ from typing import Any
 
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.onnx.constants import keep_resources
-from tfmbs.passes.onnx.elements import TensorType
+from tfmbs.passes.onnx.elements import Element, TensorType
 from tfmbs.passes.onnx.node import OPERATOR, Node, builtin_type, from_builtin, is_op
-from tfmbs.passes.onnx.table import LOWERINGS, REFUSALS
+from tfmbs.passes.onnx.table import LOWERINGS, NARROW, REFUSALS, moves_only
 from tfmbs.passes.registry import Pass
 
 
@@ -76,11 +76,15 @@ def _convert(operation: Any) -> None:
     if (reason := REFUSALS.get(node.op)) is not None:
         raise node.refuse(reason)
     lowering = LOWERINGS.get(node.op)
+    if any(element.is_narrow for element in node.elements) and node.op not in NARROW:
+        raise node.refuse("element type", "at least 8 bits, 16 of a float", _odd(node, "is_narrow"))
     if lowering is None or not node.is_static:
+        _check_left_alone(node)
         return
     with operation.location, ir.InsertionPoint(operation):
         built = lowering(node)
         if built is None:
+            _check_left_alone(node)
             return
         values = built if isinstance(built, Sequence) else [built]
         for number, (result, value) in enumerate(zip(operation.results, values, strict=True)):
@@ -91,6 +95,16 @@ def _convert(operation: Any) -> None:
     operation.erase()
     for producer in producers:
         _erase_unused_constant(producer)
+
+
+def _check_left_alone(node: Node) -> None:
+    """torch-mlir takes unsigned integers for signed ones: it gets only ops that do not compute with them."""
+    if any(element.is_unsigned for element in node.elements) and not moves_only(node):
+        raise node.refuse("element type", "a float, a signed integer or bool", _odd(node, "is_unsigned"))
+
+
+def _odd(node: Node, question: str) -> Element:
+    return next(element for element in node.elements if getattr(element, question))
 
 
 def _erase_unused_constant(producer: Any) -> None:

@@ -74,6 +74,7 @@ def _bits() -> dict[int, int]:
         64: "INT64 UINT64 DOUBLE COMPLEX64",
         128: "COMPLEX128",
         4: "INT4 UINT4 FLOAT4E2M1",
+        2: "INT2 UINT2",
     }
     return {getattr(TensorProto, name): bits for bits, names in widths.items() for name in names.split()}
 

@@ -10,11 +10,13 @@ from onnx import ValueInfoProto
 
 from tfmbs.compiler.guard import run_guarded
 from tfmbs.compiler.importers.messages import first_line
+from tfmbs.compiler.importers.narrow import element_name, store_as_bytes
 from tfmbs.compiler.importers.onnx_dims import graph_inputs
 from tfmbs.compiler.importers.onnx_model import parts_of, prepare_parts
 from tfmbs.compiler.importers.torch_level import ENTRY, KEPT_TORCH_OPS
 from tfmbs.compiler.importers.weights import Parts, with_weights
 from tfmbs.dialect.attributes import NAME
+from tfmbs.dialect.elements import element_attributes
 from tfmbs.dialect.mlir import ir, onnx_importer
 from tfmbs.dialect.resources import Array, resource_attr
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -60,6 +62,8 @@ def import_parts(
         TfmbsError: codes `onnx.*`, `pass`, `pass.crash`.
     """
     prepared = with_weights(prepare_parts(parts, dims or {}, where), parts, data=False)
+    inputs, outputs = (_ends(values) for values in (graph_inputs(prepared.graph), prepared.graph.output))
+    store_as_bytes(prepared)
     importer = onnx_importer()
     with context, ir.Location.unknown():
         try:
@@ -70,7 +74,7 @@ def import_parts(
         except (importer.OnnxImportError, *_FOREIGN_ERRORS) as error:
             what, got = "torch-mlir's importer refuses the model", first_line(error)
             raise TfmbsError("onnx.unsupported", where, what, got=got) from error
-        _name_entry(result, prepared)
+        _describe_entry(result, inputs, outputs)
     if not raw:
         to_torch(result)
     return result
@@ -98,13 +102,16 @@ def to_torch(module: Any) -> None:
             del function.attributes[key]
 
 
-def _name_entry(module: Any, model: onnx.ModelProto) -> None:
-    """Calls the function `main` and writes the model's input and output names on its arguments and results."""
+def _ends(values: Iterable[ValueInfoProto]) -> list[tuple[str, str | None]]:
+    """Name, and element type where a builtin type will not tell it, of inputs or outputs."""
+    return [(value.name, element_name(value.type)) for value in values]
+
+
+def _describe_entry(module: Any, *ends: list[tuple[str, str | None]]) -> None:
+    """Calls the function `main` and writes what `_ends` gives of inputs and outputs on arguments and results."""
     function = module.body.operations[0]
     function.attributes["sym_name"] = ir.StringAttr.get(ENTRY)
-
-    def names(values: Iterable[ValueInfoProto]) -> Any:
-        return ir.ArrayAttr.get([ir.DictAttr.get({NAME: ir.StringAttr.get(v.name)}) for v in values])
-
-    function.attributes["arg_attrs"] = names(graph_inputs(model.graph))
-    function.attributes["res_attrs"] = names(model.graph.output)
+    for key, values in zip(("arg_attrs", "res_attrs"), ends, strict=True):
+        elements = element_attributes(element for _, element in values)
+        groups = [{NAME: ir.StringAttr.get(name), **rest} for (name, _), rest in zip(values, elements, strict=True)]
+        function.attributes[key] = ir.ArrayAttr.get([ir.DictAttr.get(group) for group in groups])

@@ -42,8 +42,8 @@ def bind_dims(model: onnx.ModelProto, dims: Mapping[str, int], where: str) -> di
                 dim.dim_value = dims[name]
             elif not dim.HasField("dim_value"):
                 raise TfmbsError("onnx.dim", at, f"axis {axis} has neither a size nor a name")
-            if dim.dim_value < 1:
-                raise TfmbsError("onnx.dim", at, f"size of axis {axis}", "at least 1", dim.dim_value)
+            if dim.dim_value < 0:
+                raise TfmbsError("onnx.dim", at, f"size of axis {axis}", "no negative number", dim.dim_value)
     if unbound:
         options = " ".join(f"--dim {name}=N" for name in sorted(unbound))
         raise TfmbsError("onnx.dim", where, f"symbolic dimension '{min(unbound)}' is not bound", options, "no value")

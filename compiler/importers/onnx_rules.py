@@ -13,8 +13,11 @@ from tfmbs.compiler.importers.external_data import all_tensors, tensor_bytes
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.limits import MAX_REGION_BYTES
 
-_UNSIGNED = frozenset({TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64})
-_COMPLEX = frozenset({TensorProto.COMPLEX64, TensorProto.COMPLEX128})
+_REFUSED = {
+    getattr(TensorProto, name): name.lower()
+    for name in ("STRING", "COMPLEX64", "COMPLEX128", "FLOAT6E2M3", "FLOAT6E3M2")
+    if hasattr(TensorProto, name)
+}
 _RANDOM = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 )
@@ -50,7 +53,7 @@ def check_text(model: onnx.ModelProto, where: str) -> None:
 
 
 def check_graph(graph: onnx.GraphProto, where: str) -> None:
-    """Nodes come after what they use, outputs exist and have names of their own, ends have signed real elements.
+    """Nodes come after what they use, outputs exist and have names of their own, ends have elements that a device has.
 
     Raises:
         TfmbsError: ``onnx.invalid`` or ``onnx.unsupported``, naming the node or value.
@@ -80,11 +83,9 @@ def check_graph(graph: onnx.GraphProto, where: str) -> None:
 
 
 def _check_elements(value: ValueInfoProto, at: str) -> None:
-    """MLIR's integers are signless: an unsigned input would be taken for a signed one."""
     element = value.type.tensor_type.elem_type
-    if element in _UNSIGNED | _COMPLEX:
-        got = TensorProto.DataType.Name(element).lower()
-        raise TfmbsError("onnx.unsupported", at, "element type", "a real float, a signed integer or bool", got)
+    if element in _REFUSED:
+        raise TfmbsError("onnx.unsupported", at, "element type", "a real number or bool", _REFUSED[element])
 
 
 def check_tensors(model: onnx.ModelProto, where: str) -> None:
@@ -121,6 +122,7 @@ _TYPED_FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint6
 _PER_ELEMENT = dict.fromkeys((TensorProto.COMPLEX64, TensorProto.COMPLEX128), Fraction(2)) | dict.fromkeys(
     (TensorProto.INT4, TensorProto.UINT4, TensorProto.FLOAT4E2M1), Fraction(1, 2)
 )
+_PER_ELEMENT |= dict.fromkeys((TensorProto.INT2, TensorProto.UINT2), Fraction(1, 4))
 
 
 def _check_typed_data(tensor: TensorProto, at: str) -> None:

@@ -1,4 +1,7 @@
-"""Element types as ONNX and torch's value tensors name them: MLIR's builtin integers have no sign, these do."""
+"""Element types as ONNX and torch's value tensors name them: MLIR's builtin integers have no sign, these do.
+
+Narrow ones (fp8, fp4, integers of 4 or 2 bits) take a byte each: the bits of a float, the value of an integer.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,15 @@ class Element:
     name: str
 
     @property
+    def is_narrow(self) -> bool:
+        """Whether it is a float or integer that the device knows only as bytes."""
+        return not self.is_bool and self.bits < (16 if self.is_float else 8)
+
+    @property
     def mlir(self) -> Any:
         """The builtin type of stored elements: integers signless."""
+        if self.is_narrow:
+            return ir.IntegerType.get_signless(8)
         return ir.Type.parse(re.sub(r"^[su]i", "i", self.name))
 
     @property

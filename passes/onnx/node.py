@@ -17,6 +17,9 @@ from tfmbs.passes.onnx.elements import Element, TensorType, tensor_type_of
 from tfmbs.runtime.abi.errors import TfmbsError
 
 OPERATOR, PREFIX = "torch.operator", "onnx."
+OPERAND_ELEMENTS, RESULT_ELEMENTS = "operand_elements", "result_elements"
+"""Attributes of a node with narrow elements: the `Element` name of each operand or result, empty for what is none."""
+
 Value = Any
 
 
@@ -30,8 +33,25 @@ class Node:
     def __init__(self, operation: Any) -> None:
         self.operation = operation
         self._operands = list(operation.operands)
-        self._inputs = [tensor_type_of(value) for value in self._operands]
-        self._outputs = [tensor_type_of(value) for value in operation.results]
+        self._inputs = self._types(self._operands, OPERAND_ELEMENTS)
+        self._outputs = self._types(list(operation.results), RESULT_ELEMENTS)
+
+    def _types(self, values: Sequence[Value], attribute: str) -> list[TensorType | None]:
+        """Types of operands or results; what their bytes stand for is told by an attribute."""
+        types = [tensor_type_of(value) for value in values]
+        given = self.attribute(attribute)
+        if given is None:
+            return types
+        names = [str(name.value) for name in given]
+        return [
+            TensorType(type_.shape, Element(name)) if type_ is not None and name else type_
+            for type_, name in zip(types, names, strict=True)
+        ]
+
+    @property
+    def elements(self) -> list[Element]:
+        """Element types of all tensors among operands and results."""
+        return [type_.element for type_ in (*self._inputs, *self._outputs) if type_ is not None]
 
     @property
     def op(self) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tfmbs.passes.onnx import (
+    casts,
     control,
     linear_algebra,
     losses,
     normalizing,
     picking,
+    quantization,
     rearrange,
     reductions,
     regions,
@@ -28,11 +30,13 @@ Lowering = Callable[[Node], Results | None]
 """Builds what an op computes; None leaves the op to torch-mlir. Raises `Node.refuse` for what nobody can compile."""
 
 _FAMILIES = (
+    casts.LOWERINGS,
     control.LOWERINGS,
     linear_algebra.LOWERINGS,
     losses.LOWERINGS,
     normalizing.LOWERINGS,
     picking.LOWERINGS,
+    quantization.LOWERINGS,
     rearrange.LOWERINGS,
     reductions.LOWERINGS,
     regions.LOWERINGS,
@@ -72,3 +76,21 @@ REFUSALS: Mapping[str, str] = {
     "ImageDecoder": "image files are decoded before a network, not in it",
 }
 """ONNX op → why no fabric computes it."""
+
+_MOVES = frozenset(
+    {
+        "Compress", "Concat", "Constant", "ConstantOfShape", "DepthToSpace", "Expand", "Flatten", "Gather",
+        "GatherElements", "GatherND", "Identity", "If", "Loop", "Pad", "Reshape", "ReverseSequence", "Scan",
+        "ScatterElements", "ScatterND", "Shape", "Size", "Slice", "SpaceToDepth", "Split", "Squeeze", "TensorScatter",
+        "Tile", "Transpose", "Trilu", "Unsqueeze", "Where",
+    }
+)  # fmt: skip
+"""ONNX ops that move elements and compute none, unless an attribute asks for a reduction."""
+
+NARROW = _MOVES | {"BitCast", "Cast", "CastLike", "DequantizeLinear", "QuantizeLinear"}
+"""ONNX ops that may have operands or results whose bytes stand for something else."""
+
+
+def moves_only(node: Node) -> bool:
+    """Whether an op does not care what its elements are."""
+    return node.op in _MOVES and node.string("reduction", "none") == "none"

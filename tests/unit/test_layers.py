@@ -36,8 +36,8 @@ def copy(tmp_path: Path) -> Path:
     package = tmp_path / "src" / "tfmbs"
     for layer in LAYERS:
         shutil.copytree(ROOT / layer, package / layer, ignore=shutil.ignore_patterns("__pycache__", "native"))
-    for name in ("pyproject.toml", "src/tfmbs/__init__.py"):
-        shutil.copy(ROOT / name, tmp_path / name)
+    for file in (ROOT / "pyproject.toml", *(ROOT / "src" / "tfmbs").glob("*.py")):
+        shutil.copy(file, tmp_path / file.relative_to(ROOT))
     return tmp_path
 
 

@@ -31,6 +31,8 @@ def bind_dims(model: onnx.ModelProto, dims: Mapping[str, int], where: str) -> di
     symbolic: set[str] = set()
     for value in graph_inputs(model.graph):
         at = f"{where}: input '{value.name}'"
+        if value.type.optional_type.elem_type.HasField("tensor_type"):  # one that a caller must give
+            value.type.CopyFrom(TypeProto(tensor_type=value.type.optional_type.elem_type.tensor_type))
         if not value.type.HasField("tensor_type") or not value.type.tensor_type.HasField("shape"):
             raise TfmbsError("onnx.unsupported", at, "type", "a tensor with a rank", "other")
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):

@@ -152,6 +152,46 @@ def test_folded_operators_exist_and_are_deterministic(name: str) -> None:
     assert not onnx.defs.get_schema(name).non_deterministic
 
 
+def test_sequences_of_known_tensors_leave_nothing_but_them() -> None:
+    graph = prepared(
+        """g (float[5, 2] x, float[2, 2] z) => (float[8, 2] y, int64 n) {
+            two = Constant<value = int64 {2}>()
+            parts = SplitToSequence<axis = 0>(x, two)
+            one = Constant<value = int64 {-3}>()
+            longer = SequenceInsert(parts, z, one)
+            last = SequenceErase(longer)
+            n = SequenceLength(last)
+            zero = Constant<value = int64 {0}>()
+            first = SequenceAt(last, zero)
+            all = ConcatFromSequence<axis = 0>(last)
+            y = Concat<axis = 0>(first, all)
+        }"""
+    )
+    assert {op for op in ops(graph) if "equence" in op} == set()
+    assert 3 in [array.tolist() for array in constants(graph).values()]
+
+
+def test_optional_inputs_are_inputs_that_must_be_given() -> None:
+    body = "h = OptionalHasElement(x) v = OptionalGetElement(x) y = Neg(v)"
+    graph = prepared(f"g (optional(float[2]) x) => (float[2] y, bool h) {{ {body} }}")
+    assert ops(graph) == ["Identity", "Neg"]
+    assert True in [array.tolist() for array in constants(graph).values()]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("(float[6] x, int64 n) => (float[a] y) { s = SplitToSequence(x, n) y = SequenceAt(s, n) }",
+         r"SplitToSequence.*split.*depends on values"),
+        ("(float[6] x) => (seq(float[a]) y) { y = SequenceConstruct(x, x) }",
+         r"output 'y'.*expected a tensor, got sequence"),
+    ],
+)  # fmt: skip
+def test_sequences_that_are_not_known_are_refused(body: str, message: str) -> None:
+    with pytest.raises(TfmbsError, match=message):
+        prepared(f"g {body}")
+
+
 def test_operands_that_an_operator_cannot_take_are_the_models_fault() -> None:
     with pytest.raises(TfmbsError) as caught:
         prepared(

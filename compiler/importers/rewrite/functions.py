@@ -39,6 +39,7 @@ INLINED: dict[tuple[str, str], Condition] = {
     ("", "MeanVarianceNormalization"): _always,
     ("", "RMSNormalization"): _always,
     ("", "RotaryEmbedding"): _always,
+    ("", "SequenceMap"): _always,
     ("", "Softsign"): _always,
     ("", "SwiGLU"): _always,
     ("", "Swish"): _always,

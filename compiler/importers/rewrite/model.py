@@ -44,17 +44,26 @@ def rewrite(model: onnx.ModelProto, declared: Mapping[str, TypeProto], where: st
     for tensor in all_tensors(model):
         _store_raw(tensor)
     walk(graph.node, scope)
+    for value in graph.output:
+        value.type.CopyFrom(_tensor_type(value.name, scope))
     nodes = needed(scope.nodes, outputs)
     _refuse_dynamic_shapes(nodes, scope)
     del graph.node[:]
     graph.node.extend(nodes)
-    for value in graph.output:
-        value.type.CopyFrom(scope.types[value.name])
     ends = outputs | {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
     inner = [name for node in nodes for name in node.output if name and name not in ends and name in scope.types]
     graph.value_info.extend(onnx.helper.make_value_info(name, scope.types[name]) for name in inner)
     _name_nodes(graph)
     return model
+
+
+def _tensor_type(output: str, scope: Scope) -> TypeProto:
+    type_ = scope.types.get(output)
+    if type_ is None or not type_.HasField("tensor_type"):
+        kind = type_.WhichOneof("value") if type_ is not None else None
+        got = str(kind).removesuffix("_type") if kind else "none"
+        raise TfmbsError("onnx.unsupported", f"{scope.where}: output '{output}'", "type", "a tensor", got)
+    return type_
 
 
 def needed(nodes: list[NodeProto], results: set[str]) -> list[NodeProto]:
@@ -105,7 +114,10 @@ def _refuse_dynamic_shapes(nodes: list[NodeProto], scope: Scope) -> None:
     for node in nodes:
         for name in filter(None, node.output):
             type_ = scope.types.get(name)
-            if type_ is None or (type_.HasField("tensor_type") and static_shape(type_) is None):
+            if type_ is not None and not type_.HasField("tensor_type"):
+                at = f"{scope.where}: {node_label(node)}"
+                raise TfmbsError("onnx.unsupported", at, f"'{name}'", "a tensor", "a sequence known at run time only")
+            if static_shape(type_) is None:
                 raise TfmbsError(
                     "onnx.unsupported", f"{scope.where}: {node_label(node)}", f"shape of '{name}'",
                     "known at compile time", "depends on values",

@@ -23,11 +23,12 @@ from tfmbs.compiler.importers.rewrite.recurrent import write_out_recurrence
 from tfmbs.compiler.importers.rewrite.renaming import subgraphs, used_names
 from tfmbs.compiler.importers.rewrite.scans import body_types, write_out_scan
 from tfmbs.compiler.importers.rewrite.scope import Scope
+from tfmbs.compiler.importers.rewrite.sequences import resolve_sequence
 from tfmbs.compiler.importers.rewrite.shape_operands import settle_shape_operand
 from tfmbs.compiler.importers.rewrite.types import filled
 from tfmbs.runtime.abi.errors import TfmbsError
 
-REPLACEMENTS = (take_branch, inline_body, write_out_recurrence, write_out_loop, write_out_scan)
+REPLACEMENTS = (take_branch, inline_body, write_out_recurrence, resolve_sequence, write_out_loop, write_out_scan)
 """What may replace a node, in order: each gives the nodes that stand for it, or None where it has nothing to say."""
 
 

@@ -171,6 +171,20 @@ def test_sequences_of_known_tensors_leave_nothing_but_them() -> None:
     assert 3 in [array.tolist() for array in constants(graph).values()]
 
 
+@pytest.mark.parametrize(("position", "expected"), [(-2, "zab"), (-1, "azb"), (0, "zab"), (1, "azb"), (2, "abz")])
+def test_positions_of_insertion(position: int, expected: str) -> None:
+    """As in a list: negative ones count from the end, and the length itself is behind the last."""
+    graph = prepared(
+        f"""g (float[1] a, float[1] b, float[1] z) => (float[3] y) {{
+            s = SequenceConstruct(a, b)
+            p = Constant<value = int64 {{{position}}}>()
+            t = SequenceInsert(s, z, p)
+            y = ConcatFromSequence<axis = 0>(t)
+        }}"""
+    )
+    assert "".join(next(node for node in graph.node if node.op_type == "Concat").input) == expected
+
+
 def test_optional_inputs_are_inputs_that_must_be_given() -> None:
     body = "h = OptionalHasElement(x) v = OptionalGetElement(x) y = Neg(v)"
     graph = prepared(f"g (optional(float[2]) x) => (float[2] y, bool h) {{ {body} }}")

@@ -49,7 +49,7 @@ def _copied(b: Builder, node: NodeProto, scope: Scope) -> None:
 
 def _insert(b: Builder, node: NodeProto, scope: Scope) -> None:
     items = list(_items(node, scope))
-    place = _place(node, 2, len(items) + 1, scope) if operand(node, 2) else len(items)
+    place = _place(node, 2, len(items), scope, past=True) if operand(node, 2) else len(items)
     _hold(node, [*items[:place], node.input[1], *items[place:]], scope)
 
 
@@ -123,15 +123,16 @@ def _items(node: NodeProto, scope: Scope) -> Sequence[str]:
     return scope.sequences[node.input[0]]
 
 
-def _place(node: NodeProto, index: int, size: int, scope: Scope) -> int:
+def _place(node: NodeProto, index: int, size: int, scope: Scope, past: bool = False) -> int:
+    """A position in a sequence of `size` tensors, counted from the front; `past` admits the one behind the last."""
     known = scope.known.get(operand(node, index))
     if known is None:
         raise _refuse(node, scope, "position")
     place = int(known.reshape(()))
-    if not -size <= place < size:
+    if not -size <= place < size + past:
         at = f"{scope.where}: {node_label(node)}"
         raise TfmbsError("onnx.invalid", at, "position", f"one of {size}", place)
-    return place % size
+    return place + size if place < 0 else place
 
 
 def _hold(node: NodeProto, items: list[str], scope: Scope, element: int = TensorProto.UNDEFINED) -> None:

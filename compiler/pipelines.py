@@ -37,6 +37,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     ),
     "optimise": (
         "tfmbs-select-gemv",
+        "tfmbs-block-rows{$target}",
         "tfmbs-decompose",
         "tfmbs-compose-functions",
         "tfmbs-sink-reshape",

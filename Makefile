@@ -73,6 +73,7 @@ siw-random: $(VENV)/.test-ready ## Compile and run COUNT random programs from SE
 special-accuracy: $(VENV)/.test-ready ## Measure the special functions: COUNT arguments per kind against mpmath, then every f32 (minutes)
 	$(BIN)/python -m benchmarks.special_accuracy --count $(COUNT)
 	$(BIN)/python -m benchmarks.special_exhaustive
+	if grep -q avx512dq /proc/cpuinfo; then $(BIN)/python -m benchmarks.special_quick; fi
 
 siw-bench: $(VENV)/.test-ready ## Schedules of the SIW kernels, cycle by cycle, and their wall time beside onnxruntime and torch
 	$(BIN)/python -m benchmarks.siw

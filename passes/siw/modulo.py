@@ -26,6 +26,9 @@ def modulo_schedules(problem: Problem, interval: int, tries: int) -> Iterator[li
     if max(problem.graph.busy, default=0) > interval:
         return
     for windows, gaps_too, shuffle in problem.ways(interval, tries):
+        if problem.effort <= 0:
+            return
+        problem.effort -= 1
         placing = _Placing(problem, interval, windows, gaps_too, shuffle)
         if placing.run():
             placing.delay()

@@ -12,6 +12,12 @@ from tfmbs.passes.siw.schedule_memory import window_of
 from tfmbs.runtime.abi.siw_deps import INTERLOCKED_UNITS
 from tfmbs.runtime.abi.siw_timing import Timing
 
+EFFORT = 2000
+"""Operations in all schedules of a loop that are tried, without those placed again."""
+
+LEAST_EFFORT = 12
+"""Schedules that are tried of any loop."""
+
 
 @dataclass
 class Problem:
@@ -19,11 +25,13 @@ class Problem:
 
     A word that waits for slow units or for stores waits for all of them, so that it should not come soon after one:
     `apart[n]` lists (earlier operation m, cycles): modulo the interval, n issues with m or at least so much after it.
+    `effort` is how many schedules may still be tried.
     """
 
     graph: Graph
     phases: Phases
     windows: Windows | None
+    effort: int
     apart: list[list[tuple[int, int]]] = field(default_factory=list)
     followers: list[list[tuple[int, int]]] = field(default_factory=list)
 
@@ -34,7 +42,8 @@ class Problem:
         # What waits for an operation comes before it in a window, and so in the next interval, when it need not wait.
         before = {(n, m) for n, _, m in waits}
         windows = Windows.of(phases, [instr.op.slot for instr in graph.instrs], graph.busy, before)
-        problem = cls(graph, phases, windows, [[] for _ in graph.instrs], [[] for _ in graph.instrs])
+        effort = max(LEAST_EFFORT, EFFORT // len(graph.instrs))
+        problem = cls(graph, phases, windows, effort, [[] for _ in graph.instrs], [[] for _ in graph.instrs])
         for n, cycles, m in waits:
             problem.apart[n].append((m, cycles))
             problem.followers[m].append((n, cycles))

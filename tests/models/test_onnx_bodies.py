@@ -24,6 +24,8 @@ MODELS = {
         { y = RMSNormalization<axis = 1, epsilon = 0.01>(x, g) }""",
     "mean and deviation are results": """(float[3,4,5] x, float[5] g, float[5] b)
         => (float[3,4,5] y, float[3,4,1] m, float[3,4,1] d) { y, m, d = LayerNormalization<axis = -1>(x, g, b) }""",
+    "no bias": """(float[3,4,5] x, float[4,5] g) => (float[3,4,5] y)
+        { y = LayerNormalization<axis = 1, epsilon = 0.01>(x, g) }""",
     "groups": """(float[2,6,3,3] x, float[6] g, float[6] b) => (float[2,6,3,3] y)
         { y = GroupNormalization<num_groups = 3>(x, g, b) }""",
     "mean and variance": "(float[2,3,4,4] x) => (float[2,3,4,4] y) { y = MeanVarianceNormalization(x) }",

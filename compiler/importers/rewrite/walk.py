@@ -17,6 +17,7 @@ from tfmbs.compiler.importers.rewrite.control import keep_control, take_branch
 from tfmbs.compiler.importers.rewrite.fold import fold
 from tfmbs.compiler.importers.rewrite.functions import inline_body
 from tfmbs.compiler.importers.rewrite.hints import hint_backwards
+from tfmbs.compiler.importers.rewrite.layer_norm import complete_layer_norm
 from tfmbs.compiler.importers.rewrite.literals import literal
 from tfmbs.compiler.importers.rewrite.loops import LOOP_CONDITION, LOOP_COUNTER, settle_loop, write_out_loop
 from tfmbs.compiler.importers.rewrite.recurrent import write_out_recurrence
@@ -28,7 +29,15 @@ from tfmbs.compiler.importers.rewrite.shape_operands import settle_shape_operand
 from tfmbs.compiler.importers.rewrite.types import filled
 from tfmbs.runtime.abi.errors import TfmbsError
 
-REPLACEMENTS = (take_branch, inline_body, write_out_recurrence, resolve_sequence, write_out_loop, write_out_scan)
+REPLACEMENTS = (
+    take_branch,
+    complete_layer_norm,
+    inline_body,
+    write_out_recurrence,
+    resolve_sequence,
+    write_out_loop,
+    write_out_scan,
+)
 """What may replace a node, in order: each gives the nodes that stand for it, or None where it has nothing to say."""
 
 

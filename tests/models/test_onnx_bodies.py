@@ -62,3 +62,13 @@ def test_attention_products_are_kernels() -> None:
     """Both products of an attention are launches of the matrix unit, not vector code."""
     model = parser.parse_model(f'<ir_version: 10, opset_import: ["": 24]>\ng {next(iter(MODELS.values()))}')
     assert [row["kind"] for row in tfmbs.compile(model).image.descriptors].count(Kind.GEMM) == 2
+
+
+def test_range_of_f16_known_at_run_time() -> None:
+    """The model says how many there are; each is rounded once."""
+    text = "g (float16 s, float16 l, float16 d) => (float16[5] y) { y = Range(s, l, d) }"
+    program = tfmbs.compile(parser.parse_model(f'<ir_version: 10, opset_import: ["": 27]>\n{text}'))
+    start, delta = np.float16(0.3), np.float16(-0.7)
+    actual = program.run({"s": np.array(start), "l": np.array(-3.1, np.float16), "d": np.array(delta)})["y"]
+    exact = np.float32(start) + np.arange(5, dtype=np.float32) * np.float32(delta)
+    np.testing.assert_array_equal(actual, exact.astype(np.float16))

@@ -20,7 +20,7 @@ INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit native fuzz siw-random siw-bench special-accuracy models onnx-coverage docs wheel-matrix train clean
+.PHONY: help run test lint unit native fuzz onnx-mutants siw-random siw-bench special-accuracy models onnx-coverage docs wheel-matrix train clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ fuzz: $(VENV)/.test-ready ## Load and run MUTANTS mutants of binaries and vector
 	$(call build-native,$(SANITIZED),$(BIN)/python,address$(comma)undefined)
 	LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc $(BIN)/python -m tests.fuzz.mutate_container \
 	    --count $(MUTANTS) --jobs $(JOBS) --native $(SANITIZED)/_native*.so
+
+onnx-mutants: $(VENV)/.test-ready ## Compile and run COUNT random mutants of small ONNX models from SEED on, beside onnxruntime
+	$(BIN)/python -W ignore -m tests.fuzz.onnx_mutants --count $(COUNT) --first $(SEED) --jobs $(JOBS)
 
 siw-random: $(VENV)/.test-ready ## Compile and run COUNT random programs from SEED on; compare bytes with exact linalg, some with numpy
 	$(BIN)/python -W ignore -m tests.siw.campaign --count $(COUNT) --start $(SEED) --jobs $(JOBS)

@@ -147,11 +147,14 @@ def _softmax(op: Any) -> Any:
 
 def _layer_norm(op: Any) -> Any:
     value, sizes, gamma, beta, epsilon = list(op.operands)[:5]
-    if tv.is_none(gamma) or tv.is_none(beta):
-        raise tv.NotConvertedError("it has no scale or no offset")
     axis = len(tv.shape(value)) - len(tv.integers(sizes))
-    scaled = (tv.to_builtin(value), tv.to_builtin(gamma), tv.to_builtin(beta))
-    return graph.layer_norm(*scaled, axis, tv.number(epsilon)).result
+    scale, offset = (
+        tv.constant(np.full(tv.integers(sizes), neutral, np.float32), "layer_norm")
+        if tv.is_none(factor)
+        else tv.to_builtin(factor)
+        for factor, neutral in ((gamma, 1), (beta, 0))
+    )
+    return graph.layer_norm(tv.to_builtin(value), scale, offset, axis, tv.number(epsilon)).result
 
 
 def _batch_norm(op: Any) -> Any:

@@ -26,11 +26,14 @@ class Layer:
 
 
 def named(model: ModelProto) -> ModelProto:
-    """A copy in which every node has a name: its own, or one of its op and position, as the importer gives."""
+    """A copy in which every node has a name of its own: without one, or with another's, its position is part of it."""
     copy = ModelProto()
     copy.CopyFrom(model)
+    seen: set[str] = set()
     for index, node in enumerate(copy.graph.node):
-        node.name = node.name or f"{node.op_type}_{index}"
+        if not node.name or node.name in seen:
+            node.name = f"{node.name or node.op_type}_{index}"
+        seen.add(node.name)
     return copy
 
 

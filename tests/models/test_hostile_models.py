@@ -278,3 +278,12 @@ def outcome(path: Any, run: bool) -> str:
     for value, expected in zip(program.outputs, session.run(None, given), strict=True):
         np.testing.assert_allclose(program.run(given)[value.name], expected, rtol=1e-4, atol=1e-5)
     return "run"
+
+
+def test_a_layer_far_from_zero_is_normalized_as_exactly_as_f32_allows() -> None:
+    """The mean of squares minus the square of the mean would have no digit left here."""
+    model = build([node("LayerNormalization", "x g", "y", axis=-1)], (2, 40), g=np.ones(40, np.float32))
+    x = (1000 + np.random.default_rng(0).standard_normal((2, 40))).astype(np.float32)
+    wide = x.astype(np.float64)
+    expected = (wide - wide.mean(1, keepdims=True)) / np.sqrt(wide.var(1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(tfmbs.compile(model).run({"x": x})["y"], expected, atol=5e-4)

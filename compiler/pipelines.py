@@ -28,6 +28,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "convert-torch-to-tfmbs",
         *TORCH_TO_LINALG,
         "tfmbs-expand-tm-tensor",
+        "tfmbs-drop-empty",
         "tfmbs-sink-reshape",
         "tfmbs-telemetry",
     ),

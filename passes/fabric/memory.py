@@ -62,7 +62,10 @@ class Memory:
         dtype = dtype_of(element_of(value))
         if dtype is None:
             raise refuse(user, f"{user.operation.name}: element type {element_of(value)}", "one the device has")
-        shape, strides = shape_of(value.type), strides_of(value.type)
+        shape = shape_of(value.type)
+        if 0 in shape:  # an input or output that nobody reads or writes
+            return TensorKey(where.region, where.slot, where.offset, dtype, Packing.DENSE, shape)
+        strides = strides_of(value.type)
         start = _offset_of(value.type)
         low = sum(min(0, (n - 1) * s) for n, s in zip(shape, strides, strict=True))
         span = 1 + sum(abs((n - 1) * s) for n, s in zip(shape, strides, strict=True))

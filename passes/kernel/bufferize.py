@@ -26,13 +26,13 @@ def refused(op: Any, what: str, expected: object = None, got: object = None) -> 
     return TfmbsError("unsupported", place(op.operation.location), what, expected, got)
 
 
-def static_type(op: Any, type_: Any) -> Any:
-    """A tensor type of static shape with elements. Raises TfmbsError for any other type."""
+def static_type(op: Any, type_: Any, empty: bool = False) -> Any:
+    """A tensor type of static shape, with elements unless `empty`. Raises TfmbsError for any other type."""
     if not isinstance(type_, ir.RankedTensorType):
         raise refused(op, f"{op.operation.name}: type", "a tensor", type_)
     if not type_.has_static_shape:
         raise refused(op, f"{op.operation.name}: shape", "static sizes", type_)
-    if 0 in shape_of(type_):
+    if 0 in shape_of(type_) and not empty:
         raise refused(op, f"{op.operation.name}: shape", "sizes of at least 1", type_)
     return type_
 
@@ -111,8 +111,8 @@ class Bufferizer:
             self._run()
 
     def _run(self) -> None:
-        inputs = [stored_memref(static_type(self._function, t)) for t in self._function.type.inputs]
-        outputs = [stored_memref(static_type(self._function, t)) for t in self._function.type.results]
+        inputs = [stored_memref(static_type(self._function, t, empty=True)) for t in self._function.type.inputs]
+        outputs = [stored_memref(static_type(self._function, t, empty=True)) for t in self._function.type.results]
         with ir.InsertionPoint(self._function):
             built = func.FuncOp(f"{self._function.name.value}.kernel", ([*inputs, *outputs], []))
         block = built.add_entry_block(arg_locs=[self._function.location] * (len(inputs) + len(outputs)))
@@ -129,7 +129,8 @@ class Bufferizer:
                     self._convert(op)
         with ir.InsertionPoint(block), self._ops[-1].location:
             for tensor, target in zip(self._ops[-1].operands, results, strict=True):
-                self._finish(tensor, target)
+                if 0 not in target.shape:
+                    self._finish(tensor, target)
             func.ReturnOp([])
         for constant in [op.operation for op in block.operations if op.operation.name == "arith.constant"]:
             if not list(constant.results[0].uses):

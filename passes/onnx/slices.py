@@ -11,6 +11,7 @@ from typing import Any
 
 from tfmbs.dialect.mlir import arith
 from tfmbs.passes.linalg.scalar import compare, select
+from tfmbs.passes.linalg.structured import empty
 from tfmbs.passes.onnx import build
 from tfmbs.passes.onnx.arithmetic import SI64, Arithmetic, chosen
 from tfmbs.passes.onnx.node import Node, Results
@@ -149,6 +150,9 @@ def split(node: Node) -> Results | None:
     results, start, value = [], 0, node.tensor(0)
     for number in range(node.results):
         size = node.result_shape(number)[axis]
+        if size == 0:
+            results.append(empty(node.result_shape(number), node.result_element(number).mlir))
+            continue
         results.append(build.slice_from(value, start, axis, size))
         start += size
     if start != node.shape(0)[axis]:
@@ -216,6 +220,9 @@ def reverse_sequence(node: Node) -> Results:
 
 def reshape(node: Node) -> Results | None:
     """Reshape, Squeeze and Unsqueeze by operands known at run time only: the declared shape says the same."""
+    sizes = node.result_shape()
+    if 0 in sizes:  # which torch-mlir divides by
+        return empty(sizes, node.result_element().mlir)
     if not node.has(1) or node.constant(1) is not None:
         return None
     return build.reshape(node.tensor(0), node.result_shape())

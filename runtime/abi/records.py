@@ -295,7 +295,7 @@ ENTRY = Record(
     (
         Field("name", 0, "u32", "name", index="strings"),
         Field("first_descriptor", 4, "u32", "first descriptor"),
-        Field("descriptor_count", 8, "u32", "number of descriptors", low=1),
+        Field("descriptor_count", 8, "u32", "number of descriptors; 0 where no output has elements"),
         Field("inputs_first", 12, "u32", "first input in IO_SIG"),
         Field("inputs_count", 16, "u32", "number of inputs"),
         Field("outputs_first", 20, "u32", "first output in IO_SIG"),

@@ -360,7 +360,7 @@ static_assert(offsetof(Program, max_steps) == 16);
 struct Entry {
   uint32_t name;  // name; index into strings
   uint32_t first_descriptor;  // first descriptor
-  uint32_t descriptor_count;  // number of descriptors
+  uint32_t descriptor_count;  // number of descriptors; 0 where no output has elements
   uint32_t inputs_first;  // first input in IO_SIG
   uint32_t inputs_count;  // number of inputs
   uint32_t outputs_first;  // first output in IO_SIG

@@ -175,7 +175,9 @@ uint64_t element_count(const abi::Tensor& tensor, const std::string& where) {
       trits ? trit_row_bytes(tensor.packing, row) : product({row, element_bytes(tensor.dtype)}, where);
   if (product({rows, row_bytes}, where) != tensor.bytes)
     throw Error("record", where, "a tensor's bytes do not fit its sizes");
-  return product({rows, row}, where);
+  const uint64_t elements = product({rows, row}, where);
+  if (elements == 0) throw Error("record", where, "a launch uses a tensor without elements");
+  return elements;
 }
 
 void check_place(const abi::Tensor& tensor, uint64_t size, const std::string& where) {

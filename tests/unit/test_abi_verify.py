@@ -57,6 +57,7 @@ FIELDS = [
 TENSORS = [
     ("mlp", "dims=[2, 8]", "dims=[2, 8, 1]", "dims beyond the rank"),
     ("mlp", "dims=[2, 8]", "dims=[2]", "size in bytes, expected 0, got 64"),
+    ("mlp", "dims=[2, 6]", "dims=[2]", "expected at least 1, got [2, 0]"),
     ("mlp", "bytes=64 dims=[2, 8]", "bytes=60 dims=[2, 8]", "size in bytes, expected 64, got 60"),
     ("mlp", "dims=[2, 8]", "dims=[4294967295, 4294967295]", "size in bytes, expected 73786976260478468100"),
     ("mlp", "dtype=F32 packing=DENSE", "dtype=F32 packing=PT5", "packing of F32, got PT5"),

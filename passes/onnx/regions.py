@@ -18,10 +18,10 @@ Value = Any
 Read = Callable[[Value, Value], Value]
 
 
-def _corners(a: Arithmetic, y: Value, x: Value, sizes: Sequence[int], read: Read) -> list[tuple[Value, Value]]:
+def _corners(a: Arithmetic, where: Sequence[Value], sizes: Sequence[int], read: Read) -> list[tuple[Value, Value]]:
     """(weight, element) of the four elements around a place, row by row; places outside are moved to the edge."""
     weights, places = [], []
-    for at, size in ((y, sizes[0]), (x, sizes[1])):
+    for at, size in zip(where, sizes, strict=True):
         last, low = a.constant(size - 1), math.FloorOp(at).result
         share = a.subtract(at, low)
         weights.append((a.subtract(a.constant(1), share), share))
@@ -45,7 +45,8 @@ def roi_align(node: Node) -> Results:
     a, image, bins = Arithmetic(wide), node.shape(0)[2:], sizes[2:]
 
     def one(number: Value, carried: Sequence[Value]) -> Sequence[Value]:
-        rest, at = number, []
+        rest = number
+        at: list[Value] = []
         for size in reversed(sizes):
             at.insert(0, arith.RemUIOp(rest, build.index(size)).result)
             rest = arith.DivUIOp(rest, build.index(size)).result
@@ -115,7 +116,7 @@ def _at(a: Arithmetic, y: Value, x: Value, image: Sequence[int], read: Read) -> 
     near = [
         a.minimum(a.maximum(at, a.constant(0)), a.constant(size - 1)) for at, size in zip((y, x), image, strict=True)
     ]
-    terms = [a.multiply(weight, value) for weight, value in _corners(a, *near, image, read)]
+    terms = [a.multiply(weight, value) for weight, value in _corners(a, near, image, read)]
     return [select(outside, a.constant(0), term) for term in terms]
 
 
@@ -187,7 +188,7 @@ def _inside(a: Arithmetic, at: Sequence[Value], image: Sequence[int], read: Read
     total = a.constant(0)
     lows = [math.FloorOp(x).result for x in at]
     corners = [(i, j) for i in (0, 1) for j in (0, 1)]
-    for steps, (weight, value) in zip(corners, _corners(a, *at, image, read), strict=True):
+    for steps, (weight, value) in zip(corners, _corners(a, at, image, read), strict=True):
         term = a.multiply(weight, value)
         for low, step, size in zip(lows, steps, image, strict=True):
             place = a.add(low, a.constant(step))

@@ -54,7 +54,8 @@ def scatter_elements(node: Node) -> Results | None:
     indices, values = (build.reshape(node.tensor(operand), (count,)) for operand in (1, 2))
 
     def write(number: Value, carried: Sequence[Value]) -> Sequence[Value]:
-        rest, at = number, []
+        rest = number
+        at: list[Value] = []
         for size in reversed(updates):
             at.insert(0, arith.RemUIOp(rest, build.index(size)).result)
             rest = arith.DivUIOp(rest, build.index(size)).result

@@ -87,6 +87,10 @@ models: $(VENV)/.test-ready ## Compile the reference models at full size, compar
 onnx-coverage: $(VENV)/.test-ready ## Run every case of onnx.backend.test (minutes); write docs/onnx-coverage.md again
 	$(BIN)/python -W ignore -m benchmarks.onnx_coverage --write
 
+compile-bench: $(VENV)/.test-ready ## Compile time and memory of whole models beside IREE and torch-mlir (installs the bench extra)
+	$(PIP) --editable '.[bench]'
+	$(BIN)/python -W ignore -m benchmarks.compile_time
+
 docs: $(VENV)/.test-ready ## Write the generated headers and pages again (tests check that they are fresh)
 	for module in $(GENERATORS); do $(BIN)/python -m $$module || exit; done
 

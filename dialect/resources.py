@@ -21,6 +21,11 @@ Array = npt.NDArray[Any]
 INLINE_ELEMENTS = 16
 _ALIGNMENT_BYTES = 4  # the printed blob starts with its alignment, a little-endian u32
 
+_SAMPLE_BYTES = 64
+
+_samples: WeakKeyDictionary[Any, dict[tuple[int, bytes], Array]] = WeakKeyDictionary()
+"""One array for each size and sample of its bytes."""
+
 _arrays: WeakKeyDictionary[Any, dict[str, Array]] = WeakKeyDictionary()
 
 
@@ -73,9 +78,18 @@ def resource_attr(array: Array, name: str, element: Any = None, shape: Shape | N
     if kept.flags.writeable and np.may_share_memory(kept, given):
         kept = kept.copy()
     kept.setflags(write=False)
+    kept = _known(kept, type_.context)
     attribute = ir.DenseResourceElementsAttr.get_from_buffer(kept, _safe(name), type_, array.itemsize)
     _blobs(attribute)[resource_name(attribute)] = kept
     return attribute
+
+
+def _known(array: Array, context: Any) -> Array:
+    """The array with these bytes that is kept already, or this one: weights that are tied come several times."""
+    known = _samples.setdefault(context, {})
+    key = array.size, array[:: max(1, array.size // _SAMPLE_BYTES)].tobytes()
+    kept = known.setdefault(key, array)
+    return kept if np.array_equal(kept, array) else array
 
 
 def read_elements(attribute: Any) -> Array:

@@ -122,6 +122,15 @@ def test_the_array_may_change_afterwards(mlir: Any) -> None:
     assert not read_elements(reparsed(attribute)).any()
 
 
+def test_equal_bytes_are_kept_once(mlir: Any) -> None:
+    tied = [read_elements(resource_attr(np.arange(100, dtype=np.float32), name)) for name in ("a", "b")]
+    assert np.shares_memory(*tied)
+    close = np.arange(100, dtype=np.float32)
+    close[50] += 0.5  # not a byte that the sample has
+    assert same(read_elements(resource_attr(close, "c")), close)
+    assert same(tied[0], np.arange(100, dtype=np.float32))
+
+
 def test_names_are_clean_and_the_same_in_every_context() -> None:
     names = []
     for _ in range(2):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from tfmbs.passes.onnx import (
     casts,
     control,
+    elementwise,
     linear_algebra,
     losses,
     normalizing,
@@ -33,6 +34,7 @@ Lowering = Callable[[Node], Results | None]
 _FAMILIES = (
     casts.LOWERINGS,
     control.LOWERINGS,
+    elementwise.LOWERINGS,
     linear_algebra.LOWERINGS,
     losses.LOWERINGS,
     normalizing.LOWERINGS,

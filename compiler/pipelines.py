@@ -27,7 +27,6 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "widen-products",
         "convert-torch-to-tfmbs",
         *TORCH_TO_LINALG,
-        "tfmbs-fold-empty",
         "tfmbs-expand-tm-tensor",
         "tfmbs-drop-empty",
         "tfmbs-sink-reshape",

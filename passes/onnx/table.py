@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tfmbs.passes.onnx import (
+    batch_normalization,
     casts,
     control,
+    dropout,
     elementwise,
     linear_algebra,
     losses,
+    ngrams,
     normalizing,
     picking,
     quantization,
@@ -32,11 +35,14 @@ Lowering = Callable[[Node], Results | None]
 """Builds what an op computes; None leaves the op to torch-mlir. Raises `Node.refuse` for what nobody can compile."""
 
 _FAMILIES = (
+    batch_normalization.LOWERINGS,
     casts.LOWERINGS,
     control.LOWERINGS,
     elementwise.LOWERINGS,
+    dropout.LOWERINGS,
     linear_algebra.LOWERINGS,
     losses.LOWERINGS,
+    ngrams.LOWERINGS,
     normalizing.LOWERINGS,
     picking.LOWERINGS,
     ranges.LOWERINGS,

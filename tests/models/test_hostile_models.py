@@ -110,7 +110,7 @@ REFUSED: dict[str, tuple[Callable[[], Model], str, str]] = {
     "no outputs": (lambda: of(RELU, outputs=""), "onnx.invalid", "number of outputs, expected at least 1, got 0"),
     "empty": (Model, "onnx.invalid", "number of outputs"),
     "no node outputs": (lambda: typed(of([helper.make_node("Frob", [], [])])), "onnx.unsupported", "(Frob): unknown"),
-    "negative size": (lambda: typed(of(RELU, ("x", F32, (-2, 3)))), "onnx.dim", "size of axis 0, expected no negative number"),
+    "negative size": (lambda: typed(of(RELU, ("x", F32, (-2, 3)))), "onnx.dim", "size of axis 0, expected no negative"),
     "size overflow": (lambda: typed(of(RELU, ("x", F32, (1 << 62, 3)))), "resource-limit", "shape of 'x'"),
     "huge constant": (
         lambda: typed(of([node("ConstantOfShape", "s", "z"), node("Add", "z x", "y")], ("x", F32, (1,)), s=HUGE)),

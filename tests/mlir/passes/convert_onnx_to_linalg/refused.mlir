@@ -35,3 +35,20 @@ func.func @carried(%n: !torch.vtensor<[],si64>, %c: !torch.vtensor<[],i1>, %x: !
   }
   return %0 : !torch.vtensor<[2],f32>
 }
+
+// -----
+
+// Whether random numbers are asked for must be known.
+func.func @dropout(%x: !torch.vtensor<[2],f32>, %ratio: !torch.vtensor<[],f32>, %training: !torch.vtensor<[],i1>) -> !torch.vtensor<[2],f32> {
+  // expected-error@+1 {{Dropout: random numbers have no fixed result, expected no training, or a constant ratio of 0}}
+  %0 = torch.operator "onnx.Dropout"(%x, %ratio, %training) : (!torch.vtensor<[2],f32>, !torch.vtensor<[],f32>, !torch.vtensor<[],i1>) -> !torch.vtensor<[2],f32>
+  return %0 : !torch.vtensor<[2],f32>
+}
+
+// -----
+
+func.func @axes(%x: !torch.vtensor<[2,3],f32>, %axes: !torch.vtensor<[1],si64>) -> !torch.vtensor<[4],f32> {
+  // expected-error@+1 {{ReduceSum: declared shape, expected one that reducing 2×3 gives, got 4}}
+  %0 = torch.operator "onnx.ReduceSum"(%x, %axes) {torch.onnx.keepdims = 0 : si64} : (!torch.vtensor<[2,3],f32>, !torch.vtensor<[1],si64>) -> !torch.vtensor<[4],f32>
+  return %0 : !torch.vtensor<[4],f32>
+}

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import onnx
 import onnx.inliner
-import onnx.version_converter
 from google.protobuf.message import DecodeError
 
 from tfmbs.compiler.importers.external_data import embed_external_data
 from tfmbs.compiler.importers.messages import first_line
 from tfmbs.compiler.importers.onnx_dims import bind_dims
+from tfmbs.compiler.importers.onnx_opset import convert_opset
 from tfmbs.compiler.importers.onnx_rules import (
     check_graph,
     check_sizes,
@@ -23,9 +23,6 @@ from tfmbs.compiler.importers.onnx_rules import (
 from tfmbs.compiler.importers.rewrite.model import rewrite
 from tfmbs.compiler.importers.weights import Parts, split, with_weights
 from tfmbs.runtime.abi.errors import TfmbsError
-
-OPSET = 21
-"""The opset models are converted to when theirs is older: the newest that torch-mlir covers well."""
 
 
 def load_onnx(path: Path) -> onnx.ModelProto:
@@ -53,7 +50,7 @@ def load_onnx(path: Path) -> onnx.ModelProto:
 
 
 def prepare(model: onnx.ModelProto, dims: Mapping[str, int], where: str = "model") -> onnx.ModelProto:
-    """A checked copy of the model with static shapes everywhere, at an opset of at least `OPSET`.
+    """A checked copy of the model with static shapes everywhere, at an opset of at least `onnx_opset.OPSET`.
 
     Raises:
         TfmbsError: codes `onnx.invalid`, `onnx.unsupported`, `onnx.dim`, `resource-limit`.
@@ -94,7 +91,7 @@ def prepare_parts(parts: Parts, dims: Mapping[str, int], where: str) -> onnx.Mod
         onnx.checker.check_model(result)
     except (onnx.checker.ValidationError, ValueError) as error:
         raise TfmbsError("onnx.invalid", where, "the model is not valid ONNX", got=first_line(error)) from error
-    return rewrite(_convert_opset(result, where), declared, where)
+    return rewrite(convert_opset(result, where), declared, where)
 
 
 def _infer_shapes(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
@@ -154,18 +151,6 @@ def _refuse_unknown_ops(model: onnx.ModelProto, where: str) -> None:
                 "onnx.unsupported", f"{where}: {node_label(node)}", f"unknown op {name}",
                 f"an op of the imported opsets ({imported})",
             )  # fmt: skip
-
-
-def _convert_opset(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
-    version = next((e.version for e in model.opset_import if e.domain in ("", "ai.onnx")), OPSET)
-    if version >= OPSET:
-        return model
-    try:
-        return onnx.version_converter.convert_version(model, OPSET)
-    except (RuntimeError, onnx.version_converter.ConvertError, IndexError) as error:
-        raise TfmbsError(
-            "onnx.unsupported", where, f"opset {version} cannot be converted to {OPSET}", got=first_line(error)
-        ) from error
 
 
 def _refuse_unknown_outputs(graph: onnx.GraphProto, where: str) -> None:

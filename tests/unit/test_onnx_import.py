@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from tfmbs.compiler.importers.onnx import import_onnx
-from tfmbs.compiler.importers.onnx_model import OPSET, load_onnx, prepare
+from tfmbs.compiler.importers.onnx_model import load_onnx, prepare
+from tfmbs.compiler.importers.onnx_opset import OPSET
 from tfmbs.dialect.mlir import context
 from tfmbs.runtime.abi.errors import TfmbsError
 
@@ -106,6 +107,16 @@ def test_bound_dimension_reaches_every_shape() -> None:
 def test_old_opset_is_converted() -> None:
     prepared = prepare(model(helper.make_node("Relu", ["x"], ["y"]), opset=9), {})
     assert prepared.opset_import[0].version == OPSET
+
+
+def test_slopes_of_old_opsets_are_one_per_channel() -> None:
+    """Onnx's converter leaves a vector of slopes as it is, which means the last axis from opset 7 on."""
+    node = helper.make_node("PRelu", ["x", "s"], ["y"])
+    old = prepare(model(node, shape=(2, 3, 4, 5), opset=6, s=np.ones(3, np.float32)), {})
+    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in old.graph.value_info}
+    (slopes,) = (node.input[1] for node in old.graph.node if node.op_type == "PRelu")
+    constants = {node.output[0]: list(node.attribute[0].t.dims) for node in old.graph.node if node.op_type == "Constant"}
+    assert (shapes | constants)[slopes] == [3, 1, 1]
 
 
 def test_value_dependent_shape_is_refused() -> None:

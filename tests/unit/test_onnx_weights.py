@@ -11,7 +11,8 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 import tfmbs
 from tfmbs.compiler.importers.onnx import import_parts
-from tfmbs.compiler.importers.onnx_model import OPSET, parts_of, prepare
+from tfmbs.compiler.importers.onnx_model import parts_of, prepare
+from tfmbs.compiler.importers.onnx_opset import OPSET
 from tfmbs.dialect.mlir import context, ir
 from tfmbs.dialect.resources import read_elements
 

@@ -58,6 +58,21 @@ def test_beside_the_reference_evaluator(name: str) -> None:
         np.testing.assert_allclose(actual[value.name], expected, rtol=tolerance, atol=tolerance, err_msg=value.name)
 
 
+def test_large_means_do_not_cancel() -> None:
+    """In f32 the mean square of numbers around 1000 has no digits left for their variance."""
+    text = "(float[2,3,2,2] x) => (float[2,3,2,2] y, float[2,3,2,2] z, float[2,3,2,1] m)"
+    nodes = """{ n = Constant<value = int64[1] {2}>() g = ConstantOfShape<value = float[1] {1.0}>(n)
+        z, m = LayerNormalization(x, g) y = MeanVarianceNormalization(x) }"""
+    x = 1000 + np.random.default_rng(3).standard_normal((2, 3, 2, 2)).astype(np.float32)
+    outputs = tfmbs.compile(parser.parse_model(f'<ir_version: 10, opset_import: ["": 21]>\ng {text} {nodes}')).run(
+        {"x": x}
+    )
+    for name, axes, epsilon in (("y", (0, 2, 3), 0.0), ("z", (3,), 1e-5)):
+        centered = x.astype(np.float64) - x.mean(axes, np.float64, keepdims=True)
+        expected = centered / np.sqrt((centered**2).mean(axes, keepdims=True) + epsilon)
+        np.testing.assert_allclose(outputs[name], expected, atol=2e-3, err_msg=name)
+
+
 def test_attention_products_are_kernels() -> None:
     """Both products of an attention are launches of the matrix unit, not vector code."""
     model = parser.parse_model(f'<ir_version: 10, opset_import: ["": 24]>\ng {next(iter(MODELS.values()))}')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import onnx
-from onnx import AttributeProto, FunctionProto, NodeProto, TensorProto, TypeProto
+from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto
 from onnx.defs import OpSchema
 
 from tfmbs.compiler.importers.onnx_rules import node_label
@@ -20,15 +20,6 @@ def _always(node: NodeProto, scope: Scope) -> bool:
     return True
 
 
-def _is_no_kernel(node: NodeProto, scope: Scope) -> bool:
-    """What kernel and torch-mlir do not take: mean and deviation as results, other types than f32.
-
-    What they take is kept whole: the body subtracts the square of the mean from the mean of squares, which leaves no
-    digits where elements are far from zero.
-    """
-    return any(node.output[1:]) or scope.types[node.input[0]].tensor_type.elem_type != TensorProto.FLOAT
-
-
 PREVIEW = "ai.onnx.preview"
 
 INLINED: dict[tuple[str, str], Condition] = {
@@ -36,10 +27,7 @@ INLINED: dict[tuple[str, str], Condition] = {
     ("", "Attention"): _always,
     ("", "CastLike"): _always,
     ("", "CausalConvWithState"): _always,
-    ("", "GroupNormalization"): _always,
-    ("", "LayerNormalization"): _is_no_kernel,
     ("", "LinearAttention"): _always,
-    ("", "MeanVarianceNormalization"): _always,
     ("", "RMSNormalization"): _always,
     ("", "RotaryEmbedding"): _always,
     ("", "SequenceMap"): _always,

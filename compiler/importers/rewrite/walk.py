@@ -17,9 +17,9 @@ from tfmbs.compiler.importers.rewrite.control import keep_control, take_branch
 from tfmbs.compiler.importers.rewrite.fold import fold
 from tfmbs.compiler.importers.rewrite.functions import inline_body
 from tfmbs.compiler.importers.rewrite.hints import hint_backwards
-from tfmbs.compiler.importers.rewrite.layer_norm import complete_layer_norm
 from tfmbs.compiler.importers.rewrite.literals import literal
 from tfmbs.compiler.importers.rewrite.loops import LOOP_CONDITION, LOOP_COUNTER, settle_loop, write_out_loop
+from tfmbs.compiler.importers.rewrite.normalizations import write_out_normalization
 from tfmbs.compiler.importers.rewrite.recurrent import write_out_recurrence
 from tfmbs.compiler.importers.rewrite.renaming import subgraphs, used_names
 from tfmbs.compiler.importers.rewrite.scans import body_types, write_out_scan
@@ -31,7 +31,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 
 REPLACEMENTS = (
     take_branch,
-    complete_layer_norm,
+    write_out_normalization,
     inline_body,
     write_out_recurrence,
     resolve_sequence,

@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper, parser
 
 from tfmbs.compiler.importers.onnx_model import prepare
+from tfmbs.compiler.importers.rewrite import scope
 from tfmbs.compiler.importers.rewrite.fold import FOLDED
 from tfmbs.compiler.importers.rewrite.functions import INLINED
 from tfmbs.compiler.importers.rewrite.hints import KEEPS_SHAPE
@@ -113,6 +114,25 @@ def test_known_condition_takes_its_branch() -> None:
             }"""
     )
     assert ops(graph) == ["Neg", "Abs", "Identity"]
+
+
+def loops_in_loops(depth: int) -> str:
+    """A Loop of 30 iterations around a Loop of 30 iterations around …"""
+    if not depth:
+        return "Abs(x)"
+    body = f"body{depth} (int64 i{depth}, bool c{depth}, float[2] v{depth}) => (bool d{depth}, float[2] w{depth})"
+    inner = loops_in_loops(depth - 1).replace("x)", f"v{depth})", 1) if depth == 1 else loops_in_loops(depth - 1)
+    return f'Loop(n, "", x) <body = {body} {{ d{depth} = Identity(c{depth}) w{depth} = {inner} }}>'
+
+
+def test_loops_in_loops_stay_loops_somewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written out, three of them would be 27,000 iterations."""
+    monkeypatch.setattr(scope, "MOST_NAMES", 500)
+    graph = prepared(
+        f"g (float[2] x) => (float[2] y) {{ n = Constant<value = int64 {{30}}>() y = {loops_in_loops(3)} }}"
+    )
+    assert "Loop" in ops(graph)
+    assert len(graph.node) < 2000
 
 
 def test_names_of_two_copies_of_a_body_differ() -> None:

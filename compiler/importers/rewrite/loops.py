@@ -29,7 +29,7 @@ def write_out_loop(node: NodeProto, scope: Scope) -> list[NodeProto] | None:
         return None
     body, trips = graph_of(node, "body"), known_trips(node, scope)
     carried, collects = list(node.input[2:]), len(node.output) - len(node.input[2:])
-    if trips is None or not is_short(trips, body) or (trips == 0 and collects):
+    if trips is None or not is_short(trips, body, scope) or (trips == 0 and collects):
         return None
     b = Builder(node, scope)
     collected: list[list[str]] = [[] for _ in range(collects)]
@@ -44,9 +44,9 @@ def write_out_loop(node: NodeProto, scope: Scope) -> list[NodeProto] | None:
     return b.nodes
 
 
-def is_short(steps: int, body: GraphProto) -> bool:
+def is_short(steps: int, body: GraphProto, scope: Scope) -> bool:
     """Whether a loop is written out."""
-    return steps <= MOST_ITERATIONS and steps * len(body.node) <= MOST_NODES
+    return scope.names.has_room and steps <= MOST_ITERATIONS and steps * len(body.node) <= MOST_NODES
 
 
 def iterate(b: Builder, body: GraphProto, operands: Sequence[str]) -> list[str]:

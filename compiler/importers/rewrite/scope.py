@@ -16,19 +16,29 @@ from tfmbs.compiler.importers.rewrite.types import static_shape, type_of_array
 MAX_KNOWN = 4096
 """Elements of the largest constant that is remembered by value: enough for any shape, index or small mask."""
 
+MOST_NAMES = 20_000
+"""Values of a model from which on nothing is written out any more that can be a loop."""
+
 
 @dataclass
 class Names:
     """Names of values, none given twice in one model."""
 
     taken: set[str]
+    next_number: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether loops may still be written out: nested ones would multiply without an end."""
+        return len(self.taken) < MOST_NAMES
 
     def fresh(self, name: str) -> str:
         """A name like `name` that nothing in the model has."""
-        result, number = name, 0
+        result, number = name, self.next_number.get(name, 0)
         while result in self.taken:
             number += 1
             result = f"{name}_{number}"
+        self.next_number[name] = number
         self.taken.add(result)
         return result
 

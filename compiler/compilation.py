@@ -13,6 +13,7 @@ from tfmbs.compiler.emit import emit
 from tfmbs.compiler.front_ends import IR, import_model
 from tfmbs.compiler.ir_printing import AsmFlags
 from tfmbs.compiler.numeric_check import NumericCheck
+from tfmbs.compiler.pipeline_text import MODULE
 from tfmbs.compiler.pipelines import LEVELS, PIPELINES, sequence_text, sequences
 from tfmbs.compiler.samples import Batch, cut
 from tfmbs.compiler.source import Source, parse
@@ -20,6 +21,7 @@ from tfmbs.dialect.attributes import NAME, PRECISION
 from tfmbs.dialect.legality import check_level
 from tfmbs.dialect.mlir import context, ir
 from tfmbs.dialect.shapes import Shape, shape_of
+from tfmbs.passes.tfmbs_annotate import TfmbsAnnotate
 from tfmbs.runtime.abi.container import save
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
@@ -127,6 +129,19 @@ class Compilation:
             self._run(name)
         self.level = stage
         return self.module
+
+    def annotate(self) -> dict[str, Any]:
+        """Says on the torch level what the parts of the network are for, and reports it as `annotations_of` does.
+
+        Raises:
+            TfmbsError: ``usage``, the module is at another level.
+        """
+        if self.level != LEVELS[0]:
+            raise TfmbsError("usage", "annotations", "level of the model", LEVELS[0], self.level)
+        from tfmbs.compiler.annotations import annotations_of
+
+        Driver().run_text(self.module, f"{MODULE}({TfmbsAnnotate.pass_name()})")
+        return annotations_of(self.module)
 
     def image(self) -> Image:
         """The binary, verified like one that is loaded; lowers the module to the fabric level first.

@@ -9,6 +9,7 @@ from tfmbs.runtime.abi.records import RECORDS, Dataflow
 
 SCHEDULE = "tfmbs.schedule"
 TELEMETRY = "telemetry"
+SEMANTICS = "tfmbs.semantics"  # what a part of a network is for
 INPUT_RANGE = "tfmbs.input_range"
 NAME = "tfmbs.name"  # of an argument or result of an entry point
 ELEMENT = "tfmbs.element"  # of one whose elements its builtin type does not tell: a key of dialect.elements.ELEMENTS

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfmbs.dialect import graph
+from tfmbs.dialect.attributes import SEMANTICS
 from tfmbs.dialect.mlir import arith, ir
 from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 from tfmbs.passes.registry import Pass
@@ -80,6 +81,22 @@ def _build(op: Any) -> Any:
     return CONVERSIONS[op.name](op)
 
 
+def _hand_on(op: Any, converted: Any) -> None:
+    """What the op is for is said of the tfmbs op that takes its place, in front of reshapes and a bias."""
+    if SEMANTICS not in op.attributes:
+        return
+    made = _producer(converted)
+    while made is not None and not made.name.startswith("tfmbs."):
+        made = _producer(made.operands[0]) if len(made.operands) else None
+    if made is not None:
+        made.attributes[SEMANTICS] = op.attributes[SEMANTICS]
+
+
+def _producer(value: Any) -> Any:
+    """The operation that defines a value, None for a block argument."""
+    return None if isinstance(value.owner, ir.Block) else value.owner.operation
+
+
 def _convert(op: Any) -> None:
     result = op.results[0]
     with op.location, ir.InsertionPoint(op):
@@ -88,6 +105,7 @@ def _convert(op: Any) -> None:
         except tv.NotConvertedError:
             return
         if converted is not None:
+            _hand_on(op, converted)
             result.replace_all_uses_with(tv.from_builtin(converted, result))
             absorbed = [value.owner for value in dict.fromkeys(op.operands) if _is_absorbed(value)]
             op.erase()

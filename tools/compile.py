@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,8 @@ def main(arguments: Sequence[str]) -> int:
     bar = Progress()
     try:
         compilation = Compilation.of(given.model, _options(given, bar), raw=given.compile_to == "import")
+        if given.emit_annotations:
+            _write_annotations(given.emit_annotations, compilation.annotate())
         _write(given, compilation)
     finally:
         bar.clear()
@@ -50,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--numerics", default="exact", choices=("exact", "portable"), help="how linalg spells the arithmetic")
     add("--mlir-print-ir-after-all", action="store_true", help="print the IR after each pass on standard error")
     add("--save-temps", metavar="DIR", type=Path, help="folder for the IR of each stage")
+    add("--emit-annotations", metavar="FILE", help="what the parts of the network are for: text, or JSON for .json")
     add("--report", metavar="FILE.html", type=Path, help="page with a row for each launch")
     return parser
 
@@ -70,6 +74,17 @@ def _options(given: Any, bar: Progress) -> Options:
         observers=[IRPrinter(Selection(after_all=True), shortened)] if given.mlir_print_ir_after_all else [],
         progress=bar.show,
     )
+
+
+def _write_annotations(path: str, found: dict[str, Any]) -> None:
+    from tfmbs.compiler.annotations import annotations_text
+
+    as_json = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    text = as_json if path.endswith(".json") else annotations_text(found)
+    if path == "-":
+        sys.stdout.write(text)
+    else:
+        save(Path(path), text.encode())
 
 
 def _write(given: Any, compilation: Any) -> None:

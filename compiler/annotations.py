@@ -2,48 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from tfmbs.dialect.attributes import NAME, SEMANTICS
+from tfmbs.dialect.attributes import NAME, SEMANTICS, STATE
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import func, ir
 from tfmbs.passes.graph.kernels import ops_of, ops_where
-from tfmbs.runtime.abi.errors import TfmbsError
+
+_LITERAL = "torch.vtensor.literal"
 
 
 def annotations_of(module: Any) -> dict[str, Any]:
-    """What `tfmbs-annotate` said of a module with one function, at the torch level or the graph.
+    """What `tfmbs-annotate` said of a module at the torch level: `entries`, one for each function that is public.
 
-    `network` has phase, modality and the sums of cost; `inputs` residency and modality by name; `parts` the annotated
-    ops in order: node, op, pattern, flops, bytes, intensity, as far as they have them; `weights` counts constants.
-
-    Raises:
-        TfmbsError: ``unsupported``, the module has no entry function.
+    Of each: its `name`; `network`, with phase, modality and the sums of cost; `inputs`, with residency and modality by
+    name, states too; `parts`, the annotated ops in order, with node, op, and what they have of pattern, flops, bytes and
+    intensity; `weights`, how many constants there are.
     """
-    functions = [f for f in ops_of(module, func.FuncOp) if not f.is_external]
-    if not functions:
-        raise TfmbsError("unsupported", "annotations", "number of functions", "at least 1", 0)
-    entry = functions[0]
+    functions = [f for f in ops_of(module, func.FuncOp) if not f.is_external and "sym_visibility" not in f.attributes]
+    return {"entries": [_entry(function) for function in functions]}
+
+
+def _entry(entry: Any) -> dict[str, Any]:
     found = [op.operation for op in ops_where(entry, lambda op: SEMANTICS in op.operation.attributes)]
     parts = [
         {"node": str(place(op.location)), "op": op.name, **_plain(op.attributes[SEMANTICS])}
         for op in found
-        if op != entry.operation and op.name != "torch.vtensor.literal"
+        if op != entry.operation and op.name != _LITERAL
     ]
     network = _plain(entry.attributes[SEMANTICS]) if SEMANTICS in entry.attributes else {}
     flops, moved = (sum(part.get(key, 0) for part in parts) for key in ("flops", "bytes"))
-    intensity = flops / moved if moved else 0.0
+    groups = list(entry.attributes["arg_attrs"]) if "arg_attrs" in entry.attributes else []
     return {
-        "network": {**network, "flops": flops, "bytes": moved, "intensity": intensity},
-        "inputs": {group[NAME].value: _plain(group[SEMANTICS]) for group in _groups(entry)},
+        "name": entry.name.value,
+        "network": {**network, "flops": flops, "bytes": moved, "intensity": flops / moved if moved else 0.0},
+        "inputs": {_name(group, index): _plain(group[SEMANTICS]) for index, group in enumerate(groups)},
         "parts": parts,
-        "weights": sum(op.name == "torch.vtensor.literal" for op in found),
+        "weights": sum(op.name == _LITERAL for op in found),
     }
 
 
-def _groups(entry: Any) -> list[Any]:
-    groups = list(entry.attributes["arg_attrs"]) if "arg_attrs" in entry.attributes else []
-    return [group for group in groups if SEMANTICS in group and NAME in group]
+def _name(group: Any, index: int) -> str:
+    names = [group[key].value for key in (NAME, STATE) if key in group]
+    return names[0] if names else f"argument {index}"
 
 
 def _plain(attribute: Any) -> dict[str, Any]:
@@ -52,13 +54,16 @@ def _plain(attribute: Any) -> dict[str, Any]:
 
 def annotations_text(found: dict[str, Any]) -> str:
     """The report as lines of text."""
-    lines = ["network: " + _spelled(found["network"])]
-    lines += [f"input {name}: {_spelled(entries)}" for name, entries in found["inputs"].items()]
-    lines.append(f"persistent weights: {found['weights']}")
-    for part in found["parts"]:
+    return "".join(f"{line}\n" for entry in found["entries"] for line in _lines(entry))
+
+
+def _lines(entry: dict[str, Any]) -> Iterator[str]:
+    yield f"{entry['name']}: {_spelled(entry['network'])}"
+    yield from (f"  input {name}: {_spelled(entries)}" for name, entries in entry["inputs"].items())
+    yield f"  persistent weights: {entry['weights']}"
+    for part in entry["parts"]:
         rest = {key: value for key, value in part.items() if key not in ("node", "op")}
-        lines.append(f"{part['node']} ({part['op']}): {_spelled(rest)}")
-    return "\n".join(lines) + "\n"
+        yield f"  {part['node']} ({part['op']}): {_spelled(rest)}"
 
 
 def _spelled(entries: dict[str, Any]) -> str:

@@ -57,7 +57,9 @@ def _annotate(function: Any) -> None:
     ops = [op.operation for op in function.entry_block]
     found: dict[Any, dict[str, Any]] = {op: _cost(op) for op in ops}
     heads = {op: parts for op in ops if (parts := patterns.attention(op)) is not None}
-    attended = {value for _, key, values in heads.values() for value in _views_before(key, values)}
+    attended = {
+        value for _, key, values in heads.values() for tensor in (key, values) for value in patterns.views(tensor)
+    }
     caches = {op: past for op in ops if (past := patterns.cache(op, attended)) is not None}
     convolutions = set(patterns.backbone(ops))
     tables = {op: lookup for op in ops if (lookup := patterns.table(op)) is not None}
@@ -80,27 +82,13 @@ def _annotate(function: Any) -> None:
     for past in caches.values():
         arguments[past] = {"residency": "stateful KV cache"}
     for _, indices in tables.values():
-        for origin in patterns.origins(indices):
+        if (origin := patterns.seen_from(indices)) in arguments:
             arguments[origin]["modality"] = "text"
     for op in convolutions:
         for origin in patterns.origins(op.operands[0]):
             arguments[origin]["modality"] = "image"
     _annotate_arguments(function, arguments)
     _annotate_whole(function, bool(heads), caches, convolutions, arguments, heads)
-
-
-def _views_before(*values: Any) -> set[Any]:
-    """The values and everything that they are other views of."""
-    found: set[Any] = set()
-    for start in values:
-        value = start
-        while value not in found:
-            found.add(value)
-            op = patterns.producer(value)
-            value = op.operands[0] if op is not None and patterns.through(value, (op.name,)) != value else value
-            if op is not None and op.name == "torch.aten.cat":
-                break
-    return found
 
 
 def _annotate_arguments(function: Any, arguments: dict[Any, dict[str, Any]]) -> None:

@@ -25,8 +25,11 @@ _SCALES = _aten(
     "mul.Tensor mul.Scalar div.Tensor div.Scalar add.Tensor sub.Tensor where.self masked_fill.Scalar",
     "masked_fill.Tensor to.dtype _to_copy tanh",
 )
+_SCALE, _CHOICE = "torch.aten.mul.Scalar", "torch.aten.where.self"
+_CASTS = _aten("to.dtype _to_copy")
 _SUMS = "torch.aten.add.Tensor"
 _CONCATENATION = "torch.aten.cat"
+_UPDATES = _aten("index_put index_put.hacked_twin _index_put_impl slice_scatter scatter.src index_copy")
 _LOOKUPS = ("torch.aten.embedding", "torch.aten.index_select")
 _BACKBONE = 3  # convolutions in a row; fewer are a stem or a patch embedding
 
@@ -52,8 +55,28 @@ def tensors(op: Any) -> list[Any]:
 def through(value: Any, names: tuple[str, ...]) -> Any:
     """The first value before `value` that no op of these names computes, by their first operands."""
     while (op := producer(value)) is not None and op.name in names:
-        value = op.operands[0]
+        value = _main(op)
     return value
+
+
+def _main(op: Any) -> Any:
+    """The operand that an op gives another form: the first, of a choice the one that is no constant."""
+    if op.name != _CHOICE:
+        return op.operands[0]
+    return op.operands[2] if is_weight(op.operands[1]) else op.operands[1]
+
+
+def seen_from(value: Any) -> Any:
+    """What a value is only another view or a conversion of."""
+    return through(value, (*_VIEWS, *_CASTS))
+
+
+def views(value: Any) -> Iterator[Any]:
+    """A value and all that it is another view of, or a scaled one."""
+    yield value
+    while (op := producer(value)) is not None and op.name in (*_VIEWS, *_CASTS, _SCALE):
+        value = op.operands[0]
+        yield value
 
 
 def is_weight(value: Any) -> bool:
@@ -72,7 +95,7 @@ def attention(op: Any) -> tuple[Any, Any, Any] | None:
         return op.operands[0], op.operands[1], op.operands[2]
     if op.name not in PRODUCTS or len(tensors(op)) != 2 or is_weight(op.operands[1]):
         return None
-    softmax = producer(through(op.operands[0], (*_VIEWS, "torch.aten.to.dtype")))
+    softmax = producer(through(op.operands[0], (*_VIEWS, *_CASTS, _CHOICE)))
     if softmax is None or softmax.name not in _SOFTMAX or not _is_over_last(softmax):
         return None
     scores = producer(through(softmax.operands[0], (*_SCALES, *_VIEWS)))
@@ -90,14 +113,22 @@ def _is_over_last(softmax: Any) -> bool:
 
 
 def cache(op: Any, attended: set[Any]) -> Any:
-    """The argument that a concatenation extends, if it is a cache: its result is attended to, and a result again."""
-    if op.name != _CONCATENATION or op.results[0] not in attended:
+    """The argument that an op extends or updates, if it is a cache: its result is attended to, and a result again."""
+    if op.name not in (_CONCATENATION, *_UPDATES) or op.results[0] not in attended:
         return None
     parts = tensors(op)
+    if op.name in _UPDATES:
+        updated = through(parts[0], _VIEWS)
+        return updated if producer(updated) is None and _is_returned(op.results[0]) else None
     past = through(parts[0], _VIEWS) if len(parts) == 2 else None
     if past is None or producer(past) is not None or producer(through(parts[1], _VIEWS)) is None:
         return None
     return past if _is_returned(op.results[0]) else None
+
+
+def added(op: Any) -> int:
+    """How many positions a cache's update of `cache` adds: the last dimension but one of what is new."""
+    return tv.shape(tensors(op)[-1])[-2]
 
 
 def _is_returned(value: Any) -> bool:
@@ -111,6 +142,8 @@ def _is_returned(value: Any) -> bool:
 def residual_block(op: Any) -> bool:
     """Whether `op` adds a value and something that at least one product or convolution makes of it."""
     if op.name != _SUMS or len(parts := tensors(op)) != 2 or any(is_weight(v) for v in parts):
+        return False
+    if str(parts[0].type) != str(parts[1].type):  # a mask on scores, say
         return False
     return any(_reaches(block, skip) for block, skip in (parts, parts[::-1]))
 

@@ -17,8 +17,8 @@ def annotations_of(module: Any) -> dict[str, Any]:
     """What `tfmbs-annotate` said of a module at the torch level: `entries`, one for each function that is public.
 
     Of each: its `name`; `network`, with phase, modality and the sums of cost; `inputs`, with residency and modality by
-    name, states too; `parts`, the annotated ops in order, with node, op, and what they have of pattern, flops, bytes and
-    intensity; `weights`, how many constants there are.
+    name, states too; `parts`, the annotated ops in order, with node, op, and what they have of pattern, flops, bytes
+    and intensity; `weights`, how many constants there are.
     """
     functions = [f for f in ops_of(module, func.FuncOp) if not f.is_external and "sym_visibility" not in f.attributes]
     return {"entries": [_entry(function) for function in functions]}

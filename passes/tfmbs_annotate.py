@@ -57,9 +57,8 @@ def _annotate(function: Any) -> None:
     ops = [op.operation for op in function.entry_block]
     found: dict[Any, dict[str, Any]] = {op: _cost(op) for op in ops}
     heads = {op: parts for op in ops if (parts := patterns.attention(op)) is not None}
-    attended = {
-        value for _, key, values in heads.values() for tensor in (key, values) for value in patterns.views(tensor)
-    }
+    operands = [operand for _, key, values in heads.values() for operand in (key, values)]
+    attended = {view for operand in operands for view in patterns.views(operand)}
     caches = {op: past for op in ops if (past := patterns.cache(op, attended)) is not None}
     convolutions = set(patterns.backbone(ops))
     tables = {op: lookup for op in ops if (lookup := patterns.table(op)) is not None}
@@ -82,13 +81,13 @@ def _annotate(function: Any) -> None:
     for past in caches.values():
         arguments[past] = {"residency": "stateful KV cache"}
     for _, indices in tables.values():
-        if (origin := patterns.seen_from(indices)) in arguments:
+        if (origin := patterns.looked_up(indices)) in arguments:
             arguments[origin]["modality"] = "text"
     for op in convolutions:
         for origin in patterns.origins(op.operands[0]):
             arguments[origin]["modality"] = "image"
     _annotate_arguments(function, arguments)
-    _annotate_whole(function, bool(heads), caches, convolutions, arguments, heads)
+    _annotate_whole(function, bool(heads), caches, convolutions, arguments)
 
 
 def _annotate_arguments(function: Any, arguments: dict[Any, dict[str, Any]]) -> None:
@@ -102,12 +101,11 @@ def _annotate_arguments(function: Any, arguments: dict[Any, dict[str, Any]]) -> 
 
 
 def _annotate_whole(
-    function: Any, attends: bool, caches: Any, convolutions: Any, arguments: dict[Any, dict[str, Any]], heads: Any
+    function: Any, attends: bool, caches: Any, convolutions: Any, arguments: dict[Any, dict[str, Any]]
 ) -> None:
     entries: dict[str, Any] = {}
     if caches:
-        lengths = {tv.shape(query)[-2] for query, _, _ in heads.values()}
-        entries["phase"] = "decode" if lengths == {1} else "prefill"
+        entries["phase"] = "decode" if {patterns.added(op) for op in caches} == {1} else "prefill"
     elif attends:
         entries["phase"] = "encoder"
     elif convolutions:

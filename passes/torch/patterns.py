@@ -71,6 +71,13 @@ def seen_from(value: Any) -> Any:
     return through(value, (*_VIEWS, *_CASTS))
 
 
+def looked_up(indices: Any) -> Any:
+    """What indices are made of, before those below zero are counted from the end."""
+    value = seen_from(indices)
+    op = producer(value)
+    return seen_from(op.operands[2]) if op is not None and op.name == _CHOICE else value
+
+
 def views(value: Any) -> Iterator[Any]:
     """A value and all that it is another view of, or a scaled one."""
     yield value

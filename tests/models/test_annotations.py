@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto
 
+from examples.models.catalogue import DECODERS, MODELS
 from tests.models.test_hostile_models import of, typed
 from tests.models.zoo import build, cnn, node, transformer_block, weights
 from tfmbs.compiler.compilation import Compilation, Options
@@ -132,6 +134,39 @@ def test_a_table_is_constant_and_its_indices_are_not() -> None:
     assert found(typed(of(lookup, indices, t=weights(1, 9, 4))))["inputs"]["i"]["modality"] == "text"
     assert patterns(typed(of(lookup, table, indices))) == {}
     assert patterns(typed(of(lookup, table, i=np.array([1, 2])))) == {}
+
+
+CACHED = {"attention": 2, "residual_block": 4, "kv_cache": 4}
+REFERENCE: dict[str, tuple[dict[str, int], list[str | None], str | None]] = {
+    "resnet18": ({"convolution_backbone": 6, "residual_block": 1}, ["vision"], "image"),
+    "mobilenet_v2": ({"convolution_backbone": 10, "residual_block": 2}, ["vision"], "image"),
+    "bert": ({"attention": 2, "residual_block": 4, "embedding_table": 3}, ["encoder"], "text"),
+    "vit": ({"attention": 2, "residual_block": 4}, ["encoder"], None),
+    "gpt2": ({"attention": 2, "residual_block": 4, "embedding_table": 2, "kv_cache": 4}, ["prefill", "decode"], "text"),
+    "llama": (
+        {"attention": 2, "residual_block": 4, "embedding_table": 1, "kv_cache": 4},
+        ["prefill", "decode"],
+        "text",
+    ),
+    "dlrm": ({}, [None], None),
+}
+"""By reference model, in its small form: patterns, phases of its entries, modality."""
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_reference_models(name: str) -> None:
+    expected, phases, modality = REFERENCE[name]
+    module = MODELS[name]
+    network, inputs = (module.build_cached if name in DECODERS else module.build)(module.SMALL)
+    entries = Compilation.of(network, Options(example_inputs=inputs)).annotate()["entries"]
+    assert [entry["network"].get("phase") for entry in entries] == phases
+    for entry in entries:
+        counts = Counter(p for part in entry["parts"] for p in part.get("pattern", "").split("+") if p)
+        assert counts == expected
+        assert entry["network"].get("modality") == modality
+        caches = [name for name, known in entry["inputs"].items() if known["residency"] == "stateful KV cache"]
+        assert len(caches) == expected.get("kv_cache", 0)
+        assert all(".cache." in name for name in caches)
 
 
 def test_products_carry_their_meaning_to_the_graph() -> None:

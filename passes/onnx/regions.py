@@ -13,6 +13,7 @@ from tfmbs.passes.onnx import build
 from tfmbs.passes.onnx.arithmetic import SI64, Arithmetic, accumulator, cast
 from tfmbs.passes.onnx.interpolation import place_of
 from tfmbs.passes.onnx.node import Node, Results
+from tfmbs.passes.onnx.slices import clamped
 
 Value = Any
 Read = Callable[[Value, Value], Value]
@@ -50,7 +51,7 @@ def roi_align(node: Node) -> Results:
         for size in reversed(sizes):
             at.insert(0, arith.RemUIOp(rest, build.index(size)).result)
             rest = arith.DivUIOp(rest, build.index(size)).result
-        batch = build.as_index(build.extract(node.tensor(2), [at[0]]))
+        batch = clamped(build.as_index(build.extract(node.tensor(2), [at[0]])), node.shape(0)[0])
         axes = [_bin(node, a, at[0], at[2 + axis], axis, bins[axis]) for axis in (0, 1)]
 
         def read(row: Value, column: Value) -> Value:

@@ -149,9 +149,18 @@ class Compilation:
         Raises:
             TfmbsError: as `lower`; ``target`` where the binary asks for more than the target has.
         """
+        return Image.from_buffer(self._emitted())
+
+    def binary(self) -> bytearray:
+        """The bytes of `image`, verified. Raises TfmbsError as `image`."""
+        data = self._emitted()
+        Image.from_buffer(data)
+        return data
+
+    def _emitted(self) -> bytearray:
         self.lower("fabric")
         self.options.progress("emit")
-        return Image.from_buffer(emit(self.module))
+        return emit(self.module)
 
     def text(self) -> str:
         """The module as text, with locations: a compilation that goes on from it gives the same bytes."""

@@ -69,6 +69,14 @@ class TfmbsToFabric(Pass):
           "tfmbs.fabric_io"() {label = "x", meaning = "plain", tensor = 0 : i64} : () -> ()
           "tfmbs.fabric_io"() {label = "y", meaning = "plain", tensor = 1 : i64} : () -> ()
           "tfmbs.fabric_debug"() {descriptor = 0 : i64, source = "example.mlir:3"} : () -> ()
+          "tfmbs.fabric_origin"() {descriptor = 0 : i64, first_word = 0 : i64, slots = 2 : i64,
+              source = "example.mlir:6", word_count = 1 : i64} : () -> ()
+          "tfmbs.fabric_origin"() {descriptor = 0 : i64, first_word = 0 : i64, slots = 1 : i64,
+              source = "example.mlir:6", word_count = 4 : i64} : () -> ()
+          "tfmbs.fabric_origin"() {descriptor = 0 : i64, first_word = 1 : i64, slots = 4 : i64,
+              source = "example.mlir:6", word_count = 3 : i64} : () -> ()
+          "tfmbs.fabric_origin"() {descriptor = 0 : i64, first_word = 3 : i64, slots = 2 : i64,
+              source = "example.mlir:6", word_count = 1 : i64} : () -> ()
           "tfmbs.fabric_args"() {values = array<i64: 0, 1>} : () -> ()
         }
     """

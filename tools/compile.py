@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfmbs.runtime.abi.container import save
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image
 from tfmbs.tools.main import OK, tool
 from tfmbs.tools.model_options import add_model_options, model_options
 from tfmbs.tools.progress import Progress
@@ -90,11 +91,11 @@ def _write_annotations(path: str, found: dict[str, Any]) -> None:
 def _write(given: Any, compilation: Any) -> None:
     from tfmbs.compiler.report import html_report
 
+    content: bytes | bytearray
     if given.compile_to == BINARY:
-        image = compilation.image()
-        content, suffix = bytes(image.to_bytes()), f".{BINARY}"
+        content, suffix = compilation.binary(), f".{BINARY}"
         if given.report:
-            save(given.report, html_report(image, Path(given.model).name).encode())
+            save(given.report, html_report(Image.from_buffer(content), Path(given.model).name).encode())
     else:
         compilation.lower(given.compile_to)
         content, suffix = compilation.text().encode(), ".mlir"

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tfmbs.dialect.attributes import NAME, OUTPUT, SCRATCH_BYTES, SCRATCH_LIVE_BYTES, TARGET
+from tfmbs.dialect.attributes import NAME, OUTPUT, SCRATCH_BYTES, SCRATCH_LIVE_BYTES, STATE, TARGET
 from tfmbs.dialect.elements import declared_element
 from tfmbs.dialect.kernel_program import VIEWS
+from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
+from tfmbs.dialect.shapes import element_of, elements, shape_of
 from tfmbs.passes.fabric.launches import LAUNCHES, Launches
 from tfmbs.passes.fabric.memory import Argument, Memory
-from tfmbs.passes.fabric.scalars import refuse
+from tfmbs.passes.fabric.scalars import dtype_of, refuse
 from tfmbs.passes.fabric.tables import Tables
 from tfmbs.passes.functions import functions
 from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.target_file import load_target
-from tfmbs.runtime.abi.types import Meaning, Region
+from tfmbs.runtime.abi.types import DTYPES, Meaning, Region
 
 _SILENT = VIEWS | {"arith.constant", "func.return", "memref.alloc", "tfmbs.kernel_constant"}
 
@@ -104,7 +106,7 @@ class TfmbsToFabric(Pass):
 
 
 def _lower(function: Any, tables: Tables, target: Any, verify: bool) -> None:
-    arguments = _arguments(function)
+    arguments = _arguments(function, tables)
     memory, first = Memory(tables, arguments), len(tables.locations)
     scratch = function.attributes[SCRATCH_BYTES].value if SCRATCH_BYTES in function.attributes else 0
     launches = Launches(tables, memory, target, first, scratch, verify)
@@ -131,19 +133,34 @@ def _lower(function: Any, tables: Tables, target: Any, verify: bool) -> None:
     )
 
 
-def _arguments(function: Any) -> dict[Any, Argument]:
-    """Region, slot and name of each argument; those without a name are called after their place."""
+def _arguments(function: Any, tables: Tables) -> dict[Any, Argument]:
+    """Region, slot and name of each argument; those without a name are called after their place.
+
+    Persistent buffers have a place in the state region, the same one in every function that has them.
+    """
     attributes = list(function.arg_attrs) if "arg_attrs" in function.attributes else [{}] * len(function.arguments)
     slots = {Region.INPUT: 0, Region.OUTPUT: 0}
     arguments = {}
     for value, attrs in zip(function.arguments, attributes, strict=True):
         if not isinstance(value.type, ir.MemRefType):
             raise refuse(function, "type of an argument", "a memref", value.type)
+        if STATE in attrs:
+            name = attrs[STATE].value
+            offset = tables.state(name, _bytes(value, function), place(function.location))
+            arguments[value] = Argument(Region.STATE, 0, name, offset=offset)
+            continue
         region = Region.OUTPUT if OUTPUT in attrs else Region.INPUT
         name = attrs[NAME].value if NAME in attrs else f"{region.name.lower()}{slots[region]}"
         arguments[value] = Argument(region, slots[region], name, declared_element(attrs))
         slots[region] += 1
     return arguments
+
+
+def _bytes(value: Any, function: Any) -> int:
+    dtype = dtype_of(element_of(value))
+    if dtype is None:
+        raise refuse(function, "element type of a state", "one the device has", element_of(value))
+    return elements(shape_of(value.type)) * DTYPES[dtype].bits // 8
 
 
 def _io(

@@ -14,6 +14,7 @@ from torch.utils import _pytree as pytree
 
 from tfmbs.compiler.importers.torch_decompositions import table
 from tfmbs.compiler.importers.torch_rules import check_graph
+from tfmbs.compiler.importers.torch_state import State, begin_states
 from tfmbs.runtime.abi.errors import TfmbsError
 
 _ATEN = torch.ops.aten
@@ -31,7 +32,6 @@ class Bound:
 
     graph: Any
     states: Sequence[str]
-    initial: Sequence[torch.Tensor]
     inputs: Sequence[str]
     outputs: Sequence[str]
     names: dict[int, str]
@@ -50,12 +50,11 @@ def bind(exported: ExportedProgram, where: str) -> Bound:
     signature, graph = program.graph_signature, program.graph
     for name in signature.user_inputs_to_mutate.values():
         raise _refuse(f"{where}: input '{name}'", "an input that the module writes", "buffers for state")
-    mutated = dict.fromkeys(signature.buffers_to_mutate.values())
     placeholders = {node.name: node for node in graph.nodes if node.op == "placeholder"}
-    states: dict[str, Any] = {}
+    produced = _results(graph, signature, where)
+    states: dict[str, State] = {}
     inputs: list[str] = []
     names: dict[int, str] = {}
-    initial: list[torch.Tensor] = []
     for spec in signature.input_specs:
         if spec.kind is InputKind.USER_INPUT:
             if isinstance(spec.arg, TensorArgument):
@@ -68,21 +67,19 @@ def bind(exported: ExportedProgram, where: str) -> Bound:
         if spec.target is None or not isinstance(spec.arg, TensorArgument):
             raise _refuse(f"{where}: input '{spec.arg.name}'", "kind of input", "a tensor", spec.kind.name)
         value, node = _value(program, spec.target), placeholders[spec.arg.name]
-        if spec.target in mutated:
-            states[spec.target] = node
-            initial.append(value)
+        if spec.target in produced:
+            states[spec.target] = State(node, produced[spec.target], value)
         else:
             names[id(value)] = spec.target
             node.replace_all_uses_with(value)
             graph.erase_node(node)
-    _order_states(graph, states)
-    _order_results(graph, signature, list(states), where)
+    order = begin_states(graph, states, names)
     for node in list(graph.nodes):
         if node.op == "call_function" and node.target in _CHECKS:
             graph.erase_node(node)
     check_graph(graph, where)
     _keep_batch_norm(graph)
-    return Bound(graph, list(states), initial, inputs, outputs, names)
+    return Bound(graph, order, inputs, outputs, names)
 
 
 def _value(program: ExportedProgram, target: str) -> torch.Tensor:
@@ -94,17 +91,8 @@ def _value(program: ExportedProgram, target: str) -> torch.Tensor:
     return value.detach() if value.requires_grad else value
 
 
-def _order_states(graph: Any, states: dict[str, Any]) -> None:
-    """States come first among the placeholders."""
-    first = next(iter(graph.nodes))
-    for node in reversed(states.values()):
-        if node is not first:
-            first.prepend(node)
-            first = node
-
-
-def _order_results(graph: Any, signature: Any, states: list[str], where: str) -> None:
-    """The output node returns the new states in the order of `states`, then the outputs."""
+def _results(graph: Any, signature: Any, where: str) -> dict[str, Any]:
+    """Leaves the outputs of the module at the output node; the nodes of new buffers by name."""
     (output,) = (node for node in graph.nodes if node.op == "output")
     produced: dict[str, Any] = {}
     results = []
@@ -116,7 +104,8 @@ def _order_results(graph: Any, signature: Any, states: list[str], where: str) ->
         elif spec.kind is not OutputKind.USER_OUTPUT or not _is_none(spec.arg):
             got = getattr(spec.arg, "value", spec.kind.name)
             raise _refuse(f"{where}: output", "kind of output", "a tensor", got)
-    output.args = ((*(produced[name] for name in states), *results),)
+    output.args = (tuple(results),)
+    return produced
 
 
 def _is_none(argument: Any) -> bool:

@@ -19,6 +19,7 @@ import torch
 
 import tfmbs
 from examples.models.catalogue import MODELS
+from examples.models.greedy import greedy, program_step, torch_step
 
 TOLERANCE = 1e-4
 HEADER = (
@@ -74,6 +75,25 @@ def measure(name: str) -> Row:
     )
 
 
+GREEDY_TOKENS = {"gpt2": 64, "llama": 16}
+
+
+def generate(name: str) -> tuple[str, bool]:
+    """Greedy text by prefill and cached decode beside torch: a line about it, and whether it is the same."""
+    torch.set_num_threads(1)
+    module, steps = MODELS[name].build_cached()
+    context = tfmbs.compile(module, example_inputs=steps).context()
+    prompt, count = steps["prefill"][0], GREEDY_TOKENS[name]
+    start = time.process_time()
+    ours, logits = greedy(program_step(context), prompt, count)
+    seconds = (time.process_time() - start) / count
+    theirs, expected = greedy(torch_step(module), prompt, count)
+    difference = float(np.abs(logits - expected).max() / np.abs(expected).max())
+    same = "same as torch" if ours == theirs else "NOT the tokens of torch"
+    line = f"{name:13} {count} greedy tokens, {len(set(ours))} distinct, {same}; logits {difference:.1e}; "
+    return f"{line}{1e3 * seconds:.0f} ms a token", ours == theirs and difference <= TOLERANCE
+
+
 def _seconds(act: Callable[[], object]) -> float:
     """CPU seconds of the best of three calls."""
     times = []
@@ -99,6 +119,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             row = pool.submit(measure, name).result()
         print(row, flush=True)
         good &= row.difference <= TOLERANCE
+    print()
+    for name in (name for name in names if name in GREEDY_TOKENS):
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            line, same = pool.submit(generate, name).result()
+        print(line, flush=True)
+        good &= same
     return 0 if good else 1
 
 

@@ -23,12 +23,16 @@ PRODUCTS = frozenset({"tfmbs.kernel_conv2d", "tfmbs.kernel_gemm"})
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument of an entry: its region and slot, its name, and its elements where its type does not tell them."""
+    """An argument of an entry: its region and slot, its name, and its elements where its type does not tell them.
+
+    `offset` in bytes is that of a persistent buffer in the state region.
+    """
 
     region: Region
     slot: int
     name: str
     element: tuple[DType, Meaning] | None = None
+    offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Memory:
     def _find(self, root: Any, user: Any) -> Place:
         if root in self._arguments:
             argument = self._arguments[root]
-            return Place(argument.region, argument.slot, 0, argument.name)
+            return Place(argument.region, argument.slot, argument.offset, argument.name)
         op = root.owner.operation
         if op.name == "tfmbs.kernel_constant":
             label = _label(root, user, len(self._places))

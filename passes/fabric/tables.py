@@ -11,11 +11,12 @@ from blake3 import blake3
 from tfmbs.dialect.fabric import FabricArgsOp, FabricDataOp, FabricWaitsOp, build_record
 from tfmbs.dialect.fabric_siw import build_program
 from tfmbs.dialect.resources import stored_bytes
+from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.records import RECORDS
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region, row_bytes
 
 Row = dict[str, Any]
-WEIGHTS_ALIGNMENT = 64
+ALIGNMENT = 64  # bytes, of weights and persistent buffers
 MAX_RANK = next(f.count for f in RECORDS["tensor"].fields if f.name == "dims")
 
 
@@ -110,11 +111,27 @@ class Tables:
         data = stored_bytes(value)
         digest = blake3(data).digest()
         if digest not in self._blobs:
-            offset = -(-self._weights_end // WEIGHTS_ALIGNMENT) * WEIGHTS_ALIGNMENT
+            offset = -(-self._weights_end // ALIGNMENT) * ALIGNMENT
             self._blobs[digest] = offset
             self._data.append((label, offset, value))
             self._weights_end = offset + len(data)
         return self._blobs[digest]
+
+    def state(self, name: str, size: int, where: object) -> int:
+        """The byte offset of a persistent buffer in the state region; buffers of one name are one.
+
+        Raises:
+            TfmbsError: ``ir.verify``, at `where`, it has another size elsewhere.
+        """
+        table = self.records["state"]
+        if name not in table.numbers:
+            last = table.rows[-1] if table.rows else {"offset": 0, "bytes": 0}
+            offset = -(-(last["offset"] + last["bytes"]) // ALIGNMENT) * ALIGNMENT
+            table.intern(name, {"name": name, "offset": offset, "bytes": size})
+        row = table.rows[table.numbers[name]]
+        if row["bytes"] != size:
+            raise TfmbsError("ir.verify", where, f"bytes of state '{name}'", row["bytes"], size)
+        return int(row["offset"])
 
     def row(self, record: str, row: Row) -> int:
         """The number of a row, equal rows once."""

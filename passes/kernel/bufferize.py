@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tfmbs.dialect.attributes import OUTPUT
+from tfmbs.dialect.attributes import OUTPUT, STATE
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import func, ir
 from tfmbs.dialect.shapes import shape_of
@@ -13,6 +13,7 @@ from tfmbs.passes.kernel.buffers import Buffers, View, stored_memref
 from tfmbs.passes.kernel.outline import boundary_type, outline
 from tfmbs.passes.kernel.programs import place_code
 from tfmbs.passes.kernel.runs import Run, runs
+from tfmbs.passes.kernel.states import states_of
 from tfmbs.passes.kernel.upstream import to_memrefs
 from tfmbs.runtime.abi.errors import TfmbsError
 
@@ -111,16 +112,21 @@ class Bufferizer:
             self._run()
 
     def _run(self) -> None:
+        states = states_of(self._function)
         inputs = [stored_memref(static_type(self._function, t, empty=True)) for t in self._function.type.inputs]
-        outputs = [stored_memref(static_type(self._function, t, empty=True)) for t in self._function.type.results]
+        returned = [stored_memref(static_type(self._function, t, empty=True)) for t in self._function.type.results]
+        outputs = [type_ for number, type_ in enumerate(returned) if number not in states]
         with ir.InsertionPoint(self._function):
             built = func.FuncOp(f"{self._function.name.value}.kernel", ([*inputs, *outputs], []))
         block = built.add_entry_block(arg_locs=[self._function.location] * (len(inputs) + len(outputs)))
         arguments = list(block.arguments)
         for tensor, root in zip(self._function.arguments, arguments, strict=False):
             self.place(tensor, self.buffers.whole(root))
-        results = [self.buffers.whole(root) for root in arguments[len(inputs) :]]
-        self._plan_destinations(results)
+        places = iter(arguments[len(inputs) :])
+        roots = [arguments[states[n]] if n in states else next(places) for n in range(len(returned))]
+        results = [self.buffers.whole(root) for root in roots]
+        self._writable.update(arguments[number] for number in states.values())
+        self._plan_destinations([None if n in states else view for n, view in enumerate(results)])
         for op in self._ops[:-1]:
             with ir.InsertionPoint(block), op.location:
                 if op in self._runs:
@@ -128,9 +134,7 @@ class Bufferizer:
                 elif op not in self._in_runs:
                     self._convert(op)
         with ir.InsertionPoint(block), self._ops[-1].location:
-            for tensor, target in zip(self._ops[-1].operands, results, strict=True):
-                if 0 not in target.shape:
-                    self._finish(tensor, target)
+            self._finish(list(zip(self._ops[-1].operands, results, strict=True)), states)
             func.ReturnOp([])
         for constant in [op.operation for op in block.operations if op.operation.name == "arith.constant"]:
             if not list(constant.results[0].uses):
@@ -187,15 +191,33 @@ class Bufferizer:
             return copy
         return view
 
-    def _finish(self, tensor: Any, target: View) -> None:
-        source = self.view(tensor)
-        if source.root != target.root:
+    def _finish(self, ends: Sequence[tuple[Any, View]], states: Mapping[int, int]) -> None:
+        """Copies what is returned to where it is to be: outputs first, as long as states are what they were."""
+        moves = [(n, self.view(tensor), target) for n, (tensor, target) in enumerate(ends) if 0 not in target.shape]
+        for number, source, target in moves:
+            if number not in states and source.root != target.root:
+                self.buffers.copy(source, target)
+        new_states = [(source, target) for number, source, target in moves if number in states]
+        roots = {target.root for _, target in new_states}
+        staged = [(self._staged(source, target, roots), target) for source, target in new_states]
+        for source, target in staged:
             self.buffers.copy(source, target)
 
-    def _plan_destinations(self, results: list[View]) -> None:
-        """Which tensors are made in an output: those returned, and those that only become one of these."""
+    def _staged(self, source: View, target: View, states: set[Any]) -> View:
+        """A copy of a new state that is a part of another one, or of itself, which may be overwritten before."""
+        if source == target or source.root not in states:
+            return source
+        copy = self.buffers.alloc(ir.MemRefType.get(list(source.shape), source.element))
+        self.buffers.copy(source, copy)
+        return copy
+
+    def _plan_destinations(self, results: Sequence[View | None]) -> None:
+        """Which tensors are made in an output: those returned, and those that only become one of these.
+
+        None of `results` is a state, which must stay what it was while anything still reads it.
+        """
         for tensor, target in zip(self._ops[-1].operands, results, strict=True):
-            if tensor not in self._hints:
+            if target is not None and tensor not in self._hints:
                 self._hints[tensor] = target
                 self._writable.add(target.root)
         for op in reversed(self._ops[:-1]):
@@ -244,7 +266,11 @@ def _carry_attributes(old: Any, new: Any) -> None:
     empty = ir.DictAttr.get({})
     inputs = list(old.arg_attrs) if "arg_attrs" in old.attributes else [empty] * len(old.type.inputs)
     outputs = list(old.attributes["res_attrs"]) if "res_attrs" in old.attributes else [empty] * len(old.type.results)
-    marked = [ir.DictAttr.get({**{a.name: a.attr for a in attrs}, OUTPUT: ir.UnitAttr.get()}) for attrs in outputs]
+    marked = [
+        ir.DictAttr.get({**{a.name: a.attr for a in attrs}, OUTPUT: ir.UnitAttr.get()})
+        for attrs in outputs
+        if STATE not in attrs
+    ]
     new.attributes["arg_attrs"] = ir.ArrayAttr.get([*inputs, *marked])
     for name in old.attributes:
         if name not in ("sym_name", "function_type", "arg_attrs", "res_attrs"):

@@ -84,3 +84,23 @@ func.func @shared(%x: memref<2x7xf32>, %y: memref<2x3xf32> {tfmbs.output}, %z: m
   }) {kind = "gemm", lhs_zero = 0 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, rhs_packing = "pt5", roles = []} : (memref<2x7xf32>, memref<3x2xi8>, memref<2x3xf32>) -> ()
   return
 }
+
+// -----
+
+// Persistent buffers have places of their own, aligned, and one name is one buffer, whichever function has it.
+// CHECK-LABEL: module
+// CHECK-DAG: "tfmbs.fabric_tensor"() {{.*}} label = "s", offset = 0 : i64, {{.*}} region = "state"
+// CHECK-DAG: "tfmbs.fabric_tensor"() {{.*}} label = "t", offset = 64 : i64, {{.*}} region = "state"
+// CHECK:     "tfmbs.fabric_io"() {label = "output0"
+// CHECK-NEXT: "tfmbs.fabric_io"() {label = "x"
+// CHECK-NEXT: "tfmbs.fabric_state"() {bytes = 12 : i64, label = "s", offset = 0 : i64}
+// CHECK-NEXT: "tfmbs.fabric_state"() {bytes = 40 : i64, label = "t", offset = 64 : i64}
+// CHECK-NOT: "tfmbs.fabric_state"
+func.func @first(%s: memref<3xf32> {tfmbs.state = "s"}, %t: memref<5xi64> {tfmbs.state = "t"}, %y: memref<3xf32> {tfmbs.output}) {
+  "tfmbs.kernel_copy"(%s, %y) : (memref<3xf32>, memref<3xf32>) -> ()
+  return
+}
+func.func @second(%t: memref<5xi64> {tfmbs.state = "t"}, %x: memref<5xi64> {tfmbs.name = "x"}) {
+  "tfmbs.kernel_copy"(%x, %t) : (memref<5xi64>, memref<5xi64>) -> ()
+  return
+}

@@ -165,3 +165,41 @@ func.func @parts_of_nothing(%x: tensor<2xi32>) -> tensor<4xi32> {
   %1 = tensor.insert_slice %e into %0[0] [2] [1] : tensor<2xi32> into tensor<4xi32>
   return %1 : tensor<4xi32>
 }
+
+// -----
+
+// A result that carries a state is written into the argument that does, in place; there is no output for it.
+// CHECK-LABEL: func.func @state
+// CHECK-SAME:    (%[[CACHE:.*]]: memref<8x4xf32> {tfmbs.state = "cache"}, %[[X:.*]]: memref<4xf32>, %[[AT:.*]]: memref<i64>, %[[Y:.*]]: memref<8x4xf32> {tfmbs.output})
+// CHECK-NOT:     memref.alloc() : memref<8x4xf32>
+// CHECK:         "tfmbs.kernel_program"() ({
+// CHECK:           memref.subview %[[CACHE]]
+// CHECK:         linalg.generic {{.*}} ins(%[[CACHE]] : memref<8x4xf32>) outs(%[[Y]] : memref<8x4xf32>)
+// CHECK-NOT:     "tfmbs.kernel_copy"
+// CHECK:         return
+func.func @state(%cache: tensor<8x4xf32> {tfmbs.state = "cache"}, %x: tensor<4xf32>, %at: tensor<i64>)
+    -> (tensor<8x4xf32> {tfmbs.state = "cache"}, tensor<8x4xf32>) {
+  %i = tensor.extract %at[] : tensor<i64>
+  %place = arith.index_cast %i : i64 to index
+  %new = tensor.insert_slice %x into %cache[%place, 0] [1, 4] [1, 1] : tensor<4xf32> into tensor<8x4xf32>
+  %empty = tensor.empty() : tensor<8x4xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%new : tensor<8x4xf32>) outs(%empty : tensor<8x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %n = arith.negf %a : f32
+    linalg.yield %n : f32
+  } -> tensor<8x4xf32>
+  return %new, %y : tensor<8x4xf32>, tensor<8x4xf32>
+}
+
+// -----
+
+// What is returned of the old content is copied before the new one takes its place.
+// CHECK-LABEL: func.func @old_state
+// CHECK-SAME:    (%[[S:.*]]: memref<4xf32> {tfmbs.state = "s"}, %[[X:.*]]: memref<4xf32>, %[[Y:.*]]: memref<4xf32> {tfmbs.output})
+// CHECK:         "tfmbs.kernel_copy"(%[[S]], %[[Y]])
+// CHECK-NEXT:    "tfmbs.kernel_copy"(%[[X]], %[[S]])
+func.func @old_state(%s: tensor<4xf32> {tfmbs.state = "s"}, %x: tensor<4xf32>)
+    -> (tensor<4xf32> {tfmbs.state = "s"}, tensor<4xf32>) {
+  return %x, %s : tensor<4xf32>, tensor<4xf32>
+}

@@ -78,3 +78,11 @@ func.func @no_buffers(%x: tensor<8xf32>, %i: tensor<2x1xindex>) -> tensor<2xf32>
   %0 = tensor.gather %x[%i] gather_dims([0]) : (tensor<8xf32>, tensor<2x1xindex>) -> tensor<2xf32>
   return %0 : tensor<2xf32>
 }
+
+// -----
+
+// A state that only goes in.
+// expected-error@+1 {{type of state 's', expected tensor<4xf32>, got none}}
+func.func @no_new_state(%s: tensor<4xf32> {tfmbs.state = "s"}) -> tensor<4xf32> {
+  return %s : tensor<4xf32>
+}

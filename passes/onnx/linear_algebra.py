@@ -1,4 +1,4 @@
-"""Linear algebra on small matrices: determinants."""
+"""Linear algebra: determinants of small matrices, division of vectors by their norm, products of scalars."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from tfmbs.dialect.mlir import arith, ir, math, scf, tensor
 from tfmbs.dialect.shapes import shape_of
 from tfmbs.passes.linalg.scalar import compare, constant, select
-from tfmbs.passes.linalg.structured import filled
+from tfmbs.passes.linalg.structured import elementwise, filled, identity, mapping
 from tfmbs.passes.onnx import build
-from tfmbs.passes.onnx.arithmetic import F64
+from tfmbs.passes.onnx.arithmetic import F64, Arithmetic, accumulator, cast
 from tfmbs.passes.onnx.node import Node, Results
 
 Value = Any
@@ -85,4 +85,46 @@ def _pivot_row(work: Value, number: Value, step: Value) -> Value:
     return loop.results[0]
 
 
-LOWERINGS: dict[str, Callable[[Node], Results | None]] = {"Det": det}
+def lp_normalization(node: Node) -> Results:
+    """LpNormalization: x / ‖x‖ along an axis, the norm by magnitudes or squares; 0 where that is 0."""
+    element, shape = node.element(0), node.shape(0)
+    wide, power = accumulator(element), node.integer("p", 2)
+    if power not in (1, 2):
+        raise node.refuse("p", "1 or 2", power)
+    a, axis = Arithmetic(wide), node.integer("axis", -1) % len(shape)
+    value = build.cast_all(node.tensor(0), element, wide)
+
+    def add(x: Value, total: Value) -> Value:
+        return a.add(total, a.absolute(x) if power == 1 else a.multiply(x, x))
+
+    lengths = build.reduce(value, [axis], a.constant(0), add)
+    outer = mapping(len(shape), [i for i in range(len(shape)) if i != axis])
+
+    def divide(x: Value, total: Value) -> Value:
+        length = total if power == 1 else math.SqrtOp(total).result
+        ratio = select(compare("oeq", length, a.constant(0)), a.constant(0), a.divide(x, length))
+        return cast(ratio, wide, element)
+
+    return elementwise([(value, identity(len(shape))), (lengths, outer)], shape, element.mlir, divide)
+
+
+def einsum(node: Node) -> Results | None:
+    """Einsum of scalars alone, which torch-mlir does not survive: their product, from left to right."""
+    if any(node.shape(operand) for operand in range(len(node))):
+        return None
+    a = Arithmetic(node.element(0))
+
+    def product(*factors: Value) -> Value:
+        result = factors[0]
+        for factor in factors[1:]:
+            result = a.multiply(result, factor)
+        return result
+
+    return build.broadcasting([node.tensor(i) for i in range(len(node))], (), a.element.mlir, product)
+
+
+LOWERINGS: dict[str, Callable[[Node], Results | None]] = {
+    "Det": det,
+    "Einsum": einsum,
+    "LpNormalization": lp_normalization,
+}

@@ -180,3 +180,17 @@ def test_statistics_of_a_batch() -> None:
     check("BatchNormalization", inputs, expected, training_mode=1, momentum=0.8)
     expected = [(data - given[3]) / np.sqrt(given[4] + np.float32(1e-5)) * given[1] + given[2]]
     check("BatchNormalization", inputs, expected)
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_vectors_of_length_one_or_none(power: int) -> None:
+    data = normal(3, 4)
+    data[1] = 0
+    lengths = np.linalg.norm(data, power, axis=1, keepdims=True)
+    expected = np.divide(data, lengths, out=np.zeros_like(data), where=lengths != 0)
+    check("LpNormalization", [data], [expected], p=power)
+
+
+def test_product_of_scalars() -> None:
+    x, y = np.array(1.5, np.float32), np.array(-2.0, np.float32)
+    check("Einsum", [x, y], [np.array(-3.0, np.float32)], equation=",->")

@@ -109,6 +109,8 @@ def _absorb_code(op: Any, limit: int) -> Any:
     view = as_elementwise(sole_user(op.result))
     if view is None or view.op.operation.block != op.operation.block or not _reads_in_place(view, op):
         return None
+    if _takes_pairs(element_of(view.result)):
+        return None
     captured = _captured(view)
     operands = _Operands(list(op.epilogue_operands), list(op.roles))
     if any(not isinstance(constant, arith.ConstantOp) for constant in captured.values()):
@@ -119,6 +121,11 @@ def _absorb_code(op: Any, limit: int) -> Any:
         return None
     with ir.Location.fused([op.location, view.op.location]), ir.InsertionPoint(view.op):
         return _fuse(op, view, operands, captured)
+
+
+def _takes_pairs(element: Any) -> bool:
+    """Whether a result takes two registers, the first of which holds the accumulator until it has been read."""
+    return bool(str(element) in ("f64", "i64", "index"))
 
 
 def _reads_in_place(view: Elementwise, op: Any) -> bool:

@@ -227,3 +227,22 @@ func.func @one_row(%x: tensor<1x4xf32>, %w: tensor<3x4xf32>) -> tensor<1x3xf32> 
   } -> tensor<1x3xf32>
   return %1 : tensor<1x3xf32>
 }
+
+// -----
+
+// Results of 64 bits take a pair of registers, where the accumulators are: their code stays behind.
+// CHECK-LABEL: func.func @wide
+// CHECK:       "tfmbs.matmul"
+// CHECK:       linalg.generic
+// CHECK:         arith.extf
+func.func @wide(%x: tensor<2x3xf32>, %w: tensor<4x3xf32>) -> tensor<2x4xf64> {
+  %0 = "tfmbs.matmul"(%x, %w) ({
+  }) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []} : (tensor<2x3xf32>, tensor<4x3xf32>) -> tensor<2x4xf32>
+  %1 = tensor.empty() : tensor<2x4xf64>
+  %2 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%0 : tensor<2x4xf32>) outs(%1 : tensor<2x4xf64>) {
+  ^bb0(%in: f32, %out: f64):
+    %3 = arith.extf %in : f32 to f64
+    linalg.yield %3 : f64
+  } -> tensor<2x4xf64>
+  return %2 : tensor<2x4xf64>
+}

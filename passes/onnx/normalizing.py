@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tfmbs.dialect import graph
 from tfmbs.dialect.mlir import arith, math
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.passes.linalg.scalar import constant
@@ -16,9 +17,12 @@ Value = Any
 
 
 def softmax(node: Node) -> Results | None:
-    """Softmax: exp(x − max) / Σ exp(x − max) along `axis`, each step rounded; narrow types sum in f32."""
-    if node.element(0).name == "f32":
+    """Softmax: exp(x − max) / Σ exp(x − max) along `axis`; f16 rounds each step, bf16 is f32 rounded once."""
+    if (element := node.element(0)).name == "f32":
         return None
+    if element.name == "bf16":
+        wide = build.cast_all(node.tensor(0), element, Element("f32"))
+        return build.cast_all(graph.softmax(wide, _axis(node)).result, Element("f32"), element)
     _, powers, total = _powers(node.tensor(0), node.element(0), _axis(node))
     return _each([powers, total], lambda e, s: arith.DivFOp(e, s).result)
 

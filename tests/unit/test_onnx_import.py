@@ -115,7 +115,9 @@ def test_slopes_of_old_opsets_are_one_per_channel() -> None:
     old = prepare(model(node, shape=(2, 3, 4, 5), opset=6, s=np.ones(3, np.float32)), {})
     shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in old.graph.value_info}
     (slopes,) = (node.input[1] for node in old.graph.node if node.op_type == "PRelu")
-    constants = {node.output[0]: list(node.attribute[0].t.dims) for node in old.graph.node if node.op_type == "Constant"}
+    constants = {
+        node.output[0]: list(node.attribute[0].t.dims) for node in old.graph.node if node.op_type == "Constant"
+    }
     assert (shapes | constants)[slopes] == [3, 1, 1]
 
 

@@ -72,11 +72,12 @@ struct Action {
 
   Kind kind{};
   uint8_t window = 0;
-  uint8_t target = 0;                  // the scalar that is written
-  uint8_t base = 0, index = 0;         // scalars
-  uint8_t d = 0, a = 0, b = 0, c = 0;  // vector registers
-  bool lends = false;                  // a load of lanes as they are in memory
-  bool steady = false;                 // and of a window that the program does not store to
+  uint8_t target = 0;           // the scalar that is written
+  uint8_t base = 0, index = 0;  // scalars
+  uint8_t d = 0;                // vector registers; functions may look at operands that they do not have
+  uint8_t a = Registers::UNUSED, b = Registers::UNUSED, c = Registers::UNUSED;
+  bool lends = false;   // a load of lanes as they are in memory
+  bool steady = false;  // and of a window that the program does not store to
   int32_t immediate = 0;
   uint32_t writes = 0;   // registers, as bits
   uint32_t settles = 0;  // registers whose lanes must not be borrowed

@@ -14,6 +14,7 @@ class Registers {
  public:
   // Behind the registers lies a pair per slot for results that wait for other slots of their word.
   static constexpr unsigned COUNT = abi::VECTOR_REGISTERS + 2 * 3;
+  static constexpr uint8_t UNUSED = abi::VECTOR_REGISTERS;  // never borrows, so that it may be read as any pair
   // Fewer lanes are cheaper to copy. Lanes are read in groups of 16, so whole groups are borrowed.
   static constexpr uint32_t LEAST = 64, GROUP = 16;
 

@@ -80,9 +80,9 @@ Slot SlotDecoder::d(const abi::Word& word) const {
                {word.d_vc, bool(reads & 8), false, bool(wide & 8)}});
   compute(slot, op, word.d_type, word.d_aux, abi::name_of(op));
   slot.action.d = word.d_vd;
-  slot.action.a = word.d_va;
-  slot.action.b = word.d_vb;
-  slot.action.c = word.d_vc;
+  if (reads & 2) slot.action.a = word.d_va;
+  if (reads & 4) slot.action.b = word.d_vb;
+  if (reads & 8) slot.action.c = word.d_vc;
   return slot;
 }
 

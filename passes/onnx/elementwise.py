@@ -57,8 +57,9 @@ def _swapped(compare: Callable[[Value, Value], Value]) -> Callable[..., Value]:
 
 
 def bit_shift(node: Node) -> Results | None:
-    """BitShift, of unsigned integers only: 0 where the shift is as wide as the type."""
-    shift = {"LEFT": arith.ShLIOp, "RIGHT": arith.ShRUIOp}.get(node.string("direction"))
+    """BitShift: by as many bits as there are, or more, gives 0; to the right, of a signed integer, its sign."""
+    right = arith.ShRUIOp if node.element(0).is_unsigned else arith.ShRSIOp
+    shift = {"LEFT": arith.ShLIOp, "RIGHT": right}.get(node.string("direction"))
     if shift is None:
         raise node.refuse("direction", "LEFT or RIGHT", node.string("direction"))
     return _broadcast(node, lambda a, b: shift(a, b).result)

@@ -11,6 +11,7 @@ from tfmbs.dialect.mlir import ir
 from tfmbs.passes.fabric.program_straight import Touched, only_computes
 from tfmbs.passes.fabric.scalars import dtype_of
 from tfmbs.passes.kernel.aliases import terminator_of
+from tfmbs.passes.kernel.runs import is_constant
 from tfmbs.passes.siw.control import Linear
 from tfmbs.passes.siw.machine import Reg
 from tfmbs.passes.siw.reductions import Fold
@@ -35,6 +36,7 @@ _SCANS: dict[str, tuple[str, bool]] = {
 
 _LANES = {1: DType.I32, 8: DType.I32, 16: DType.I32, 32: DType.I32, 64: DType.I64}
 _UNSIGNED = {DType.I32: DType.U32, DType.I64: DType.U64}
+_LINEAR = frozenset({"arith.addi", "arith.subi", "arith.muli", "arith.constant"})
 _EXTREMES = frozenset({"MAX", "MIN"})
 _BITWISE = frozenset({"AND", "OR", "XOR"})
 
@@ -82,6 +84,8 @@ def vector_loop(op: Any, start: Linear, step: Linear, count: Linear) -> VectorLo
         return None
     if not count.terms and count.offset < 2:
         return None
+    if any(_is_computed(operand, ops) for inner in ops if inner.name in VIEWS for operand in inner.operands):
+        return None
     scans = []
     carried = list(block.arguments)[1:]
     for number, (value, result) in enumerate(zip(carried, terminator_of(block).operands, strict=True)):
@@ -93,6 +97,16 @@ def vector_loop(op: Any, start: Linear, step: Linear, count: Linear) -> VectorLo
         scans.append(scan)
     scans.sort(key=lambda scan: ops.index(scan.op))
     return VectorLoop(op, ops, tuple(scans), start, step.offset, count)
+
+
+def _is_computed(value: Any, ops: Sequence[Any]) -> bool:
+    """Whether an index is not linear in the loop's own: a view at such a place has another one in each lane."""
+    op = value.owner
+    if op not in ops or not isinstance(value.type, ir.IndexType):
+        return False
+    if op.name == "arith.muli" and not any(is_constant(operand) for operand in op.operands):
+        return True
+    return op.name not in _LINEAR or any(_is_computed(operand, ops) for operand in op.operands)
 
 
 def _other_uses(value: Any, block: Any) -> list[Any]:

@@ -25,6 +25,9 @@ from tfmbs.passes.siw.ranges import INT32, INT64, Range
 from tfmbs.runtime.abi.siw import Predicate
 from tfmbs.runtime.abi.types import DType
 
+_BUFFER = {"memref.load": 0, "memref.store": 1}
+"""Which operand of an access is its buffer."""
+
 
 class Scalars:
     """The scalars of one program. `sources` numbers the places of its ops."""
@@ -74,6 +77,8 @@ class Scalars:
 
     def select(self, op: Any) -> None:
         """Collects an op without regions, or a choice of values."""
+        if op.name in _BUFFER:  # an offset of the buffer's view may have to be fetched, which ends what is collected
+            self.memory.place(op.operands[_BUFFER[op.name]], op)
         if self._straight is None:
             self._straight = Straight(self)
         with self.control.asm.at(self.sources.of(op)):

@@ -104,6 +104,33 @@ func.func @computed_slice(%x: tensor<4xf32>, %y: tensor<4x4xf32>) -> (tensor<4xf
 }
 
 
+// Elements of a view at a computed place, loaded and stored in one run of straight-line code.
+func.func @elements_of_slice(%x: tensor<4x4xf32>, %n: tensor<i32>) -> tensor<4x4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %c4 = arith.constant 4 : index
+  %three = arith.constant 3 : i32
+  %out = scf.for %k = %c0 to %c4 step %c1 iter_args(%all = %x) -> (tensor<4x4xf32>) {
+    %v = tensor.extract %n[] : tensor<i32>
+    %k32 = arith.index_cast %k : index to i32
+    %sum = arith.addi %v, %k32 : i32
+    %masked = arith.andi %sum, %three : i32
+    %row = arith.index_cast %masked : i32 to index
+    %slice = tensor.extract_slice %all[%row, 0] [1, 4] [1, 1] : tensor<4x4xf32> to tensor<1x4xf32>
+    %a = tensor.extract %slice[%c0, %c1] : tensor<1x4xf32>
+    %b = tensor.extract %slice[%c0, %c2] : tensor<1x4xf32>
+    %p = arith.mulf %a, %b : f32
+    %s1 = tensor.insert %p into %slice[%c0, %c3] : tensor<1x4xf32>
+    %q = arith.addf %p, %a : f32
+    %s2 = tensor.insert %q into %s1[%c0, %c0] : tensor<1x4xf32>
+    %next = tensor.insert_slice %s2 into %all[%row, 0] [1, 4] [1, 1] : tensor<1x4xf32> into tensor<4x4xf32>
+    scf.yield %next : tensor<4x4xf32>
+  }
+  return %out : tensor<4x4xf32>
+}
+
 func.func @chosen_tensor(%x: tensor<4xf32>, %y: tensor<4xf32>, %c: tensor<i1>) -> tensor<4xf32> {
   %s = tensor.extract %c[] : tensor<i1>
   %r = arith.select %s, %x, %y : tensor<4xf32>

@@ -98,7 +98,7 @@ def _compiled(case: Case, folder: Path, limits: Limits) -> onnx.ModelProto:
 
 def _outputs(model: onnx.ModelProto, inputs: Values, folder: Path, executor: Executor) -> Values:
     """The outputs that the binary in `folder` gives, with onnx's element types."""
-    np.savez(folder / INPUTS, *(plain(np.asarray(value)) for value in inputs))
+    np.savez(folder / INPUTS, *(plain(np.asarray(value)) for value in inputs if value is not None))
     try:
         answer = executor.run(folder)
     except DiedError as error:

@@ -16,6 +16,9 @@ from tfmbs import onnx_backend
 ROOT = Path(__file__).parents[2]
 SAMPLE = 19  # about 100 of the node cases
 
+_NOISE = "the expected values hold an f32 transform's rounding errors of 1.9e-7, ours 3e-15; the tolerance is 1e-7"
+KNOWN_FAULTS = {("node", "test_dft_inverse"): _NOISE, ("node", "test_dft_inverse_opset19"): _NOISE}
+
 
 @pytest.fixture(scope="module")
 def cases():

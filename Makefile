@@ -20,7 +20,7 @@ INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit native fuzz onnx-mutants siw-random siw-bench compile-bench special-accuracy models onnx-coverage docs wheel-matrix train clean
+.PHONY: help run test lint unit native fuzz onnx-mutants siw-random siw-bench compile-bench special-accuracy models torch-coverage onnx-coverage docs wheel-matrix train clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -90,6 +90,9 @@ onnx-coverage: $(VENV)/.test-ready ## Run every case of onnx.backend.test (minut
 compile-bench: $(VENV)/.test-ready ## Compile time and memory of whole models beside IREE and torch-mlir (installs the bench extra)
 	$(PIP) --editable '.[bench]'
 	$(BIN)/python -W ignore -m benchmarks.compile_time
+
+torch-coverage: $(VENV)/.test-ready ## Compile and run each core ATen op on samples of torch's OpInfo, write docs/torch-coverage.md
+	$(BIN)/python -W ignore -m benchmarks.torch_coverage
 
 docs: $(VENV)/.test-ready ## Write the generated headers and pages again (tests check that they are fresh)
 	for module in $(GENERATORS); do $(BIN)/python -m $$module || exit; done

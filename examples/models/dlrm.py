@@ -42,7 +42,7 @@ class Dlrm(nn.Module):
         width = config.bottom[-1]
         vectors = config.tables + 1
         self.bottom = network((config.dense, *config.bottom))
-        self.tables = nn.ModuleList(nn.EmbeddingBag(config.rows, width, mode="sum") for _ in range(config.tables))
+        self.tables = nn.ModuleList(nn.Embedding(config.rows, width) for _ in range(config.tables))
         pairs = torch.tril_indices(vectors, vectors, -1)
         self.register_buffer("pairs", pairs[0] * vectors + pairs[1], persistent=False)
         self.top = network((width + vectors * (vectors - 1) // 2, *config.top))
@@ -51,7 +51,7 @@ class Dlrm(nn.Module):
     def forward(self, dense: Tensor, sparse: Tensor) -> Tensor:
         """Dense (n, 13) f32, sparse (n, tables, hot) i64 rows -> probabilities (n, 1)."""
         x = self.bottom(dense)
-        looked_up = [table(sparse[:, index]) for index, table in enumerate(self.tables)]
+        looked_up = [table(sparse[:, index]).sum(1) for index, table in enumerate(self.tables)]
         vectors = torch.stack([x, *looked_up], dim=1)
         products = torch.bmm(vectors, vectors.transpose(1, 2)).flatten(1)
         scale = x.shape[1] ** -0.5

@@ -146,6 +146,8 @@ def _avg_pool(op: Any) -> Any:
 def _pool(
     value: Any, result: Any, kind: str, kernel: Any, strides: Any, dilations: Any, pads: Any, include: bool = False
 ) -> Any:
+    if len(tv.shape(value)) != 4:
+        return None  # without batches, which torch-mlir's own lowering adds
     strides = strides or kernel
     sizes = zip(tv.shape(value)[2:], tv.shape(result)[2:], kernel, strides, dilations, pads[:2], strict=True)
     # A window that ceil mode adds reaches past the end: that much padding more, at the bottom and right.

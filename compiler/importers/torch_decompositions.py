@@ -19,7 +19,7 @@ Table = dict[Any, Callable[..., Any]]
 _ATEN = torch.ops.aten
 
 KEPT = (
-    "adaptive_avg_pool2d", "all", "any", "avg_pool1d", "avg_pool2d", "conv1d", "conv2d", "conv3d", "empty_like", "eye",
+    "all", "any", "avg_pool1d", "avg_pool2d", "conv1d", "conv2d", "conv3d", "empty_like", "eye",
     "isclose", "isfinite", "layer_norm", "linalg_vector_norm", "linear", "matmul", "max_pool2d", "norm", "one_hot",
     "roll", "transpose", "silu", "gelu", "softmax", "upsample_nearest2d",
 )  # fmt: skip

@@ -11,6 +11,8 @@ from torch import Tensor
 from tfmbs.runtime.abi.errors import TfmbsError
 
 _UNSIGNED = frozenset({torch.uint8, torch.uint16, torch.uint32, torch.uint64})
+_BAGS = frozenset({"aten._embedding_bag", "aten._embedding_bag_forward_only", "aten.embedding_bag"})
+"""Ops that torch-mlir lowers as sums, whatever they are asked for."""
 _REAL = frozenset(
     {
         torch.bool, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8,
@@ -38,6 +40,8 @@ def check_graph(graph: Any, where: str) -> None:
         at = f"{where}: {place}"
         if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
             raise _refuse(at, "a random op has no fixed result")
+        if node.op == "call_function" and _op_name(node) in _BAGS and not _sums_whole_bags(node):
+            raise _refuse(at, "kind of bag", "a plain sum over offsets of all bags", "another")
         for tensor in _tensors(node):
             _check_tensor(tensor, at)
         if node.op == "placeholder":
@@ -46,6 +50,12 @@ def check_graph(graph: Any, where: str) -> None:
             for result in node.args[0]:
                 if hasattr(result, "meta"):
                     _check_end(result.meta["val"], f"{where}: output of {layer_name(result)}")
+
+
+def _sums_whole_bags(node: Any) -> bool:
+    """Whether an embedding bag has mode 0, no weights of samples, no padding and no last offset."""
+    defaults = (False, 0, False, None, False, -1)
+    return (*node.args[3:], *defaults[len(node.args) - 3 :])[1:] == defaults[1:] and not node.kwargs
 
 
 def _op_name(node: Any) -> str:

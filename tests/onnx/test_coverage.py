@@ -1,16 +1,20 @@
 """The coverage page says what was found, and a sample of the cases is as it says."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from onnx import helper
 
+from benchmarks.onnx_coverage import results
 from benchmarks.onnx_coverage.cases import load
 from benchmarks.onnx_coverage.check import Status, check
 from benchmarks.onnx_coverage.executor import DiedError, Executor
 from benchmarks.onnx_coverage.isolated import BINARY
 from benchmarks.onnx_coverage.limits import Limits, forked
+from benchmarks.onnx_coverage.page import PAGE, render
 from tfmbs import onnx_backend
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +27,23 @@ KNOWN_FAULTS = {("node", "test_dft_inverse"): _NOISE, ("node", "test_dft_inverse
 @pytest.fixture(scope="module")
 def cases():
     return load()
+
+
+def test_every_case_has_a_verdict_and_the_known_ones_are_faults(cases):
+    stored = results.read()
+    assert set(stored) == {results.key(case) for case in cases}
+    faults = {key for key, result in stored.items() if result.status not in (Status.PASSED, Status.REFUSED)}
+    assert faults == set(KNOWN_FAULTS)
+
+
+def test_the_page_is_fresh(cases):
+    assert PAGE.read_text(encoding="utf-8") == render(cases, results.read()), "run python -m benchmarks.onnx_coverage"
+
+
+def test_a_sample_passes_where_it_did():
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.onnx_coverage", "--kind", "node", "--jobs", "1"]
+    run = subprocess.run([*command, "--sample", str(SAMPLE)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_a_wrong_result_is_seen(cases, tmp_path):

@@ -82,7 +82,7 @@ def _annotate(function: Any) -> None:
         arguments[past] = {"residency": "stateful KV cache"}
     for _, indices in tables.values():
         if (origin := patterns.looked_up(indices)) in arguments:
-            arguments[origin]["modality"] = "text"
+            arguments[origin]["modality"] = "text" if heads else "categorical"
     for op in convolutions:
         for origin in patterns.origins(op.operands[0]):
             arguments[origin]["modality"] = "image"

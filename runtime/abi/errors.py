@@ -51,7 +51,7 @@ _EXTRAS = {
 }
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Escapes what could break the line or hide text: controls, line separators, bidi marks, lone surrogates."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
@@ -76,7 +76,7 @@ class TfmbsError(Exception):
             raise ValueError(f"error code {code!r} is not in the table")
         super().__init__(code, where, what, expected, got, details)
         self.code = code
-        self.location = _one_line(str(where))
+        self.location = one_line(str(where))
         self.what = what
         self.expected = expected
         self.got = got
@@ -88,7 +88,7 @@ class TfmbsError(Exception):
             parts.append(f"expected {self.expected}")
         if self.got is not None:
             parts.append(f"got {self.got}")
-        return f"error: {self.location}: {_one_line(', '.join(parts))}"
+        return f"error: {self.location}: {one_line(', '.join(parts))}"
 
 
 def not_installed(error: ModuleNotFoundError, where: str) -> TfmbsError | None:

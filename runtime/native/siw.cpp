@@ -121,6 +121,7 @@ void Machine::start(const Program& program, uint32_t lanes) {
   flow_.next = program.actions.data();
   flow_.lanes = lanes;
   words_ = 0;
+  registers_.drop();
 }
 
 void Machine::advance(const Program& program, const Window* windows, uint64_t turns, uint64_t* step_limit) {

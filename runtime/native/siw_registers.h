@@ -60,6 +60,10 @@ class Registers {
       else leave(index);
     });
   }
+  // Forgets what is borrowed: a run that failed left it, and its memory may be gone.
+  void drop() {
+    each(~uint32_t{0}, [this](unsigned index) { leave(index); });
+  }
   // Before VL becomes `lanes`: every lane that can be read then is where the register says.
   void widen(uint32_t lanes) {
     if (lanes <= least_) return;

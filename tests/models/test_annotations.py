@@ -131,7 +131,7 @@ def test_a_table_is_constant_and_its_indices_are_not() -> None:
     table, indices = ("t", F32, (9, 4)), ("i", I64, (3,))
     lookup = [node("Gather", "t i", "y")]
     assert patterns(typed(of(lookup, indices, t=weights(1, 9, 4)))) == {"embedding_table": ["gather_y"]}
-    assert found(typed(of(lookup, indices, t=weights(1, 9, 4))))["inputs"]["i"]["modality"] == "text"
+    assert found(typed(of(lookup, indices, t=weights(1, 9, 4))))["inputs"]["i"]["modality"] == "categorical"
     assert patterns(typed(of(lookup, table, indices))) == {}
     assert patterns(typed(of(lookup, table, i=np.array([1, 2])))) == {}
 
@@ -148,7 +148,7 @@ REFERENCE: dict[str, tuple[dict[str, int], list[str | None], str | None]] = {
         ["prefill", "decode"],
         "text",
     ),
-    "dlrm": ({}, [None], None),
+    "dlrm": ({"embedding_table": 3}, [None], "categorical"),
 }
 """By reference model, in its small form: patterns, phases of its entries, modality."""
 

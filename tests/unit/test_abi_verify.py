@@ -376,6 +376,14 @@ def test_a_token_is_waited_for_once():
         Image.from_buffer(assemble(text.replace("waits_first=1", "waits_first=2")).to_bytes())
 
 
+def test_an_empty_tensor_has_sizes_that_an_array_can_have():
+    dims = [0, 1 << 31, 1 << 31, 1 << 31]
+    text = _text("mlp").replace("rank=2 bytes=64 dims=[2, 8]", f"rank=4 bytes=0 dims={dims}")
+    with pytest.raises(TfmbsError, match="product of dims that are not 0, expected at most 4294967296") as caught:
+        Image.from_buffer(assemble(text).to_bytes())
+    assert caught.value.code == "resource-limit"
+
+
 def test_a_file_without_entries_is_refused():
     text = "\n".join(line for line in _text("state").splitlines() if not line.startswith((".entry", ".io")))
     with pytest.raises(TfmbsError, match="descriptors of all entries, expected 2, got 0"):

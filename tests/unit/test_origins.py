@@ -15,6 +15,7 @@ from tests.models.zoo import build, node
 from tfmbs.dialect.mlir import context, ir
 from tfmbs.passes.fabric.sources import Sources
 from tfmbs.runtime.abi.asm import assemble, disassemble
+from tfmbs.runtime.abi.asm.schedule import schedules
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.origins import word_origins
@@ -123,6 +124,18 @@ def test_a_launch_without_a_program_has_none(chain: Image) -> None:
     image.origins = [{**chain.origins[0], "descriptor": 0, "location": len(image.strings) - 1}]
     with pytest.raises(TfmbsError, match="its program"):
         Image.from_buffer(image.to_bytes())
+
+
+def test_a_place_cannot_forge_lines_of_the_listing(chain: Image) -> None:
+    chain = assemble(disassemble(chain), "copy.s")
+    chain.strings = [*chain.strings, "node\n     9       9  forged\x1b[2J"]
+    last = len(chain.strings) - 1
+    chain.origins = [{**row, "location": last} for row in chain.origins]
+    chain.debug = [{**row, "location": last} for row in chain.debug]
+    listing = schedules(chain)
+    assert "\x1b" not in listing
+    assert "\n     9       9  forged" not in listing
+    assert r"node\n     9       9  forged\x1b[2J" in listing
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(SLOTS), st.integers(-1, 3))))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from tfmbs.runtime.abi.asm.rows import quoted
 from tfmbs.runtime.abi.asm.words import slot_texts
+from tfmbs.runtime.abi.errors import one_line
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.origins import word_origins
 from tfmbs.runtime.abi.records import ProgramKind
@@ -35,7 +36,7 @@ def _program(image: Image, number: int, timing: Timing) -> Iterator[str]:
     view = view_schedule(words, ProgramKind(row["kind"]), timing)
     starts = {loop.first: loop for loop in view.loops}
     yield f"program {number} {quoted(image.strings[row['name']])}: {len(words)} words"
-    yield from (f"  from {source}" for source in _sources(image, number))
+    yield from (f"  from {one_line(source)}" for source in _sources(image, number))
     inside = 0
     texts = [slot_texts(word) for word in words]
     origins = word_origins(image, number)
@@ -57,7 +58,7 @@ def _origin_text(operations: Mapping[str, str], places: Mapping[str, str]) -> st
     for slot, text in operations.items():
         if text and text != _END:
             slots[places[slot]] = slots.get(places[slot], "") + slot
-    named = [place if len(slots) == 1 else f"{of} {place}" for place, of in slots.items() if place]
+    named = [one_line(place if len(slots) == 1 else f"{of} {place}") for place, of in slots.items() if place]
     return f"; {', '.join(named)}" if named else ""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.limits import MAX_REGION_BYTES
 from tfmbs.runtime.abi.records import MASK, STATE, TELEMETRY, TENSOR
@@ -15,8 +17,11 @@ def _check_shape(subject: Subject, index: int, tensor: Row) -> None:
     rank, dims = tensor["rank"], tensor["dims"]
     if any(dims[rank:]):
         raise subject.refuse(TENSOR, index, "dims", "dims beyond the rank", "zero", list(dims[rank:]))
-    if not all(dims[:rank]) and tensor["region"] not in (Region.INPUT, Region.OUTPUT):
-        raise subject.refuse(TENSOR, index, "dims", "dims", "at least 1", list(dims[:rank]))
+    if not all(dims[:rank]):
+        if tensor["region"] not in (Region.INPUT, Region.OUTPUT):
+            raise subject.refuse(TENSOR, index, "dims", "dims", "at least 1", list(dims[:rank]))
+        if (spanned := prod(filter(None, dims[:rank]))) > MAX_REGION_BYTES:  # numpy makes no such array, if empty
+            raise subject.limit(TENSOR, index, "dims", "product of dims that are not 0", MAX_REGION_BYTES, spanned)
     dtype, packing = DType(tensor["dtype"]), Packing(tensor["packing"])
     if (dtype is DType.TRIT) != (packing is not Packing.DENSE):
         raise subject.refuse(TENSOR, index, "packing", f"packing of {dtype.name}", got=packing.name)

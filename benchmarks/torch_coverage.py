@@ -106,8 +106,14 @@ def measure(name: str) -> Row:
         except tfmbs.TfmbsError as error:
             refused = str(error).removeprefix("error: ")
             continue
+        if not expected:
+            return Row(name, WRONG, f"sample {count} has no tensor to compare")
         for got, tensor in zip(ours, expected, strict=True):
-            if not np.allclose(got, tensor.numpy(), rtol=RTOL, atol=ATOL, equal_nan=True):
+            theirs = tensor.numpy()
+            if (got.shape, got.dtype) != (theirs.shape, theirs.dtype):
+                reason = f"sample {count} is {got.dtype}{list(got.shape)}, not {theirs.dtype}{list(theirs.shape)}"
+                return Row(name, WRONG, reason)
+            if not np.allclose(got, theirs, rtol=RTOL, atol=ATOL, equal_nan=True):
                 return Row(name, WRONG, f"sample {count} differs")
     if not count:
         return Row(name, NONE)

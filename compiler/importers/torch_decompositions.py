@@ -70,7 +70,11 @@ def scaled_dot_product_attention(
         scores = torch.where(attn_mask, scores, torch.finfo(scores.dtype).min)
         weights = torch.where(attn_mask, functional.softmax(scores, -1), 0.0)
     elif attn_mask is not None:
-        weights = functional.softmax(scores + attn_mask, -1)
+        masked = scores + attn_mask
+        shown = masked != -math.inf
+        # As above: NaN of the inputs stays, a row of -inf alone becomes zero.
+        finite = torch.where(shown, masked, torch.finfo(masked.dtype).min)
+        weights = torch.where(shown, functional.softmax(finite, -1), 0.0)
     else:
         weights = functional.softmax(scores, -1)
     return _products(weights, value, enable_gqa)

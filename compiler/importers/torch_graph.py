@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
 from torch.utils import _pytree as pytree
 
+from tfmbs.compiler.importers.messages import first_line
 from tfmbs.compiler.importers.torch_decompositions import table
 from tfmbs.compiler.importers.torch_rules import check_graph
 from tfmbs.compiler.importers.torch_state import State, begin_states
@@ -43,10 +44,11 @@ def bind(exported: ExportedProgram, where: str) -> Bound:
     Tensors are those of the program, not copies.
 
     Raises:
-        TfmbsError: ``torch.unsupported``, for an input or output that is no tensor, or an input that is written.
+        TfmbsError: ``torch.unsupported``, for an input or output that is no tensor, an input that is written, outputs
+            of one name, or a program that torch cannot decompose.
     """
-    outputs = _output_names(exported)
-    program = exported.run_decompositions(table())
+    outputs = _output_names(exported, where)
+    program = _decomposed(exported, where)
     signature, graph = program.graph_signature, program.graph
     for name in signature.user_inputs_to_mutate.values():
         raise _refuse(f"{where}: input '{name}'", "an input that the module writes", "buffers for state")
@@ -82,6 +84,17 @@ def bind(exported: ExportedProgram, where: str) -> Bound:
     return Bound(graph, order, inputs, outputs, names)
 
 
+def _decomposed(exported: ExportedProgram, where: str) -> ExportedProgram:
+    try:
+        program: ExportedProgram = exported.run_decompositions(table())
+    except TfmbsError:
+        raise
+    except Exception as error:  # decompositions are torch's code, and raise anything
+        what = "torch.export cannot decompose the program"
+        raise TfmbsError("torch.unsupported", where, what, got=first_line(error), details=str(error)) from error
+    return program
+
+
 def _value(program: ExportedProgram, target: str) -> torch.Tensor:
     value = program.state_dict.get(target)
     if value is None:
@@ -112,7 +125,7 @@ def _is_none(argument: Any) -> bool:
     return isinstance(argument, ConstantArgument) and argument.value is None
 
 
-def _output_names(exported: ExportedProgram) -> list[str]:
+def _output_names(exported: ExportedProgram, where: str) -> list[str]:
     """Names by place in what the module returns: ``output``, ``output0`` …, keys of dictionaries and fields."""
     spec = exported.module_call_graph[0].signature
     specs = [s for s in exported.graph_signature.output_specs if s.kind is OutputKind.USER_OUTPUT]
@@ -120,8 +133,16 @@ def _output_names(exported: ExportedProgram) -> list[str]:
         return [f"output{index}" for index in range(len(specs))]
     leaves = [object() for _ in range(spec.out_spec.num_leaves)]
     paths, _ = pytree.tree_flatten_with_path(pytree.tree_unflatten(leaves, spec.out_spec))
-    names = [_path_name(path) for path, _ in paths]
-    return [name for name, s in zip(names, specs, strict=True) if isinstance(s.arg, TensorArgument)]
+    places: dict[str, str] = {}
+    for (path, _), s in zip(paths, specs, strict=True):
+        if isinstance(s.arg, TensorArgument):
+            name, place = _path_name(path), pytree.keystr(path)
+            if name in places:
+                raise _refuse(
+                    f"{where}: output '{name}'", "two outputs of one name", None, f"{places[name]} and {place}"
+                )
+            places[name] = place
+    return list(places)
 
 
 def _path_name(path: Sequence[Any]) -> str:

@@ -22,7 +22,7 @@ class Literals:
 
     def __init__(self, names: dict[int, str]) -> None:
         self._names = names
-        self._attributes: dict[tuple[int, tuple[int, ...], torch.dtype], Any] = {}
+        self._attributes: dict[tuple[Any, ...], Any] = {}
         self._alive: list[torch.Tensor] = []
 
     def rename(self, names: dict[int, str]) -> None:
@@ -51,8 +51,11 @@ class Literals:
         del importer, value, info
 
     def _attribute(self, tensor: torch.Tensor, name: str) -> Any:
-        key = (tensor.data_ptr(), tuple(tensor.shape), tensor.dtype)
-        if key not in self._attributes or not tensor.is_contiguous():
+        # A sparse tensor or one of another device has no such key; `stored` refuses it by name.
+        dense = tensor.layout is torch.strided
+        place = (tensor.data_ptr(), tensor.stride()) if dense else (id(tensor),)
+        key = (*place, tuple(tensor.shape), tensor.dtype, tensor.is_conj(), tensor.is_neg())
+        if key not in self._attributes:
             self._attributes[key] = resource_attr(stored(tensor, name), name, _element(tensor, name))
             self._alive.append(tensor)  # so that no other tensor gets its address
         return self._attributes[key]

@@ -49,36 +49,39 @@ def _fixed_inputs() -> frozenset[int]:
     return frozenset(metadata.static_input_indices) - frozenset(metadata.mutated_inp_runtime_indices)
 
 
-@dataclass(frozen=True)
-class _Version:
-    """A tensor as it is now: writing to it changes the version, replacing it the address."""
+def _same_bits(one: Tensor, two: Tensor) -> bool:
+    """Whether tensors of one shape and element type are equal bit by bit, zeros' signs and NaN included."""
+    return torch.equal(_bits(one), _bits(two))
 
-    address: int
-    version: int
 
-    @classmethod
-    def of(cls, tensor: Tensor) -> _Version:
-        return cls(tensor.data_ptr(), tensor._version)
+def _bits(tensor: Tensor) -> Tensor:
+    flat = tensor.detach().to("cpu").resolve_conj().resolve_neg().contiguous().reshape(-1)
+    return flat.view(_WORDS.get(flat.itemsize, torch.uint8))
+
+
+_WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""Integers by their bytes, to compare by."""
 
 
 @dataclass
 class _Compiled:
-    """A program, with the constants in it, by input, and the results that are no tensors, by place."""
+    """A program, with copies of the constants in it, by input, and the results that are no tensors, by place."""
 
     program: Program
-    constants: dict[int, _Version]
+    constants: dict[int, Tensor]
     others: dict[int, Any]
 
-    def fits(self, arguments: Sequence[Any]) -> bool:
-        """Whether the constants are still what they were."""
-        return all(_Version.of(arguments[index]) == version for index, version in self.constants.items())
+    def changed(self, arguments: Sequence[Any]) -> frozenset[int]:
+        """Constants that are not what they were. Torch's counter of versions misses writes through ``.data``."""
+        return frozenset(i for i, value in self.constants.items() if not _same_bits(arguments[i], value))
 
 
 @dataclass
 class CompiledGraph:
     """A graph with its programs: one for each set of shapes, element types and numbers among its inputs.
 
-    Parameters are constants of a program. One that has been written to since becomes an ordinary input.
+    Parameters are constants of a program, compared with a copy at each call. One that has changed since becomes an
+    ordinary input.
     """
 
     module: torch.fx.GraphModule
@@ -89,10 +92,9 @@ class CompiledGraph:
         """Runs the graph on real arguments. Raises TfmbsError for what is refused."""
         key = tuple(_kind(argument) for argument in arguments)
         compiled = self.programs.get(key)
-        if compiled is None or not compiled.fits(arguments):
-            if compiled is not None:
-                changed = (i for i, v in compiled.constants.items() if _Version.of(arguments[i]) != v)
-                self.fixed -= frozenset(changed)
+        changed = frozenset() if compiled is None else compiled.changed(arguments)
+        if compiled is None or changed:
+            self.fixed -= changed
             compiled = self.programs[key] = self._compile(arguments)
         inputs = [a for i, a in enumerate(arguments) if isinstance(a, Tensor) and i not in compiled.constants]
         results = compiled.program(*map(_to_array, inputs)).values()
@@ -100,7 +102,11 @@ class CompiledGraph:
         return self._results(iter(results), compiled.others, device)
 
     def _compile(self, arguments: Sequence[Any]) -> _Compiled:
-        fixed = {i: a for i, a in enumerate(arguments) if i in self.fixed and isinstance(a, Tensor)}
+        fixed = {
+            i: a.detach().to("cpu", copy=True)
+            for i, a in enumerate(arguments)
+            if i in self.fixed and isinstance(a, Tensor)
+        }
         bound = _Bound(self.module, {**fixed, **{i: a for i, a in enumerate(arguments) if not isinstance(a, Tensor)}})
         inputs = tuple(
             a.detach().to("cpu") for i, a in enumerate(arguments) if isinstance(a, Tensor) and i not in fixed
@@ -108,7 +114,7 @@ class CompiledGraph:
         # Where AOT autograd runs a graph, dispatch keys are excluded that export needs; a thread has its own.
         with ThreadPoolExecutor(1) as thread:
             program = thread.submit(tfmbs.compile, bound, example_inputs=inputs).result()
-        return _Compiled(program, {i: _Version.of(tensor) for i, tensor in fixed.items()}, bound.others.values)
+        return _Compiled(program, fixed, bound.others.values)
 
     def _results(self, arrays: Iterator[Any], others: dict[int, Any], device: torch.device) -> list[Any]:
         """The graph's outputs: tensors of the element type that it says, beside what is no tensor."""
@@ -136,7 +142,7 @@ class _Bound(nn.Module):
         self.numbers = {index: value for index, value in fixed.items() if not isinstance(value, Tensor)}
         self.tensors = {index: f"input{index}" for index, value in fixed.items() if isinstance(value, Tensor)}
         for index, name in self.tensors.items():
-            self.register_buffer(name, fixed[index].detach().to("cpu"), persistent=False)
+            self.register_buffer(name, fixed[index], persistent=False)
 
     def forward(self, *inputs: Tensor) -> Any:
         """The graph's outputs."""

@@ -79,6 +79,27 @@ def test_parameters_that_are_written_later_are_read_again(compilations: list[obj
     assert len(compilations) == 2  # from the second time on the weight is an ordinary input
 
 
+def test_writes_that_torch_does_not_count_are_seen(compilations: list[object]) -> None:
+    module = nn.Linear(8, 8).eval()
+    compiled = torch.compile(module, backend=backend)
+    x = torch.randn(2, 8)
+    with torch.no_grad():
+        for _ in range(3):
+            torch.testing.assert_close(compiled(x), module(x), rtol=1e-5, atol=1e-5)
+            module.weight.data.mul_(3)
+    assert len(compilations) == 2
+
+
+def test_a_module_made_in_inference_mode_runs(compilations: list[object]) -> None:
+    with torch.inference_mode():
+        module = nn.Linear(8, 8).eval()
+        compiled = torch.compile(module, backend=backend)
+        for _ in range(2):
+            x = torch.randn(2, 8)
+            torch.testing.assert_close(compiled(x), module(x), rtol=1e-5, atol=1e-5)
+    assert compilations
+
+
 # Dynamo looks for gradients of what passes a graph break.
 @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")
 def test_gradients_and_running_statistics_are_those_of_torch(compilations: list[object]) -> None:

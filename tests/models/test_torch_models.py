@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -216,3 +217,88 @@ def test_nothing_in_a_file_is_run(member: str, tmp_path: Path) -> None:
         tfmbs.compile(bad)
     assert caught.value.code == "torch.parse"
     assert not traces.exists()
+
+
+def crafted(folder: Path, old: str, new: str) -> Path:
+    """A saved program in whose JSON `old` became `new`, once."""
+    good, bad = folder / "good.pt2", folder / "bad.pt2"
+    torch.export.save(torch.export.export(nn.ReLU(), (X,)), good)
+    changed = 0
+    with zipfile.ZipFile(good) as source, zipfile.ZipFile(bad, "w", zipfile.ZIP_STORED) as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name.endswith("/models/model.json"):
+                changed = content.count(old.encode())
+                content = content.replace(old.encode(), new.encode())
+            target.writestr(name, content)
+    assert changed
+    return bad
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ('{"as_int": 2}', '{"as_expr": {"expr_str": "CODE", "hint": null}}', "torch.unsupported"),
+        ('"guards_code": []', '"guards_code": ["CODE"]', "torch.unsupported"),
+        ('"input"', '"input=CODE"', "torch.parse"),
+        ("torch.ops.aten.relu.default", "torch.os.system", "torch.parse"),
+        ("builtins.tuple", "collections.defaultdict", "torch.parse"),
+    ],
+    ids=["size", "guard", "name", "target", "container"],
+)
+def test_no_string_in_a_file_is_evaluated(old: str, new: str, code: str, tmp_path: Path) -> None:
+    traces = tmp_path / "traces"
+    call = f"__import__('pathlib').Path('{traces}').touch()"
+    file = crafted(tmp_path, old, new.replace("CODE", call))
+    with pytest.raises(TfmbsError) as caught:
+        tfmbs.compile(file)
+    assert caught.value.code == code
+    assert not traces.exists()
+
+
+def test_a_weight_and_its_transpose_are_two_constants() -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            weight = torch.arange(9.0).reshape(3, 3)
+            self.register_buffer("weight", weight)
+            self.register_buffer("turned", weight.t())
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x @ self.get_buffer("weight") + 10 * (x @ self.get_buffer("turned"))
+
+    module, x = Both(), torch.tensor([[1.0, 2.0, 4.0]])
+    assert_agrees(tfmbs.compile(module, example_inputs=(x,)), module, (x,))
+
+
+def test_a_row_hidden_by_a_float_mask_is_zero() -> None:
+    class Attention(nn.Module):
+        def forward(self, q: Tensor, mask: Tensor) -> Tensor:
+            return nn.functional.scaled_dot_product_attention(q, q, q, mask)
+
+    mask = torch.tensor([[0.0, -math.inf, 1.0], [-math.inf] * 3, [0.5, 0.0, -2.0]])
+    module, inputs = Attention(), (torch.randn(1, 2, 3, 4), mask)
+    program = tfmbs.compile(module, example_inputs=inputs)
+    assert_agrees(program, module, inputs)
+    assert not run(program, inputs)["output"][:, :, 1].any()
+
+
+def test_outputs_of_one_name_are_refused_with_both_places() -> None:
+    class Twice(nn.Module):
+        def forward(self, x: Tensor) -> dict[str, object]:
+            return {"a_b": x + 1, "a": {"b": x + 2}}
+
+    with pytest.raises(TfmbsError, match=r"\['a_b'\] and \['a'\]\['b'\]") as caught:
+        tfmbs.compile(Twice(), example_inputs=(X,))
+    assert caught.value.code == "torch.unsupported"
+
+
+def test_an_error_of_decompositions_is_one_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("no rule")
+
+    exported = torch.export.export(nn.ReLU(), (X,))
+    monkeypatch.setattr(torch.export.ExportedProgram, "run_decompositions", fail)
+    with pytest.raises(TfmbsError, match="no rule") as caught:
+        tfmbs.compile(exported)
+    assert caught.value.code == "torch.unsupported"

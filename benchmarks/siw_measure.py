@@ -18,6 +18,7 @@ from tfmbs.dialect.mlir import context, ir
 from tfmbs.passes.fabric import vector
 from tfmbs.passes.siw.backend import Program as Words
 from tfmbs.passes.siw.backend import compile_code
+from tfmbs.passes.siw.machine import ZERO
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.siw_cycles import FILLER, execute
 from tfmbs.runtime.abi.siw_timing import Timing
@@ -128,18 +129,25 @@ def _vl_after(word: Any, vl: int) -> int:
 
 
 def _work(body: Sequence[Any], vl: int, timing: Timing) -> tuple[dict[str, int], int]:
-    """Slot-cycles of work of a trip by slot, and the cycles that its operations take one after the other."""
+    """Slot-cycles of work of a trip by slot, and the cycles that its operations take one after the other.
+
+    A load of one element into all lanes is the work of one lane: the scheduler writes it where the cycles are idle.
+    """
     for word in body:  # a trip starts with the VL that the one before it left
         vl = _vl_after(word, vl)
     busy, alone = dict.fromkeys("DSC", 0), 0
     for word in body:
         for slot in word.slots:
             if slot.op.name not in FILLER:
-                took = timing.busy(slot.op, vl)
+                took = timing.busy(slot.op, 1 if _loads_one(slot, word) else vl)
                 busy[slot.op.slot] += took
                 alone += took + timing.result_latency(slot.op)
         vl = _vl_after(word, vl)
     return busy, alone
+
+
+def _loads_one(slot: Any, word: Any) -> bool:
+    return slot.op.name == "LD" and word.fields["s_index"] == ZERO.fixed
 
 
 def _recurrence(program: Words, interval: float) -> float:

@@ -57,7 +57,7 @@ class Element:
     @property
     def bits(self) -> int:
         """Width of an element."""
-        return int(re.match(r"\D+(\d+)", self.name)[1])  # type: ignore[index]
+        return int(re.findall(r"\d+", self.name)[0])
 
     @property
     def lowest(self) -> float:

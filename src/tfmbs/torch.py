@@ -22,18 +22,24 @@ from tfmbs.runtime.program import Program
 __all__ = ["backend"]
 
 
+class _Boxed:
+    """A graph with the calling convention of AOT autograd that it calls boxed: one list, which is emptied."""
+
+    _boxed_call = True
+
+    def __init__(self, graph: CompiledGraph) -> None:
+        self._graph = graph
+
+    def __call__(self, arguments: list[Any]) -> list[Any]:
+        given = list(arguments)
+        arguments.clear()
+        return self._graph(given)
+
+
 def _compile_graph(module: torch.fx.GraphModule, example_inputs: Sequence[Any]) -> Callable[..., Any]:
     """What AOT autograd calls with a functional graph of ATen ops: a boxed function that runs it."""
     del example_inputs  # stand-ins without elements: programs are made for the first real ones
-    graph = CompiledGraph(module, _fixed_inputs())
-
-    def run(arguments: list[Any]) -> list[Any]:
-        given = list(arguments)
-        arguments.clear()
-        return graph(given)
-
-    run._boxed_call = True  # type: ignore[attr-defined]
-    return run
+    return _Boxed(CompiledGraph(module, _fixed_inputs()))
 
 
 backend = aot_autograd(fw_compiler=_compile_graph)

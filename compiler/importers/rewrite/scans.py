@@ -71,8 +71,8 @@ def write_out_scan(node: NodeProto, scope: Scope) -> list[NodeProto] | None:
     for index, value in enumerate(carried):
         b.give(value, result(node, index))
     for index, sequence in enumerate(scanned_outputs(node, len(carried), [0] * len(collected[0]), scope)):
-        order = sorted(range(steps), key=lambda step, s=sequence: s.place(step, steps))  # type: ignore[misc]
-        values = [b("Unsqueeze", collected[step][index], b.ints(sequence.axis)) for step in order]
+        at = {sequence.place(step, steps): collected[step][index] for step in range(steps)}
+        values = [b("Unsqueeze", at[place], b.ints(sequence.axis)) for place in range(steps)]
         b.give(b("Concat", *values, axis=sequence.axis), sequence.name)
     return b.nodes
 

@@ -25,9 +25,8 @@ __all__ = ["backend"]
 class _Boxed:
     """A graph with the calling convention of AOT autograd that it calls boxed: one list, which is emptied."""
 
-    _boxed_call = True
-
     def __init__(self, graph: CompiledGraph) -> None:
+        self._boxed_call = True  # of the object itself: wrappers copy its own attributes
         self._graph = graph
 
     def __call__(self, arguments: list[Any]) -> list[Any]:

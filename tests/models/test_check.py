@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import warnings
 from importlib import import_module
 from pathlib import Path
@@ -41,15 +40,22 @@ def compiles(model: onnx.ModelProto, **options: Any) -> bool:
     return True
 
 
+CASES = {
+    "test_cumsum_1d", "test_equal_string", "test_gelu_default_1", "test_nonzero_example", "test_reduce_l1_keep_dims_random",
+    "test_sequence_insert_at_back", "test_softmax_axis_1", "test_string_concat",
+}  # fmt: skip
+
+
 def test_supported_means_that_it_compiles() -> None:
-    """On some node cases of onnx's own backend test, the same ones each time."""
+    """On some node cases of onnx's own backend test."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some overflow on purpose while they are made
-        for module in ("cumsum", "equal", "gelu", "nonzero", "reducel1", "resize", "sequenceinsert", "softmax"):
+        for module in ("cumsum", "equal", "gelu", "nonzero", "reducel1", "sequenceinsert", "softmax", "string_concat"):
             import_module(f"onnx.backend.test.case.node.{module}")
     verdicts = set()
-    cases = sorted(node_cases._NodeTestCases, key=lambda case: str(case.name))
-    for case in random.Random(4).sample(cases, 8):
+    cases = {case.name: case for case in node_cases._NodeTestCases if case.name in CASES}
+    assert cases.keys() == CASES
+    for case in cases.values():
         model = case.model
         result = check(model, Options())
         assert result.supported == compiles(model), case.name

@@ -82,7 +82,7 @@ def prepare_parts(parts: Parts, dims: Mapping[str, int], where: str) -> onnx.Mod
     result = onnx.ModelProto()
     result.CopyFrom(parts.model)
     if result.functions:
-        result = onnx.inliner.inline_local_functions(result)
+        result = _inlined(result, where)
     check_graph(result.graph, where)
     declared = bind_dims(result, dims, where)
     result = _infer_shapes(result, where)
@@ -92,6 +92,17 @@ def prepare_parts(parts: Parts, dims: Mapping[str, int], where: str) -> onnx.Mod
     except (onnx.checker.ValidationError, ValueError) as error:
         raise TfmbsError("onnx.invalid", where, "the model is not valid ONNX", got=first_line(error)) from error
     return rewrite(convert_opset(result, where), declared, where)
+
+
+def _inlined(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
+    """The model without functions of its own; those written for another opset are converted to the model's."""
+    try:
+        result = onnx.inliner.inline_local_functions(model, convert_version=True)
+    except (RuntimeError, ValueError) as error:
+        raise TfmbsError("onnx.unsupported", where, "functions that onnx inlines", got=first_line(error)) from error
+    del result.functions[:]
+    _refuse_unknown_ops(result, where)
+    return result
 
 
 def _infer_shapes(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
@@ -109,7 +120,7 @@ def _infer_shapes(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
         if not all(value.type.tensor_type.HasField("shape") for value in inferred.graph.output):
             inferred = onnx.shape_inference.infer_shapes(model, strict_mode=strict, data_prop=True)
             check_sizes(inferred.graph, where)
-    except (onnx.shape_inference.InferenceError, ValueError) as error:
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, ValueError) as error:
         raise TfmbsError("onnx.invalid", where, "shapes cannot be inferred", got=first_line(error)) from error
     del inferred.graph.value_info[:]
     return inferred

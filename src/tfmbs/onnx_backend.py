@@ -168,7 +168,16 @@ def node_model(
 
 
 def output_types(model: onnx.ModelProto) -> dict[str, np.dtype[Any]]:
-    """The element types of a model's outputs by name, as arrays of onnx have them."""
+    """The element types of a model's outputs by name, as arrays of onnx have them.
+
+    Raises:
+        TfmbsError: ``onnx.unsupported``, an output that does not say its type.
+    """
+    for value in model.graph.output:
+        if not value.type.tensor_type.elem_type:
+            raise TfmbsError(
+                "onnx.unsupported", f"output '{value.name}'", "element type", "one that is declared", "none"
+            )
     return {
         value.name: np.dtype(helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
         for value in model.graph.output

@@ -194,3 +194,20 @@ def test_vectors_of_length_one_or_none(power: int) -> None:
 def test_product_of_scalars() -> None:
     x, y = np.array(1.5, np.float32), np.array(-2.0, np.float32)
     check("Einsum", [x, y], [np.array(-3.0, np.float32)], equation=",->")
+
+
+@pytest.mark.parametrize("includes", [0, 1])
+@pytest.mark.parametrize(
+    ("sizes", "attributes"),
+    [
+        ((5, 5), {"kernel_shape": [2, 2], "strides": [2, 2]}),
+        ((7, 8), {"kernel_shape": [3, 3], "strides": [3, 2], "pads": [1, 0, 0, 1], "dilations": [1, 2]}),
+        ((8, 7), {"kernel_shape": [3, 3], "strides": [2, 3], "pads": [1, 1, 1, 1]}),
+        ((8,), {"kernel_shape": [3], "strides": [2]}),
+        ((6, 6, 7), {"kernel_shape": [3, 3, 2], "strides": [2, 2, 3], "dilations": [1, 2, 1]}),
+    ],
+)
+def test_average_pool_in_ceil_mode(sizes: tuple[int, ...], attributes: dict[str, Any], includes: int) -> None:
+    inputs = [normal(1, 2, *sizes)]
+    attributes = {**attributes, "ceil_mode": 1, "count_include_pad": includes}
+    check("AveragePool", inputs, by_onnxruntime("AveragePool", inputs, **attributes), **attributes)

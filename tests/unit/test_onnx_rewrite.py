@@ -240,6 +240,67 @@ def test_operands_that_an_operator_cannot_take_are_the_models_fault() -> None:
     assert "Gather" in str(caught.value)
 
 
+def test_casts_out_of_range_are_the_devices() -> None:
+    """numpy wraps where the device saturates: such a cast stays."""
+    text = """g (float[2] x) => (int32[2] y, float[2] z) {{
+        k = Constant<value = float[2] {{{}}}>()
+        y = Cast<to = 6>(k)
+        z = Abs(x)
+    }}"""
+    assert ops(prepared(text.format("1.5, -3"))) == ["Abs"]
+    for numbers in ("inf, 0", "nan, 0", "3e9, 0", "0, -2147483904"):
+        assert ops(prepared(text.format(numbers))) == ["Cast", "Abs"]
+
+
+def test_an_optional_of_nothing_is_empty() -> None:
+    nothing = helper.make_optional_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, [2]))
+    nodes = [
+        helper.make_node("Optional", [], ["o"], type=nothing),
+        helper.make_node("OptionalHasElement", ["o"], ["none"]),
+        helper.make_node("Optional", ["x"], ["p"]),
+        helper.make_node("OptionalHasElement", ["p"], ["some"]),
+        helper.make_node("OptionalGetElement", ["p"], ["y"]),
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("none", "some")]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in "xy")
+    graph = helper.make_graph(nodes, "g", [x], [*ends, y])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    arrays = constants(prepare(model, {}).graph)
+    assert [bool(array) for array in arrays.values()] == [False, True]
+    nodes[4].input[0] = "o"
+    with pytest.raises(TfmbsError, match="OptionalGetElement"):
+        prepare(helper.make_model(helper.make_graph(nodes, "g", [x], [*ends, y]), opset_imports=model.opset_import), {})
+
+
+def test_functions_of_another_opset_are_converted() -> None:
+    body = [helper.make_node("Squeeze", ["a"], ["b"], axes=[0])]  # an attribute until opset 13
+    function = helper.make_function("own", "F", ["a"], ["b"], body, [helper.make_opsetid("", 11)])
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, dims) for name, dims in (("x", [1, 2]), ("y", [2])))
+    graph = helper.make_graph([helper.make_node("F", ["x"], ["y"], domain="own")], "g", [x], [y])
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("own", 1)]
+    model = helper.make_model(graph, functions=[function], opset_imports=opsets, ir_version=10)
+    assert ops(prepare(model, {}).graph) == ["Squeeze"]
+
+
+def test_scans_and_recurrences_over_nothing_end_by_name() -> None:
+    scan = """g (float[2] s, float[0, 2] x) => (float[2] t, float[0, 2] y) {
+        t, y = Scan<num_scan_inputs = 1, body = b (float[2] a, float[2] e) => (float[2] r, float[2] q) {
+            r = Add(a, e)
+            q = Identity(r)
+        }>(s, x)
+    }"""
+    assert ops(prepared(scan)) == ["Scan"]
+    rnn = """g (float[0, 1, 2] x, float[1, 3, 2] w, float[1, 3, 3] r) => (float[1, 1, 3] y) {
+        q, y = RNN<hidden_size = 3>(x, w, r)
+    }"""
+    assert "Scan" in ops(prepared(rnn))
+
+
+def test_types_that_an_operator_lacks_are_refused_by_name() -> None:
+    with pytest.raises(TfmbsError, match=r"Round.*unsupported type"):
+        prepared("g (bfloat16[2] x) => (bfloat16[2] y) { y = Round(x) }")
+
+
 def test_weights_are_not_looked_at() -> None:
     """A constant too large to be remembered comes through as it was, and no constant stays an input."""
     weights = np.random.default_rng(0).standard_normal((70, 70)).astype(np.float32)

@@ -31,6 +31,12 @@ FOLDED = frozenset(" ".join((_MOVES, _ARITHMETIC, _LOGIC, _REDUCTIONS, _BOUNDED)
 """Operators with one correct result: moves, comparisons, integer arithmetic, correctly rounded arithmetic."""
 
 _ORDERED = frozenset(_REDUCTIONS.split())
+_INTEGERS = frozenset(
+    {
+        TensorProto.INT8, TensorProto.INT16, TensorProto.INT32, TensorProto.INT64,
+        TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64,
+    }
+)  # fmt: skip
 _SHAPES = frozenset({"Shape", "Size"})
 
 
@@ -48,12 +54,23 @@ def fold(node: NodeProto, types: dict[str, TypeProto], scope: Scope) -> list[np.
         return _of_shape(node, scope)
     if node.op_type not in FOLDED or any(name and name not in scope.known for name in node.input):
         return None
-    if not _is_small(node, types):
-        return None
     operands = {name: scope.known[name] for name in node.input if name}
-    if node.op_type in _ORDERED and any(array.dtype.kind not in "iub" for array in operands.values()):
+    is_float = any(array.dtype.kind not in "iub" for array in operands.values())
+    depends = (node.op_type in _ORDERED and is_float) or _leaves_the_integers(node, operands, types)
+    if depends or not _is_small(node, types):
         return None
     return _evaluate(node, operands, types, scope)
+
+
+def _leaves_the_integers(node: NodeProto, operands: dict[str, np.ndarray], types: dict[str, TypeProto]) -> bool:
+    """Whether a cast to integers meets numbers that they do not have: the device's rule for these is not numpy's."""
+    target = types[node.output[0]].tensor_type.elem_type
+    if node.op_type not in ("Cast", "CastLike") or target not in _INTEGERS:
+        return False
+    given = operands[node.input[0]]
+    bounds = np.iinfo(onnx.helper.tensor_dtype_to_np_dtype(target))
+    inside = (given.astype(np.float64) >= float(bounds.min)) & (given.astype(np.float64) < float(bounds.max))
+    return given.dtype.kind not in "iub" and not bool(np.all(inside))
 
 
 def _of_shape(node: NodeProto, scope: Scope) -> list[np.ndarray] | None:
@@ -86,7 +103,7 @@ def _evaluate(
     try:
         with np.errstate(all="ignore"):
             values = ReferenceEvaluator(model).run(None, operands)
-    except Exception as error:
+    except Exception as error:  # the evaluator's operators are plain numpy, which raises anything
         at = f"{scope.where}: {node_label(node)}"
         raise TfmbsError("onnx.invalid", at, "constant operands that it cannot take", got=first_line(error)) from error
     arrays = dict(zip(results, map(np.asarray, values), strict=True))

@@ -38,7 +38,7 @@ def walk_over_time(
 
     A step that does not count gives zeros and leaves the states as they are.
     """
-    written_out = sequences.steps <= UNROLLED_STEPS and b.scope.names.has_room
+    written_out = 0 < sequences.steps <= UNROLLED_STEPS and b.scope.names.has_room
     walk = _written_out if written_out else _scanned
     return walk(b, step, sequences, list(states), backwards)
 

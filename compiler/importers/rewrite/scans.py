@@ -58,7 +58,7 @@ def write_out_scan(node: NodeProto, scope: Scope) -> list[NodeProto] | None:
         return None
     body, inputs = graph_of(node, "body"), scanned_inputs(node, scope)
     shape = scope.shape(inputs[0].name) if inputs else None
-    if shape is None or not is_short(steps := shape[inputs[0].axis], body, scope):
+    if shape is None or not (steps := shape[inputs[0].axis]) or not is_short(steps, body, scope):
         return None
     b = Builder(node, scope)
     carried = list(node.input[: len(node.input) - len(inputs)])

@@ -93,17 +93,32 @@ def _split(b: Builder, node: NodeProto, scope: Scope) -> None:
     _hold(node, parts, scope, scope.types[node.input[0]].tensor_type.elem_type)
 
 
+def _optional(b: Builder, node: NodeProto, scope: Scope) -> None:
+    """An optional is what is in it."""
+    if not operand(node, 0):
+        scope.absent.add(node.output[0])
+    elif node.input[0] in scope.sequences:
+        _copied(b, node, scope)
+    else:
+        b.give(node.input[0], node.output[0])
+
+
 def _has_element(b: Builder, node: NodeProto, scope: Scope) -> None:
     """An optional that nobody gives has none; one that is an input of the model must be given."""
-    b.give(b.tensor(np.array(bool(operand(node, 0)))), node.output[0])
+    given = operand(node, 0)
+    b.give(b.tensor(np.array(bool(given) and given not in scope.absent)), node.output[0])
 
 
 def _get_element(b: Builder, node: NodeProto, scope: Scope) -> None:
+    if node.input[0] in scope.absent:
+        at = f"{scope.where}: {node_label(node)}"
+        raise TfmbsError("onnx.invalid", at, "optional", "one with an element", "none")
     b.give(node.input[0], node.output[0])
 
 
 RULES: dict[str, Rule] = {
     "ConcatFromSequence": _concat,
+    "Optional": _optional,
     "OptionalGetElement": _get_element,
     "OptionalHasElement": _has_element,
     "SequenceAt": _at,

@@ -20,6 +20,7 @@ from tfmbs.compiler.importers.rewrite.hints import hint_backwards
 from tfmbs.compiler.importers.rewrite.literals import literal
 from tfmbs.compiler.importers.rewrite.loops import LOOP_CONDITION, LOOP_COUNTER, settle_loop, write_out_loop
 from tfmbs.compiler.importers.rewrite.normalizations import write_out_normalization
+from tfmbs.compiler.importers.rewrite.pools import write_out_ceil_pool
 from tfmbs.compiler.importers.rewrite.recurrent import write_out_recurrence
 from tfmbs.compiler.importers.rewrite.renaming import subgraphs, used_names
 from tfmbs.compiler.importers.rewrite.scans import body_types, write_out_scan
@@ -32,6 +33,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 REPLACEMENTS = (
     take_branch,
     write_out_normalization,
+    write_out_ceil_pool,
     inline_body,
     write_out_recurrence,
     resolve_sequence,
@@ -124,5 +126,5 @@ def _inferred(node: NodeProto, scope: Scope, at: str) -> dict[str, TypeProto]:
         return dict(onnx.shape_inference.infer_node_outputs(schema, node, types, data, opset_imports=opsets))
     except KeyError as error:
         raise TfmbsError("onnx.unsupported", at, f"type of input {error}", "one that onnx can infer", "none") from error
-    except (onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise TfmbsError("onnx.invalid", at, "shapes cannot be inferred", got=first_line(error)) from error

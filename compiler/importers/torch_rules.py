@@ -11,6 +11,13 @@ from torch import Tensor
 from tfmbs.runtime.abi.errors import TfmbsError
 
 _UNSIGNED = frozenset({torch.uint8, torch.uint16, torch.uint32, torch.uint64})
+_MOVES = frozenset(
+    {
+        "aten.alias", "aten.cat", "aten.clone", "aten.expand", "aten.permute", "aten.reshape", "aten.select",
+        "aten.slice", "aten.squeeze", "aten.transpose", "aten.unsqueeze", "aten.view", "aten._to_copy",
+    }
+)  # fmt: skip
+"""Ops that mean the same of unsigned numbers; in all others torch-mlir computes with signed ones."""
 _BAGS = frozenset({"aten._embedding_bag", "aten._embedding_bag_forward_only", "aten.embedding_bag"})
 """Ops that torch-mlir lowers as sums, whatever they are asked for."""
 _REAL = frozenset(
@@ -44,12 +51,24 @@ def check_graph(graph: Any, where: str) -> None:
             raise _refuse(at, "kind of bag", "a plain sum over offsets of all bags", "another")
         for tensor in _tensors(node):
             _check_tensor(tensor, at)
+        if node.op == "call_function":
+            _check_signs(node, at)
         if node.op == "placeholder":
             _check_end(node.meta["val"], at)
         if node.op == "output":
             for result in node.args[0]:
                 if hasattr(result, "meta"):
                     _check_end(result.meta["val"], f"{where}: output of {layer_name(result)}")
+
+
+def _check_signs(node: Any, at: str) -> None:
+    """Refuses work on unsigned numbers other than moves, and making them of floats, which saturates too early."""
+    given = [tensor for source in node.all_input_nodes for tensor in _tensors(source)]
+    made = list(_tensors(node))
+    unsigned = [tensor.dtype for tensor in (*given, *made) if tensor.dtype in _UNSIGNED]
+    from_floats = any(tensor.dtype in _UNSIGNED for tensor in made) and any(t.is_floating_point() for t in given)
+    if unsigned and (_op_name(node) not in _MOVES or from_floats):
+        raise _refuse(at, "element type", "a real float, a signed integer or bool", str(unsigned[0]))
 
 
 def _sums_whole_bags(node: Any) -> bool:

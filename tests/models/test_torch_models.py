@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,45 @@ class Branches(nn.Module):
 class Random(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x + torch.rand_like(x)
+
+
+class Bytes(nn.Module):
+    """Makes bytes of integers, moves them, and goes on with integers."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        moved = torch.cat([x.to(torch.uint8).reshape(2, 3).permute(1, 0)[1:], x.to(torch.uint8)[:2].unsqueeze(0)])
+        return moved.expand(3, 2).clone().to(torch.int32)
+
+
+class Work(nn.Module):
+    """One op on bytes."""
+
+    def __init__(self, work: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self._work = work
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._work(x).to(torch.int32)
+
+
+def test_bytes_are_moved() -> None:
+    x = torch.tensor([3, 255, 256, -1, 128, 700])
+    ours = run(tfmbs.compile(Bytes(), example_inputs=(x,)), (x,))["output"]
+    assert ours.tobytes() == Bytes()(x).contiguous().numpy().tobytes()
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda x: torch.maximum(x.to(torch.uint8), x.to(torch.uint8)),
+        lambda x: x.to(torch.uint8) >> 1,
+        lambda x: x.to(torch.uint8).sum(),
+        lambda x: x.to(torch.float32).to(torch.uint8),
+    ],
+)
+def test_work_on_bytes_is_refused(work: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(TfmbsError, match=r"a signed integer or bool, got torch\.uint8"):
+        tfmbs.compile(Work(work), example_inputs=(torch.arange(4),))
 
 
 X = torch.ones(2)

@@ -59,4 +59,5 @@ class _Axis:
         """How many places each window's mean is over: those in the input, or up to the end of the padding."""
         places = np.arange(self.windows)[:, None] * self.stride - self.before + np.arange(self.kernel) * self.dilation
         inside = places < self.size + self.after if pads else (places >= 0) & (places < self.size)
-        return inside.sum(axis=1)
+        counts: np.ndarray = np.count_nonzero(inside, axis=1)
+        return counts

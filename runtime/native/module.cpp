@@ -107,7 +107,12 @@ NB_MODULE(_native, m) {
   nb::class_<LoadedImage>(m, "Image")
       .def_prop_ro("isa", [](const LoadedImage& self) { return self.image->kernels().name; })
       .def(
-          "written", [](const LoadedImage& self, uint32_t entry) { return self.image->plan(entry).written; }, "entry"_a,
+          "written",
+          [](const LoadedImage& self, uint32_t entry) {
+            nb::gil_scoped_release released;
+            return self.image->plan(entry).written;
+          },
+          "entry"_a,
           "By output of an entry, how many of its first bytes a run writes, and does not read before.");
   m.def("load", &load, "tables"_a, "strings"_a, "weights"_a, "isa"_a, "memory_limit"_a,
         "Checks and prepares an image; `tables` are section bytes by name, `isa` one of instruction_sets() or ''.");

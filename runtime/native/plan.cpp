@@ -16,6 +16,7 @@ using abi::NO_INDEX;
 using abi::Region;
 
 constexpr uint64_t MOST_WORDS = 1u << 18;         // of a launch that is looked at; programs beyond it stay whole
+constexpr uint64_t MOST_WALKED = 1u << 24;        // words of an entry that are looked at
 constexpr uint64_t MOST_LANES = 1u << 22;         // of an entry that are looked at one by one
 constexpr uint64_t MOST_PARTS = 64;               // of a launch
 constexpr uint64_t PART_BYTES = 1u << 16;         // of its largest window that a part accesses
@@ -87,13 +88,18 @@ class Planner {
       largest = std::max(largest, window.bytes);
     }
     for (const abi::Tensor* window : windows) known.bytes += window ? window->bytes : 0;
-    if (!walk(*launch.program, elements, MOST_WORDS, known.walk, [](const Access&, uint64_t) {})) return std::nullopt;
+    // It is walked twice.
+    const uint64_t limit = std::min(MOST_WORDS, launch.program->max_steps);
+    if (walked_ + 2 * limit > MOST_WALKED) return std::nullopt;
+    const bool whole = walk(*launch.program, elements, limit, known.walk, [](const Access&, uint64_t) {});
+    walked_ += 2 * known.walk.words;
+    if (!whole) return std::nullopt;
 
     const uint64_t wanted = std::clamp<uint64_t>(largest / PART_BYTES, 1, MOST_PARTS);
     const uint64_t parts = std::clamp<uint64_t>(known.walk.turns, 1, wanted), turns = known.walk.turns;
     known.parts.resize(parts);
     Walk again;
-    walk(*launch.program, elements, MOST_WORDS, again, [&](const Access& access, uint64_t turn) {
+    walk(*launch.program, elements, limit, again, [&](const Access& access, uint64_t turn) {
       // Part p takes turns p * turns / parts to (p + 1) * turns / parts, and the last one what is behind.
       const uint64_t part = turns ? std::min(((turn + 1) * parts - 1) / turns, parts - 1) : 0;
       add(known.parts[part], access, *windows[access.window]);
@@ -158,7 +164,7 @@ class Planner {
   const Image& image_;
   Plan plan_;
   Coverage coverage_;
-  uint64_t lanes_ = 0;
+  uint64_t lanes_ = 0, walked_ = 0;
 };
 
 }  // namespace

@@ -155,3 +155,22 @@ def test_what_is_written_for_certain() -> None:
     assert not outputs["half"][VLMAX:].any()
     assert not outputs["back"][VLMAX:].any()
     assert outputs["strided"].tobytes() == np.repeat(given[:VLMAX], 4).tobytes()
+
+
+def test_looking_ahead_is_bounded() -> None:
+    """Launches that come after the words that are walked of an entry take no turns; their bytes are the same."""
+    words = [
+        {**s("LI", reg=1, imm=1), **c("SETVL", imm=1)},
+        s("LI", reg=2, imm=60_000),
+        c("LOOP", reg=2, imm=4),
+        *[s("LD", F32, reg=1, win=0, base=0, index=1)] * 4,
+        s("ST", F32, reg=1, win=1, base=0, index=1),
+        END,
+    ]
+    builder = Builder()
+    x, y, z = builder.input("x", (1,), F32), builder.output("y", (1,), F32), builder.output("z", (1,), F32)
+    for _ in range(40):  # twice 240,000 words each, of 2 ** 24
+        builder.vector(words, [x, y])
+    builder.vector(words, [x, z])
+    image = Emulator(builder.image()).native
+    assert set(image.written(0)) == {0}

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, helper, numpy_helper
 
+from tfmbs.compiler.importers.rewrite.renaming import used_names
+
 Array = npt.NDArray[Any]
 
 _OF_SHAPES = frozenset({"Shape", "Size"})
@@ -75,20 +77,9 @@ def _element_types(model: ModelProto) -> dict[str, int]:
 
 
 def uses(node: NodeProto) -> list[str]:
-    """Names of the values that a node reads, also those that its subgraphs take from around it."""
-    names = [name for name in node.input if name]
-    for attribute in node.attribute:
-        for graph in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
-            names += _free(graph)
-    return list(dict.fromkeys(names))
-
-
-def _free(graph: GraphProto) -> Iterator[str]:
-    """Names that a subgraph reads and does not define."""
-    own = {value.name for value in (*graph.input, *graph.initializer)}
-    own |= {name for node in graph.node for name in node.output}
-    read = [name for node in graph.node for name in uses(node)] + [value.name for value in graph.output]
-    yield from (name for name in read if name not in own)
+    """Names of the values that a node reads, in the order of its inputs, then those that its graphs capture."""
+    own = filter(None, node.input)
+    return list(dict.fromkeys([*own, *sorted(used_names(node))]))
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def load_exported(path: Path) -> ExportedProgram:
             members = archive.namelist()
     except OSError as error:
         raise TfmbsError("io", path, "cannot read the model", got=error.strerror) from error
-    except (zipfile.BadZipFile, UnicodeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, UnicodeError, NotImplementedError) as error:  # the last: versions zipfile cannot read
         raise TfmbsError("torch.parse", path, "kind of file", _EXPECTED, first_line(error)) from error
     for member in members:
         if any(prefix in member for prefix in _OBJECTS):

@@ -139,15 +139,16 @@ def accumulator_type(lhs: Any, rhs: Any) -> Any:
     return ir.IntegerType.get_signless(32)
 
 
-def window_is_valid(window: Window, size: tuple[int, int]) -> None:
+def window_is_valid(window: Window, size: Shape) -> None:
     """Kernel, strides and dilations are at least 1, pads at least 0, and the window fits the padded image."""
+    rank = len(size)
     for what, pair in (("kernel sizes", window.kernel), ("strides", window.strides), ("dilations", window.dilations)):
-        expect_length(what, 2, pair)
+        expect_length(what, rank, pair)
         expect_at_least(what, 1, pair)
-    expect_length("pads", 4, window.pads)
+    expect_length("pads", 2 * rank, window.pads)
     expect_at_least("pads", 0, window.pads)
-    for axis, name in enumerate(("height", "width")):
-        padded = size[axis] + window.pads[axis] + window.pads[axis + 2]
+    for axis, name in enumerate(("depth", "height", "width")[-rank:]):
+        padded = size[axis] + window.pads[axis] + window.pads[axis + rank]
         covered = window.dilations[axis] * (window.kernel[axis] - 1) + 1
         if covered > padded:
             raise VerifyError(f"window {name}: expected at most {padded} (input {size[axis]} and pads), got {covered}")

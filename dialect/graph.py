@@ -13,20 +13,19 @@ from tfmbs.dialect.epilogue import YieldOp, yield_
 from tfmbs.dialect.graph_ops import (
     BatchMatmulOp,
     ConstantOp,
-    Conv2dOp,
     DequantizeOp,
     FusedGemvOp,
     GemvOp,
     LayerNormOp,
     MatmulOp,
     PackOp,
-    PoolOp,
     QuantizeOp,
     RequantizeOp,
     SoftmaxOp,
     TransferOp,
     UnpackOp,
 )
+from tfmbs.dialect.graph_windows import Conv2dOp, Conv3dOp, PoolOp
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import Shape, Window, element_of, shape_of, tensor_type
 from tfmbs.dialect.types import is_per_axis, storage_bounds
@@ -35,6 +34,7 @@ __all__ = [
     "BatchMatmulOp",
     "ConstantOp",
     "Conv2dOp",
+    "Conv3dOp",
     "DequantizeOp",
     "FusedGemvOp",
     "GemvOp",
@@ -51,6 +51,7 @@ __all__ = [
     "batch_matmul",
     "constant",
     "conv2d",
+    "conv3d",
     "dequantize",
     "fused_gemv",
     "gemv",
@@ -99,12 +100,34 @@ def conv2d(
     **rest: Any,
 ) -> Any:
     """input N×C×H×W with filter O×(C/groups)×kh×kw → N×O×H'×W'; `pads` are (top, left, bottom, right)."""
-    batch, _, height, width = shape_of(input.type)
-    out_channels, _, kernel_height, kernel_width = shape_of(filter.type)
-    window = Window((kernel_height, kernel_width), strides, dilations, pads)
-    shape = (batch, out_channels, *window.output((height, width)))
+    return _convolution(Conv2dOp, input, filter, strides, dilations, pads, groups, **rest)
+
+
+def conv3d(
+    input: Any,
+    filter: Any,
+    strides: tuple[int, int, int] = (1, 1, 1),
+    dilations: tuple[int, int, int] = (1, 1, 1),
+    pads: tuple[int, int, int, int, int, int] = (0, 0, 0, 0, 0, 0),
+    groups: int = 1,
+    **rest: Any,
+) -> Any:
+    """input N×C×D×H×W with filter O×(C/groups)×kd×kh×kw → N×O×D'×H'×W'.
+
+    `pads` are (front, top, left, back, bottom, right).
+    """
+    return _convolution(Conv3dOp, input, filter, strides, dilations, pads, groups, **rest)
+
+
+def _convolution(
+    kind: Any, input: Any, filter: Any, strides: Shape, dilations: Shape, pads: Shape, groups: int, **rest: Any
+) -> Any:
+    batch, _, *size = shape_of(input.type)
+    out_channels, _, *kernel = shape_of(filter.type)
+    window = Window(tuple(kernel), strides, dilations, pads)
+    shape = (batch, out_channels, *window.output(tuple(size)))
     geometry: dict[str, Any] = {"strides": strides, "dilations": dilations, "pads": pads, "groups": groups}
-    return _product(Conv2dOp, input, filter, shape, **geometry, **rest)
+    return _product(kind, input, filter, shape, **geometry, **rest)
 
 
 def fused_gemv(

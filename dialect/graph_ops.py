@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfmbs.dialect.attributes import as_elements, schedule_of
-from tfmbs.dialect.base import Bool, I64Array, Op, VerifyError
+from tfmbs.dialect.base import I64Array, Op, VerifyError
 from tfmbs.dialect.checks import (
     accumulator_type,
     element_is,
@@ -18,15 +18,13 @@ from tfmbs.dialect.checks import (
     expect_type,
     scale_fits,
     tensor_shape,
-    window_is_valid,
 )
 from tfmbs.dialect.epilogue import EpilogueOp, check_epilogue
 from tfmbs.dialect.mlir import ext, ir
-from tfmbs.dialect.shapes import Shape, Window, element_of, shape_of, tensor_type
+from tfmbs.dialect.shapes import Shape, element_of, shape_of, tensor_type
 from tfmbs.dialect.types import is_per_axis, is_quantized, is_ternary, packing_name, storage_bounds, storage_shape
 
 RHS_LAYOUTS = ("nk", "kn")
-POOL_KINDS = ("max", "avg")
 MEMORIES = ("external", "l3", "l2", "l1")
 
 
@@ -183,76 +181,6 @@ class BatchMatmulOp(ProductOp, name="batch_matmul", traits=[ext.Pure, ir.IsIsola
         if is_per_axis(element_of(self.rhs)):
             raise VerifyError(f"rhs quantization: expected per tensor, got {element_of(self.rhs)}")
         self.check_product((batch, m, n), channel_axis=2)
-
-
-class Conv2dOp(ProductOp, name="conv2d", traits=[ext.Pure, ir.IsIsolatedFromAboveTrait]):
-    """Convolution of `input` N×C×H×W with `filter` O×(C/groups)×kh×kw, then the epilogue: N×O×H'×W'.
-
-    `pads` are (top, left, bottom, right).
-    """
-
-    input: ext.Operand[Any]
-    filter: ext.Operand[Any]
-    epilogue_operands: Sequence[ext.Operand[Any]]
-    strides: I64Array
-    dilations: I64Array
-    pads: I64Array
-    groups: ir.IntegerAttr
-    roles: ir.ArrayAttr
-    result: ext.Result[Any]
-    epilogue: ext.Region
-
-    @property
-    def window(self) -> Window:
-        """The sliding window of the op."""
-        kernel_height, kernel_width = shape_of(self.filter.type)[2:]
-        return Window((kernel_height, kernel_width), self.strides, self.dilations, self.pads)
-
-    def check(self) -> None:
-        batch, channels, height, width = tensor_shape("input", self.input, rank=4)
-        out_channels, group_channels, *_ = tensor_shape("filter", self.filter, rank=4)
-        groups = self.groups
-        expect_at_least("groups", 1, (groups,))
-        expect("input channels", group_channels * groups, channels, f"filter {group_channels} × groups {groups}")
-        if out_channels % groups:
-            raise VerifyError(f"output channels: expected a multiple of groups {groups}, got {out_channels}")
-        window_is_valid(self.window, (height, width))
-        self.check_product((batch, out_channels, *self.window.output((height, width))), channel_axis=1)
-
-
-class PoolOp(Op, name="pool", traits=[ext.Pure]):
-    """Maximum or average over a sliding window of N×C×H×W; `pads` are (top, left, bottom, right).
-
-    Padded taps are skipped; with `count_include_pad` an average divides by all taps of the window.
-    """
-
-    input: ext.Operand[Any]
-    kind: ir.StringAttr
-    kernel: I64Array
-    strides: I64Array
-    dilations: I64Array
-    pads: I64Array
-    count_include_pad: Bool
-    result: ext.Result[Any]
-
-    @property
-    def window(self) -> Window:
-        """The sliding window of the op."""
-        return Window(self.kernel, self.strides, self.dilations, self.pads)
-
-    def check(self) -> None:
-        batch, channels, height, width = tensor_shape("input", self.input, rank=4)
-        result = tensor_shape("result", self.result, rank=4)
-        expect_one_of("kind", POOL_KINDS, self.kind)
-        window_is_valid(self.window, (height, width))
-        expect_shape("result shape", (batch, channels, *self.window.output((height, width))), result)
-        element_is("result", element_of(self.input), self.result)
-        element = element_of(self.input)
-        if not isinstance(element, ir.F32Type) and not (self.kind == "max" and is_quantized(element)):
-            wanted = "f32 or a quantized type" if self.kind == "max" else "f32"
-            raise VerifyError(f"input element type: expected {wanted} ({self.kind} pooling), got {element}")
-        if self.kind == "max":
-            expect("count_include_pad", False, self.count_include_pad, "max pooling")
 
 
 class SoftmaxOp(Op, name="softmax", traits=[ext.Pure]):

@@ -18,17 +18,15 @@ from tfmbs.dialect.checks import (
     expect_shape,
     expect_type,
     memref_shape,
-    window_is_valid,
 )
 from tfmbs.dialect.epilogue import EpilogueOp, check_epilogue
 from tfmbs.dialect.mlir import ext, ir
-from tfmbs.dialect.shapes import Shape, Window, element_of, shape_of, tensor_type
+from tfmbs.dialect.shapes import Shape, element_of, shape_of, tensor_type
 from tfmbs.dialect.types import PACKINGS, packed_shape
-from tfmbs.runtime.abi.records import Kind, PoolMode
+from tfmbs.runtime.abi.records import Kind
 from tfmbs.runtime.abi.types import Packing
 
 GEMM_KINDS = {kind.name.lower(): kind for kind in (Kind.GEMM, Kind.GEMV)}
-POOL_MODES = {mode.name.lower(): mode for mode in PoolMode if mode is not PoolMode.NONE}
 STORED_PACKINGS = {Packing.DENSE.name.lower(): Packing.DENSE, **PACKINGS}
 
 
@@ -154,88 +152,6 @@ class KernelGemmOp(LaunchOp, name="kernel_gemm", traits=[ir.IsIsolatedFromAboveT
         self.check_launch((*batch, m, rhs[-2]), (k,), channel_axis=len(lhs) - 1)
 
 
-class KernelConv2dOp(LaunchOp, name="kernel_conv2d", traits=[ir.IsIsolatedFromAboveTrait]):
-    """Convolution of dense `input` N×C×H×W into dense `out` N×O×H'×W', then the epilogue.
-
-    `filter` is O×(C/groups)×kh×kw, or O×bytes with a packing of trits; `kernel` is (kh, kw), `pads` (top, left, bottom,
-    right). `lhs_zero` is subtracted from every stored input element; padded taps are skipped.
-    """
-
-    input: ext.Operand[Any]
-    filter: ext.Operand[Any]
-    out: ext.Operand[Any]
-    epilogue_operands: Sequence[ext.Operand[Any]]
-    kernel: I64Array
-    strides: I64Array
-    dilations: I64Array
-    pads: I64Array
-    groups: ir.IntegerAttr
-    rhs_packing: ir.StringAttr
-    lhs_zero: ir.IntegerAttr
-    roles: ir.ArrayAttr
-    epilogue: ext.Region
-
-    @property
-    def window(self) -> Window:
-        """The sliding window of the op."""
-        return Window(self.kernel, self.strides, self.dilations, self.pads)
-
-    @property
-    def geometry(self) -> dict[str, int]:
-        """The fields of the `window_geometry` record."""
-        fields = window_geometry(self.window, shape_of(self.input.type), shape_of(self.out.type))
-        return {**fields, "groups": self.groups, "lhs_zero": self.lhs_zero, "mode": int(PoolMode.NONE)}
-
-    def check(self) -> None:
-        batch, channels, height, width = dense_shape("input", self.input, rank=4)
-        out_channels = dense_shape("out", self.out, rank=4)[1]
-        expect_one_of("rhs_packing", STORED_PACKINGS, self.rhs_packing)
-        window_is_valid(self.window, (height, width))
-        expect_at_least("groups", 1, (self.groups,))
-        for what, count in (("input channels", channels), ("output channels", out_channels)):
-            if count % self.groups:
-                raise VerifyError(f"{what}: expected a multiple of groups {self.groups}, got {count}")
-        row = (channels // self.groups, *self.kernel)
-        if self.rhs_packing not in PACKINGS:
-            expect_shape("filter shape", (out_channels, *row), dense_shape("filter", self.filter))
-        out = (batch, out_channels, *self.window.output((height, width)))
-        self.check_launch(out, row, channel_axis=1)
-
-
-class KernelPoolOp(Op, name="kernel_pool"):
-    """Pooling of dense `input` N×C×H×W into dense `out`; `mode` is "max", "avg" (of valid taps) or "avg_padded"."""
-
-    input: ext.Operand[Any]
-    out: ext.Operand[Any]
-    mode: ir.StringAttr
-    kernel: I64Array
-    strides: I64Array
-    dilations: I64Array
-    pads: I64Array
-
-    @property
-    def window(self) -> Window:
-        """The sliding window of the op."""
-        return Window(self.kernel, self.strides, self.dilations, self.pads)
-
-    @property
-    def geometry(self) -> dict[str, int]:
-        """The fields of the `window_geometry` record."""
-        fields = window_geometry(self.window, shape_of(self.input.type), shape_of(self.out.type))
-        return {**fields, "groups": 1, "lhs_zero": 0, "mode": int(POOL_MODES[self.mode])}
-
-    def check(self) -> None:
-        batch, channels, height, width = dense_shape("input", self.input, rank=4)
-        expect_one_of("mode", POOL_MODES, self.mode)
-        window_is_valid(self.window, (height, width))
-        out = (batch, channels, *self.window.output((height, width)))
-        expect_shape("out shape", out, dense_shape("out", self.out, rank=4))
-        types = (ir.F32Type.get(), ir.IntegerType.get_signless(8))[: 2 if self.mode == "max" else 1]
-        expect_one_of("input element type", types, element_of(self.input))
-        element_is("out", element_of(self.input), self.out)
-        schedule_of(self)
-
-
 class KernelCopyOp(Op, name="kernel_copy"):
     """A copy of dense `input` in the dense memref `out` of the same shape and element type."""
 
@@ -263,20 +179,3 @@ def check_lhs_zero(op: Any) -> None:
     if isinstance(element_of(op.operation.operands[0]), ir.F32Type):
         expect("lhs_zero", 0, op.lhs_zero, "lhs is f32")
     expect_range("lhs_zero", -128, 127, op.lhs_zero)
-
-
-def window_geometry(window: Window, input: Shape, out: Shape) -> dict[str, int]:
-    """The fields of the `window_geometry` record that follow from the window and the two NCHW shapes."""
-    sizes = {
-        "batch": input[0],
-        "in_channels": input[1],
-        "in_height": input[2],
-        "in_width": input[3],
-        "out_channels": out[1],
-        "out_height": out[2],
-        "out_width": out[3],
-    }
-    for name, pair in (("kernel", window.kernel), ("stride", window.strides), ("dilation", window.dilations)):
-        sizes |= {f"{name}_height": pair[0], f"{name}_width": pair[1]}
-    sides = ("top", "left", "bottom", "right")
-    return sizes | {f"pad_{side}": pad for side, pad in zip(sides, window.pads, strict=True)}

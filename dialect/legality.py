@@ -4,7 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tfmbs.dialect import epilogue, fabric, fabric_siw, graph_ops, kernel, kernel_program, scalars
+from tfmbs.dialect import (
+    epilogue,
+    fabric,
+    fabric_siw,
+    graph_ops,
+    graph_windows,
+    kernel,
+    kernel_program,
+    kernel_windows,
+    scalars,
+)
 from tfmbs.dialect.base import Tfmbs
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
@@ -59,19 +69,19 @@ _SCALAR = frozenset({"func", "arith", "math", "scf"})
 LEVELS: dict[str, Level] = {
     "torch": Level(
         _SCALAR | {"builtin", "torch", "torch_c", "tensor", "linalg"},
-        _ops_of(graph_ops, epilogue, scalars),
+        _ops_of(graph_ops, graph_windows, epilogue, scalars),
         types=frozenset({"!torch"}),
         tensors=True,
     ),
     "tfmbs": Level(
         _SCALAR | {"tensor", "linalg"},
-        _MODULE | _ops_of(graph_ops, epilogue, scalars) | {"quant.scast", "affine.apply"},
+        _MODULE | _ops_of(graph_ops, graph_windows, epilogue, scalars) | {"quant.scast", "affine.apply"},
         tensors=True,
     ),
     "kernel": Level(
         _SCALAR,
         _MODULE
-        | _ops_of(kernel, kernel_program, epilogue, scalars)
+        | _ops_of(kernel, kernel_windows, kernel_program, epilogue, scalars)
         | kernel_program.VIEWS
         | kernel_program.ACCESSES
         | kernel_program.STRUCTURED

@@ -3,13 +3,37 @@
 import threading
 from typing import Any
 
-from tfmbs.dialect import attributes, epilogue, fabric, fabric_siw, graph_ops, kernel, kernel_program, scalars, types
+from tfmbs.dialect import (
+    attributes,
+    epilogue,
+    fabric,
+    fabric_siw,
+    graph_ops,
+    graph_windows,
+    kernel,
+    kernel_program,
+    kernel_windows,
+    scalars,
+    types,
+)
 from tfmbs.dialect.base import Tfmbs
 from tfmbs.dialect.mlir import name_dialect_module
 
 __all__ = ["DEFINITIONS", "Tfmbs", "load"]
 
-DEFINITIONS = (types, attributes, graph_ops, epilogue, scalars, kernel, kernel_program, fabric, fabric_siw)
+DEFINITIONS = (
+    types,
+    attributes,
+    graph_ops,
+    graph_windows,
+    epilogue,
+    scalars,
+    kernel,
+    kernel_windows,
+    kernel_program,
+    fabric,
+    fabric_siw,
+)
 
 # Modules may be imported in any order; what is made of the dialect (IRDL, pages) has this one.
 _ORDER = [module.__name__ for module in DEFINITIONS]

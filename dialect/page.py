@@ -5,7 +5,17 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
-from tfmbs.dialect import epilogue, fabric, fabric_siw, graph_ops, kernel, kernel_program, scalars
+from tfmbs.dialect import (
+    epilogue,
+    fabric,
+    fabric_siw,
+    graph_ops,
+    graph_windows,
+    kernel,
+    kernel_program,
+    kernel_windows,
+    scalars,
+)
 from tfmbs.dialect.base import VARIADIC_LIMIT, codec_of
 from tfmbs.dialect.load import Tfmbs
 from tfmbs.dialect.mlir import irdl
@@ -13,10 +23,10 @@ from tfmbs.dialect.mlir import irdl
 PATH = Path(__file__).resolve().parents[1] / "docs" / "dialect.md"
 
 LEVELS: dict[str, tuple[Any, ...]] = {
-    "Graph level": (graph_ops,),
+    "Graph level": (graph_ops, graph_windows),
     "Epilogue": (epilogue,),
     "Scalars, in bodies and epilogues": (scalars,),
-    "Kernel level": (kernel, kernel_program),
+    "Kernel level": (kernel, kernel_windows, kernel_program),
     "Fabric level": (fabric, fabric_siw),
 }
 

@@ -31,20 +31,20 @@ def elements(shape: Shape) -> int:
 
 @dataclass(frozen=True)
 class Window:
-    """Geometry of a sliding window over the two spatial axes; each pair is (height, width), in elements.
+    """Geometry of a sliding window over the spatial axes, outermost first: (height, width) or (depth, height, width).
 
-    `pads` are the rows and columns of padding at (top, left, bottom, right).
+    `pads` are the elements of padding before all axes, then behind them: (top, left, bottom, right) of two.
     """
 
-    kernel: tuple[int, int]
-    strides: tuple[int, int]
-    dilations: tuple[int, int]
-    pads: tuple[int, int, int, int]
+    kernel: Shape
+    strides: Shape
+    dilations: Shape
+    pads: Shape
 
-    def output(self, size: tuple[int, int]) -> tuple[int, int]:
+    def output(self, size: Shape) -> Shape:
         """Number of window positions: floor((size + pads − dilation·(kernel − 1) − 1) / stride) + 1 on each axis."""
-        return self._positions(0, size[0]), self._positions(1, size[1])
+        return tuple(self._positions(axis, length) for axis, length in enumerate(size))
 
     def _positions(self, axis: int, size: int) -> int:
         covered = self.dilations[axis] * (self.kernel[axis] - 1) + 1
-        return (size + self.pads[axis] + self.pads[axis + 2] - covered) // self.strides[axis] + 1
+        return (size + self.pads[axis] + self.pads[axis + len(self.kernel)] - covered) // self.strides[axis] + 1

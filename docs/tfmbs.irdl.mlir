@@ -101,42 +101,6 @@ module {
       %13 = irdl.region
       irdl.regions(epilogue: %13)
     }
-    irdl.operation @conv2d {
-      %0 = irdl.any
-      %1 = irdl.any
-      %2 = irdl.any
-      %3 = irdl.any
-      %4 = irdl.any
-      %5 = irdl.any
-      %6 = irdl.any
-      %7 = irdl.any
-      %8 = irdl.any
-      %9 = irdl.any
-      irdl.operands(input: %0, filter: %1, epilogue_operands_0: optional %2, epilogue_operands_1: optional %3, epilogue_operands_2: optional %4, epilogue_operands_3: optional %5, epilogue_operands_4: optional %6, epilogue_operands_5: optional %7, epilogue_operands_6: optional %8, epilogue_operands_7: optional %9)
-      %10 = irdl.base "#builtin.dense_array"
-      %11 = irdl.base "#builtin.dense_array"
-      %12 = irdl.base "#builtin.dense_array"
-      %13 = irdl.base "#builtin.integer"
-      %14 = irdl.base "#builtin.array"
-      irdl.attributes {"strides" = %10, "dilations" = %11, "pads" = %12, "groups" = %13, "roles" = %14}
-      %15 = irdl.any
-      irdl.results(result: %15)
-      %16 = irdl.region
-      irdl.regions(epilogue: %16)
-    }
-    irdl.operation @pool {
-      %0 = irdl.any
-      irdl.operands(input: %0)
-      %1 = irdl.base "#builtin.string"
-      %2 = irdl.base "#builtin.dense_array"
-      %3 = irdl.base "#builtin.dense_array"
-      %4 = irdl.base "#builtin.dense_array"
-      %5 = irdl.base "#builtin.dense_array"
-      %6 = irdl.base "#builtin.integer"
-      irdl.attributes {"kind" = %1, "kernel" = %2, "strides" = %3, "dilations" = %4, "pads" = %5, "count_include_pad" = %6}
-      %7 = irdl.any
-      irdl.results(result: %7)
-    }
     irdl.operation @softmax {
       %0 = irdl.any
       irdl.operands(input: %0)
@@ -200,6 +164,65 @@ module {
       irdl.attributes {"to" = %1}
       %2 = irdl.any
       irdl.results(result: %2)
+    }
+    irdl.operation @conv2d {
+      %0 = irdl.any
+      %1 = irdl.any
+      %2 = irdl.any
+      %3 = irdl.any
+      %4 = irdl.any
+      %5 = irdl.any
+      %6 = irdl.any
+      %7 = irdl.any
+      %8 = irdl.any
+      %9 = irdl.any
+      irdl.operands(input: %0, filter: %1, epilogue_operands_0: optional %2, epilogue_operands_1: optional %3, epilogue_operands_2: optional %4, epilogue_operands_3: optional %5, epilogue_operands_4: optional %6, epilogue_operands_5: optional %7, epilogue_operands_6: optional %8, epilogue_operands_7: optional %9)
+      %10 = irdl.base "#builtin.dense_array"
+      %11 = irdl.base "#builtin.dense_array"
+      %12 = irdl.base "#builtin.dense_array"
+      %13 = irdl.base "#builtin.integer"
+      %14 = irdl.base "#builtin.array"
+      irdl.attributes {"strides" = %10, "dilations" = %11, "pads" = %12, "groups" = %13, "roles" = %14}
+      %15 = irdl.any
+      irdl.results(result: %15)
+      %16 = irdl.region
+      irdl.regions(epilogue: %16)
+    }
+    irdl.operation @conv3d {
+      %0 = irdl.any
+      %1 = irdl.any
+      %2 = irdl.any
+      %3 = irdl.any
+      %4 = irdl.any
+      %5 = irdl.any
+      %6 = irdl.any
+      %7 = irdl.any
+      %8 = irdl.any
+      %9 = irdl.any
+      irdl.operands(input: %0, filter: %1, epilogue_operands_0: optional %2, epilogue_operands_1: optional %3, epilogue_operands_2: optional %4, epilogue_operands_3: optional %5, epilogue_operands_4: optional %6, epilogue_operands_5: optional %7, epilogue_operands_6: optional %8, epilogue_operands_7: optional %9)
+      %10 = irdl.base "#builtin.dense_array"
+      %11 = irdl.base "#builtin.dense_array"
+      %12 = irdl.base "#builtin.dense_array"
+      %13 = irdl.base "#builtin.integer"
+      %14 = irdl.base "#builtin.array"
+      irdl.attributes {"strides" = %10, "dilations" = %11, "pads" = %12, "groups" = %13, "roles" = %14}
+      %15 = irdl.any
+      irdl.results(result: %15)
+      %16 = irdl.region
+      irdl.regions(epilogue: %16)
+    }
+    irdl.operation @pool {
+      %0 = irdl.any
+      irdl.operands(input: %0)
+      %1 = irdl.base "#builtin.string"
+      %2 = irdl.base "#builtin.dense_array"
+      %3 = irdl.base "#builtin.dense_array"
+      %4 = irdl.base "#builtin.dense_array"
+      %5 = irdl.base "#builtin.dense_array"
+      %6 = irdl.base "#builtin.integer"
+      irdl.attributes {"kind" = %1, "kernel" = %2, "strides" = %3, "dilations" = %4, "pads" = %5, "count_include_pad" = %6}
+      %7 = irdl.any
+      irdl.results(result: %7)
     }
     irdl.operation @yield {
       %0 = irdl.any
@@ -295,7 +318,37 @@ module {
       %15 = irdl.region
       irdl.regions(epilogue: %15)
     }
+    irdl.operation @kernel_copy {
+      %0 = irdl.any
+      %1 = irdl.any
+      irdl.operands(input: %0, out: %1)
+    }
     irdl.operation @kernel_conv2d {
+      %0 = irdl.any
+      %1 = irdl.any
+      %2 = irdl.any
+      %3 = irdl.any
+      %4 = irdl.any
+      %5 = irdl.any
+      %6 = irdl.any
+      %7 = irdl.any
+      %8 = irdl.any
+      %9 = irdl.any
+      %10 = irdl.any
+      irdl.operands(input: %0, filter: %1, out: %2, epilogue_operands_0: optional %3, epilogue_operands_1: optional %4, epilogue_operands_2: optional %5, epilogue_operands_3: optional %6, epilogue_operands_4: optional %7, epilogue_operands_5: optional %8, epilogue_operands_6: optional %9, epilogue_operands_7: optional %10)
+      %11 = irdl.base "#builtin.dense_array"
+      %12 = irdl.base "#builtin.dense_array"
+      %13 = irdl.base "#builtin.dense_array"
+      %14 = irdl.base "#builtin.dense_array"
+      %15 = irdl.base "#builtin.integer"
+      %16 = irdl.base "#builtin.string"
+      %17 = irdl.base "#builtin.integer"
+      %18 = irdl.base "#builtin.array"
+      irdl.attributes {"kernel" = %11, "strides" = %12, "dilations" = %13, "pads" = %14, "groups" = %15, "rhs_packing" = %16, "lhs_zero" = %17, "roles" = %18}
+      %19 = irdl.region
+      irdl.regions(epilogue: %19)
+    }
+    irdl.operation @kernel_conv3d {
       %0 = irdl.any
       %1 = irdl.any
       %2 = irdl.any
@@ -330,11 +383,6 @@ module {
       %5 = irdl.base "#builtin.dense_array"
       %6 = irdl.base "#builtin.dense_array"
       irdl.attributes {"mode" = %2, "kernel" = %3, "strides" = %4, "dilations" = %5, "pads" = %6}
-    }
-    irdl.operation @kernel_copy {
-      %0 = irdl.any
-      %1 = irdl.any
-      irdl.operands(input: %0, out: %1)
     }
     irdl.operation @kernel_program {
       %0 = irdl.region
@@ -388,6 +436,32 @@ module {
       %18 = irdl.base "#builtin.integer"
       %19 = irdl.base "#builtin.string"
       irdl.attributes {"batch" = %0, "in_channels" = %1, "in_height" = %2, "in_width" = %3, "out_channels" = %4, "out_height" = %5, "out_width" = %6, "kernel_height" = %7, "kernel_width" = %8, "stride_height" = %9, "stride_width" = %10, "dilation_height" = %11, "dilation_width" = %12, "pad_top" = %13, "pad_left" = %14, "pad_bottom" = %15, "pad_right" = %16, "groups" = %17, "lhs_zero" = %18, "mode" = %19}
+    }
+    irdl.operation @fabric_volume_geometry {
+      %0 = irdl.base "#builtin.integer"
+      %1 = irdl.base "#builtin.integer"
+      %2 = irdl.base "#builtin.integer"
+      %3 = irdl.base "#builtin.integer"
+      %4 = irdl.base "#builtin.integer"
+      %5 = irdl.base "#builtin.integer"
+      %6 = irdl.base "#builtin.integer"
+      %7 = irdl.base "#builtin.integer"
+      %8 = irdl.base "#builtin.integer"
+      %9 = irdl.base "#builtin.integer"
+      %10 = irdl.base "#builtin.integer"
+      %11 = irdl.base "#builtin.integer"
+      %12 = irdl.base "#builtin.integer"
+      %13 = irdl.base "#builtin.integer"
+      %14 = irdl.base "#builtin.integer"
+      %15 = irdl.base "#builtin.integer"
+      %16 = irdl.base "#builtin.integer"
+      %17 = irdl.base "#builtin.integer"
+      %18 = irdl.base "#builtin.integer"
+      %19 = irdl.base "#builtin.integer"
+      %20 = irdl.base "#builtin.integer"
+      %21 = irdl.base "#builtin.integer"
+      %22 = irdl.base "#builtin.integer"
+      irdl.attributes {"batch" = %0, "in_channels" = %1, "in_depth" = %2, "in_height" = %3, "in_width" = %4, "out_channels" = %5, "out_depth" = %6, "out_height" = %7, "out_width" = %8, "kernel_depth" = %9, "kernel_height" = %10, "kernel_width" = %11, "stride_depth" = %12, "stride_height" = %13, "stride_width" = %14, "dilation_depth" = %15, "dilation_height" = %16, "dilation_width" = %17, "pad_front" = %18, "pad_top" = %19, "pad_left" = %20, "groups" = %21, "lhs_zero" = %22}
     }
     irdl.operation @fabric_schedule {
       %0 = irdl.base "#builtin.string"

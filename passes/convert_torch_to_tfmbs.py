@@ -124,7 +124,7 @@ _LOWEST = -float(np.finfo(np.float32).max)
 
 def _max_pool(op: Any) -> Any:
     value, kernel, strides, padding, dilations, _ = op.operands
-    top, left = tv.pair(padding)
+    top, left = tv.each(padding, 2)
     value, pads = products.take_padding(value, (top, left, top, left), lambda fill: fill <= _LOWEST)
     return _pool(value, op.results[0], "max", tv.integers(kernel), tv.integers(strides), tv.integers(dilations), pads)
 
@@ -218,6 +218,13 @@ CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "torch.aten.gelu": scalars.gelu,
 }
 """Torch op → what builds its tfmbs form: a builtin tensor, or None where torch-mlir's lowering is to take it."""
+
+
+def kernel_of(op: Any) -> str:
+    """The kernel that an op of `KERNEL_OF` would be a launch of."""
+    is_volume = op.name == "torch.aten.convolution" and len(tv.shape(op.operands[0])) == 5
+    return "conv3d" if is_volume else KERNEL_OF[op.name]
+
 
 KERNEL_OF: dict[str, str] = {
     "torch.aten.mm": "gemm",

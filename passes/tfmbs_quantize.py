@@ -46,12 +46,12 @@ from tfmbs.passes.registry import Pass
 from tfmbs.passes.tfmbs_telemetry import count_weights
 from tfmbs.runtime.abi.types import Packing
 
-QUANTIZABLE = (graph.MatmulOp, graph.GemvOp, graph.Conv2dOp)
+QUANTIZABLE = (graph.MatmulOp, graph.GemvOp, graph.Conv2dOp, graph.Conv3dOp)
 
 
 @dataclass(frozen=True)
 class TfmbsQuantize(Pass):
-    """Quantize matmul, gemv and conv2d with constant f32 weights to int8, or their weights to trits.
+    """Quantize matmul, gemv, conv2d and conv3d with constant f32 weights to int8, or their weights to trits.
 
     int8: the input by its calibrated range (asymmetric, per tensor), weights symmetrically per output channel. ternary:
     trits by the threshold 0.7 · mean|w| per output channel; the input is quantized too where it has a range. Integer

@@ -9,7 +9,8 @@ from math import prod
 from typing import Any
 
 from tfmbs.dialect.attributes import SCHEDULE
-from tfmbs.dialect.graph_ops import BatchMatmulOp, Conv2dOp, FusedGemvOp, GemvOp, MatmulOp, PoolOp
+from tfmbs.dialect.graph_ops import BatchMatmulOp, FusedGemvOp, GemvOp, MatmulOp
+from tfmbs.dialect.graph_windows import Conv2dOp, Conv3dOp, PoolOp
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.dialect.telemetry import set_telemetry, telemetry_of
@@ -25,6 +26,7 @@ from tfmbs.runtime.abi.types import DTYPES, DType, Packing, row_bytes
 DTYPE = {"f32": DType.F32, "i8": DType.I8, "trit": DType.TRIT}
 """Element types of products under their names in target files."""
 
+FEATURE_OF_OP = {Conv2dOp: Feature.CONV2D, Conv3dOp: Feature.CONV3D, PoolOp: Feature.POOL}
 FEATURE_OF_PACKING = {Packing.PT5: Feature.PT5, Packing.T2: Feature.T2}
 
 
@@ -81,7 +83,7 @@ def _operand_name(element: Any) -> str:
 
 
 def _check_support(op: Any, target: Target) -> None:
-    needed = [Feature.CONV2D] if isinstance(op, Conv2dOp) else [Feature.POOL] if isinstance(op, PoolOp) else []
+    needed = [FEATURE_OF_OP[type(op)]] if type(op) in FEATURE_OF_OP else []
     if not isinstance(op, PoolOp):
         for value in (left(op), right(op)):
             name = _operand_name(element_of(value))
@@ -115,10 +117,10 @@ def _fused_gemv(op: Any) -> Problem:
     return _product(op, 1, 1, sum(shape_of(rhs.type)[0] for rhs in op.rhs), k)
 
 
-def _conv2d(op: Any) -> Problem:
-    images, channels, height, width = shape_of(op.result.type)
+def _convolution(op: Any) -> Problem:
+    images, channels, *size = shape_of(op.result.type)
     taps = prod(shape_of(right(op).type)[1:])
-    return _product(op, images * op.groups, height * width, channels // op.groups, taps)
+    return _product(op, images * op.groups, prod(size), channels // op.groups, taps)
 
 
 def _pool(op: Any) -> Problem:
@@ -133,6 +135,7 @@ PROBLEMS: dict[type, Callable[[Any], Problem]] = {
     GemvOp: _matmul,
     BatchMatmulOp: _matmul,
     FusedGemvOp: _fused_gemv,
-    Conv2dOp: _conv2d,
+    Conv2dOp: _convolution,
+    Conv3dOp: _convolution,
     PoolOp: _pool,
 }

@@ -167,10 +167,12 @@ def _matrix(image: Image, descriptor: Row) -> tuple[int, int, int, int] | None:
     if kind in (Kind.GEMM, Kind.GEMV):
         g = image.gemm_geometries[descriptor["geometry"]]
         return g["batch"], g["m"], g["n"], g["k"]
-    if kind is Kind.CONV2D:
-        g = image.window_geometries[descriptor["geometry"]]
-        depth = g["in_channels"] // g["groups"] * g["kernel_height"] * g["kernel_width"]
-        rows = g["out_height"] * g["out_width"]
+    if kind in (Kind.CONV2D, Kind.CONV3D):
+        is_image = kind is Kind.CONV2D
+        g = (image.window_geometries if is_image else image.volume_geometries)[descriptor["geometry"]]
+        axes = ("height", "width") if is_image else ("depth", "height", "width")
+        depth = g["in_channels"] // g["groups"] * prod(g[f"kernel_{axis}"] for axis in axes)
+        rows = prod(g[f"out_{axis}"] for axis in axes)
         return g["batch"] * g["groups"], rows, g["out_channels"] // g["groups"], depth
     return None
 

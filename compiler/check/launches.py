@@ -11,12 +11,13 @@ from tfmbs.compiler.plan import Step
 from tfmbs.dialect.location import names, place
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import shape_of
-from tfmbs.passes.convert_torch_to_tfmbs import KERNEL_OF, ConvertTorchToTfmbs, why_not
+from tfmbs.passes.convert_torch_to_tfmbs import KERNEL_OF, ConvertTorchToTfmbs, kernel_of, why_not
 from tfmbs.passes.graph.kernels import ops_where
 
 VECTOR = "vector"
 _KERNELS = {
     "tfmbs.kernel_conv2d": "conv2d",
+    "tfmbs.kernel_conv3d": "conv3d",
     "tfmbs.kernel_pool": "pool",
     "tfmbs.kernel_copy": "copy",
     "tfmbs.kernel_program": VECTOR,
@@ -98,4 +99,4 @@ class Watch(Observer):
         if step.name == ConvertTorchToTfmbs.pass_name():
             for left in ops_where(op, lambda op: op.operation.name in KERNEL_OF):
                 reason = why_not(left.operation)
-                self.declined.append(Declined(str(place(left.location)), KERNEL_OF[left.operation.name], reason))
+                self.declined.append(Declined(str(place(left.location)), kernel_of(left.operation), reason))

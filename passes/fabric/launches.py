@@ -46,6 +46,10 @@ class Launches:
         """A CONV2D."""
         self._product(op, Kind.CONV2D, op.opview.geometry)
 
+    def conv3d(self, op: Any) -> None:
+        """A CONV3D."""
+        self._product(op, Kind.CONV3D, op.opview.geometry)
+
     def pool(self, op: Any) -> None:
         """A POOL."""
         source, out = op.operands
@@ -183,6 +187,7 @@ class Launches:
 LAUNCHES: dict[str, Callable[[Launches, Any], None]] = {
     "linalg.generic": Launches.generic,
     "tfmbs.kernel_conv2d": Launches.conv2d,
+    "tfmbs.kernel_conv3d": Launches.conv3d,
     "tfmbs.kernel_copy": Launches.copy,
     "tfmbs.kernel_gemm": Launches.gemm,
     "tfmbs.kernel_pool": Launches.pool,

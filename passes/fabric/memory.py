@@ -18,7 +18,7 @@ from tfmbs.passes.fabric.tables import MAX_RANK, Tables, TensorKey
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region
 
-PRODUCTS = frozenset({"tfmbs.kernel_conv2d", "tfmbs.kernel_gemm"})
+PRODUCTS = frozenset({"tfmbs.kernel_conv2d", "tfmbs.kernel_conv3d", "tfmbs.kernel_gemm"})
 
 
 @dataclass(frozen=True)

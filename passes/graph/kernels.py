@@ -11,14 +11,13 @@ import numpy.typing as npt
 from tfmbs.dialect.graph_ops import (
     BatchMatmulOp,
     ConstantOp,
-    Conv2dOp,
     FusedGemvOp,
     GemvOp,
     LayerNormOp,
     MatmulOp,
-    PoolOp,
     SoftmaxOp,
 )
+from tfmbs.dialect.graph_windows import Conv2dOp, Conv3dOp, ConvolutionOp, PoolOp
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import arith, ir, tensor
 from tfmbs.dialect.resources import read_elements
@@ -30,7 +29,7 @@ from tfmbs.runtime.abi.types import Packing
 
 Array = npt.NDArray[Any]
 
-PRODUCTS = (MatmulOp, GemvOp, BatchMatmulOp, Conv2dOp)
+PRODUCTS = (MatmulOp, GemvOp, BatchMatmulOp, Conv2dOp, Conv3dOp)
 LEAVES = (arith.ConstantOp, ConstantOp, tensor.EmptyOp)
 KERNELS = (*PRODUCTS, FusedGemvOp, PoolOp, SoftmaxOp, LayerNormOp)
 
@@ -107,7 +106,7 @@ def right(op: Any) -> Any:
 
 def channel_axis(op: Any) -> int:
     """The axis of a product's result that counts output channels."""
-    return 1 if isinstance(op, Conv2dOp) else len(shape_of(op.result.type)) - 1
+    return 1 if isinstance(op, ConvolutionOp) else len(shape_of(op.result.type)) - 1
 
 
 def kernel_name(op: Any) -> str:

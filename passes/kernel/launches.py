@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tfmbs.dialect.kernel import KernelConv2dOp, KernelGemmOp, KernelPoolOp
+from tfmbs.dialect.kernel import KernelGemmOp
+from tfmbs.dialect.kernel_windows import KernelConv2dOp, KernelConv3dOp, KernelPoolOp
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.resources import read_elements, resource_attr
 from tfmbs.dialect.shapes import element_of, shape_of
@@ -65,11 +66,12 @@ def _batch_matmul(work: Bufferizer, op: Any) -> None:
     _launch(work, op, KernelGemmOp.build, lhs, work.buffers.value(rhs), kind="gemm")
 
 
-def _conv2d(work: Bufferizer, op: Any) -> None:
+def _convolution(work: Bufferizer, op: Any) -> None:
     graph = op.opview
     attributes = {name: getattr(graph, name) for name in ("strides", "dilations", "pads", "groups")}
     lhs, rhs = work.dense(graph.lhs_value), work.dense(graph.rhs_value)
-    _launch(work, op, KernelConv2dOp.build, lhs, rhs, kernel=graph.window.kernel, **attributes)
+    build = KernelConv2dOp.build if op.name == "tfmbs.conv2d" else KernelConv3dOp.build
+    _launch(work, op, build, lhs, rhs, kernel=graph.window.kernel, **attributes)
 
 
 def _pool(work: Bufferizer, op: Any) -> None:
@@ -136,7 +138,8 @@ def _transfer(work: Bufferizer, op: Any) -> None:
 
 LAUNCH_RULES: dict[str, Rule] = {
     "tfmbs.batch_matmul": _batch_matmul,
-    "tfmbs.conv2d": _conv2d,
+    "tfmbs.conv2d": _convolution,
+    "tfmbs.conv3d": _convolution,
     "tfmbs.fused_gemv": _fused_gemv,
     "tfmbs.gemv": _matmul,
     "tfmbs.matmul": _matmul,

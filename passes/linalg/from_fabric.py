@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -20,7 +20,7 @@ from tfmbs.passes.graph.kernels import ops_of
 from tfmbs.passes.linalg import scalar, siw_elements
 from tfmbs.passes.linalg.places import Memrefs, constant_memory
 from tfmbs.passes.linalg.pooling import Pooling, pool
-from tfmbs.passes.linalg.products import Product, conv2d, gemm, unpack
+from tfmbs.passes.linalg.products import Product, convolution, gemm, unpack
 from tfmbs.passes.linalg.siw_elements import element_type
 from tfmbs.passes.linalg.siw_machine import Machine, counted, i64, index, load, store
 from tfmbs.passes.linalg.siw_program import ProgramLowering
@@ -34,6 +34,8 @@ Row = Mapping[str, Any]
 _PLACE = Memrefs()
 ACCUMULATORS = (DType.F32, DType.I32, DType.I8)
 GEMM_CHANNEL_AXIS, IMAGE_CHANNEL_AXIS = 2, 1
+IMAGE_AXES, VOLUME_AXES = ("height", "width"), ("depth", "height", "width")
+SIDES = {"depth": ("front", "back"), "height": ("top", "bottom"), "width": ("left", "right")}
 
 
 def _byte() -> Any:
@@ -200,17 +202,23 @@ class FabricLowering:
 
     def conv2d(self, descriptor: Row) -> None:
         """CONV2D."""
-        g: Row = self._tables["window_geometries"][descriptor["geometry"]]
+        self._convolution(descriptor, self._tables["window_geometries"][descriptor["geometry"]], IMAGE_AXES)
+
+    def conv3d(self, descriptor: Row) -> None:
+        """CONV3D."""
+        self._convolution(descriptor, self._tables["volume_geometries"][descriptor["geometry"]], VOLUME_AXES)
+
+    def _convolution(self, descriptor: Row, g: Row, axes: Sequence[str]) -> None:
         lhs, rhs = self._tensor(descriptor, "lhs"), self._tensor(descriptor, "rhs")
-        window, shape = window_of(g), out_shape(g)
-        left = self.view(lhs, (g["batch"], g["in_channels"], g["in_height"], g["in_width"]))
+        window = window_of(g, axes)
+        left = self.view(lhs, (g["batch"], g["in_channels"], *(g[f"in_{axis}"] for axis in axes)))
         row = (g["in_channels"] // g["groups"], *window.kernel)
         right = self._rows(rhs, (g["out_channels"], *row))
 
         def build(place: Any, product: Product) -> Any:
-            return conv2d(place, product, window, g["groups"])
+            return convolution(place, product, window, g["groups"])
 
-        self._product(descriptor, left, right, shape, IMAGE_CHANNEL_AXIS, g["lhs_zero"], build)
+        self._product(descriptor, left, right, out_shape(g, axes), IMAGE_CHANNEL_AXIS, g["lhs_zero"], build)
 
     def _product(
         self,
@@ -236,11 +244,11 @@ class FabricLowering:
     def pool(self, descriptor: Row) -> None:
         """POOL."""
         g: Row = self._tables["window_geometries"][descriptor["geometry"]]
-        out, shape, mode = self._tensor(descriptor, "out"), out_shape(g), PoolMode(g["mode"])
+        out, shape, mode = self._tensor(descriptor, "out"), out_shape(g, IMAGE_AXES), PoolMode(g["mode"])
         value = self.view(
             self._tensor(descriptor, "lhs"), (g["batch"], g["in_channels"], g["in_height"], g["in_width"])
         )
-        window = window_of(g)
+        window = window_of(g, IMAGE_AXES)
         if mode is PoolMode.AVG_PADDED and window.pads[2:] != (g["pad_bottom"], g["pad_right"]):
             where = self._string(descriptor["name"])
             raise TfmbsError("unsupported", where, "padded average over windows that leave the padding")
@@ -311,23 +319,23 @@ def dims_of(tensor: Row) -> Shape:
     return tuple(tensor["dims"][: tensor["rank"]])
 
 
-def out_shape(g: Row) -> Shape:
-    """N×C×H×W of the result of a window geometry."""
-    return g["batch"], g["out_channels"], g["out_height"], g["out_width"]
+def out_shape(g: Row, axes: Sequence[str]) -> Shape:
+    """N×C×axes of the result of a window geometry."""
+    return g["batch"], g["out_channels"], *(g[f"out_{axis}"] for axis in axes)
 
 
-def window_of(g: Row) -> Window:
+def window_of(g: Row, axes: Sequence[str]) -> Window:
     """The window of a geometry, with as much padding behind as its output needs."""
-    axes = ("height", "width")
     kernel, strides, dilations = (
-        (g[f"{name}_height"], g[f"{name}_width"]) for name in ("kernel", "stride", "dilation")
+        tuple(g[f"{name}_{axis}"] for axis in axes) for name in ("kernel", "stride", "dilation")
     )
-    before, recorded = (g["pad_top"], g["pad_left"]), (g["pad_bottom"], g["pad_right"])
+    before = tuple(g[f"pad_{SIDES[axis][0]}"] for axis in axes)
     behind = []
-    for axis, name in enumerate(axes):
-        reach = (g[f"out_{name}"] - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1
-        behind.append(max(recorded[axis], reach - before[axis] - g[f"in_{name}"]))
-    return Window(kernel, strides, dilations, (*before, behind[0], behind[1]))
+    for number, axis in enumerate(axes):
+        reach = (g[f"out_{axis}"] - 1) * strides[number] + (kernel[number] - 1) * dilations[number] + 1
+        recorded = g.get(f"pad_{SIDES[axis][1]}", 0)
+        behind.append(max(recorded, reach - before[number] - g[f"in_{axis}"]))
+    return Window(kernel, strides, dilations, (*before, *behind))
 
 
 def _flattened(value: Any) -> Any:
@@ -352,4 +360,5 @@ LAUNCHES: dict[Kind, Callable[[FabricLowering, Row], None]] = {
     Kind.POOL: FabricLowering.pool,
     Kind.VECTOR: FabricLowering.vector,
     Kind.COPY: FabricLowering.copy,
+    Kind.CONV3D: FabricLowering.conv3d,
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tfmbs.dialect import graph
+from tfmbs.dialect.graph_windows import ConvolutionOp
 from tfmbs.dialect.location import place as place_of
 from tfmbs.dialect.mlir import arith, func, ir, tensor
 from tfmbs.dialect.resources import resource_attr
@@ -145,7 +146,7 @@ class GraphLowering:
         return self._stored.get(value, value)
 
     def product(self, op: Any) -> list[Any]:
-        """matmul, gemv, batch_matmul and conv2d."""
+        """matmul, gemv, batch_matmul, conv2d and conv3d."""
         lhs, rhs = self.stored(left(op)), self.stored(right(op))
         epilogue = {
             "block": op.epilogue_block if op.has_epilogue else None,
@@ -163,8 +164,8 @@ class GraphLowering:
             discardable=op.discardable(),
             **epilogue,
         )
-        if isinstance(op, graph.Conv2dOp):
-            return [self._products.conv2d(self._place, product, op.window, op.groups)]
+        if isinstance(op, ConvolutionOp):
+            return [self._products.convolution(self._place, product, op.window, op.groups)]
         return [self._products.gemm(self._place, product)]
 
     def _transposed(self, rhs: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tfmbs.dialect import kernel, kernel_program
+from tfmbs.dialect import kernel, kernel_program, kernel_windows
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.passes.graph.kernels import ops_of
@@ -55,9 +55,9 @@ def _gemm(op: Any) -> None:
     products.gemm(_PLACE, _product(op, shape, (k,), len(shape) - 1))
 
 
-def _conv2d(op: Any) -> None:
+def _convolution(op: Any) -> None:
     row = (shape_of(op.input.type)[1] // op.groups, *op.kernel)
-    products.conv2d(_PLACE, _product(op, shape_of(op.out.type), row, 1), op.window, op.groups)
+    products.convolution(_PLACE, _product(op, shape_of(op.out.type), row, 1), op.window, op.groups)
 
 
 def _pool(op: Any) -> None:
@@ -78,8 +78,9 @@ def _program(op: Any) -> None:
 
 LOWERINGS: dict[type, Callable[[Any], None]] = {
     kernel.KernelGemmOp: _gemm,
-    kernel.KernelConv2dOp: _conv2d,
-    kernel.KernelPoolOp: _pool,
+    kernel_windows.KernelConv2dOp: _convolution,
+    kernel_windows.KernelConv3dOp: _convolution,
+    kernel_windows.KernelPoolOp: _pool,
     kernel.KernelCopyOp: _copy,
     kernel_program.KernelProgramOp: _program,
 }

@@ -29,24 +29,52 @@ def gemm(place: Any, product: Product) -> Any:
     return finish(place, product, _tagged(acc, product.discardable), exact=False)
 
 
-def conv2d(place: Any, product: Product, window: Window, groups: int) -> Any:
-    """`linalg.conv_2d_nchw_fchw`, or `conv_2d_ngchw_gfchw` on grouped channels, of a padded input."""
+def convolution(place: Any, product: Product, window: Window, groups: int) -> Any:
+    """`linalg.conv_2d_nchw_fchw`, or `conv_2d_ngchw_gfchw` on grouped channels, of a padded input; of volumes
+    `linalg.conv_3d_ncdhw_fcdhw`, which has no grouped form: each group is a convolution of its own."""
     lhs, rhs = _centered(product), _factor(product)
     if any(window.pads):
-        top, left, bottom, right = window.pads
-        lhs = place.padded(lhs, (0, 0, top, left), (0, 0, bottom, right), 0)
+        rank = len(window.kernel)
+        lhs = place.padded(lhs, (0, 0, *window.pads[:rank]), (0, 0, *window.pads[rank:]), 0)
     geometry = {"strides": list(window.strides), "dilations": list(window.dilations)}
     start = place.filled(product.shape, product.accumulator, 0)
-    if groups == 1:
-        acc = linalg.conv_2d_nchw_fchw(lhs, rhs, outs=[start], **geometry)
+    if len(window.kernel) == 3:
+        acc = _volumes(product, lhs, rhs, start, groups, geometry)
+    elif groups == 1:
+        acc = _tagged(linalg.conv_2d_nchw_fchw(lhs, rhs, outs=[start], **geometry), product.discardable)
     else:
         split = _grouped(place, lhs, 1, groups), _grouped(place, rhs, 0, groups)
         acc = linalg.conv_2d_ngchw_gfchw(*split, outs=[_grouped(place, start, 1, groups)], **geometry)
-    _tagged(acc, product.discardable)
-    if groups > 1:
+        _tagged(acc, product.discardable)
         type_ = tensor_type(product.shape, product.accumulator)
         acc = tensor.CollapseShapeOp(type_, acc, [[0], [1, 2], [3], [4]]).result
     return finish(place, product, acc, exact=False)
+
+
+def _volumes(product: Product, lhs: Any, rhs: Any, start: Any, groups: int, geometry: dict[str, list[int]]) -> Any:
+    """The channels of each group as a convolution of volumes, put beside each other."""
+    if groups == 1:
+        return _tagged(linalg.conv_3d_ncdhw_fcdhw(lhs, rhs, outs=[start], **geometry), product.discardable)
+    acc = start
+    for group in range(groups):
+        parts = [_channels(value, axis, groups, group) for value, axis in ((lhs, 1), (rhs, 0), (start, 1))]
+        part = linalg.conv_3d_ncdhw_fcdhw(parts[0], parts[1], outs=[parts[2]], **geometry)
+        _tagged(part, product.discardable)
+        size = shape_of(part.type)
+        none: list[Any] = []
+        offsets = [0, group * size[1], 0, 0, 0]
+        acc = tensor.InsertSliceOp(part, acc, none, none, none, offsets, list(size), [1] * 5).result
+    return acc
+
+
+def _channels(value: Any, axis: int, groups: int, group: int) -> Any:
+    """The part of `value` along `axis` that belongs to a group."""
+    shape = list(shape_of(value.type))
+    shape[axis] //= groups
+    offsets = [group * shape[axis] if number == axis else 0 for number in range(len(shape))]
+    none: list[Any] = []
+    type_ = tensor_type(tuple(shape), element_of(value))
+    return tensor.ExtractSliceOp(type_, value, none, none, none, offsets, shape, [1] * len(shape)).result
 
 
 def pool(place: Any, pooling: Pooling) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -72,28 +73,28 @@ def gemm(place: Any, product: Product) -> Any:
     return finish(place, product, acc)
 
 
-def conv2d(place: Any, product: Product, window: Window, groups: int) -> Any:
-    """N×O×H'×W' from lhs N×C×H×W and rhs O×(C/groups)×kh×kw.
+def convolution(place: Any, product: Product, window: Window, groups: int) -> Any:
+    """N×O×axes' from lhs N×C×axes and rhs O×(C/groups)×kernel, over two or three spatial axes.
 
-    The loops run image, output channel, then k (channel, kernel row and column), then the output's rows and columns:
-    each accumulator still sees ascending k.
+    The loops run image, output channel, then k (channel, then the kernel's axes), then the output's axes: each
+    accumulator still sees ascending k.
     """
     sizes = shape_of(product.lhs.type)[2:]
-    image, out_channel, channel, kernel_row, kernel_column, row, column = dims(*range(7))
+    rank = len(sizes)
+    image, out_channel, channel, *rest = dims(*range(3 + 2 * rank))
+    kernel, positions = rest[:rank], rest[rank:]
     in_channel = channel
     if groups > 1:
         outs, ins = product.shape[1] // groups, shape_of(product.rhs.type)[1]
         in_channel = ir.AffineExpr.get_floor_div(out_channel, outs) * ins + channel
     taps = [
         position * stride + tap * step
-        for position, stride, tap, step in zip(
-            (row, column), window.strides, (kernel_row, kernel_column), window.dilations, strict=True
-        )
+        for position, stride, tap, step in zip(positions, window.strides, kernel, window.dilations, strict=True)
     ]
     lhs = product.lhs
     if any(window.pads):
-        top, left, bottom, right = window.pads
-        lhs = place.padded(lhs, (0, 0, top, left), (0, 0, bottom, right), product.zero)
+        before, behind = window.pads[:rank], window.pads[rank:]
+        lhs = place.padded(lhs, (0, 0, *before), (0, 0, *behind), product.zero)
 
     def body(x: Any, w: Any, acc: Any) -> Any:
         after = product.accumulate(x, w, acc)
@@ -102,13 +103,14 @@ def conv2d(place: Any, product: Product, window: Window, groups: int) -> Any:
             return after
         return scalar.select(_inside(window, sizes), after, acc)
 
+    loops = 3 + 2 * rank
     acc = place.run(
         [
-            (lhs, mapping(7, [image, in_channel, *taps])),
-            (product.rhs, mapping(7, [out_channel, channel, kernel_row, kernel_column])),
+            (lhs, mapping(loops, [image, in_channel, *taps])),
+            (product.rhs, mapping(loops, [out_channel, channel, *kernel])),
         ],
-        (place.filled(product.shape, product.accumulator, 0), mapping(7, [0, 1, 5, 6])),
-        [PARALLEL] * 2 + [REDUCTION] * 3 + [PARALLEL] * 2,
+        (place.filled(product.shape, product.accumulator, 0), mapping(loops, [image, out_channel, *positions])),
+        [PARALLEL] * 2 + [REDUCTION] * (1 + rank) + [PARALLEL] * rank,
         body,
         product.discardable,
     )
@@ -116,10 +118,11 @@ def conv2d(place: Any, product: Product, window: Window, groups: int) -> Any:
 
 
 def _inside(window: Window, sizes: Sequence[int]) -> Any:
-    """Whether the tap of the current iteration of `conv2d` lies in the image, as i1."""
+    """Whether the tap of the current iteration of `convolution` lies on the input, as i1."""
     conditions = []
-    for axis in (0, 1):
-        position, tap = linalg.IndexOp(5 + axis).result, linalg.IndexOp(3 + axis).result
+    rank = len(sizes)
+    for axis in range(rank):
+        position, tap = linalg.IndexOp(3 + rank + axis).result, linalg.IndexOp(3 + axis).result
         index = ir.IndexType.get()
         start = arith.MulIOp(position, scalar.constant(index, window.strides[axis])).result
         offset = arith.MulIOp(tap, scalar.constant(index, window.dilations[axis])).result
@@ -127,7 +130,7 @@ def _inside(window: Window, sizes: Sequence[int]) -> Any:
         tapped = arith.SubIOp(padded, scalar.constant(index, window.pads[axis])).result
         # Unsigned, so that positions before the image are too large as well.
         conditions.append(scalar.compare("ult", tapped, scalar.constant(index, sizes[axis])))
-    return arith.AndIOp(*conditions).result
+    return reduce(lambda one, other: arith.AndIOp(one, other).result, conditions)
 
 
 def finish(place: Any, product: Product, acc: Any, exact: bool = True) -> Any:

@@ -10,8 +10,8 @@ from tfmbs.dialect.mlir import arith, ir, tensor
 from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 from tfmbs.passes.torch import values as tv
 
-Pads = tuple[int, int, int, int]
-"""Padding at the top, left, bottom and right."""
+Pads = tuple[int, ...]
+"""Padding before each spatial dimension, then behind: at the top, left, bottom and right."""
 
 
 def matmul(op: Any) -> Any:
@@ -38,40 +38,48 @@ def linear(op: Any) -> Any:
 
 
 def convolution(op: Any) -> Any:
-    """`aten.convolution` over two spatial dimensions; zero padding in front of it becomes its own padding."""
+    """`aten.convolution` over two or three spatial dimensions; zero padding in front of it becomes its own padding."""
     value, weight, bias, strides, padding, dilations, transposed, _, groups = op.operands
     if tv.boolean(transposed):
         raise tv.NotConvertedError("it is transposed")
-    if (dimensions := len(tv.shape(value)) - 2) != 2:
-        raise tv.NotConvertedError(f"it has {dimensions} spatial dimensions, the kernel 2")
+    rank = len(tv.shape(value)) - 2
+    if rank not in CONVOLUTIONS:
+        raise tv.NotConvertedError(f"it has {rank} spatial dimensions, the kernels 2 or 3")
     if tv.literal(weight) is None:
         raise tv.NotConstantError("the weights are no constant")
-    pad_h, pad_w = tv.pair(padding)
-    value, pads = take_padding(value, (pad_h, pad_w, pad_h, pad_w), lambda fill: fill == 0.0)
-    result = graph.conv2d(
+    own = tv.each(padding, rank)
+    value, pads = take_padding(value, (*own, *own), lambda fill: fill == 0.0)
+    result = CONVOLUTIONS[rank](
         tv.to_builtin(value),
         tv.to_builtin(weight),
-        tv.pair(strides),
-        tv.pair(dilations),
+        tv.each(strides, rank),
+        tv.each(dilations, rank),
         pads,
         tv.integer(groups),
     ).result
     return result if tv.is_none(bias) else _add_channel(result, tv.to_builtin(bias), 1)
 
 
-def take_padding(value: Any, pads: Pads, neutral: Callable[[float], bool]) -> tuple[Any, Pads]:
-    """Absorbs a padding of the two last dimensions in front of a window op, by a constant that is `neutral` for it.
+CONVOLUTIONS: dict[int, Callable[..., Any]] = {2: graph.conv2d, 3: graph.conv3d}
+"""Number of spatial dimensions → what builds the tfmbs op."""
 
-    Returns the unpadded value and (top, left, bottom, right); `value` and `pads` where there is nothing to absorb.
+
+def take_padding(value: Any, pads: Pads, neutral: Callable[[float], bool]) -> tuple[Any, Pads]:
+    """Absorbs a padding of the last dimensions in front of a window op, by a constant that is `neutral` for it.
+
+    `pads` are those before each of these dimensions, then those behind. Returns the unpadded value and its pads;
+    `value` and `pads` where there is nothing to absorb.
     """
     pad = tv.defining_op(value, "torch.aten.constant_pad_nd")
     if pad is None or not neutral(tv.number(pad.operands[2])):
         return value, pads
+    rank = len(pads) // 2
     amounts = tv.integers(pad.operands[1])  # last dimension first, (before, after) each
-    if any(amounts[4:]) or min(amounts) < 0:
+    if any(amounts[2 * rank :]) or min(amounts) < 0:
         return value, pads
-    left, right, top, bottom = (*amounts, 0, 0, 0, 0)[:4]
-    return pad.operands[0], (pads[0] + top, pads[1] + left, pads[2] + bottom, pads[3] + right)
+    amounts = (*amounts, *[0] * (2 * rank))[: 2 * rank]
+    before, behind = amounts[-2::-2], amounts[-1::-2]
+    return pad.operands[0], tuple(own + more for own, more in zip(pads, (*before, *behind), strict=True))
 
 
 def _untranspose(value: Any) -> Any:

@@ -86,12 +86,12 @@ def integers(value: Any) -> tuple[int, ...]:
     return tuple(integer(item) for item in op.operands)
 
 
-def pair(value: Any) -> tuple[int, int]:
-    """Value of a list of two constant integers. Raises NotConstantError for a list of another length."""
+def each(value: Any, count: int) -> tuple[int, ...]:
+    """Value of a list of `count` constant integers. Raises NotConstantError for a list of another length."""
     items = integers(value)
-    if len(items) != 2:
-        raise NotConstantError(f"{len(items)} integers, expected 2")
-    return items[0], items[1]
+    if len(items) != count:
+        raise NotConstantError(f"{len(items)} integers, expected {count}")
+    return items
 
 
 def defining_op(value: Any, name: str) -> Any:

@@ -42,6 +42,7 @@ class Image:
     tensors: list[Row] = field(default_factory=list)
     gemm_geometries: list[Row] = field(default_factory=list)
     window_geometries: list[Row] = field(default_factory=list)
+    volume_geometries: list[Row] = field(default_factory=list)
     schedules: list[Row] = field(default_factory=list)
     masks: list[Row] = field(default_factory=list)
     args: list[int] = field(default_factory=list)

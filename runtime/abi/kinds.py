@@ -44,4 +44,5 @@ KIND_RULES: dict[Kind, KindRule] = {
     ),
     Kind.VECTOR: KindRule(frozenset({"program"}), frozenset({"schedule"})),
     Kind.COPY: KindRule(frozenset({"lhs", "out"}), frozenset({"schedule"})),
+    Kind.CONV3D: KindRule(_PRODUCT, _EPILOGUE, _PRODUCT_TYPES),
 }

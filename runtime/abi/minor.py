@@ -5,6 +5,7 @@
   themselves. So it does what inputs and outputs stand for (0 in older files), and those without elements.
 - 2: the target's `vector.types`, which takes the place of `vector.dtypes`: that said less than programs used, and
   nothing checked it. The optional section ORIGIN, which a file of any minor version may have.
+- 3: the target's feature `conv3d`, and with it kind CONV3D and section VOLUME_GEOMETRY.
 
 The TARGET section says which minor version a file is of; keys that an older one lacks have the values of
 `TARGET_DEFAULTS`.
@@ -33,19 +34,24 @@ TARGET_REMOVED: dict[int, dict[str, tuple[str, ...]]] = {2: {"vector": ("dtypes"
 """Minor version → keys of tables of TARGET that files of minor versions before have, and whose values mean nothing."""
 
 
+TARGET_FEATURES: dict[int, tuple[str, ...]] = {3: ("conv3d",)}
+"""Minor version → features of the target that it added; no target in a file of a minor version before has them."""
+
+
 def minor_of(target: Mapping[str, Any]) -> int:
-    """The least minor version that has all keys of a TARGET section."""
+    """The least minor version that has all keys and features of a TARGET section."""
 
     def has_any(tables: Mapping[str, Mapping[str, Any]]) -> bool:
         return any(name in _table(target, key) for key, added in tables.items() for name in added)
 
-    return max((minor for minor, tables in TARGET_DEFAULTS.items() if has_any(tables)), default=0)
+    by_keys = [minor for minor, tables in TARGET_DEFAULTS.items() if has_any(tables)]
+    return max((*by_keys, *(minor for minor, _ in _features(target))), default=0)
 
 
 def complete(target: Mapping[str, Any], minor: int, where: str) -> dict[str, Any]:
     """A TARGET section of a file of version `minor`, with the keys that were added later.
 
-    Raises TfmbsError `target`, at `where` and the key, for a key that this version does not have.
+    Raises TfmbsError `target`, at `where` and the key, for a key or feature that this version does not have.
     """
     out = dict(target)
     for later, tables in TARGET_DEFAULTS.items():
@@ -60,7 +66,18 @@ def complete(target: Mapping[str, Any], minor: int, where: str) -> dict[str, Any
             if isinstance(out.get(key), Mapping):
                 removed = TARGET_REMOVED.get(later, {}).get(key, ())
                 out[key] = {name: value for name, value in out[key].items() if name not in removed} | added
+    for later, feature in _features(target):
+        if later > minor:
+            expected = f"none before minor version {later}"
+            raise TfmbsError("target", f"{where}: features", "feature", expected, f"{feature} in version {minor}")
     return out
+
+
+def _features(target: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """The features of a TARGET section that came later, with the minor version of each."""
+    features = target.get("features")
+    known = features if isinstance(features, (list, tuple)) else ()
+    return [(minor, name) for minor, added in TARGET_FEATURES.items() for name in added if name in known]
 
 
 def _table(target: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -132,6 +132,7 @@ class Kind(IntEnum):
     POOL = 4
     VECTOR = 5
     COPY = 6
+    CONV3D = 7
 
 
 class Dataflow(IntEnum):
@@ -227,6 +228,37 @@ WINDOW_GEOMETRY = Record(
         Field("groups", 52, "u32", "channel groups (POOL: 1)", low=1),
         Field("lhs_zero", 56, "i32", "zero point subtracted from every integer input element"),
         Field("mode", 60, "u8", "pooling mode (CONV2D: NONE)", enum=PoolMode),
+    ),
+)
+
+VOLUME_GEOMETRY = Record(
+    "volume_geometry",
+    80,
+    "A sliding window over NCDHW, for CONV3D; padding behind follows from the output size.",
+    (
+        Field("batch", 0, "u32", "volumes", low=1),
+        Field("in_channels", 4, "u32", "input channels", low=1),
+        Field("in_depth", 8, "u32", "input planes", low=1),
+        Field("in_height", 12, "u32", "input rows", low=1),
+        Field("in_width", 16, "u32", "input columns", low=1),
+        Field("out_channels", 20, "u32", "output channels", low=1),
+        Field("out_depth", 24, "u32", "output planes", low=1),
+        Field("out_height", 28, "u32", "output rows", low=1),
+        Field("out_width", 32, "u32", "output columns", low=1),
+        Field("kernel_depth", 36, "u32", "window planes", low=1),
+        Field("kernel_height", 40, "u32", "window rows", low=1),
+        Field("kernel_width", 44, "u32", "window columns", low=1),
+        Field("stride_depth", 48, "u16", "planes between two windows, at least 1", low=1),
+        Field("stride_height", 50, "u16", "rows between two windows, at least 1", low=1),
+        Field("stride_width", 52, "u16", "columns between two windows, at least 1", low=1),
+        Field("dilation_depth", 54, "u16", "planes between two taps, at least 1", low=1),
+        Field("dilation_height", 56, "u16", "rows between two taps, at least 1", low=1),
+        Field("dilation_width", 58, "u16", "columns between two taps, at least 1", low=1),
+        Field("pad_front", 60, "u16", "planes of padding in front"),
+        Field("pad_top", 62, "u16", "rows of padding above"),
+        Field("pad_left", 64, "u16", "columns of padding on the left"),
+        Field("groups", 68, "u32", "channel groups", low=1),
+        Field("lhs_zero", 72, "i32", "zero point subtracted from every integer input element"),
     ),
 )
 
@@ -370,6 +402,7 @@ RECORDS: dict[str, Record] = {
         TENSOR,
         GEMM_GEOMETRY,
         WINDOW_GEOMETRY,
+        VOLUME_GEOMETRY,
         SCHEDULE,
         MASK,
         DESCRIPTOR,
@@ -390,4 +423,5 @@ GEOMETRY_OF_KIND: dict[Kind, Record | None] = {
     Kind.POOL: WINDOW_GEOMETRY,
     Kind.VECTOR: None,
     Kind.COPY: None,
+    Kind.CONV3D: VOLUME_GEOMETRY,
 }

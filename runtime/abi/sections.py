@@ -8,7 +8,7 @@ from enum import IntEnum
 from tfmbs.runtime.abi.records import RECORDS, Field, Record
 
 MAGIC = b"\x89TFB\r\n\x1a\n"
-MAJOR, MINOR = 1, 2
+MAJOR, MINOR = 1, 3
 OLDEST_MAJOR = max(1, MAJOR - 1)  # majors N and N - 1 are read; there was no 0
 CHUNK_BYTES = 1 << 20
 DIGEST_BYTES = 32
@@ -118,6 +118,7 @@ KINDS: tuple[SectionKind, ...] = (
     _table("DEBUG", 20, "debug", "debug", optional=True),
     SectionKind("SIGNATURE", 21, Content.RAW, "Signature of the header digest; carried.", "signature", optional=True),
     _table("ORIGIN", 22, "origin", "origins", optional=True),
+    _table("VOLUME_GEOMETRY", 23, "volume_geometry", "volume_geometries"),
 )
 KIND_BY_CODE: dict[int, SectionKind] = {kind.code: kind for kind in KINDS}
 KIND_BY_NAME: dict[str, SectionKind] = {kind.name: kind for kind in KINDS}

@@ -34,6 +34,7 @@ class Feature(IntEnum):
     T2 = 2
     CONV2D = 3
     POOL = 4
+    CONV3D = 5
 
 
 def _names(members: type[IntEnum]) -> tuple[str, ...]:

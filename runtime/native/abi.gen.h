@@ -81,6 +81,7 @@ enum class Kind : uint8_t {
   POOL = 4,
   VECTOR = 5,
   COPY = 6,
+  CONV3D = 7,
 };
 
 // Which operand stays in the array.
@@ -272,6 +273,59 @@ static_assert(offsetof(WindowGeometry, pad_right) == 50);
 static_assert(offsetof(WindowGeometry, groups) == 52);
 static_assert(offsetof(WindowGeometry, lhs_zero) == 56);
 static_assert(offsetof(WindowGeometry, mode) == 60);
+
+// A sliding window over NCDHW, for CONV3D; padding behind follows from the output size.
+struct VolumeGeometry {
+  uint32_t batch;  // volumes
+  uint32_t in_channels;  // input channels
+  uint32_t in_depth;  // input planes
+  uint32_t in_height;  // input rows
+  uint32_t in_width;  // input columns
+  uint32_t out_channels;  // output channels
+  uint32_t out_depth;  // output planes
+  uint32_t out_height;  // output rows
+  uint32_t out_width;  // output columns
+  uint32_t kernel_depth;  // window planes
+  uint32_t kernel_height;  // window rows
+  uint32_t kernel_width;  // window columns
+  uint16_t stride_depth;  // planes between two windows, at least 1
+  uint16_t stride_height;  // rows between two windows, at least 1
+  uint16_t stride_width;  // columns between two windows, at least 1
+  uint16_t dilation_depth;  // planes between two taps, at least 1
+  uint16_t dilation_height;  // rows between two taps, at least 1
+  uint16_t dilation_width;  // columns between two taps, at least 1
+  uint16_t pad_front;  // planes of padding in front
+  uint16_t pad_top;  // rows of padding above
+  uint16_t pad_left;  // columns of padding on the left
+  uint8_t reserved_66[2];  // zero
+  uint32_t groups;  // channel groups
+  int32_t lhs_zero;  // zero point subtracted from every integer input element
+  uint8_t reserved_76[4];  // zero
+};
+static_assert(sizeof(VolumeGeometry) == 80);
+static_assert(offsetof(VolumeGeometry, batch) == 0);
+static_assert(offsetof(VolumeGeometry, in_channels) == 4);
+static_assert(offsetof(VolumeGeometry, in_depth) == 8);
+static_assert(offsetof(VolumeGeometry, in_height) == 12);
+static_assert(offsetof(VolumeGeometry, in_width) == 16);
+static_assert(offsetof(VolumeGeometry, out_channels) == 20);
+static_assert(offsetof(VolumeGeometry, out_depth) == 24);
+static_assert(offsetof(VolumeGeometry, out_height) == 28);
+static_assert(offsetof(VolumeGeometry, out_width) == 32);
+static_assert(offsetof(VolumeGeometry, kernel_depth) == 36);
+static_assert(offsetof(VolumeGeometry, kernel_height) == 40);
+static_assert(offsetof(VolumeGeometry, kernel_width) == 44);
+static_assert(offsetof(VolumeGeometry, stride_depth) == 48);
+static_assert(offsetof(VolumeGeometry, stride_height) == 50);
+static_assert(offsetof(VolumeGeometry, stride_width) == 52);
+static_assert(offsetof(VolumeGeometry, dilation_depth) == 54);
+static_assert(offsetof(VolumeGeometry, dilation_height) == 56);
+static_assert(offsetof(VolumeGeometry, dilation_width) == 58);
+static_assert(offsetof(VolumeGeometry, pad_front) == 60);
+static_assert(offsetof(VolumeGeometry, pad_top) == 62);
+static_assert(offsetof(VolumeGeometry, pad_left) == 64);
+static_assert(offsetof(VolumeGeometry, groups) == 68);
+static_assert(offsetof(VolumeGeometry, lhs_zero) == 72);
 
 // How a launch is cut into tiles. It changes time, never values.
 struct Schedule {

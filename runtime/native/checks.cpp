@@ -20,7 +20,8 @@ class Checker {
     switch (launch_.record.kind) {
       case Kind::GEMM:
       case Kind::GEMV: gemm(); break;
-      case Kind::CONV2D: conv(); break;
+      case Kind::CONV2D:
+      case Kind::CONV3D: conv(); break;
       case Kind::POOL: pool(); break;
       case Kind::VECTOR: require(launch_.program != nullptr, "it has no program"); break;
       case Kind::COPY: copy(); break;
@@ -81,7 +82,7 @@ class Checker {
   }
 
   void conv() {
-    const abi::WindowGeometry& g = launch_.window;
+    const abi::VolumeGeometry& g = launch_.volume;
     const abi::Tensor& lhs = operand(launch_.record.lhs);
     const abi::Tensor& rhs = operand(launch_.record.rhs);
     const abi::Tensor& out = operand(launch_.record.out);
@@ -90,7 +91,7 @@ class Checker {
     window(lhs, out);
     require(g.groups && g.in_channels % g.groups == 0 && g.out_channels % g.groups == 0,
             "groups do not divide the channels");
-    require(count(rhs) == times({g.out_channels, g.in_channels / g.groups, g.kernel_height, g.kernel_width}),
+    require(count(rhs) == times({g.out_channels, g.in_channels / g.groups, g.kernel_depth, g.kernel_height, g.kernel_width}),
             "rhs has not the elements of the kernel");
   }
 
@@ -109,14 +110,16 @@ class Checker {
   }
 
   void window(const abi::Tensor& lhs, const abi::Tensor& out) const {
-    const abi::WindowGeometry& g = launch_.window;
-    require(g.batch && g.in_channels && g.in_height && g.in_width && g.out_channels && g.out_height && g.out_width &&
-                g.kernel_height && g.kernel_width,
+    const abi::VolumeGeometry& g = launch_.volume;
+    require(g.batch && g.in_channels && g.in_depth && g.in_height && g.in_width && g.out_channels && g.out_depth &&
+                g.out_height && g.out_width && g.kernel_depth && g.kernel_height && g.kernel_width,
             "a size of the geometry is 0");
-    require(g.stride_height && g.stride_width && g.dilation_height && g.dilation_width, "a stride or dilation is 0");
-    require(count(lhs) == times({g.batch, g.in_channels, g.in_height, g.in_width}),
+    require(g.stride_depth && g.stride_height && g.stride_width && g.dilation_depth && g.dilation_height &&
+                g.dilation_width,
+            "a stride or dilation is 0");
+    require(count(lhs) == times({g.batch, g.in_channels, g.in_depth, g.in_height, g.in_width}),
             "lhs has not the elements of the input");
-    require(count(out) == times({g.batch, g.out_channels, g.out_height, g.out_width}),
+    require(count(out) == times({g.batch, g.out_channels, g.out_depth, g.out_height, g.out_width}),
             "out has not the elements of the output");
   }
 

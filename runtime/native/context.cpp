@@ -29,13 +29,14 @@ uint64_t within(uint64_t bytes, uint64_t limit) {
 
 uint64_t operations(const Launch& launch) {
   const abi::GemmGeometry& g = launch.gemm;
-  const abi::WindowGeometry& w = launch.window;
+  const abi::VolumeGeometry& w = launch.volume;
   switch (launch.record.kind) {
     case Kind::GEMM:
     case Kind::GEMV: return product({g.batch, g.m, g.n, g.k}, launch.name);
     case Kind::CONV2D:
-      return product({w.batch, w.out_channels, w.out_height, w.out_width, w.in_channels / w.groups, w.kernel_height,
-                      w.kernel_width},
+    case Kind::CONV3D:
+      return product({w.batch, w.out_channels, w.out_depth, w.out_height, w.out_width, w.in_channels / w.groups,
+                      w.kernel_depth, w.kernel_height, w.kernel_width},
                      launch.name);
     case Kind::POOL:
       // Windows are clipped to the input.
@@ -171,7 +172,7 @@ Bound Context::bind(const Launch& launch) const {
 
 void Context::multiply(const Launch& launch, const Bound& bound, LaunchCounters& counters) {
   const Engine engine{image_->kernels(), workers_, buffers_};
-  const bool conv = launch.record.kind == Kind::CONV2D;
+  const bool conv = launch.record.kind == Kind::CONV2D || launch.record.kind == Kind::CONV3D;
   const uint64_t own = product(
       {conv ? conv_buffer_bytes(engine, launch) : gemm_buffer_bytes(engine, launch), buffers_.size()}, launch.name);
   const uint64_t packed_size = launch.constant ? 0 : image_->packed_size(launch);
@@ -182,7 +183,7 @@ void Context::multiply(const Launch& launch, const Bound& bound, LaunchCounters&
     Vectors rhs;
     if (launch.integer) rhs.i8 = reinterpret_cast<const int8_t*>(bound.rhs);
     else rhs.f32 = reinterpret_cast<const float*>(bound.rhs);
-    packed = conv ? pack_conv(launch.window, rhs, launch.integer, engine.kernels.rows)
+    packed = conv ? pack_conv(launch.volume, rhs, launch.integer, engine.kernels.rows)
                   : pack_gemm(launch.gemm, rhs, launch.integer, engine.kernels.panel);
   }
   counters.operations = launch.work.all;
@@ -201,7 +202,8 @@ void Context::execute(const Launch& launch, LaunchCounters& counters) {
   switch (launch.record.kind) {
     case Kind::GEMM:
     case Kind::GEMV:
-    case Kind::CONV2D: multiply(launch, bound, counters); break;
+    case Kind::CONV2D:
+    case Kind::CONV3D: multiply(launch, bound, counters); break;
     case Kind::POOL:
       counters.operations = counters.active = pool_taps(engine, bound);
       run_pool(engine, bound);

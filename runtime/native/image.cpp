@@ -7,6 +7,7 @@
 #include "error.h"
 #include "plan.h"
 #include "trits.h"
+#include "window_rows.h"
 
 namespace tfmbs {
 namespace {
@@ -37,7 +38,8 @@ void check_range(uint64_t first, uint64_t count, uint64_t size, const char* sect
   if (first > size || count > size - first) throw Error("record", where, std::string("a range leaves ") + section);
 }
 
-bool multiplies(Kind kind) { return kind == Kind::GEMM || kind == Kind::GEMV || kind == Kind::CONV2D; }
+bool convolves(Kind kind) { return kind == Kind::CONV2D || kind == Kind::CONV3D; }
+bool multiplies(Kind kind) { return kind == Kind::GEMM || kind == Kind::GEMV || convolves(kind); }
 
 }  // namespace
 
@@ -47,6 +49,7 @@ Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string
       tensors_(records<abi::Tensor>(tables, "TENSOR")),
       gemms_(records<abi::GemmGeometry>(tables, "GEMM_GEOMETRY")),
       windows_(records<abi::WindowGeometry>(tables, "WINDOW_GEOMETRY")),
+      volumes_(records<abi::VolumeGeometry>(tables, "VOLUME_GEOMETRY")),
       args_(records<uint32_t>(tables, "ARGS")),
       entries_(records<abi::Entry>(tables, "ENTRY")),
       weights_(weights),
@@ -97,8 +100,12 @@ Launch Image::prepare(const abi::Descriptor& record, size_t index) {
   launch.name = "descriptor " + std::to_string(index) + " (" + string(record.name) + ")";
   if (record.kind == Kind::GEMM || record.kind == Kind::GEMV)
     launch.gemm = pick(gemms_, record.geometry, "GEMM_GEOMETRY", launch.name);
-  if (record.kind == Kind::CONV2D || record.kind == Kind::POOL)
+  if (record.kind == Kind::CONV2D || record.kind == Kind::POOL) {
     launch.window = pick(windows_, record.geometry, "WINDOW_GEOMETRY", launch.name);
+    launch.volume = volume_of(launch.window);
+  }
+  if (record.kind == Kind::CONV3D)
+    launch.volume = pick(volumes_, record.geometry, "VOLUME_GEOMETRY", launch.name);
   if (record.program != NO_INDEX) launch.program = &pick(programs_, record.program, "PROGRAM", launch.name);
   check_range(record.args_first, record.args_count, args_.size(), "ARGS", launch.name);
   if (record.args_count > abi::WINDOWS) throw Error("record", launch.name, "it lists too many windows");
@@ -110,13 +117,13 @@ Launch Image::prepare(const abi::Descriptor& record, size_t index) {
 }
 
 uint64_t Image::packed_size(const Launch& launch) const {
-  if (launch.record.kind == Kind::CONV2D) return packed_bytes(launch.window, launch.integer, launch.name);
+  if (convolves(launch.record.kind)) return packed_bytes(launch.volume, launch.integer, launch.name);
   return packed_bytes(launch.gemm, launch.integer, kernels_.panel, launch.name);
 }
 
 void Image::prepare_weights(Launch& launch) {
-  const bool conv = launch.record.kind == Kind::CONV2D;
-  const auto work = [&](const Vectors* rhs) { return conv ? work_of(launch.window, rhs) : work_of(launch.gemm, rhs); };
+  const bool conv = convolves(launch.record.kind);
+  const auto work = [&](const Vectors* rhs) { return conv ? work_of(launch.volume, rhs) : work_of(launch.gemm, rhs); };
   const abi::Tensor& rhs = tensor(launch.record.rhs, launch.name);
   launch.constant = rhs.region == abi::Region::WEIGHTS;
   if (!launch.constant) {
@@ -141,7 +148,7 @@ void Image::prepare_weights(Launch& launch) {
     vectors.f32 = reinterpret_cast<const float*>(data);
   }
   launch.work = work(&vectors);
-  launch.weights = conv ? pack_conv(launch.window, vectors, launch.integer, kernels_.rows)
+  launch.weights = conv ? pack_conv(launch.volume, vectors, launch.integer, kernels_.rows)
                         : pack_gemm(launch.gemm, vectors, launch.integer, kernels_.panel);
 }
 

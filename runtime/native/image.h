@@ -25,7 +25,8 @@ struct Launch {
   abi::Descriptor record;
   std::string name;
   abi::GemmGeometry gemm{};
-  abi::WindowGeometry window{};
+  abi::WindowGeometry window{};  // of a POOL
+  abi::VolumeGeometry volume{};  // of a CONV2D or POOL with one plane
   const Program* program = nullptr;
   std::vector<uint32_t> args;
   bool integer = false;   // i32 accumulators, else f32
@@ -67,6 +68,7 @@ class Image {
   std::vector<abi::Tensor> tensors_;
   std::vector<abi::GemmGeometry> gemms_;
   std::vector<abi::WindowGeometry> windows_;
+  std::vector<abi::VolumeGeometry> volumes_;
   std::vector<uint32_t> args_;
   std::vector<Program> programs_;
   std::vector<Launch> launches_;

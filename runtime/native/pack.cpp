@@ -64,7 +64,7 @@ uint64_t packed_bytes(const abi::GemmGeometry& g, bool integer, unsigned panel, 
   return product({products_of(g), panels, panel, depth_of(g.k, integer), sizeof(float)}, where);
 }
 
-uint64_t packed_bytes(const abi::WindowGeometry& g, bool integer, const std::string& where) {
+uint64_t packed_bytes(const abi::VolumeGeometry& g, bool integer, const std::string& where) {
   return product({g.out_channels, depth_of(depth_of(g), integer), sizeof(float)}, where);
 }
 
@@ -81,7 +81,7 @@ PackedWeights pack_gemm(const abi::GemmGeometry& g, Vectors rhs, bool integer, u
   return out;
 }
 
-PackedWeights pack_conv(const abi::WindowGeometry& g, Vectors rhs, bool integer, unsigned rows) {
+PackedWeights pack_conv(const abi::VolumeGeometry& g, Vectors rhs, bool integer, unsigned rows) {
   PackedWeights out;
   const uint64_t k = depth_of(g), channels = g.out_channels / g.groups;
   rhs.stride = k;
@@ -111,20 +111,28 @@ Work work_of(const abi::GemmGeometry& g, const Vectors* rhs) {
   return work;
 }
 
-Work work_of(const abi::WindowGeometry& g, const Vectors* rhs) {
+Work work_of(const abi::VolumeGeometry& g, const Vectors* rhs) {
   Work work;
   const uint64_t channels = g.in_channels / g.groups;
-  for (uint64_t y = 0; y < g.kernel_height; ++y) {
-    const uint64_t lines = positions(y, g.out_height, g.in_height, g.stride_height, g.dilation_height, g.pad_top);
-    for (uint64_t x = 0; x < g.kernel_width && lines; ++x) {
-      const uint64_t pixels =
-          g.batch * lines * positions(x, g.out_width, g.in_width, g.stride_width, g.dilation_width, g.pad_left);
-      work.all += pixels * g.out_channels * channels;
-      if (!rhs) continue;
-      Vectors tap = rhs->at(y * g.kernel_width + x);
-      tap.stride = depth_of(g);
-      tap.k_stride = static_cast<uint64_t>(g.kernel_height) * g.kernel_width;
-      for (uint64_t c = 0; c < g.out_channels; ++c) work.active += pixels * nonzero(tap, c, channels);
+  const uint64_t taps = static_cast<uint64_t>(g.kernel_depth) * g.kernel_height * g.kernel_width;
+  // Outputs that tap (z, y, x), number `tap`, reaches on the input.
+  const auto count = [&](uint64_t tap, uint64_t outputs) {
+    work.all += outputs * g.out_channels * channels;
+    if (!rhs) return;
+    Vectors weights = rhs->at(tap);
+    weights.stride = depth_of(g);
+    weights.k_stride = taps;
+    for (uint64_t c = 0; c < g.out_channels; ++c) work.active += outputs * nonzero(weights, c, channels);
+  };
+  for (uint64_t z = 0; z < g.kernel_depth; ++z) {
+    const uint64_t planes =
+        g.batch * positions(z, g.out_depth, g.in_depth, g.stride_depth, g.dilation_depth, g.pad_front);
+    for (uint64_t y = 0; y < g.kernel_height && planes; ++y) {
+      const uint64_t lines =
+          planes * positions(y, g.out_height, g.in_height, g.stride_height, g.dilation_height, g.pad_top);
+      for (uint64_t x = 0; x < g.kernel_width && lines; ++x)
+        count((z * g.kernel_height + y) * g.kernel_width + x,
+              lines * positions(x, g.out_width, g.in_width, g.stride_width, g.dilation_width, g.pad_left));
     }
   }
   if (!rhs) work.active = work.all;

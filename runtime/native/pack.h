@@ -31,8 +31,8 @@ inline uint64_t pairs_of(uint64_t k) { return k / 2 + k % 2; }
 // Steps of k that a tile takes: pairs for integers.
 inline uint64_t depth_of(uint64_t k, bool integer) { return integer ? pairs_of(k) : k; }
 // Length of the reduction of a convolution.
-inline uint64_t depth_of(const abi::WindowGeometry& g) {
-  return static_cast<uint64_t>(g.in_channels / g.groups) * g.kernel_height * g.kernel_width;
+inline uint64_t depth_of(const abi::VolumeGeometry& g) {
+  return static_cast<uint64_t>(g.in_channels / g.groups) * g.kernel_depth * g.kernel_height * g.kernel_width;
 }
 
 // The weights of a launch in blocks, zero where they are padded. One of the two is used.
@@ -48,15 +48,15 @@ struct Work {
 };
 // `rhs` are the weights where they are constant, else nullptr: only zeros known beforehand can be skipped.
 Work work_of(const abi::GemmGeometry& geometry, const Vectors* rhs);
-Work work_of(const abi::WindowGeometry& geometry, const Vectors* rhs);
+Work work_of(const abi::VolumeGeometry& geometry, const Vectors* rhs);
 
 // Bytes that packing a launch's weights takes; throws Error where they do not fit 64 bits.
 uint64_t packed_bytes(const abi::GemmGeometry& geometry, bool integer, unsigned panel, const std::string& where);
-uint64_t packed_bytes(const abi::WindowGeometry& geometry, bool integer, const std::string& where);
+uint64_t packed_bytes(const abi::VolumeGeometry& geometry, bool integer, const std::string& where);
 // GEMM: per product of the batch (one if shared), panels of `panel` columns, the last one padded with zeros.
 PackedWeights pack_gemm(const abi::GemmGeometry& geometry, Vectors rhs, bool integer, unsigned panel);
-// CONV2D: per group, blocks of `rows` output channels, the last one smaller.
-PackedWeights pack_conv(const abi::WindowGeometry& geometry, Vectors rhs, bool integer, unsigned rows);
+// CONV2D, CONV3D: per group, blocks of `rows` output channels, the last one smaller.
+PackedWeights pack_conv(const abi::VolumeGeometry& geometry, Vectors rhs, bool integer, unsigned rows);
 
 // Outputs along one axis for which tap number `tap` of the window lies on the input, not on padding.
 uint64_t positions(uint64_t tap, uint64_t out, uint64_t in, uint64_t stride, uint64_t dilation, uint64_t pad);

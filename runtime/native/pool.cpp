@@ -24,7 +24,7 @@ class Pool {
  public:
   Pool(const Engine& engine, const Bound& bound)
       : g_(bound.launch.window),
-        rows_(g_),
+        rows_(bound.launch.volume),
         in_(bound.lhs),
         type_(bound.launch.integer ? DType::I8 : DType::F32),
         is_max_(g_.mode == PoolMode::MAX),
@@ -64,7 +64,7 @@ class Pool {
   // What an average divides by: the taps of the output that count.
   uint64_t size(uint64_t output) const {
     const uint64_t y = output / g_.out_width, x = output % g_.out_width;
-    if (g_.mode == PoolMode::AVG_PADDED) return rows_.padded_rows(y) * rows_.padded_columns(x);
+    if (g_.mode == PoolMode::AVG_PADDED) return rows_.padded_rows(y, g_.pad_bottom) * rows_.padded_columns(x, g_.pad_right);
     const Range down = rows_.rows(y), across = rows_.columns(x);
     return (down.end - down.first) * (across.end - across.first);
   }

@@ -10,6 +10,7 @@ import numpy as np
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.packing import pack_rows
 from tfmbs.runtime.abi.records import GEOMETRY_OF_KIND, NONE, Dataflow, Kind, PoolMode, ProgramKind, ZeroSkip
+from tfmbs.runtime.abi.sections import KIND_OF_RECORD
 from tfmbs.runtime.abi.siw import encode
 from tfmbs.runtime.abi.siw_verify import required_deps
 from tfmbs.runtime.abi.target_file import load_target
@@ -17,6 +18,7 @@ from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region, row_bytes
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Fields = dict[str, int]
+Triple = tuple[int, int, int]
 ALIGNMENT = 64
 
 DTYPE_OF_NUMPY = {info.numpy: dtype for dtype, info in DTYPES.items() if info.numpy}
@@ -177,7 +179,7 @@ class Builder:
         if geometry is not None:
             layout = GEOMETRY_OF_KIND[kind]
             assert layout is not None
-            table = image.gemm_geometries if layout.name == "gemm_geometry" else image.window_geometries
+            table = getattr(image, KIND_OF_RECORD[layout.name].attribute)
             table.append({f.name: geometry.get(f.name, 0) for f in layout.fields})
             index = len(table) - 1
         number = len(image.descriptors)
@@ -270,6 +272,35 @@ class Builder:
         return self.launch(
             kind, lhs=lhs, rhs=rhs, out=out, geometry=geometry, program=epilogue, args=args, schedule=self.schedule()
         )
+
+    def volume(
+        self,
+        lhs: int,
+        rhs: int,
+        out: int,
+        *,
+        kernel: Triple,
+        strides: Triple = (1, 1, 1),
+        dilations: Triple = (1, 1, 1),
+        pads: Triple = (0, 0, 0),
+        groups: int = 1,
+        lhs_zero: int = 0,
+        epilogue: int = NONE,
+        args: Sequence[int] = (),
+    ) -> int:
+        """A CONV3D; `pads` are front, top, left."""
+        n, c_in, *size = self._image.tensors[lhs]["dims"][:5]
+        _, c_out, *out_size = self._image.tensors[out]["dims"][:5]
+        geometry = {"batch": n, "in_channels": c_in, "out_channels": c_out, "groups": groups, "lhs_zero": lhs_zero}
+        values = {"in": size, "out": out_size, "kernel": kernel, "stride": strides, "dilation": dilations}
+        for name, lengths in values.items():
+            axes = zip(("depth", "height", "width"), lengths, strict=True)
+            geometry |= {f"{name}_{axis}": length for axis, length in axes}
+        geometry |= dict(zip(("pad_front", "pad_top", "pad_left"), pads, strict=True))
+        return self.launch(
+            Kind.CONV3D, lhs=lhs, rhs=rhs, out=out, geometry=geometry, program=epilogue, args=args,
+            schedule=self.schedule(),
+        )  # fmt: skip
 
     def copy(self, lhs: int, out: int) -> int:
         return self.launch(Kind.COPY, lhs=lhs, out=out)

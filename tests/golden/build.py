@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from blake3 import blake3
 
-from tests.golden.kernels import conv, mlp, ternary
+from tests.golden.kernels import conv, mlp, ternary, volume
 from tests.golden.programs import collatz, mixed, softmax, state
 from tests.golden.wide import functions, running, widened
 from tfmbs.runtime.abi.asm import disassemble
@@ -36,6 +36,7 @@ IMAGES: tuple[Callable[[], Image], ...] = (
     collatz,
     widened,
     functions,
+    volume,
 )
 
 

@@ -12,6 +12,7 @@ from tfmbs.runtime.abi.asm import assemble
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.packing import pack_rows
 from tfmbs.runtime.abi.records import NONE, RECORDS, Dataflow, Kind, ProgramKind, ZeroSkip
+from tfmbs.runtime.abi.sections import KIND_OF_RECORD
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import DType, Packing, Region, row_bytes
 
@@ -95,9 +96,7 @@ class Builder:
         return len(self.image.programs) - 1
 
     def geometry(self, record: str, **values: int) -> int:
-        table = getattr(
-            self.image, {"gemm_geometry": "gemm_geometries", "window_geometry": "window_geometries"}[record]
-        )
+        table = getattr(self.image, KIND_OF_RECORD[record].attribute)
         table.append(row(record, **values))
         return len(table) - 1
 

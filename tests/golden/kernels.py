@@ -184,3 +184,56 @@ def conv() -> Image:
     b.launch("average", Kind.POOL, lhs=f, out=g, geometry=average)
     b.entry("main", [x, f], [y, g], 144)
     return b.finish()
+
+
+def volume() -> Image:
+    """Two convolutions of volumes: f32 with a bias, in groups, and i8 by packed trits."""
+    b, rng = Builder("volume"), np.random.default_rng(4)
+    x = b.tensor("x", Region.INPUT, DType.F32, (1, 2, 3, 4, 5))
+    q = b.tensor("q", Region.INPUT, DType.I8, (1, 2, 3, 3, 3), slot=1)
+    y = b.tensor("y", Region.OUTPUT, DType.F32, (1, 6, 2, 4, 3))
+    z = b.tensor("z", Region.OUTPUT, DType.I32, (1, 2, 2, 2, 2), slot=1)
+    w = b.constant("w", rng.standard_normal((6, 1, 3, 3, 2)).astype(np.float32), DType.F32)
+    bias = b.constant("bias", rng.standard_normal(6).astype(np.float32), DType.F32)
+    trits = b.constant("t", rng.integers(-1, 2, (2, 2, 2, 2, 2)).astype(np.int8), DType.TRIT, Packing.PT5)
+    add = b.program(
+        "bias", ProgramKind.EPILOGUE, 1, 2, "LD.F32 v1, w0, s2, s3, 0\nADD.F32 v0, v0, v1 | END | deps LOAD"
+    )
+    dilations = {"dilation_depth": 1, "dilation_height": 1, "dilation_width": 1}
+    own = b.geometry(
+        "volume_geometry",
+        **dilations,
+        batch=1,
+        in_channels=2,
+        in_depth=3,
+        in_height=4,
+        in_width=5,
+        out_channels=6,
+        out_depth=2,
+        out_height=4,
+        out_width=3,
+        kernel_depth=3,
+        kernel_height=3,
+        kernel_width=2,
+        stride_depth=2,
+        stride_height=1,
+        stride_width=2,
+        pad_front=1,
+        pad_top=1,
+        pad_left=1,
+        groups=2,
+    )
+    ones = {f"{name}_{axis}": 1 for name in ("stride", "dilation") for axis in ("depth", "height", "width")}
+    sizes = {"in": 3, "out": 2, "kernel": 2}
+    cubes = {f"{name}_{axis}": size for name, size in sizes.items() for axis in ("depth", "height", "width")}
+    ternary = b.geometry(
+        "volume_geometry", **ones, **cubes, batch=1, in_channels=2, out_channels=2, groups=1, lhs_zero=7
+    )
+    schedule = b.schedule(8, 8, 16)
+    first = b.launch(
+        "own", Kind.CONV3D, [bias], lhs=x, rhs=w, out=y, geometry=own, schedule=schedule, program=add,
+        telemetry=b.layer("own"),
+    )  # fmt: skip
+    b.launch("trits", Kind.CONV3D, waits=[first], lhs=q, rhs=trits, out=z, geometry=ternary, schedule=schedule)
+    b.entry("main", [x, q], [y, z])
+    return b.finish()

@@ -103,6 +103,22 @@ PRODUCTS: dict[str, tuple[Inputs, Build]] = {
             ops.conv2d(x, weights(normal(6, 4, 3, 3)), pads=(1, 1, 1, 1), **epilogue_operands(6, r)), roles
         ),
     ),
+    "conv3d_groups": (
+        {"x": ((2, 4, 5, 6, 7), "f32")},
+        lambda x: (
+            ops.conv3d(x, weights(normal(6, 2, 3, 2, 3)), strides=(2, 1, 1), pads=(1, 0, 1, 0, 1, 2), groups=2).result
+        ),
+    ),
+    "conv3d_dilated": (
+        {"x": ((1, 2, 7, 5, 6), "f32")},
+        lambda x: ops.conv3d(x, weights(normal(3, 2, 2, 3, 2)), dilations=(3, 1, 2), pads=(0, 1, 1, 2, 0, 0)).result,
+    ),
+    "conv3d_epilogue": (
+        {"x": ((2, 4, 3, 4, 5), "f32"), "r": ((2, 6, 3, 4, 5), "f32")},
+        lambda x, r: with_epilogue(
+            ops.conv3d(x, weights(normal(6, 4, 3, 3, 3)), pads=(1,) * 6, **epilogue_operands(6, r)), roles
+        ),
+    ),
     "max_pool": (
         {"x": ((2, 4, 9, 8), "f32")},
         lambda x: ops.pool(x, "max", (3, 2), strides=(2, 1), pads=(1, 1, 1, 0)).result,
@@ -165,6 +181,10 @@ LOW_PRECISION: dict[str, tuple[Inputs, Build]] = {
                 weights(np.full(1, 0.5, np.float32)),
             ).result
         ),
+    ),
+    "ternary_conv3d": (
+        {"x": ((1, 4, 4, 5, 3), "f32")},
+        lambda x: ops.conv3d(x, stored(i8(6, 4, 2, 3, 3, low=-1, high=1), ternary("i8")), pads=(1,) * 6).result,
     ),
     "ternary_conv2d": (
         {"x": ((2, 4, 9, 8), "f32")},

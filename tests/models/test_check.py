@@ -177,7 +177,7 @@ def reasons(model: onnx.ModelProto) -> list[tuple[str, str, str]]:
 
 def test_why_there_is_no_better_kernel() -> None:
     line = build([node("Conv", "x w", "y")], (1, 3, 9), w=weights(1, 4, 3, 3))
-    assert reasons(line)[0][2] == "it has 1 spatial dimensions, the kernel 2"
+    assert reasons(line)[0][2] == "it has 1 spatial dimensions, the kernels 2 or 3"
     given = typed(of([node("Conv", "x w", "y")], ("x", F32, (1, 2, 4, 4)), ("w", F32, (3, 2, 2, 2))))
     assert reasons(given) == [("conv_y", "conv2d", "the weights are no constant")]
     wide = TensorProto.DOUBLE

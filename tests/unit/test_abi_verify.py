@@ -278,6 +278,34 @@ def test_what_the_target_cannot_do_is_refused(name, old, new, message):
     _refused(name, old, new, message, "target")
 
 
+def test_a_kernel_of_a_later_minor_version_needs_its_feature():
+    text = (GOLDEN.parent / "v1.3" / "volume.s").read_text(encoding="utf-8")
+    assert ',\n    "conv3d"' in text
+    with pytest.raises(TfmbsError, match=r"feature of kpu-minimal, expected .*, got conv3d"):
+        Image.from_buffer(assemble(text.replace(',\n    "conv3d"', "", 1), "volume.s").to_bytes())
+
+
+VOLUME_FIELDS = [
+    ("in_channels=2", "in_channels=3", "groups"),
+    ("in_depth=3", "in_depth=4", "elements by its geometry"),
+    ("out_width=3", "out_width=2", "elements by its geometry"),
+    ("kernel_depth=3", "kernel_depth=2", "elements by its geometry"),
+    ("stride_depth=2", "stride_depth=0", "stride_depth"),
+    ("dilation_width=1", "dilation_width=0", "dilation_width"),
+    ("lhs_zero=7", "lhs_zero=300", "lhs_zero"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), VOLUME_FIELDS, ids=[new for _, new, _ in VOLUME_FIELDS])
+def test_sizes_of_volumes_fit_their_tensors(old, new, message):
+    text = (GOLDEN.parent / "v1.3" / "volume.s").read_text(encoding="utf-8")
+    start = text.index("volume_geometry")
+    assert old in text[start:], text[start : start + 900]
+    changed = text[:start] + text[start:].replace(old, new, 1)
+    with pytest.raises(TfmbsError, match=message):
+        Image.from_buffer(assemble(changed, "volume.s").to_bytes())
+
+
 def test_what_the_target_can_do_is_accepted():
     Image.from_buffer(_changed("mlp", "dataflow=OUTPUT_STATIONARY", "dataflow=WEIGHT_STATIONARY"))
 

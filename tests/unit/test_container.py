@@ -15,7 +15,7 @@ from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.container import Container, Section
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.minor import TARGET_DEFAULTS
+from tfmbs.runtime.abi.minor import TARGET_DEFAULTS, TARGET_FEATURES
 from tfmbs.runtime.abi.sections import (
     CHUNK_BYTES,
     DIGEST_BYTES,
@@ -119,12 +119,17 @@ def test_what_a_minor_added_is_missing_before_and_there_behind():
     _refused(_with_header(SMALL, minor=1), "target", "TARGET: vector.latency: missing key")
     message = "TARGET: vector.latency: key, expected none before minor version 1, got one in version 0"
     _refused(_with_header(CURRENT, minor=0), "target", message)
-    files = [GOLDEN.parent / folder / "state.tfb" for folder in ("v1", "v1.1", "v1.2")]
-    first, second, third = (Target.from_dict(Image.load(path).target, "", minor) for minor, path in enumerate(files))
+    files = [GOLDEN.parent / folder / "state.tfb" for folder in ("v1", "v1.1", "v1.2", "v1.3")]
+    first, second, third, fourth = (
+        Target.from_dict(Image.load(path).target, "", minor) for minor, path in enumerate(files)
+    )
     assert first.vector.latency.scan == TARGET_DEFAULTS[1]["vector"]["latency"]["scan"]
     assert list(first.vector.types) == list(second.vector.types) == TARGET_DEFAULTS[2]["vector"]["types"]
     for old in (first, second):
         assert dataclasses.replace(old, vector=third.vector) == third
+    assert set(fourth.features) - set(third.features) == set(TARGET_FEATURES[3])
+    message = "TARGET: features: feature, expected none before minor version 3, got conv3d in version 2"
+    _refused(_with_header(files[3].read_bytes(), minor=2), "target", message)
 
 
 def test_unknown_required_features_are_refused():

@@ -16,6 +16,7 @@ from tfmbs.passes.tfmbs_to_linalg import TfmbsToLinalg
 
 TWO = "operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>"
 WINDOW = "strides = array<i64: 2, 1>, dilations = array<i64: 1, 2>, pads = array<i64: 1, 2, 0, 1>"
+VOLUME = "strides = array<i64: 2, 1, 1>, dilations = array<i64: 1, 2, 1>, pads = array<i64: 1, 2, 0, 1, 0, 1>"
 BODIES = {
     "matmul": (
         "%a: tensor<5x30xf32>, %b: tensor<7x30xf32>",
@@ -33,6 +34,18 @@ BODIES = {
         "tensor<2x6x4x8xf32>",
         f'"tfmbs.conv2d"(%a, %b) ({{}}) {{roles = [], groups = 2 : i64, {WINDOW}, {TWO}}}'
         " : (tensor<2x4x9x9xf32>, tensor<6x2x3x3xf32>)",
+    ),
+    "volumes": (
+        "%a: tensor<1x4x5x6x7xf32>, %b: tensor<6x4x3x3x3xf32>",
+        "tensor<1x6x3x4x6xf32>",
+        f'"tfmbs.conv3d"(%a, %b) ({{}}) {{roles = [], groups = 1 : i64, {VOLUME}, {TWO}}}'
+        " : (tensor<1x4x5x6x7xf32>, tensor<6x4x3x3x3xf32>)",
+    ),
+    "grouped_volumes": (
+        "%a: tensor<1x4x5x6x7xf32>, %b: tensor<6x2x3x3x3xf32>",
+        "tensor<1x6x3x4x6xf32>",
+        f'"tfmbs.conv3d"(%a, %b) ({{}}) {{roles = [], groups = 2 : i64, {VOLUME}, {TWO}}}'
+        " : (tensor<1x4x5x6x7xf32>, tensor<6x2x3x3x3xf32>)",
     ),
     "max_pool": (
         "%a: tensor<2x4x9x9xf32>",

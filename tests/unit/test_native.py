@@ -24,7 +24,7 @@ RECORDS = {kind.name: kind.record for kind in KINDS if kind.record}
 
 
 def image() -> Image:
-    """One launch of each kind: 0 GEMM with an epilogue, 1 CONV2D, 2 POOL, 3 VECTOR, 4 COPY."""
+    """One launch of each kind: 0 GEMM with an epilogue, 1 CONV2D, 2 POOL, 3 VECTOR, 4 COPY, 5 CONV3D."""
     builder = Builder()
     x = builder.input("x", (1, 1, 4, 4), F32)
     weights = builder.constant(np.ones((3, 4), np.int8), Packing.PT5)
@@ -45,6 +45,9 @@ def image() -> Image:
     ]
     builder.vector(words, [pooled, doubled])
     builder.copy(doubled, builder.output("y", (1, 1, 2, 2), F32))
+    cube = builder.view(x, (1, 1, 4, 2, 2))
+    weights = builder.constant(np.ones((1, 1, 2, 2, 1), np.float32))
+    builder.volume(cube, weights, builder.scratch((1, 1, 3, 1, 2), F32), kernel=(2, 2, 1))
     return builder.image()
 
 
@@ -89,7 +92,7 @@ def test_untouched_tables_run() -> None:
 # 8 filter, 9 y. Words: 0 and 1 are the epilogue, 2 to 6 the vector program.
 FIELDS: list[tuple[str, int, str, Any]] = [
     ("CODE", 0, "kind", 99),
-    ("CODE", 0, "lhs", 10),
+    ("CODE", 0, "lhs", 13),
     ("CODE", 0, "lhs", NONE),
     ("CODE", 0, "rhs", NONE),
     ("CODE", 0, "out", NONE),
@@ -111,6 +114,9 @@ FIELDS: list[tuple[str, int, str, Any]] = [
     ("CODE", 3, "program", 0),
     ("CODE", 4, "lhs", 5),
     ("CODE", 4, "out", 2),
+    ("CODE", 5, "geometry", 1),
+    ("CODE", 5, "rhs", 2),
+    ("CODE", 5, "kind", 200),
     ("TENSOR", 0, "dims", (1, 1, 4, 5, 0, 0, 0, 0)),
     ("TENSOR", 0, "dims", (0xFFFFFFFF,) * 8),
     ("TENSOR", 0, "rank", 9),
@@ -152,6 +158,14 @@ FIELDS: list[tuple[str, int, str, Any]] = [
     ("WINDOW_GEOMETRY", 1, "mode", PoolMode.NONE),
     ("WINDOW_GEOMETRY", 1, "mode", 9),
     ("WINDOW_GEOMETRY", 1, "out_channels", 2),
+    ("VOLUME_GEOMETRY", 0, "in_depth", 5),
+    ("VOLUME_GEOMETRY", 0, "out_channels", 2),
+    ("VOLUME_GEOMETRY", 0, "kernel_depth", 0xFFFFFFFF),
+    ("VOLUME_GEOMETRY", 0, "kernel_width", 0),
+    ("VOLUME_GEOMETRY", 0, "stride_depth", 0),
+    ("VOLUME_GEOMETRY", 0, "dilation_width", 0),
+    ("VOLUME_GEOMETRY", 0, "groups", 2),
+    ("VOLUME_GEOMETRY", 0, "lhs_zero", 1),
     ("PROGRAM", 0, "kind", ProgramKind.VECTOR),
     ("PROGRAM", 0, "windows", 0),
     ("PROGRAM", 0, "first_word", 7),
@@ -161,7 +175,7 @@ FIELDS: list[tuple[str, int, str, Any]] = [
     ("PROGRAM", 1, "max_steps", 4),
     ("PROGRAM", 1, "name", 999),
     ("ENTRY", 0, "first_descriptor", 1),
-    ("ENTRY", 0, "descriptor_count", 6),
+    ("ENTRY", 0, "descriptor_count", 7),
     ("ENTRY", 0, "inputs_count", 9),
     ("ENTRY", 0, "outputs_first", 0xFFFFFFFF),
     ("ENTRY", 0, "scratch_bytes", 8),

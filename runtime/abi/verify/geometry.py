@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.limits import MAX_LAUNCH_OPERATIONS
-from tfmbs.runtime.abi.records import DESCRIPTOR, GEMM_GEOMETRY, WINDOW_GEOMETRY, Kind, PoolMode
+from tfmbs.runtime.abi.records import (
+    DESCRIPTOR,
+    GEMM_GEOMETRY,
+    GEOMETRY_OF_KIND,
+    VOLUME_GEOMETRY,
+    WINDOW_GEOMETRY,
+    Kind,
+    PoolMode,
+)
+from tfmbs.runtime.abi.sections import KIND_OF_RECORD
 from tfmbs.runtime.abi.types import DType
 from tfmbs.runtime.abi.verify.subject import Subject
 
@@ -54,19 +64,26 @@ def check_gemm(subject: Subject, index: int, descriptor: Row) -> None:
     _check_operations(subject, index, batch * m * n * k)
 
 
+AXES = {WINDOW_GEOMETRY.name: ("height", "width"), VOLUME_GEOMETRY.name: ("depth", "height", "width")}
+"""Spatial axes of the records of sliding windows, outermost first."""
+
+
 def check_window(subject: Subject, index: int, descriptor: Row) -> None:
-    """Checks sizes of a CONV2D or POOL against its tensors."""
-    g = subject.image.window_geometries[descriptor["geometry"]]
-    is_pool = descriptor["kind"] == Kind.POOL
-    if (g["mode"] == PoolMode.NONE) == is_pool:
+    """Checks sizes of a CONV2D, CONV3D or POOL against its tensors."""
+    kind = Kind(descriptor["kind"])
+    record = GEOMETRY_OF_KIND[kind]
+    assert record is not None
+    g = getattr(subject.image, KIND_OF_RECORD[record.name].attribute)[descriptor["geometry"]]
+    is_pool, axes = kind is Kind.POOL, AXES[record.name]
+    if record is WINDOW_GEOMETRY and (g["mode"] == PoolMode.NONE) == is_pool:
         raise _refuse_window(subject, descriptor, "mode", "pooling mode", "one for POOL only", PoolMode(g["mode"]).name)
+    taps = prod(g[f"kernel_{axis}"] for axis in axes)
     if is_pool:
         _check_pool(subject, descriptor, g)
-        taps = g["kernel_height"] * g["kernel_width"]
     else:
-        taps = _check_filter(subject, index, descriptor, g)
-    lhs = g["batch"] * g["in_channels"] * g["in_height"] * g["in_width"]
-    out = g["batch"] * g["out_channels"] * g["out_height"] * g["out_width"]
+        taps *= _check_filter(subject, index, descriptor, g, taps)
+    lhs = g["batch"] * g["in_channels"] * prod(g[f"in_{axis}"] for axis in axes)
+    out = g["batch"] * g["out_channels"] * prod(g[f"out_{axis}"] for axis in axes)
     _check_elements(subject, index, descriptor, "lhs", lhs)
     _check_elements(subject, index, descriptor, "out", out)
     _check_zero_point(subject, index, descriptor, g["lhs_zero"])
@@ -76,7 +93,9 @@ def check_window(subject: Subject, index: int, descriptor: Row) -> None:
 def _refuse_window(
     subject: Subject, descriptor: Row, name: str, what: str, expected: object, got: object
 ) -> TfmbsError:
-    return subject.refuse(WINDOW_GEOMETRY, descriptor["geometry"], name, what, expected, got)
+    record = GEOMETRY_OF_KIND[Kind(descriptor["kind"])]
+    assert record is not None
+    return subject.refuse(record, descriptor["geometry"], name, what, expected, got)
 
 
 def _check_elements(subject: Subject, index: int, descriptor: Row, name: str, expected: int) -> None:
@@ -85,17 +104,17 @@ def _check_elements(subject: Subject, index: int, descriptor: Row, name: str, ex
         raise subject.refuse(DESCRIPTOR, index, name, "elements by its geometry", expected, got)
 
 
-def _check_filter(subject: Subject, index: int, descriptor: Row, g: Row) -> int:
-    """Checks groups and the filter of a convolution; returns the taps of one output."""
+def _check_filter(subject: Subject, index: int, descriptor: Row, g: Row, window: int) -> int:
+    """Checks groups and the filter of a convolution whose window has so many taps; returns the channels of a group."""
     groups, channels = g["groups"], (g["in_channels"], g["out_channels"])
     if any(count % groups for count in channels):
         raise _refuse_window(subject, descriptor, "groups", "channels", f"multiples of {groups}", channels)
-    taps: int = g["in_channels"] // groups * g["kernel_height"] * g["kernel_width"]
-    _check_elements(subject, index, descriptor, "rhs", g["out_channels"] * taps)
+    own: int = g["in_channels"] // groups
+    _check_elements(subject, index, descriptor, "rhs", g["out_channels"] * own * window)
     rhs = subject.tensor(descriptor["rhs"])
     if rhs["dtype"] == DType.TRIT and rhs["dims"][0] != g["out_channels"]:
         raise subject.refuse(DESCRIPTOR, index, "rhs", "packed rows", g["out_channels"], rhs["dims"][0])
-    return taps
+    return own
 
 
 def _check_pool(subject: Subject, descriptor: Row, g: Row) -> None:

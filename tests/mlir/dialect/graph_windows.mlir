@@ -20,6 +20,15 @@ func.func @conv2d(%input: tensor<1x4x9x8xf32>, %filter: tensor<6x2x3x2xf32>, %bi
   return %0, %1 : tensor<1x6x4x7xf32>, tensor<1x6x5x4xf32>
 }
 
+// CHECK-LABEL: func.func @conv3d
+func.func @conv3d(%x: tensor<1x2x4x5x6xf32>, %w: tensor<4x1x3x3x3xf32>) -> tensor<1x4x2x5x4xf32> {
+  // CHECK: "tfmbs.conv3d"(%arg0, %arg1)
+  // CHECK: dilations = array<i64: 1, 1, 1>, groups = 2 : i64
+  // CHECK-SAME: pads = array<i64: 1, 1, 0, 0, 1, 0>, roles = [], strides = array<i64: 2, 1, 1>
+  %0 = "tfmbs.conv3d"(%x, %w) ({}) {dilations = array<i64: 1, 1, 1>, strides = array<i64: 2, 1, 1>, groups = 2 : i64, pads = array<i64: 1, 1, 0, 0, 1, 0>, roles = [], operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>} : (tensor<1x2x4x5x6xf32>, tensor<4x1x3x3x3xf32>) -> tensor<1x4x2x5x4xf32>
+  return %0 : tensor<1x4x2x5x4xf32>
+}
+
 // CHECK-LABEL: func.func @quantized
 func.func @quantized(%input: tensor<2x1x4x4x!quant.uniform<i8:f32, 5.000000e-01:3>>, %filter: tensor<3x1x1x1x!tfmbs.ternary<"pt5">>) -> tensor<2x3x4x4xi32> {
   // CHECK: "tfmbs.conv2d"

@@ -100,6 +100,35 @@ func.func @conv(%x: !torch.vtensor<[1,2,4,6],f32>) -> !torch.vtensor<[1,2,8,4],f
 
 // -----
 
+// Volumes: depth is the first of the spatial dimensions, the last two amounts of the padding.
+// CHECK-LABEL: func.func @volume
+// CHECK-NOT:   constant_pad_nd
+// CHECK:       "tfmbs.conv3d"
+// CHECK-NEXT:  dilations = array<i64: 1, 1, 1>, groups = 1 : i64
+// CHECK-SAME:  pads = array<i64: 3, 1, 1, 0, 2, 1>
+// CHECK-SAME:  strides = array<i64: 1, 1, 1>
+func.func @volume(%x: !torch.vtensor<[1,2,4,5,6],f32>) -> !torch.vtensor<[1,3,5,6,6],f32> {
+  %int0 = torch.constant.int 0
+  %int1 = torch.constant.int 1
+  %int2 = torch.constant.int 2
+  %int3 = torch.constant.int 3
+  %false = torch.constant.bool false
+  %zero = torch.constant.float 0.0
+  %bias = torch.constant.none
+  %w = torch.vtensor.literal(dense<1.0> : tensor<3x2x3x3x3xf32>) : !torch.vtensor<[3,2,3,3,3],f32>
+  %amounts = torch.prim.ListConstruct %int0, %int0, %int0, %int1, %int3, %int0 : (!torch.int, !torch.int, !torch.int, !torch.int, !torch.int, !torch.int) -> !torch.list<int>
+  %ones = torch.prim.ListConstruct %int1, %int1, %int1 : (!torch.int, !torch.int, !torch.int) -> !torch.list<int>
+  %own = torch.prim.ListConstruct %int0, %int1, %int1 : (!torch.int, !torch.int, !torch.int) -> !torch.list<int>
+  %none = torch.prim.ListConstruct %int0, %int0, %int0 : (!torch.int, !torch.int, !torch.int) -> !torch.list<int>
+  %p = torch.aten.constant_pad_nd %x, %amounts, %zero : !torch.vtensor<[1,2,4,5,6],f32>, !torch.list<int>, !torch.float -> !torch.vtensor<[1,2,7,6,6],f32>
+  %0 = torch.aten.convolution %p, %w, %bias, %ones, %own, %ones, %false, %none, %int1
+      : !torch.vtensor<[1,2,7,6,6],f32>, !torch.vtensor<[3,2,3,3,3],f32>, !torch.none, !torch.list<int>, !torch.list<int>, !torch.list<int>, !torch.bool, !torch.list<int>, !torch.int
+      -> !torch.vtensor<[1,3,5,6,6],f32>
+  return %0 : !torch.vtensor<[1,3,5,6,6],f32>
+}
+
+// -----
+
 // Ceil mode of a max pool is padding at the bottom and right; an average pool with it is left alone.
 // CHECK-LABEL: func.func @pools
 // CHECK:       "tfmbs.pool"

@@ -41,6 +41,11 @@
 
 // -----
 
+// expected-error @below {{'tfmbs.fabric_volume_geometry' op record volume_geometry: field stride_depth = 65536}}
+"tfmbs.fabric_volume_geometry"() {batch = 1 : i64, in_channels = 2 : i64, out_channels = 2 : i64, groups = 1 : i64, lhs_zero = 0 : i64, pad_front = 1 : i64, pad_top = 0 : i64, pad_left = 0 : i64, in_depth = 4 : i64, out_depth = 2 : i64, kernel_depth = 2 : i64, stride_depth = 65536 : i64, dilation_depth = 1 : i64, in_height = 4 : i64, out_height = 2 : i64, kernel_height = 2 : i64, stride_height = 65536 : i64, dilation_height = 1 : i64, in_width = 4 : i64, out_width = 2 : i64, kernel_width = 2 : i64, stride_width = 65536 : i64, dilation_width = 1 : i64} : () -> ()
+
+// -----
+
 // expected-error @below {{'tfmbs.fabric_window_geometry' op record window_geometry: field stride_height = 65536}}
 "tfmbs.fabric_window_geometry"() {batch = 1 : i64, in_channels = 2 : i64, in_height = 4 : i64, in_width = 4 : i64, out_channels = 2 : i64, out_height = 2 : i64, out_width = 2 : i64, kernel_height = 2 : i64, kernel_width = 2 : i64, stride_height = 65536 : i64, stride_width = 2 : i64, dilation_height = 1 : i64, dilation_width = 1 : i64, pad_top = 0 : i64, pad_left = 0 : i64, pad_bottom = 0 : i64, pad_right = 0 : i64, groups = 1 : i64, lhs_zero = 0 : i64, mode = "max"} : () -> ()
 

@@ -1,5 +1,5 @@
 // RUN: tfmbs-opt %s --split-input-file --verify-diagnostics
-// kernel_conv2d, kernel_pool and kernel_copy.
+// kernel_conv2d, kernel_conv3d, kernel_pool and kernel_copy.
 
 func.func @f(%x: memref<1x4x5x5xi8>, %f: memref<6x4x3x3xi8>, %o: memref<1x6x3x3xi32>) {
   // expected-error @below {{'tfmbs.kernel_conv2d' op filter shape: expected 6x4x2x2, got 6x4x3x3}}
@@ -180,5 +180,29 @@ func.func @f(%x: memref<2x3xf32, strided<[1, 2]>>, %o: memref<2x3xf32>) {
 func.func @f(%x: tensor<2x3xf32>, %o: memref<2x3xf32>) {
   // expected-error @below {{'tfmbs.kernel_copy' op input: expected a memref, got tensor<2x3xf32>}}
   "tfmbs.kernel_copy"(%x, %o) : (tensor<2x3xf32>, memref<2x3xf32>) -> ()
+  return
+}
+
+// -----
+
+func.func @f(%x: memref<1x4x3x8x8xi8>, %f: memref<6x2x3x3x3xi8>, %o: memref<1x6x3x4x4xi32>) {
+  // expected-error @below {{'tfmbs.kernel_conv3d' op filter shape: expected 6x2x2x3x3, got 6x2x3x3x3}}
+  "tfmbs.kernel_conv3d"(%x, %f, %o) ({}) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, kernel = array<i64: 2, 3, 3>, strides = array<i64: 1, 2, 2>, dilations = array<i64: 1, 1, 1>, pads = array<i64: 1, 1, 1, 0, 1, 1>, groups = 2 : i64, rhs_packing = "dense", lhs_zero = 3 : i64, roles = []} : (memref<1x4x3x8x8xi8>, memref<6x2x3x3x3xi8>, memref<1x6x3x4x4xi32>) -> ()
+  return
+}
+
+// -----
+
+func.func @f(%x: memref<1x4x3x8x8xi8>, %f: memref<6x2x2x3x3xi8>, %o: memref<1x6x3x4x4xi32>) {
+  // expected-error @below {{'tfmbs.kernel_conv3d' op number of kernel sizes: expected 3, got 2}}
+  "tfmbs.kernel_conv3d"(%x, %f, %o) ({}) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, kernel = array<i64: 2, 3>, strides = array<i64: 1, 2, 2>, dilations = array<i64: 1, 1, 1>, pads = array<i64: 1, 1, 1, 0, 1, 1>, groups = 2 : i64, rhs_packing = "dense", lhs_zero = 3 : i64, roles = []} : (memref<1x4x3x8x8xi8>, memref<6x2x2x3x3xi8>, memref<1x6x3x4x4xi32>) -> ()
+  return
+}
+
+// -----
+
+func.func @f(%x: memref<1x4x3x8x8xi8>, %f: memref<6x2x2x3x3xi8>, %o: memref<1x6x3x4x5xi32>) {
+  // expected-error @below {{'tfmbs.kernel_conv3d' op out shape: expected 1x6x3x4x4, got 1x6x3x4x5}}
+  "tfmbs.kernel_conv3d"(%x, %f, %o) ({}) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, kernel = array<i64: 2, 3, 3>, strides = array<i64: 1, 2, 2>, dilations = array<i64: 1, 1, 1>, pads = array<i64: 1, 1, 1, 0, 1, 1>, groups = 2 : i64, rhs_packing = "dense", lhs_zero = 3 : i64, roles = []} : (memref<1x4x3x8x8xi8>, memref<6x2x2x3x3xi8>, memref<1x6x3x4x5xi32>) -> ()
   return
 }

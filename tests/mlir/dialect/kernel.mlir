@@ -29,6 +29,14 @@ func.func @strided(%lhs: memref<7x2x3xi8, strided<[0, 3, 1]>>, %rhs: memref<7x4x
   return
 }
 
+// CHECK-LABEL: func.func @volumes
+func.func @volumes(%x: memref<1x4x3x8x8xi8>, %f: memref<6x2x2x3x3xi8>, %o: memref<1x6x3x4x4xi32>) {
+  // CHECK: "tfmbs.kernel_conv3d"(%arg0, %arg1, %arg2)
+  // CHECK: kernel = array<i64: 2, 3, 3>, lhs_zero = 3 : i64
+  "tfmbs.kernel_conv3d"(%x, %f, %o) ({}) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, kernel = array<i64: 2, 3, 3>, strides = array<i64: 1, 2, 2>, dilations = array<i64: 1, 1, 1>, pads = array<i64: 1, 1, 1, 0, 1, 1>, groups = 2 : i64, rhs_packing = "dense", lhs_zero = 3 : i64, roles = []} : (memref<1x4x3x8x8xi8>, memref<6x2x2x3x3xi8>, memref<1x6x3x4x4xi32>) -> ()
+  return
+}
+
 // CHECK-LABEL: func.func @windows
 func.func @windows(%x: memref<1x4x8x8xi8>, %scale: memref<6xf32>, %y: memref<1x6x4x4xi8>, %acc: memref<1x6x4x4xi32>) {
   // CHECK-NEXT: "tfmbs.kernel_constant"() {packing = "dense", shape = array<i64: 6, 2, 3, 3>

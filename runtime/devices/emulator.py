@@ -18,7 +18,7 @@ from tfmbs.runtime.signature import Entry, entries_of
 from tfmbs.runtime.stats import LaunchCounters, Stats, launch_stats
 
 ISA_VARIABLE = "TFMBS_ISA"
-"""Environment variable that names the instruction set to use, for tests: baseline, avx2 or avx512."""
+"""Environment variable that names the instruction set to use, for tests: one of `_native.instruction_sets()`."""
 
 MAX_THREADS = 256
 WEIGHTS_ALIGNMENT = 8

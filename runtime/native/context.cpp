@@ -171,20 +171,21 @@ Bound Context::bind(const Launch& launch) const {
 }
 
 void Context::multiply(const Launch& launch, const Bound& bound, LaunchCounters& counters) {
-  const Engine engine{image_->kernels(), workers_, buffers_};
+  const Engine engine{image_->kernels(), workers_, buffers_, lhs_};
   const bool conv = launch.record.kind == Kind::CONV2D || launch.record.kind == Kind::CONV3D;
   const uint64_t own = product(
       {conv ? conv_buffer_bytes(engine, launch) : gemm_buffer_bytes(engine, launch), buffers_.size()}, launch.name);
-  const uint64_t packed_size = launch.constant ? 0 : image_->packed_size(launch);
-  if (own > memory_limit_ || packed_size > memory_limit_ - own)
+  const uint64_t rhs_size = launch.constant ? 0 : image_->packed_size(launch);
+  const uint64_t lhs_size = conv ? 0 : gemm_lhs_bytes(engine, launch);
+  if (own > memory_limit_ || rhs_size > memory_limit_ - own || lhs_size > memory_limit_ - own - rhs_size)
     throw Error("resource-limit", launch.name, "its buffers take more memory than is granted");
   PackedWeights packed;
   if (!launch.constant) {
     Vectors rhs;
     if (launch.integer) rhs.i8 = reinterpret_cast<const int8_t*>(bound.rhs);
     else rhs.f32 = reinterpret_cast<const float*>(bound.rhs);
-    packed = conv ? pack_conv(launch.volume, rhs, launch.integer, engine.kernels.rows)
-                  : pack_gemm(launch.gemm, rhs, launch.integer, engine.kernels.panel);
+    packed = conv ? pack_conv(launch.volume, rhs, launch.words, engine.kernels.rows)
+                  : pack_gemm(launch.gemm, rhs, launch.words, engine.kernels.panel);
   }
   counters.operations = launch.work.all;
   counters.active = launch.work.active;
@@ -197,7 +198,7 @@ void Context::execute(const Launch& launch, LaunchCounters& counters) {
     throw Error("resource-limit", launch.name, "the run takes more operations than are granted");
   operations_left_ -= work;
   const Bound bound = bind(launch);
-  const Engine engine{image_->kernels(), workers_, buffers_};
+  const Engine engine{image_->kernels(), workers_, buffers_, lhs_};
   for (const auto& worker : buffers_) worker->machine.counters() = {};
   switch (launch.record.kind) {
     case Kind::GEMM:

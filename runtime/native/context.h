@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "gather.h"
 #include "image.h"
 #include "plan.h"
 #include "workers.h"
@@ -54,9 +55,9 @@ struct Worker {
   explicit Worker(const Kernels& kernels) : machine(kernels) {}
 
   Machine machine;
-  std::vector<uint32_t> accumulators;  // rows of VLMAX
-  std::vector<float> f32;              // packed operands
-  std::vector<int32_t> i16;
+  AlignedWords accumulators;  // rows of VLMAX
+  AlignedWords panel;         // inputs of a convolution as its tiles take them
+  Segments segments;
   std::vector<uint32_t> valid;
   uint64_t steps_left = 0;
 };
@@ -101,6 +102,7 @@ class Context {
   Workers workers_;
   std::vector<std::unique_ptr<Worker>> buffers_;
   std::vector<std::unique_ptr<Machine>> machines_;  // of the launches of a group
+  AlignedWords lhs_;                                // of a product, packed
   uint64_t step_limit_, operation_limit_, memory_limit_, operations_left_ = 0;
   const std::vector<Buffer>* inputs_ = nullptr;
   const std::vector<Buffer>* outputs_ = nullptr;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "checks.h"
 #include "launch.h"
 
 namespace tfmbs {
@@ -24,60 +25,123 @@ void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, cons
   engine.kernels.moves(bound.out_type).store(bound.out, results, static_cast<int64_t>(chunk.element), 1, chunk.lanes);
 }
 
+namespace {
+
+// Rows whose sums are kept at once, in tiles, and steps of the reduction that a panel stays in the first cache for
+// while they pass. A panel that serves a single tile is not kept.
+constexpr uint64_t MOST_TILES = 8;
+constexpr uint64_t MOST_STEPS = 256;
+
+class Product {
+ public:
+  Product(const Engine& engine, const Bound& bound, const PackedWeights& weights)
+      : engine_(engine), bound_(bound), weights_(weights), g_(bound.launch.gemm), words_(bound.launch.words) {
+    depth_ = depth_of(g_.k, words_);
+    tile_ = engine.kernels.rows;
+    tiles_ = (static_cast<uint64_t>(g_.m) + tile_ - 1) / tile_;
+    columns_ = (static_cast<uint64_t>(g_.n) + engine.kernels.panel - 1) / engine.kernels.panel * engine.kernels.panel;
+    blocks_ = (tiles_ + MOST_TILES - 1) / MOST_TILES;
+    chunks_ = (static_cast<uint64_t>(g_.n) + abi::VLMAX - 1) / abi::VLMAX;
+  }
+
+  // Tiles of rows of the batch.
+  uint64_t tiles() const { return g_.batch * tiles_; }
+
+  void pack(uint64_t tile) const {
+    const uint64_t batch = tile / tiles_, row = tile % tiles_ * tile_;
+    const unsigned rows = static_cast<unsigned>(std::min<uint64_t>(tile_, g_.m - row));
+    Vectors lhs;
+    lhs.stride = g_.lhs_m_stride;
+    lhs.k_stride = g_.lhs_k_stride;
+    if (words_ == Words::F32) lhs.f32 = reinterpret_cast<const float*>(bound_.lhs);
+    else lhs.i8 = reinterpret_cast<const int8_t*>(bound_.lhs);
+    lhs = lhs.at(batch * g_.lhs_batch_stride + row * g_.lhs_m_stride);
+    pack_activations(lhs, rows, rows, g_.k, g_.lhs_zero, words_, engine_.lhs.data() + tile * tile_ * depth_);
+  }
+
+  // A block of rows by a chunk of columns. Blocks of the same columns follow each other: their weights stay in a cache.
+  uint64_t units() const { return g_.batch * chunks_ * blocks_; }
+
+  void unit(uint64_t unit, unsigned index) const {
+    Worker& worker = *engine_.buffers[index];
+    const uint64_t batch = unit / blocks_ / chunks_, column = unit / blocks_ % chunks_ * abi::VLMAX;
+    const uint64_t row = unit % blocks_ * MOST_TILES * tile_;
+    const uint64_t rows = std::min<uint64_t>(MOST_TILES * tile_, g_.m - row);
+    const uint32_t lanes = static_cast<uint32_t>(std::min<uint64_t>(abi::VLMAX, g_.n - column));
+    worker.accumulators.resize(std::min<uint64_t>(MOST_TILES * tile_, g_.m) * abi::VLMAX);
+    uint32_t* sums = worker.accumulators.data();
+    start(sums, rows, batch, column, lanes);
+    const uint64_t steps = rows > tile_ ? std::min(MOST_STEPS, depth_) : depth_;
+    for (uint64_t k = 0; k < depth_; k += steps)
+      for (uint64_t lane = 0; lane < lanes; lane += engine_.kernels.panel)
+        for (uint64_t r = 0; r < rows; r += tile_)
+          add({batch, row + r, std::min<uint64_t>(tile_, rows - r), column + lane, k, std::min(steps, depth_ - k)},
+              sums + r * abi::VLMAX + lane);
+    for (uint64_t r = 0; r < rows; ++r) {
+      const uint64_t element = (batch * g_.m + row + r) * g_.n + column;
+      finish_chunk(engine_, bound_, worker, sums + r * abi::VLMAX,
+                   {element, static_cast<uint32_t>(column), 1, lanes});
+    }
+  }
+
+ private:
+  // Rows of a tile, columns of a panel, and steps of the reduction.
+  struct Tile {
+    uint64_t batch, row, rows, column, step, steps;
+  };
+
+  // Products of the weights that come before those of number `batch`.
+  uint64_t product(uint64_t batch) const { return g_.rhs_batch_stride ? batch : 0; }
+
+  void start(uint32_t* sums, uint64_t rows, uint64_t batch, uint64_t column, uint32_t lanes) const {
+    const uint32_t padded = static_cast<uint32_t>(std::min<uint64_t>(abi::VLMAX, columns_ - column));
+    if (words_ != Words::QUADS) {
+      for (uint64_t r = 0; r < rows; ++r) std::fill_n(sums + r * abi::VLMAX, padded, 0u);
+      return;
+    }
+    const uint32_t* weights = weights_.sums.data() + product(batch) * columns_ + column;
+    for (uint32_t i = 0; i < lanes; ++i) sums[i] = start_of(words_, g_.lhs_zero, weights[i]);
+    for (uint64_t r = 1; r < rows; ++r) std::memcpy(sums + r * abi::VLMAX, sums, lanes * sizeof(uint32_t));
+  }
+
+  void add(const Tile& tile, uint32_t* sums) const {
+    const Kernels& kernels = engine_.kernels;
+    const unsigned rows = static_cast<unsigned>(tile.rows);
+    const uint32_t* a = engine_.lhs.data() + (tile.batch * tiles_ * tile_ + tile.row) * depth_ + tile.step * rows;
+    const uint32_t* b = weights_.words.data() + (product(tile.batch) * columns_ + tile.column) * depth_ +
+                        tile.step * kernels.panel;
+    if (words_ == Words::F32)
+      kernels.tile_f32(rows, tile.steps, reinterpret_cast<const float*>(a), reinterpret_cast<const float*>(b), nullptr,
+                       reinterpret_cast<float*>(sums), abi::VLMAX);
+    else
+      kernels.integers.activations(rows, tile.steps, a, b, reinterpret_cast<int32_t*>(sums), abi::VLMAX);
+  }
+
+  const Engine& engine_;
+  const Bound& bound_;
+  const PackedWeights& weights_;
+  const abi::GemmGeometry& g_;
+  Words words_;
+  uint64_t depth_, tile_, tiles_, columns_, blocks_, chunks_;
+};
+
+}  // namespace
+
 uint64_t gemm_buffer_bytes(const Engine& engine, const Launch& launch) {
-  return (depth_of(launch.gemm.k, launch.integer) + abi::VLMAX) * engine.kernels.rows * sizeof(float);
+  return std::min<uint64_t>(MOST_TILES * engine.kernels.rows, launch.gemm.m) * abi::VLMAX * sizeof(uint32_t);
+}
+
+uint64_t gemm_lhs_bytes(const Engine& engine, const Launch& launch) {
+  const abi::GemmGeometry& g = launch.gemm;
+  const uint64_t tile = engine.kernels.rows, rows = (static_cast<uint64_t>(g.m) + tile - 1) / tile * tile;
+  return product({g.batch, rows, depth_of(g.k, launch.words), sizeof(uint32_t)}, launch.name);
 }
 
 void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
-  const abi::GemmGeometry& g = bound.launch.gemm;
-  const Kernels& kernels = engine.kernels;
-  const bool integer = bound.launch.integer;
-  const uint64_t depth = depth_of(g.k, integer);
-  const uint64_t panels = (g.n + kernels.panel - 1) / kernels.panel;
-  const uint64_t blocks = (static_cast<uint64_t>(g.m) + kernels.rows - 1) / kernels.rows;
-  const uint64_t chunks = (static_cast<uint64_t>(g.n) + abi::VLMAX - 1) / abi::VLMAX;
-
-  const auto task = [&](uint64_t unit, unsigned index) {
-    Worker& worker = *engine.buffers[index];
-    const uint64_t first_column = unit % chunks * abi::VLMAX;
-    const uint64_t first_row = unit / chunks % blocks * kernels.rows;
-    const uint64_t batch = unit / chunks / blocks;
-    const unsigned rows = static_cast<unsigned>(std::min<uint64_t>(kernels.rows, g.m - first_row));
-    const uint32_t columns = static_cast<uint32_t>(std::min<uint64_t>(abi::VLMAX, g.n - first_column));
-
-    Vectors lhs;
-    lhs.stride = g.lhs_m_stride;
-    lhs.k_stride = g.lhs_k_stride;
-    if (integer) lhs.i8 = reinterpret_cast<const int8_t*>(bound.lhs);
-    else lhs.f32 = reinterpret_cast<const float*>(bound.lhs);
-    lhs = lhs.at(batch * g.lhs_batch_stride + first_row * g.lhs_m_stride);
-    worker.accumulators.resize(kernels.rows * abi::VLMAX);
-    uint32_t* sums = worker.accumulators.data();
-    if (integer) {
-      worker.i16.resize(depth * rows);
-      pack_i16(lhs, rows, rows, g.k, g.lhs_zero, worker.i16.data());
-    } else {
-      worker.f32.resize(depth * rows);
-      pack_f32(lhs, rows, rows, g.k, worker.f32.data());
-    }
-
-    const uint64_t product = g.rhs_batch_stride ? batch * panels : 0;
-    for (uint32_t column = 0; column < columns; column += kernels.panel) {
-      const uint64_t at = (product + (first_column + column) / kernels.panel) * depth * kernels.panel;
-      if (integer)
-        kernels.tile_i16(rows, depth, worker.i16.data(), weights.i16.data() + at,
-                         reinterpret_cast<int32_t*>(sums + column), abi::VLMAX);
-      else
-        kernels.tile_f32(rows, depth, worker.f32.data(), weights.f32.data() + at, nullptr,
-                         reinterpret_cast<float*>(sums + column), abi::VLMAX);
-    }
-    for (unsigned row = 0; row < rows; ++row) {
-      const uint64_t element = (batch * g.m + first_row + row) * g.n + first_column;
-      finish_chunk(engine, bound, worker, sums + row * abi::VLMAX,
-                   {element, static_cast<uint32_t>(first_column), 1, columns});
-    }
-  };
-  engine.workers.run(g.batch * blocks * chunks, task);
+  const Product product(engine, bound, weights);
+  engine.lhs.resize(gemm_lhs_bytes(engine, bound.launch) / sizeof(uint32_t));
+  engine.workers.run(product.tiles(), [&](uint64_t tile, unsigned) { product.pack(tile); });
+  engine.workers.run(product.units(), [&](uint64_t unit, unsigned worker) { product.unit(unit, worker); });
 }
 
 }  // namespace tfmbs

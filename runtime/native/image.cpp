@@ -112,13 +112,14 @@ Launch Image::prepare(const abi::Descriptor& record, size_t index) {
   const auto first = args_.begin() + record.args_first;
   launch.args.assign(first, first + record.args_count);
   check_launch(*this, launch);
+  launch.words = launch.integer ? kernels_.integers.words : Words::F32;
   if (multiplies(record.kind)) prepare_weights(launch);
   return launch;
 }
 
 uint64_t Image::packed_size(const Launch& launch) const {
-  if (convolves(launch.record.kind)) return packed_bytes(launch.volume, launch.integer, launch.name);
-  return packed_bytes(launch.gemm, launch.integer, kernels_.panel, launch.name);
+  if (convolves(launch.record.kind)) return packed_bytes(launch.volume, launch.words, launch.name);
+  return packed_bytes(launch.gemm, launch.words, kernels_.panel, launch.name);
 }
 
 void Image::prepare_weights(Launch& launch) {
@@ -148,8 +149,8 @@ void Image::prepare_weights(Launch& launch) {
     vectors.f32 = reinterpret_cast<const float*>(data);
   }
   launch.work = work(&vectors);
-  launch.weights = conv ? pack_conv(launch.volume, vectors, launch.integer, kernels_.rows)
-                        : pack_gemm(launch.gemm, vectors, launch.integer, kernels_.panel);
+  launch.weights = conv ? pack_conv(launch.volume, vectors, launch.words, kernels_.rows)
+                        : pack_gemm(launch.gemm, vectors, launch.words, kernels_.panel);
 }
 
 }  // namespace tfmbs

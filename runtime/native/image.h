@@ -30,6 +30,7 @@ struct Launch {
   const Program* program = nullptr;
   std::vector<uint32_t> args;
   bool integer = false;   // i32 accumulators, else f32
+  Words words{};          // in which products take their operands
   bool constant = false;  // rhs lies in WEIGHTS and is packed already
   PackedWeights weights;
   Work work;

@@ -8,18 +8,36 @@ extern const Kernels kernels_baseline;
 #if defined(TFMBS_X86)
 extern const Kernels kernels_avx2;
 extern const Kernels kernels_avx512;
+extern const IntegerTiles tiles_avxvnni;
+extern const IntegerTiles tiles_avx512vnni;
 #endif
 
 namespace {
 
+#if defined(TFMBS_X86)
+// A set that differs from another one in the products of integers.
+Kernels with_tiles(Kernels set, const char* name, const IntegerTiles& tiles) {
+  set.name = name;
+  set.integers = tiles;
+  return set;
+}
+#endif
+
 std::vector<const Kernels*> available() {
   std::vector<const Kernels*> sets{&kernels_baseline};
 #if defined(TFMBS_X86)
+  static const Kernels avxvnni = with_tiles(kernels_avx2, "avxvnni", tiles_avxvnni);
+  static const Kernels avx512vnni = with_tiles(kernels_avx512, "avx512vnni", tiles_avx512vnni);
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets.push_back(&kernels_avx2);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    sets.push_back(&kernels_avx2);
+    if (__builtin_cpu_supports("avxvnni")) sets.push_back(&avxvnni);
+  }
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq"))
+      __builtin_cpu_supports("avx512dq")) {
     sets.push_back(&kernels_avx512);
+    if (__builtin_cpu_supports("avx512vnni")) sets.push_back(&avx512vnni);
+  }
 #endif
   return sets;
 }

@@ -11,7 +11,7 @@
 namespace {
 
 constexpr tfmbs::Kernels kernel_table(const char* name) {
-  return {name, PANEL, TILE_ROWS,       tile_f32<>,      tile_i16<>,      tap_row_f32,     tap_row_i8,
+  return {name, PANEL, TILE_ROWS,       tile_f32<>,      PAIR_TILES,      tap_row_f32,     tap_row_i8,
           lane, moves, index<uint32_t>, index<uint64_t>, bounds<int32_t>, bounds<int64_t>, columns};
 }
 

@@ -40,18 +40,34 @@ struct MoveFns {
   ScatterFn scatter64;
 };
 
+// How many consecutive elements of a vector a packed 32-bit word holds, and as what. Integer products are exact in all.
+enum class Words {
+  F32,    // one f32
+  PAIRS,  // two i16 in both operands: products of i8, less a zero point, with i8
+  QUADS,  // four u8 of the activations, by 128 more than their i8, and four i8 of the weights
+};
+
+// out[r][c] += sum over ascending i < k of a[i][r] * b[i][c] for r < rows and all columns c of a panel. a is k words x
+// rows, b is k words x panel, out has `stride` columns.
+using TileFn = void (*)(unsigned rows, size_t k, const uint32_t* a, const uint32_t* b, int32_t* out, size_t stride);
+
+// The products of integers, wrapped.
+struct IntegerTiles {
+  Words words;
+  TileFn activations;  // where a are the activations, b the weights
+  TileFn weights;      // where a are the weights, b the activations
+};
+
 struct Kernels {
   const char* name;
   unsigned panel;  // columns of a tile; divides VLMAX
   unsigned rows;   // most rows of a tile
 
-  // out[r][c] = sum over ascending i < k of a[i][r] * b[i][c], fused, from +0.0; a NaN becomes the canonical one.
-  // a is k x rows, b is k x panel, out has `stride` columns. Bit c of valid[i] says whether step i counts for column c
+  // As TileFn, fused; a NaN becomes the canonical one. Bit c of valid[i] says whether step i counts for column c
   // (valid == nullptr: all do).
   void (*tile_f32)(unsigned rows, size_t k, const float* a, const float* b, const uint32_t* valid, float* out,
                    size_t stride);
-  // The same for integers; each 32-bit element of a and b holds two i16 of consecutive k; sums wrap.
-  void (*tile_i16)(unsigned rows, size_t pairs, const int32_t* a, const int32_t* b, int32_t* out, size_t stride);
+  IntegerTiles integers;
 
   // One tap of a window on n outputs: sums[i] = fma(weight, x[i * stride], sums[i]), or sums[i] += weight *
   // (x[i * stride] - zero), wrapped; strides are positive.
@@ -67,7 +83,8 @@ struct Kernels {
   ColumnsFn columns;
 };
 
-// Instruction sets of this build that this processor runs, slowest first: "baseline", "avx2", "avx512".
+// Instruction sets of this build that this processor runs, slowest first: "baseline", "avx2", "avxvnni", "avx512",
+// "avx512vnni". The last two of a pair differ in the products of integers only.
 std::vector<std::string> instruction_sets();
 // The set of that name; the fastest one for "". Throws Error where it does not exist here.
 const Kernels& kernels(const std::string& name);

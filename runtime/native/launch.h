@@ -10,6 +10,7 @@ struct Engine {
   const Kernels& kernels;
   Workers& workers;
   std::vector<std::unique_ptr<Worker>>& buffers;
+  AlignedWords& lhs;  // the left operand of a GEMM, packed for all threads
 };
 
 // `weights` are the packed right operand.
@@ -18,6 +19,8 @@ void run_conv(const Engine& engine, const Bound& bound, const PackedWeights& wei
 void run_pool(const Engine& engine, const Bound& bound);
 // Bytes that each thread needs for a launch; throws Error where they do not fit 64 bits.
 uint64_t gemm_buffer_bytes(const Engine& engine, const Launch& launch);
+// Bytes of the packed left operand, for all threads; throws as above.
+uint64_t gemm_lhs_bytes(const Engine& engine, const Launch& launch);
 uint64_t conv_buffer_bytes(const Engine& engine, const Launch& launch);
 // Taps on the input of all windows of a pooling.
 uint64_t pool_taps(const Engine& engine, const Bound& bound);

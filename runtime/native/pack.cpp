@@ -1,6 +1,8 @@
 #include "pack.h"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 #include "checks.h"
 
@@ -31,68 +33,143 @@ uint64_t nonzero(const Vectors& from, uint64_t vector, uint64_t k) {
   return count;
 }
 
-void pack(const Vectors& from, unsigned count, unsigned width, uint64_t k, bool integer, PackedWeights& out) {
-  if (integer) {
-    const size_t at = out.i16.size();
-    out.i16.resize(at + pairs_of(k) * width);
-    pack_i16(from, count, width, k, 0, out.i16.data() + at);
-  } else {
-    const size_t at = out.f32.size();
-    out.f32.resize(at + k * width);
-    pack_f32(from, count, width, k, out.f32.data() + at);
+// Vectors in blocks, each at the end of what `out` holds, with the sums that tiles of QUADS need.
+class Packer {
+ public:
+  Packer(Words words, uint64_t k, uint64_t total) : words_(words), k_(k) { out_.words.reserve(total); }
+
+  // A block of `width` vectors, `count` of which are those of `from`, the others zero.
+  void block(const Vectors& from, unsigned count, unsigned width) {
+    const size_t at = out_.words.size();
+    out_.words.resize(at + depth_of(k_, words_) * width);
+    pack_weights(from, count, width, k_, words_, out_.words.data() + at);
+    if (words_ != Words::QUADS) return;
+    for (unsigned j = 0; j < width; ++j) {
+      uint32_t sum = 0;
+      for (uint64_t i = 0; i < k_ && j < count; ++i)
+        sum += static_cast<uint32_t>(from.i8[j * from.stride + i * from.k_stride]);
+      out_.sums.push_back(sum);
+    }
   }
+  PackedWeights done() { return std::move(out_); }
+
+ private:
+  Words words_;
+  uint64_t k_;
+  PackedWeights out_;
+};
+
+// Vectors of k weights, channel by channel, as vectors of the channels of one tap after the other.
+void order_by_tap(const Vectors& from, unsigned count, uint64_t k, uint64_t channels, int8_t* out) {
+  const uint64_t taps = k / channels;
+  for (unsigned j = 0; j < count; ++j, out += k)
+    for (uint64_t channel = 0; channel < channels; ++channel)
+      for (uint64_t tap = 0; tap < taps; ++tap)
+        out[tap * channels + channel] = from.i8[j * from.stride + channel * taps + tap];
 }
 
-}  // namespace
+// Four i8 as they follow each other in a vector.
+uint32_t quad(const int8_t* first) {
+  uint32_t word;
+  std::memcpy(&word, first, sizeof word);
+  return word;
+}
 
-void pack_f32(const Vectors& from, unsigned count, unsigned width, uint64_t k, float* out) {
-  in_memory_order(from, count, k, [&](uint64_t i, unsigned j) {
-    const uint64_t at = j * from.stride + i * from.k_stride;
-    out[i * width + j] = from.f32 ? from.f32[at] : static_cast<float>(from.i8[at]);
+// Quads of a vector after the other, each byte with the bits of `flip` inverted.
+void pack_quads(const Vectors& from, unsigned count, unsigned width, uint64_t k, uint8_t flip, uint32_t* out) {
+  uint64_t whole = 0;
+  if (from.k_stride == 1) {
+    whole = k / 4;
+    const uint32_t flips = flip * 0x01010101u;
+    for (unsigned j = 0; j < count; ++j) {
+      const int8_t* vector = from.i8 + j * from.stride;
+      for (uint64_t i = 0; i < whole; ++i) out[i * width + j] = quad(vector + 4 * i) ^ flips;
+    }
+  }
+  uint8_t* bytes = reinterpret_cast<uint8_t*>(out);
+  in_memory_order(from.at(4 * whole * from.k_stride), count, k - 4 * whole, [&](uint64_t i, unsigned j) {
+    const uint64_t at = 4 * whole + i;
+    bytes[(at / 4 * width + j) * 4 + at % 4] =
+        static_cast<uint8_t>(from.i8[j * from.stride + at * from.k_stride]) ^ flip;
   });
 }
 
-void pack_i16(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, int32_t* out) {
+void pack_pairs(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, uint32_t* out) {
   int16_t* half = reinterpret_cast<int16_t*>(out);
   in_memory_order(from, count, k, [&](uint64_t i, unsigned j) {
     half[(i / 2 * width + j) * 2 + i % 2] = static_cast<int16_t>(from.i8[j * from.stride + i * from.k_stride] - zero);
   });
 }
 
-uint64_t packed_bytes(const abi::GemmGeometry& g, bool integer, unsigned panel, const std::string& where) {
-  const uint64_t panels = (static_cast<uint64_t>(g.n) + panel - 1) / panel;
-  return product({products_of(g), panels, panel, depth_of(g.k, integer), sizeof(float)}, where);
+void pack_f32(const Vectors& from, unsigned count, unsigned width, uint64_t k, uint32_t* out) {
+  float* floats = reinterpret_cast<float*>(out);
+  in_memory_order(from, count, k, [&](uint64_t i, unsigned j) {
+    const uint64_t at = j * from.stride + i * from.k_stride;
+    floats[i * width + j] = from.f32 ? from.f32[at] : static_cast<float>(from.i8[at]);
+  });
 }
 
-uint64_t packed_bytes(const abi::VolumeGeometry& g, bool integer, const std::string& where) {
-  return product({g.out_channels, depth_of(depth_of(g), integer), sizeof(float)}, where);
+}  // namespace
+
+void pack_weights(const Vectors& from, unsigned count, unsigned width, uint64_t k, Words words, uint32_t* out) {
+  switch (words) {
+    case Words::F32: return pack_f32(from, count, width, k, out);
+    case Words::PAIRS: return pack_pairs(from, count, width, k, 0, out);
+    case Words::QUADS: return pack_quads(from, count, width, k, 0, out);
+  }
 }
 
-PackedWeights pack_gemm(const abi::GemmGeometry& g, Vectors rhs, bool integer, unsigned panel) {
-  PackedWeights out;
+void pack_activations(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, Words words,
+                      uint32_t* out) {
+  switch (words) {
+    case Words::F32: return pack_f32(from, count, width, k, out);
+    case Words::PAIRS: return pack_pairs(from, count, width, k, zero, out);
+    case Words::QUADS: return pack_quads(from, count, width, k, 0x80, out);  // x + 128
+  }
+}
+
+uint64_t packed_bytes(const abi::GemmGeometry& g, Words words, unsigned panel, const std::string& where) {
+  const uint64_t columns = (static_cast<uint64_t>(g.n) + panel - 1) / panel * panel;
+  return product({products_of(g), columns, depth_of(g.k, words) + (words == Words::QUADS), sizeof(uint32_t)}, where);
+}
+
+uint64_t packed_bytes(const abi::VolumeGeometry& g, Words words, const std::string& where) {
+  return product({g.out_channels, depth_of(depth_of(g), words) + (words == Words::QUADS), sizeof(uint32_t)}, where);
+}
+
+PackedWeights pack_gemm(const abi::GemmGeometry& g, Vectors rhs, Words words, unsigned panel) {
+  const uint64_t columns = (static_cast<uint64_t>(g.n) + panel - 1) / panel * panel;
+  Packer packer(words, g.k, products_of(g) * columns * depth_of(g.k, words));
   rhs.stride = g.rhs_n_stride;
   rhs.k_stride = g.rhs_k_stride;
   for (uint64_t b = 0; b < products_of(g); ++b) {
     for (uint64_t n = 0; n < g.n; n += panel) {
       const unsigned count = static_cast<unsigned>(std::min<uint64_t>(panel, g.n - n));
-      pack(rhs.at(b * g.rhs_batch_stride + n * g.rhs_n_stride), count, panel, g.k, integer, out);
+      packer.block(rhs.at(b * g.rhs_batch_stride + n * g.rhs_n_stride), count, panel);
     }
   }
-  return out;
+  return packer.done();
 }
 
-PackedWeights pack_conv(const abi::VolumeGeometry& g, Vectors rhs, bool integer, unsigned rows) {
-  PackedWeights out;
+PackedWeights pack_conv(const abi::VolumeGeometry& g, Vectors rhs, Words words, unsigned rows) {
   const uint64_t k = depth_of(g), channels = g.out_channels / g.groups;
+  Packer packer(words, k, g.out_channels * depth_of(k, words));
   rhs.stride = k;
   rhs.k_stride = 1;
+  std::vector<int8_t> by_tap;
   for (uint64_t group = 0; group < g.groups; ++group) {
     for (uint64_t c = 0; c < channels; c += rows) {
       const unsigned count = static_cast<unsigned>(std::min<uint64_t>(rows, channels - c));
-      pack(rhs.at((group * channels + c) * k), count, count, k, integer, out);
+      Vectors block = rhs.at((group * channels + c) * k);
+      if (words != Words::F32) {
+        by_tap.resize(count * k);
+        order_by_tap(block, count, k, g.in_channels / g.groups, by_tap.data());
+        block.i8 = by_tap.data();
+      }
+      packer.block(block, count, count);
     }
   }
-  return out;
+  return packer.done();
 }
 
 Work work_of(const abi::GemmGeometry& g, const Vectors* rhs) {

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
 #include "abi.gen.h"
+#include "kernels.h"
+#include "words.h"
 
 namespace tfmbs {
 
@@ -21,24 +24,42 @@ struct Vectors {
   }
 };
 
-// out[i * width + j] = element i of vector j for j < count; the rest of `out` stays as it is.
-void pack_f32(const Vectors& from, unsigned count, unsigned width, uint64_t k, float* out);
-// The same for i8, `zero` subtracted, two consecutive i in the halves of each element; out has (k + 1) / 2 * width.
-// Where k is odd, the last half stays: one of the two operands has a zero there.
-void pack_i16(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, int32_t* out);
+// Elements of a vector in one word.
+inline uint64_t step_of(Words words) { return words == Words::F32 ? 1 : words == Words::PAIRS ? 2 : 4; }
+// Words of a vector of k elements; what fills up the last one of weights is zero.
+inline uint64_t depth_of(uint64_t k, Words words) { return k / step_of(words) + (k % step_of(words) != 0); }
 
-inline uint64_t pairs_of(uint64_t k) { return k / 2 + k % 2; }
-// Steps of k that a tile takes: pairs for integers.
-inline uint64_t depth_of(uint64_t k, bool integer) { return integer ? pairs_of(k) : k; }
+// Word i of vector j goes to out[i * width + j], for j < count; the rest of `out` stays as it is.
+void pack_weights(const Vectors& from, unsigned count, unsigned width, uint64_t k, Words words, uint32_t* out);
+// The same for the operand whose zero point is `zero`, integers only.
+void pack_activations(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, Words words,
+                      uint32_t* out);
+
+// What the product of zero activations is short of what integer tiles make of them: tiles of QUADS compute
+// sum((x + 128) * w), which exceeds sum((x - zero) * w) by (128 + zero) * sum(w). Wraps.
+inline uint32_t start_of(Words words, int32_t zero, uint32_t weight_sum) {
+  return words == Words::QUADS ? 0u - (128u + static_cast<uint32_t>(zero)) * weight_sum : 0u;
+}
+
+inline float float_of(uint32_t word) {
+  float value;
+  std::memcpy(&value, &word, sizeof value);
+  return value;
+}
+// Element number `at` of a word of packed integer weights.
+inline int32_t element_of(Words words, uint32_t word, uint64_t at) {
+  return words == Words::QUADS ? static_cast<int8_t>(word >> 8 * at) : static_cast<int16_t>(word >> 16 * at);
+}
+
 // Length of the reduction of a convolution.
 inline uint64_t depth_of(const abi::VolumeGeometry& g) {
   return static_cast<uint64_t>(g.in_channels / g.groups) * g.kernel_depth * g.kernel_height * g.kernel_width;
 }
 
-// The weights of a launch in blocks, zero where they are padded. One of the two is used.
+// The weights of a launch in blocks, zero where they are padded.
 struct PackedWeights {
-  std::vector<float> f32;
-  std::vector<int32_t> i16;
+  AlignedWords words;
+  std::vector<uint32_t> sums;  // of QUADS: of each vector of weights, wrapped, in the order of the blocks
 };
 
 // Multiply-accumulates of a launch: all (none on padding), and those whose weight is not a constant zero.
@@ -51,12 +72,13 @@ Work work_of(const abi::GemmGeometry& geometry, const Vectors* rhs);
 Work work_of(const abi::VolumeGeometry& geometry, const Vectors* rhs);
 
 // Bytes that packing a launch's weights takes; throws Error where they do not fit 64 bits.
-uint64_t packed_bytes(const abi::GemmGeometry& geometry, bool integer, unsigned panel, const std::string& where);
-uint64_t packed_bytes(const abi::VolumeGeometry& geometry, bool integer, const std::string& where);
+uint64_t packed_bytes(const abi::GemmGeometry& geometry, Words words, unsigned panel, const std::string& where);
+uint64_t packed_bytes(const abi::VolumeGeometry& geometry, Words words, const std::string& where);
 // GEMM: per product of the batch (one if shared), panels of `panel` columns, the last one padded with zeros.
-PackedWeights pack_gemm(const abi::GemmGeometry& geometry, Vectors rhs, bool integer, unsigned panel);
-// CONV2D, CONV3D: per group, blocks of `rows` output channels, the last one smaller.
-PackedWeights pack_conv(const abi::VolumeGeometry& geometry, Vectors rhs, bool integer, unsigned rows);
+PackedWeights pack_gemm(const abi::GemmGeometry& geometry, Vectors rhs, Words words, unsigned panel);
+// CONV2D, CONV3D: per group, blocks of `rows` output channels, the last one smaller. The reduction of f32 goes over the
+// taps of one input channel after the other, that of integers over the channels of one tap after the other.
+PackedWeights pack_conv(const abi::VolumeGeometry& geometry, Vectors rhs, Words words, unsigned rows);
 
 // Outputs along one axis for which tap number `tap` of the window lies on the input, not on padding.
 uint64_t positions(uint64_t tap, uint64_t out, uint64_t in, uint64_t stride, uint64_t dilation, uint64_t pad);

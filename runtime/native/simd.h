@@ -39,6 +39,10 @@ inline VecI load_i(const int32_t* p) { return _mm512_loadu_si512(p); }
 inline void store_i(int32_t* p, VecI x) { _mm512_storeu_si512(p, x); }
 inline VecI broadcast_i(int32_t x) { return _mm512_set1_epi32(x); }
 inline VecI dot_i16(VecI a, VecI b, VecI c) { return _mm512_add_epi32(c, _mm512_madd_epi16(a, b)); }
+#if defined(__AVX512VNNI__)
+// c plus the products of four u8 of a and four i8 of b.
+inline VecI dot_u8_i8(VecI a, VecI b, VecI c) { return _mm512_dpbusd_epi32(c, a, b); }
+#endif
 
 #elif defined(__AVX2__) && defined(__FMA__)
 
@@ -63,6 +67,9 @@ inline VecI load_i(const int32_t* p) { return _mm256_loadu_si256(reinterpret_cas
 inline void store_i(int32_t* p, VecI x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x); }
 inline VecI broadcast_i(int32_t x) { return _mm256_set1_epi32(x); }
 inline VecI dot_i16(VecI a, VecI b, VecI c) { return _mm256_add_epi32(c, _mm256_madd_epi16(a, b)); }
+#if defined(__AVXVNNI__)
+inline VecI dot_u8_i8(VecI a, VecI b, VecI c) { return _mm256_dpbusd_avx_epi32(c, a, b); }
+#endif
 
 #else
 

@@ -16,10 +16,14 @@ from tfmbs.runtime.devices.emulator import Emulator
 
 @dataclass(frozen=True)
 class DeviceUnderTest:
-    """A name for test ids and a way to get a context for an image."""
+    """A name for test ids and a way to get a context for an image.
+
+    `products_only`: it differs from another device in the kernels of integer products, and in nothing else.
+    """
 
     name: str
     open: Callable[[Image], DeviceContext]
+    products_only: bool = False
 
     def run(self, image: Image, inputs: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Array]:
         """The outputs of entry point `main` in a fresh context."""
@@ -30,7 +34,11 @@ def _emulator(isa: str, threads: int) -> Callable[[Image], DeviceContext]:
     return lambda image: Emulator(image, isa).context(threads)
 
 
+def _emulator_on(isa: str) -> DeviceUnderTest:
+    return DeviceUnderTest(f"emulator-{isa}", _emulator(isa, 1), isa.endswith("vnni"))
+
+
 DEVICES: tuple[DeviceUnderTest, ...] = (
-    *(DeviceUnderTest(f"emulator-{isa}", _emulator(isa, 1)) for isa in _native.instruction_sets()),
+    *map(_emulator_on, _native.instruction_sets()),
     DeviceUnderTest("emulator-2-threads", _emulator("", 2)),
 )

@@ -20,7 +20,7 @@ INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit native fuzz onnx-mutants siw-random siw-bench compile-bench special-accuracy models torch-coverage onnx-coverage docs wheel-matrix train clean
+.PHONY: help run test lint unit native fuzz onnx-mutants siw-random siw-bench compile-bench portable special-accuracy models torch-coverage onnx-coverage docs wheel-matrix train clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -87,8 +87,10 @@ models: $(VENV)/.test-ready ## Compile the reference models at full size, compar
 onnx-coverage: $(VENV)/.test-ready ## Run every case of onnx.backend.test (minutes); write docs/onnx-coverage.md again
 	$(BIN)/python -W ignore -m benchmarks.onnx_coverage --write
 
-compile-bench: $(VENV)/.test-ready ## Compile time and memory of whole models beside IREE and torch-mlir (installs the bench extra)
-	$(PIP) --editable '.[bench]'
+portable: $(VENV)/.test-ready ## Run the portable linalg of the reference models by MLIR's own tools and by IREE, compare with torch
+	$(BIN)/python -W ignore -m benchmarks.portable_linalg
+
+compile-bench: $(VENV)/.test-ready ## Compile time and memory of whole models beside IREE and torch-mlir
 	$(BIN)/python -W ignore -m benchmarks.compile_time
 
 torch-coverage: $(VENV)/.test-ready ## Compile and run each core ATen op on samples of torch's OpInfo, write docs/torch-coverage.md

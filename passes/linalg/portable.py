@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tfmbs.dialect.attributes import NAME
@@ -35,7 +36,7 @@ def convolution(place: Any, product: Product, window: Window, groups: int) -> An
     lhs, rhs = _centered(product), _factor(product)
     if any(window.pads):
         rank = len(window.kernel)
-        lhs = place.padded(lhs, (0, 0, *window.pads[:rank]), (0, 0, *window.pads[rank:]), 0)
+        lhs = _padded(lhs, (0, 0, *window.pads[:rank]), (0, 0, *window.pads[rank:]), 0)
     geometry = {"strides": list(window.strides), "dilations": list(window.dilations)}
     start = place.filled(product.shape, product.accumulator, 0)
     if len(window.kernel) == 3:
@@ -84,8 +85,24 @@ def pool(place: Any, pooling: Pooling) -> Any:
     start = place.filled(pooling.shape, pooling.element, pooling.neutral)
     shape_only = place.empty(tuple(window.kernel), pooling.element)
     geometry = {"strides": list(window.strides), "dilations": list(window.dilations)}
-    acc = build(pooling.padded(place), shape_only, outs=[start], **geometry)
+    top, left, bottom, right = window.pads
+    value = _padded(pooling.value, (0, 0, top, left), (0, 0, bottom, right), pooling.neutral)
+    acc = build(value, shape_only, outs=[start], **geometry)
     return finish_pool(place, pooling, _tagged(acc, pooling.discardable), exact=False)
+
+
+def _padded(value: Any, low: Sequence[int], high: Sequence[int], fill: float) -> Any:
+    """`tensor.pad`, which other toolchains fuse; the same written as an insertion misleads IREE's tiling."""
+    if not any((*low, *high)):
+        return value
+    shape, element = shape_of(value.type), element_of(value)
+    grown = tuple(size + a + b for size, a, b in zip(shape, low, high, strict=True))
+    pad = tensor.PadOp(tensor_type(grown, element), value, [], [], list(low), list(high))
+    index = ir.IndexType.get()
+    block = pad.regions[0].blocks.append(*[index] * len(shape))
+    with ir.InsertionPoint(block):
+        tensor.YieldOp(scalar.constant(element, fill))
+    return pad.result
 
 
 def _grouped(place: Any, value: Any, axis: int, groups: int) -> Any:

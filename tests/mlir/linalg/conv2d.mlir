@@ -25,7 +25,7 @@ func.func @valid(%x: tensor<1x2x6x6xf32>, %w: tensor<4x2x3x3xf32>) -> tensor<1x4
 // CHECK:       %[[INSIDE:.*]] = arith.andi
 // CHECK-NEXT:  arith.select %[[INSIDE]], %[[NEXT]], %[[ACC]] : f32
 // PORTABLE-LABEL: func.func @padded
-// PORTABLE:       tensor.insert_slice
+// PORTABLE:       tensor.pad
 // PORTABLE:       linalg.conv_2d_nchw_fchw
 func.func @padded(%x: tensor<1x2x6x6xf32>, %w: tensor<4x2x3x3xf32>) -> tensor<1x4x5x6xf32> {
   %0 = "tfmbs.conv2d"(%x, %w) ({}) {dilations = array<i64: 1, 1>, strides = array<i64: 1, 1>, groups = 1 : i64, pads = array<i64: 1, 2, 0, 0>, roles = [], operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>} : (tensor<1x2x6x6xf32>, tensor<4x2x3x3xf32>) -> tensor<1x4x5x6xf32>

@@ -26,7 +26,7 @@ func.func @valid(%x: tensor<1x2x4x5x6xf32>, %w: tensor<4x2x3x3x3xf32>) -> tensor
 // CHECK-COUNT-3: arith.cmpi ult
 // CHECK:       arith.select %{{.*}}, %[[NEXT]], %[[ACC]] : f32
 // PORTABLE-LABEL: func.func @padded
-// PORTABLE:       tensor.insert_slice
+// PORTABLE:       tensor.pad
 // PORTABLE:       linalg.conv_3d_ncdhw_fcdhw
 func.func @padded(%x: tensor<1x2x4x5x6xf32>, %w: tensor<4x2x3x3x3xf32>) -> tensor<1x4x3x3x7xf32> {
   %0 = "tfmbs.conv3d"(%x, %w) ({}) {dilations = array<i64: 1, 1, 1>, strides = array<i64: 1, 1, 1>, groups = 1 : i64, pads = array<i64: 1, 0, 2, 0, 0, 1>, roles = [], operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>} : (tensor<1x2x4x5x6xf32>, tensor<4x2x3x3x3xf32>) -> tensor<1x4x3x3x7xf32>

@@ -146,6 +146,8 @@ def _all_nodes(graph: onnx.GraphProto) -> Iterable[onnx.NodeProto]:
 
 def _refuse_unknown_ops(model: onnx.ModelProto, where: str) -> None:
     versions = {entry.domain: entry.version for entry in model.opset_import}
+    if len(versions) != len(model.opset_import):
+        raise TfmbsError("onnx.invalid", where, "opset imports", "one for each domain", "several for the same one")
     newest = onnx.defs.onnx_opset_version()
     if versions.get("", 0) > newest:
         raise TfmbsError("onnx.unsupported", where, "opset", f"at most {newest}", versions[""])

@@ -46,10 +46,21 @@ def check_text(model: onnx.ModelProto, where: str) -> None:
             values = value if field.is_repeated else [value]
             if field.type == field.TYPE_MESSAGE:
                 pending.extend((inner, depth + 1) for inner in values)
-            elif field.type == field.TYPE_STRING:
+            elif field.type == field.TYPE_STRING or isinstance(message, onnx.AttributeProto):
                 for text in values:
-                    if isinstance(text, bytes):
+                    if isinstance(text, bytes) and not _is_text(text, field):
                         raise TfmbsError("onnx.parse", where, f"text of field '{field.name}'", "UTF-8", repr(text[:40]))
+
+
+def _is_text(value: bytes, field: Any) -> bool:
+    """Protobuf gives a string as bytes where it is not UTF-8; attributes hold their strings as bytes anyway."""
+    if field.type == field.TYPE_STRING:
+        return False
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def check_graph(graph: onnx.GraphProto, where: str) -> None:
@@ -62,6 +73,7 @@ def check_graph(graph: onnx.GraphProto, where: str) -> None:
         raise TfmbsError("onnx.invalid", where, "number of outputs", "at least 1", 0)
     known = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
     for node in graph.node:
+        _check_count(node, where)
         if node.domain in ("", "ai.onnx") and node.op_type in _RANDOM:
             raise TfmbsError("onnx.unsupported", f"{where}: {node_label(node)}", "a random op has no fixed result")
         for name in filter(None, node.input):
@@ -80,6 +92,14 @@ def check_graph(graph: onnx.GraphProto, where: str) -> None:
     for role, values in (("input", graph.input), ("output", graph.output)):
         for value in values:
             _check_elements(value, f"{where}: {role} '{value.name}'")
+
+
+def _check_count(node: onnx.NodeProto, where: str) -> None:
+    """Onnx makes room for as many outputs as an attribute claims."""
+    for attribute in node.attribute:
+        if attribute.name == "num_outputs" and attribute.i != len(node.output):
+            at = f"{where}: {node_label(node)}"
+            raise TfmbsError("onnx.invalid", at, "num_outputs", f"{len(node.output)}, as there are", attribute.i)
 
 
 def _check_elements(value: ValueInfoProto, at: str) -> None:

@@ -7,6 +7,7 @@ declared one do not change it: places outside of the tensor are read at its near
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 from tfmbs.dialect.mlir import arith
@@ -111,6 +112,8 @@ def pad(node: Node) -> Results | None:
     fill = None
     if mode == "constant":
         element = node.element(0)
+        if node.has(2) and prod(node.shape(2)) != 1:
+            raise node.refuse("shape of the constant value", "one element", node.shape(2))
         fill = build.extract(build.reshape(node.tensor(2), ()), []) if node.has(2) else node.scalar(0, element)
 
     def padded(at: Sequence[Value]) -> Value:

@@ -64,6 +64,11 @@ def reused(model: Model) -> Model:
     return model
 
 
+def imported_again(model: Model) -> Model:
+    model.opset_import.add(domain="", version=1)
+    return model
+
+
 def nested(depth: int) -> Model:
     """An If in an If in …"""
     model = typed(of([], ("x", F32, (2, 3)), ("c", TensorProto.BOOL, ())))
@@ -138,11 +143,21 @@ REFUSED: dict[str, tuple[Callable[[], Model], str, str]] = {
                        "onnx.external-data", "tensor 'c': external data was not loaded"),
     "nested": (lambda: nested(2000), "onnx.parse", "depth of nesting, expected at most 100 messages"),
     "newer opset": (lambda: typed(of(RELU, opset=99)), "onnx.unsupported", "opset, expected at most"),
+    "two opsets": (lambda: imported_again(typed(of(RELU))), "onnx.invalid", "opset imports, expected one for each"),
     "no opset": (lambda: typed(of(RELU, opset=0)), "onnx.unsupported", "node 'relu_y' (Relu): unknown op Relu"),
     "opset without inference": (lambda: typed(of(RELU, opset=1)), "onnx.unsupported", "output 'y': shape"),
     "unknown attribute": (lambda: typed(of([node("Relu", "x", "y", q=1)])), "onnx.invalid", "attribute: q"),
     "wrong attribute": (lambda: typed(of([node("Softmax", "x", "y", axis="a")])), "onnx.invalid", "softmax_y : axis"),
     "axis": (lambda: typed(of([node("Softmax", "x", "y", axis=7)])), "onnx.invalid", "softmax_y"),
+    "attribute that is no text": (
+        lambda: typed(of([node("Gelu", "x", "y", approximate=b"\xff")])),
+        "onnx.parse", "text of field 's', expected UTF-8"),
+    "outputs that are not there": (
+        lambda: typed(of([node("Split", "x", "y z", axis=1, num_outputs=1 << 31)])),
+        "onnx.invalid", "node 'split_y' (Split): num_outputs, expected 2, as there are, got 2147483648"),
+    "fill of several elements": (
+        lambda: typed(of([node("Pad", "x p x", "y")], p=np.array([1, 0, 2, 3]))),
+        "onnx.unsupported", "pad_y: Pad: shape of the constant value, expected one element"),
     "random": (lambda: typed(of([node("RandomNormalLike", "x", "y")])), "onnx.unsupported", "randomnormallike_y"),
     "values as shape": (lambda: typed(of([node("NonZero", "x", "y")]), I64), "onnx.unsupported", "node 'nonzero_y'"),
     "sequence": (sequence_output, "onnx.unsupported", "output 'y': type, expected a tensor, got sequence"),

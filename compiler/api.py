@@ -17,13 +17,27 @@ __all__ = ["STAGES", "compile", "lower"]
 _ONE_AT_A_TIME = threading.RLock()
 
 
+Dims = Mapping[str, int | Mapping[str, int]]
+"""Sizes of symbolic dimensions, and entry points with sizes of their own."""
+
+
+def _sizes(dims: object) -> dict[str, Any]:
+    """The fields of `Options` for `dims`."""
+    if dims is None:
+        return {}
+    if not isinstance(dims, Mapping):
+        return {"dims": dims}  # the importer refuses it
+    entries = {name: sizes for name, sizes in dims.items() if isinstance(sizes, Mapping)}
+    return {"dims": {name: size for name, size in dims.items() if name not in entries}, "entries": entries}
+
+
 def compile(
     model: object,
     *,
     target: str = "kpu-16x16",
     precision: str = "fp32",
     calibration: Samples | None = None,
-    dims: Mapping[str, int] | None = None,
+    dims: Dims | None = None,
     example_inputs: Sequence[Any] | Mapping[str, Sequence[Any]] | None = None,
 ) -> Program:
     """Compiles a model to a fabric binary and loads it. Threads that compile take turns.
@@ -35,7 +49,9 @@ def compile(
         precision: ``fp32``, ``int8`` or ``ternary``.
         calibration: inputs whose values give the ranges of quantized activations: arrays by name with one or more
             batches along the first axis, the path of an ``.npz`` file of them, or several such mappings.
-        dims: sizes of symbolic dimensions by name.
+        dims: sizes of symbolic dimensions of an ONNX model by name. A mapping of sizes in place of a size makes an
+            entry point of that name, which has them beside the others: ``{"batch": 1, "prefill": {"seq": 128},
+            "decode": {"seq": 1}}``. Entry points share weights; a run takes the one that fits the shapes it is given.
         example_inputs: of a `torch.nn.Module`: its positional arguments, which give shapes and types; or several by the
             names of entry points, which then share weights and state.
 
@@ -44,7 +60,11 @@ def compile(
     """
     batches = None if calibration is None else batches_of(calibration)
     options = Options(
-        target=target, precision=precision, calibration=batches, dims=dims or {}, example_inputs=example_inputs
+        target=target,
+        precision=precision,
+        calibration=batches,
+        **_sizes(dims),
+        example_inputs=example_inputs,
     )
     with _ONE_AT_A_TIME:
         return Program(Compilation.of(model, options).image())
@@ -57,7 +77,7 @@ def lower(
     target: str = "kpu-16x16",
     precision: str = "fp32",
     calibration: Samples | None = None,
-    dims: Mapping[str, int] | None = None,
+    dims: Dims | None = None,
     example_inputs: Sequence[Any] | Mapping[str, Sequence[Any]] | None = None,
     numerics: str = "exact",
 ) -> Any:
@@ -75,7 +95,7 @@ def lower(
         target=target,
         precision=precision,
         calibration=batches,
-        dims=dims or {},
+        **_sizes(dims),
         numerics=numerics,
         example_inputs=example_inputs,
     )

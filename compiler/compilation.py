@@ -36,7 +36,8 @@ STARTS = STAGES[:-1]
 
 @dataclass(frozen=True)
 class Options:
-    """What a compilation is asked for. `start` is the level of a model that is IR already; `known` are inputs and what
+    """What a compilation is asked for. `entries` are entry points of an ONNX model, each with sizes beside `dims`;
+    without any, `main` is the only one. `start` is the level of a model that is IR already; `known` are inputs and what
     the model gives for them, from which the numeric verification of passes starts; `example_inputs` are those of a
     torch module.
     """
@@ -44,6 +45,7 @@ class Options:
     target: str = "kpu-16x16"
     precision: str = "fp32"
     dims: Mapping[str, int] = field(default_factory=dict)
+    entries: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     calibration: Iterable[Batch] | None = None
     numerics: str = "exact"
     start: str = "tfmbs"
@@ -189,7 +191,13 @@ LEVEL_AFTER = {"import": "tfmbs", "quantize": "tfmbs", "optimise": "tfmbs"}
 
 
 def input_shapes(module: Any) -> dict[str, Shape]:
-    """Shapes of the inputs of a graph-level module's one function, by name; all of them have names."""
-    (function,) = (op for op in module.body.operations if op.operation.name == "func.func")
+    """Shapes of the inputs of a graph-level module's one function, by name; all of them have names.
+
+    Raises TfmbsError ``unsupported`` for a module with several.
+    """
+    function, *others = (op for op in module.body.operations if op.operation.name == "func.func")
+    if others:
+        entries = ", ".join(op.sym_name.value for op in (function, *others))
+        raise TfmbsError("unsupported", "model", "samples for several entry points", "one entry point", entries)
     names = (attributes[NAME].value for attributes in function.arg_attrs)
     return {name: shape_of(argument.type) for name, argument in zip(names, function.arguments, strict=True)}

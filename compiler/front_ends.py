@@ -59,7 +59,7 @@ def _of_onnx(parts: Any, options: Options, raw: bool, where: str) -> Any:
 
     if options.example_inputs is not None:
         raise TfmbsError("usage", where, "example_inputs", "none for an ONNX model, whose inputs have shapes")
-    return import_parts(parts, dims=options.dims, context=context(), where=where, raw=raw)
+    return import_parts(parts, dims=options.dims, entries=options.entries, context=context(), where=where, raw=raw)
 
 
 def _of_torch(model: object, options: Options, raw: bool, where: str) -> Any:
@@ -67,5 +67,7 @@ def _of_torch(model: object, options: Options, raw: bool, where: str) -> Any:
 
     if options.dims:
         raise TfmbsError("usage", where, "dims", "none for a PyTorch model, whose sizes are its example inputs'")
+    if options.entries:
+        raise TfmbsError("usage", where, "entries", "example_inputs by entry point, for a PyTorch model")
     programs = export(model, options.example_inputs, where)
     return import_torch(programs, context=context(), where=where, raw=raw)

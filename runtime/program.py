@@ -1,4 +1,4 @@
-"""Loading a fabric binary and running it: the public runtime API. Names, shapes and dtypes are checked here."""
+"""Loading a fabric binary and running it: the public runtime API."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import os
 import threading
 from collections.abc import Mapping
 
-import numpy as np
 import numpy.typing as npt
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Verify
+from tfmbs.runtime.arguments import checked, chosen, in_order
 from tfmbs.runtime.devices import open_device
 from tfmbs.runtime.devices.base import Array, Device, DeviceContext
-from tfmbs.runtime.extensions import plain
 from tfmbs.runtime.signature import Argument, Entry, entries_of
 from tfmbs.runtime.stats import Stats
 
@@ -40,13 +39,15 @@ class Context:
         self._device = device
 
     def run(self, inputs: Mapping[str, npt.ArrayLike], entry: str | None = None) -> dict[str, Array]:
-        """Runs an entry point (the first one by default); returns fresh arrays by output name.
+        """Runs an entry point, by default the first that takes inputs of these names and shapes.
+
+        Returns fresh arrays by output name.
 
         Raises:
             TfmbsError: `input.name`, `input.shape`, `input.dtype`; what the device refuses.
         """
-        signature = self.program.entry(entry)
-        return self._device.run(signature.name, _checked(signature, inputs))
+        signature = self.program.entry_for(inputs) if entry is None else self.program.entry(entry)
+        return self._device.run(signature.name, checked(signature, inputs))
 
     def reset(self) -> None:
         """Sets all state to zero, as in a new context."""
@@ -86,6 +87,13 @@ class Program:
         known = "/".join(entry.name for entry in self.entries) or "none in this program"
         raise TfmbsError("input.name", "entry", "no such entry point", known, name)
 
+    def entry_for(self, inputs: Mapping[str, npt.ArrayLike]) -> Entry:
+        """The first entry point that takes inputs of these names and shapes; the only one, whatever it takes.
+
+        Raises TfmbsError `input.name`, `input.shape`.
+        """
+        return chosen(self.entries, inputs)
+
     def context(self, device: str = DEFAULT_DEVICE, threads: int = 1) -> Context:
         """A context of its own, with zeroed state. Raises TfmbsError `device`, `usage`."""
         return Context(self, self._device(str(device)).context(threads))
@@ -100,13 +108,11 @@ class Program:
         return context.run(inputs, entry)
 
     def __call__(self, *arrays: npt.ArrayLike, device: str = DEFAULT_DEVICE) -> dict[str, Array]:
-        """Runs the first entry point on its inputs in order. Raises TfmbsError `input.name` for another number."""
-        names = [argument.name for argument in self.inputs]
-        if len(arrays) != len(names):
-            raise TfmbsError(
-                "input.name", "inputs", "number of arrays", f"{len(names)} ({', '.join(names)})", len(arrays)
-            )
-        return self.run(dict(zip(names, arrays, strict=True)), device)
+        """Runs the first entry point that takes arrays of these shapes, in the order of its inputs.
+
+        Raises TfmbsError as `run`, and `input.name` for a number of arrays that no entry point takes.
+        """
+        return self.run(in_order(self.entries, arrays), device)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the `.tfb`, whole or not at all. Raises TfmbsError `io`."""
@@ -124,40 +130,3 @@ class Program:
         if device not in contexts:
             contexts[device] = self.context(device)
         return contexts[device]
-
-
-def _checked(entry: Entry, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
-    """The inputs as arrays, in the order of the entry point."""
-    if not isinstance(inputs, Mapping):
-        raise TfmbsError("input.name", "inputs", "arrays by name", "a mapping", type(inputs).__name__)
-    names = [argument.name for argument in entry.inputs]
-    for name in inputs:
-        if name not in names:
-            raise TfmbsError("input.name", name, "no such input", "/".join(names) or "no input", name)
-    return {argument.name: _array(argument, inputs) for argument in entry.inputs}
-
-
-def _array(argument: Argument, inputs: Mapping[str, npt.ArrayLike]) -> Array:
-    name = argument.name
-    if name not in inputs:
-        raise TfmbsError("input.name", name, "an input is missing", name, "/".join(inputs) or "no input")
-    try:
-        array: Array = np.asarray(inputs[name])
-    except (ValueError, TypeError) as error:
-        raise TfmbsError("input.dtype", name, f"it cannot be made an array: {error}") from error
-    if array.dtype.name == argument.extension:
-        array = plain(array)
-    if array.dtype != argument.dtype:
-        raise TfmbsError("input.dtype", name, "element type", argument.dtype, array.dtype)
-    if array.shape != argument.shape:
-        raise TfmbsError("input.shape", name, "shape", _shape(argument.shape), _shape(array.shape))
-    if argument.bounds is not None and array.size:
-        least, greatest = argument.bounds
-        if array.min() < least or array.max() > greatest:
-            expected, got = f"{least}…{greatest} ({argument.extension})", f"{array.min()}…{array.max()}"
-            raise TfmbsError("input.dtype", name, "elements", expected, got)
-    return array
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) if shape else "scalar"

@@ -13,7 +13,7 @@ from tfmbs.runtime.abi.container import save
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.tools.main import OK, tool
-from tfmbs.tools.model_options import add_model_options, model_options
+from tfmbs.tools.model_options import add_model_options, entry_points, model_options
 from tfmbs.tools.progress import Progress
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("tfmbs-compile", description=__doc__)
     add = parser.add_argument
     add_model_options(parser)
+    entry = "entry point of an ONNX model, with sizes beside those of --dim; may be repeated: they share weights"
+    add("--entry", metavar="NAME:DIM=N,…", action="append", default=[], help=entry)
     add("-o", "--output", metavar="FILE", help="output; - is standard output; default: MODEL with the suffix .tfb")
     add("--compile-from", metavar="STAGE", help="level of a .mlir MODEL (default: tfmbs)")
     add("--compile-to", metavar="STAGE", default=BINARY, help="import, torch, tfmbs, kernel, fabric, linalg or tfb")
@@ -66,9 +68,12 @@ def _options(given: Any, bar: Progress) -> Options:
     if given.compile_from and Path(given.model).suffix != IR and given.compile_from != "import":
         expected = "import, for a model that is no .mlir"
         raise TfmbsError("usage", "--compile-from", "stage", expected, given.compile_from)
+    if given.entry and Path(given.model).suffix == IR:
+        raise TfmbsError("usage", "--entry", "the entry points of IR are its functions", "an ONNX model", given.model)
     shortened = AsmFlags(elements_limit=16, resource_limit=64)
     return model_options(
         given,
+        entries=entry_points(given.entry),
         numerics=given.numerics,
         start=given.compile_from or "tfmbs",
         save_temps=given.save_temps,

@@ -47,7 +47,7 @@ def model_options(
     return Options(
         target=given.target,
         precision=given.precision,
-        dims=_dims(given.dim),
+        dims=_dims("--dim", given.dim),
         calibration=read_samples(Path(given.calibrate)) if given.calibrate else None,
         verify_numerically=given.verify_each_numerically,
         observers=observers,
@@ -56,17 +56,26 @@ def model_options(
     )
 
 
-def _dims(texts: Sequence[str]) -> dict[str, int]:
+def entry_points(texts: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Sizes by entry point, from texts like ``decode:seq=1,batch=2``. Raises TfmbsError ``usage``."""
+    entries: dict[str, dict[str, int]] = {}
+    for text in texts:
+        name, colon, sizes = text.partition(":")
+        if not (name and colon and sizes):
+            raise TfmbsError("usage", "--entry", "entry point", "NAME:DIM=N,…", text)
+        if name in entries:
+            raise TfmbsError("usage", "--entry", "a name given twice", got=name)
+        entries[name] = _dims("--entry", sizes.split(","))
+    return entries
+
+
+def _dims(option: str, texts: Sequence[str]) -> dict[str, int]:
     sizes: dict[str, int] = {}
-    for name, size in map(_dim, texts):
+    for text in texts:
+        name, equals, size = text.partition("=")
+        if not (name and equals and size.isascii() and size.isdigit() and int(size) > 0):
+            raise TfmbsError("usage", option, "size of a dimension", "NAME=N with N at least 1", text)
         if name in sizes:
-            raise TfmbsError("usage", "--dim", "a name given twice", got=name)
-        sizes[name] = size
+            raise TfmbsError("usage", option, "a name given twice", got=name)
+        sizes[name] = int(size)
     return sizes
-
-
-def _dim(text: str) -> tuple[str, int]:
-    name, equals, size = text.partition("=")
-    if not (name and equals and size.isascii() and size.isdigit() and int(size) > 0):
-        raise TfmbsError("usage", "--dim", "size of a dimension", "NAME=N with N at least 1", text)
-    return name, int(size)

@@ -30,9 +30,9 @@ def main(arguments: Sequence[str]) -> int:
     """Exit codes: 0, 1 if the binary or an input was refused, 2 for a usage error."""
     given = _parser().parse_args(arguments)
     program = load(given.model)
-    entry = program.entry(given.entry)
-    files = _output_files(entry, _pairs("--output", given.output))
     inputs = {name: read_npy(path) for name, path in _pairs("--input", given.input).items()}
+    entry = program.entry(given.entry) if given.entry else program.entry_for(inputs)
+    files = _output_files(entry, _pairs("--output", given.output))
     outputs = _run(program, entry, inputs, given)
     for name, path in files.items():
         save(path, npy_bytes(outputs[name]))
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add("model", metavar="MODEL.tfb", help="fabric binary")
     add("--device", default=DEFAULT_DEVICE, help=f"device: {', '.join(DEVICES)} (default: %(default)s)")
     add("--threads", type=int, default=1, help="threads of this machine; results do not depend on it (default: 1)")
-    add("--entry", metavar="NAME", help="entry point (default: the first)")
+    add("--entry", metavar="NAME", help="entry point (default: the first that takes inputs of these shapes)")
     add("--input", metavar="NAME=FILE.npy", action="append", default=[], help="an input; once for each")
     add("--output", metavar="NAME=FILE.npy", action="append", default=[], help="where an output goes; may be repeated")
     add("--stats", metavar="FILE.json", type=Path, help="counters of each launch, with their definitions")

@@ -54,14 +54,41 @@ def import_onnx(
 
 
 def import_parts(
-    parts: Parts, *, dims: Mapping[str, int] | None = None, context: Any, where: str = "model", raw: bool = False
+    parts: Parts,
+    *,
+    dims: Mapping[str, int] | None = None,
+    entries: Mapping[str, Mapping[str, int]] | None = None,
+    context: Any,
+    where: str = "model",
+    raw: bool = False,
 ) -> Any:
     """As `import_onnx`, of the parts of a model. Constants share the memory of the arrays.
+
+    `entries` are entry points by name, each with sizes of its own beside `dims`: one function for each, which share the
+    weights.
 
     Raises:
         TfmbsError: codes `onnx.*`, `pass`, `pass.crash`.
     """
-    prepared = with_weights(prepare_parts(parts, dims or {}, where), parts, data=False)
+    resources: dict[tuple[str, str], Any] = {}
+    result = None
+    for name, sizes in (entries or {ENTRY: {}}).items():
+        module = _import_entry(parts, {**(dims or {}), **sizes}, name, resources, context, where)
+        if result is None:
+            result = module
+        else:
+            result.body.append(module.body.operations[0].detach_from_parent())
+    assert result is not None
+    if not raw:
+        to_torch(result)
+    return result
+
+
+def _import_entry(
+    parts: Parts, dims: Mapping[str, int], name: str, resources: dict[tuple[str, str], Any], context: Any, where: str
+) -> Any:
+    """A module with the one function `name`; `resources` are the constants of the entry points before it."""
+    prepared = with_weights(prepare_parts(parts, dims, where), parts, data=False)
     inputs, outputs = (_ends(values) for values in (graph_inputs(prepared.graph), prepared.graph.output))
     store_as_bytes(prepared)
     importer = onnx_importer()
@@ -69,19 +96,17 @@ def import_parts(
         try:
             module = importer.ModelInfo(prepared)
             result = module.create_module(context=context)
-            attributes = _attributes(importer, parts.arrays, context)
+            attributes = _attributes(importer, parts.arrays, resources, context)
             importer.NodeImporter.define_function(module.main_graph, result.operation, attributes).import_all()
         except (importer.OnnxImportError, *_FOREIGN_ERRORS) as error:
             what, got = "torch-mlir's importer refuses the model", first_line(error)
             raise TfmbsError("onnx.unsupported", where, what, got=got) from error
-        _describe_entry(result, inputs, outputs)
-    if not raw:
-        to_torch(result)
+        _describe_entry(result, name, inputs, outputs)
     return result
 
 
-def _attributes(importer: Any, arrays: Mapping[str, Array], context: Any) -> Any:
-    """torch-mlir's maker of attributes; for tensors without data of their own it takes the array of their name."""
+def _attributes(importer: Any, arrays: Mapping[str, Array], resources: dict[tuple[str, str], Any], context: Any) -> Any:
+    """torch-mlir's maker of attributes; for tensors without data of their own it takes the array of that name, once."""
 
     class Attributes(importer.ContextCache):  # type: ignore[misc]  # torch-mlir's importer is loaded late
         def tensor_proto_to_attr(self, tensor: onnx.TensorProto) -> Any:
@@ -89,7 +114,10 @@ def _attributes(importer: Any, arrays: Mapping[str, Array], context: Any) -> Any
             if array is None:
                 return super().tensor_proto_to_attr(tensor)
             type_ = self.tensor_proto_to_builtin_type(tensor)
-            return resource_attr(array, tensor.name, type_.element_type, array.shape)
+            key = tensor.name, str(type_)
+            if key not in resources:
+                resources[key] = resource_attr(array, tensor.name, type_.element_type, array.shape)
+            return resources[key]
 
     return Attributes(context)
 
@@ -107,11 +135,11 @@ def _ends(values: Iterable[ValueInfoProto]) -> list[tuple[str, str | None]]:
     return [(value.name, element_name(value.type)) for value in values]
 
 
-def _describe_entry(module: Any, *ends: list[tuple[str, str | None]]) -> None:
-    """Calls the function `main` and writes what `_ends` gives of inputs and outputs on arguments and results."""
+def _describe_entry(module: Any, name: str, *ends: list[tuple[str, str | None]]) -> None:
+    """Calls the function `name` and writes what `_ends` gives of inputs and outputs on arguments and results."""
     function = module.body.operations[0]
-    function.attributes["sym_name"] = ir.StringAttr.get(ENTRY)
+    function.attributes["sym_name"] = ir.StringAttr.get(name)
     for key, values in zip(("arg_attrs", "res_attrs"), ends, strict=True):
         elements = element_attributes(element for _, element in values)
-        groups = [{NAME: ir.StringAttr.get(name), **rest} for (name, _), rest in zip(values, elements, strict=True)]
+        groups = [{NAME: ir.StringAttr.get(end), **rest} for (end, _), rest in zip(values, elements, strict=True)]
         function.attributes[key] = ir.ArrayAttr.get([ir.DictAttr.get(group) for group in groups])

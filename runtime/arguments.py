@@ -1,0 +1,94 @@
+"""The arrays that a caller gives, checked against what an entry point takes: names, shapes, element types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.devices.base import Array
+from tfmbs.runtime.extensions import plain
+from tfmbs.runtime.signature import Argument, Entry
+
+
+def chosen(entries: Sequence[Entry], inputs: Mapping[str, npt.ArrayLike]) -> Entry:
+    """The first of `entries` that takes inputs of these names and shapes; the only one, whatever it takes.
+
+    Raises TfmbsError `input.shape`, with what each of them takes, and `input.name` where there is none.
+    """
+    if not entries:
+        raise TfmbsError("input.name", "entry", "no such entry point", "none in this program")
+    if len(entries) == 1 or not isinstance(inputs, Mapping):
+        return entries[0]
+    shapes = {name: _array(name, value).shape for name, value in inputs.items()}
+    for entry in entries:
+        if {argument.name: argument.shape for argument in entry.inputs} == shapes:
+            return entry
+    raise TfmbsError("input.shape", "inputs", "shapes of an entry point", _takes(entries), _shapes(shapes))
+
+
+def in_order(entries: Sequence[Entry], arrays: Sequence[npt.ArrayLike]) -> dict[str, npt.ArrayLike]:
+    """The arrays by the names of the inputs of the first of `entries` that takes these shapes in this order.
+
+    Raises TfmbsError `input.name` where none takes so many.
+    """
+    alike = [entry for entry in entries if len(entry.inputs) == len(arrays)]
+    if not alike:
+        names = " or ".join(f"{len(e.inputs)} ({', '.join(a.name for a in e.inputs)})" for e in entries)
+        raise TfmbsError("input.name", "inputs", "number of arrays", names, len(arrays))
+    shapes = [_array(f"number {i}", array).shape for i, array in enumerate(arrays)] if len(alike) > 1 else []
+    fitting = (entry for entry in alike if [argument.shape for argument in entry.inputs] == shapes)
+    entry = next(fitting, alike[0])
+    return {argument.name: array for argument, array in zip(entry.inputs, arrays, strict=True)}
+
+
+def _takes(entries: Sequence[Entry]) -> str:
+    return " or ".join(f"{e.name} ({_shapes({a.name: a.shape for a in e.inputs})})" for e in entries)
+
+
+def _shapes(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} {_shape(shape)}" for name, shape in shapes.items()) or "no input"
+
+
+def checked(entry: Entry, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
+    """The inputs as arrays, in the order of the entry point."""
+    if not isinstance(inputs, Mapping):
+        raise TfmbsError("input.name", "inputs", "arrays by name", "a mapping", type(inputs).__name__)
+    names = [argument.name for argument in entry.inputs]
+    for name in inputs:
+        if name not in names:
+            raise TfmbsError("input.name", name, "no such input", "/".join(names) or "no input", name)
+    return {argument.name: _checked(argument, inputs) for argument in entry.inputs}
+
+
+def _array(name: str, value: npt.ArrayLike) -> Array:
+    try:
+        array: Array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise TfmbsError("input.dtype", name, f"it cannot be made an array: {error}") from error
+    return array
+
+
+def _checked(argument: Argument, inputs: Mapping[str, npt.ArrayLike]) -> Array:
+    name = argument.name
+    if name not in inputs:
+        raise TfmbsError("input.name", name, "an input is missing", name, "/".join(inputs) or "no input")
+    array = _array(name, inputs[name])
+    if array.dtype.name == argument.extension:
+        array = plain(array)
+    if array.dtype != argument.dtype:
+        raise TfmbsError("input.dtype", name, "element type", argument.dtype, array.dtype)
+    if array.shape != argument.shape:
+        raise TfmbsError("input.shape", name, "shape", _shape(argument.shape), _shape(array.shape))
+    if argument.bounds is not None and array.size:
+        least, greatest = argument.bounds
+        if array.min() < least or array.max() > greatest:
+            expected, got = f"{least}…{greatest} ({argument.extension})", f"{array.min()}…{array.max()}"
+            raise TfmbsError("input.dtype", name, "elements", expected, got)
+    return array
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) if shape else "scalar"

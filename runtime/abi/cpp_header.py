@@ -7,7 +7,18 @@ from enum import IntEnum
 from pathlib import Path
 
 from tfmbs.runtime.abi import siw
-from tfmbs.runtime.abi.records import NONE, RECORDS, Dataflow, Field, Kind, PoolMode, ProgramKind, Record, ZeroSkip
+from tfmbs.runtime.abi.records import (
+    NONE,
+    RECORDS,
+    Dataflow,
+    Field,
+    Kind,
+    MaskMode,
+    PoolMode,
+    ProgramKind,
+    Record,
+    ZeroSkip,
+)
 from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region
 
 PATH = Path(__file__).resolve().parents[1] / "native" / "abi.gen.h"
@@ -21,6 +32,7 @@ ENUMS: tuple[type[IntEnum], ...] = (
     Dataflow,
     ZeroSkip,
     PoolMode,
+    MaskMode,
     ProgramKind,
     siw.Dep,
     siw.Reduce,

@@ -43,6 +43,7 @@ class Image:
     gemm_geometries: list[Row] = field(default_factory=list)
     window_geometries: list[Row] = field(default_factory=list)
     volume_geometries: list[Row] = field(default_factory=list)
+    attention_geometries: list[Row] = field(default_factory=list)
     schedules: list[Row] = field(default_factory=list)
     masks: list[Row] = field(default_factory=list)
     args: list[int] = field(default_factory=list)

@@ -14,12 +14,16 @@ OPERANDS = ("lhs", "rhs", "out", "geometry", "schedule", "program")
 class KindRule:
     """`required` and `optional` operands, the others being NONE; `types` are (lhs, rhs or None, accumulator).
 
+    `further` are the names of operands that the args table lists, where it does not list the windows of a program; all
+    but the first may be left out.
+
     Without an epilogue the result has the accumulator's type; with one, any type that a program can store.
     """
 
     required: frozenset[str]
     optional: frozenset[str] = frozenset()
     types: frozenset[tuple[DType, DType | None, DType]] = frozenset()
+    further: tuple[str, ...] = ()
 
 
 _PRODUCT = frozenset({"lhs", "rhs", "out", "geometry", "schedule"})
@@ -45,4 +49,7 @@ KIND_RULES: dict[Kind, KindRule] = {
     Kind.VECTOR: KindRule(frozenset({"program"}), frozenset({"schedule"})),
     Kind.COPY: KindRule(frozenset({"lhs", "out"}), frozenset({"schedule"})),
     Kind.CONV3D: KindRule(_PRODUCT, _EPILOGUE, _PRODUCT_TYPES),
+    Kind.ATTENTION: KindRule(
+        _PRODUCT, types=frozenset({(DType.F32, DType.F32, DType.F32)}), further=("values", "mask")
+    ),
 }

@@ -5,7 +5,8 @@
   themselves. So it does what inputs and outputs stand for (0 in older files), and those without elements.
 - 2: the target's `vector.types`, which takes the place of `vector.dtypes`: that said less than programs used, and
   nothing checked it. The optional section ORIGIN, which a file of any minor version may have.
-- 3: the target's feature `conv3d`, and with it kind CONV3D and section VOLUME_GEOMETRY.
+- 3: the target's features `conv3d` and `attention`, and with them kinds CONV3D and ATTENTION and sections
+  VOLUME_GEOMETRY and ATTENTION.
 
 The TARGET section says which minor version a file is of; keys that an older one lacks have the values of
 `TARGET_DEFAULTS`.
@@ -34,7 +35,7 @@ TARGET_REMOVED: dict[int, dict[str, tuple[str, ...]]] = {2: {"vector": ("dtypes"
 """Minor version → keys of tables of TARGET that files of minor versions before have, and whose values mean nothing."""
 
 
-TARGET_FEATURES: dict[int, tuple[str, ...]] = {3: ("conv3d",)}
+TARGET_FEATURES: dict[int, tuple[str, ...]] = {3: ("conv3d", "attention")}
 """Minor version → features of the target that it added; no target in a file of a minor version before has them."""
 
 

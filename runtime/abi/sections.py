@@ -119,6 +119,7 @@ KINDS: tuple[SectionKind, ...] = (
     SectionKind("SIGNATURE", 21, Content.RAW, "Signature of the header digest; carried.", "signature", optional=True),
     _table("ORIGIN", 22, "origin", "origins", optional=True),
     _table("VOLUME_GEOMETRY", 23, "volume_geometry", "volume_geometries"),
+    _table("ATTENTION", 24, "attention_geometry", "attention_geometries"),
 )
 KIND_BY_CODE: dict[int, SectionKind] = {kind.code: kind for kind in KINDS}
 KIND_BY_NAME: dict[str, SectionKind] = {kind.name: kind for kind in KINDS}

@@ -35,6 +35,7 @@ class Feature(IntEnum):
     CONV2D = 3
     POOL = 4
     CONV3D = 5
+    ATTENTION = 6
 
 
 def _names(members: type[IntEnum]) -> tuple[str, ...]:

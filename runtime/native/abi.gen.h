@@ -82,6 +82,7 @@ enum class Kind : uint8_t {
   VECTOR = 5,
   COPY = 6,
   CONV3D = 7,
+  ATTENTION = 8,
 };
 
 // Which operand stays in the array.
@@ -104,6 +105,14 @@ enum class PoolMode : uint8_t {
   MAX = 1,
   AVG = 2,
   AVG_PADDED = 3,
+};
+
+// What the mask of an attention is: none; F32 that is added; the same, and a sum of −∞ is hidden; BOOL that shows (other bytes than 0) and hides.
+enum class MaskMode : uint8_t {
+  NONE = 0,
+  ADD = 1,
+  ADD_SHOWN = 2,
+  SELECT = 3,
 };
 
 // VECTOR: launched by a VECTOR descriptor. EPILOGUE: applied by a kernel to each output chunk.
@@ -327,6 +336,70 @@ static_assert(offsetof(VolumeGeometry, pad_left) == 64);
 static_assert(offsetof(VolumeGeometry, groups) == 68);
 static_assert(offsetof(VolumeGeometry, lhs_zero) == 72);
 
+// out[b,h,i] = sum over j of softmax over j of score(b,h,i,j), times v[b,h / shared,j]; strides in elements, out is dense. score = lhs[b,h,i] · rhs[b,h / shared,j] · scale, then the mask, then hidden elements become `fill`.
+struct AttentionGeometry {
+  uint32_t batch;  // sequences
+  uint32_t groups;  // heads of keys and values
+  uint32_t shared;  // query heads of each of them, which follow each other
+  uint32_t rows;  // queries of a head
+  uint32_t columns;  // keys of a head
+  uint32_t width;  // elements of a query and of a key
+  uint32_t value_width;  // elements of a value
+  uint32_t lhs_batch_stride;  // elements between the queries of two sequences
+  uint32_t lhs_head_stride;  // elements between the queries of two heads
+  uint32_t lhs_row_stride;  // elements between two queries
+  uint32_t lhs_stride;  // elements between two elements of a query
+  uint32_t rhs_batch_stride;  // elements between the keys of two sequences
+  uint32_t rhs_group_stride;  // elements between the keys of two heads
+  uint32_t rhs_row_stride;  // elements between two keys
+  uint32_t rhs_stride;  // elements between two elements of a key
+  uint32_t value_batch_stride;  // elements between the values of two sequences
+  uint32_t value_group_stride;  // elements between the values of two heads
+  uint32_t value_row_stride;  // elements between two values
+  uint32_t value_stride;  // elements between two elements of a value
+  uint32_t mask_batch_stride;  // elements between the masks of two sequences (0: shared)
+  uint32_t mask_head_stride;  // elements between the masks of two query heads (0: shared)
+  uint32_t mask_row_stride;  // elements between the masks of two queries (0: shared)
+  uint32_t mask_column_stride;  // elements between the masks of two keys (0: shared)
+  float scale;  // factor of the scores
+  float fill;  // score of what is hidden
+  int32_t offset;  // causal: query i sees the keys up to i + offset
+  MaskMode mask;  // how the mask is applied
+  uint8_t causal;  // 1: later keys are hidden
+  uint8_t clear;  // 1: the weights of what is hidden become +0
+  uint8_t reserved_107[5];  // zero
+};
+static_assert(sizeof(AttentionGeometry) == 112);
+static_assert(offsetof(AttentionGeometry, batch) == 0);
+static_assert(offsetof(AttentionGeometry, groups) == 4);
+static_assert(offsetof(AttentionGeometry, shared) == 8);
+static_assert(offsetof(AttentionGeometry, rows) == 12);
+static_assert(offsetof(AttentionGeometry, columns) == 16);
+static_assert(offsetof(AttentionGeometry, width) == 20);
+static_assert(offsetof(AttentionGeometry, value_width) == 24);
+static_assert(offsetof(AttentionGeometry, lhs_batch_stride) == 28);
+static_assert(offsetof(AttentionGeometry, lhs_head_stride) == 32);
+static_assert(offsetof(AttentionGeometry, lhs_row_stride) == 36);
+static_assert(offsetof(AttentionGeometry, lhs_stride) == 40);
+static_assert(offsetof(AttentionGeometry, rhs_batch_stride) == 44);
+static_assert(offsetof(AttentionGeometry, rhs_group_stride) == 48);
+static_assert(offsetof(AttentionGeometry, rhs_row_stride) == 52);
+static_assert(offsetof(AttentionGeometry, rhs_stride) == 56);
+static_assert(offsetof(AttentionGeometry, value_batch_stride) == 60);
+static_assert(offsetof(AttentionGeometry, value_group_stride) == 64);
+static_assert(offsetof(AttentionGeometry, value_row_stride) == 68);
+static_assert(offsetof(AttentionGeometry, value_stride) == 72);
+static_assert(offsetof(AttentionGeometry, mask_batch_stride) == 76);
+static_assert(offsetof(AttentionGeometry, mask_head_stride) == 80);
+static_assert(offsetof(AttentionGeometry, mask_row_stride) == 84);
+static_assert(offsetof(AttentionGeometry, mask_column_stride) == 88);
+static_assert(offsetof(AttentionGeometry, scale) == 92);
+static_assert(offsetof(AttentionGeometry, fill) == 96);
+static_assert(offsetof(AttentionGeometry, offset) == 100);
+static_assert(offsetof(AttentionGeometry, mask) == 104);
+static_assert(offsetof(AttentionGeometry, causal) == 105);
+static_assert(offsetof(AttentionGeometry, clear) == 106);
+
 // How a launch is cut into tiles. It changes time, never values.
 struct Schedule {
   Dataflow dataflow;  // what stays in the array
@@ -365,8 +438,8 @@ struct Descriptor {
   uint32_t schedule;  // tiling; index into schedule, or NO_INDEX
   uint32_t mask;  // fabric tiles it runs on; index into mask
   uint32_t program;  // VECTOR: the program; else the epilogue; index into program, or NO_INDEX
-  uint32_t args_first;  // first operand window in the args table
-  uint16_t args_count;  // number of operand windows, at most 16
+  uint32_t args_first;  // first operand window, or further operand, in the args table
+  uint16_t args_count;  // number of operand windows or further operands, at most 16
   uint8_t reserved_38[2];  // zero
   uint32_t waits_first;  // first token in the waits table
   uint32_t signal;  // token that is signalled when the result is visible; each once

@@ -25,6 +25,7 @@ class Checker {
       case Kind::POOL: pool(); break;
       case Kind::VECTOR: require(launch_.program != nullptr, "it has no program"); break;
       case Kind::COPY: copy(); break;
+      case Kind::ATTENTION: attention(); break;
       default: require(false, "no such kind");
     }
     windows();
@@ -121,6 +122,38 @@ class Checker {
             "lhs has not the elements of the input");
     require(count(out) == times({g.batch, g.out_channels, g.out_depth, g.out_height, g.out_width}),
             "out has not the elements of the output");
+  }
+
+  void attention() const {
+    using abi::MaskMode;
+    const abi::AttentionGeometry& g = launch_.attention;
+    const abi::Tensor& lhs = operand(launch_.record.lhs);
+    const abi::Tensor& rhs = operand(launch_.record.rhs);
+    const abi::Tensor& out = operand(launch_.record.out);
+    require(launch_.program == nullptr, "an attention has no epilogue");
+    require(g.mask <= MaskMode::SELECT, "no such mask mode");
+    require(launch_.args.size() == (g.mask == MaskMode::NONE ? 1 : 2), "it has not the operands of its mask mode");
+    const abi::Tensor& values = operand(launch_.args[0]);
+    for (const abi::Tensor* tensor : {&lhs, &rhs, &values, &out})
+      require(tensor->dtype == DType::F32, "an operand is not f32");
+    writable(out);
+    require(g.batch && g.groups && g.shared && g.rows && g.columns && g.width && g.value_width,
+            "a size of the geometry is 0");
+    const uint64_t heads = times({g.groups, g.shared});
+    require(heads <= UINT32_MAX, "it has too many heads");
+    const uint32_t all = static_cast<uint32_t>(heads);
+    require(count(out) == times({g.batch, heads, g.rows, g.value_width}), "out has not the elements of the values");
+    reach(lhs, {{g.batch, g.lhs_batch_stride}, {all, g.lhs_head_stride}, {g.rows, g.lhs_row_stride},
+                {g.width, g.lhs_stride}}, "lhs");
+    reach(rhs, {{g.batch, g.rhs_batch_stride}, {g.groups, g.rhs_group_stride}, {g.columns, g.rhs_row_stride},
+                {g.width, g.rhs_stride}}, "rhs");
+    reach(values, {{g.batch, g.value_batch_stride}, {g.groups, g.value_group_stride}, {g.columns, g.value_row_stride},
+                   {g.value_width, g.value_stride}}, "the values");
+    if (g.mask == MaskMode::NONE) return;
+    const abi::Tensor& mask = operand(launch_.args[1]);
+    require(mask.dtype == (g.mask == MaskMode::SELECT ? DType::BOOL : DType::F32), "the mask has another type");
+    reach(mask, {{g.batch, g.mask_batch_stride}, {all, g.mask_head_stride}, {g.rows, g.mask_row_stride},
+                 {g.columns, g.mask_column_stride}}, "the mask");
   }
 
   void copy() {

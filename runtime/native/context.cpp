@@ -38,6 +38,11 @@ uint64_t operations(const Launch& launch) {
       return product({w.batch, w.out_channels, w.out_depth, w.out_height, w.out_width, w.in_channels / w.groups,
                       w.kernel_depth, w.kernel_height, w.kernel_width},
                      launch.name);
+    case Kind::ATTENTION: {
+      const abi::AttentionGeometry& a = launch.attention;
+      const uint64_t both = static_cast<uint64_t>(a.width) + a.value_width;
+      return product({a.batch, a.groups, a.shared, a.rows, a.columns, both}, launch.name);
+    }
     case Kind::POOL:
       // Windows are clipped to the input.
       return product({w.batch, w.out_channels, w.out_height, w.out_width, std::min(w.kernel_height, w.in_height),
@@ -161,6 +166,8 @@ Bound Context::bind(const Launch& launch) const {
     bound.out = place(record.out, launch.name);
     bound.out_type = image_->tensor(record.out, launch.name).dtype;
   }
+  if (record.kind == Kind::ATTENTION)
+    for (size_t i = 0; i < launch.args.size(); ++i) bound.further[i] = place(launch.args[i], launch.name);
   if (!launch.program) return bound;
   for (const WindowUse& use : launch.program->uses) {
     const uint32_t tensor = launch.args[use.window];
@@ -208,6 +215,12 @@ void Context::execute(const Launch& launch, LaunchCounters& counters) {
     case Kind::POOL:
       counters.operations = counters.active = pool_taps(engine, bound);
       run_pool(engine, bound);
+      break;
+    case Kind::ATTENTION:
+      if (product({attention_buffer_bytes(engine, launch), buffers_.size()}, launch.name) > memory_limit_)
+        throw Error("resource-limit", launch.name, "its buffers take more memory than is granted");
+      counters.operations = counters.active = work;
+      run_attention(engine, bound);
       break;
     case Kind::COPY: std::memmove(bound.out, bound.lhs, image_->tensor(launch.record.out, launch.name).bytes); break;
     case Kind::VECTOR: {

@@ -70,6 +70,7 @@ struct Bound {
   const uint8_t* lhs = nullptr;
   const uint8_t* rhs = nullptr;
   uint8_t* out = nullptr;
+  const uint8_t* further[2] = {};  // of an ATTENTION: values, mask
   abi::DType out_type{};
   Window windows[abi::WINDOWS];
 };

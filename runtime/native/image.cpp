@@ -50,6 +50,7 @@ Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string
       gemms_(records<abi::GemmGeometry>(tables, "GEMM_GEOMETRY")),
       windows_(records<abi::WindowGeometry>(tables, "WINDOW_GEOMETRY")),
       volumes_(records<abi::VolumeGeometry>(tables, "VOLUME_GEOMETRY")),
+      attentions_(records<abi::AttentionGeometry>(tables, "ATTENTION")),
       args_(records<uint32_t>(tables, "ARGS")),
       entries_(records<abi::Entry>(tables, "ENTRY")),
       weights_(weights),
@@ -106,6 +107,8 @@ Launch Image::prepare(const abi::Descriptor& record, size_t index) {
   }
   if (record.kind == Kind::CONV3D)
     launch.volume = pick(volumes_, record.geometry, "VOLUME_GEOMETRY", launch.name);
+  if (record.kind == Kind::ATTENTION)
+    launch.attention = pick(attentions_, record.geometry, "ATTENTION", launch.name);
   if (record.program != NO_INDEX) launch.program = &pick(programs_, record.program, "PROGRAM", launch.name);
   check_range(record.args_first, record.args_count, args_.size(), "ARGS", launch.name);
   if (record.args_count > abi::WINDOWS) throw Error("record", launch.name, "it lists too many windows");

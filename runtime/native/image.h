@@ -26,6 +26,7 @@ struct Launch {
   std::string name;
   abi::GemmGeometry gemm{};
   abi::WindowGeometry window{};  // of a POOL
+  abi::AttentionGeometry attention{};
   abi::VolumeGeometry volume{};  // of a CONV2D or POOL with one plane
   const Program* program = nullptr;
   std::vector<uint32_t> args;
@@ -70,6 +71,7 @@ class Image {
   std::vector<abi::GemmGeometry> gemms_;
   std::vector<abi::WindowGeometry> windows_;
   std::vector<abi::VolumeGeometry> volumes_;
+  std::vector<abi::AttentionGeometry> attentions_;
   std::vector<uint32_t> args_;
   std::vector<Program> programs_;
   std::vector<Launch> launches_;

@@ -6,13 +6,28 @@
 #include "lanes.h"
 #include "moves.h"
 #include "rows.h"
+#include "scores.h"
 #include "tile.h"
 
 namespace {
 
 constexpr tfmbs::Kernels kernel_table(const char* name) {
-  return {name, PANEL, TILE_ROWS,       tile_f32<>,      PAIR_TILES,      tap_row_f32,     tap_row_i8,
-          lane, moves, index<uint32_t>, index<uint64_t>, bounds<int32_t>, bounds<int64_t>, columns};
+  return {name,
+          PANEL,
+          TILE_ROWS,
+          tile_f32<>,
+          PAIR_TILES,
+          spread_tile_f32<>,
+          {panel_of, scale_row, add_row, hide_row, soften_row},
+          tap_row_f32,
+          tap_row_i8,
+          lane,
+          moves,
+          index<uint32_t>,
+          index<uint64_t>,
+          bounds<int32_t>,
+          bounds<int64_t>,
+          columns};
 }
 
 }  // namespace

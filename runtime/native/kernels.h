@@ -58,6 +58,19 @@ struct IntegerTiles {
   TileFn weights;      // where a are the weights, b the activations
 };
 
+// Rows of scores. They are read up to the end of a group of 16.
+struct ScoreFns {
+  // out[i * panel + j] = from[j * stride + i * step] for i < k and j < count, 0 for the other j < panel.
+  void (*panel)(const float* from, size_t stride, size_t step, unsigned count, size_t k, float* out);
+  void (*scale)(float* x, float factor, uint32_t n);
+  void (*add)(float* x, const float* mask, uint32_t n);
+  // x[i] = shown[i] ? x[i] : fill.
+  void (*hide)(float* x, const uint8_t* shown, float fill, uint32_t n);
+  // x becomes its softmax, as it is with scores of `also` behind it (-infinity: none). False where that is not so: where
+  // such scores have another weight than +0, or the sum is a NaN.
+  bool (*soften)(float* x, float also, uint32_t n);
+};
+
 struct Kernels {
   const char* name;
   unsigned panel;  // columns of a tile; divides VLMAX
@@ -68,6 +81,12 @@ struct Kernels {
   void (*tile_f32)(unsigned rows, size_t k, const float* a, const float* b, const uint32_t* valid, float* out,
                    size_t stride);
   IntegerTiles integers;
+
+  // tile_f32 on `panels` panels of columns, from +0.0 and without packing: row r of a is at a[r], step i of panel p of b at
+  // b + p * apart + i * step; panels follow each other in out.
+  void (*spread_tile_f32)(unsigned rows, unsigned panels, size_t k, const float* const* a, const float* b, size_t step,
+                          size_t apart, float* out, size_t stride);
+  ScoreFns scores;
 
   // One tap of a window on n outputs: sums[i] = fma(weight, x[i * stride], sums[i]), or sums[i] += weight *
   // (x[i * stride] - zero), wrapped; strides are positive.

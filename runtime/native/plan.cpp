@@ -61,6 +61,8 @@ class Planner {
     }
     for (const uint32_t index : {record.lhs, record.rhs})
       if (index != NO_INDEX) read(tensor(index, launch));
+    if (record.kind == Kind::ATTENTION)
+      for (const uint32_t index : launch.args) read(tensor(index, launch));
     if (launch.program) {
       for (const WindowUse& use : launch.program->uses)
         if (!use.writes) read(tensor(launch.args[use.window], launch));

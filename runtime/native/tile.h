@@ -16,31 +16,46 @@ constexpr unsigned TILE_ROWS = 8;
 constexpr unsigned TILE_ROWS = 6;
 #endif
 
-template <unsigned ROWS, bool MASKED>
-void tile_rows_f32(size_t k, const float* a, const float* b, const uint32_t* valid, float* out, size_t stride) {
-  VecF sum[ROWS][2];
-  for (unsigned r = 0; r < ROWS; ++r) {
-    sum[r][0] = load_f(out + r * stride);
-    sum[r][1] = load_f(out + r * stride + LANES);
-  }
-  for (size_t i = 0; i < k; ++i, a += ROWS, b += PANEL) {
-    const VecF left = load_f(b), right = load_f(b + LANES);
+// Left operands whose rows are packed: element i of row r is at a[i * ROWS + r].
+template <unsigned ROWS>
+struct PackedRows {
+  const float* a;
+  float at(unsigned row, size_t i) const { return a[i * ROWS + row]; }
+};
+
+// Left operands whose rows lie anywhere, elements one after the other.
+struct SpreadRows {
+  const float* const* rows;
+  float at(unsigned row, size_t i) const { return rows[row][i]; }
+};
+
+// Steps of b are `step` apart, panels of a step `apart`; those of out follow each other. FRESH sums start from +0.0,
+// others from what is in out.
+template <unsigned ROWS, unsigned PANELS, bool MASKED, bool FRESH, class Left>
+[[gnu::always_inline]] inline void tile_rows_f32(size_t k, Left left, const float* b, size_t step, size_t apart,
+                                                 const uint32_t* valid, float* out, size_t stride) {
+  VecF sum[ROWS][2 * PANELS];
+  for (unsigned r = 0; r < ROWS; ++r)
+    for (unsigned p = 0; p < 2 * PANELS; ++p) sum[r][p] = FRESH ? zero_f() : load_f(out + r * stride + p * LANES);
+  for (size_t i = 0; i < k; ++i, b += step) {
+    VecF right[2 * PANELS];
+#pragma GCC unroll 4
+    for (unsigned p = 0; p < PANELS; ++p) {
+      right[2 * p] = load_f(b + p * apart);
+      right[2 * p + 1] = load_f(b + p * apart + LANES);
+    }
 #pragma GCC unroll 8
     for (unsigned r = 0; r < ROWS; ++r) {
-      const VecF x = broadcast_f(a[r]);
-      if (MASKED) {
-        sum[r][0] = fma_where(valid[i], x, left, sum[r][0]);
-        sum[r][1] = fma_where(valid[i] >> LANES, x, right, sum[r][1]);
-      } else {
-        sum[r][0] = fma_f(x, left, sum[r][0]);
-        sum[r][1] = fma_f(x, right, sum[r][1]);
+      const VecF x = broadcast_f(left.at(r, i));
+#pragma GCC unroll 8
+      for (unsigned p = 0; p < 2 * PANELS; ++p) {
+        if (MASKED) sum[r][p] = fma_where(valid[i] >> (p * LANES), x, right[p], sum[r][p]);
+        else sum[r][p] = fma_f(x, right[p], sum[r][p]);
       }
     }
   }
-  for (unsigned r = 0; r < ROWS; ++r, out += stride) {
-    store_canonical(out, sum[r][0]);
-    store_canonical(out + LANES, sum[r][1]);
-  }
+  for (unsigned r = 0; r < ROWS; ++r, out += stride)
+    for (unsigned p = 0; p < 2 * PANELS; ++p) store_canonical(out + p * LANES, sum[r][p]);
 }
 
 // The products of one word of a, in all lanes, and of the words of b.
@@ -85,8 +100,25 @@ void tile_f32(unsigned rows, size_t k, const float* a, const float* b, const uin
   if constexpr (ROWS > 1) {
     if (rows < ROWS) return tile_f32<ROWS - 1>(rows, k, a, b, valid, out, stride);
   }
-  if (valid) return tile_rows_f32<ROWS, true>(k, a, b, valid, out, stride);
-  tile_rows_f32<ROWS, false>(k, a, b, valid, out, stride);
+  const PackedRows<ROWS> left{a};
+  if (valid) return tile_rows_f32<ROWS, 1, true, false>(k, left, b, PANEL, PANEL, valid, out, stride);
+  tile_rows_f32<ROWS, 1, false, false>(k, left, b, PANEL, PANEL, valid, out, stride);
+}
+
+// Few rows take several panels at once: each accumulator waits for itself, so there must be enough of them.
+template <unsigned ROWS = TILE_ROWS>
+void spread_tile_f32(unsigned rows, unsigned panels, size_t k, const float* const* a, const float* b, size_t step,
+                     size_t apart, float* out, size_t stride) {
+  if constexpr (ROWS > 1) {
+    if (rows < ROWS) return spread_tile_f32<ROWS - 1>(rows, panels, k, a, b, step, apart, out, stride);
+  }
+  constexpr unsigned TOGETHER = ROWS == 1 ? 4 : ROWS <= 3 ? 2 : 1;
+  const SpreadRows left{a};
+  unsigned panel = 0;
+  for (; panel + TOGETHER <= panels; panel += TOGETHER)
+    tile_rows_f32<ROWS, TOGETHER, false, true>(k, left, b + panel * apart, step, apart, nullptr, out + panel * PANEL, stride);
+  for (; panel < panels; ++panel)
+    tile_rows_f32<ROWS, 1, false, true>(k, left, b + panel * apart, step, apart, nullptr, out + panel * PANEL, stride);
 }
 
 template <class Dot, unsigned ROWS = TILE_ROWS>

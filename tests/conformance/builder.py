@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,16 @@ def _slot(slot: str, op: str, dtype: int, fields: Fields) -> Fields:
 
 
 END = c("END")
+
+
+def _strides(name: str, head: str, sizes: tuple[int, int, int]) -> Fields:
+    heads, rows, width = sizes
+    return {
+        f"{name}_batch_stride": heads * rows * width,
+        f"{name}_{head}_stride": rows * width,
+        f"{name}_row_stride": width,
+        f"{name}_stride": 1,
+    }
 
 
 class Builder:
@@ -96,11 +106,11 @@ class Builder:
         self._image.tensors.append(record)
         return len(self._image.tensors) - 1
 
-    def view(self, tensor: int, dims: Sequence[int], dtype: DType | None = None) -> int:
-        """Another shape, or another element type, on the same bytes."""
+    def view(self, tensor: int, dims: Sequence[int], dtype: DType | None = None, offset: int = 0) -> int:
+        """Another shape, or another element type, on the same bytes, or those from `offset` on."""
         old = self._image.tensors[tensor]
         region, dtype = Region(old["region"]), dtype or DType(old["dtype"])
-        return self.tensor(region, dtype, dims, slot=old["slot"], offset=old["offset"], name="view")
+        return self.tensor(region, dtype, dims, slot=old["slot"], offset=old["offset"] + offset, name="view")
 
     def input(self, name: str, dims: Sequence[int], dtype: DType) -> int:
         slot = len(self._inputs)
@@ -169,7 +179,7 @@ class Builder:
         lhs: int = NONE,
         rhs: int = NONE,
         out: int = NONE,
-        geometry: Fields | None = None,
+        geometry: Mapping[str, float] | None = None,
         program: int = NONE,
         args: Sequence[int] = (),
         schedule: int = NONE,
@@ -301,6 +311,34 @@ class Builder:
             Kind.CONV3D, lhs=lhs, rhs=rhs, out=out, geometry=geometry, program=epilogue, args=args,
             schedule=self.schedule(),
         )  # fmt: skip
+
+    def attention(
+        self, q: int, k: int, v: int, out: int, *, masked: int = NONE, shared: int = 1, **fields: float
+    ) -> int:
+        """An ATTENTION of dense q (b, groups · shared, m, d), k (b, groups, n, d), v (b, groups, n, e) by default."""
+        tensors = self._image.tensors
+        (batch, groups, columns, width), value_width = tensors[k]["dims"][:4], tensors[v]["dims"][3]
+        rows = tensors[q]["dims"][2]
+        geometry: dict[str, float] = {
+            "batch": batch, "groups": groups, "shared": shared, "rows": rows, "columns": columns, "width": width,
+            "value_width": value_width, "scale": 1.0,
+            **_strides("lhs", "head", (groups * shared, rows, width)),
+            **_strides("rhs", "group", (groups, columns, width)),
+            **_strides("value", "group", (groups, columns, value_width)),
+        }  # fmt: skip
+        if masked != NONE:
+            sizes = tensors[masked]["dims"][:4]
+            for axis, name in enumerate(("batch", "head", "row", "column")):
+                stride = int(np.prod(sizes[axis + 1 :]))
+                geometry[f"mask_{name}_stride"] = stride if sizes[axis] > 1 else 0
+        return self.attention_of(q, k, v, out, {**geometry, **fields}, masked)
+
+    def attention_of(self, q: int, k: int, v: int, out: int, geometry: Mapping[str, float], masked: int = NONE) -> int:
+        """An ATTENTION of this geometry."""
+        args = [v] if masked == NONE else [v, masked]
+        return self.launch(
+            Kind.ATTENTION, lhs=q, rhs=k, out=out, geometry=geometry, args=args, schedule=self.schedule()
+        )
 
     def copy(self, lhs: int, out: int) -> int:
         return self.launch(Kind.COPY, lhs=lhs, out=out)

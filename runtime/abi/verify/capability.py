@@ -12,9 +12,14 @@ from tfmbs.runtime.abi.target import Feature
 from tfmbs.runtime.abi.types import DType, Packing
 from tfmbs.runtime.abi.verify.subject import Subject
 
-_FEATURE_OF_KIND = {Kind.CONV2D: Feature.CONV2D, Kind.POOL: Feature.POOL, Kind.CONV3D: Feature.CONV3D}
+_FEATURE_OF_KIND = {
+    Kind.CONV2D: Feature.CONV2D,
+    Kind.POOL: Feature.POOL,
+    Kind.CONV3D: Feature.CONV3D,
+    Kind.ATTENTION: Feature.ATTENTION,
+}
 _FEATURE_OF_PACKING = {Packing.PT5: Feature.PT5, Packing.T2: Feature.T2}
-_PRODUCTS = frozenset({Kind.GEMM, Kind.GEMV, Kind.CONV2D, Kind.CONV3D})
+_PRODUCTS = frozenset({Kind.GEMM, Kind.GEMV, Kind.CONV2D, Kind.CONV3D, Kind.ATTENTION})
 
 
 def _check(subject: Subject, record: Record, index: int, field: str, what: str, has: Iterable[str], name: str) -> None:

@@ -8,6 +8,7 @@ from tfmbs.runtime.abi.kinds import KIND_RULES, OPERANDS
 from tfmbs.runtime.abi.records import DESCRIPTOR, NONE, PROGRAM, Kind, ProgramKind
 from tfmbs.runtime.abi.siw_verify import Windows, verify_program
 from tfmbs.runtime.abi.types import DType, Region
+from tfmbs.runtime.abi.verify.attention import check_attention
 from tfmbs.runtime.abi.verify.geometry import check_gemm, check_window
 from tfmbs.runtime.abi.verify.subject import Subject
 
@@ -45,7 +46,11 @@ def _check_operands(subject: Subject, index: int, descriptor: Row) -> None:
             raise subject.refuse(DESCRIPTOR, index, name, f"{kind.name}: {name}", "none", "one")
     has_program = descriptor["program"] != NONE
     windows = subject.image.programs[descriptor["program"]]["windows"] if has_program else 0
-    if descriptor["args_count"] != windows:
+    if rule.further:
+        if not 1 <= descriptor["args_count"] <= len(rule.further):
+            what, expected = f"{kind.name}: further operands", " and ".join(rule.further)
+            raise subject.refuse(DESCRIPTOR, index, "args_count", what, expected, descriptor["args_count"])
+    elif descriptor["args_count"] != windows:
         raise subject.refuse(DESCRIPTOR, index, "args_count", "operand windows", windows, descriptor["args_count"])
     wanted = ProgramKind.VECTOR if kind is Kind.VECTOR else ProgramKind.EPILOGUE
     if has_program and subject.image.programs[descriptor["program"]]["kind"] != wanted:
@@ -54,6 +59,14 @@ def _check_operands(subject: Subject, index: int, descriptor: Row) -> None:
         end, length = descriptor[f"{name}_first"] + descriptor[f"{name}_count"], len(table)
         if end > length:
             raise subject.refuse(DESCRIPTOR, index, f"{name}_first", f"end in {name}", f"at most {length}", end)
+
+
+def check_further(subject: Subject, index: int, descriptor: Row) -> None:
+    """Checks that the operands in the args table exist."""
+    names = KIND_RULES[Kind(descriptor["kind"])].further
+    for name, tensor_index in zip(names, subject.args(descriptor), strict=False):
+        if tensor_index >= len(subject.image.tensors):
+            raise subject.refuse(DESCRIPTOR, index, "args_first", f"{name}: tensor", got=tensor_index)
 
 
 def _check_types(subject: Subject, index: int, descriptor: Row) -> None:
@@ -123,9 +136,13 @@ def check_launches(subject: Subject) -> None:
             _check_windows(subject, index, descriptor)
         if kind is Kind.VECTOR:
             continue
+        if KIND_RULES[kind].further:
+            check_further(subject, index, descriptor)
         _check_types(subject, index, descriptor)
         _check_result(subject, index, descriptor)
         if kind in (Kind.GEMM, Kind.GEMV):
             check_gemm(subject, index, descriptor)
+        elif kind is Kind.ATTENTION:
+            check_attention(subject, index, descriptor)
         elif kind is not Kind.COPY:
             check_window(subject, index, descriptor)

@@ -1,0 +1,78 @@
+// Rows of scores as an attention has them: scaled, masked, made weights of. Each step is the lane operation of that name,
+// with the same bits.
+#pragma once
+
+#include "lane_quick.h"
+#include "lane_reduce.h"
+#include "tile.h"
+
+namespace {
+
+// out[i * PANEL + j] = from[j * stride + i * step] for i < k and j < count, 0 for the other j < PANEL.
+inline void panel_of(const float* from, size_t stride, size_t step, unsigned count, size_t k, float* out) {
+  size_t i = 0;
+#if defined(__AVX512F__)
+  if (step == 1) {
+    for (; i + SQUARE <= k; i += SQUARE) {
+      for (unsigned half = 0; half < PANEL; half += SQUARE) {
+        __m512i rows[SQUARE];
+#pragma GCC unroll 16
+        for (unsigned j = 0; j < SQUARE; ++j)
+          rows[j] = half + j < count ? _mm512_loadu_si512(from + (half + j) * stride + i) : _mm512_setzero_si512();
+        transpose(rows);
+#pragma GCC unroll 16
+        for (unsigned c = 0; c < SQUARE; ++c) _mm512_storeu_si512(out + (i + c) * PANEL + half, rows[c]);
+      }
+    }
+  }
+#elif defined(__AVX2__)
+  if (step == 1) {
+    for (; i + SQUARE <= k; i += SQUARE) {
+      for (unsigned part = 0; part < PANEL; part += SQUARE) {
+        __m256 rows[SQUARE];
+#pragma GCC unroll 8
+        for (unsigned j = 0; j < SQUARE; ++j)
+          rows[j] = part + j < count ? _mm256_loadu_ps(from + (part + j) * stride + i) : _mm256_setzero_ps();
+        transpose(rows);
+#pragma GCC unroll 8
+        for (unsigned c = 0; c < SQUARE; ++c) _mm256_storeu_ps(out + (i + c) * PANEL + part, rows[c]);
+      }
+    }
+  }
+#endif
+  for (; i < k; ++i)
+    for (unsigned j = 0; j < PANEL; ++j) out[i * PANEL + j] = j < count ? from[j * stride + i * step] : 0.0f;
+}
+
+inline void scale_row(float* x, float factor, uint32_t n) {
+  each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return canonical(x[i] * factor); });
+}
+
+inline void add_row(float* x, const float* mask, uint32_t n) {
+  each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return canonical(x[i] + mask[i]); });
+}
+
+// x[i] = shown[i] ? x[i] : fill.
+inline void hide_row(float* x, const uint8_t* shown, float fill, uint32_t n) {
+  each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return shown[i] ? x[i] : fill; });
+}
+
+// The softmax of x[0 … n) as it would be with the least score `also` behind it, in place. Returns whether the weight of
+// `also` is +0, and so adds nothing; where it is not, what x holds then means nothing.
+inline bool soften_row(float* x, float also, uint32_t n) {
+  float partials[PARTIALS], most[tfmbs::abi::VLMAX];
+  for (float& partial : partials) partial = also;
+  reduce<Max, float>(partials, x, nullptr, nullptr, n);
+  fold<Max, float>(most, partials, nullptr, nullptr, PARTIALS);
+  const float top = most[0];
+  each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return canonical(x[i] - top); });
+  exp_f32(x, x, nullptr, nullptr, n);
+  for (float& partial : partials) partial = 0.0f;
+  reduce<Add, float>(partials, x, nullptr, nullptr, n);
+  fold<Add, float>(most, partials, nullptr, nullptr, PARTIALS);
+  const float total = most[0];
+  each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return canonical(x[i] / total); });
+  return total == total && Exp::of(canonical(also - top), 0.0f, 0.0f) == 0.0f;
+}
+
+}  // namespace

@@ -25,6 +25,7 @@ TORCH_TO_LINALG = (
 PIPELINES: dict[str, tuple[str, ...]] = {
     "import": (
         "widen-products",
+        "convert-attention-to-tfmbs",
         "convert-torch-to-tfmbs",
         *TORCH_TO_LINALG,
         "tfmbs-expand-tm-tensor",
@@ -37,6 +38,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "tfmbs-fold-requantize",
     ),
     "optimise": (
+        "tfmbs-expand-attention{$target}",
         "tfmbs-select-gemv",
         "tfmbs-block-rows{$target}",
         "tfmbs-decompose",

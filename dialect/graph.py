@@ -5,11 +5,13 @@ attributes such as telemetry, copied as it is), and do not verify. Products also
 type (default: the accumulator's), and the epilogue's `operands` and `roles`; `op.begin_epilogue()` opens the region.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from tfmbs.dialect.checks import accumulator_type
 from tfmbs.dialect.epilogue import YieldOp, yield_
+from tfmbs.dialect.graph_attention import AttentionOp
 from tfmbs.dialect.graph_ops import (
     BatchMatmulOp,
     ConstantOp,
@@ -31,6 +33,7 @@ from tfmbs.dialect.shapes import Shape, Window, element_of, shape_of, tensor_typ
 from tfmbs.dialect.types import is_per_axis, storage_bounds
 
 __all__ = [
+    "AttentionOp",
     "BatchMatmulOp",
     "ConstantOp",
     "Conv2dOp",
@@ -48,6 +51,7 @@ __all__ = [
     "TransferOp",
     "UnpackOp",
     "YieldOp",
+    "attention",
     "batch_matmul",
     "constant",
     "conv2d",
@@ -174,6 +178,23 @@ def pool(
 def softmax(input: Any, axis: int, **where: Any) -> Any:
     """Softmax of an f32 tensor along `axis` (0 ≤ axis < rank)."""
     return SoftmaxOp.build([input], [input.type], axis=axis, **where)
+
+
+def attention(query: Any, key: Any, value: Any, mask: Any = None, **attributes: Any) -> Any:
+    """query B×H×M×D, key B×G×N×D, value B×G×N×E → B×H×M×E; by default every key counts as it is (`AttentionOp`)."""
+    operands = [query, key, value] if mask is None else [query, key, value, mask]
+    result = tensor_type((*shape_of(query.type)[:3], shape_of(value.type)[3]), ir.F32Type.get())
+    return AttentionOp.build(operands, [result], **{**_EVERY_KEY, **attributes})
+
+
+_EVERY_KEY: dict[str, Any] = {
+    "scale": 1.0,
+    "mask_mode": "none",
+    "fill": -math.inf,
+    "causal": False,
+    "offset": 0,
+    "clear": False,
+}
 
 
 def layer_norm(input: Any, gamma: Any, beta: Any, axis: int, epsilon: float, **where: Any) -> Any:

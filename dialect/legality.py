@@ -8,9 +8,11 @@ from tfmbs.dialect import (
     epilogue,
     fabric,
     fabric_siw,
+    graph_attention,
     graph_ops,
     graph_windows,
     kernel,
+    kernel_attention,
     kernel_program,
     kernel_windows,
     scalars,
@@ -64,24 +66,27 @@ class Level:
 
 
 _MODULE = frozenset({"builtin.module"})
+_GRAPH = _ops_of(graph_attention, graph_ops, graph_windows, epilogue, scalars)
 _SCALAR = frozenset({"func", "arith", "math", "scf"})
 
 LEVELS: dict[str, Level] = {
     "torch": Level(
         _SCALAR | {"builtin", "torch", "torch_c", "tensor", "linalg"},
-        _ops_of(graph_ops, graph_windows, epilogue, scalars),
+        _GRAPH,
         types=frozenset({"!torch"}),
         tensors=True,
     ),
     "tfmbs": Level(
         _SCALAR | {"tensor", "linalg"},
-        _MODULE | _ops_of(graph_ops, graph_windows, epilogue, scalars) | {"quant.scast", "affine.apply"},
+        _MODULE
+        | _ops_of(graph_attention, graph_ops, graph_windows, epilogue, scalars)
+        | {"quant.scast", "affine.apply"},
         tensors=True,
     ),
     "kernel": Level(
         _SCALAR,
         _MODULE
-        | _ops_of(kernel, kernel_windows, kernel_program, epilogue, scalars)
+        | _ops_of(kernel, kernel_attention, kernel_windows, kernel_program, epilogue, scalars)
         | kernel_program.VIEWS
         | kernel_program.ACCESSES
         | kernel_program.STRUCTURED

@@ -9,6 +9,7 @@ from math import prod
 from typing import Any
 
 from tfmbs.dialect.attributes import SCHEDULE
+from tfmbs.dialect.graph_attention import AttentionOp
 from tfmbs.dialect.graph_ops import BatchMatmulOp, FusedGemvOp, GemvOp, MatmulOp
 from tfmbs.dialect.graph_windows import Conv2dOp, Conv3dOp, PoolOp
 from tfmbs.dialect.mlir import ir
@@ -26,7 +27,12 @@ from tfmbs.runtime.abi.types import DTYPES, DType, Packing, row_bytes
 DTYPE = {"f32": DType.F32, "i8": DType.I8, "trit": DType.TRIT}
 """Element types of products under their names in target files."""
 
-FEATURE_OF_OP = {Conv2dOp: Feature.CONV2D, Conv3dOp: Feature.CONV3D, PoolOp: Feature.POOL}
+FEATURE_OF_OP = {
+    Conv2dOp: Feature.CONV2D,
+    Conv3dOp: Feature.CONV3D,
+    PoolOp: Feature.POOL,
+    AttentionOp: Feature.ATTENTION,
+}
 FEATURE_OF_PACKING = {Packing.PT5: Feature.PT5, Packing.T2: Feature.T2}
 
 
@@ -91,7 +97,7 @@ def _check_support(op: Any, target: Target) -> None:
                 had = ", ".join(target.array.operands)
                 raise refusal(op, "unsupported", f"operand type on target {target.name}", had, name)
         needed += [feature for packing, feature in FEATURE_OF_PACKING.items() if _packing(op) is packing]
-        needed += [Feature.EPILOGUE] if op.has_epilogue else []
+        needed += [Feature.EPILOGUE] if not isinstance(op, AttentionOp) and op.has_epilogue else []
     for feature in needed:
         if not target.has(feature):
             raise refusal(op, "unsupported", f"target {target.name} has no feature {feature.name.lower()}")
@@ -130,6 +136,12 @@ def _pool(op: Any) -> Problem:
     return Problem(images, height * width, channels, prod(op.kernel), size, lambda _: 0)
 
 
+def _attention(op: Any) -> Problem:
+    """The product of queries and keys; that of weights and values goes through the same tiles."""
+    batch, heads, rows, width = shape_of(op.query.type)
+    return _product(op, batch * heads, rows, shape_of(op.key.type)[2], width)
+
+
 PROBLEMS: dict[type, Callable[[Any], Problem]] = {
     MatmulOp: _matmul,
     GemvOp: _matmul,
@@ -138,4 +150,5 @@ PROBLEMS: dict[type, Callable[[Any], Problem]] = {
     Conv2dOp: _convolution,
     Conv3dOp: _convolution,
     PoolOp: _pool,
+    AttentionOp: _attention,
 }

@@ -17,6 +17,7 @@ from tfmbs.passes.registry import Pass
 from tfmbs.passes.tfmbs_compose_functions import TfmbsComposeFunctions
 from tfmbs.passes.tfmbs_decompose import TfmbsDecompose
 from tfmbs.passes.tfmbs_expand_arith import TfmbsExpandArith
+from tfmbs.passes.tfmbs_expand_attention import TfmbsExpandAttention
 from tfmbs.passes.tfmbs_expand_reductions import TfmbsExpandReductions
 from tfmbs.passes.tfmbs_expand_special import TfmbsExpandSpecial
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -85,6 +86,7 @@ class TfmbsToLinalg(Pass):
         if functions and all(NUMERICS in function.attributes for function in functions):
             return
         self._check_level(module)
+        TfmbsExpandAttention().run(module)
         TfmbsDecompose().run(module)
         if self.numerics == "exact":
             TfmbsComposeFunctions().run(module)

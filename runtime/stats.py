@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from tfmbs.runtime.abi.image import Image, Row
+from tfmbs.runtime.abi.kinds import KIND_RULES
 from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
 
 COUNTERS: dict[str, str] = {
@@ -174,6 +175,10 @@ def _matrix(image: Image, descriptor: Row) -> tuple[int, int, int, int] | None:
         depth = g["in_channels"] // g["groups"] * prod(g[f"kernel_{axis}"] for axis in axes)
         rows = prod(g[f"out_{axis}"] for axis in axes)
         return g["batch"] * g["groups"], rows, g["out_channels"] // g["groups"], depth
+    if kind is Kind.ATTENTION:
+        # Both products have the same operands' sizes but for the widths, which are added up.
+        g = image.attention_geometries[descriptor["geometry"]]
+        return g["batch"] * g["groups"] * g["shared"], g["rows"], g["columns"], g["width"] + g["value_width"]
     return None
 
 
@@ -205,6 +210,9 @@ def _launch(image: Image, descriptor: Row, counters: LaunchCounters) -> LaunchSt
     mode = ZeroSkip(schedule["zero_skip"]) if schedule else ZeroSkip.NONE
     broadcasts, misses = _movement(image, descriptor)
     operands = [descriptor[name] for name in ("lhs", "rhs") if descriptor[name] != NONE]
+    if KIND_RULES[kind].further:
+        first = descriptor["args_first"]
+        operands += image.args[first : first + descriptor["args_count"]]
     results = [descriptor["out"]] if descriptor["out"] != NONE else []
     return LaunchStats(
         name=image.strings[descriptor["name"]],

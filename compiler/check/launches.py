@@ -16,6 +16,7 @@ from tfmbs.passes.graph.kernels import ops_where
 
 VECTOR = "vector"
 _KERNELS = {
+    "tfmbs.kernel_attention": "attention",
     "tfmbs.kernel_conv2d": "conv2d",
     "tfmbs.kernel_conv3d": "conv3d",
     "tfmbs.kernel_pool": "pool",

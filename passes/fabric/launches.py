@@ -50,6 +50,17 @@ class Launches:
         """A CONV3D."""
         self._product(op, Kind.CONV3D, op.opview.geometry)
 
+    def attention(self, op: Any) -> None:
+        """An ATTENTION: the args table lists values and mask."""
+        query, key, values, out, *mask = op.operands
+        reads = [self.memory.key(value, op) for value in (query, key, values, *mask)]
+        fields = {name: self.memory.tensor(v, op) for name, v in (("lhs", query), ("rhs", key), ("out", out))}
+        further = [self.memory.tensor(value, op) for value in (values, *mask)]
+        fields["geometry"] = self._geometry(Kind.ATTENTION, op.opview.geometry)
+        fields["schedule"] = self._schedule(schedule_of(op) or self._default_schedule(), reads[1])
+        fields |= {"args_first": self.tables.extend(self.tables.args, further), "args_count": len(further)}
+        self._append(op, Kind.ATTENTION, fields, reads, [self.memory.key(out, op)])
+
     def pool(self, op: Any) -> None:
         """A POOL."""
         source, out = op.operands
@@ -94,7 +105,7 @@ class Launches:
         first = self.tables.extend(self.tables.args, launch.windows)
         return {"program": launch.program, "args_first": first, "args_count": len(launch.windows)}
 
-    def _geometry(self, kind: Kind, values: Mapping[str, int]) -> int:
+    def _geometry(self, kind: Kind, values: Mapping[str, float]) -> int:
         record = GEOMETRY_OF_KIND[kind]
         assert record is not None
         return self.tables.row(record.name, dict(values))
@@ -186,6 +197,7 @@ class Launches:
 
 LAUNCHES: dict[str, Callable[[Launches, Any], None]] = {
     "linalg.generic": Launches.generic,
+    "tfmbs.kernel_attention": Launches.attention,
     "tfmbs.kernel_conv2d": Launches.conv2d,
     "tfmbs.kernel_conv3d": Launches.conv3d,
     "tfmbs.kernel_copy": Launches.copy,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfmbs.dialect.graph_attention import AttentionOp
 from tfmbs.dialect.graph_ops import (
     BatchMatmulOp,
     ConstantOp,
@@ -31,7 +32,7 @@ Array = npt.NDArray[Any]
 
 PRODUCTS = (MatmulOp, GemvOp, BatchMatmulOp, Conv2dOp, Conv3dOp)
 LEAVES = (arith.ConstantOp, ConstantOp, tensor.EmptyOp)
-KERNELS = (*PRODUCTS, FusedGemvOp, PoolOp, SoftmaxOp, LayerNormOp)
+KERNELS = (*PRODUCTS, FusedGemvOp, PoolOp, AttentionOp, SoftmaxOp, LayerNormOp)
 
 
 def ops_of(module: Any, *kinds: type) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfmbs.dialect.kernel import KernelGemmOp
+from tfmbs.dialect.kernel_attention import KernelAttentionOp
 from tfmbs.dialect.kernel_windows import KernelConv2dOp, KernelConv3dOp, KernelPoolOp
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.resources import read_elements, resource_attr
@@ -84,6 +85,18 @@ def _pool(work: Bufferizer, op: Any) -> None:
     work.place(op.results[0], target)
 
 
+def _attention(work: Bufferizer, op: Any) -> None:
+    """Operands where they are, whatever their strides."""
+    graph = op.opview
+    target = work.destination(op.results[0])
+    operands = [work.buffers.value(work.view(value)) for value in (graph.query, graph.key, graph.value)]
+    mask = [] if graph.mask is None else [work.buffers.value(work.view(graph.mask))]
+    attributes = {field.name: op.attributes[field.name] for field in graph.attribute_fields}
+    operands = [*operands, work.buffers.value(target), *mask]
+    KernelAttentionOp.build(operands, [], discardable=graph.discardable(), **attributes)
+    work.place(op.results[0], target)
+
+
 def _fused_gemv(work: Bufferizer, op: Any) -> None:
     """One product with the rows of all weights under each other, in launch order; results are parts of its row."""
     graph = op.opview
@@ -137,6 +150,7 @@ def _transfer(work: Bufferizer, op: Any) -> None:
 
 
 LAUNCH_RULES: dict[str, Rule] = {
+    "tfmbs.attention": _attention,
     "tfmbs.batch_matmul": _batch_matmul,
     "tfmbs.conv2d": _convolution,
     "tfmbs.conv3d": _convolution,

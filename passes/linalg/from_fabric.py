@@ -18,6 +18,7 @@ from tfmbs.dialect.shapes import Shape, Window
 from tfmbs.dialect.telemetry import Telemetry
 from tfmbs.passes.graph.kernels import ops_of
 from tfmbs.passes.linalg import scalar, siw_elements
+from tfmbs.passes.linalg.attention import Masking, Operands, attention
 from tfmbs.passes.linalg.places import Memrefs, constant_memory
 from tfmbs.passes.linalg.pooling import Pooling, pool
 from tfmbs.passes.linalg.products import Product, convolution, gemm, unpack
@@ -27,7 +28,7 @@ from tfmbs.passes.linalg.siw_program import ProgramLowering
 from tfmbs.passes.linalg.structured import PARALLEL, identity
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
-from tfmbs.runtime.abi.records import NONE, Kind, PoolMode
+from tfmbs.runtime.abi.records import NONE, Kind, MaskMode, PoolMode
 from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region
 
 Row = Mapping[str, Any]
@@ -241,6 +242,33 @@ class FabricLowering:
         build(_PLACE, product)
         self._epilogue(descriptor, target, out, channel_axis)
 
+    def attention(self, descriptor: Row) -> None:
+        """ATTENTION."""
+        g: Row = self._tables["attention_geometries"][descriptor["geometry"]]
+        first, mode = descriptor["args_first"], MaskMode(g["mask"])
+        numbers = self._tables["args"][first : first + descriptor["args_count"]]
+        values, *masks = [self._flat(self._tables["tensors"][number]) for number in numbers]
+        heads, group = g["groups"] * g["shared"], ("batch", "group", "row", "")
+        shapes = {
+            "lhs": (g["batch"], heads, g["rows"], g["width"]),
+            "rhs": (g["batch"], g["groups"], g["columns"], g["width"]),
+            "value": (g["batch"], g["groups"], g["columns"], g["value_width"]),
+            "mask": (g["batch"], heads, g["rows"], g["columns"]),
+        }
+
+        def view(flat: Any, name: str, axes: Sequence[str] = group) -> Any:
+            strides = tuple(g[f"{name}_{axis}_stride" if axis else f"{name}_stride"] for axis in axes)
+            return _strided(flat, shapes[name], strides)
+
+        lhs, rhs = (self._flat(self._tensor(descriptor, name)) for name in ("lhs", "rhs"))
+        mask = view(masks[0], "mask", ("batch", "head", "row", "column")) if masks else None
+        out = self.view(self._tensor(descriptor, "out"), (*shapes["lhs"][:3], g["value_width"]))
+        query = view(lhs, "lhs", ("batch", "head", "row", ""))
+        operands = Operands(query, view(rhs, "rhs"), view(values, "value"), mask, out)
+        clear, causal = bool(g["clear"]), bool(g["causal"])
+        masking = Masking(g["scale"], mode.name.lower(), g["fill"], causal, g["offset"], clear)
+        attention(_PLACE, operands, masking, self._telemetry(descriptor))
+
     def pool(self, descriptor: Row) -> None:
         """POOL."""
         g: Row = self._tables["window_geometries"][descriptor["geometry"]]
@@ -361,4 +389,5 @@ LAUNCHES: dict[Kind, Callable[[FabricLowering, Row], None]] = {
     Kind.VECTOR: FabricLowering.vector,
     Kind.COPY: FabricLowering.copy,
     Kind.CONV3D: FabricLowering.conv3d,
+    Kind.ATTENTION: FabricLowering.attention,
 }

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tfmbs.dialect import kernel, kernel_program, kernel_windows
+from tfmbs.dialect import kernel, kernel_attention, kernel_program, kernel_windows
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.passes.graph.kernels import ops_of
 from tfmbs.passes.linalg import products
+from tfmbs.passes.linalg.attention import Masking, Operands, attention
 from tfmbs.passes.linalg.places import Memrefs, constant_memory
 from tfmbs.passes.linalg.pooling import Pooling, pool
 from tfmbs.passes.linalg.products import Product
@@ -64,6 +65,11 @@ def _pool(op: Any) -> None:
     pool(_PLACE, Pooling(op.input, op.window, op.mode, shape_of(op.out.type), op.out, op.discardable()))
 
 
+def _attention(op: Any) -> None:
+    operands = Operands(op.query, op.key, op.value, op.mask, op.out)
+    attention(_PLACE, operands, Masking.of(op), op.discardable())
+
+
 def _copy(op: Any) -> None:
     rank = len(shape_of(op.input.type))
     inputs = [(op.input, identity(rank))]
@@ -81,6 +87,7 @@ LOWERINGS: dict[type, Callable[[Any], None]] = {
     kernel_windows.KernelConv2dOp: _convolution,
     kernel_windows.KernelConv3dOp: _convolution,
     kernel_windows.KernelPoolOp: _pool,
+    kernel_attention.KernelAttentionOp: _attention,
     kernel.KernelCopyOp: _copy,
     kernel_program.KernelProgramOp: _program,
 }

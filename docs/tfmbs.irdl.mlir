@@ -11,6 +11,22 @@ module {
       %3 = irdl.base "#builtin.string"
       irdl.parameters(dataflow: %0, tiles: %1, buffers: %2, tile_mask: %3)
     }
+    irdl.operation @attention {
+      %0 = irdl.any
+      %1 = irdl.any
+      %2 = irdl.any
+      %3 = irdl.any
+      irdl.operands(query: %0, key: %1, value: %2, mask: optional %3)
+      %4 = irdl.base "#builtin.float"
+      %5 = irdl.base "#builtin.string"
+      %6 = irdl.base "#builtin.float"
+      %7 = irdl.base "#builtin.integer"
+      %8 = irdl.base "#builtin.integer"
+      %9 = irdl.base "#builtin.integer"
+      irdl.attributes {"scale" = %4, "mask_mode" = %5, "fill" = %6, "causal" = %7, "offset" = %8, "clear" = %9}
+      %10 = irdl.any
+      irdl.results(result: %10)
+    }
     irdl.operation @constant {
       %0 = irdl.any
       irdl.attributes {"value" = %0}
@@ -323,6 +339,21 @@ module {
       %1 = irdl.any
       irdl.operands(input: %0, out: %1)
     }
+    irdl.operation @kernel_attention {
+      %0 = irdl.any
+      %1 = irdl.any
+      %2 = irdl.any
+      %3 = irdl.any
+      %4 = irdl.any
+      irdl.operands(query: %0, key: %1, value: %2, out: %3, mask: optional %4)
+      %5 = irdl.base "#builtin.float"
+      %6 = irdl.base "#builtin.string"
+      %7 = irdl.base "#builtin.float"
+      %8 = irdl.base "#builtin.integer"
+      %9 = irdl.base "#builtin.integer"
+      %10 = irdl.base "#builtin.integer"
+      irdl.attributes {"scale" = %5, "mask_mode" = %6, "fill" = %7, "causal" = %8, "offset" = %9, "clear" = %10}
+    }
     irdl.operation @kernel_conv2d {
       %0 = irdl.any
       %1 = irdl.any
@@ -462,6 +493,38 @@ module {
       %21 = irdl.base "#builtin.integer"
       %22 = irdl.base "#builtin.integer"
       irdl.attributes {"batch" = %0, "in_channels" = %1, "in_depth" = %2, "in_height" = %3, "in_width" = %4, "out_channels" = %5, "out_depth" = %6, "out_height" = %7, "out_width" = %8, "kernel_depth" = %9, "kernel_height" = %10, "kernel_width" = %11, "stride_depth" = %12, "stride_height" = %13, "stride_width" = %14, "dilation_depth" = %15, "dilation_height" = %16, "dilation_width" = %17, "pad_front" = %18, "pad_top" = %19, "pad_left" = %20, "groups" = %21, "lhs_zero" = %22}
+    }
+    irdl.operation @fabric_attention_geometry {
+      %0 = irdl.base "#builtin.integer"
+      %1 = irdl.base "#builtin.integer"
+      %2 = irdl.base "#builtin.integer"
+      %3 = irdl.base "#builtin.integer"
+      %4 = irdl.base "#builtin.integer"
+      %5 = irdl.base "#builtin.integer"
+      %6 = irdl.base "#builtin.integer"
+      %7 = irdl.base "#builtin.integer"
+      %8 = irdl.base "#builtin.integer"
+      %9 = irdl.base "#builtin.integer"
+      %10 = irdl.base "#builtin.integer"
+      %11 = irdl.base "#builtin.integer"
+      %12 = irdl.base "#builtin.integer"
+      %13 = irdl.base "#builtin.integer"
+      %14 = irdl.base "#builtin.integer"
+      %15 = irdl.base "#builtin.integer"
+      %16 = irdl.base "#builtin.integer"
+      %17 = irdl.base "#builtin.integer"
+      %18 = irdl.base "#builtin.integer"
+      %19 = irdl.base "#builtin.integer"
+      %20 = irdl.base "#builtin.integer"
+      %21 = irdl.base "#builtin.integer"
+      %22 = irdl.base "#builtin.integer"
+      %23 = irdl.base "#builtin.float"
+      %24 = irdl.base "#builtin.float"
+      %25 = irdl.base "#builtin.integer"
+      %26 = irdl.base "#builtin.string"
+      %27 = irdl.base "#builtin.integer"
+      %28 = irdl.base "#builtin.integer"
+      irdl.attributes {"batch" = %0, "groups" = %1, "shared" = %2, "rows" = %3, "columns" = %4, "width" = %5, "value_width" = %6, "lhs_batch_stride" = %7, "lhs_head_stride" = %8, "lhs_row_stride" = %9, "lhs_stride" = %10, "rhs_batch_stride" = %11, "rhs_group_stride" = %12, "rhs_row_stride" = %13, "rhs_stride" = %14, "value_batch_stride" = %15, "value_group_stride" = %16, "value_row_stride" = %17, "value_stride" = %18, "mask_batch_stride" = %19, "mask_head_stride" = %20, "mask_row_stride" = %21, "mask_column_stride" = %22, "scale" = %23, "fill" = %24, "offset" = %25, "mask" = %26, "causal" = %27, "clear" = %28}
     }
     irdl.operation @fabric_schedule {
       %0 = irdl.base "#builtin.string"

@@ -46,8 +46,22 @@ class ConvertAttentionToTfmbs(Pass):
 
     After:
 
-        func.func @f(%q: !torch.vtensor<[1,2,3,4],f32>) -> !torch.vtensor<[1,2,3,4],f32> {
-          return %q : !torch.vtensor<[1,2,3,4],f32>
+        func.func @f(%arg0: !torch.vtensor<[1,2,3,4],f32>, %arg1: !torch.vtensor<[1,2,4,5],f32>, %arg2:
+            !torch.vtensor<[1,2,5,6],f32>) -> !torch.vtensor<[1,2,3,6],f32> {
+          %int-1 = torch.constant.int -1
+          %none = torch.constant.none
+          %float5.000000e-01 = torch.constant.float 5.000000e-01
+          %0 = torch_c.to_builtin_tensor %arg0 : !torch.vtensor<[1,2,3,4],f32> -> tensor<1x2x3x4xf32>
+          %1 = torch_c.to_builtin_tensor %arg1 : !torch.vtensor<[1,2,4,5],f32> -> tensor<1x2x4x5xf32>
+          %2 = torch_c.to_builtin_tensor %arg2 : !torch.vtensor<[1,2,5,6],f32> -> tensor<1x2x5x6xf32>
+          %3 = tensor.empty() : tensor<1x2x5x4xf32>
+          %transposed = linalg.transpose ins(%1 : tensor<1x2x4x5xf32>) outs(%3 : tensor<1x2x5x4xf32>)
+              permutation = [0, 1, 3, 2]
+          %4 = "tfmbs.attention"(%0, %transposed, %2) {causal = false, clear = false, fill = 0xFF800000 : f32,
+              mask_mode = "none", offset = 0 : i64, scale = 5.000000e-01 : f32} : (tensor<1x2x3x4xf32>,
+              tensor<1x2x5x4xf32>, tensor<1x2x5x6xf32>) -> tensor<1x2x3x6xf32>
+          %5 = torch_c.from_builtin_tensor %4 : tensor<1x2x3x6xf32> -> !torch.vtensor<[1,2,3,6],f32>
+          return %5 : !torch.vtensor<[1,2,3,6],f32>
         }
     """
 
@@ -78,8 +92,8 @@ def _convert(op: Any, found: Match) -> None:
     result = op.results[0]
     with op.location, ir.InsertionPoint(op):
         converted = build(found)
-        if SEMANTICS in op.attributes:
-            converted.owner.attributes[SEMANTICS] = op.attributes[SEMANTICS]
+        if (semantics := _semantics(op, found)) is not None:
+            converted.owner.attributes[SEMANTICS] = semantics
         shaped = reshaped(converted, tv.shape(result))
         result.replace_all_uses_with(tv.from_builtin(shaped, result))
     # From the result on, what is between has no user any more.
@@ -88,6 +102,22 @@ def _convert(op: Any, found: Match) -> None:
         for step in dead:
             pending.remove(step)
             step.erase()
+
+
+def _semantics(op: Any, found: Match) -> Any:
+    """What is known of the last product, with the operations of both, and the bytes of what is read and written."""
+    if SEMANTICS not in op.attributes:
+        return None
+    entries = {entry.name: entry.attr for entry in op.attributes[SEMANTICS]}
+    steps = [step.attributes[SEMANTICS] for step in found.inner if SEMANTICS in step.attributes]
+    flops = sum(step["flops"].value for step in steps if "flops" in step)
+    if flops:
+        operands = [found.query, found.key, found.value, *([] if found.mask is None else [found.mask])]
+        moved = sum(tv.bytes_of(value) for value in (*operands, op.results[0]))
+        i64, f64 = ir.IntegerType.get_signless(64), ir.F64Type.get()
+        entries |= {"flops": ir.IntegerAttr.get(i64, flops), "bytes": ir.IntegerAttr.get(i64, moved)}
+        entries["intensity"] = ir.FloatAttr.get(f64, flops / moved)
+    return ir.DictAttr.get(entries)
 
 
 def build(found: Match) -> Any:
@@ -124,4 +154,6 @@ def _transposed(value: Any) -> Any:
     """The two last dimensions of a builtin tensor exchanged."""
     *batch, rows, columns = shape_of(value.type)
     order = [*range(len(batch)), len(batch) + 1, len(batch)]
-    return linalg.transpose(value, outs=[empty((*batch, columns, rows), element_of(value))], permutation=order)
+    return linalg.transpose(value, outs=[empty((*batch, columns, rows), element_of(value))], permutation=order).results[
+        0
+    ]

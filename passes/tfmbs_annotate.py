@@ -13,8 +13,6 @@ from tfmbs.passes.registry import Pass
 from tfmbs.passes.torch import patterns
 from tfmbs.passes.torch import values as tv
 
-_BYTES = {"f64": 8, "si64": 8, "f32": 4, "si32": 4, "f16": 2, "bf16": 2, "si16": 2, "si8": 1, "ui8": 1, "i1": 1}
-
 
 @dataclass(frozen=True)
 class TfmbsAnnotate(Pass):
@@ -124,15 +122,11 @@ def _cost(op: Any) -> dict[str, Any]:
     try:
         result, left = tv.shape(op.results[0]), tv.shape(op.operands[0])
         depth = prod(tv.shape(op.operands[1])[1:]) if op.name == patterns.CONVOLUTION else left[-1]
-        moved = sum(_bytes(value) for value in (*patterns.tensors(op), op.results[0]))
+        moved = sum(tv.bytes_of(value) for value in (*patterns.tensors(op), op.results[0]))
     except (tv.NotConvertedError, KeyError):
         return {}  # sizes or types that are not known have no cost
     flops = 2 * prod(result) * depth
     return {"flops": flops, "bytes": moved, "intensity": flops / moved}
-
-
-def _bytes(value: Any) -> int:
-    return prod(tv.shape(value)) * _BYTES[tv.element(value)]
 
 
 def _dictionary(entries: dict[str, Any]) -> Any:

@@ -37,9 +37,28 @@ class TfmbsExpandAttention(Pass):
 
     After:
 
-        func.func @f(%q: tensor<1x2x3x4xf32>, %k: tensor<1x2x5x4xf32>, %v: tensor<1x2x5x6xf32>)
-            -> tensor<1x2x3x6xf32> {
-          return %q : tensor<1x2x3x4xf32>
+        func.func @f(%arg0: tensor<1x2x3x4xf32>, %arg1: tensor<1x2x5x4xf32>, %arg2: tensor<1x2x5x6xf32>) ->
+            tensor<1x2x3x6xf32> {
+          %collapsed = tensor.collapse_shape %arg0 [[0, 1], [2], [3]] : tensor<1x2x3x4xf32> into
+              tensor<2x3x4xf32>
+          %collapsed_0 = tensor.collapse_shape %arg1 [[0, 1], [2], [3]] : tensor<1x2x5x4xf32> into
+              tensor<2x5x4xf32>
+          %0 = "tfmbs.batch_matmul"(%collapsed, %collapsed_0) ({
+          }) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, rhs_layout = "nk", roles = []} :
+              (tensor<2x3x4xf32>, tensor<2x5x4xf32>) -> tensor<2x3x5xf32>
+          %expanded = tensor.expand_shape %0 [[0, 1], [2], [3]] output_shape [1, 2, 3, 5] : tensor<2x3x5xf32>
+              into tensor<1x2x3x5xf32>
+          %1 = "tfmbs.softmax"(%expanded) {axis = 3 : i64} : (tensor<1x2x3x5xf32>) -> tensor<1x2x3x5xf32>
+          %collapsed_1 = tensor.collapse_shape %arg2 [[0, 1], [2], [3]] : tensor<1x2x5x6xf32> into
+              tensor<2x5x6xf32>
+          %collapsed_2 = tensor.collapse_shape %1 [[0, 1], [2], [3]] : tensor<1x2x3x5xf32> into
+              tensor<2x3x5xf32>
+          %2 = "tfmbs.batch_matmul"(%collapsed_2, %collapsed_1) ({
+          }) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, rhs_layout = "kn", roles = []} :
+              (tensor<2x3x5xf32>, tensor<2x5x6xf32>) -> tensor<2x3x6xf32>
+          %expanded_3 = tensor.expand_shape %2 [[0, 1], [2], [3]] output_shape [1, 2, 3, 6] :
+              tensor<2x3x6xf32> into tensor<1x2x3x6xf32>
+          return %expanded_3 : tensor<1x2x3x6xf32>
         }
     """
 
@@ -60,7 +79,7 @@ def expanded(op: Any) -> Any:
     groups, columns = shape_of(op.key.type)[1:3]
     value_width = shape_of(op.value.type)[3]
     products, stacked = batch * groups, heads // groups * rows
-    scores_shape, masking, discardable = (batch, heads, rows, columns), Masking.of(op), op.discardable()
+    scores_shape, masking, discardable = (batch, heads, rows, columns), Masking.of(op, exact=False), op.discardable()
     masks = [] if op.mask is None else [(op.mask, mask_map(4, shape_of(op.mask.type)))]
 
     def each(inputs: list[Any], body: Any) -> Any:

@@ -15,6 +15,7 @@ from tfmbs.dialect.mlir import arith, ir, linalg, math
 from tfmbs.dialect.shapes import Shape, shape_of
 from tfmbs.passes.linalg import scalar
 from tfmbs.passes.linalg.structured import PARALLEL, REDUCTION, dims, identity, mapping
+from tfmbs.runtime.abi.siw import REDUCTION_LANES
 
 QUERY_AXIS, KEY_AXIS = 2, 3
 """Loops over queries and keys, of those over scores (batch, head, query, key)."""
@@ -22,7 +23,7 @@ QUERY_AXIS, KEY_AXIS = 2, 3
 
 @dataclass(frozen=True)
 class Masking:
-    """What happens to scores: see `tfmbs.attention`. `shape` is that of the mask, None without one."""
+    """What happens to scores: see `tfmbs.attention`. With `exact`, NaN is made canonical here, not by a later pass."""
 
     scale: float
     mode: str
@@ -30,11 +31,12 @@ class Masking:
     causal: bool
     offset: int
     clear: bool
+    exact: bool
 
     @classmethod
-    def of(cls, op: Any) -> Masking:
+    def of(cls, op: Any, exact: bool) -> Masking:
         """That of an op at graph or kernel level."""
-        return cls(op.scale, op.mask_mode, op.fill, op.causal, op.offset, op.clear)
+        return cls(op.scale, op.mask_mode, op.fill, op.causal, op.offset, op.clear, exact)
 
     @property
     def hides(self) -> bool:
@@ -52,8 +54,13 @@ class Masking:
 
     def _added(self, score: Any, mask: Any) -> Any:
         if self.scale != 1.0:
-            score = arith.MulFOp(score, scalar.f32(self.scale)).result
-        return arith.AddFOp(score, mask).result if self.mode in ("add", "add_shown") else score
+            score = self._result(arith.MulFOp(score, scalar.f32(self.scale)).result)
+        if self.mode in ("add", "add_shown"):
+            score = self._result(arith.AddFOp(score, mask).result)
+        return score
+
+    def _result(self, value: Any) -> Any:
+        return scalar.canonical(value) if self.exact else value
 
     def _shown(self, added: Any, mask: Any) -> Any:
         conditions = []
@@ -119,12 +126,41 @@ def attention(place: Any, operands: Operands, masking: Masking, discardable: Any
     masks = [] if mask is None else [(mask, mask_map(4, shape_of(mask.type)))]
     hidden = each([(scores, full), *masks], lambda x, *own: masking.masked(x, own[0] if own else None))
     most = reduced(hidden, -np.inf, lambda x, top: arith.MaximumFOp(top, x).result)
-    powers = each([(hidden, full), (most, kept)], lambda x, top: math.ExpOp(arith.SubFOp(x, top).result).result)
-    total = reduced(powers, 0.0, lambda x, acc: arith.AddFOp(acc, x).result)
-    weights = each([(powers, full), (total, kept)], lambda x, acc: arith.DivFOp(x, acc).result)
+    powers = each([(hidden, full), (most, kept)], _power)
+    total = _total(place, powers, discardable)
+    weights = each([(powers, full), (total, kept)], lambda x, acc: scalar.canonical(arith.DivFOp(x, acc).result))
     if masking.clear and masking.hides:
         inputs = [(weights, full), (scores, full), *masks]
         weights = each(inputs, lambda w, x, *own: masking.cleared(w, x, own[0] if own else None))
     # Loops batch, head, query, element, key.
     parts = product(weights, mapping(5, [b, h, m, k]), value, mapping(5, [b, group, k, n]), shape_of(out.type))
     each([(parts, full)], scalar.canonical, out)
+
+
+def _power(score: Any, top: Any) -> Any:
+    return scalar.special("exp", scalar.canonical(arith.SubFOp(score, top).result))
+
+
+def _total(place: Any, powers: Any, discardable: Any) -> Any:
+    """The sum of each row of B×H×M×N in the order of the contract: 16 partial sums, then these by halves."""
+    *rows_shape, _ = shape_of(powers.type)
+    f32, lane = ir.F32Type.get(), ir.AffineExpr.get_mod(ir.AffineDimExpr.get(KEY_AXIS), REDUCTION_LANES)
+    parts = place.run(
+        [(powers, identity(4))],
+        (place.filled((*rows_shape, REDUCTION_LANES), f32, 0), mapping(4, [0, 1, 2, lane])),
+        [PARALLEL] * 3 + [REDUCTION],
+        lambda x, acc: arith.AddFOp(acc, x).result,
+        discardable,
+    )
+    constants = [ir.AffineConstantExpr.get(number) for number in range(REDUCTION_LANES)]
+    inputs = [(parts, mapping(3, [0, 1, 2, constant])) for constant in constants]
+
+    def folded(*scalars: Any) -> Any:
+        sums = list(scalars[:-1])
+        while len(sums) > 1:
+            half = len(sums) // 2
+            sums = [arith.AddFOp(a, b).result for a, b in zip(sums[:half], sums[half:], strict=True)]
+        return scalar.canonical(sums[0])
+
+    out = (place.empty(tuple(rows_shape), f32), identity(3))
+    return place.run(inputs, out, [PARALLEL] * 3, folded, discardable)

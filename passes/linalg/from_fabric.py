@@ -266,7 +266,7 @@ class FabricLowering:
         query = view(lhs, "lhs", ("batch", "head", "row", ""))
         operands = Operands(query, view(rhs, "rhs"), view(values, "value"), mask, out)
         clear, causal = bool(g["clear"]), bool(g["causal"])
-        masking = Masking(g["scale"], mode.name.lower(), g["fill"], causal, g["offset"], clear)
+        masking = Masking(g["scale"], mode.name.lower(), g["fill"], causal, g["offset"], clear, exact=True)
         attention(_PLACE, operands, masking, self._telemetry(descriptor))
 
     def pool(self, descriptor: Row) -> None:

@@ -67,7 +67,7 @@ def _pool(op: Any) -> None:
 
 def _attention(op: Any) -> None:
     operands = Operands(op.query, op.key, op.value, op.mask, op.out)
-    attention(_PLACE, operands, Masking.of(op), op.discardable())
+    attention(_PLACE, operands, Masking.of(op, exact=True), op.discardable())
 
 
 def _copy(op: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -11,6 +12,10 @@ from tfmbs.dialect.mlir import arith, ir
 from tfmbs.dialect.resources import read_elements, resource_attr
 
 _VTENSOR = re.compile(r"!torch\.vtensor<\[([0-9,]*)\],(\w+)>")
+
+
+BYTES = {"f64": 8, "si64": 8, "f32": 4, "si32": 4, "f16": 2, "bf16": 2, "si16": 2, "si8": 1, "ui8": 1, "i1": 1}
+"""Bytes of an element, by what torch-mlir calls its type."""
 
 
 class NotConvertedError(Exception):
@@ -36,6 +41,11 @@ def element(value: Any) -> str:
     """How a torch value's type calls its elements."""
     match = re.search(r"([\w<>]+)>$", str(value.type))
     return match[1] if match else str(value.type)
+
+
+def bytes_of(value: Any) -> int:
+    """Bytes of the elements of a torch value tensor. Raises KeyError for elements without a size of their own."""
+    return math.prod(shape(value)) * BYTES[element(value)]
 
 
 def is_narrow(value: Any) -> bool:

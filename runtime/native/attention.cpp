@@ -214,8 +214,9 @@ class Attention {
   bool is_finite_behind(Group& group, uint64_t end) const {
     for (; group.looked_at > end; --group.looked_at) {
       const float* value = group.v + (group.looked_at - 1) * g_.value_row_stride;
-      bool finite = true;
-      for (uint64_t i = 0; i < g_.value_width; ++i) finite &= std::isfinite(value[i * g_.value_stride]);
+      bool finite = g_.value_stride != 1 || kernels_.scores.finite(value, g_.value_width);
+      if (g_.value_stride != 1)
+        for (uint64_t i = 0; i < g_.value_width; ++i) finite &= std::isfinite(value[i * g_.value_stride]);
       if (!finite) return false;
     }
     return true;

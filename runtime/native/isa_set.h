@@ -18,7 +18,7 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           tile_f32<>,
           PAIR_TILES,
           spread_tile_f32<>,
-          {panel_of, scale_row, add_row, hide_row, soften_row},
+          {panel_of, are_finite, scale_row, add_row, hide_row, soften_row},
           tap_row_f32,
           tap_row_i8,
           lane,

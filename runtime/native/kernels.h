@@ -62,6 +62,7 @@ struct IntegerTiles {
 struct ScoreFns {
   // out[i * panel + j] = from[j * stride + i * step] for i < k and j < count, 0 for the other j < panel.
   void (*panel)(const float* from, size_t stride, size_t step, unsigned count, size_t k, float* out);
+  bool (*finite)(const float* x, uint32_t n);
   void (*scale)(float* x, float factor, uint32_t n);
   void (*add)(float* x, const float* mask, uint32_t n);
   // x[i] = shown[i] ? x[i] : fill.

@@ -44,6 +44,22 @@ inline void panel_of(const float* from, size_t stride, size_t step, unsigned cou
     for (unsigned j = 0; j < PANEL; ++j) out[i * PANEL + j] = j < count ? from[j * stride + i * step] : 0.0f;
 }
 
+// Whether n floats are finite: 0 times anything else is a NaN.
+inline bool are_finite(const float* x, uint32_t n) {
+  VecF sums[2] = {zero_f(), zero_f()};
+  uint32_t i = 0;
+  for (; i + PANEL <= n; i += PANEL) {
+    sums[0] = fma_f(load_f(x + i), zero_f(), sums[0]);
+    sums[1] = fma_f(load_f(x + i + LANES), zero_f(), sums[1]);
+  }
+  float lanes[PANEL], sum = 0.0f;
+  store_canonical(lanes, sums[0]);
+  store_canonical(lanes + LANES, sums[1]);
+  for (const float lane : lanes) sum += lane;
+  for (; i < n; ++i) sum += x[i] * 0.0f;
+  return sum == sum;
+}
+
 inline void scale_row(float* x, float factor, uint32_t n) {
   each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return canonical(x[i] * factor); });
 }

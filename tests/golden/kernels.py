@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.golden.builder import Builder
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.records import Kind, PoolMode, ProgramKind
+from tfmbs.runtime.abi.records import Kind, MaskMode, PoolMode, ProgramKind
 from tfmbs.runtime.abi.types import DType, Packing, Region
 
 
@@ -236,4 +236,41 @@ def volume() -> Image:
     )  # fmt: skip
     b.launch("trits", Kind.CONV3D, waits=[first], lhs=q, rhs=trits, out=z, geometry=ternary, schedule=schedule)
     b.entry("main", [x, q], [y, z])
+    return b.finish()
+
+
+def attention() -> Image:
+    """Causal attention of shared heads, and one whose mask an input chooses."""
+    b = Builder("attention")
+    q = b.tensor("q", Region.INPUT, DType.F32, (1, 4, 5, 8))
+    k = b.tensor("k", Region.INPUT, DType.F32, (1, 2, 7, 8), slot=1)
+    v = b.tensor("v", Region.INPUT, DType.F32, (1, 2, 7, 6), slot=2)
+    m = b.tensor("m", Region.INPUT, DType.BOOL, (5, 7), slot=3)
+    y = b.tensor("y", Region.OUTPUT, DType.F32, (1, 4, 5, 6))
+    z = b.tensor("z", Region.OUTPUT, DType.F32, (1, 4, 5, 6), slot=1)
+    sizes = {"batch": 1, "groups": 2, "shared": 2, "rows": 5, "columns": 7, "width": 8, "value_width": 6}
+    strides = {
+        "lhs_batch_stride": 160, "lhs_head_stride": 40, "lhs_row_stride": 8, "lhs_stride": 1,
+        "rhs_batch_stride": 112, "rhs_group_stride": 56, "rhs_row_stride": 8, "rhs_stride": 1,
+        "value_batch_stride": 84, "value_group_stride": 42, "value_row_stride": 6, "value_stride": 1,
+    }  # fmt: skip
+    causal = b.geometry(
+        "attention_geometry",
+        **sizes,
+        **strides,
+        scale=0.375,
+        fill=float("-inf"),
+        offset=2,
+        causal=1,
+        mask=MaskMode.NONE,
+    )
+    lowest = float.fromhex("-0x1.fffffep+127")
+    chosen = b.geometry(
+        "attention_geometry", **sizes, **strides, scale=1.0, fill=lowest, clear=1, mask=MaskMode.SELECT,
+        mask_row_stride=7, mask_column_stride=1,
+    )  # fmt: skip
+    schedule = b.schedule(8, 8, 16)
+    b.launch("causal", Kind.ATTENTION, [v], lhs=q, rhs=k, out=y, geometry=causal, schedule=schedule)
+    b.launch("chosen", Kind.ATTENTION, [v, m], lhs=q, rhs=k, out=z, geometry=chosen, schedule=schedule)
+    b.entry("main", [q, k, v, m], [y, z])
     return b.finish()

@@ -60,6 +60,7 @@ def epilogue_operands(n: int, residual: Any) -> dict[str, Any]:
 
 X23: Inputs = {"x": ((2, 3), "f32")}
 
+LONG_ROWS: Inputs = {"q": ((1, 2, 3, 8), "f32"), "k": ((1, 2, 40, 8), "f32"), "v": ((1, 2, 40, 5), "f32")}
 PRODUCTS: dict[str, tuple[Inputs, Build]] = {
     "matmul": ({"x": ((4, 33), "f32")}, lambda x: ops.matmul(x, weights(normal(20, 33))).result),
     "matmul_epilogue": (
@@ -118,6 +119,28 @@ PRODUCTS: dict[str, tuple[Inputs, Build]] = {
         lambda x, r: with_epilogue(
             ops.conv3d(x, weights(normal(6, 4, 3, 3, 3)), pads=(1,) * 6, **epilogue_operands(6, r)), roles
         ),
+    ),
+    "attention_causal": (
+        {"q": ((2, 6, 7, 8), "f32"), "k": ((2, 3, 9, 8), "f32"), "v": ((2, 3, 9, 5), "f32")},
+        lambda q, k, v: ops.attention(q, k, v, scale=0.375, causal=True, offset=2).result,
+    ),
+    "attention_chosen": (
+        {
+            "q": ((1, 2, 3, 8), "f32"),
+            "k": ((1, 2, 40, 8), "f32"),
+            "v": ((1, 2, 40, 5), "f32"),
+            "m": ((1, 1, 3, 40), "i1"),
+        },
+        lambda q, k, v, m: ops.attention(q, k, v, m, mask_mode="select", fill=-3.0, clear=True).result,
+    ),
+    "attention_added": (
+        {
+            "q": ((1, 2, 3, 8), "f32"),
+            "k": ((1, 2, 40, 8), "f32"),
+            "v": ((1, 2, 40, 5), "f32"),
+            "m": ((1, 2, 1, 40), "f32"),
+        },
+        lambda q, k, v, m: ops.attention(q, k, v, m, mask_mode="add_shown", scale=0.5, clear=True).result,
     ),
     "max_pool": (
         {"x": ((2, 4, 9, 8), "f32")},

@@ -306,6 +306,32 @@ def test_sizes_of_volumes_fit_their_tensors(old, new, message):
         Image.from_buffer(assemble(changed, "volume.s").to_bytes())
 
 
+ATTENTION_FIELDS = [
+    ("rows=5", "rows=6", "last element of lhs, expected below 160"),
+    ("columns=7", "columns=8", "last element of rhs"),
+    ("value_width=6", "value_width=7", "last element of value"),
+    ("shared=2", "shared=1", "elements by its geometry"),
+    ("lhs_head_stride=40", "lhs_head_stride=4000000000", "last element of lhs"),
+    ("scale=0.375", "scale=nan", "factor of the scores"),
+    ("fill=-inf", "fill=1.0", "score of what is hidden"),
+    ("causal=1", "causal=2", "later keys are hidden"),
+    ("mask=NONE", "mask=ADD", "masks of mode ADD, expected one, got 0"),
+    ("mask=SELECT", "mask=NONE", "masks of mode NONE, expected none, got 1"),
+    ("mask=SELECT", "mask=ADD", "mask: element type, expected F32, got BOOL"),
+    ("mask_row_stride=7", "mask_row_stride=8", "last element of mask"),
+    (".args 2, 2, 3", ".args 4, 2, 3", "result overlaps operand tensor 4"),
+    (".args 2, 2, 3", ".args 99, 2, 3", "values: tensor"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), ATTENTION_FIELDS, ids=[new for _, new, _ in ATTENTION_FIELDS])
+def test_sizes_of_attention_fit_its_tensors(old, new, message):
+    text = (GOLDEN.parent / "v1.3" / "attention.s").read_text(encoding="utf-8")
+    assert old in text, text
+    with pytest.raises(TfmbsError, match=message):
+        Image.from_buffer(assemble(text.replace(old, new, 1), "attention.s").to_bytes())
+
+
 def test_what_the_target_can_do_is_accepted():
     Image.from_buffer(_changed("mlp", "dataflow=OUTPUT_STATIONARY", "dataflow=WEIGHT_STATIONARY"))
 

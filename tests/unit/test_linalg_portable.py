@@ -64,6 +64,13 @@ BODIES = {
         "tensor<5x70xf32>",
         '"tfmbs.softmax"(%a) {axis = 1 : i64} : (tensor<5x70xf32>)',
     ),
+    "attention": (
+        "%a: tensor<1x4x5x8xf32>, %b: tensor<1x2x9x8xf32>, %c: tensor<1x2x9x6xf32>, %d: tensor<1x1x5x9xf32>",
+        "tensor<1x4x5x6xf32>",
+        '"tfmbs.attention"(%a, %b, %c, %d) {scale = 0.5 : f32, mask_mode = "add", fill = 0xFF800000 : f32,'
+        " causal = true, offset = 4 : i64, clear = false}"
+        " : (tensor<1x4x5x8xf32>, tensor<1x2x9x8xf32>, tensor<1x2x9x6xf32>, tensor<1x1x5x9xf32>)",
+    ),
     "layer_norm": (
         "%a: tensor<5x70xf32>, %b: tensor<70xf32>",
         "tensor<5x70xf32>",

@@ -12,7 +12,7 @@ from tfmbs.runtime import _native
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.packing import unpack_rows
-from tfmbs.runtime.abi.records import NONE, Kind, PoolMode, ProgramKind
+from tfmbs.runtime.abi.records import NONE, Kind, MaskMode, PoolMode, ProgramKind
 from tfmbs.runtime.abi.sections import KINDS, Content
 from tfmbs.runtime.abi.siw import BIT_FIELD
 from tfmbs.runtime.abi.types import DType, Packing, Region
@@ -24,7 +24,7 @@ RECORDS = {kind.name: kind.record for kind in KINDS if kind.record}
 
 
 def image() -> Image:
-    """One launch of each kind: 0 GEMM with an epilogue, 1 CONV2D, 2 POOL, 3 VECTOR, 4 COPY, 5 CONV3D."""
+    """One launch of each kind: 0 GEMM with an epilogue, 1 CONV2D, 2 POOL, 3 VECTOR, 4 COPY, 5 CONV3D, 6 ATTENTION."""
     builder = Builder()
     x = builder.input("x", (1, 1, 4, 4), F32)
     weights = builder.constant(np.ones((3, 4), np.int8), Packing.PT5)
@@ -48,6 +48,9 @@ def image() -> Image:
     cube = builder.view(x, (1, 1, 4, 2, 2))
     weights = builder.constant(np.ones((1, 1, 2, 2, 1), np.float32))
     builder.volume(cube, weights, builder.scratch((1, 1, 3, 1, 2), F32), kernel=(2, 2, 1))
+    heads, bits = builder.view(x, (1, 1, 4, 4)), builder.constant(np.ones((1, 1, 1, 4), bool))
+    attended = builder.scratch((1, 1, 4, 4), F32)
+    builder.attention(heads, heads, heads, attended, masked=bits, mask=MaskMode.SELECT)
     return builder.image()
 
 
@@ -92,7 +95,7 @@ def test_untouched_tables_run() -> None:
 # 8 filter, 9 y. Words: 0 and 1 are the epilogue, 2 to 6 the vector program.
 FIELDS: list[tuple[str, int, str, Any]] = [
     ("CODE", 0, "kind", 99),
-    ("CODE", 0, "lhs", 13),
+    ("CODE", 0, "lhs", 99),
     ("CODE", 0, "lhs", NONE),
     ("CODE", 0, "rhs", NONE),
     ("CODE", 0, "out", NONE),
@@ -158,6 +161,25 @@ FIELDS: list[tuple[str, int, str, Any]] = [
     ("WINDOW_GEOMETRY", 1, "mode", PoolMode.NONE),
     ("WINDOW_GEOMETRY", 1, "mode", 9),
     ("WINDOW_GEOMETRY", 1, "out_channels", 2),
+    ("ATTENTION", 0, "rows", 5),
+    ("ATTENTION", 0, "columns", 0),
+    ("ATTENTION", 0, "groups", 0xFFFFFFFF),
+    ("ATTENTION", 0, "shared", 2),
+    ("ATTENTION", 0, "width", 5),
+    ("ATTENTION", 0, "value_width", 3),
+    ("ATTENTION", 0, "lhs_row_stride", 5),
+    ("ATTENTION", 0, "rhs_stride", 0xFFFFFFFF),
+    ("ATTENTION", 0, "value_row_stride", 6),
+    ("ATTENTION", 0, "mask_row_stride", 2),
+    ("ATTENTION", 0, "mask", MaskMode.NONE),
+    ("ATTENTION", 0, "mask", MaskMode.ADD),
+    ("ATTENTION", 0, "mask", 9),
+    ("CODE", 6, "args_count", 1),
+    ("CODE", 6, "args_count", 3),
+    ("CODE", 6, "program", 0),
+    ("CODE", 6, "geometry", 1),
+    ("CODE", 6, "out", 0),
+    ("CODE", 6, "rhs", 1),
     ("VOLUME_GEOMETRY", 0, "in_depth", 5),
     ("VOLUME_GEOMETRY", 0, "out_channels", 2),
     ("VOLUME_GEOMETRY", 0, "kernel_depth", 0xFFFFFFFF),
@@ -175,7 +197,7 @@ FIELDS: list[tuple[str, int, str, Any]] = [
     ("PROGRAM", 1, "max_steps", 4),
     ("PROGRAM", 1, "name", 999),
     ("ENTRY", 0, "first_descriptor", 1),
-    ("ENTRY", 0, "descriptor_count", 7),
+    ("ENTRY", 0, "descriptor_count", 8),
     ("ENTRY", 0, "inputs_count", 9),
     ("ENTRY", 0, "outputs_first", 0xFFFFFFFF),
     ("ENTRY", 0, "scratch_bytes", 8),

@@ -2,7 +2,7 @@
 ; section              offset      bytes  align
 ; META                  0x440         46     64
 ; STRINGS               0x480         53     64
-; TARGET                0x4c0       1505     64
+; TARGET                0x4c0       1517     64
 ; CODE                  0xac0         64     64
 ; PROGRAM               0xb00         32     64
 ; SIW                   0xb40        304     64
@@ -87,7 +87,8 @@
     "t2",
     "conv2d",
     "pool",
-    "conv3d"
+    "conv3d",
+    "attention"
   ],
   "kind": "array",
   "l1": {

@@ -2,7 +2,7 @@
 ; section              offset      bytes  align
 ; META                  0x540         44     64
 ; STRINGS               0x580        100     64
-; TARGET                0x600       1505     64
+; TARGET                0x600       1517     64
 ; CODE                  0xc00        128     64
 ; PROGRAM               0xc80         32     64
 ; SIW                   0xcc0        192     64
@@ -96,7 +96,8 @@
     "t2",
     "conv2d",
     "pool",
-    "conv3d"
+    "conv3d",
+    "attention"
   ],
   "kind": "array",
   "l1": {

@@ -2,7 +2,7 @@
 ; section              offset      bytes  align
 ; META                  0x600         42     64
 ; STRINGS               0x640        128     64
-; TARGET                0x6c0       1505     64
+; TARGET                0x6c0       1517     64
 ; CODE                  0xcc0        128     64
 ; PROGRAM               0xd40         32     64
 ; SIW                   0xd80         48     64
@@ -102,7 +102,8 @@
     "t2",
     "conv2d",
     "pool",
-    "conv3d"
+    "conv3d",
+    "attention"
   ],
   "kind": "array",
   "l1": {

@@ -2,7 +2,7 @@
 ; section              offset      bytes  align
 ; META                  0x4c0         46     64
 ; STRINGS               0x500        117     64
-; TARGET                0x580       1505     64
+; TARGET                0x580       1517     64
 ; CODE                  0xb80        128     64
 ; PROGRAM               0xc00         64     64
 ; SIW                   0xc40        352     64
@@ -96,7 +96,8 @@
     "t2",
     "conv2d",
     "pool",
-    "conv3d"
+    "conv3d",
+    "attention"
   ],
   "kind": "array",
   "l1": {

@@ -2,7 +2,7 @@
 ; section              offset      bytes  align
 ; META                  0x480         44     64
 ; STRINGS               0x4c0         61     64
-; TARGET                0x500       1486     64
+; TARGET                0x500       1498     64
 ; CODE                  0xb00        128     64
 ; PROGRAM               0xb80         32     64
 ; SIW                   0xbc0         80     64
@@ -90,7 +90,8 @@
     "t2",
     "conv2d",
     "pool",
-    "conv3d"
+    "conv3d",
+    "attention"
   ],
   "kind": "array",
   "l1": {

@@ -2,7 +2,7 @@
 ; section              offset      bytes  align
 ; META                  0x580         46     64
 ; STRINGS               0x5c0        116     64
-; TARGET                0x640       1505     64
+; TARGET                0x640       1517     64
 ; CODE                  0xc40        128     64
 ; PROGRAM               0xcc0         64     64
 ; SIW                   0xd00         64     64
@@ -100,7 +100,8 @@
     "t2",
     "conv2d",
     "pool",
-    "conv3d"
+    "conv3d",
+    "attention"
   ],
   "kind": "array",
   "l1": {

@@ -2,7 +2,7 @@
 ; section              offset      bytes  align
 ; META                  0x5c0         45     64
 ; STRINGS               0x600         92     64
-; TARGET                0x680       1505     64
+; TARGET                0x680       1517     64
 ; CODE                  0xc80        128     64
 ; PROGRAM               0xd00         32     64
 ; SIW                   0xd40         32     64
@@ -99,7 +99,8 @@
     "t2",
     "conv2d",
     "pool",
-    "conv3d"
+    "conv3d",
+    "attention"
   ],
   "kind": "array",
   "l1": {

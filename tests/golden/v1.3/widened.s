@@ -2,7 +2,7 @@
 ; section              offset      bytes  align
 ; META                  0x4c0         46     64
 ; STRINGS               0x500         64     64
-; TARGET                0x540       1505     64
+; TARGET                0x540       1517     64
 ; CODE                  0xb40         64     64
 ; PROGRAM               0xb80         32     64
 ; SIW                   0xbc0         64     64
@@ -91,7 +91,8 @@
     "t2",
     "conv2d",
     "pool",
-    "conv3d"
+    "conv3d",
+    "attention"
   ],
   "kind": "array",
   "l1": {

@@ -13,6 +13,9 @@
 // CHECK-NEXT: "tfmbs.fabric_volume_geometry"()
 // CHECK-SAME: pad_front = 1 : i64
 "tfmbs.fabric_volume_geometry"() {batch = 1 : i64, in_channels = 2 : i64, out_channels = 2 : i64, groups = 1 : i64, lhs_zero = 0 : i64, pad_front = 1 : i64, pad_top = 0 : i64, pad_left = 0 : i64, in_depth = 4 : i64, out_depth = 2 : i64, kernel_depth = 2 : i64, stride_depth = 2 : i64, dilation_depth = 1 : i64, in_height = 4 : i64, out_height = 2 : i64, kernel_height = 2 : i64, stride_height = 2 : i64, dilation_height = 1 : i64, in_width = 4 : i64, out_width = 2 : i64, kernel_width = 2 : i64, stride_width = 2 : i64, dilation_width = 1 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_attention_geometry"()
+// CHECK-SAME: mask = "none"
+"tfmbs.fabric_attention_geometry"() {batch = 1 : i64, groups = 1 : i64, width = 1 : i64, value_width = 1 : i64, lhs_stride = 1 : i64, rhs_stride = 1 : i64, value_stride = 1 : i64, shared = 2 : i64, rows = 3 : i64, columns = 5 : i64, lhs_batch_stride = 0 : i64, lhs_head_stride = 0 : i64, lhs_row_stride = 0 : i64, rhs_batch_stride = 0 : i64, rhs_group_stride = 0 : i64, rhs_row_stride = 0 : i64, value_batch_stride = 0 : i64, value_group_stride = 0 : i64, value_row_stride = 0 : i64, mask_batch_stride = 0 : i64, mask_head_stride = 0 : i64, mask_row_stride = 0 : i64, mask_column_stride = 0 : i64, offset = -2 : i64, scale = 5.000000e-01 : f32, fill = 0xFF800000 : f32, mask = "none", causal = 1 : i64, clear = 0 : i64} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_schedule"() {buffers = 2 : i64, dataflow = "output_stationary", tile_k = 64 : i64, tile_m = 16 : i64, tile_n = 16 : i64, zero_skip = "none"}
 "tfmbs.fabric_schedule"() {dataflow = "output_stationary", buffers = 2 : i64, zero_skip = "none", tile_m = 16 : i64, tile_n = 16 : i64, tile_k = 64 : i64} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_mask"() {words = array<i64: -1, 0, 0, -9223372036854775808>}

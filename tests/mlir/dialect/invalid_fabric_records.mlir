@@ -46,6 +46,11 @@
 
 // -----
 
+// expected-error @below {{'tfmbs.fabric_attention_geometry' op mask: expected none or add or add_shown or select, got often}}
+"tfmbs.fabric_attention_geometry"() {batch = 1 : i64, groups = 1 : i64, width = 1 : i64, value_width = 1 : i64, lhs_stride = 1 : i64, rhs_stride = 1 : i64, value_stride = 1 : i64, shared = 2 : i64, rows = 3 : i64, columns = 5 : i64, lhs_batch_stride = 0 : i64, lhs_head_stride = 0 : i64, lhs_row_stride = 0 : i64, rhs_batch_stride = 0 : i64, rhs_group_stride = 0 : i64, rhs_row_stride = 0 : i64, value_batch_stride = 0 : i64, value_group_stride = 0 : i64, value_row_stride = 0 : i64, mask_batch_stride = 0 : i64, mask_head_stride = 0 : i64, mask_row_stride = 0 : i64, mask_column_stride = 0 : i64, offset = -2 : i64, scale = 5.000000e-01 : f32, fill = 0xFF800000 : f32, mask = "often", causal = 1 : i64, clear = 0 : i64} : () -> ()
+
+// -----
+
 // expected-error @below {{'tfmbs.fabric_window_geometry' op record window_geometry: field stride_height = 65536}}
 "tfmbs.fabric_window_geometry"() {batch = 1 : i64, in_channels = 2 : i64, in_height = 4 : i64, in_width = 4 : i64, out_channels = 2 : i64, out_height = 2 : i64, out_width = 2 : i64, kernel_height = 2 : i64, kernel_width = 2 : i64, stride_height = 65536 : i64, stride_width = 2 : i64, dilation_height = 1 : i64, dilation_width = 1 : i64, pad_top = 0 : i64, pad_left = 0 : i64, pad_bottom = 0 : i64, pad_right = 0 : i64, groups = 1 : i64, lhs_zero = 0 : i64, mode = "max"} : () -> ()
 
@@ -71,7 +76,7 @@
 
 // -----
 
-// expected-error @below {{'tfmbs.fabric_descriptor' op kind: expected gemm or gemv or conv2d or pool or vector or copy or conv3d, got lstm}}
+// expected-error @below {{'tfmbs.fabric_descriptor' op kind: expected gemm or gemv or conv2d or pool or vector or copy or conv3d or attention, got lstm}}
 "tfmbs.fabric_descriptor"() {kind = "lstm", waits_count = 0 : i64, lhs = 0 : i64, rhs = 0 : i64, out = 0 : i64, geometry = 0 : i64, schedule = 0 : i64, mask = 0 : i64, program = -1 : i64, args_first = 0 : i64, args_count = 0 : i64, waits_first = 0 : i64, signal = 0 : i64, telemetry = 0 : i64, label = "fc"} : () -> ()
 
 // -----

@@ -59,8 +59,8 @@ class Attention {
 
   // Blocks of rows of one group of heads.
   void unit(uint64_t unit, Worker& worker) const {
-    worker.f32.resize(layout_.total);
-    Group group{unit / parts_ / g_.groups, unit / parts_ % g_.groups, worker.f32.data()};
+    worker.scores.resize(layout_.total);
+    Group group{unit / parts_ / g_.groups, unit / parts_ % g_.groups, worker.scores.data()};
     group.k = k_ + group.batch * g_.rhs_batch_stride + group.number * g_.rhs_group_stride;
     group.v = v_ + group.batch * g_.value_batch_stride + group.number * g_.value_group_stride;
     group.looked_at = g_.columns;

@@ -57,6 +57,7 @@ struct Worker {
   Machine machine;
   AlignedWords accumulators;  // rows of VLMAX
   AlignedWords panel;         // inputs of a convolution as its tiles take them
+  std::vector<float> scores;  // of an attention, with what its tiles take
   Segments segments;
   std::vector<uint32_t> valid;
   uint64_t steps_left = 0;

@@ -83,8 +83,8 @@ struct Kernels {
                    size_t stride);
   IntegerTiles integers;
 
-  // tile_f32 on `panels` panels of columns, from +0.0 and without packing: row r of a is at a[r], step i of panel p of b at
-  // b + p * apart + i * step; panels follow each other in out.
+  // tile_f32 on `panels` panels of columns, from +0.0 and without packing: row r of a is at a[r], step i of panel p of b
+  // at b + p * apart + i * step; panels follow each other in out.
   void (*spread_tile_f32)(unsigned rows, unsigned panels, size_t k, const float* const* a, const float* b, size_t step,
                           size_t apart, float* out, size_t stride);
   ScoreFns scores;

@@ -8,6 +8,7 @@ from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import Shape, Window, shape_of
 from tfmbs.dialect.types import (
     PACKINGS,
+    is_int4,
     is_per_axis,
     is_quantized,
     is_ternary,
@@ -87,16 +88,22 @@ def memref_shape(what: str, value: Any, rank: int | None = None) -> Shape:
 
 
 def element_is_well_formed(what: str, shape: Shape, element: Any) -> None:
-    """Ternary types name a packing; quantized ones store i8, express f32 and have one scale per index of their axis."""
+    """Ternary types name a packing; quantized ones store i8 or i4, express f32 and have one scale per axis index."""
     if is_ternary(element):
         expect_one_of(f"{what} packing", PACKINGS, packing_name(element))
         if not shape:
             raise VerifyError(f"{what} rank: expected at least 1 for a ternary tensor, got 0")
     if is_quantized(element):
-        expect_type(f"{what} storage type", ir.IntegerType.get_signless(8), element.storage_type)
+        if is_int4(element):
+            if not shape:
+                raise VerifyError(f"{what} rank: expected at least 1 for a tensor of i4, got 0")
+        else:
+            expect_type(f"{what} storage type", ir.IntegerType.get_signless(8), element.storage_type)
         expect_type(f"{what} expressed type", ir.F32Type.get(), element.expressed_type)
         if not element.is_signed:
-            raise VerifyError(f"{what} storage type: expected i8, got u8")
+            raise VerifyError(
+                f"{what} storage type: expected i{element.storage_type.width}, got u{element.storage_type.width}"
+            )
     if is_per_axis(element):
         axis = element.quantized_dimension
         expect_range(f"{what} quantized axis", 0, len(shape) - 1, axis)
@@ -115,28 +122,37 @@ def element_is_quantized(what: str, value: Any) -> None:
 
 
 def accumulator_type(lhs: Any, rhs: Any) -> Any:
-    """Accumulator type of a product: f32 for (f32, f32 or ternary), i32 for (quantized, quantized or ternary) elements.
+    """Accumulator type of a product: f32 for (f32, f32 or ternary or i4) elements, i32 for two quantized, or ternary.
 
     Raises VerifyError for any other pair: lhs is quantized per tensor, rhs per tensor or on axis 0, with zero point 0.
     """
     if isinstance(lhs, ir.F32Type):
-        if not (isinstance(rhs, ir.F32Type) or is_ternary(rhs)):
+        if not (isinstance(rhs, ir.F32Type) or is_ternary(rhs) or is_int4(rhs)):
             raise VerifyError(f"rhs element type: expected f32 or !tfmbs.ternary (lhs is f32), got {rhs}")
+        _check_weights(rhs)
         return ir.F32Type.get()
     if not is_quantized(lhs):
         raise VerifyError(f"lhs element type: expected f32 or a quantized type, got {lhs}")
     if is_per_axis(lhs):
         raise VerifyError(f"lhs quantization: expected per tensor, got {lhs}")
-    if is_quantized(rhs):
-        if is_per_axis(rhs):
-            expect("rhs quantized axis", 0, rhs.quantized_dimension)
-        if any(zero_points_of(rhs)):
-            raise VerifyError(f"rhs zero point: expected 0, got {next(z for z in zero_points_of(rhs) if z)}")
-    elif not is_ternary(rhs):
+    if is_int4(lhs):
+        raise VerifyError(f"lhs element type: expected f32 or i8, got {lhs}")
+    _check_weights(rhs)
+    if not is_quantized(rhs) and not is_ternary(rhs):
         raise VerifyError(
             f"rhs element type: expected a quantized type or !tfmbs.ternary (lhs is quantized), got {rhs}"
         )
     return ir.IntegerType.get_signless(32)
+
+
+def _check_weights(rhs: Any) -> None:
+    """Quantized weights have zero point 0, and their axis is that of rows."""
+    if not is_quantized(rhs):
+        return
+    if is_per_axis(rhs):
+        expect("rhs quantized axis", 0, rhs.quantized_dimension)
+    if any(zero_points_of(rhs)):
+        raise VerifyError(f"rhs zero point: expected 0, got {next(z for z in zero_points_of(rhs) if z)}")
 
 
 def window_is_valid(window: Window, size: Shape) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from tfmbs.dialect.checks import accumulator_type
 from tfmbs.dialect.epilogue import YieldOp, yield_
 from tfmbs.dialect.graph_attention import AttentionOp
+from tfmbs.dialect.graph_groups import GroupMatmulOp
 from tfmbs.dialect.graph_ops import (
     BatchMatmulOp,
     ConstantOp,
@@ -41,6 +42,7 @@ __all__ = [
     "DequantizeOp",
     "FusedGemvOp",
     "GemvOp",
+    "GroupMatmulOp",
     "LayerNormOp",
     "MatmulOp",
     "PackOp",
@@ -59,6 +61,7 @@ __all__ = [
     "dequantize",
     "fused_gemv",
     "gemv",
+    "group_matmul",
     "layer_norm",
     "matmul",
     "pack",
@@ -85,6 +88,14 @@ def matmul(lhs: Any, rhs: Any, **rest: Any) -> Any:
 def gemv(lhs: Any, rhs: Any, **rest: Any) -> Any:
     """lhs 1×K · (rhs N×K)ᵀ → 1×N."""
     return _product(GemvOp, lhs, rhs, (1, shape_of(rhs.type)[0]), **rest)
+
+
+def group_matmul(lhs: Any, rhs: Any, scales: Any, activations: str = "stored", **rest: Any) -> Any:
+    """lhs M×K with rhs (N·G)×(K/G), a row for each of the `scales` N×G → M×N."""
+    operands, roles = rest.pop("operands", ()), rest.pop("roles", ())
+    shape = (shape_of(lhs.type)[0], shape_of(scales.type)[0])
+    result = tensor_type(shape, rest.pop("element", None) or ir.F32Type.get())
+    return GroupMatmulOp.build([lhs, rhs, scales, *operands], [result], activations=activations, roles=roles, **rest)
 
 
 def batch_matmul(lhs: Any, rhs: Any, rhs_layout: str = "nk", **rest: Any) -> Any:

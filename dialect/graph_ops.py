@@ -22,7 +22,15 @@ from tfmbs.dialect.checks import (
 from tfmbs.dialect.epilogue import EpilogueOp, check_epilogue
 from tfmbs.dialect.mlir import ext, ir
 from tfmbs.dialect.shapes import Shape, element_of, shape_of, tensor_type
-from tfmbs.dialect.types import is_per_axis, is_quantized, is_ternary, packing_name, storage_bounds, storage_shape
+from tfmbs.dialect.types import (
+    is_int4,
+    is_per_axis,
+    is_quantized,
+    is_ternary,
+    packing_name,
+    storage_bounds,
+    storage_shape,
+)
 
 RHS_LAYOUTS = ("nk", "kn")
 MEMORIES = ("external", "l3", "l2", "l1")
@@ -176,7 +184,7 @@ class BatchMatmulOp(ProductOp, name="batch_matmul", traits=[ext.Pure, ir.IsIsola
         n, rhs_k = rest if self.rhs_layout == "nk" else reversed(rest)
         expect("rhs batch", batch, rhs_batch, "batch of lhs")
         expect("rhs reduction length", k, rhs_k, "reduction length of lhs")
-        if is_ternary(element_of(self.rhs)):
+        if is_ternary(element_of(self.rhs)) or is_int4(element_of(self.rhs)):
             raise VerifyError(f"rhs element type: expected f32 or a quantized type, got {element_of(self.rhs)}")
         if is_per_axis(element_of(self.rhs)):
             raise VerifyError(f"rhs quantization: expected per tensor, got {element_of(self.rhs)}")

@@ -22,12 +22,12 @@ from tfmbs.dialect.checks import (
 from tfmbs.dialect.epilogue import EpilogueOp, check_epilogue
 from tfmbs.dialect.mlir import ext, ir
 from tfmbs.dialect.shapes import Shape, element_of, shape_of, tensor_type
-from tfmbs.dialect.types import PACKINGS, packed_shape
+from tfmbs.dialect.types import ROW_PACKINGS, packed_shape
 from tfmbs.runtime.abi.records import Kind
 from tfmbs.runtime.abi.types import Packing
 
 GEMM_KINDS = {kind.name.lower(): kind for kind in (Kind.GEMM, Kind.GEMV)}
-STORED_PACKINGS = {Packing.DENSE.name.lower(): Packing.DENSE, **PACKINGS}
+STORED_PACKINGS = {Packing.DENSE.name.lower(): Packing.DENSE, **ROW_PACKINGS}
 
 
 def strides_of(type_: Any) -> tuple[int, ...]:
@@ -54,7 +54,7 @@ def dense_shape(what: str, value: Any, rank: int | None = None) -> Shape:
 class KernelConstantOp(Op, name="kernel_constant", traits=[ext.Pure]):
     """Read-only bytes in the weights region: `value` as a dense memref of its type.
 
-    `shape` is the logical shape, `packing` how its elements are stored: "dense", or the packing of trits.
+    `shape` is the logical shape, `packing` how its elements are stored: "dense", or a packing of rows.
     """
 
     value: Any
@@ -67,7 +67,7 @@ class KernelConstantOp(Op, name="kernel_constant", traits=[ext.Pure]):
         expect_one_of("packing", STORED_PACKINGS, self.packing)
         expect_at_least("shape", 1, self.shape)
         expect_shape("result shape", packed_shape(self.shape, STORED_PACKINGS[self.packing]), stored, "stored elements")
-        if self.packing in PACKINGS:
+        if self.packing in ROW_PACKINGS:
             element_is("result", ir.IntegerType.get_signless(8), self.result)
         value = as_elements(self.value)
         if value is None:
@@ -86,7 +86,7 @@ class LaunchOp(EpilogueOp):
     def check_launch(self, out: Shape, row: Shape, channel_axis: int) -> None:
         """rhs holds a `row` for each output channel, out is dense of shape `out`, epilogue and schedule fit."""
         _, rhs, result, *rest = tuple(self.operation.operands)
-        if self.rhs_packing in PACKINGS:
+        if self.rhs_packing in ROW_PACKINGS:
             stored = packed_shape((out[channel_axis], *row), STORED_PACKINGS[self.rhs_packing])
             expect_shape("rhs shape", stored, dense_shape("rhs", rhs), f"rows packed as {self.rhs_packing}")
         expect_shape("out shape", out, dense_shape("out", result))
@@ -100,7 +100,7 @@ class LaunchOp(EpilogueOp):
 class KernelGemmOp(LaunchOp, name="kernel_gemm", traits=[ir.IsIsolatedFromAboveTrait]):
     """out[b, m, n] = epilogue(Σ over ascending k of (lhs[b, m, k] − lhs_zero) · rhs[b, n, k]); `kind` "gemv" has m = 1.
 
-    lhs is [B×]M×K and rhs [B×]N×K with any strides (0 where shared), rhs with a packing of trits N×bytes; out is dense.
+    lhs is [B×]M×K and rhs [B×]N×K with any strides (0 where shared), packed rhs N×bytes; out is dense.
     """
 
     lhs: ext.Operand[Any]
@@ -119,7 +119,7 @@ class KernelGemmOp(LaunchOp, name="kernel_gemm", traits=[ir.IsIsolatedFromAboveT
         *batch, m, k = shape_of(self.lhs.type)
         n = shape_of(self.out.type)[-1]
         lhs_strides, rhs_strides = ((0, 0, *strides_of(value.type))[-3:] for value in (self.lhs, self.rhs))
-        if self.rhs_packing in PACKINGS:
+        if self.rhs_packing in ROW_PACKINGS:
             rhs_strides = (0, k, 1)
         return {
             "batch": batch[0] if batch else 1,
@@ -144,8 +144,8 @@ class KernelGemmOp(LaunchOp, name="kernel_gemm", traits=[ir.IsIsolatedFromAboveT
         if self.kind == "gemv":
             expect("lhs rows", 1, m, "kind gemv")
         out = memref_shape("out", self.out, rank=len(lhs))
-        rhs = memref_shape("rhs", self.rhs, rank=2 if self.rhs_packing in PACKINGS else len(lhs))
-        if self.rhs_packing not in PACKINGS:
+        rhs = memref_shape("rhs", self.rhs, rank=2 if self.rhs_packing in ROW_PACKINGS else len(lhs))
+        if self.rhs_packing not in ROW_PACKINGS:
             expect_shape("rhs shape", (*batch, out[-1], k), rhs, "rows of out's columns, lhs columns")
         for what, value in (("lhs", self.lhs), ("rhs", self.rhs)):
             expect_at_least(f"{what} strides", 0, strides_of(value.type))
@@ -166,10 +166,10 @@ class KernelCopyOp(Op, name="kernel_copy"):
 
 
 def stored_accumulator(lhs: Any, rhs: Any, packing: str) -> Any:
-    """Accumulator of stored elements: f32 for f32 lhs (rhs f32 or trits), i32 for i8 lhs (rhs i8 or trits)."""
+    """Accumulator of stored elements: f32 for f32 lhs (rhs f32 or packed), i32 for i8 lhs (rhs i8 or packed)."""
     f32, i8 = ir.F32Type.get(), ir.IntegerType.get_signless(8)
     expect_one_of("lhs element type", (f32, i8), lhs)
-    stored = f32 if packing not in PACKINGS and lhs == f32 else i8
+    stored = f32 if packing not in ROW_PACKINGS and lhs == f32 else i8
     expect_type("rhs element type", stored, rhs, f"lhs is {lhs}, rhs_packing {packing}")
     return f32 if lhs == f32 else ir.IntegerType.get_signless(32)
 

@@ -10,7 +10,7 @@ from tfmbs.dialect.checks import element_is, expect_at_least, expect_one_of, exp
 from tfmbs.dialect.kernel import STORED_PACKINGS, LaunchOp, dense_shape
 from tfmbs.dialect.mlir import ext, ir
 from tfmbs.dialect.shapes import Shape, Window, element_of, shape_of
-from tfmbs.dialect.types import PACKINGS
+from tfmbs.dialect.types import ROW_PACKINGS
 from tfmbs.runtime.abi.records import PoolMode
 
 POOL_MODES = {mode.name.lower(): mode for mode in PoolMode if mode is not PoolMode.NONE}
@@ -53,7 +53,7 @@ class KernelConvolutionOp(LaunchOp):
             if count % self.groups:
                 raise VerifyError(f"{what}: expected a multiple of groups {self.groups}, got {count}")
         row = (channels // self.groups, *self.kernel)
-        if self.rhs_packing not in PACKINGS:
+        if self.rhs_packing not in ROW_PACKINGS:
             expect_shape("filter shape", (out_channels, *row), dense_shape("filter", self.filter))
         self.check_launch((batch, out_channels, *self.window.output(tuple(size))), row, channel_axis=1)
 

@@ -5,9 +5,14 @@ from typing import Any
 
 from tfmbs.dialect.base import Type
 from tfmbs.dialect.mlir import ir, quant
-from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE, DType, Packing, row_bytes
+from tfmbs.runtime.abi.types import PACKED_PER_BYTE, PACKING_TRITS_PER_BYTE, Packing, packed_dtype, row_bytes
 
 PACKINGS: dict[str, Packing] = {packing.name.lower(): packing for packing in PACKING_TRITS_PER_BYTE}
+"""Packings of trits, by name."""
+ROW_PACKINGS: dict[str, Packing] = {packing.name.lower(): packing for packing in PACKED_PER_BYTE}
+"""All packings whose rows end on a whole byte, by name."""
+
+INT4_BITS = 4
 
 
 class TernaryType(Type, name="ternary"):
@@ -35,13 +40,20 @@ def packing_name(element: Any) -> str:
 
 
 def packing_of(element: Any) -> Packing:
-    """Packing of any element type: the trits' for a ternary one, else `Packing.DENSE`."""
-    return PACKINGS[packing_name(element)] if is_ternary(element) else Packing.DENSE
+    """Packing of any element type: the trits' for a ternary one, pairs for 4-bit integers, else `Packing.DENSE`."""
+    if is_ternary(element):
+        return PACKINGS[packing_name(element)]
+    return Packing.NIBBLES if is_int4(element) else Packing.DENSE
 
 
 def is_quantized(element: Any) -> bool:
     """Whether an element type is an upstream uniform quantized one, per tensor or per axis."""
     return isinstance(element, quant.UniformQuantizedType | quant.UniformQuantizedPerAxisType)
+
+
+def is_int4(element: Any) -> bool:
+    """Whether an element type is quantized to 4 bits: weights, which memory holds in pairs."""
+    return is_quantized(element) and bool(element.storage_type.width == INT4_BITS)
 
 
 def is_per_axis(element: Any) -> bool:
@@ -65,8 +77,8 @@ def storage_bounds(element: Any) -> tuple[int, int]:
 
 
 def storage_type(element: Any) -> Any:
-    """What memory holds: i8 for ternary types, the storage integer of quantized ones, else the type itself."""
-    if is_ternary(element):
+    """What memory holds: i8 for what is packed, the storage integer of other quantized types, else the type itself."""
+    if is_ternary(element) or is_int4(element):
         return ir.IntegerType.get_signless(8)
     return element.storage_type if is_quantized(element) else element
 
@@ -74,12 +86,12 @@ def storage_type(element: Any) -> Any:
 def packed_shape(shape: tuple[int, ...], packing: Packing) -> tuple[int, ...]:
     """Shape of the stored elements of a tensor of `shape`.
 
-    Packed trits are stored as `rows × bytes`: axis 0 are the rows, all other axes flattened are packed, and each
+    Packed elements are stored as `rows × bytes`: axis 0 are the rows, all other axes flattened are packed, and each
     row ends on a whole byte. Every other packing stores element by element in the tensor's own shape.
     """
     if packing in (Packing.DENSE, Packing.I8):
         return shape
-    return shape[0], row_bytes(DType.TRIT, packing, prod(shape[1:]))
+    return shape[0], row_bytes(packed_dtype(packing), packing, prod(shape[1:]))
 
 
 def storage_shape(shape: tuple[int, ...], element: Any) -> tuple[int, ...]:
@@ -92,6 +104,19 @@ def quantized(scale: float, zero_point: int = 0, low: int = -128, high: int = 12
     i8, f32 = ir.IntegerType.get_signless(8), ir.F32Type.get()
     flags = quant.UniformQuantizedType.FLAG_SIGNED
     return quant.UniformQuantizedType.get(flags, i8, f32, scale, zero_point, low, high)
+
+
+def int4(scale: float = 1.0) -> Any:
+    """Per-tensor i4 type with zero point 0, stored in −8…7. With scale 1, elements are the integers themselves."""
+    i4, f32 = ir.IntegerType.get_signless(INT4_BITS), ir.F32Type.get()
+    return quant.UniformQuantizedType.get(quant.UniformQuantizedType.FLAG_SIGNED, i4, f32, scale, 0, -8, 7)
+
+
+def int4_per_axis(scales: list[float], axis: int = 0) -> Any:
+    """Per-axis i4 type with zero point 0: one scale per index of `axis`."""
+    i4, f32 = ir.IntegerType.get_signless(INT4_BITS), ir.F32Type.get()
+    flags = quant.UniformQuantizedPerAxisType.FLAG_SIGNED
+    return quant.UniformQuantizedPerAxisType.get(flags, i4, f32, scales, [0] * len(scales), axis, -8, 7)
 
 
 def quantized_per_axis(scales: list[float], axis: int = 0, low: int = -128, high: int = 127) -> Any:

@@ -27,6 +27,27 @@ module {
       %10 = irdl.any
       irdl.results(result: %10)
     }
+    irdl.operation @group_matmul {
+      %0 = irdl.any
+      %1 = irdl.any
+      %2 = irdl.any
+      %3 = irdl.any
+      %4 = irdl.any
+      %5 = irdl.any
+      %6 = irdl.any
+      %7 = irdl.any
+      %8 = irdl.any
+      %9 = irdl.any
+      %10 = irdl.any
+      irdl.operands(lhs: %0, rhs: %1, scales: %2, epilogue_operands_0: optional %3, epilogue_operands_1: optional %4, epilogue_operands_2: optional %5, epilogue_operands_3: optional %6, epilogue_operands_4: optional %7, epilogue_operands_5: optional %8, epilogue_operands_6: optional %9, epilogue_operands_7: optional %10)
+      %11 = irdl.base "#builtin.string"
+      %12 = irdl.base "#builtin.array"
+      irdl.attributes {"activations" = %11, "roles" = %12}
+      %13 = irdl.any
+      irdl.results(result: %13)
+      %14 = irdl.region
+      irdl.regions(epilogue: %14)
+    }
     irdl.operation @constant {
       %0 = irdl.any
       irdl.attributes {"value" = %0}
@@ -354,6 +375,28 @@ module {
       %10 = irdl.base "#builtin.integer"
       irdl.attributes {"scale" = %5, "mask_mode" = %6, "fill" = %7, "causal" = %8, "offset" = %9, "clear" = %10}
     }
+    irdl.operation @kernel_group_gemm {
+      %0 = irdl.any
+      %1 = irdl.any
+      %2 = irdl.any
+      %3 = irdl.any
+      %4 = irdl.any
+      %5 = irdl.any
+      %6 = irdl.any
+      %7 = irdl.any
+      %8 = irdl.any
+      %9 = irdl.any
+      %10 = irdl.any
+      %11 = irdl.any
+      irdl.operands(lhs: %0, rhs: %1, scales: %2, out: %3, epilogue_operands_0: optional %4, epilogue_operands_1: optional %5, epilogue_operands_2: optional %6, epilogue_operands_3: optional %7, epilogue_operands_4: optional %8, epilogue_operands_5: optional %9, epilogue_operands_6: optional %10, epilogue_operands_7: optional %11)
+      %12 = irdl.base "#builtin.string"
+      %13 = irdl.base "#builtin.string"
+      %14 = irdl.base "#builtin.integer"
+      %15 = irdl.base "#builtin.array"
+      irdl.attributes {"activations" = %12, "rhs_packing" = %13, "lhs_zero" = %14, "roles" = %15}
+      %16 = irdl.region
+      irdl.regions(epilogue: %16)
+    }
     irdl.operation @kernel_conv2d {
       %0 = irdl.any
       %1 = irdl.any
@@ -525,6 +568,18 @@ module {
       %27 = irdl.base "#builtin.integer"
       %28 = irdl.base "#builtin.integer"
       irdl.attributes {"batch" = %0, "groups" = %1, "shared" = %2, "rows" = %3, "columns" = %4, "width" = %5, "value_width" = %6, "lhs_batch_stride" = %7, "lhs_head_stride" = %8, "lhs_row_stride" = %9, "lhs_stride" = %10, "rhs_batch_stride" = %11, "rhs_group_stride" = %12, "rhs_row_stride" = %13, "rhs_stride" = %14, "value_batch_stride" = %15, "value_group_stride" = %16, "value_row_stride" = %17, "value_stride" = %18, "mask_batch_stride" = %19, "mask_head_stride" = %20, "mask_row_stride" = %21, "mask_column_stride" = %22, "scale" = %23, "fill" = %24, "offset" = %25, "mask" = %26, "causal" = %27, "clear" = %28}
+    }
+    irdl.operation @fabric_group_geometry {
+      %0 = irdl.base "#builtin.integer"
+      %1 = irdl.base "#builtin.integer"
+      %2 = irdl.base "#builtin.integer"
+      %3 = irdl.base "#builtin.integer"
+      %4 = irdl.base "#builtin.integer"
+      %5 = irdl.base "#builtin.integer"
+      %6 = irdl.base "#builtin.integer"
+      %7 = irdl.base "#builtin.integer"
+      %8 = irdl.base "#builtin.string"
+      irdl.attributes {"m" = %0, "n" = %1, "k" = %2, "group" = %3, "lhs_m_stride" = %4, "lhs_k_stride" = %5, "lhs_zero" = %6, "scales" = %7, "activations" = %8}
     }
     irdl.operation @fabric_schedule {
       %0 = irdl.base "#builtin.string"

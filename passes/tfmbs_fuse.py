@@ -18,10 +18,9 @@ from tfmbs.passes.graph.kernels import (
     constant_elements,
     defining_op,
     erase,
-    left,
     ops_of,
+    own_operands,
     rebuild,
-    right,
     sole_user,
 )
 from tfmbs.passes.linalg.generics import CHANNEL, ELEMENT, SCALAR, Elementwise, as_elementwise, channel_constant
@@ -179,7 +178,7 @@ def _fuse(op: Any, view: Elementwise, operands: _Operands, captured: dict[Any, A
     values = [
         _flat(value) if role == CHANNEL else value for value, role in zip(operands.values, operands.roles, strict=True)
     ]
-    new = rebuild(op, [left(op), right(op), *values], element_of(view.result), roles=operands.roles)
+    new = rebuild(op, [*own_operands(op), *values], element_of(view.result), roles=operands.roles)
     block = new.begin_epilogue()
     accumulator, *scalars = block.arguments
     with ir.InsertionPoint(block):

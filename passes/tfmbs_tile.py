@@ -10,21 +10,22 @@ from typing import Any
 
 from tfmbs.dialect.attributes import SCHEDULE
 from tfmbs.dialect.graph_attention import AttentionOp
+from tfmbs.dialect.graph_groups import GroupMatmulOp
 from tfmbs.dialect.graph_ops import BatchMatmulOp, FusedGemvOp, GemvOp, MatmulOp
 from tfmbs.dialect.graph_windows import Conv2dOp, Conv3dOp, PoolOp
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.dialect.telemetry import set_telemetry, telemetry_of
-from tfmbs.dialect.types import is_quantized, is_ternary, packing_of
+from tfmbs.dialect.types import is_int4, is_quantized, is_ternary, packing_of
 from tfmbs.passes.graph.kernels import left, ops_of, refusal, right
 from tfmbs.passes.graph.tiling import Problem, array_dataflows, choose_schedule
 from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.records import Dataflow
-from tfmbs.runtime.abi.target import Feature, Target
+from tfmbs.runtime.abi.target import OPERANDS, Feature, Target
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing, row_bytes
 
-DTYPE = {"f32": DType.F32, "i8": DType.I8, "trit": DType.TRIT}
+DTYPE = {name: DType[name.upper()] for name in OPERANDS}
 """Element types of products under their names in target files."""
 
 FEATURE_OF_OP = {
@@ -32,8 +33,9 @@ FEATURE_OF_OP = {
     Conv3dOp: Feature.CONV3D,
     PoolOp: Feature.POOL,
     AttentionOp: Feature.ATTENTION,
+    GroupMatmulOp: Feature.GROUPS,
 }
-FEATURE_OF_PACKING = {Packing.PT5: Feature.PT5, Packing.T2: Feature.T2}
+FEATURE_OF_PACKING = {Packing.PT5: Feature.PT5, Packing.T2: Feature.T2, Packing.NIBBLES: Feature.INT4}
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ def _operand_name(element: Any) -> str:
     """The name of an element type in target files."""
     if is_ternary(element):
         return "trit"
+    if is_int4(element):
+        return "i4"
     return "i8" if is_quantized(element) else str(element)
 
 
@@ -147,6 +151,7 @@ PROBLEMS: dict[type, Callable[[Any], Problem]] = {
     GemvOp: _matmul,
     BatchMatmulOp: _matmul,
     FusedGemvOp: _fused_gemv,
+    GroupMatmulOp: _matmul,
     Conv2dOp: _convolution,
     Conv3dOp: _convolution,
     PoolOp: _pool,

@@ -168,6 +168,9 @@ def _matrix(image: Image, descriptor: Row) -> tuple[int, int, int, int] | None:
     if kind in (Kind.GEMM, Kind.GEMV):
         g = image.gemm_geometries[descriptor["geometry"]]
         return g["batch"], g["m"], g["n"], g["k"]
+    if kind is Kind.GROUP_GEMM:
+        g = image.group_geometries[descriptor["geometry"]]
+        return 1, g["m"], g["n"], g["k"]
     if kind in (Kind.CONV2D, Kind.CONV3D):
         is_image = kind is Kind.CONV2D
         g = (image.window_geometries if is_image else image.volume_geometries)[descriptor["geometry"]]

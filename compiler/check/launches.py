@@ -19,6 +19,7 @@ _KERNELS = {
     "tfmbs.kernel_attention": "attention",
     "tfmbs.kernel_conv2d": "conv2d",
     "tfmbs.kernel_conv3d": "conv3d",
+    "tfmbs.kernel_group_gemm": "group_gemm",
     "tfmbs.kernel_pool": "pool",
     "tfmbs.kernel_copy": "copy",
     "tfmbs.kernel_program": VECTOR,

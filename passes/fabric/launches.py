@@ -87,8 +87,14 @@ class Launches:
         launch = self.vector.program(op, self._name(op, Kind.VECTOR))
         self._append(op, Kind.VECTOR, self._program(launch), launch.reads, launch.writes, launch.origins)
 
-    def _product(self, op: Any, kind: Kind, geometry: Mapping[str, int]) -> None:
-        lhs, rhs, out, *rest = op.operands
+    def group_gemm(self, op: Any) -> None:
+        """A GROUP_GEMM."""
+        lhs, rhs, scales, *rest = op.operands
+        geometry = {**op.opview.geometry, "scales": self.memory.tensor(scales, op)}
+        self._product(op, Kind.GROUP_GEMM, geometry, [lhs, rhs, *rest])
+
+    def _product(self, op: Any, kind: Kind, geometry: Mapping[str, int], operands: Sequence[Any] = ()) -> None:
+        lhs, rhs, out, *rest = operands or op.operands
         reads = [self.memory.key(value, op) for value in (lhs, rhs)]
         fields = {name: self.memory.tensor(v, op) for name, v in (("lhs", lhs), ("rhs", rhs), ("out", out))}
         fields["geometry"] = self._geometry(kind, geometry)
@@ -202,6 +208,7 @@ LAUNCHES: dict[str, Callable[[Launches, Any], None]] = {
     "tfmbs.kernel_conv3d": Launches.conv3d,
     "tfmbs.kernel_copy": Launches.copy,
     "tfmbs.kernel_gemm": Launches.gemm,
+    "tfmbs.kernel_group_gemm": Launches.group_gemm,
     "tfmbs.kernel_pool": Launches.pool,
     "tfmbs.kernel_program": Launches.program,
 }

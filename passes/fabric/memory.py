@@ -16,9 +16,9 @@ from tfmbs.dialect.telemetry import telemetry_of
 from tfmbs.passes.fabric.scalars import dtype_of, refuse
 from tfmbs.passes.fabric.tables import MAX_RANK, Tables, TensorKey
 from tfmbs.runtime.abi.errors import TfmbsError
-from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region
+from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region, packed_dtype
 
-PRODUCTS = frozenset({"tfmbs.kernel_conv2d", "tfmbs.kernel_conv3d", "tfmbs.kernel_gemm"})
+PRODUCTS = frozenset(f"tfmbs.kernel_{name}" for name in ("conv2d", "conv3d", "gemm", "group_gemm"))
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ class Memory:
         where = self._place(root, user)
         if _packing(root) is not Packing.DENSE:
             shape = tuple(root.owner.operation.opview.shape)
-            return TensorKey(where.region, where.slot, where.offset, DType.TRIT, _packing(root), shape)
+            return TensorKey(
+                where.region, where.slot, where.offset, packed_dtype(_packing(root)), _packing(root), shape
+            )
         dtype = dtype_of(element_of(value))
         if dtype is None:
             raise refuse(user, f"{user.operation.name}: element type {element_of(value)}", "one the device has")

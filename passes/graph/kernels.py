@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfmbs.dialect.graph_attention import AttentionOp
+from tfmbs.dialect.graph_groups import GroupMatmulOp
 from tfmbs.dialect.graph_ops import (
     BatchMatmulOp,
     ConstantOp,
@@ -30,7 +31,7 @@ from tfmbs.runtime.abi.types import Packing
 
 Array = npt.NDArray[Any]
 
-PRODUCTS = (MatmulOp, GemvOp, BatchMatmulOp, Conv2dOp, Conv3dOp)
+PRODUCTS = (MatmulOp, GemvOp, BatchMatmulOp, GroupMatmulOp, Conv2dOp, Conv3dOp)
 LEAVES = (arith.ConstantOp, ConstantOp, tensor.EmptyOp)
 KERNELS = (*PRODUCTS, FusedGemvOp, PoolOp, AttentionOp, SoftmaxOp, LayerNormOp)
 
@@ -103,6 +104,12 @@ def left(op: Any) -> Any:
 def right(op: Any) -> Any:
     """The right operand of a product: the filter of a convolution."""
     return op.operation.operands[1]
+
+
+def own_operands(op: Any) -> list[Any]:
+    """The operands of a product without those of its epilogue."""
+    operands = list(op.operation.operands)
+    return operands[: len(operands) - len(op.epilogue_operands)]
 
 
 def channel_axis(op: Any) -> int:

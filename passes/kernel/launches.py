@@ -9,6 +9,7 @@ import numpy as np
 
 from tfmbs.dialect.kernel import KernelGemmOp
 from tfmbs.dialect.kernel_attention import KernelAttentionOp
+from tfmbs.dialect.kernel_groups import KernelGroupGemmOp
 from tfmbs.dialect.kernel_windows import KernelConv2dOp, KernelConv3dOp, KernelPoolOp
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.resources import read_elements, resource_attr
@@ -27,13 +28,13 @@ def _rhs_packing(tensor: Any) -> str:
     return packing_of(element_of(tensor)).name.lower()
 
 
-def _launch(work: Bufferizer, op: Any, build: Any, lhs: Any, rhs: Any, **attributes: Any) -> None:
+def _launch(work: Bufferizer, op: Any, build: Any, lhs: Any, *weights: Any, **attributes: Any) -> None:
     """Builds a launch of the product `op` into its destination and moves the epilogue there."""
     graph = op.opview
     target = work.destination(op.results[0])
     epilogue = [work.dense(operand) for operand in graph.epilogue_operands]
     launch = build(
-        [lhs, rhs, work.buffers.value(target), *epilogue],
+        [lhs, *weights, work.buffers.value(target), *epilogue],
         [],
         rhs_packing=_rhs_packing(graph.rhs_value),
         lhs_zero=_lhs_zero(graph.lhs_value),
@@ -56,6 +57,13 @@ def _rows(work: Bufferizer, tensor: Any) -> View:
     """Where the right operand lives; packed trits are dense."""
     view = work.view(tensor)
     return view if _rhs_packing(tensor) == "dense" else work.buffers.dense(view)
+
+
+def _group_matmul(work: Bufferizer, op: Any) -> None:
+    graph = op.opview
+    lhs = work.buffers.value(work.view(graph.lhs))
+    weights = (work.dense(graph.rhs), work.dense(graph.scales))
+    _launch(work, op, KernelGroupGemmOp.build, lhs, *weights, activations=graph.activations)
 
 
 def _batch_matmul(work: Bufferizer, op: Any) -> None:
@@ -156,6 +164,7 @@ LAUNCH_RULES: dict[str, Rule] = {
     "tfmbs.conv3d": _convolution,
     "tfmbs.fused_gemv": _fused_gemv,
     "tfmbs.gemv": _matmul,
+    "tfmbs.group_matmul": _group_matmul,
     "tfmbs.matmul": _matmul,
     "tfmbs.pool": _pool,
     "tfmbs.transfer": _transfer,

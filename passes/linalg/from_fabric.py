@@ -19,6 +19,7 @@ from tfmbs.dialect.telemetry import Telemetry
 from tfmbs.passes.graph.kernels import ops_of
 from tfmbs.passes.linalg import scalar, siw_elements
 from tfmbs.passes.linalg.attention import Masking, Operands, attention
+from tfmbs.passes.linalg.groups import Groups, group_gemm
 from tfmbs.passes.linalg.places import Memrefs, constant_memory
 from tfmbs.passes.linalg.pooling import Pooling, pool
 from tfmbs.passes.linalg.products import Product, convolution, gemm, unpack
@@ -28,8 +29,8 @@ from tfmbs.passes.linalg.siw_program import ProgramLowering
 from tfmbs.passes.linalg.structured import PARALLEL, identity
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
-from tfmbs.runtime.abi.records import NONE, Kind, MaskMode, PoolMode
-from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region
+from tfmbs.runtime.abi.records import NONE, Activations, Kind, MaskMode, PoolMode
+from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region, is_packed
 
 Row = Mapping[str, Any]
 _PLACE = Memrefs()
@@ -142,7 +143,7 @@ class FabricLowering:
     def view(self, tensor: Row, shape: Shape | None = None) -> Any:
         """The stored elements of a tensor record as a dense memref, of its own shape or another of the same size."""
         dtype = DType(tensor["dtype"])
-        size = 1 if dtype is DType.TRIT else DTYPES[dtype].bits // 8
+        size = 1 if is_packed(dtype) else DTYPES[dtype].bits // 8
         shape = dims_of(tensor) if shape is None else shape
         if prod(shape) * size > tensor["bytes"]:
             raise TfmbsError("record", "tensor", "bytes", prod(shape) * size, tensor["bytes"])
@@ -193,13 +194,28 @@ class FabricLowering:
             for side, inner in (("lhs", "m"), ("rhs", "n"))
         )
         left = _strided(self._flat(lhs), (batch, m, k), left_strides)
-        if rhs["dtype"] == DType.TRIT:
+        if is_packed(DType(rhs["dtype"])):
             rows = dims_of(rhs)[0]
             flat = _flattened(self._rows(rhs, (rows, prod(dims_of(rhs)) // rows)))
         else:
             flat = self._flat(rhs)
         right = _strided(flat, (batch, n, k), right_strides)
         self._product(descriptor, left, right, (batch, m, n), GEMM_CHANNEL_AXIS, g["lhs_zero"], gemm)
+
+    def group_gemm(self, descriptor: Row) -> None:
+        """GROUP_GEMM."""
+        g: Row = self._tables["group_geometries"][descriptor["geometry"]]
+        m, n, k, group = (g[name] for name in ("m", "n", "k", "group"))
+        lhs, rhs = self._tensor(descriptor, "lhs"), self._tensor(descriptor, "rhs")
+        left = _strided(self._flat(lhs), (m, k), (g["lhs_m_stride"], g["lhs_k_stride"]))
+        right = self._rows(rhs, (n * (k // group), group))
+        scales = self.view(self._tables["tensors"][g["scales"]], (n, k // group))
+        groups = Groups(scales, g["activations"] == Activations.ABSMAX)
+
+        def build(place: Any, product: Product) -> Any:
+            return group_gemm(place, product, groups)
+
+        self._product(descriptor, left, right, (m, n), 1, g["lhs_zero"], build, ir.F32Type.get())
 
     def conv2d(self, descriptor: Row) -> None:
         """CONV2D."""
@@ -230,10 +246,12 @@ class FabricLowering:
         channel_axis: int,
         zero: int,
         build: Callable[..., Any],
+        accumulator: Any = None,
     ) -> None:
         out = self._tensor(descriptor, "out")
-        is_float = isinstance(left.type.element_type, ir.F32Type)
-        accumulator = ir.F32Type.get() if is_float else scalar.integer_type(32)
+        if accumulator is None:
+            is_float = isinstance(left.type.element_type, ir.F32Type)
+            accumulator = ir.F32Type.get() if is_float else scalar.integer_type(32)
         target = self.view(out, shape) if descriptor["program"] == NONE else _PLACE.empty(shape, accumulator)
         telemetry = self._telemetry(descriptor)
         product = Product(
@@ -390,4 +408,5 @@ LAUNCHES: dict[Kind, Callable[[FabricLowering, Row], None]] = {
     Kind.COPY: FabricLowering.copy,
     Kind.CONV3D: FabricLowering.conv3d,
     Kind.ATTENTION: FabricLowering.attention,
+    Kind.GROUP_GEMM: FabricLowering.group_gemm,
 }

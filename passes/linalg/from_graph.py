@@ -14,6 +14,7 @@ from tfmbs.dialect.shapes import element_of, shape_of, tensor_type
 from tfmbs.dialect.types import is_quantized, is_ternary, packing_of, storage_shape, storage_type, zero_points_of
 from tfmbs.passes.graph.kernels import PRODUCTS, channel_axis, left, ops_where, right, unpacked
 from tfmbs.passes.linalg import pooling, portable, products
+from tfmbs.passes.linalg.groups import Groups, group_gemm
 from tfmbs.passes.linalg.places import Tensors
 from tfmbs.passes.linalg.pooling import Pooling
 from tfmbs.passes.linalg.products import Product
@@ -146,7 +147,7 @@ class GraphLowering:
         return self._stored.get(value, value)
 
     def product(self, op: Any) -> list[Any]:
-        """matmul, gemv, batch_matmul, conv2d and conv3d."""
+        """matmul, gemv, batch_matmul, group_matmul, conv2d and conv3d."""
         lhs, rhs = self.stored(left(op)), self.stored(right(op))
         epilogue = {
             "block": op.epilogue_block if op.has_epilogue else None,
@@ -164,6 +165,9 @@ class GraphLowering:
             discardable=op.discardable(),
             **epilogue,
         )
+        if isinstance(op, graph.GroupMatmulOp):
+            groups = Groups(self.stored(op.scales), op.activations == "absmax")
+            return [group_gemm(self._place, product, groups)]
         if isinstance(op, ConvolutionOp):
             return [self._products.convolution(self._place, product, op.window, op.groups)]
         return [self._products.gemm(self._place, product)]

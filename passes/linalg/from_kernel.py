@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tfmbs.dialect import kernel, kernel_attention, kernel_program, kernel_windows
+from tfmbs.dialect import kernel, kernel_attention, kernel_groups, kernel_program, kernel_windows
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.passes.graph.kernels import ops_of
 from tfmbs.passes.linalg import products
 from tfmbs.passes.linalg.attention import Masking, Operands, attention
+from tfmbs.passes.linalg.groups import Groups, group_gemm
 from tfmbs.passes.linalg.places import Memrefs, constant_memory
 from tfmbs.passes.linalg.pooling import Pooling, pool
 from tfmbs.passes.linalg.products import Product
@@ -56,6 +57,26 @@ def _gemm(op: Any) -> None:
     products.gemm(_PLACE, _product(op, shape, (k,), len(shape) - 1))
 
 
+def _group_gemm(op: Any) -> None:
+    lhs, rhs, scales, out, *rest = op.operation.operands
+    (n, count), k = shape_of(scales.type), shape_of(lhs.type)[1]
+    product = Product(
+        lhs,
+        products.unpack(_PLACE, rhs, kernel.STORED_PACKINGS[op.rhs_packing], (n * count, k // count)),
+        shape_of(out.type),
+        1,
+        op.accumulator,
+        element_of(out),
+        op.lhs_zero,
+        op.epilogue_block if op.has_epilogue else None,
+        rest,
+        op.roles,
+        out,
+        op.discardable(),
+    )
+    group_gemm(_PLACE, product, Groups(scales, op.activations == "absmax"))
+
+
 def _convolution(op: Any) -> None:
     row = (shape_of(op.input.type)[1] // op.groups, *op.kernel)
     products.convolution(_PLACE, _product(op, shape_of(op.out.type), row, 1), op.window, op.groups)
@@ -84,6 +105,7 @@ def _program(op: Any) -> None:
 
 LOWERINGS: dict[type, Callable[[Any], None]] = {
     kernel.KernelGemmOp: _gemm,
+    kernel_groups.KernelGroupGemmOp: _group_gemm,
     kernel_windows.KernelConv2dOp: _convolution,
     kernel_windows.KernelConv3dOp: _convolution,
     kernel_windows.KernelPoolOp: _pool,

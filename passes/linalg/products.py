@@ -18,7 +18,11 @@ from tfmbs.dialect.mlir import arith, ir, linalg, math
 from tfmbs.dialect.shapes import Shape, Window, element_of, shape_of
 from tfmbs.passes.linalg import scalar
 from tfmbs.passes.linalg.structured import PARALLEL, REDUCTION, dims, identity, inline, mapping
-from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE, Packing
+from tfmbs.runtime.abi.types import PACKED_PER_BYTE, Packing
+
+BASES = {Packing.PT5: 3, Packing.T2: 4, Packing.NIBBLES: 16}
+"""What each packing's bytes are numbers to the base of; the first element is the least significant digit."""
+SIGN_BIT = 8
 
 
 @dataclass(frozen=True)
@@ -160,11 +164,10 @@ def _role_map(product: Product, role: str, value: Any) -> Any:
 
 
 def unpack(place: Any, packed: Any, packing: Packing, shape: Shape) -> Any:
-    """Trits one per byte of logical `shape` (axis 0 are the rows) from `packed` rows × bytes."""
+    """Elements one per byte of logical `shape` (axis 0 are the rows) from `packed` rows × bytes."""
     if packing in (Packing.I8, Packing.DENSE):
         return packed
-    per_byte = PACKING_TRITS_PER_BYTE[packing]
-    base = 3 if packing is Packing.PT5 else 4
+    per_byte, base = PACKED_PER_BYTE[packing], BASES[packing]
     rows, row = shape[0], int(np.prod(shape[1:], dtype=np.int64))
     _, column = dims(0, 1)
     weights = place.constant(np.array([base**i for i in range(per_byte)], np.int32), "digit_weights")
@@ -173,7 +176,11 @@ def unpack(place: Any, packed: Any, packing: Packing, shape: Shape) -> Any:
         code = arith.ExtUIOp(weight.type, byte).result
         shifted = arith.DivUIOp(code, weight).result
         value = arith.RemUIOp(shifted, scalar.constant(weight.type, base)).result
-        return arith.TruncIOp(element_of(packed), arith.SubIOp(value, scalar.constant(weight.type, 1)).result).result
+        if packing is Packing.NIBBLES:  # two's complement: flip the sign bit, take its weight away
+            value = arith.XOrIOp(value, scalar.constant(weight.type, SIGN_BIT)).result
+        offset = SIGN_BIT if packing is Packing.NIBBLES else 1
+        shifted = arith.SubIOp(value, scalar.constant(weight.type, offset)).result
+        return arith.TruncIOp(element_of(packed), shifted).result
 
     flat = place.run(
         [

@@ -27,7 +27,7 @@ def element_type(dtype: DType) -> Any:
     """The type of one stored element; BOOL and trits are bytes."""
     if dtype in _FLOATS:
         return _FLOATS[dtype].get()
-    return scalar.integer_type(8 if dtype in (DType.BOOL, DType.TRIT) else DTYPES[dtype].bits)
+    return scalar.integer_type(8 if dtype in (DType.BOOL, DType.TRIT, DType.I4) else DTYPES[dtype].bits)
 
 
 def lane_type(dtype: DType) -> Any:

@@ -10,6 +10,7 @@ from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.records import (
     NONE,
     RECORDS,
+    Activations,
     Dataflow,
     Field,
     Kind,
@@ -33,6 +34,7 @@ ENUMS: tuple[type[IntEnum], ...] = (
     ZeroSkip,
     PoolMode,
     MaskMode,
+    Activations,
     ProgramKind,
     siw.Dep,
     siw.Reduce,

@@ -29,6 +29,13 @@ class MaskMode(IntEnum):
     SELECT = 3
 
 
+class Activations(IntEnum):
+    """What is done to lhs first. STORED: nothing. ABSMAX: each row of F32 becomes I8, by its largest magnitude."""
+
+    STORED = 0
+    ABSMAX = 1
+
+
 GEMM_GEOMETRY = Record(
     "gemm_geometry",
     64,
@@ -142,5 +149,22 @@ ATTENTION_GEOMETRY = Record(
         Field("mask", 104, "u8", "how the mask is applied", enum=MaskMode),
         Field("causal", 105, "u8", "1: later keys are hidden", high=1),
         Field("clear", 106, "u8", "1: the weights of what is hidden become +0", high=1),
+    ),
+)
+
+GROUP_GEOMETRY = Record(
+    "group_geometry",
+    64,
+    "out[m,n] = sum over k of lhs[m,k] * rhs[n,k] * scale[n, k / group]; rhs has a packed row for each group.",
+    (
+        Field("m", 0, "u32", "rows of lhs and out", low=1),
+        Field("n", 4, "u32", "columns of out, the output channels", low=1),
+        Field("k", 8, "u32", "reduction length, a multiple of group", low=1),
+        Field("group", 12, "u32", "k that share a scale", low=1),
+        Field("lhs_m_stride", 16, "u32", "elements between two rows of lhs"),
+        Field("lhs_k_stride", 20, "u32", "elements between two k of lhs"),
+        Field("lhs_zero", 24, "i32", "zero point subtracted from every integer lhs element"),
+        Field("scales", 28, "u32", "F32 scales in WEIGHTS: k / group of each n", index="tensor"),
+        Field("activations", 32, "u8", "what is done to lhs first", enum=Activations),
     ),
 )

@@ -44,6 +44,7 @@ class Image:
     window_geometries: list[Row] = field(default_factory=list)
     volume_geometries: list[Row] = field(default_factory=list)
     attention_geometries: list[Row] = field(default_factory=list)
+    group_geometries: list[Row] = field(default_factory=list)
     schedules: list[Row] = field(default_factory=list)
     masks: list[Row] = field(default_factory=list)
     args: list[int] = field(default_factory=list)
@@ -67,8 +68,13 @@ class Image:
     @property
     def features(self) -> int:
         """The required feature bits that the content needs."""
-        has_trits = any(tensor["dtype"] == DType.TRIT for tensor in self.tensors)
-        needs = {Feature.VECTOR: self.programs, Feature.TERNARY: has_trits, Feature.STATE: self.states}
+        has = {tensor["dtype"] for tensor in self.tensors}
+        needs = {
+            Feature.VECTOR: self.programs,
+            Feature.TERNARY: DType.TRIT in has,
+            Feature.STATE: self.states,
+            Feature.INT4: DType.I4 in has,
+        }
         return sum(1 << bit for bit, used in needs.items() if used)
 
     @property

@@ -34,7 +34,12 @@ _PRODUCT_TYPES = frozenset(
         (DType.F32, DType.TRIT, DType.F32),
         (DType.I8, DType.I8, DType.I32),
         (DType.I8, DType.TRIT, DType.I32),
+        (DType.F32, DType.I4, DType.F32),
+        (DType.I8, DType.I4, DType.I32),
     }
+)
+_GROUP_TYPES = frozenset(
+    (lhs, rhs, DType.F32) for lhs in (DType.F32, DType.I8) for rhs in (DType.I8, DType.TRIT, DType.I4)
 )
 
 KIND_RULES: dict[Kind, KindRule] = {
@@ -52,4 +57,5 @@ KIND_RULES: dict[Kind, KindRule] = {
     Kind.ATTENTION: KindRule(
         _PRODUCT, types=frozenset({(DType.F32, DType.F32, DType.F32)}), further=("values", "mask")
     ),
+    Kind.GROUP_GEMM: KindRule(_PRODUCT, _EPILOGUE, _GROUP_TYPES),
 }

@@ -7,6 +7,8 @@
   nothing checked it. The optional section ORIGIN, which a file of any minor version may have.
 - 3: the target's features `conv3d` and `attention`, and with them kinds CONV3D and ATTENTION and sections
   VOLUME_GEOMETRY and ATTENTION.
+- 4: the target's features `int4` and `groups`, and with them element type I4, packing NIBBLES, kind GROUP_GEMM and
+  section GROUP_GEOMETRY.
 
 The TARGET section says which minor version a file is of; keys that an older one lacks have the values of
 `TARGET_DEFAULTS`.
@@ -18,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfmbs.runtime.abi.errors import TfmbsError
-from tfmbs.runtime.abi.types import DType
+from tfmbs.runtime.abi.types import DType, is_packed
 
 TARGET_DEFAULTS: dict[int, dict[str, dict[str, Any]]] = {
     1: {
@@ -27,7 +29,7 @@ TARGET_DEFAULTS: dict[int, dict[str, dict[str, Any]]] = {
             "cycles": {"gather": 2, "div": 4, "special": 2, "software": 16},
         }
     },
-    2: {"vector": {"types": [dtype.name.lower() for dtype in DType if dtype is not DType.TRIT]}},
+    2: {"vector": {"types": [dtype.name.lower() for dtype in DType if not is_packed(dtype)]}},
 }
 """Minor version → keys that it added to tables of TARGET, with their values in files of minor versions before."""
 
@@ -35,7 +37,7 @@ TARGET_REMOVED: dict[int, dict[str, tuple[str, ...]]] = {2: {"vector": ("dtypes"
 """Minor version → keys of tables of TARGET that files of minor versions before have, and whose values mean nothing."""
 
 
-TARGET_FEATURES: dict[int, tuple[str, ...]] = {3: ("conv3d", "attention")}
+TARGET_FEATURES: dict[int, tuple[str, ...]] = {3: ("conv3d", "attention"), 4: ("int4", "groups")}
 """Minor version → features of the target that it added; no target in a file of a minor version before has them."""
 
 

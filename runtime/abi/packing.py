@@ -1,44 +1,53 @@
-"""Trits to bytes and back, in each packing: the rule of `Packing`, on whole arrays. A row ends on a whole byte."""
+"""Packed elements to bytes and back: the rule of `Packing`, on whole arrays. A row ends on a whole byte."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE, Packing
+from tfmbs.runtime.abi.types import PACKED_PER_BYTE, Packing
 
-Trits = npt.NDArray[np.int8]
+Elements = npt.NDArray[np.int8]
 Bytes = npt.NDArray[np.uint8]
 
 _BASE = {Packing.PT5: 3, Packing.T2: 4}  # a byte is the number whose digits, least significant first, are t + 1
 
 
-def pack_rows(trits: Trits, packing: Packing) -> Bytes:
-    """The bytes of a (rows, n) array of trits: (rows, ⌈n / trits per byte⌉), tails padded with trit 0.
+def pack_rows(elements: Elements, packing: Packing) -> Bytes:
+    """The bytes of a (rows, n) array of trits or 4-bit integers: (rows, ⌈n / per byte⌉), tails padded with 0.
 
     Raises:
-        ValueError: `packing` is DENSE, or an element is not −1, 0 or 1.
+        ValueError: `packing` is DENSE, or an element is none of its values.
     """
-    per_byte = _trits_per_byte(packing)
-    rows, n = trits.shape
-    if trits.size and not -1 <= trits.min() <= trits.max() <= 1:
-        raise ValueError(f"trits lie in -1…1, got {trits.min()}…{trits.max()}")
+    per_byte = _per_byte(packing)
+    rows, n = elements.shape
+    what, low, high = ("4-bit integers", -8, 7) if packing is Packing.NIBBLES else ("trits", -1, 1)
+    if elements.size and not low <= elements.min() <= elements.max() <= high:
+        raise ValueError(f"{what} lie in {low}…{high}, got {elements.min()}…{elements.max()}")
     if packing is Packing.I8:
-        return np.ascontiguousarray(trits, np.int8).view(np.uint8)
+        return np.ascontiguousarray(elements, np.int8).view(np.uint8)
+    if packing is Packing.NIBBLES:
+        nibbles = np.zeros((rows, -(-n // 2) * 2), np.uint8)
+        nibbles[:, :n] = np.asarray(elements, np.int8).view(np.uint8) & 15
+        pairs: Bytes = nibbles[:, ::2] | nibbles[:, 1::2] << 4
+        return pairs
     digits = np.full((rows, -(-n // per_byte) * per_byte), 1, np.uint8)
-    digits[:, :n] = trits + 1
+    digits[:, :n] = elements + 1
     return (digits.reshape(rows, -1, per_byte) @ _weights(packing)).astype(np.uint8)
 
 
-def unpack_rows(data: Bytes, n: int, packing: Packing) -> Trits:
-    """The (rows, n) trits of packed rows; the inverse of `pack_rows`.
+def unpack_rows(data: Bytes, n: int, packing: Packing) -> Elements:
+    """The (rows, n) elements of packed rows; the inverse of `pack_rows`.
 
     Raises:
-        ValueError: a row has not the bytes of n trits, a byte is no code of the packing, or a tail is not trit 0.
+        ValueError: a row has not the bytes of n elements, a byte is no code of the packing, or a tail is not 0.
     """
-    per_byte = _trits_per_byte(packing)
+    per_byte = _per_byte(packing)
+    what = "4-bit integers" if packing is Packing.NIBBLES else "trits"
     if data.shape[1] != -(-n // per_byte):
-        raise ValueError(f"a row of {n} trits has {-(-n // per_byte)} bytes, got {data.shape[1]}")
+        raise ValueError(f"a row of {n} {what} has {-(-n // per_byte)} bytes, got {data.shape[1]}")
+    if packing is Packing.NIBBLES:
+        return _unpadded(_nibbles(data), n)
     if packing is Packing.I8:
         trits = data.view(np.int8)
     else:
@@ -46,9 +55,18 @@ def unpack_rows(data: Bytes, n: int, packing: Packing) -> Trits:
     if np.any((trits < -1) | (trits > 1)):
         row, column = np.argwhere((trits < -1) | (trits > 1))[0]
         raise ValueError(f"row {row} byte {column // per_byte} is no code of {packing.name}")
-    if np.any(trits[:, n:]):
-        raise ValueError(f"the padding of row {np.argwhere(trits[:, n:])[0][0]} is not trit 0")
-    return np.ascontiguousarray(trits[:, :n])
+    return _unpadded(trits, n)
+
+
+def _unpadded(elements: Elements, n: int) -> Elements:
+    if np.any(elements[:, n:]):
+        raise ValueError(f"the padding of row {np.argwhere(elements[:, n:])[0][0]} is not 0")
+    return np.ascontiguousarray(elements[:, :n])
+
+
+def _nibbles(data: Bytes) -> Elements:
+    pairs = np.stack([data & 15, data >> 4], axis=-1).reshape(data.shape[0], -1)
+    return ((pairs ^ 8).astype(np.int8) - 8).astype(np.int8)
 
 
 def _digits(data: Bytes, packing: Packing) -> Bytes:
@@ -60,10 +78,10 @@ def _digits(data: Bytes, packing: Packing) -> Bytes:
 
 
 def _weights(packing: Packing) -> Bytes:
-    return np.array([_BASE[packing] ** i for i in range(PACKING_TRITS_PER_BYTE[packing])], np.uint8)
+    return np.array([_BASE[packing] ** i for i in range(PACKED_PER_BYTE[packing])], np.uint8)
 
 
-def _trits_per_byte(packing: Packing) -> int:
-    if packing not in PACKING_TRITS_PER_BYTE:
-        raise ValueError(f"trits have no packing {packing.name}")
-    return PACKING_TRITS_PER_BYTE[packing]
+def _per_byte(packing: Packing) -> int:
+    if packing not in PACKED_PER_BYTE:
+        raise ValueError(f"there is no packing {packing.name} of rows")
+    return PACKED_PER_BYTE[packing]

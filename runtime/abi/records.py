@@ -7,8 +7,10 @@ from enum import IntEnum
 from tfmbs.runtime.abi.geometries import (
     ATTENTION_GEOMETRY,
     GEMM_GEOMETRY,
+    GROUP_GEOMETRY,
     VOLUME_GEOMETRY,
     WINDOW_GEOMETRY,
+    Activations,
     MaskMode,
     PoolMode,
 )
@@ -16,8 +18,9 @@ from tfmbs.runtime.abi.record import NONE, Field, FieldValue, Record
 from tfmbs.runtime.abi.types import DType, Meaning, Packing, Region
 
 __all__ = [
-    "ATTENTION_GEOMETRY", "DEBUG", "DESCRIPTOR", "ENTRY", "GEMM_GEOMETRY", "GEOMETRY_OF_KIND", "IO", "MASK", "NONE",
-    "ORIGIN", "PROGRAM", "RECORDS", "SCHEDULE", "STATE", "TELEMETRY", "TENSOR", "VOLUME_GEOMETRY", "WINDOW_GEOMETRY",
+    "ATTENTION_GEOMETRY", "DEBUG", "DESCRIPTOR", "ENTRY", "GEMM_GEOMETRY", "GEOMETRY_OF_KIND", "GROUP_GEOMETRY", "IO",
+    "MASK", "NONE", "ORIGIN", "PROGRAM", "RECORDS", "SCHEDULE", "STATE", "TELEMETRY", "TENSOR", "VOLUME_GEOMETRY",
+    "WINDOW_GEOMETRY", "Activations",
     "Dataflow", "Field", "FieldValue", "Kind", "MaskMode", "PoolMode", "ProgramKind", "Record", "ZeroSkip",
 ]  # fmt: skip
 
@@ -33,6 +36,7 @@ class Kind(IntEnum):
     COPY = 6
     CONV3D = 7
     ATTENTION = 8
+    GROUP_GEMM = 10
 
 
 class Dataflow(IntEnum):
@@ -217,6 +221,7 @@ RECORDS: dict[str, Record] = {
         WINDOW_GEOMETRY,
         VOLUME_GEOMETRY,
         ATTENTION_GEOMETRY,
+        GROUP_GEOMETRY,
         SCHEDULE,
         MASK,
         DESCRIPTOR,
@@ -239,4 +244,5 @@ GEOMETRY_OF_KIND: dict[Kind, Record | None] = {
     Kind.COPY: None,
     Kind.CONV3D: VOLUME_GEOMETRY,
     Kind.ATTENTION: ATTENTION_GEOMETRY,
+    Kind.GROUP_GEMM: GROUP_GEOMETRY,
 }

@@ -8,7 +8,7 @@ from enum import IntEnum
 from tfmbs.runtime.abi.records import RECORDS, Field, Record
 
 MAGIC = b"\x89TFB\r\n\x1a\n"
-MAJOR, MINOR = 1, 3
+MAJOR, MINOR = 1, 4
 OLDEST_MAJOR = max(1, MAJOR - 1)  # majors N and N - 1 are read; there was no 0
 CHUNK_BYTES = 1 << 20
 DIGEST_BYTES = 32
@@ -23,6 +23,7 @@ class Feature(IntEnum):
     VECTOR = 0
     TERNARY = 1
     STATE = 2
+    INT4 = 3
 
 
 class SectionFlag(IntEnum):
@@ -120,6 +121,7 @@ KINDS: tuple[SectionKind, ...] = (
     _table("ORIGIN", 22, "origin", "origins", optional=True),
     _table("VOLUME_GEOMETRY", 23, "volume_geometry", "volume_geometries"),
     _table("ATTENTION", 24, "attention_geometry", "attention_geometries"),
+    _table("GROUP_GEOMETRY", 26, "group_geometry", "group_geometries"),
 )
 KIND_BY_CODE: dict[int, SectionKind] = {kind.code: kind for kind in KINDS}
 KIND_BY_NAME: dict[str, SectionKind] = {kind.name: kind for kind in KINDS}

@@ -14,7 +14,7 @@ _U = frozenset({DType.U32, DType.U64})
 _FI = _F | _I
 _ANY = _FI | _U
 _T = frozenset({DType.F32, DType.I32})
-_MEM = frozenset(DType) - {DType.TRIT}
+_MEM = frozenset(DType) - {DType.TRIT, DType.I4}
 _NO_INTEGER = frozenset({Predicate.ORD, Predicate.UEQ, Predicate.UNE, Predicate.UNO})
 _PREDICATES: dict[DType, frozenset[IntEnum]] = {
     **dict.fromkeys(_F, frozenset(Predicate)),

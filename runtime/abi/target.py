@@ -36,6 +36,8 @@ class Feature(IntEnum):
     POOL = 4
     CONV3D = 5
     ATTENTION = 6
+    INT4 = 8
+    GROUPS = 9
 
 
 def _names(members: type[IntEnum]) -> tuple[str, ...]:
@@ -44,7 +46,7 @@ def _names(members: type[IntEnum]) -> tuple[str, ...]:
 
 KINDS = ("array", "lanes")
 DOMAINS = ("core", "memory", "external")
-OPERANDS = ("f32", "i8", "trit")
+OPERANDS = ("f32", "i8", "trit", "i4")
 VECTOR_TYPES = tuple(dtype.name.lower() for dtype in DType if any(dtype in op.types for op in OPS))
 """Element types that instructions know."""
 LEAST_VECTOR_TYPES = ("i32", "f32")

@@ -23,6 +23,7 @@ class DType(IntEnum):
     F32 = 12
     F64 = 13
     TRIT = 14
+    I4 = 15
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ DTYPES: dict[DType, DTypeInfo] = {
     DType.F32: DTypeInfo(32, "float32", is_float=True),
     DType.F64: DTypeInfo(64, "float64", is_float=True),
     DType.TRIT: DTypeInfo(0, None),
+    DType.I4: DTypeInfo(0, None),
 }
 
 
@@ -123,23 +125,38 @@ class Packing(IntEnum):
     DENSE: one element after the other. I8: one trit per signed byte. PT5: five trits per byte, byte = sum of
     (t_i + 1) * 3**i, trit 0 least significant, each row (all dimensions but the first, flattened) padded with trit 0 to
     a whole byte. T2: four trits per byte, two bits each holding t + 1, trit 0 in the low bits, rows padded with trit 0;
-    the bit pattern 3 is invalid.
+    the bit pattern 3 is invalid. NIBBLES: two I4 per byte in two's complement, the first in the low bits, rows padded
+    with 0.
     """
 
     DENSE = 0
     I8 = 1
     PT5 = 2
     T2 = 3
+    NIBBLES = 4
 
 
 PACKING_TRITS_PER_BYTE: dict[Packing, int] = {Packing.I8: 1, Packing.PT5: 5, Packing.T2: 4}
+PACKED_PER_BYTE: dict[Packing, int] = {**PACKING_TRITS_PER_BYTE, Packing.NIBBLES: 2}
+"""Elements per byte, of trits and of all elements that only exist packed."""
+
+
+def packed_dtype(packing: Packing) -> DType:
+    """The element type that a packing is of. Raises ValueError for `Packing.DENSE`, which all others share."""
+    if packing is Packing.DENSE:
+        raise ValueError("dense elements have any type")
+    return DType.I4 if packing is Packing.NIBBLES else DType.TRIT
+
+
+def is_packed(dtype: DType) -> bool:
+    """Whether elements of a type only exist packed: in WEIGHTS, in rows that end on a whole byte."""
+    return not DTYPES[dtype].bits
 
 
 def row_bytes(dtype: DType, packing: Packing, row_elements: int) -> int:
-    """Bytes of one row of `row_elements` elements; rows of trits end on a whole byte."""
-    if dtype is DType.TRIT:
-        per_byte = PACKING_TRITS_PER_BYTE[packing]
-        return -(-row_elements // per_byte)
+    """Bytes of one row of `row_elements` elements; rows of packed elements end on a whole byte."""
+    if is_packed(dtype):
+        return -(-row_elements // PACKED_PER_BYTE[packing])
     return row_elements * DTYPES[dtype].bits // 8
 
 

@@ -39,6 +39,7 @@ enum class DType : uint8_t {
   F32 = 12,
   F64 = 13,
   TRIT = 14,
+  I4 = 15,
 };
 
 // What the elements of an input or output stand for, where their DType does not say it.
@@ -62,6 +63,7 @@ enum class Packing : uint8_t {
   I8 = 1,
   PT5 = 2,
   T2 = 3,
+  NIBBLES = 4,
 };
 
 // Where a tensor lives. WEIGHTS is read only; INPUT and OUTPUT have one buffer per argument (`slot`).
@@ -83,6 +85,7 @@ enum class Kind : uint8_t {
   COPY = 6,
   CONV3D = 7,
   ATTENTION = 8,
+  GROUP_GEMM = 10,
 };
 
 // Which operand stays in the array.
@@ -113,6 +116,12 @@ enum class MaskMode : uint8_t {
   ADD = 1,
   ADD_SHOWN = 2,
   SELECT = 3,
+};
+
+// What is done to lhs first. STORED: nothing. ABSMAX: each row of F32 becomes I8, by its largest magnitude.
+enum class Activations : uint8_t {
+  STORED = 0,
+  ABSMAX = 1,
 };
 
 // VECTOR: launched by a VECTOR descriptor. EPILOGUE: applied by a kernel to each output chunk.
@@ -176,6 +185,7 @@ constexpr unsigned dtype_bits(DType type) {
     case DType::F32: return 32;
     case DType::F64: return 64;
     case DType::TRIT: return 0;
+    case DType::I4: return 0;
   }
   return 0;
 }
@@ -399,6 +409,30 @@ static_assert(offsetof(AttentionGeometry, offset) == 100);
 static_assert(offsetof(AttentionGeometry, mask) == 104);
 static_assert(offsetof(AttentionGeometry, causal) == 105);
 static_assert(offsetof(AttentionGeometry, clear) == 106);
+
+// out[m,n] = sum over k of lhs[m,k] * rhs[n,k] * scale[n, k / group]; rhs has a packed row for each group.
+struct GroupGeometry {
+  uint32_t m;  // rows of lhs and out
+  uint32_t n;  // columns of out, the output channels
+  uint32_t k;  // reduction length, a multiple of group
+  uint32_t group;  // k that share a scale
+  uint32_t lhs_m_stride;  // elements between two rows of lhs
+  uint32_t lhs_k_stride;  // elements between two k of lhs
+  int32_t lhs_zero;  // zero point subtracted from every integer lhs element
+  uint32_t scales;  // F32 scales in WEIGHTS: k / group of each n; index into tensor
+  Activations activations;  // what is done to lhs first
+  uint8_t reserved_33[31];  // zero
+};
+static_assert(sizeof(GroupGeometry) == 64);
+static_assert(offsetof(GroupGeometry, m) == 0);
+static_assert(offsetof(GroupGeometry, n) == 4);
+static_assert(offsetof(GroupGeometry, k) == 8);
+static_assert(offsetof(GroupGeometry, group) == 12);
+static_assert(offsetof(GroupGeometry, lhs_m_stride) == 16);
+static_assert(offsetof(GroupGeometry, lhs_k_stride) == 20);
+static_assert(offsetof(GroupGeometry, lhs_zero) == 24);
+static_assert(offsetof(GroupGeometry, scales) == 28);
+static_assert(offsetof(GroupGeometry, activations) == 32);
 
 // How a launch is cut into tiles. It changes time, never values.
 struct Schedule {

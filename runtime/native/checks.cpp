@@ -23,6 +23,7 @@ class Checker {
       case Kind::CONV2D:
       case Kind::CONV3D: conv(); break;
       case Kind::POOL: pool(); break;
+      case Kind::GROUP_GEMM: groups(); break;
       case Kind::VECTOR: require(launch_.program != nullptr, "it has no program"); break;
       case Kind::COPY: copy(); break;
       case Kind::ATTENTION: attention(); break;
@@ -46,8 +47,8 @@ class Checker {
   // Type pairs of a multiplication; the accumulator follows the left operand.
   void types(const abi::Tensor& lhs, const abi::Tensor& rhs, int32_t zero) {
     require(lhs.dtype == DType::F32 || lhs.dtype == DType::I8, "lhs is neither f32 nor i8");
-    require(rhs.dtype == lhs.dtype || rhs.dtype == DType::TRIT, "rhs is neither of the type of lhs nor ternary");
-    require(rhs.dtype != DType::TRIT || rhs.region == Region::WEIGHTS, "a ternary rhs lies outside WEIGHTS");
+    require(rhs.dtype == lhs.dtype || is_packed(rhs.dtype), "rhs is neither of the type of lhs nor packed");
+    require(!is_packed(rhs.dtype) || rhs.region == Region::WEIGHTS, "a packed rhs lies outside WEIGHTS");
     launch_.integer = lhs.dtype == DType::I8;
     require(launch_.integer ? zero >= -128 && zero <= 127 : zero == 0, "lhs_zero is outside the type of lhs");
   }
@@ -80,6 +81,30 @@ class Checker {
     reach(rhs, {{g.batch, g.rhs_batch_stride}, {g.n, g.rhs_n_stride}, {g.k, g.rhs_k_stride}}, "rhs");
     const uint64_t products = g.rhs_batch_stride ? g.batch : 1;
     require(times({products, g.n, g.k}) <= count(rhs), "rhs has fewer than batch * n * k elements");
+  }
+
+  void groups() {
+    const abi::GroupGeometry& g = launch_.groups;
+    const abi::Tensor& lhs = operand(launch_.record.lhs);
+    const abi::Tensor& rhs = operand(launch_.record.rhs);
+    const abi::Tensor& scales = operand(g.scales);
+    require(lhs.dtype == DType::F32 || lhs.dtype == DType::I8, "lhs is neither f32 nor i8");
+    require(rhs.dtype == DType::I8 || is_packed(rhs.dtype), "rhs is neither i8 nor packed");
+    require(rhs.region == Region::WEIGHTS && scales.region == Region::WEIGHTS, "rhs or scales lie outside WEIGHTS");
+    require(scales.dtype == DType::F32, "scales are not f32");
+    const bool stored = g.activations == abi::Activations::STORED;
+    require(stored || (g.activations == abi::Activations::ABSMAX && lhs.dtype == DType::F32),
+            "no such treatment of lhs");
+    launch_.integer = lhs.dtype == DType::I8 || !stored;
+    require(lhs.dtype == DType::I8 ? g.lhs_zero >= -128 && g.lhs_zero <= 127 : g.lhs_zero == 0,
+            "lhs_zero is outside the type of lhs");
+    result(operand(launch_.record.out), DType::F32);
+    require(g.m && g.n && g.k && g.group && g.k % g.group == 0, "sizes are 0, or groups do not divide k");
+    require(count(operand(launch_.record.out)) == times({g.m, g.n}), "out has not m * n elements");
+    reach(lhs, {{g.m, g.lhs_m_stride}, {g.k, g.lhs_k_stride}}, "lhs");
+    require(count(rhs) == times({g.n, g.k}), "rhs has not n * k elements");
+    require(!is_packed(rhs.dtype) || rhs.dims[0] == times({g.n, g.k / g.group}), "rhs has not a row for each group");
+    require(count(scales) == times({g.n, g.k / g.group}), "scales are not one for each group");
   }
 
   void conv() {
@@ -176,7 +201,7 @@ class Checker {
     for (const WindowUse& use : program->uses) {
       require(use.window < launch_.args.size(), "its program uses a window that it does not list");
       const abi::Tensor& tensor = operand(launch_.args[use.window]);
-      require(tensor.dtype != DType::TRIT && element_bytes(tensor.dtype) == element_bytes(use.type),
+      require(!is_packed(tensor.dtype) && element_bytes(tensor.dtype) == element_bytes(use.type),
               "its program reads window " + std::to_string(use.window) + " as another type");
       count(tensor);
       if (use.writes) writable(tensor);
@@ -196,6 +221,8 @@ uint64_t product(std::initializer_list<uint64_t> factors, const std::string& whe
   return value;
 }
 
+bool is_packed(DType type) { return type == DType::TRIT || type == DType::I4; }
+
 unsigned element_bytes(DType type) { return abi::dtype_bits(type) / 8; }
 
 uint64_t element_count(const abi::Tensor& tensor, const std::string& where) {
@@ -203,12 +230,13 @@ uint64_t element_count(const abi::Tensor& tensor, const std::string& where) {
   uint64_t rows = 1, row = 1;
   for (unsigned i = 0; i < tensor.rank; ++i)
     (i == 0 ? rows : row) = product({i == 0 ? rows : row, tensor.dims[i]}, where);
-  const bool trits = tensor.dtype == DType::TRIT;
-  if (trits != (tensor.packing != Packing::DENSE) || tensor.packing > Packing::T2)
+  const bool packed = is_packed(tensor.dtype), nibbles = tensor.dtype == DType::I4;
+  if (packed != (tensor.packing != Packing::DENSE) || nibbles != (tensor.packing == Packing::NIBBLES) ||
+      tensor.packing > Packing::NIBBLES)
     throw Error("record", where, "a tensor's packing does not fit its type");
-  if (!trits && element_bytes(tensor.dtype) == 0) throw Error("record", where, "a tensor has no such element type");
+  if (!packed && element_bytes(tensor.dtype) == 0) throw Error("record", where, "a tensor has no such element type");
   const uint64_t row_bytes =
-      trits ? trit_row_bytes(tensor.packing, row) : product({row, element_bytes(tensor.dtype)}, where);
+      packed ? packed_row_bytes(tensor.packing, row) : product({row, element_bytes(tensor.dtype)}, where);
   if (product({rows, row_bytes}, where) != tensor.bytes)
     throw Error("record", where, "a tensor's bytes do not fit its sizes");
   const uint64_t elements = product({rows, row}, where);

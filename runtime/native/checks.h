@@ -14,7 +14,9 @@ namespace tfmbs {
 uint64_t product(std::initializer_list<uint64_t> factors, const std::string& where);
 // Elements of a tensor; throws Error where they do not fit its bytes.
 uint64_t element_count(const abi::Tensor& tensor, const std::string& where);
-// Bytes of one element; 0 for trits.
+// Whether elements of a type only exist packed.
+bool is_packed(abi::DType type);
+// Bytes of one element; 0 for packed ones.
 unsigned element_bytes(abi::DType type);
 // Throws Error unless the tensor lies in a region of `size` bytes and is aligned to its element.
 void check_place(const abi::Tensor& tensor, uint64_t size, const std::string& where);

@@ -43,6 +43,7 @@ uint64_t operations(const Launch& launch) {
       const uint64_t both = static_cast<uint64_t>(a.width) + a.value_width;
       return product({a.batch, a.groups, a.shared, a.rows, a.columns, both}, launch.name);
     }
+    case Kind::GROUP_GEMM: return product({launch.groups.m, launch.groups.n, launch.groups.k}, launch.name);
     case Kind::POOL:
       // Windows are clipped to the input.
       return product({w.batch, w.out_channels, w.out_height, w.out_width, std::min(w.kernel_height, w.in_height),
@@ -199,6 +200,16 @@ void Context::multiply(const Launch& launch, const Bound& bound, LaunchCounters&
   (conv ? run_conv : run_gemm)(engine, bound, launch.constant ? launch.weights : packed);
 }
 
+void Context::multiply_groups(const Launch& launch, const Bound& bound, LaunchCounters& counters) {
+  const Engine engine{image_->kernels(), workers_, buffers_, lhs_};
+  const uint64_t own = product({groups_buffer_bytes(engine, launch), buffers_.size()}, launch.name);
+  if (own > memory_limit_ || groups_lhs_bytes(engine, bound) > memory_limit_ - own)
+    throw Error("resource-limit", launch.name, "its buffers take more memory than is granted");
+  counters.operations = launch.work.all;
+  counters.active = launch.work.active;
+  run_groups(engine, bound, launch.weights);
+}
+
 void Context::execute(const Launch& launch, LaunchCounters& counters) {
   const uint64_t work = operations(launch);
   if (work > operations_left_)
@@ -222,6 +233,7 @@ void Context::execute(const Launch& launch, LaunchCounters& counters) {
       counters.operations = counters.active = work;
       run_attention(engine, bound);
       break;
+    case Kind::GROUP_GEMM: multiply_groups(launch, bound, counters); break;
     case Kind::COPY: std::memmove(bound.out, bound.lhs, image_->tensor(launch.record.out, launch.name).bytes); break;
     case Kind::VECTOR: {
       Machine& machine = buffers_[0]->machine;

@@ -51,6 +51,7 @@ Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string
       windows_(records<abi::WindowGeometry>(tables, "WINDOW_GEOMETRY")),
       volumes_(records<abi::VolumeGeometry>(tables, "VOLUME_GEOMETRY")),
       attentions_(records<abi::AttentionGeometry>(tables, "ATTENTION")),
+      groups_(records<abi::GroupGeometry>(tables, "GROUP_GEOMETRY")),
       args_(records<uint32_t>(tables, "ARGS")),
       entries_(records<abi::Entry>(tables, "ENTRY")),
       weights_(weights),
@@ -109,6 +110,7 @@ Launch Image::prepare(const abi::Descriptor& record, size_t index) {
     launch.volume = pick(volumes_, record.geometry, "VOLUME_GEOMETRY", launch.name);
   if (record.kind == Kind::ATTENTION)
     launch.attention = pick(attentions_, record.geometry, "ATTENTION", launch.name);
+  if (record.kind == Kind::GROUP_GEMM) launch.groups = pick(groups_, record.geometry, "GROUP_GEOMETRY", launch.name);
   if (record.program != NO_INDEX) launch.program = &pick(programs_, record.program, "PROGRAM", launch.name);
   check_range(record.args_first, record.args_count, args_.size(), "ARGS", launch.name);
   if (record.args_count > abi::WINDOWS) throw Error("record", launch.name, "it lists too many windows");
@@ -117,6 +119,7 @@ Launch Image::prepare(const abi::Descriptor& record, size_t index) {
   check_launch(*this, launch);
   launch.words = launch.integer ? kernels_.integers.words : Words::F32;
   if (multiplies(record.kind)) prepare_weights(launch);
+  if (record.kind == Kind::GROUP_GEMM) prepare_groups(launch);
   return launch;
 }
 
@@ -142,9 +145,9 @@ void Image::prepare_weights(Launch& launch) {
   const uint8_t* data = weights_.data + rhs.offset;
   Vectors vectors;
   std::vector<int8_t> trits;
-  if (rhs.dtype == abi::DType::TRIT) {
+  if (is_packed(rhs.dtype)) {
     const uint64_t elements = element_count(rhs, launch.name), rows = rhs.rank ? rhs.dims[0] : 1;
-    trits = unpack_trits(data, rows, rows ? elements / rows : 0, rhs.packing, launch.name);
+    trits = unpack_elements(data, rows, rows ? elements / rows : 0, rhs.packing, launch.name);
     vectors.i8 = trits.data();
   } else if (rhs.dtype == abi::DType::I8) {
     vectors.i8 = reinterpret_cast<const int8_t*>(data);
@@ -154,6 +157,29 @@ void Image::prepare_weights(Launch& launch) {
   launch.work = work(&vectors);
   launch.weights = conv ? pack_conv(launch.volume, vectors, launch.words, kernels_.rows)
                         : pack_gemm(launch.gemm, vectors, launch.words, kernels_.panel);
+}
+
+void Image::prepare_groups(Launch& launch) {
+  const abi::GroupGeometry& g = launch.groups;
+  const abi::Tensor& rhs = tensor(launch.record.rhs, launch.name);
+  const abi::Tensor& scales = tensor(g.scales, launch.name);
+  check_place(rhs, weights_.size, launch.name);
+  check_place(scales, weights_.size, launch.name);
+  const uint64_t size = packed_bytes(g, launch.words, kernels_.panel, launch.name);
+  if (size > memory_left_)
+    throw Error("resource-limit", launch.name, "its packed weights take more memory than is granted");
+  memory_left_ -= size;
+  const uint8_t* data = weights_.data + rhs.offset;
+  std::vector<int8_t> unpacked;
+  const int8_t* elements = reinterpret_cast<const int8_t*>(data);
+  if (is_packed(rhs.dtype)) {
+    unpacked = unpack_elements(data, rhs.dims[0], g.group, rhs.packing, launch.name);
+    elements = unpacked.data();
+  }
+  launch.constant = true;
+  launch.work = work_of(g, elements);
+  launch.weights = pack_groups(g, elements, reinterpret_cast<const float*>(weights_.data + scales.offset), launch.words,
+                               kernels_.panel);
 }
 
 }  // namespace tfmbs

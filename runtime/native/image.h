@@ -28,6 +28,7 @@ struct Launch {
   abi::WindowGeometry window{};  // of a POOL
   abi::AttentionGeometry attention{};
   abi::VolumeGeometry volume{};  // of a CONV2D or POOL with one plane
+  abi::GroupGeometry groups{};
   const Program* program = nullptr;
   std::vector<uint32_t> args;
   bool integer = false;   // i32 accumulators, else f32
@@ -65,6 +66,7 @@ class Image {
  private:
   Launch prepare(const abi::Descriptor& record, size_t index);
   void prepare_weights(Launch& launch);
+  void prepare_groups(Launch& launch);
 
   std::vector<std::string> strings_;
   std::vector<abi::Tensor> tensors_;
@@ -72,6 +74,7 @@ class Image {
   std::vector<abi::WindowGeometry> windows_;
   std::vector<abi::VolumeGeometry> volumes_;
   std::vector<abi::AttentionGeometry> attentions_;
+  std::vector<abi::GroupGeometry> groups_;
   std::vector<uint32_t> args_;
   std::vector<Program> programs_;
   std::vector<Launch> launches_;

@@ -17,6 +17,7 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           TILE_ROWS,
           tile_f32<>,
           PAIR_TILES,
+          add_scaled,
           spread_tile_f32<>,
           {panel_of, are_finite, scale_row, add_row, hide_row, soften_row},
           tap_row_f32,

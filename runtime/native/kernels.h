@@ -82,6 +82,9 @@ struct Kernels {
   void (*tile_f32)(unsigned rows, size_t k, const float* a, const float* b, const uint32_t* valid, float* out,
                    size_t stride);
   IntegerTiles integers;
+  // out[r][c] = fma(f32(parts[r][c]), scales[c], out[r][c]) for r < rows and all columns c of a panel, which parts has no
+  // more than; out has `stride` columns. A NaN becomes the canonical one.
+  void (*add_scaled)(unsigned rows, const int32_t* parts, const float* scales, float* out, size_t stride);
 
   // tile_f32 on `panels` panels of columns, from +0.0 and without packing: row r of a is at a[r], step i of panel p of b
   // at b + p * apart + i * step; panels follow each other in out.

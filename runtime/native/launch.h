@@ -16,12 +16,15 @@ struct Engine {
 // `weights` are the packed right operand.
 void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 void run_conv(const Engine& engine, const Bound& bound, const PackedWeights& weights);
+void run_groups(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 void run_pool(const Engine& engine, const Bound& bound);
 void run_attention(const Engine& engine, const Bound& bound);
 // Bytes that each thread needs for a launch; throws Error where they do not fit 64 bits.
 uint64_t gemm_buffer_bytes(const Engine& engine, const Launch& launch);
 // Bytes of the packed left operand, for all threads; throws as above.
 uint64_t gemm_lhs_bytes(const Engine& engine, const Launch& launch);
+uint64_t groups_buffer_bytes(const Engine& engine, const Launch& launch);
+uint64_t groups_lhs_bytes(const Engine& engine, const Bound& bound);
 uint64_t conv_buffer_bytes(const Engine& engine, const Launch& launch);
 uint64_t attention_buffer_bytes(const Engine& engine, const Launch& launch);
 // Taps on the input of all windows of a pooling.

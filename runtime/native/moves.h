@@ -136,7 +136,8 @@ inline tfmbs::MoveFns moves(tfmbs::abi::DType type) {
     case DType::F64: return moves_of<Plain<uint64_t>>();
     case DType::F16: return moves_of<Small<F16>>();
     case DType::BF16: return moves_of<Small<BF16>>();
-    case DType::TRIT: return {};
+    case DType::TRIT:
+    case DType::I4: return {};
   }
   return {};
 }

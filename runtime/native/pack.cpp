@@ -133,6 +133,12 @@ uint64_t packed_bytes(const abi::GemmGeometry& g, Words words, unsigned panel, c
   return product({products_of(g), columns, depth_of(g.k, words) + (words == Words::QUADS), sizeof(uint32_t)}, where);
 }
 
+uint64_t packed_bytes(const abi::GroupGeometry& g, Words words, unsigned panel, const std::string& where) {
+  const uint64_t columns = (static_cast<uint64_t>(g.n) + panel - 1) / panel * panel;
+  if (words == Words::F32) return product({columns, g.k, sizeof(uint32_t)}, where);
+  return product({columns, g.k / g.group, depth_of(g.group, words) + 2, sizeof(uint32_t)}, where);
+}
+
 uint64_t packed_bytes(const abi::VolumeGeometry& g, Words words, const std::string& where) {
   return product({g.out_channels, depth_of(depth_of(g), words) + (words == Words::QUADS), sizeof(uint32_t)}, where);
 }
@@ -149,6 +155,40 @@ PackedWeights pack_gemm(const abi::GemmGeometry& g, Vectors rhs, Words words, un
     }
   }
   return packer.done();
+}
+
+PackedWeights pack_groups(const abi::GroupGeometry& g, const int8_t* weights, const float* scales, Words words,
+                          unsigned panel) {
+  const uint64_t groups = g.k / g.group, length = words == Words::F32 ? g.k : g.group, k = g.k;
+  const uint64_t columns = (static_cast<uint64_t>(g.n) + panel - 1) / panel * panel;
+  Packer packer(words, length, columns * (g.k / length) * depth_of(length, words));
+  AlignedWords packed_scales;
+  std::vector<float> real;
+  for (uint64_t n = 0; n < g.n; n += panel) {
+    const unsigned count = static_cast<unsigned>(std::min<uint64_t>(panel, g.n - n));
+    Vectors from;
+    from.stride = k;
+    from.k_stride = 1;
+    if (words == Words::F32) {
+      real.resize(count * k);
+      for (uint64_t i = 0; i < count * k; ++i)
+        real[i] = static_cast<float>(weights[n * k + i]) * scales[n * groups + i / g.group];
+      from.f32 = real.data();
+      packer.block(from, count, panel);
+      continue;
+    }
+    for (uint64_t group = 0; group < groups; ++group) {
+      from.i8 = weights + n * k + group * g.group;
+      packer.block(from, count, panel);
+      const size_t at = packed_scales.size();
+      packed_scales.resize(at + panel);
+      for (unsigned j = 0; j < count; ++j)
+        std::memcpy(&packed_scales[at + j], &scales[(n + j) * groups + group], sizeof(float));
+    }
+  }
+  PackedWeights out = packer.done();
+  out.scales = std::move(packed_scales);
+  return out;
 }
 
 PackedWeights pack_conv(const abi::VolumeGeometry& g, Vectors rhs, Words words, unsigned rows) {
@@ -170,6 +210,15 @@ PackedWeights pack_conv(const abi::VolumeGeometry& g, Vectors rhs, Words words, 
     }
   }
   return packer.done();
+}
+
+Work work_of(const abi::GroupGeometry& g, const int8_t* weights) {
+  Work work;
+  const uint64_t all = static_cast<uint64_t>(g.n) * g.k;
+  work.all = g.m * all;
+  for (uint64_t i = 0; i < all; ++i) work.active += weights[i] != 0;
+  work.active *= g.m;
+  return work;
 }
 
 Work work_of(const abi::GemmGeometry& g, const Vectors* rhs) {

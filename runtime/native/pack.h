@@ -60,6 +60,7 @@ inline uint64_t depth_of(const abi::VolumeGeometry& g) {
 struct PackedWeights {
   AlignedWords words;
   std::vector<uint32_t> sums;  // of QUADS: of each vector of weights, wrapped, in the order of the blocks
+  AlignedWords scales;         // f32, one for each vector of weights that is a group, in the order of the blocks
 };
 
 // Multiply-accumulates of a launch: all (none on padding), and those whose weight is not a constant zero.
@@ -70,12 +71,17 @@ struct Work {
 // `rhs` are the weights where they are constant, else nullptr: only zeros known beforehand can be skipped.
 Work work_of(const abi::GemmGeometry& geometry, const Vectors* rhs);
 Work work_of(const abi::VolumeGeometry& geometry, const Vectors* rhs);
+Work work_of(const abi::GroupGeometry& geometry, const int8_t* weights);
 
 // Bytes that packing a launch's weights takes; throws Error where they do not fit 64 bits.
 uint64_t packed_bytes(const abi::GemmGeometry& geometry, Words words, unsigned panel, const std::string& where);
+uint64_t packed_bytes(const abi::GroupGeometry& geometry, Words words, unsigned panel, const std::string& where);
 uint64_t packed_bytes(const abi::VolumeGeometry& geometry, Words words, const std::string& where);
 // GEMM: per product of the batch (one if shared), panels of `panel` columns, the last one padded with zeros.
 PackedWeights pack_gemm(const abi::GemmGeometry& geometry, Vectors rhs, Words words, unsigned panel);
+// GROUP_GEMM: panels of `panel` columns; of integers, a block for each group of k, of f32, one of all k, by their scales.
+PackedWeights pack_groups(const abi::GroupGeometry& geometry, const int8_t* weights, const float* scales, Words words,
+                          unsigned panel);
 // CONV2D, CONV3D: per group, blocks of `rows` output channels, the last one smaller. The reduction of f32 goes over the
 // taps of one input channel after the other, that of integers over the channels of one tap after the other.
 PackedWeights pack_conv(const abi::VolumeGeometry& geometry, Vectors rhs, Words words, unsigned rows);

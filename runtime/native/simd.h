@@ -38,6 +38,8 @@ inline VecI zero_i() { return _mm512_setzero_si512(); }
 inline VecI load_i(const int32_t* p) { return _mm512_loadu_si512(p); }
 inline void store_i(int32_t* p, VecI x) { _mm512_storeu_si512(p, x); }
 inline VecI broadcast_i(int32_t x) { return _mm512_set1_epi32(x); }
+// Rounded to nearest even.
+inline VecF float_of(VecI x) { return _mm512_cvtepi32_ps(x); }
 inline VecI dot_i16(VecI a, VecI b, VecI c) { return _mm512_add_epi32(c, _mm512_madd_epi16(a, b)); }
 #if defined(__AVX512VNNI__)
 // c plus the products of four u8 of a and four i8 of b.
@@ -66,6 +68,7 @@ inline VecI zero_i() { return _mm256_setzero_si256(); }
 inline VecI load_i(const int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
 inline void store_i(int32_t* p, VecI x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x); }
 inline VecI broadcast_i(int32_t x) { return _mm256_set1_epi32(x); }
+inline VecF float_of(VecI x) { return _mm256_cvtepi32_ps(x); }
 inline VecI dot_i16(VecI a, VecI b, VecI c) { return _mm256_add_epi32(c, _mm256_madd_epi16(a, b)); }
 #if defined(__AVXVNNI__)
 inline VecI dot_u8_i8(VecI a, VecI b, VecI c) { return _mm256_dpbusd_avx_epi32(c, a, b); }
@@ -107,6 +110,11 @@ inline VecI load_i(const int32_t* p) {
   return x;
 }
 inline void store_i(int32_t* p, VecI x) { std::memcpy(p, x.lane, sizeof x.lane); }
+inline VecF float_of(VecI x) {
+  VecF y;
+  for (unsigned i = 0; i < LANES; ++i) y.lane[i] = static_cast<float>(static_cast<int32_t>(x.lane[i]));
+  return y;
+}
 inline VecI broadcast_i(int32_t x) {
   const uint32_t u = static_cast<uint32_t>(x);
   return VecI{{u, u, u, u}};

@@ -71,6 +71,14 @@ struct DotWeights {
 };
 #endif
 
+inline void add_scaled(unsigned rows, const int32_t* parts, const float* scales, float* out, size_t stride) {
+  const VecF left = load_f(scales), right = load_f(scales + LANES);
+  for (unsigned r = 0; r < rows; ++r, parts += PANEL, out += stride) {
+    store_canonical(out, fma_f(float_of(load_i(parts)), left, load_f(out)));
+    store_canonical(out + LANES, fma_f(float_of(load_i(parts + LANES)), right, load_f(out + LANES)));
+  }
+}
+
 template <class Dot, unsigned ROWS>
 void tile_rows_int(size_t k, const int32_t* a, const int32_t* b, int32_t* out, size_t stride) {
   VecI sum[ROWS][2];

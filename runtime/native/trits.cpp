@@ -15,6 +15,7 @@ Code code_of(abi::Packing packing) {
   switch (packing) {
     case abi::Packing::PT5: return {5, 3, 243};
     case abi::Packing::T2: return {4, 4, 256};
+    case abi::Packing::NIBBLES: return {2, 16, 256};
     default: return {1, 1, 0};
   }
 }
@@ -39,15 +40,28 @@ std::array<std::array<int8_t, 5>, 256> digits_of(const Code& code) {
   throw Error("record", where, "row " + std::to_string(row) + " byte " + std::to_string(byte) + " " + what);
 }
 
+std::vector<int8_t> unpack_nibbles(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where) {
+  std::vector<int8_t> out(rows * length);
+  const uint64_t row_bytes = length / 2 + length % 2;
+  const auto value = [](unsigned nibble) { return static_cast<int8_t>(static_cast<int>(nibble ^ 8u) - 8); };
+  for (uint64_t row = 0; row < rows; ++row, data += row_bytes) {
+    int8_t* to = out.data() + row * length;
+    for (uint64_t i = 0; i < length; ++i) to[i] = value(i % 2 ? data[i / 2] >> 4 : data[i / 2] & 15u);
+    if (length % 2 && data[row_bytes - 1] >> 4) refuse(where, row, row_bytes - 1, "is padded with something but 0");
+  }
+  return out;
+}
+
 }  // namespace
 
-uint64_t trit_row_bytes(abi::Packing packing, uint64_t length) {
+uint64_t packed_row_bytes(abi::Packing packing, uint64_t length) {
   const uint64_t per_byte = code_of(packing).per_byte;
   return length / per_byte + (length % per_byte != 0);
 }
 
-std::vector<int8_t> unpack_trits(const uint8_t* data, uint64_t rows, uint64_t length, abi::Packing packing,
+std::vector<int8_t> unpack_elements(const uint8_t* data, uint64_t rows, uint64_t length, abi::Packing packing,
                                  const std::string& where) {
+  if (packing == abi::Packing::NIBBLES) return unpack_nibbles(data, rows, length, where);
   const Code code = code_of(packing);
   std::vector<int8_t> trits(rows * length);
   if (code.codes == 0) {
@@ -58,7 +72,7 @@ std::vector<int8_t> unpack_trits(const uint8_t* data, uint64_t rows, uint64_t le
     return trits;
   }
   const auto digits = digits_of(code);
-  const uint64_t row_bytes = trit_row_bytes(packing, length);
+  const uint64_t row_bytes = packed_row_bytes(packing, length);
   for (uint64_t row = 0; row < rows; ++row, data += row_bytes) {
     int8_t* out = trits.data() + row * length;
     for (uint64_t byte = 0, i = 0; byte < row_bytes; ++byte) {

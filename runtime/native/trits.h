@@ -1,4 +1,4 @@
-// Unpacking of ternary weights.
+// Unpacking of ternary and 4-bit weights.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace tfmbs {
 
-// The trits of `rows` packed rows of `length` trits each, one i8 per trit, rows not padded. `data` holds `rows` times
-// the bytes of a row. Throws Error, located at `where`, for a byte that is no code or a tail that is not trit 0.
-std::vector<int8_t> unpack_trits(const uint8_t* data, uint64_t rows, uint64_t length, abi::Packing packing,
+// The elements of `rows` packed rows of `length` each, one i8 per element, rows not padded. `data` holds `rows` times
+// the bytes of a row. Throws Error, located at `where`, for a byte that is no code or a tail that is not 0.
+std::vector<int8_t> unpack_elements(const uint8_t* data, uint64_t rows, uint64_t length, abi::Packing packing,
                                  const std::string& where);
 
-// Bytes of a row of `length` trits.
-uint64_t trit_row_bytes(abi::Packing packing, uint64_t length);
+// Bytes of a row of `length` packed elements.
+uint64_t packed_row_bytes(abi::Packing packing, uint64_t length);
 
 }  // namespace tfmbs

@@ -14,7 +14,7 @@ from tfmbs.runtime.abi.sections import KIND_OF_RECORD
 from tfmbs.runtime.abi.siw import encode
 from tfmbs.runtime.abi.siw_verify import required_deps
 from tfmbs.runtime.abi.target_file import load_target
-from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region, row_bytes
+from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region, is_packed, packed_dtype, row_bytes
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Fields = dict[str, int]
@@ -91,7 +91,7 @@ class Builder:
         name: str = "t",
     ) -> int:
         dims = tuple(dims)
-        rows, row = (dims[0], int(np.prod(dims[1:]))) if dtype is DType.TRIT else (1, int(np.prod(dims)))
+        rows, row = (dims[0], int(np.prod(dims[1:]))) if is_packed(dtype) else (1, int(np.prod(dims)))
         record = {
             "region": region,
             "dtype": dtype,
@@ -137,11 +137,11 @@ class Builder:
         return tensor
 
     def constant(self, array: Array, packing: Packing = Packing.DENSE) -> int:
-        """An array in WEIGHTS; with a packing, an array of trits."""
+        """An array in WEIGHTS; with a packing, an array of trits or 4-bit integers."""
         if packing is Packing.DENSE:
             dtype, data = DTYPE_OF_NUMPY[array.dtype.name], np.ascontiguousarray(array).tobytes()
         else:
-            dtype, data = DType.TRIT, pack_rows(array.reshape(array.shape[0], -1), packing).tobytes()
+            dtype, data = packed_dtype(packing), pack_rows(array.reshape(array.shape[0], -1), packing).tobytes()
         self._weights += bytes(-len(self._weights) % ALIGNMENT)
         offset = len(self._weights)
         self._weights += data
@@ -235,6 +235,16 @@ class Builder:
         return self.launch(
             Kind.GEMM, lhs=lhs, rhs=rhs, out=out, geometry={**dense, **sizes}, program=epilogue, args=args,
             schedule=schedule,
+        )  # fmt: skip
+
+    def groups(
+        self, lhs: int, rhs: int, scales: int, out: int, *, epilogue: int = NONE, args: Sequence[int] = (), **sizes: int
+    ) -> int:
+        """A GROUP_GEMM of dense lhs m×k."""
+        geometry = {"lhs_m_stride": sizes["k"], "lhs_k_stride": 1, "scales": scales, **sizes}
+        return self.launch(
+            Kind.GROUP_GEMM, lhs=lhs, rhs=rhs, out=out, geometry=geometry, program=epilogue, args=args,
+            schedule=self.schedule(),
         )  # fmt: skip
 
     def window(

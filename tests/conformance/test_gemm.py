@@ -10,15 +10,14 @@ import pytest
 
 from tests.conformance.arithmetic import dot
 from tests.conformance.builder import DTYPE_OF_NUMPY, Builder
-from tests.conformance.data import PAIRS, operands
+from tests.conformance.data import PAIRS, operands, packings
 from tests.conformance.devices import DeviceUnderTest
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.records import Kind
 from tfmbs.runtime.abi.types import DType, Packing
 
-TRIT_PACKINGS = [Packing.I8, Packing.PT5, Packing.T2]
-FORMS = [(pair, packing) for pair in PAIRS for packing in (TRIT_PACKINGS if pair.endswith("trit") else [Packing.DENSE])]
+FORMS = [(pair, packing) for pair in PAIRS for packing in packings(pair)]
 SIZES = [(1, 1, 1), (1, 33, 7), (5, 37, 19), (13, 16, 64), (2, 513, 9), (3, 1030, 4), (33, 31, 1)]
 
 
@@ -108,7 +107,7 @@ def test_transposed_lhs(device: DeviceUnderTest) -> None:
     assert device.run(builder.image(), {"x": lhs})["y"].tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize(("pair", "packing"), [form for form in FORMS if form[0].endswith("trit")])
+@pytest.mark.parametrize(("pair", "packing"), [form for form in FORMS if form[1] is not Packing.DENSE])
 def test_batch_of_packed_rhs(device: DeviceUnderTest, pair: str, packing: Packing) -> None:
     """Rows of a packed tensor are all dimensions but the first: the products share one row order."""
     batch, m, n, k = 2, 3, 5, 7

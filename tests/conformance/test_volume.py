@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tests.conformance.arithmetic import canonical, dot
 from tests.conformance.builder import DTYPE_OF_NUMPY, END, Builder, Triple, d, s
-from tests.conformance.data import PAIRS, operands
+from tests.conformance.data import PAIRS, operands, packings
 from tests.conformance.devices import DeviceUnderTest
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.types import DType, Packing
@@ -82,7 +82,7 @@ SHAPES = {
     "long-volume": Volume((1, 1, 5, 12, 13), 5, (2, 3, 3), pads=(1, 1, 1, 0, 1, 1)),
     "wide-kernel": Volume((1, 1, 2, 2, 2), 5, (4, 3, 3), pads=(2, 1, 1, 2, 1, 1)),
 }
-FORMS = [(pair, Packing.PT5 if pair.endswith("trit") else Packing.DENSE) for pair in PAIRS]
+FORMS = [(pair, packings(pair)[-1 if pair.endswith("i4") else len(packings(pair)) // 2]) for pair in PAIRS]
 
 
 @cache

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tests.conformance.arithmetic import canonical, dot, maximum
 from tests.conformance.builder import DTYPE_OF_NUMPY, Builder
-from tests.conformance.data import PAIRS, floats, operands
+from tests.conformance.data import PAIRS, floats, operands, packings
 from tests.conformance.devices import DeviceUnderTest
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.records import Kind, PoolMode
@@ -107,11 +107,7 @@ SHAPES = {
     "wide-kernel": Conv((1, 1, 3, 3), 5, Window((5, 5), pads=(2, 2, 2, 2))),
     "wide-kernel-few": Conv((1, 1, 3, 3), 2, Window((5, 5), pads=(2, 2, 2, 2))),
 }
-FORMS = [
-    (pair, packing)
-    for pair in PAIRS
-    for packing in ([Packing.I8, Packing.PT5, Packing.T2] if pair.endswith("trit") else [Packing.DENSE])
-]
+FORMS = [(pair, packing) for pair in PAIRS for packing in packings(pair)]
 
 
 @cache

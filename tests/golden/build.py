@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from blake3 import blake3
 
-from tests.golden.kernels import attention, conv, mlp, ternary, volume
+from tests.golden.kernels import attention, conv, groups, mlp, ternary, volume
 from tests.golden.programs import collatz, mixed, softmax, state
 from tests.golden.wide import functions, running, widened
 from tfmbs.runtime.abi.asm import disassemble
@@ -38,6 +38,7 @@ IMAGES: tuple[Callable[[], Image], ...] = (
     functions,
     volume,
     attention,
+    groups,
 )
 
 

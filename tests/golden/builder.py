@@ -14,7 +14,7 @@ from tfmbs.runtime.abi.packing import pack_rows
 from tfmbs.runtime.abi.records import NONE, RECORDS, Dataflow, Kind, ProgramKind, ZeroSkip
 from tfmbs.runtime.abi.sections import KIND_OF_RECORD
 from tfmbs.runtime.abi.target_file import load_target
-from tfmbs.runtime.abi.types import DType, Packing, Region, row_bytes
+from tfmbs.runtime.abi.types import DType, Packing, Region, is_packed, row_bytes
 
 
 def row(record: str, **values: Any) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Builder:
     def constant(self, name: str, array: np.ndarray[Any, Any], dtype: DType, packing: Packing = Packing.DENSE) -> int:
         self.weights += bytes(-len(self.weights) % 64)
         offset = len(self.weights)
-        if dtype is DType.TRIT:
+        if is_packed(dtype):
             self.weights += pack_rows(array.reshape(len(array), -1), packing).tobytes()
         else:
             self.weights += array.tobytes()

@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.golden.builder import Builder
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.records import Kind, MaskMode, PoolMode, ProgramKind
+from tfmbs.runtime.abi.records import Activations, Kind, MaskMode, PoolMode, ProgramKind
 from tfmbs.runtime.abi.types import DType, Packing, Region
 
 
@@ -273,4 +273,31 @@ def attention() -> Image:
     b.launch("causal", Kind.ATTENTION, [v], lhs=q, rhs=k, out=y, geometry=causal, schedule=schedule)
     b.launch("chosen", Kind.ATTENTION, [v, m], lhs=q, rhs=k, out=z, geometry=chosen, schedule=schedule)
     b.entry("main", [q, k, v, m], [y, z])
+    return b.finish()
+
+
+def groups() -> Image:
+    """4-bit weights and trits with a scale for each group: of f32 that becomes i8 by row, and of stored i8."""
+    b, rng = Builder("groups"), np.random.default_rng(7)
+    x = b.tensor("x", Region.INPUT, DType.F32, (3, 12))
+    q = b.tensor("q", Region.INPUT, DType.I8, (3, 10), slot=1)
+    y = b.tensor("y", Region.OUTPUT, DType.F32, (3, 4))
+    z = b.tensor("z", Region.OUTPUT, DType.F32, (3, 2), slot=1)
+    nibbles = rng.integers(-8, 8, (8, 6)).astype(np.int8)
+    trits = rng.integers(-1, 2, (4, 5)).astype(np.int8)
+    weights = (
+        b.constant("nibbles", nibbles, DType.I4, Packing.NIBBLES),
+        b.constant("trits", trits, DType.TRIT, Packing.PT5),
+    )
+    scales = [b.constant(f"scales{i}", rng.random((n, 2)).astype(np.float32), DType.F32) for i, n in enumerate((4, 2))]
+    sizes = (
+        {"m": 3, "n": 4, "k": 12, "group": 6, "lhs_m_stride": 12, "activations": Activations.ABSMAX},
+        {"m": 3, "n": 2, "k": 10, "group": 5, "lhs_m_stride": 10, "lhs_zero": 3},
+    )
+    schedule, last = b.schedule(8, 8, 8), []
+    for number, (lhs, out) in enumerate(((x, y), (q, z))):
+        geometry = b.geometry("group_geometry", lhs_k_stride=1, scales=scales[number], **sizes[number])
+        last = [b.launch(f"fc{number}", Kind.GROUP_GEMM, waits=last, lhs=lhs, rhs=weights[number], out=out,
+                         geometry=geometry, schedule=schedule)]  # fmt: skip
+    b.entry("main", [x, q], [y, z], 0)
     return b.finish()

@@ -12,7 +12,7 @@ from tfmbs.dialect import graph as ops
 from tfmbs.dialect.graph import yield_
 from tfmbs.dialect.mlir import arith, ir, tensor
 from tfmbs.dialect.resources import resource_attr
-from tfmbs.dialect.types import quantized, quantized_per_axis, ternary
+from tfmbs.dialect.types import int4, int4_per_axis, quantized, quantized_per_axis, ternary
 from tfmbs.passes.linalg import structured
 from tfmbs.passes.linalg.scalar import compare, f32, select
 from tfmbs.runtime.abi.packing import pack_rows
@@ -61,7 +61,74 @@ def epilogue_operands(n: int, residual: Any) -> dict[str, Any]:
 X23: Inputs = {"x": ((2, 3), "f32")}
 
 LONG_ROWS: Inputs = {"q": ((1, 2, 3, 8), "f32"), "k": ((1, 2, 40, 8), "f32"), "v": ((1, 2, 40, 5), "f32")}
+
+
+def nibbles(element: Any, *shape: int) -> Any:
+    """A constant of 4-bit integers, rows in pairs."""
+    array = i8(*shape, low=-8, high=7, seed=6)
+    packed = pack_rows(array.reshape(shape[0], -1), Packing.NIBBLES).view(np.int8)
+    return stored(packed, element, shape)
+
+
+def group_rows(kind: str, rows: int, group: int) -> Any:
+    """Weights of groups: 4-bit integers, bytes, or trits in a packing."""
+    if kind == "i4":
+        return nibbles(int4(), rows, group)
+    if kind == "i8":
+        return stored(i8(rows, group, seed=6), quantized(1.0))
+    trits = pack_rows(i8(rows, group, low=-1, high=1, seed=6), Packing.PT5).view(np.int8)
+    return stored(trits, ternary(Packing.PT5), (rows, group))
+
+
+def by_groups(x: Any, kind: str, activations: str = "stored", **rest: Any) -> Any:
+    """A product of 14 channels and three groups of 11."""
+    return ops.group_matmul(x, group_rows(kind, 42, 11), weights(normal(14, 3, seed=8)), activations, **rest)
+
+
+GROUPS: dict[str, tuple[Inputs, Build]] = {
+    **{
+        f"group_matmul_{kind}_{mode}": (
+            {"x": ((5, 33), "f32")},
+            lambda x, kind=kind, mode=mode: by_groups(x, kind, mode).result,
+        )
+        for kind in ("i4", "i8", "pt5")
+        for mode in ("stored", "absmax")
+    },
+    **{
+        f"group_matmul_{kind}_quantized": (
+            {"x": ((5, 33), "f32")},
+            lambda x, kind=kind: by_groups(ops.quantize(x, quantized(0.02, -5)).result, kind).result,
+        )
+        for kind in ("i4", "i8", "pt5")
+    },
+    "group_matmul_epilogue": (
+        {"x": ((5, 33), "f32"), "r": ((5, 14), "f32")},
+        lambda x, r: with_epilogue(by_groups(x, "i4", "absmax", **epilogue_operands(14, r)), roles),
+    ),
+    "matmul_i4": (
+        {"x": ((4, 33), "f32")},
+        lambda x: ops.matmul(x, nibbles(int4_per_axis([0.5] * 20), 20, 33)).result,
+    ),
+    "matmul_i4_quantized": (
+        {"x": ((4, 33), "f32")},
+        lambda x: (
+            ops.matmul(ops.quantize(x, quantized(0.02, -5)).result, nibbles(int4_per_axis([0.5] * 20), 20, 33)).result
+        ),
+    ),
+    "conv2d_i4_quantized": (
+        {"x": ((1, 3, 6, 5), "f32")},
+        lambda x: (
+            ops.conv2d(
+                ops.quantize(x, quantized(0.02, -5)).result,
+                nibbles(int4_per_axis([0.5] * 4), 4, 3, 3, 3),
+                pads=(1, 1, 1, 1),
+            ).result
+        ),
+    ),
+}
+
 PRODUCTS: dict[str, tuple[Inputs, Build]] = {
+    **GROUPS,
     "matmul": ({"x": ((4, 33), "f32")}, lambda x: ops.matmul(x, weights(normal(20, 33))).result),
     "matmul_epilogue": (
         {"x": ((4, 33), "f32"), "r": ((4, 20), "f32")},

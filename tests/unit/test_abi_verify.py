@@ -143,7 +143,7 @@ GEOMETRY = [
         "lhs_zero, expected 0…0, got 1",
     ),
     ("ternary", "lhs_zero=-3", "lhs_zero=128", "lhs_zero, expected -128…127, got 128"),
-    ("ternary", "m=1 n=7 k=13", "m=1 n=7 k=12", "trits of a packed row"),
+    ("ternary", "m=1 n=7 k=13", "m=1 n=7 k=12", "elements of a packed row"),
     ("ternary", "rhs_n_stride=13", "rhs_n_stride=12", "rhs_n_stride of"),
     ("ternary", "rhs_k_stride=1 ; 0", "; 0", "rhs_k_stride of"),
     ("ternary", "rhs_k_stride=1 ; 0", "rhs_k_stride=1 rhs_batch_stride=5 ; 0", "rhs_batch_stride of"),

@@ -119,8 +119,8 @@ def test_what_a_minor_added_is_missing_before_and_there_behind():
     _refused(_with_header(SMALL, minor=1), "target", "TARGET: vector.latency: missing key")
     message = "TARGET: vector.latency: key, expected none before minor version 1, got one in version 0"
     _refused(_with_header(CURRENT, minor=0), "target", message)
-    files = [GOLDEN.parent / folder / "state.tfb" for folder in ("v1", "v1.1", "v1.2", "v1.3")]
-    first, second, third, fourth = (
+    files = [GOLDEN.parent / folder / "state.tfb" for folder in ("v1", "v1.1", "v1.2", "v1.3", "v1.4")]
+    first, second, third, fourth, fifth = (
         Target.from_dict(Image.load(path).target, "", minor) for minor, path in enumerate(files)
     )
     assert first.vector.latency.scan == TARGET_DEFAULTS[1]["vector"]["latency"]["scan"]
@@ -128,6 +128,7 @@ def test_what_a_minor_added_is_missing_before_and_there_behind():
     for old in (first, second):
         assert dataclasses.replace(old, vector=third.vector) == third
     assert set(fourth.features) - set(third.features) == set(TARGET_FEATURES[3])
+    assert set(fifth.features) - set(fourth.features) == set(TARGET_FEATURES[4])
     message = "TARGET: features: feature, expected none before minor version 3, got conv3d in version 2"
     _refused(_with_header(files[3].read_bytes(), minor=2), "target", message)
 

@@ -277,7 +277,7 @@ def test_trits_outside_the_weights() -> None:
     tables = tables_of(source)
     for name, value in {"packing": Packing.I8, "bytes": 12, "region": Region.SCRATCH}.items():
         put(tables, "TENSOR", 1, name, value)
-    with pytest.raises(TfmbsError, match="a ternary rhs lies outside WEIGHTS"):
+    with pytest.raises(TfmbsError, match="a packed rhs lies outside WEIGHTS"):
         run(tables, source)
 
 

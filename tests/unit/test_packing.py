@@ -74,7 +74,29 @@ def test_padding_must_be_trit_zero() -> None:
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="trits lie in"):
         pack_rows(np.array([[2]], np.int8), Packing.PT5)
-    with pytest.raises(ValueError, match="no packing DENSE"):
+    with pytest.raises(ValueError, match="no packing DENSE of rows"):
         pack_rows(np.array([[1]], np.int8), Packing.DENSE)
     with pytest.raises(ValueError, match="a row of 6 trits has 2 bytes, got 1"):
         unpack_rows(np.array([[0]], np.uint8), 6, Packing.PT5)
+
+
+NIBBLES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=33).flatmap(
+    lambda shape: hnp.arrays(np.int8, shape, elements=st.integers(-8, 7))
+)
+
+
+@given(NIBBLES)
+def test_pairs_of_nibbles_come_back(elements: np.ndarray) -> None:
+    packed = pack_rows(elements, Packing.NIBBLES)
+    assert packed.shape == (elements.shape[0], row_bytes(DType.I4, Packing.NIBBLES, elements.shape[1]))
+    for row, data in zip(elements.tolist(), packed.tolist(), strict=True):
+        pairs = [*row, 0][: 2 * len(data)]
+        assert data == [low % 16 + high % 16 * 16 for low, high in zip(pairs[::2], pairs[1::2], strict=True)]
+    np.testing.assert_array_equal(unpack_rows(packed, elements.shape[1], Packing.NIBBLES), elements)
+
+
+def test_nibbles_out_of_range_and_padding_are_refused() -> None:
+    with pytest.raises(ValueError, match="4-bit integers lie in -8…7, got 8…8"):
+        pack_rows(np.array([[8]], np.int8), Packing.NIBBLES)
+    with pytest.raises(ValueError, match="padding of row 0"):
+        unpack_rows(np.array([[0x10]], np.uint8), 1, Packing.NIBBLES)

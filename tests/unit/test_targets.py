@@ -82,7 +82,7 @@ IMPOSSIBLE = [
     ("array.rows", 16.0, "expected an integer, got 16.0"),
     ("array.rows", True, "expected an integer, got True"),
     ("array.columns", 10**30, "of at most 4096"),
-    ("array.operands", ["f32", "f31"], "expected one of f32, i8, trit, got 'f31'"),
+    ("array.operands", ["f32", "f31"], "expected one of f32, i8, trit, i4, got 'f31'"),
     ("array.operands", ["f32", "f32"], "expected each word once"),
     ("array.operands", ["trit"], "expected f32 or i8 beside trit"),
     ("array.operands", [], "expected a list of words, got []"),

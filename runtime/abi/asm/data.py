@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from tfmbs.runtime.abi.asm.cursor import Cursor
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.packing import pack_rows, unpack_rows
-from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region
+from tfmbs.runtime.abi.types import DTYPES, PACKING_TRITS_PER_BYTE, DType, Packing, Region
 
 _HEX_BYTES = 32
 _PER_LINE = 8
@@ -48,6 +48,13 @@ def _trit_lines(data: _Bytes, tensor: Row) -> Iterator[str]:
         yield f".trits {packing.name} {''.join(_TRITS[t + 1] for t in row)}"
 
 
+def _nibble_lines(data: _Bytes, tensor: Row) -> Iterator[str]:
+    rows = tensor["dims"][0]
+    length = int(np.prod(tensor["dims"][1 : tensor["rank"]], dtype=object))
+    for row in unpack_rows(data.reshape(rows, -1), length, Packing.NIBBLES):
+        yield f".i4 {', '.join(str(value) for value in row)}"
+
+
 def _typed_lines(data: _Bytes, tensor: Row) -> list[str]:
     """The lines of one tensor, typed if they give back the same bytes."""
     dtype = DType(tensor["dtype"])
@@ -55,6 +62,8 @@ def _typed_lines(data: _Bytes, tensor: Row) -> list[str]:
         return list(_hex_lines(data))
     if dtype is DType.TRIT:
         return list(_trit_lines(data, tensor))
+    if dtype is DType.I4:
+        return list(_nibble_lines(data, tensor))
     if dtype.name.lower() not in _DIRECTIVES or dtype is DType.BOOL:
         return list(_hex_lines(data))
     lines = list(_dense_lines(data, dtype))
@@ -90,10 +99,22 @@ def _parse_trits(cursor: Cursor) -> bytes:
     start = cursor.position
     text = cursor.rest()
     bad = next((i for i, c in enumerate(text) if c not in _TRITS), None)
-    if bad is not None or not text or packing is Packing.DENSE:
+    if bad is not None or not text or packing not in PACKING_TRITS_PER_BYTE:
         raise cursor.error("trits", "a packing and a row of + 0 -", at=start + (bad or 0))
     row = np.array([[_TRITS.index(c) - 1 for c in text]], np.int8)
     return pack_rows(row, packing).tobytes()
+
+
+def _parse_nibbles(cursor: Cursor) -> bytes:
+    values: list[int] = []
+    while not values or cursor.accept(","):
+        cursor.at_end()
+        start = cursor.position
+        value = cursor.integer()
+        if not -8 <= value <= 7:
+            raise cursor.error("value", "one of int4", value, at=start)
+        values.append(value)
+    return pack_rows(np.array([values], np.int8), Packing.NIBBLES).tobytes()
 
 
 def parse_hex(cursor: Cursor) -> bytes:
@@ -126,12 +147,8 @@ def parse_data(cursor: Cursor) -> bytes | None:
     if not cursor.accept("."):
         return None
     directive = cursor.word("a directive")
-    if directive == "hex":
-        return parse_hex(cursor)
-    if directive == "zero":
-        return bytes(_bounded(cursor))
-    if directive == "trits":
-        return _parse_trits(cursor)
+    if directive in _PARSERS:
+        return _PARSERS[directive](cursor)
     if directive in _DIRECTIVES and directive != "bool":
         return _parse_values(cursor, _DIRECTIVES[directive])
     cursor.position = start
@@ -145,3 +162,12 @@ def _bounded(cursor: Cursor) -> int:
     if not 1 <= count <= 1 << 32:
         raise cursor.error(".zero", "1…2³² bytes", count, at=start)
     return count
+
+
+_PARSERS: dict[str, Callable[[Cursor], bytes]] = {
+    "hex": parse_hex,
+    "zero": lambda cursor: bytes(_bounded(cursor)),
+    "trits": _parse_trits,
+    "i4": _parse_nibbles,
+}
+"""Directives that are not named after a dense element type."""

@@ -18,7 +18,7 @@ from tfmbs.runtime.abi.records import (
     PoolMode,
 )
 from tfmbs.runtime.abi.sections import KIND_OF_RECORD
-from tfmbs.runtime.abi.types import DType
+from tfmbs.runtime.abi.types import DType, is_packed
 from tfmbs.runtime.abi.verify.subject import Subject
 
 
@@ -53,9 +53,9 @@ def check_gemm(subject: Subject, index: int, descriptor: Row) -> None:
     last = (batch - 1) * g["rhs_batch_stride"] + (n - 1) * g["rhs_n_stride"] + (k - 1) * g["rhs_k_stride"]
     size("last element", "rhs", f"below {elements['rhs']}", last, good=last < elements["rhs"])
     rhs = subject.tensor(descriptor["rhs"])
-    if rhs["dtype"] == DType.TRIT:
+    if is_packed(DType(rhs["dtype"])):
         row = elements["rhs"] // rhs["dims"][0]
-        size("trits of a packed row", "rhs", str(row), k, good=row == k)
+        size("elements of a packed row", "rhs", str(row), k, good=row == k)
         size("rhs_n_stride", "rhs", str(k), g["rhs_n_stride"], good=g["rhs_n_stride"] == k)
         size("rhs_k_stride", "rhs", "1", g["rhs_k_stride"], good=g["rhs_k_stride"] == 1)
         step = g["rhs_batch_stride"]
@@ -112,7 +112,7 @@ def _check_filter(subject: Subject, index: int, descriptor: Row, g: Row, window:
     own: int = g["in_channels"] // groups
     _check_elements(subject, index, descriptor, "rhs", g["out_channels"] * own * window)
     rhs = subject.tensor(descriptor["rhs"])
-    if rhs["dtype"] == DType.TRIT and rhs["dims"][0] != g["out_channels"]:
+    if is_packed(DType(rhs["dtype"])) and rhs["dims"][0] != g["out_channels"]:
         raise subject.refuse(DESCRIPTOR, index, "rhs", "packed rows", g["out_channels"], rhs["dims"][0])
     return own
 

@@ -7,7 +7,7 @@ from math import prod
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.limits import MAX_REGION_BYTES
 from tfmbs.runtime.abi.records import MASK, STATE, TELEMETRY, TENSOR
-from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region, row_bytes
+from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region, is_packed, packed_dtype, row_bytes
 from tfmbs.runtime.abi.verify.subject import Subject
 
 _SPARSITY_TOLERANCE = 1e-6
@@ -23,12 +23,13 @@ def _check_shape(subject: Subject, index: int, tensor: Row) -> None:
         if (spanned := prod(filter(None, dims[:rank]))) > MAX_REGION_BYTES:  # numpy makes no such array, if empty
             raise subject.limit(TENSOR, index, "dims", "product of dims that are not 0", MAX_REGION_BYTES, spanned)
     dtype, packing = DType(tensor["dtype"]), Packing(tensor["packing"])
-    if (dtype is DType.TRIT) != (packing is not Packing.DENSE):
+    if is_packed(dtype) != (packing is not Packing.DENSE) or (is_packed(dtype) and packed_dtype(packing) != dtype):
         raise subject.refuse(TENSOR, index, "packing", f"packing of {dtype.name}", got=packing.name)
-    if dtype is DType.TRIT and (tensor["region"] != Region.WEIGHTS or not rank):
-        raise subject.refuse(TENSOR, index, "region", "a ternary tensor", "of rank 1…8 in WEIGHTS")
+    if is_packed(dtype) and (tensor["region"] != Region.WEIGHTS or not rank):
+        what = "a ternary tensor" if dtype is DType.TRIT else "a packed tensor"
+        raise subject.refuse(TENSOR, index, "region", what, "of rank 1…8 in WEIGHTS")
     elements = subject.elements[index]
-    rows = dims[0] if dtype is DType.TRIT else 1
+    rows = dims[0] if is_packed(dtype) else 1
     expected = rows * row_bytes(dtype, packing, elements // rows)
     if tensor["bytes"] != expected:
         raise subject.refuse(TENSOR, index, "bytes", "size in bytes", expected, tensor["bytes"])

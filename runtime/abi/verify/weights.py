@@ -1,4 +1,4 @@
-"""Checks of the WEIGHTS region: codes of packed trits, and zeros where no tensor lies."""
+"""Checks of the WEIGHTS region: codes and tails of packed elements, and zeros where no tensor lies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
-from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE, DType, Packing, Region
+from tfmbs.runtime.abi.types import PACKED_PER_BYTE, DType, Packing, Region, is_packed
 
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 _Flags = np.ndarray[Any, np.dtype[np.bool_]]
@@ -23,20 +23,25 @@ def _bad_codes(data: _Bytes, packing: Packing) -> _Flags:
         bad = data >= _PT5_CODES
     elif packing is Packing.T2:
         bad = data & data >> 1 & 0x55 != 0
+    elif packing is Packing.NIBBLES:
+        bad = np.zeros(data.shape, np.bool_)
     else:
         bad = (data != 0) & (data != 1) & (data != 0xFF)
     return bad
 
 
 def _bad_tails(last: _Bytes, packing: Packing, used: int) -> _Flags:
-    """Per row, whether the padding behind the `used` trits of its last byte is something else than trit 0."""
+    """Per row, whether the padding behind the `used` elements of its last byte is something else than 0."""
+    if packing is Packing.NIBBLES:
+        nonzero: _Flags = last >> 4 != 0
+        return nonzero
     base = 3 if packing is Packing.PT5 else 4
-    padding = sum(base**i for i in range(PACKING_TRITS_PER_BYTE[packing] - used))
+    padding = sum(base**i for i in range(PACKED_PER_BYTE[packing] - used))
     bad: _Flags = last // base**used != padding
     return bad
 
 
-def _check_trits(data: _Bytes, tensor: Row, where: str) -> None:
+def _check_packed(data: _Bytes, tensor: Row, where: str) -> None:
     packing = Packing(tensor["packing"])
     for start in range(0, len(data), _ROW_BLOCK):
         bad = _bad_codes(data[start : start + _ROW_BLOCK], packing)
@@ -44,20 +49,21 @@ def _check_trits(data: _Bytes, tensor: Row, where: str) -> None:
             at = start + int(bad.argmax())
             raise TfmbsError("record", where, f"byte {at} of packed trits", f"a code of {packing.name}", int(data[at]))
     rows = tensor["dims"][0]
-    row_trits = int(np.prod(tensor["dims"][1 : tensor["rank"]], dtype=object))
-    used = row_trits % PACKING_TRITS_PER_BYTE[packing]
+    row_length = int(np.prod(tensor["dims"][1 : tensor["rank"]], dtype=object))
+    used = row_length % PACKED_PER_BYTE[packing]
     if used:
         bad = _bad_tails(data.reshape(rows, -1)[:, -1], packing, used)
         if bad.any():
-            raise TfmbsError("record", where, f"padding of row {int(bad.argmax())}", "trit 0")
+            padding = "0" if packing is Packing.NIBBLES else "trit 0"
+            raise TfmbsError("record", where, f"padding of row {int(bad.argmax())}", padding)
 
 
 def check_tensor_data(image: Image, index: int) -> None:
-    """Checks the bytes of tensor `index` if it holds trits. Raises TfmbsError `record`."""
+    """Checks the bytes of tensor `index` if it is packed. Raises TfmbsError `record`."""
     tensor = image.tensors[index]
-    if tensor["dtype"] == DType.TRIT:
+    if is_packed(DType(tensor["dtype"])):
         data = np.frombuffer(image.weights, np.uint8)[tensor["offset"] : tensor["offset"] + tensor["bytes"]]
-        _check_trits(data, tensor, f"WEIGHTS at byte {tensor['offset']:#x} (tensor {index})")
+        _check_packed(data, tensor, f"WEIGHTS at byte {tensor['offset']:#x} (tensor {index})")
 
 
 def check_gaps(image: Image) -> None:

@@ -16,6 +16,9 @@
 // CHECK-NEXT: "tfmbs.fabric_attention_geometry"()
 // CHECK-SAME: mask = "none"
 "tfmbs.fabric_attention_geometry"() {batch = 1 : i64, groups = 1 : i64, width = 1 : i64, value_width = 1 : i64, lhs_stride = 1 : i64, rhs_stride = 1 : i64, value_stride = 1 : i64, shared = 2 : i64, rows = 3 : i64, columns = 5 : i64, lhs_batch_stride = 0 : i64, lhs_head_stride = 0 : i64, lhs_row_stride = 0 : i64, rhs_batch_stride = 0 : i64, rhs_group_stride = 0 : i64, rhs_row_stride = 0 : i64, value_batch_stride = 0 : i64, value_group_stride = 0 : i64, value_row_stride = 0 : i64, mask_batch_stride = 0 : i64, mask_head_stride = 0 : i64, mask_row_stride = 0 : i64, mask_column_stride = 0 : i64, offset = -2 : i64, scale = 5.000000e-01 : f32, fill = 0xFF800000 : f32, mask = "none", causal = 1 : i64, clear = 0 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_group_geometry"()
+// CHECK-SAME: activations = "absmax", group = 4 : i64
+"tfmbs.fabric_group_geometry"() {m = 2 : i64, n = 3 : i64, k = 8 : i64, group = 4 : i64, lhs_m_stride = 8 : i64, lhs_k_stride = 1 : i64, lhs_zero = 0 : i64, scales = 0 : i64, activations = "absmax"} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_schedule"() {buffers = 2 : i64, dataflow = "output_stationary", tile_k = 64 : i64, tile_m = 16 : i64, tile_n = 16 : i64, zero_skip = "none"}
 "tfmbs.fabric_schedule"() {dataflow = "output_stationary", buffers = 2 : i64, zero_skip = "none", tile_m = 16 : i64, tile_n = 16 : i64, tile_k = 64 : i64} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_mask"() {words = array<i64: -1, 0, 0, -9223372036854775808>}

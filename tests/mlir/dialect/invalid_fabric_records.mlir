@@ -7,7 +7,7 @@
 // -----
 
 // expected-error @below {{'tfmbs.fabric_tensor' op dtype: expected }}
-"tfmbs.fabric_tensor"() {region = "weights", dtype = "i4", packing = "pt5", rank = 2 : i64, slot = 0 : i64, offset = 0 : i64, bytes = 8 : i64, dims = array<i64: 4, 6, 0, 0, 0, 0, 0, 0>, label = "fc.weight"} : () -> ()
+"tfmbs.fabric_tensor"() {region = "weights", dtype = "i5", packing = "pt5", rank = 2 : i64, slot = 0 : i64, offset = 0 : i64, bytes = 8 : i64, dims = array<i64: 4, 6, 0, 0, 0, 0, 0, 0>, label = "fc.weight"} : () -> ()
 
 // -----
 
@@ -81,7 +81,7 @@
 
 // -----
 
-// expected-error @below {{'tfmbs.fabric_descriptor' op kind: expected gemm or gemv or conv2d or pool or vector or copy or conv3d or attention, got lstm}}
+// expected-error @below {{'tfmbs.fabric_descriptor' op kind: expected gemm or gemv or conv2d or pool or vector or copy or conv3d or attention or group_gemm, got lstm}}
 "tfmbs.fabric_descriptor"() {kind = "lstm", waits_count = 0 : i64, lhs = 0 : i64, rhs = 0 : i64, out = 0 : i64, geometry = 0 : i64, schedule = 0 : i64, mask = 0 : i64, program = -1 : i64, args_first = 0 : i64, args_count = 0 : i64, waits_first = 0 : i64, signal = 0 : i64, telemetry = 0 : i64, label = "fc"} : () -> ()
 
 // -----

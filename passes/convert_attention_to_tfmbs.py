@@ -69,7 +69,7 @@ class ConvertAttentionToTfmbs(Pass):
         products: list[Any] = []
 
         def collect(op: Any) -> Any:
-            if op.name in ("torch.aten.matmul", "torch.aten.bmm"):
+            if op.name in attention.PRODUCTS:
                 products.append(op)
             return ir.WalkResult.ADVANCE
 

@@ -11,8 +11,10 @@ from tfmbs.compiler.plan import Step
 from tfmbs.dialect.location import names, place
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import shape_of
+from tfmbs.passes.convert_attention_to_tfmbs import ConvertAttentionToTfmbs
 from tfmbs.passes.convert_torch_to_tfmbs import KERNEL_OF, ConvertTorchToTfmbs, kernel_of, why_not
 from tfmbs.passes.graph.kernels import ops_where
+from tfmbs.passes.torch import attention
 
 VECTOR = "vector"
 _KERNELS = {
@@ -40,7 +42,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Declined:
-    """Work of a node that vector code does, the kernel that would do it better, and why it cannot."""
+    """Work of a node that other code does, the kernel that would do it better, and why it cannot."""
 
     name: str
     kernel: str
@@ -89,7 +91,7 @@ def _shapes(op: Any) -> Iterator[tuple[int, ...]]:
 
 
 class Watch(Observer):
-    """Notes what `convert-torch-to-tfmbs` leaves to vector code although there is a kernel for such an op."""
+    """Notes what is left to other code although there is a kernel for such an op, or such a group of them."""
 
     each_upstream = False
 
@@ -97,7 +99,11 @@ class Watch(Observer):
         self.declined: list[Declined] = []
 
     def after(self, step: Step, op: Any) -> None:
-        """Asks about each op that is left behind that pass."""
+        """Asks about each op that is left behind those passes."""
+        if step.name == ConvertAttentionToTfmbs.pass_name():
+            for left in ops_where(op, lambda op: op.operation.name in attention.PRODUCTS):
+                if (reason := attention.why_not(left.operation)) is not None:
+                    self.declined.append(Declined(str(place(left.location)), "attention", reason))
         if step.name == ConvertTorchToTfmbs.pass_name():
             for left in ops_where(op, lambda op: op.operation.name in KERNEL_OF):
                 reason = why_not(left.operation)

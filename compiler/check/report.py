@@ -50,7 +50,8 @@ def _work(check: Check) -> Iterator[str]:
     for declined in check.declined:
         reasons.setdefault((declined.kernel, declined.reason), []).append(declined.name)
     for (kernel, reason), names in reasons.items():
-        yield f"{VECTOR} code, not {kernel}: {reason}: {_listed(names)}"
+        code = f"products and {VECTOR} code" if kernel == "attention" else f"{VECTOR} code"
+        yield f"{code}, not {kernel}: {reason}: {_listed(names)}"
 
 
 def _row(works: Sequence[Work]) -> tuple[str, str, str, str]:

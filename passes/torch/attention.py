@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from tfmbs.passes.torch import values as tv
-from tfmbs.passes.torch.patterns import producer
+from tfmbs.passes.torch.patterns import is_weight, producer
 
 F32 = np.float32
-_PRODUCTS = ("torch.aten.matmul", "torch.aten.bmm")
+PRODUCTS = ("torch.aten.matmul", "torch.aten.bmm")
 _SOFTMAX = ("torch.aten.softmax.int", "torch.aten._softmax")
 _VIEWS = tuple(f"torch.aten.{name}" for name in ("view", "reshape", "_unsafe_view", "expand", "clone", "contiguous"))
 """Ops that give elements another shape, where their number stays the same."""
@@ -51,10 +51,27 @@ class Match:
     inner: tuple[Any, ...] = field(default=())
 
 
+class NoAttentionError(tv.NotConvertedError):
+    """An op that nobody would call attention: no product of a softmax over its last dimension."""
+
+
+def why_not(op: Any) -> str | None:
+    """Why a product of a softmax over keys and of values is no attention; None for what is, and for other ops."""
+    try:
+        match(op)
+    except NoAttentionError:
+        return None
+    except tv.NotConvertedError as error:
+        return str(error)
+    return None
+
+
 def match(op: Any) -> Match:
     """The attention that the product `op` ends. Raises NotConvertedError, with the reason, where there is none."""
-    if op.name not in _PRODUCTS or not tv.is_f32(op.results[0]):
-        raise tv.NotConvertedError("it is no product of f32")
+    if op.name not in PRODUCTS:
+        raise NoAttentionError("it is no product")
+    if is_weight(op.operands[1]):
+        raise NoAttentionError("with constant values it is a layer")
     walk = _Walk([op])
     weights = walk.back(op.operands[0], _VIEWS)
     cleared, condition = weights, None
@@ -64,11 +81,13 @@ def match(op: Any) -> Match:
         condition, cleared = choice.operands[0], walk.back(choice.operands[1], _VIEWS)
     softmax = producer(cleared)
     if softmax is None or softmax.name not in _SOFTMAX:
-        raise tv.NotConvertedError("its left operand is no softmax")
+        raise NoAttentionError("its left operand is no softmax")
     walk.inner.append(softmax)
     shape = tv.shape(softmax.results[0])
     if tv.integer(softmax.operands[1]) % len(shape) != len(shape) - 1:
-        raise tv.NotConvertedError("the softmax is not over keys")
+        raise NoAttentionError("the softmax is not over keys")
+    if not tv.is_f32(op.results[0]):
+        raise tv.NotConvertedError(f"its elements are {tv.element(op.results[0])}, the kernel takes f32")
     found = _scores(walk, softmax.operands[0], _four(shape))
     if condition is not None:
         if found.condition != condition:
@@ -107,10 +126,12 @@ def _scores(walk: _Walk, value: Any, shape: tuple[int, int, int, int]) -> Match:
         if op is None:
             raise tv.NotConvertedError("scores are no product")
         walk.inner.append(op)
-        if op.name in _PRODUCTS:
+        if op.name in PRODUCTS:
             key = producer(op.operands[1])
             transposed = key is not None and key.name == "torch.aten.transpose.int" and _is_last_two(key)
             source = key.operands[0] if transposed else op.operands[1]
+            if is_weight(source):
+                raise NoAttentionError("with constant keys it is a layer")
             return replace(found, query=op.operands[0], key=source, is_transposed=transposed)
         # Steps come before each other in this order: scale, mask; the walk meets them the other way round.
         if op.name == "torch.aten.where.self" and found.mode == "none" and found.scale == 1.0:
@@ -121,7 +142,7 @@ def _scores(walk: _Walk, value: Any, shape: tuple[int, int, int, int]) -> Match:
             value, factor = scaled
             found = replace(found, scale=factor)
         else:
-            raise tv.NotConvertedError(f"{op.name} between scores and softmax")
+            raise tv.NotConvertedError(f"{op.name.removeprefix('torch.aten.')} stands between scores and softmax")
 
 
 def _selected(walk: _Walk, op: Any, found: Match) -> tuple[Match, Any]:
@@ -157,7 +178,7 @@ def _is_product(value: Any) -> bool:
     while (op := producer(value)) is not None:
         scaled = _scaled(op)
         if op.name not in _VIEWS and scaled is None:
-            return bool(op.name in _PRODUCTS)
+            return bool(op.name in PRODUCTS)
         value = op.operands[0] if scaled is None else scaled[0]
     return False
 
@@ -275,4 +296,4 @@ def _check_uses(found: Match, op: Any) -> None:
             continue
         for use in step.results[0].uses:
             if use.owner.operation not in inner:
-                raise tv.NotConvertedError(f"the result of {step.name} is used elsewhere")
+                raise tv.NotConvertedError(f"the result of {step.name.removeprefix('torch.aten.')} is used elsewhere")

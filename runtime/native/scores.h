@@ -82,7 +82,7 @@ inline bool soften_row(float* x, float also, uint32_t n) {
   fold<Max, float>(most, partials, nullptr, nullptr, PARTIALS);
   const float top = most[0];
   each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return canonical(x[i] - top); });
-  exp_f32(x, x, nullptr, nullptr, n);
+  exp_f32(x, x, x, x, n);
   for (float& partial : partials) partial = 0.0f;
   reduce<Add, float>(partials, x, nullptr, nullptr, n);
   fold<Add, float>(most, partials, nullptr, nullptr, PARTIALS);

@@ -18,6 +18,7 @@ import tfmbs
 from tests.models.test_hostile_models import of, typed
 from tests.models.zoo import build, node, transformer_block, weights
 from tfmbs.compiler import compilation
+from tfmbs.compiler.check import report
 from tfmbs.compiler.check.attempt import Attempt
 from tfmbs.compiler.check.checker import check, node_names, own_names
 from tfmbs.compiler.check.helps import remedies
@@ -186,6 +187,27 @@ def test_why_there_is_no_better_kernel() -> None:
     broadcast = typed(of([node("MatMul", "x w", "y")], ("x", F32, (2, 5, 3)), ("w", F32, (1, 3, 4))))
     assert reasons(broadcast) == [("matmul_y", "gemm", "batches (2,) and (1,) differ: one is broadcast")]
     assert reasons(build([node("MatMul", "x w", "y")], (2, 8), w=weights(1, 8, 4))) == []
+
+
+def attention(*scored: onnx.NodeProto, weights: str = "p", **arrays: np.ndarray) -> onnx.ModelProto:
+    """Attention of x to itself, with `scored` from the scores s0 to s."""
+    nodes = [node("Transpose", "x", "t", perm=(0, 1, 3, 2)), node("MatMul", "x t", "s0"), *scored]
+    nodes += [node("Softmax", "s", "p", axis=-1), node("MatMul", f"{weights} x", "y")]
+    return build(nodes, (1, 2, 5, 8), **arrays)
+
+
+def test_why_attention_is_no_single_launch() -> None:
+    half = np.float32(0.5)
+    whole = attention(node("Mul", "s0 half", "s"), half=half)
+    assert reasons(whole) == []
+    assert [work.kernel for work in check(whole, Options()).work if "matmul_y" in work.nodes] == ["attention"]
+    capped = attention(node("Tanh", "s0", "s"))
+    assert reasons(capped) == [("matmul_y", "attention", "tanh stands between scores and softmax")]
+    third = attention(node("Div", "s0 three", "s"), three=np.float32(3))
+    assert reasons(third) == [("matmul_y", "attention", "div.Tensor stands between scores and softmax")]
+    assert "products and vector code, not attention: tanh stands" in report.text(check(capped, Options()), "capped")
+    layer = build([node("Softmax", "x", "p", axis=-1), node("MatMul", "p w", "y")], (2, 8), w=weights(1, 8, 4))
+    assert reasons(layer) == []
 
 
 def test_repeated_layers_are_looked_at_once() -> None:

@@ -46,7 +46,7 @@ def compile(
         model: path of an ``.onnx`` model, of a ``.pt2`` program of `torch.export` or of ``.mlir`` at graph level; an
             `onnx.ModelProto`, a `torch.nn.Module` or a `torch.export.ExportedProgram`.
         target: name of a shipped target, or path of a target file.
-        precision: ``fp32``, ``int8`` or ``ternary``.
+        precision: ``fp32``, ``int8``, ``int4`` or ``ternary``.
         calibration: inputs whose values give the ranges of quantized activations: arrays by name with one or more
             batches along the first axis, the path of an ``.npz`` file of them, or several such mappings.
         dims: sizes of symbolic dimensions of an ONNX model by name. A mapping of sizes in place of a size makes an

@@ -31,6 +31,7 @@ _COMPLETION = f"{MODULE}({','.join((*TORCH_TO_LINALG, 'tfmbs-expand-tm-tensor'))
 
 TOLERANCES: Mapping[str, float] = {
     "tfmbs-quantize{precision=int8}": 0.5,
+    "tfmbs-quantize{precision=int4}": math.inf,
     "tfmbs-quantize{precision=ternary}": math.inf,
     "tfmbs-fold-requantize": 0.1,
 }

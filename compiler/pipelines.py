@@ -72,6 +72,7 @@ LEVELS = ("torch", "tfmbs", "kernel", "fabric")
 PRECISIONS: dict[str, tuple[str, ...]] = {
     "fp32": ("import", "optimise"),
     "int8": ("import", "quantize", "optimise"),
+    "int4": ("import", "quantize", "optimise"),
     "ternary": ("import", "quantize", "optimise"),
 }
 """The sequences from the torch level to the optimised tfmbs graph, for each precision."""

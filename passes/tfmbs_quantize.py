@@ -15,7 +15,7 @@ from tfmbs.dialect.mlir import arith, ir
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.dialect.telemetry import set_telemetry, telemetry_of
-from tfmbs.dialect.types import quantized, quantized_per_axis, ternary
+from tfmbs.dialect.types import int4, int4_per_axis, quantized, quantized_per_axis, ternary
 from tfmbs.passes.graph.kernels import (
     channel_axis,
     constant_elements,
@@ -37,6 +37,7 @@ from tfmbs.passes.graph.quantization import (
     accumulator_scales,
     activation_for,
     quantize_bias,
+    quantize_int4,
     quantize_weights,
     ternarize,
 )
@@ -44,6 +45,8 @@ from tfmbs.passes.linalg.generics import Elementwise, as_elementwise, channel_co
 from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.tfmbs_telemetry import count_weights
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.packing import pack_rows
 from tfmbs.runtime.abi.types import Packing
 
 QUANTIZABLE = (graph.MatmulOp, graph.GemvOp, graph.Conv2dOp, graph.Conv3dOp)
@@ -51,12 +54,13 @@ QUANTIZABLE = (graph.MatmulOp, graph.GemvOp, graph.Conv2dOp, graph.Conv3dOp)
 
 @dataclass(frozen=True)
 class TfmbsQuantize(Pass):
-    """Quantize matmul, gemv, conv2d and conv3d with constant f32 weights to int8, or their weights to trits.
+    """Quantize matmul, gemv, conv2d and conv3d with constant f32 weights to int8, or their weights to int4 or trits.
 
-    int8: the input by its calibrated range (asymmetric, per tensor), weights symmetrically per output channel. ternary:
-    trits by the threshold 0.7 · mean|w| per output channel; the input is quantized too where it has a range. Integer
-    products accumulate in i32, proved not to overflow; a constant bias is added there, and `tfmbs.dequantize` follows.
-    Everything else stays f32. The arithmetic is in docs/quantization.md.
+    int8: the input by its calibrated range (asymmetric, per tensor), weights symmetrically per output channel. int4:
+    linear layers whose reduction `group` divides become `tfmbs.group_matmul`; others have a scale per channel. ternary:
+    trits by the threshold 0.7 · mean|w| per output channel. With int4 and ternary weights the input is quantized too
+    where it has a range. Integer products accumulate in i32, proved not to overflow; a constant bias is added there,
+    and `tfmbs.dequantize` follows. Everything else stays f32. The arithmetic is in docs/quantization.md.
 
     Options: precision=ternary
 
@@ -93,17 +97,20 @@ class TfmbsQuantize(Pass):
         }
     """
 
-    precision: Literal["int8", "ternary", "fp32"] = "int8"
+    precision: Literal["int8", "int4", "ternary", "fp32"] = "int8"
+    group: int = 32
 
     def run(self, module: Any) -> None:
         if self.precision == "fp32":
             return
+        if self.group < 1:
+            raise TfmbsError("usage", "pass tfmbs-quantize", "group", "at least 1", self.group)
         numbers: Counter[str] = Counter()
         inputs: list[Any] = []
         for op in ops_of(module, *QUANTIZABLE):
             name = kernel_name(op)
             with op.location, ir.InsertionPoint(op):
-                _Product(op, self.precision, f"{name}_{numbers[name]}", inputs).quantize()
+                _Product(op, self.precision, f"{name}_{numbers[name]}", inputs, self.group).quantize()
             numbers[name] += 1
 
 
@@ -123,6 +130,7 @@ class _Product:
     precision: str
     fallback: str
     inputs: list[Any]
+    group: int
 
     def quantize(self) -> None:
         """Replaces the op, unless it has no constant f32 weights or something is fused into it already."""
@@ -131,7 +139,10 @@ class _Product:
             return
         try:
             activation = self.activation()
-            stored, scales = quantize_weights(weights) if self.precision == "int8" else ternarize(weights)
+            if self.has_groups(weights):
+                self.replace_by_groups(activation, *quantize_int4(weights, self.group))
+                return
+            stored, scales = self.quantized_weights(weights)
         except ValueError as error:
             raise refusal(self.op, "quantize", str(error)) from error
         if activation is None:
@@ -139,20 +150,49 @@ class _Product:
         else:
             self.replace_by_integers(activation, stored, scales)
 
+    def quantized_weights(self, weights: F32) -> tuple[I8, F32]:
+        """Stored weights, and the scale of each channel."""
+        if self.precision == "int4":
+            stored, scales = quantize_int4(weights)
+            return stored, scales[:, 0]
+        return quantize_weights(weights) if self.precision == "int8" else ternarize(weights)
+
+    def has_groups(self, weights: F32) -> bool:
+        """Whether weights of 4 bits are of a matrix whose rows are whole groups."""
+        return self.precision == "int4" and weights.ndim == 2 and weights.shape[1] % self.group == 0
+
+    def replace_by_groups(self, activation: Activation | None, stored: I8, scales: F32) -> None:
+        """The product with a scale for each group; that of an i8 input is multiplied into them, in f32."""
+        lhs = left(self.op)
+        if activation is not None:
+            lhs, scales = self.quantized_input(activation), scales * np.float32(activation.scale)
+        rows = self.nibbles(stored.reshape(-1, self.group), int4())
+        new = graph.group_matmul(lhs, rows, self.constant(scales, "scales"), discardable=self.op.discardable())
+        self.count(new)
+        self.op.result.replace_all_uses_with(new.result)
+        erase(self.op)
+
+    def nibbles(self, stored: I8, element: Any) -> Any:
+        """A constant of 4-bit integers in pairs."""
+        packed = pack_rows(stored.reshape(stored.shape[0], -1), Packing.NIBBLES).view(np.int8)
+        return graph.constant(resource_attr(packed, f"{self.layer}.weight"), stored.shape, element).result
+
     def activation(self) -> Activation | None:
-        """Quantization of the input, from its calibrated range; None for ternary weights with f32 input."""
+        """Quantization of the input, from its calibrated range; None for int4 and ternary weights with f32 input."""
         if INPUT_RANGE in self.op.attributes:
             found = self.op.attributes[INPUT_RANGE]
             if not isinstance(found, ir.DenseF32ArrayAttr) or len(found) != 2:
                 raise refusal(self.op, "quantize", INPUT_RANGE, "array<f32: smallest, largest>", found)
             return activation_for(*found)
-        if self.precision == "ternary":
+        if self.precision in ("int4", "ternary"):
             return None
         raise refusal(self.op, "quantize", "no input range: int8 needs calibration", f"attribute {INPUT_RANGE}", "none")
 
     def weight_constant(self, stored: I8, scales: F32) -> Any:
         """The weights as `tfmbs.constant`."""
         exact = [float(scale) for scale in scales]
+        if self.precision == "int4":
+            return self.nibbles(stored, int4_per_axis(exact))
         element = quantized_per_axis(exact) if self.precision == "int8" else ternary(Packing.I8)
         return graph.constant(resource_attr(stored, f"{self.layer}.weight"), stored.shape, element).result
 
@@ -164,16 +204,20 @@ class _Product:
     def product(self, lhs: Any, rhs: Any, element: Any) -> Any:
         """The op on other operands, with its weights counted again."""
         new = rebuild(self.op, [lhs, rhs], element)
+        self.count(new)
+        return new.result
+
+    def count(self, new: Any) -> None:
+        """Counts the weights of the op that replaces this one, which needs no range any more."""
         if INPUT_RANGE in new.attributes:
             del new.attributes[INPUT_RANGE]
         counted, before = count_weights(new, self.fallback), telemetry_of(self.op)
         if before is not None:
             counted = dataclasses.replace(before, zero_count=counted.zero_count, total=counted.total)
         set_telemetry(new, counted)
-        return new.result
 
     def replace_by_trits(self, trits: I8, scales: F32) -> None:
-        """f32 accumulators of trit products, times the scale of their channel."""
+        """f32 accumulators of products with stored weights, times the scale of their channel."""
         f32 = ir.F32Type.get()
         product = self.product(left(self.op), self.weight_constant(trits, scales), f32)
         scaled = self.with_channels(product, scales, "scale", f32, lambda x, s: arith.MulFOp(x, s).result)

@@ -19,7 +19,7 @@ def add_model_options(parser: argparse.ArgumentParser, kinds: str = ".onnx, .pt2
     add = parser.add_argument
     add("model", metavar="MODEL", help=f"model: {kinds}")
     add("--target", metavar="NAME|FILE.toml", default="kpu-16x16", help="target (default: %(default)s)")
-    add("--precision", default="fp32", help="fp32, int8 or ternary (default: %(default)s)")
+    add("--precision", default="fp32", help="fp32, int8, int4 or ternary (default: %(default)s)")
     add("--calibrate", metavar="DATA.npz", help="sample inputs by name, one or more batches along the first axis")
     add("--dim", metavar="NAME=N", action="append", default=[], help="size of a symbolic dimension; may be repeated")
     add("--verify-each-numerically", action="store_true", help="name the first pass that changes a result")

@@ -20,7 +20,7 @@ from tfmbs.runtime.abi.image import Image
 Array = npt.NDArray[Any]
 Execute = Callable[[Image, Arrays], Mapping[str, Array]]
 
-TOLERANCES: Mapping[str, float] = {"fp32": 1e-4, "int8": 0.1, "ternary": 0.5}
+TOLERANCES: Mapping[str, float] = {"fp32": 1e-4, "int8": 0.1, "int4": 0.25, "ternary": 0.5}
 """By precision: how far a layer of floats may be off where nobody says, relative to its largest element. Ternary
 weights that were not trained as such change every value: no figure fits all models."""
 

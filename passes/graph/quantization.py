@@ -17,6 +17,7 @@ I32 = npt.NDArray[np.int32]
 
 ACTIVATION_MIN, ACTIVATION_MAX = -128, 127
 WEIGHT_MAX = 127
+INT4_MAX = 7
 TERNARY_THRESHOLD = 0.7
 I32_MIN, I32_MAX = -(2**31), 2**31 - 1
 
@@ -55,6 +56,20 @@ def quantize_weights(weights: F32) -> tuple[I8, F32]:
     rows = _rows(weights)
     scales = np.array([_scale(peak / WEIGHT_MAX) for peak in np.abs(rows).max(axis=1)], np.float32)
     stored = np.clip(np.rint(rows / scales.astype(np.float64)[:, None]), -WEIGHT_MAX, WEIGHT_MAX)
+    return stored.astype(np.int8).reshape(weights.shape), scales
+
+
+def quantize_int4(weights: F32, group: int | None = None) -> tuple[I8, F32]:
+    """Symmetric 4-bit weights in −7…7, of the shape of `weights`, and the f32 scales N×G: weights ≈ stored · scale.
+
+    A scale is max|w| / 7 over each `group` weights of an output channel (axis 0), which divides the others, or over
+    all of them (G = 1); 1 where they are zeros. Raises ValueError for weights that are not finite.
+    """
+    rows = _rows(weights)
+    groups = rows.reshape(rows.shape[0], -1, rows.shape[1] if group is None else group)
+    peaks = np.abs(groups).max(axis=2)
+    scales = np.array([_scale(peak / INT4_MAX) for peak in peaks.reshape(-1)], np.float32).reshape(peaks.shape)
+    stored = np.clip(np.rint(groups / scales.astype(np.float64)[:, :, None]), -INT4_MAX, INT4_MAX)
     return stored.astype(np.int8).reshape(weights.shape), scales
 
 

@@ -20,7 +20,7 @@ INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit native fuzz onnx-mutants siw-random siw-bench compile-bench portable special-accuracy models torch-coverage onnx-coverage docs wheel-matrix train clean
+.PHONY: help run test lint unit native fuzz onnx-mutants siw-random kpu-array siw-bench compile-bench portable special-accuracy models torch-coverage onnx-coverage docs wheel-matrix train clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ onnx-mutants: $(VENV)/.test-ready ## Compile and run COUNT random mutants of sma
 
 siw-random: $(VENV)/.test-ready ## Compile and run COUNT random programs from SEED on; compare bytes with exact linalg, some with numpy
 	$(BIN)/python -W ignore -m tests.siw.campaign --count $(COUNT) --start $(SEED) --jobs $(JOBS)
+
+kpu-array: $(VENV)/.test-ready ## Send 3000 random products through a clocked model of the array; compare clocks with the rule, bytes with the emulator
+	$(BIN)/python -m tests.kpu.campaign --count 3000 --start $(SEED)
 
 special-accuracy: $(VENV)/.test-ready ## Measure the special functions: COUNT arguments per kind against mpmath, then every f32 (minutes)
 	$(BIN)/python -m benchmarks.special_accuracy --count $(COUNT)

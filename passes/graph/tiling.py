@@ -1,4 +1,4 @@
-"""How a launch is cut into tiles for a target: cycle formulas, what fits into L1, and the choice between dataflows.
+"""How a launch is cut into tiles for a target: cycles, what fits into L1, and the choice between dataflows.
 
 A tile is `ti` rows and `tj` columns of the output and `tk` of the reduction. The choice changes time, never values.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tfmbs.dialect.attributes import Schedule
+from tfmbs.runtime.abi.array_timing import ArrayShape, Sizes, product_cycles
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES, OPERAND_BUFFERS, Target
 
@@ -48,18 +49,9 @@ class Problem:
 
 
 def cycles(problem: Problem, dataflow: Dataflow, rows: int, columns: int) -> int:
-    """Cycles of one rows × columns systolic array without overlap between folds, drain or load included.
-
-    Source: the fold formulas of output, weight and input stationary arrays (SCALE-Sim, checked on RTL):
-    K + 2R + C − 2 on ⌈M/R⌉⌈N/C⌉ folds; M + 2R + C − 2 on ⌈K/R⌉⌈N/C⌉; N + 2R + C − 2 on ⌈K/R⌉⌈M/C⌉.
-    """
-    m, n, k = problem.m, problem.n, problem.k
-    streamed, outer, inner = {
-        Dataflow.OUTPUT_STATIONARY: (k, m, n),
-        Dataflow.WEIGHT_STATIONARY: (m, k, n),
-        Dataflow.INPUT_STATIONARY: (n, k, m),
-    }[dataflow]
-    return problem.batch * _folds(outer, rows) * _folds(inner, columns) * (streamed + 2 * rows + columns - 2)
+    """Cycles of one rows × columns systolic array, by the rule of `runtime.abi.array_timing`."""
+    sizes = Sizes(problem.m, problem.n, problem.k)
+    return problem.batch * product_cycles(dataflow, sizes, ArrayShape(rows, columns))
 
 
 def array_dataflows(target: Target) -> tuple[Dataflow, ...]:

@@ -1,0 +1,92 @@
+"""A random product on a random array: the clocked model beside the rule of `array_timing` and the emulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.conformance.arithmetic import canonical, fma
+from tests.conformance.builder import DTYPE_OF_NUMPY, Builder
+from tests.conformance.data import PAIRS, operands, packings
+from tests.kpu.pe_array import Array, output_stationary, weight_stationary
+from tfmbs.runtime.abi.array_timing import ArrayShape, Fold, FoldCycles, Sizes, fold_cycles, folds, product_cycles
+from tfmbs.runtime.abi.records import Dataflow
+from tfmbs.runtime.abi.types import DType
+from tfmbs.runtime.devices.emulator import Emulator
+
+MOST_SIZE = 13
+MOST_PES = 6
+
+
+@dataclass(frozen=True)
+class Case:
+    dataflow: Dataflow
+    pair: str
+    sizes: Sizes
+    array: ArrayShape
+    seed: int
+
+
+def random_case(seed: int) -> Case:
+    """A case whose folds are ragged more often than not."""
+    rng = np.random.default_rng(seed)
+    m, n, k = (int(size) for size in rng.integers(1, MOST_SIZE + 1, 3))
+    rows, columns = (int(size) for size in rng.integers(1, MOST_PES + 1, 2))
+    return Case(
+        Dataflow(int(rng.integers(1, 4))), str(rng.choice(PAIRS)), Sizes(m, n, k), ArrayShape(rows, columns), seed
+    )
+
+
+def check(case: Case) -> None:
+    """Raises AssertionError where clocks or values differ."""
+    s = case.sizes
+    lhs, rhs = operands(case.pair, (s.m, s.k), (s.n, s.k), case.seed)
+    sums, clocks, macs = clocked(case, lhs, rhs)
+    assert clocks == product_cycles(case.dataflow, s, case.array), f"{case}: {clocks} clocks"
+    assert macs == s.m * s.n * s.k, f"{case}: the folds do not cover the product"
+    assert clocks * case.array.rows * case.array.columns >= macs, f"{case}: faster than its PEs"
+    expected = emulated(case, lhs, rhs)
+    assert sums.tobytes() == expected.tobytes(), f"{case}: {sums} is not {expected}"
+
+
+def clocked(case: Case, lhs: Array, rhs: Array) -> tuple[Array, int, int]:
+    """lhs[m,k]·rhs[n,k] fold by fold through the PEs: sums, clocks of all folds, multiply-accumulates."""
+    is_float = lhs.dtype == np.float32
+    a, b = (x.astype(np.float32 if is_float else np.int64) for x in (lhs, rhs.T))
+    sums = np.zeros((case.sizes.m, case.sizes.n), a.dtype)
+    clocks = macs = 0
+    for fold in folds(case.dataflow, case.sizes, case.array):
+        taken = _clock_fold(case, fold, a, b, sums)
+        assert taken == fold_cycles(case.dataflow, fold, case.array), f"{case}, {fold}: {taken}"
+        clocks, macs = clocks + taken.total, macs + fold.macs
+    return (canonical(sums) if is_float else sums.astype(np.int32)), clocks, macs
+
+
+def _clock_fold(case: Case, fold: Fold, a: Array, b: Array, sums: Array) -> FoldCycles:
+    """Sends a fold through the PEs; its sums become those that leave."""
+
+    def mac(x: Array, y: Array, total: Array) -> Array:
+        return fma(x, y, total) if a.dtype == np.float32 else x * y + total
+
+    m, n, k = (slice(axis.start, axis.stop) for axis in (fold.m, fold.n, fold.k))
+    shape = (case.array.rows, case.array.columns)
+    if case.dataflow is Dataflow.OUTPUT_STATIONARY:
+        sums[m, n], stream, drain = output_stationary(a[m, k], b[k, n], shape, mac)
+        return FoldCycles(0, stream, drain)
+    if case.dataflow is Dataflow.WEIGHT_STATIONARY:
+        sums[m, n], load, stream = weight_stationary(a[m, k], b[k, n], sums[m, n].copy(), shape, mac)
+    else:
+        left, held, start = b[k, n].T, a[m, k].T, sums[m, n].T.copy()
+        result, load, stream = weight_stationary(left, held, start, shape, mac)
+        sums[m, n] = result.T
+    return FoldCycles(load, stream, 0)
+
+
+def emulated(case: Case, lhs: Array, rhs: Array) -> Array:
+    """The emulator's sums."""
+    s, builder = case.sizes, Builder()
+    x = builder.input("x", lhs.shape, DTYPE_OF_NUMPY[lhs.dtype.name])
+    out = builder.output("y", (s.m, s.n), DType.F32 if lhs.dtype == np.float32 else DType.I32)
+    builder.gemm(x, builder.constant(rhs, packings(case.pair)[0]), out, m=s.m, n=s.n, k=s.k)
+    return Emulator(builder.image(), "").context(1).run("main", {"x": lhs})["y"]

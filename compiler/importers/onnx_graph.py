@@ -10,21 +10,13 @@ import numpy.typing as npt
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, helper, numpy_helper
 
+from tfmbs.compiler.importers.layers import Layer
 from tfmbs.compiler.importers.rewrite.renaming import used_names
 
 Array = npt.NDArray[Any]
 
 _OF_SHAPES = frozenset({"Shape", "Size"})
 """Ops whose results depend on their operands' shapes only."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One value that a node computes: the node's name and op, and the value's name."""
-
-    node: str
-    op: str
-    value: str
 
 
 def named(model: ModelProto) -> ModelProto:

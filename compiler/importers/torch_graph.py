@@ -47,7 +47,7 @@ def bind(exported: ExportedProgram, where: str) -> Bound:
         TfmbsError: ``torch.unsupported``, for an input or output that is no tensor, an input that is written, outputs
             of one name, or a program that torch cannot decompose.
     """
-    outputs = _output_names(exported, where)
+    outputs = output_names(exported, where)
     program = _decomposed(exported, where)
     signature, graph = program.graph_signature, program.graph
     for name in signature.user_inputs_to_mutate.values():
@@ -125,7 +125,7 @@ def _is_none(argument: Any) -> bool:
     return isinstance(argument, ConstantArgument) and argument.value is None
 
 
-def _output_names(exported: ExportedProgram, where: str) -> list[str]:
+def output_names(exported: ExportedProgram, where: str) -> list[str]:
     """Names by place in what the module returns: ``output``, ``output0`` …, keys of dictionaries and fields."""
     spec = exported.module_call_graph[0].signature
     specs = [s for s in exported.graph_signature.output_specs if s.kind is OutputKind.USER_OUTPUT]

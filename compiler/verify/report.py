@@ -74,7 +74,7 @@ def summary(row: Row) -> str:
 
 def repeat_text(repeat: Repeat) -> str:
     """What the cut-out model shows."""
-    what = "that layer alone" if len(repeat.cutout.nodes) == 1 else f"the {len(repeat.cutout.nodes)} nodes up to it"
+    what = "that layer alone" if len(repeat.part.nodes) == 1 else f"the {len(repeat.part.nodes)} nodes up to it"
     if repeat.figures is None:
         return f"cut out: {what}, which does not run alone: {repeat.refused}"
     if repeat.bad:
@@ -114,7 +114,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _repeat(repeat: Repeat) -> dict[str, Any]:
-    return {"nodes": list(repeat.cutout.nodes), "reproduces": repeat.bad, "refused": repeat.refused or None}
+    return {"nodes": list(repeat.part.nodes), "reproduces": repeat.bad, "refused": repeat.refused or None}
 
 
 def _number(value: float) -> float | None:

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-import numpy.typing as npt
-import onnx
-
-from tfmbs.compiler.compilation import Compilation, Options
-from tfmbs.compiler.importers.onnx_graph import Cutout, Layer, cut_out, layers_of, named, static_values, tapped
-from tfmbs.compiler.samples import Arrays
+from tfmbs.compiler.compilation import Options
+from tfmbs.compiler.importers.layers import Layer
 from tfmbs.compiler.verify.figures import Figures, is_float, measure
-from tfmbs.compiler.verify.references import run_reference
+from tfmbs.compiler.verify.subject import Array, Arrays, Execute, Part, Subject
 from tfmbs.runtime.abi.errors import TfmbsError
-from tfmbs.runtime.abi.image import Image
-
-Array = npt.NDArray[Any]
-Execute = Callable[[Image, Arrays], Mapping[str, Array]]
 
 TOLERANCES: Mapping[str, float] = {"fp32": 1e-4, "int8": 0.1, "int4": 0.25, "ternary": 0.5}
 """By precision: how far a layer of floats may be off where nobody says, relative to its largest element. Ternary
@@ -41,7 +32,7 @@ class Row:
 class Repeat:
     """The first bad layer as a model of its own: what it gives there, and whether the error is there too."""
 
-    cutout: Cutout
+    part: Part
     figures: Figures | None
     bad: bool
     refused: str = ""
@@ -72,7 +63,7 @@ class Verification:
 
 @dataclass(frozen=True)
 class Verifier:
-    """Compares with the reference of that name; `execute` runs a binary of ours.
+    """Compares a subject with its reference; `execute` runs a binary of ours.
 
     `tolerance` bounds max|ours − reference| of floats relative to max|reference| of the same value; integers and
     booleans must be equal.
@@ -80,40 +71,35 @@ class Verifier:
 
     options: Options
     execute: Execute
-    reference: str = "onnxruntime"
     tolerance: float = TOLERANCES["fp32"]
 
-    def verify(self, model: onnx.ModelProto, inputs: Arrays, where: str = "model") -> Verification:
+    def verify(self, subject: Subject) -> Verification:
         """Compares the model's outputs, then each layer's, and cuts out the first one that is off.
 
         Raises:
             TfmbsError: what the compiler refuses, also of the model with all values as outputs; ``reference``.
         """
-        model = named(model)
-        exposed, static = tapped(model), static_values(model.graph)
-        expected = run_reference(self.reference, exposed, inputs)
-        names = [value.name for value in model.graph.output]
-        known = (inputs, {name: expected[name] for name in names})
-        plain = self._ours(model, inputs, where, replace(self.options, known=known))
-        layers = layers_of(model)
-        by_value = {layer.value: layer for layer in layers}
+        expected = subject.values()
+        plain = subject.ours(self.options, self.execute, expected)
+        by_value = {layer.value: layer for layer in subject.layers}
         outputs = tuple(
-            self._row(by_value.get(name, Layer(name, "output", name)), plain[name], expected) for name in names
+            self._row(by_value.get(name, Layer(name, "output", name)), plain[name], expected)
+            for name in subject.outputs
         )
         self.options.progress("layers")
-        taps = self._ours(exposed, inputs, f"{where}, with every value as an output", self._unchecked)
-        compared = [layer for layer in layers if layer.value in taps and layer.value not in static]
+        taps = subject.tapped(self._unchecked, self.execute)
+        compared = [layer for layer in subject.layers if layer.value in taps and layer.value not in subject.static]
         rows = tuple(self._row(layer, taps[layer.value], expected) for layer in compared)
         first = next((row for row in (*rows, *outputs) if row.bad), None)
         return Verification(
-            self.reference,
+            subject.reference,
             self.tolerance,
             outputs,
             rows,
-            tuple(layer for layer in layers if layer not in compared),
-            all(plain[name].tobytes() == taps[name].tobytes() for name in names),
+            tuple(layer for layer in subject.layers if layer not in compared),
+            all(plain[name].tobytes() == taps[name].tobytes() for name in subject.outputs),
             first,
-            self._repeat(model, first, {**expected, **inputs}) if first and first.layer in layers else None,
+            self._repeat(subject, first, expected) if first and first.layer in subject.layers else None,
         )
 
     def _row(self, layer: Layer, ours: Array, expected: Mapping[str, Array]) -> Row:
@@ -126,31 +112,27 @@ class Verifier:
         """The options for programs that only serve to find a layer: the passes were checked on the model itself."""
         return replace(self.options, verify_numerically=False)
 
-    def _ours(self, model: onnx.ModelProto, inputs: Arrays, where: str, options: Options) -> Mapping[str, Array]:
-        return self.execute(Compilation.of(model, options, where=where).image(), inputs)
-
-    def _repeat(self, model: onnx.ModelProto, first: Row, values: Mapping[str, Array]) -> Repeat:
+    def _repeat(self, subject: Subject, first: Row, values: Arrays) -> Repeat:
         """The smallest cut-out around the first bad layer that shows the error; the last one tried if none does."""
         self.options.progress("cut out")
         result, nodes = None, -1
         for depth in _DEPTHS:
-            cutout = cut_out(model, first.layer, depth, values)
-            if len(cutout.nodes) == nodes:
+            part = subject.cut_out(first.layer, depth, values)
+            if len(part.nodes) == nodes:
                 break
-            nodes = len(cutout.nodes)
-            result = self._try(cutout, first.layer)
+            nodes = len(part.nodes)
+            result = self._try(part, first.layer)
             if result.bad:
                 break
         assert result is not None
         return result
 
-    def _try(self, cutout: Cutout, layer: Layer) -> Repeat:
+    def _try(self, part: Part, layer: Layer) -> Repeat:
         try:
-            expected = run_reference(self.reference, cutout.model, cutout.inputs)
-            samples = None if self.options.calibration is None else [cutout.inputs]
-            options = replace(self._unchecked, calibration=samples, dims={})
-            ours = self._ours(cutout.model, cutout.inputs, "cut-out model", options)
+            expected = part.expected()
+            samples = None if self.options.calibration is None else [part.inputs]
+            ours = part.ours(replace(self._unchecked, calibration=samples), self.execute)
         except TfmbsError as error:
-            return Repeat(cutout, None, False, str(error).removeprefix("error: "))
-        row = self._row(layer, ours[layer.value], expected)
-        return Repeat(cutout, row.figures, row.bad)
+            return Repeat(part, None, False, str(error).removeprefix("error: "))
+        row = self._row(layer, ours, {layer.value: expected})
+        return Repeat(part, row.figures, row.bad)

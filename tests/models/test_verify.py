@@ -14,6 +14,7 @@ import pytest
 from tests.models.zoo import build, node, weights
 from tfmbs.compiler.compilation import Options
 from tfmbs.compiler.pipelines import PRECISIONS
+from tfmbs.compiler.verify.onnx_subject import OnnxSubject
 from tfmbs.compiler.verify.verification import TOLERANCES, Verifier
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import arith, ir
@@ -144,12 +145,12 @@ def inputs() -> dict[str, Array]:
 
 
 def test_a_mutated_binary_shows_at_the_layer_whose_weights_changed() -> None:
-    result = Verifier(Options(), mutated).verify(network(), inputs())
+    result = Verifier(Options(), mutated).verify(OnnxSubject(network(), inputs()))
     assert result.first is not None
     assert result.first.layer.node == "matmul_h1"
     assert [row.bad for row in result.outputs] == [True]
     assert result.repeat is not None
-    assert (result.repeat.bad, result.repeat.cutout.nodes) == (True, ("matmul_h1",))
+    assert (result.repeat.bad, result.repeat.part.nodes) == (True, ("matmul_h1",))
 
 
 def test_an_error_of_the_plain_program_only_is_found_where_it_is_whole() -> None:
@@ -161,13 +162,13 @@ def test_an_error_of_the_plain_program_only_is_found_where_it_is_whole() -> None
             outputs["y"] = outputs["y"] + np.float32(1)
         return outputs
 
-    result = Verifier(Options(), fused_wrongly).verify(network(), inputs())
+    result = Verifier(Options(), fused_wrongly).verify(OnnxSubject(network(), inputs()))
     assert result.first == result.outputs[0]
     assert not any(row.bad for row in result.layers)
     assert not result.same_bytes
     assert result.repeat is not None
     assert result.repeat.bad
-    assert result.repeat.cutout.nodes == ("matmul_h1", "relu_a1", "mul_m", "add_r", "matmul_y")
+    assert result.repeat.part.nodes == ("matmul_h1", "relu_a1", "mul_m", "add_r", "matmul_y")
 
 
 def test_errors_that_add_up_are_not_blamed_on_a_layer() -> None:
@@ -178,7 +179,7 @@ def test_errors_that_add_up_are_not_blamed_on_a_layer() -> None:
         factor = 1 + 6e-3 * len(outputs) if "a1" in outputs else 1.0
         return {name: (array * np.float32(factor)) for name, array in outputs.items()}
 
-    result = Verifier(Options(), sloppy, tolerance=1e-2).verify(network(), inputs())
+    result = Verifier(Options(), sloppy, tolerance=1e-2).verify(OnnxSubject(network(), inputs()))
     assert result.first is not None
     assert result.repeat is not None
     assert not result.repeat.bad
@@ -231,7 +232,7 @@ def test_refused_in_one_line(name: str, model: str, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("m.pt2", lambda: b"x", "error: m.pt2: kind of model, expected .onnx"),
+        ("m.mlir", lambda: b"x", "error: m.mlir: kind of model, expected .onnx or .pt2"),
         ("none.onnx", None, "error: none.onnx: cannot read the model"),
         ("new.onnx", lambda: unknown_to_onnxruntime().SerializeToString(), "error: onnxruntime: it does not run"),
     ],

@@ -103,8 +103,8 @@ class TorchSubject:
 def _functional(program: ExportedProgram, where: str) -> fx.GraphModule:
     """The program's graph; where operators write tensors, one in which they make new ones.
 
-    The graph as it was captured is preferred. What torch made functional it cannot always export again: views of results
-    whose strides another kernel chooses become reshapes here.
+    The graph as it was captured is preferred. What torch made functional it cannot always export again: views of
+    results whose strides another kernel chooses become reshapes here.
     """
     try:
         module = program.module()
@@ -188,7 +188,11 @@ def _part(
 def _export(module: fx.GraphModule, inputs: Arrays, where: str) -> ExportedProgram:
     try:
         with own_warnings_ignored():
-            return torch.export.export(module, _tensors(inputs), strict=False)
+            program = torch.export.export(module, _tensors(inputs), strict=False)
+        for node in program.graph.nodes:
+            # What a node came from holds text that our own reader of files does not take.
+            node.meta.pop("from_node", None)
+        return program
     except Exception as error:  # as in the importer, export raises anything
         what = "torch.export does not capture the module"
         raise TfmbsError("torch.export", where, what, got=first_line(error), details=str(error)) from error

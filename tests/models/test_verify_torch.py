@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-torch = pytest.importorskip("torch")
+import torch
 
 from examples.models import llama, resnet18
 from tests.models.test_verify import execute, mutated, run
@@ -20,7 +19,7 @@ from tfmbs.compiler.verify.torch_subject import TorchSubject
 from tfmbs.compiler.verify.verification import Verifier
 
 
-class Network(torch.nn.Module):  # type: ignore[misc]  # torch is loaded late
+class Network(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.first, self.second = torch.nn.Linear(8, 16), torch.nn.Linear(16, 4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 from tfmbs.dialect import graph
 from tfmbs.dialect.attributes import SEMANTICS
 from tfmbs.dialect.mlir import arith, ir
+from tfmbs.dialect.scalars import function
+from tfmbs.passes.linalg.scalar import f32
 from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.torch import products, scalars
@@ -178,11 +180,14 @@ def _layer_norm(op: Any) -> Any:
 
 
 def _batch_norm(op: Any) -> Any:
-    """With constant statistics: a multiplication and an addition per channel, their factors rounded once from f64."""
+    """By fixed statistics, per channel: with constants a multiplication and an addition, their factors rounded once."""
     value, gamma, beta, mean, variance, training, _, epsilon, _ = op.operands
-    arrays = [tv.literal(v) for v in (gamma, beta, mean, variance)]
-    if tv.boolean(training) or any(a is None for a in arrays):
-        raise tv.NotConstantError("its statistics are no constants")
+    if tv.boolean(training):
+        raise tv.NotConstantError("its statistics are those of the batch")
+    numbers = (gamma, 1), (beta, 0), (mean, 0), (variance, 1)
+    arrays = [np.float64(neutral) if tv.is_none(v) else tv.literal(v) for v, neutral in numbers]
+    if any(a is None for a in arrays):
+        return _batch_norm_of_run_time(value, (gamma, beta, mean, variance), tv.number(epsilon))
     weight, shift, center, spread = (np.asarray(a, np.float64) for a in arrays)
     factor = weight / np.sqrt(spread + tv.number(epsilon))
     offset = shift - center * factor
@@ -195,6 +200,24 @@ def _batch_norm(op: Any) -> Any:
         return arith.AddFOp(arith.MulFOp(x, scale).result, bias).result
 
     return elementwise(inputs, sizes, ir.F32Type.get(), body)
+
+
+def _batch_norm_of_run_time(value: Any, parameters: Sequence[Any], epsilon: float) -> Any:
+    """(x − mean) · rsqrt(variance + ε) · γ + β, where γ or β may be absent."""
+    sizes = tv.shape(value)
+    present = [not tv.is_none(parameter) for parameter in parameters]
+    per_channel = mapping(len(sizes), [1])
+    given = [(tv.to_builtin(p), per_channel) for p, there in zip(parameters, present, strict=True) if there]
+
+    def body(x: Any, *channel: Any) -> Any:
+        rest = iter(channel)
+        gamma, beta, mean, variance = (next(rest) if there else None for there in present)
+        inverse = function("rsqrt", arith.AddFOp(variance, f32(epsilon)).result)
+        x = arith.MulFOp(arith.SubFOp(x, mean).result, inverse).result
+        x = x if gamma is None else arith.MulFOp(x, gamma).result
+        return x if beta is None else arith.AddFOp(x, beta).result
+
+    return elementwise([(tv.to_builtin(value), identity(len(sizes))), *given], sizes, ir.F32Type.get(), body)
 
 
 CONVERSIONS: dict[str, Callable[[Any], Any]] = {

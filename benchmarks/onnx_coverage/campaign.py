@@ -10,10 +10,10 @@ from multiprocessing import get_context
 import onnx
 from onnx import helper
 
+from benchmarks.isolation.executor import Executor
+from benchmarks.isolation.limits import Limits
 from benchmarks.onnx_coverage.cases import Case
 from benchmarks.onnx_coverage.check import Result, check
-from benchmarks.onnx_coverage.executor import Executor
-from benchmarks.onnx_coverage.limits import Limits
 from tfmbs.onnx_backend import TfmbsBackend
 
 LIMITS = Limits()

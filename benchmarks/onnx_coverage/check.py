@@ -13,10 +13,10 @@ import numpy as np
 import onnx
 from onnx.backend.test.runner import Runner
 
+from benchmarks.isolation.executor import DiedError, Executor
+from benchmarks.isolation.isolated import BINARY, INPUTS, OUTPUTS
+from benchmarks.isolation.limits import Limits, forked
 from benchmarks.onnx_coverage.cases import Case, Values
-from benchmarks.onnx_coverage.executor import DiedError, Executor
-from benchmarks.onnx_coverage.isolated import BINARY, INPUTS, OUTPUTS
-from benchmarks.onnx_coverage.limits import Limits, forked
 from tfmbs.onnx_backend import TfmbsBackend, output_types
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.extensions import extended, plain

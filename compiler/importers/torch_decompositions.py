@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch._decomp import core_aten_decompositions, get_decompositions
-from torch.nn import functional
 
-from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.compiler.importers.decompositions import (
+    arithmetic,
+    attention,
+    distances,
+    empty,
+    gradients,
+    normalizations,
+    places,
+    scalars,
+    windows,
+)
 
 Table = dict[Any, Callable[..., Any]]
 
@@ -39,62 +46,64 @@ _MORE = (
 )
 """Ops outside of the core set's decompositions that torch-mlir has no lowering of."""
 
-
-def scaled_dot_product_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    *,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """softmax(q · kᵀ · scale + mask) · v over (…, t, d), (…, s, d), (…, s, dv).
-
-    Heads that share a key become rows of one product with it, so that keys and values (a whole cache) are not repeated.
-    A row that the mask hides entirely is zero, as in torch.
-    """
-    if dropout_p:
-        raise TfmbsError("torch.unsupported", "scaled_dot_product_attention", "dropout has no fixed result")
-    rows, width = query.shape[-2:]
-    columns = key.shape[-2]
-    factor = 1 / math.sqrt(width) if scale is None else scale
-    scores = _products(query * factor, key.transpose(-2, -1), enable_gqa)
-    if is_causal:
-        allowed = torch.arange(columns, device=query.device) <= torch.arange(rows, device=query.device)[:, None]
-        scores = torch.where(allowed, scores, -math.inf)
-    if attn_mask is not None and attn_mask.dtype == torch.bool:
-        # The lowest finite number: a row that is hidden entirely has weights of 1 / s then, not NaN, and loses them.
-        scores = torch.where(attn_mask, scores, torch.finfo(scores.dtype).min)
-        weights = torch.where(attn_mask, functional.softmax(scores, -1), 0.0)
-    elif attn_mask is not None:
-        masked = scores + attn_mask
-        shown = masked != -math.inf
-        # As above: NaN of the inputs stays, a row of -inf alone becomes zero.
-        finite = torch.where(shown, masked, torch.finfo(masked.dtype).min)
-        weights = torch.where(shown, functional.softmax(finite, -1), 0.0)
-    else:
-        weights = functional.softmax(scores, -1)
-    return _products(weights, value, enable_gqa)
-
-
-def _products(left: Tensor, right: Tensor, grouped: bool) -> Tensor:
-    """left (…, heads, t, k) · right (…, groups, k, n); adjacent heads share a group."""
-    *batch, heads, rows, inner = left.shape
-    groups = right.shape[-3] if right.dim() > 2 else 1
-    if not grouped or groups == heads:
-        return torch.matmul(left, right)
-    shared = left.reshape(*batch, groups, heads // groups * rows, inner)
-    return torch.matmul(shared, right).reshape(*batch, heads, rows, right.shape[-1])
+_OWN: Table = {
+    _ATEN.scaled_dot_product_attention.default: attention.scaled_dot_product_attention,
+    _ATEN.amax.default: scalars.same,
+    _ATEN.amin.default: scalars.same,
+    _ATEN.flip.default: scalars.same,
+    _ATEN.cumsum.default: scalars.accumulated,
+    _ATEN.cumprod.default: scalars.accumulated,
+    _ATEN.sum.dim_IntList: scalars.reduced,
+    _ATEN.prod.dim_int: scalars.reduced,
+    _ATEN.mean.dim: scalars.averaged,
+    _ATEN.any.dim: scalars.truth,
+    _ATEN.any.dims: scalars.truth,
+    _ATEN.all.dim: scalars.truth,
+    _ATEN.all.dims: scalars.truth,
+    _ATEN.argmax.default: scalars.first,
+    _ATEN.argmin.default: scalars.first,
+    _ATEN.max.dim: scalars.with_index,
+    _ATEN.min.dim: scalars.with_index,
+    _ATEN.sort.default: scalars.with_index,
+    _ATEN._softmax.default: scalars.normalized,
+    _ATEN.gather.default: scalars.gathered,
+    _ATEN.index_select.default: scalars.selected,
+    _ATEN.index_put.default: places.index_put,
+    _ATEN.scatter.src: places.scatter,
+    _ATEN.scatter.value: places.scatter_value,
+    _ATEN.scatter.reduce: places.scatter_combined,
+    _ATEN.scatter.value_reduce: places.scatter_combined,
+    _ATEN.scatter_add.default: places.scatter_add,
+    _ATEN.scatter_reduce.two: places.scatter_reduce,
+    _ATEN.fmod.Scalar: arithmetic.fmod_scalar,
+    _ATEN.sort.stable: arithmetic.sort_stable,
+    _ATEN.var.correction: normalizations.var,
+    _ATEN.var_mean.correction: normalizations.var_mean,
+    _ATEN.masked_scatter.default: places.masked_scatter,
+    _ATEN.constant_pad_nd.default: windows.constant_pad_nd,
+    _ATEN.avg_pool2d.default: windows.pool(2, _ATEN.avg_pool2d),
+    _ATEN.max_pool2d_with_indices.default: windows.pool(2, _ATEN.max_pool2d_with_indices),
+    _ATEN.max_pool3d_with_indices.default: windows.pool(3, _ATEN.max_pool3d_with_indices),
+    _ATEN.native_layer_norm.default: normalizations.native_layer_norm,
+    _ATEN.avg_pool3d.default: windows.pool(3, _ATEN.avg_pool3d),
+    _ATEN.convolution.default: windows.convolution,
+    _ATEN.avg_pool2d_backward.default: gradients.avg_pool2d_backward,
+    _ATEN._adaptive_avg_pool2d_backward.default: gradients.adaptive_avg_pool2d_backward,
+    _ATEN.convolution_backward.default: gradients.convolution_backward,
+    _ATEN._cdist_forward.default: distances.cdist_forward,
+    _ATEN._pdist_forward.default: distances.pdist_forward,
+    _ATEN.mm.default: empty.product,
+    _ATEN.bmm.default: empty.product,
+    _ATEN.addmm.default: empty.addmm,
+    _ATEN.empty.memory_format: empty.zeros,
+    _ATEN.empty_strided.default: empty.zeros_strided,
+}
+"""Overload → its decomposition; one that gives `NotImplemented` leaves the op as it is."""
 
 
 @cache
 def table() -> Table:
-    """Overload → its decomposition."""
+    """Overload → its decomposition, of all that are decomposed."""
     decompositions = {**core_aten_decompositions(), **get_decompositions(_MORE)}
     kept = {getattr(_ATEN, name) for name in KEPT}
-    chosen = {op: rule for op, rule in decompositions.items() if op._overloadpacket not in kept}
-    chosen[_ATEN.scaled_dot_product_attention.default] = scaled_dot_product_attention
-    return chosen
+    return {op: rule for op, rule in decompositions.items() if op._overloadpacket not in kept} | _OWN

@@ -14,6 +14,8 @@ from torch.utils import _pytree as pytree
 
 from tfmbs.compiler.importers.messages import first_line
 from tfmbs.compiler.importers.torch_decompositions import table
+from tfmbs.compiler.importers.torch_empty import replace_empty
+from tfmbs.compiler.importers.torch_nearest import choose_nearest
 from tfmbs.compiler.importers.torch_rules import check_graph
 from tfmbs.compiler.importers.torch_state import State, begin_states
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -80,6 +82,8 @@ def bind(exported: ExportedProgram, where: str) -> Bound:
         if node.op == "call_function" and node.target in _CHECKS:
             graph.erase_node(node)
     check_graph(graph, where)
+    replace_empty(graph)
+    choose_nearest(graph, names)
     _keep_batch_norm(graph)
     return Bound(graph, order, inputs, outputs, names)
 

@@ -37,7 +37,7 @@ def layer_name(node: Any) -> str:
 
 
 def check_graph(graph: Any, where: str) -> None:
-    """Refuses random ops, tensors of sizes that are not fixed, and elements that are no real numbers.
+    """Refuses random ops, strides over views, sizes that are not fixed, and elements that are no real numbers.
 
     Raises:
         TfmbsError: ``torch.unsupported``, naming the layer, or the input or output.
@@ -49,6 +49,8 @@ def check_graph(graph: Any, where: str) -> None:
             raise _refuse(at, "a random op has no fixed result")
         if node.op == "call_function" and _op_name(node) in _BAGS and not _sums_whole_bags(node):
             raise _refuse(at, "kind of bag", "a plain sum over offsets of all bags", "another")
+        if node.op == "call_function" and _op_name(node) == "aten.as_strided" and not _is_whole(node):
+            raise _refuse(at, "strides over a tensor", "one that is dense, from its first element on", "a view")
         for tensor in _tensors(node):
             _check_tensor(tensor, at)
         if node.op == "call_function":
@@ -75,6 +77,12 @@ def _sums_whole_bags(node: Any) -> bool:
     """Whether an embedding bag has mode 0, no weights of samples, no padding and no last offset."""
     defaults = (False, 0, False, None, False, -1)
     return (*node.args[3:], *defaults[len(node.args) - 3 :])[1:] == defaults[1:] and not node.kwargs
+
+
+def _is_whole(node: Any) -> bool:
+    """Whether what is strided over is memory of its own: of a view, elements beside it could be meant."""
+    (base,) = _tensors(node.args[0])
+    return base.is_contiguous() and base.storage_offset() == 0
 
 
 def _op_name(node: Any) -> str:

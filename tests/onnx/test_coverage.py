@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from onnx import helper
 
+from benchmarks.isolation.executor import DiedError, Executor
+from benchmarks.isolation.isolated import BINARY
+from benchmarks.isolation.limits import Limits, forked
 from benchmarks.onnx_coverage import results
 from benchmarks.onnx_coverage.cases import load
 from benchmarks.onnx_coverage.check import Status, check
-from benchmarks.onnx_coverage.executor import DiedError, Executor
-from benchmarks.onnx_coverage.isolated import BINARY
-from benchmarks.onnx_coverage.limits import Limits, forked
 from benchmarks.onnx_coverage.page import PAGE, render
 from tfmbs import onnx_backend
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from benchmarks.onnx_coverage.limits import Limits, read_until_end
+from benchmarks.isolation.limits import Limits, read_until_end
 
-_COMMAND = (sys.executable, "-m", "benchmarks.onnx_coverage.isolated")
+_COMMAND = (sys.executable, "-m", "benchmarks.isolation.isolated")
 
 
 class DiedError(Exception):

@@ -12,9 +12,22 @@ from torch import Tensor
 _ATEN = torch.ops.aten
 
 
+def index(x: Tensor, indices: Sequence[Tensor | None]) -> Any:
+    """Indices of 32 bits are made such of 64, which torch-mlir's lowering takes."""
+    if not any(index is not None and index.dtype is torch.int32 for index in indices):
+        return NotImplemented
+    return _ATEN.index.Tensor(x, [_wide(index) for index in indices])
+
+
+def _wide(index: Tensor | None) -> Tensor | None:
+    return index.long() if index is not None and index.dtype is torch.int32 else index
+
+
 def index_put(x: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> Any:
     """`x` with values at indices without axes, or at the set elements of one mask."""
     given = [index for index in indices if index is not None]
+    if any(index.dtype is torch.int32 for index in given):
+        return _ATEN.index_put(x, [_wide(index) for index in indices], values, accumulate)
     if len(given) == 1 and given[0].dtype is torch.bool and indices[0] is given[0]:
         return _put_through(x, given[0], values, accumulate)
     if any(index.dim() or index.dtype is torch.bool for index in given):

@@ -67,6 +67,7 @@ _OWN: Table = {
     _ATEN.min.dim: scalars.with_index,
     _ATEN.sort.default: scalars.with_index,
     _ATEN._softmax.default: scalars.normalized,
+    _ATEN.as_strided.default: scalars.strided,
     _ATEN.gather.default: scalars.gathered,
     _ATEN.index_select.default: scalars.selected,
     _ATEN.index.Tensor: places.index,

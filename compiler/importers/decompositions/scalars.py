@@ -89,3 +89,11 @@ def selected(x: Tensor, dim: int, index: Tensor) -> Any:
     rows, places = (tensor if tensor.dim() else tensor.reshape(1) for tensor in (x, index))
     result: Tensor = _ATEN.index_select(rows, dim, places)
     return result if x.dim() else result.reshape(())
+
+
+def strided(x: Tensor, sizes: Sequence[int], strides: Sequence[int], offset: int | None = None) -> Any:
+    """The element, any number of times; of views `check_graph` looks at the strides."""
+    if x.dim() or x.storage_offset():
+        return NotImplemented
+    del strides, offset
+    return x.expand(sizes).clone()

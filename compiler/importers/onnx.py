@@ -11,7 +11,7 @@ from onnx import ValueInfoProto
 from tfmbs.compiler.guard import run_guarded
 from tfmbs.compiler.importers.messages import first_line
 from tfmbs.compiler.importers.narrow import element_name, store_as_bytes
-from tfmbs.compiler.importers.onnx_dims import graph_inputs
+from tfmbs.compiler.importers.onnx_dims import check_dims, graph_inputs
 from tfmbs.compiler.importers.onnx_model import parts_of, prepare_parts
 from tfmbs.compiler.importers.torch_level import ENTRY, KEPT_TORCH_OPS
 from tfmbs.compiler.importers.weights import Parts, with_weights
@@ -72,8 +72,10 @@ def import_parts(
     """
     resources: dict[tuple[str, str], Any] = {}
     result = None
+    common = {} if dims is None else dims
+    check_dims(common)
     for name, sizes in (entries or {ENTRY: {}}).items():
-        module = _import_entry(parts, {**(dims or {}), **sizes}, name, resources, context, where)
+        module = _import_entry(parts, {**common, **sizes}, name, resources, context, where)
         if result is None:
             result = module
         else:

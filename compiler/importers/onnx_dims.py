@@ -26,7 +26,7 @@ def bind_dims(model: onnx.ModelProto, dims: Mapping[str, int], where: str) -> di
     Raises:
         TfmbsError: ``onnx.dim``, ``onnx.unsupported``.
     """
-    _check_sizes_given(dims)
+    check_dims(dims)
     unbound: set[str] = set()
     symbolic: set[str] = set()
     for value in graph_inputs(model.graph):
@@ -55,7 +55,8 @@ def bind_dims(model: onnx.ModelProto, dims: Mapping[str, int], where: str) -> di
     return _take_declared(model.graph, dims)
 
 
-def _check_sizes_given(dims: Mapping[str, object]) -> None:
+def check_dims(dims: object) -> None:
+    """Raises TfmbsError ``onnx.dim`` where `dims` is no mapping of names to sizes."""
     if not isinstance(dims, Mapping):
         raise TfmbsError("onnx.dim", "dims", "kind of value", "a mapping of names to sizes", type(dims).__qualname__)
     for name, size in dims.items():

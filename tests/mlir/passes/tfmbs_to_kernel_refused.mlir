@@ -26,7 +26,7 @@ func.func @no_elements(%x: tensor<1xf32>) -> tensor<1xf32> {
 
 func.func @packed_slice() -> tensor<1x7x!tfmbs.ternary<"pt5">> {
   %w = "tfmbs.constant"() {value = dense<121> : tensor<3x2xi8>} : () -> tensor<3x7x!tfmbs.ternary<"pt5">>
-  // expected-error@+1 {{tensor.extract_slice of packed trits}}
+  // expected-error@+1 {{tensor.extract_slice of packed elements}}
   %0 = tensor.extract_slice %w[0, 0] [1, 7] [1, 1] : tensor<3x7x!tfmbs.ternary<"pt5">> to tensor<1x7x!tfmbs.ternary<"pt5">>
   return %0 : tensor<1x7x!tfmbs.ternary<"pt5">>
 }

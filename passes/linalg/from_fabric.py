@@ -14,11 +14,12 @@ from tfmbs.dialect.fabric import RECORD_OPS, FabricArgsOp, FabricDataOp, FabricW
 from tfmbs.dialect.fabric_tables import fabric_tables
 from tfmbs.dialect.mlir import arith, func, ir, memref
 from tfmbs.dialect.resources import resource_attr
-from tfmbs.dialect.shapes import Shape, Window
+from tfmbs.dialect.shapes import Shape
 from tfmbs.dialect.telemetry import Telemetry
 from tfmbs.passes.graph.kernels import ops_of
 from tfmbs.passes.linalg import scalar, siw_elements
 from tfmbs.passes.linalg.attention import Masking, Operands, attention
+from tfmbs.passes.linalg.geometries import IMAGE_AXES, VOLUME_AXES, dims_of, out_shape, window_of
 from tfmbs.passes.linalg.groups import Groups, group_gemm
 from tfmbs.passes.linalg.places import Memrefs, constant_memory
 from tfmbs.passes.linalg.pooling import Pooling, pool
@@ -36,8 +37,6 @@ Row = Mapping[str, Any]
 _PLACE = Memrefs()
 ACCUMULATORS = (DType.F32, DType.I32, DType.I8)
 GEMM_CHANNEL_AXIS, IMAGE_CHANNEL_AXIS = 2, 1
-IMAGE_AXES, VOLUME_AXES = ("height", "width"), ("depth", "height", "width")
-SIDES = {"depth": ("front", "back"), "height": ("top", "bottom"), "width": ("left", "right")}
 
 
 def _byte() -> Any:
@@ -358,30 +357,6 @@ class FabricLowering:
 def _dtype_of(memory: Any) -> DType:
     """The type of accumulators in memory."""
     return next(dtype for dtype in ACCUMULATORS if element_type(dtype) == memory.type.element_type)
-
-
-def dims_of(tensor: Row) -> Shape:
-    """The sizes of a tensor record."""
-    return tuple(tensor["dims"][: tensor["rank"]])
-
-
-def out_shape(g: Row, axes: Sequence[str]) -> Shape:
-    """N×C×axes of the result of a window geometry."""
-    return g["batch"], g["out_channels"], *(g[f"out_{axis}"] for axis in axes)
-
-
-def window_of(g: Row, axes: Sequence[str]) -> Window:
-    """The window of a geometry, with as much padding behind as its output needs."""
-    kernel, strides, dilations = (
-        tuple(g[f"{name}_{axis}"] for axis in axes) for name in ("kernel", "stride", "dilation")
-    )
-    before = tuple(g[f"pad_{SIDES[axis][0]}"] for axis in axes)
-    behind = []
-    for number, axis in enumerate(axes):
-        reach = (g[f"out_{axis}"] - 1) * strides[number] + (kernel[number] - 1) * dilations[number] + 1
-        recorded = g.get(f"pad_{SIDES[axis][1]}", 0)
-        behind.append(max(recorded, reach - before[number] - g[f"in_{axis}"]))
-    return Window(kernel, strides, dilations, (*before, *behind))
 
 
 def _flattened(value: Any) -> Any:

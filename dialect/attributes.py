@@ -18,6 +18,7 @@ OUTPUT = "tfmbs.output"  # marks the arguments of a kernel-level function that a
 OFFSET = "tfmbs.offset"  # of a scratch buffer in the arena, bytes
 SCRATCH_BYTES = "tfmbs.scratch_bytes"  # size of the arena of a function
 SCRATCH_LIVE_BYTES = "tfmbs.scratch_live_bytes"  # the most bytes of it in use at one time: no arena is smaller
+SIZES = "tfmbs.sizes"  # how the numbers of a launch depend on run-time sizes: `passes.fabric.size_forms`
 TARGET = "tfmbs.target"  # name or file of the target that a fabric-level module is for
 PRECISION = "tfmbs.precision"  # that a module is compiled at
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from tfmbs.passes.fabric.program_memory import rooms_of
 from tfmbs.passes.fabric.program_scalars import Scalars
 from tfmbs.passes.fabric.scalars import dtype_of, refuse
 from tfmbs.passes.fabric.select import Selector
+from tfmbs.passes.fabric.size_forms import sized
 from tfmbs.passes.fabric.sources import Run, Sources, first_users
 from tfmbs.passes.fabric.tables import ProgramKey, Tables, TensorKey
 from tfmbs.passes.fabric.vector_types import check_types
@@ -24,6 +25,7 @@ from tfmbs.passes.siw.control import Control
 from tfmbs.passes.siw.machine import Code, CodegenError, NoWindowError, contents, instructions
 from tfmbs.passes.siw.nest import Access, Nest
 from tfmbs.passes.siw.schedule_check import check_schedule
+from tfmbs.passes.siw.size import UndecidedError
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.records import ProgramKind
 from tfmbs.runtime.abi.siw_timing import Timing
@@ -69,14 +71,22 @@ class VectorCode:
 
     def generic(self, op: Any, name: str) -> VectorLaunch:
         """The launch of a `linalg.generic`. Raises TfmbsError naming the op that has no code."""
+        try:
+            return self._nest(op, name, sized)
+        except UndecidedError:  # then each size has code of its own
+            return self._nest(op, name, lambda _, nest: nest)
+
+    def _nest(self, op: Any, name: str, sized_: Callable[[Any, Nest], Nest]) -> VectorLaunch:
         windows, sources = Windows(self._memory, op), Sources()
-        nest = windows.joined(nest_of(op, sources, windows.view), siw.WINDOWS)
+        nest = windows.joined(sized_(op, nest_of(op, sources, windows.view)), siw.WINDOWS)
         try:
             try:
                 program = self._compiled(vector_code(nest), ProgramKind.VECTOR)
             except NoWindowError:
                 nest = windows.joined(nest, siw.WINDOWS - _SPILL_WINDOWS)
                 program = self._compiled(vector_code(nest), ProgramKind.VECTOR)
+        except UndecidedError:
+            raise
         except CodegenError as error:
             raise refuse(op, f"{op.name}: {error}") from error
         stored = {access.window for access in stores_of(nest)}

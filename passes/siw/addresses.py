@@ -9,6 +9,7 @@ from math import prod
 from tfmbs.passes.siw.assembly import IMM_HIGH, IMM_LOW, Assembler
 from tfmbs.passes.siw.machine import ZERO, Reg, Touch
 from tfmbs.passes.siw.nest import Access, Index, Linear, Nest
+from tfmbs.passes.siw.size import Counted, Size, most
 from tfmbs.passes.siw.strips import Strips
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DType
@@ -36,14 +37,14 @@ class Addresses:
         self._starts = [0] * len(nest.extents)
         self._loops: list[tuple[int, int, int]] = []  # dimension, loop id, step
         self._scattered: list[int] = []  # dimensions that share a loop
-        for part in sorted(nest.linear, key=lambda p: (p.strides, p.offset)):
+        for part in sorted(nest.linear, key=lambda p: ([*map(most, p.strides)], most(p.offset))):
             self._key_of[part] = self._assign(part)
 
     def _assign(self, part: Linear) -> Key:
         for key in reversed(self._pointers):
-            if key[:2] == (part.strides, part.base) and IMM_LOW <= part.offset - key[2] <= IMM_HIGH:
+            if key[:2] == (part.strides, part.base) and _is_immediate(part.offset - key[2]):
                 return key
-        start = 0 if IMM_LOW <= part.offset <= IMM_HIGH else part.offset
+        start = 0 if _is_immediate(part.offset) else part.offset
         key = (part.strides, part.base, start)
         self._pointers[key] = Pointer(self._start(part, start), part.strides)
         return key
@@ -55,7 +56,7 @@ class Addresses:
         register = self._asm.scalar()
         if part.base is None:
             self._asm.items.extend(self._asm.immediate(register, start))
-        elif IMM_LOW <= start <= IMM_HIGH:
+        elif _is_immediate(start):
             self._asm.emit("S", "ADDI", reg=register, base=part.base, imm=start)
         else:
             self._asm.emit("S", "SADD", reg=register, base=part.base, index=self._asm.constant(start))
@@ -67,7 +68,10 @@ class Addresses:
             return Touch(access.window, terms=None)
         terms = tuple((id_, access.strides[d] * step) for d, id_, step in self._loops if access.strides[d])
         offset = access.offset + sum(s * start for s, start in zip(access.strides, self._starts, strict=True))
-        return Touch(access.window, offset, terms, 0 if dim is None else access.strides[dim])
+        stride = 0 if dim is None else access.strides[dim]
+        if any(isinstance(number, Size) for number in (offset, stride, *(step for _, step in terms))):
+            return Touch(access.window, terms=None)
+        return Touch(access.window, offset, terms, stride)
 
     def memory(self, name: str, register: Reg, access: Access, dim: int | None, *, stream: bool = False) -> None:
         """Emits LD or ST of vector `register`, whose lanes follow dimension `dim` (None: one lane, or all the same)."""
@@ -154,7 +158,7 @@ class Addresses:
         `entered` emits what comes first in a loop over some of the dimensions.
         """
         room = siw.LOOP_DEPTH - self._asm.depth - inside
-        looped = [d for d in dims if self._extents[d] > 1]
+        looped = [d for d in dims if self._extents[d] != 1]
         if not dims:
             inner()
             return
@@ -192,7 +196,7 @@ class Addresses:
         """Moves pointers, which have `moved` so far, to the next iteration of the innermost of `dims`."""
         asm, inner = self._asm, dims[-1]
         for pointer in self._moving():
-            if amount := pointer.strides[inner] - moved[id(pointer)]:
+            if (amount := pointer.strides[inner] - moved[id(pointer)]) != 0:
                 asm.add(pointer.register, amount)
         if len(dims) == 1:
             return
@@ -207,6 +211,9 @@ class Addresses:
 
     def strip(self, dim: int, strips: Strips, chunk: Callable[[int], None]) -> None:
         """Emits `chunk(lanes)` for all strips along `dim`, those of equal lanes in a loop."""
+        if strips.run_time is not None:
+            self._counted_strips(dim, strips.run_time, strips.lanes, chunk)
+            return
         if strips.count > 1 or strips.tail:
             self._loop(dim, strips.count, strips.lanes, strips.lanes, lambda: chunk(strips.lanes))
         else:
@@ -216,6 +223,22 @@ class Addresses:
             self._starts[dim] += done
             chunk(strips.tail)
             self._starts[dim] -= done
+
+    def _counted_strips(self, dim: int, extent: Size, lanes: int, chunk: Callable[[int], None]) -> None:
+        """As many vectors of `lanes` as there are, then what is left. Addresses move in registers of their own."""
+        full, rest = self._asm.strips(extent, lanes)
+        before = [(pointer, pointer.register, pointer.moved) for pointer in self._moving()]
+        for pointer, register, _ in before:
+            if pointer.strides[dim] != 0:
+                pointer.register = self._asm.scalar()
+                self._asm.emit("S", "ADDI", reg=pointer.register, base=register, imm=0)
+        self._loop(dim, full, lanes, lanes, lambda: chunk(lanes))
+        self._scattered.append(dim)  # where the rest starts is not known
+        with self._asm.skipped(rest):
+            chunk(Counted(rest, lanes - 1))
+        self._scattered.pop()
+        for pointer, register, moved in before:
+            pointer.register, pointer.moved = register, moved
 
     def blocks(self, dim: int, count: int, lanes: int, block: Callable[[], None]) -> None:
         """A loop of `count` steps along `dim`, which may have more."""
@@ -228,7 +251,8 @@ class Addresses:
         rest()
         self._starts[dim] -= steps
 
-    def _loop(self, dim: int, trips: int, step: int, lanes: int | None, body: Callable[[], None]) -> None:
+    def _loop(self, dim: int, trips: int | Reg, step: int, lanes: int | None, body: Callable[[], None]) -> None:
+        """A loop along a dimension; how far one that a register counts moves addresses is for the caller to know."""
         before = [pointer.moved for pointer in self._moving()]
         for pointer in self._moving():
             pointer.moved = 0
@@ -240,10 +264,15 @@ class Addresses:
                 self._loops.pop()
             for pointer in self._moving():
                 amount = pointer.strides[dim] * step - pointer.moved
-                if amount:
+                if amount != 0:
                     self._asm.add(pointer.register, amount)
         for pointer, moved in zip(self._moving(), before, strict=True):
-            pointer.moved = moved + trips * step * pointer.strides[dim]
+            if not isinstance(trips, Reg):
+                pointer.moved = moved + trips * step * pointer.strides[dim]
 
     def _moving(self) -> Iterable[Pointer]:
-        return [p for p in self._pointers.values() if any(p.strides)]
+        return [p for p in self._pointers.values() if any(stride != 0 for stride in p.strides)]
+
+
+def _is_immediate(number: int) -> bool:
+    return not isinstance(number, Size) and IMM_LOW <= number <= IMM_HIGH

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from tfmbs.passes.siw.machine import ZERO, Bank, CodegenError, Instr, Item, Loop, Reg, Skip, Touch
+from tfmbs.passes.siw.size import Counted, Size
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DType
 
@@ -28,6 +29,7 @@ class Assembler:
         self._registers = 0
         self._loops = 0
         self._constants: dict[int, Reg] = {0: ZERO}
+        self._strips: dict[tuple[Size, int], tuple[Reg, Reg]] = {}
 
     def register(self, bank: Bank) -> Reg:
         """A fresh virtual register."""
@@ -53,7 +55,7 @@ class Assembler:
         return Instr(
             siw.OP_BY_NAME[slot, name],
             {f"{prefix}_{key}": value for key, value in fields.items() if isinstance(value, Reg)},
-            {f"{prefix}_{key}": int(value) for key, value in fields.items() if isinstance(value, int)},
+            {f"{prefix}_{key}": _number(value) for key, value in fields.items() if isinstance(value, int | Size)},
             touch,
             bool(stream),
             self.source,
@@ -84,12 +86,52 @@ class Assembler:
     def constant(self, value: int) -> Reg:
         """A scalar register that holds `value` throughout the program."""
         if value not in self._constants:
-            self._constants[value] = self.scalar()
-            self.prologue.extend(self.immediate(self._constants[value], value))
+            if isinstance(value, Size) and not _is_immediate(value):
+                self._constants[value] = self._polynomial(value)
+            else:
+                self._constants[value] = self.scalar()
+                self.prologue.extend(self.immediate(self._constants[value], value))
         return self._constants[value]
+
+    def _polynomial(self, size: Size) -> Reg:
+        """A register that holds a run-time number that no immediate does, computed before all else."""
+        total = ZERO
+        for factor, powers in size.monomials:
+            product = self.constant(factor)
+            for number in powers:
+                product = self._before("SMUL", product, self.constant(number))
+            total = product if total == ZERO else self._before("SADD", total, product)
+        return total
+
+    def strips(self, size: Size, lanes: int) -> tuple[Reg, Reg]:
+        """Registers that hold size / `lanes`, rounded down, and what is left over; computed before all else."""
+        if (size, lanes) not in self._strips:
+            vectors = [self.vector(wide=True) for _ in range(3)]
+            full, wide = self.scalar(), int(DType.I64)
+            sources = (self.constant(size), self.constant(lanes))
+            self.prologue.append(self.instruction("C", "SETVL", imm=1))
+            for vector, source in zip(vectors, sources, strict=False):
+                self.prologue.append(
+                    self.instruction("S", "INDEX", type=wide, reg=vector, base=source, index=ZERO, imm=0)
+                )
+            a, b, quotient = vectors
+            self.prologue.append(self.instruction("D", "DIV", type=wide, vd=quotient, va=a, vb=b))
+            self.prologue.append(self.instruction("S", "SGET", type=wide, reg=full, index=quotient))
+            done = self._before("SMUL", full, sources[1])
+            self._strips[size, lanes] = full, self._before("SSUB", sources[0], done)
+        return self._strips[size, lanes]
+
+    def _before(self, name: str, base: Reg, index: Reg) -> Reg:
+        result = self.scalar()
+        self.prologue.append(self.instruction("S", name, reg=result, base=base, index=index))
+        return result
 
     def immediate(self, register: Reg, value: int) -> list[Item]:
         """S operations that set a scalar register to any signed 64-bit `value`, most significant part first."""
+        if isinstance(value, Size):
+            if _is_immediate(value):
+                return [self.instruction("S", "LI", reg=register, imm=value)]
+            return [self.instruction("S", "ADDI", reg=register, base=self.constant(value), imm=0)]
         parts = [value]
         while not IMM_LOW <= parts[0] <= IMM_HIGH:
             parts[0:1] = [parts[0] >> _LOW_BITS, parts[0] & ((1 << _LOW_BITS) - 1)]
@@ -101,7 +143,7 @@ class Assembler:
 
     def add(self, register: Reg, amount: int) -> None:
         """s[register] += amount."""
-        if IMM_LOW <= amount <= IMM_HIGH:
+        if not isinstance(amount, Size) and IMM_LOW <= amount <= IMM_HIGH:
             self.emit("S", "ADDI", reg=register, base=register, imm=amount)
         else:
             self.emit("S", "SADD", reg=register, base=register, index=self.constant(amount))
@@ -109,11 +151,14 @@ class Assembler:
     def set_vl(self, lanes: int) -> None:
         """Later operations work on `lanes` lanes."""
         if self.vl != lanes:
-            self.emit("C", "SETVL", imm=lanes)
+            if isinstance(lanes, Size | Counted):
+                self.emit("C", "SETVLR", reg=self.constant(lanes) if isinstance(lanes, Size) else lanes.register)
+            else:
+                self.emit("C", "SETVL", imm=lanes)
             self.vl = lanes
 
     @contextmanager
-    def loop(self, trips: int, lanes: int | None) -> Iterator[int | None]:
+    def loop(self, trips: int | Reg, lanes: int | None) -> Iterator[int | None]:
         """What is emitted inside runs `trips` times; gives the loop's id. No loop is made for one trip: None.
 
         `lanes` is the one VL that all of it works on; None: several, so that VL is unknown at its start and end.
@@ -123,7 +168,9 @@ class Assembler:
         if trips == 1:
             yield None
             return
-        with self._inside(Loop(self._loop_id(), self.constant(trips), trips, source=self.source), lanes) as loop:
+        known = None if isinstance(trips, Size | Reg) else trips
+        count = trips if isinstance(trips, Reg) else self.constant(trips)
+        with self._inside(Loop(self._loop_id(), count, known, source=self.source), lanes) as loop:
             assert isinstance(loop, Loop)
             yield loop.id
 
@@ -163,3 +210,12 @@ class Assembler:
     def finish(self) -> list[Item]:
         """The whole program, constants first."""
         return [*self.prologue, *self.items]
+
+
+def _number(value: int) -> int:
+    return value if isinstance(value, Size) else int(value)
+
+
+def _is_immediate(size: Size) -> bool:
+    low, high = size.bounds
+    return low >= IMM_LOW and high <= IMM_HIGH

@@ -8,6 +8,7 @@ from typing import Protocol
 from tfmbs.passes.siw.assembly import IMM_HIGH, IMM_LOW, Assembler
 from tfmbs.passes.siw.machine import ZERO, Reg
 from tfmbs.passes.siw.nest import Access, Compute, Constant, Gather, Index, Nest, Value, arguments_of, reads_of
+from tfmbs.passes.siw.size import Size
 from tfmbs.runtime.abi.types import DType
 
 
@@ -120,10 +121,12 @@ def emit_leaf(asm: Assembler, source: Source, register: Reg, value: Value) -> No
 
 def splat(asm: Assembler, register: Reg, constant: Constant) -> None:
     """Emits a constant into all lanes of a vector register."""
-    width = 64 if constant.wide else 32
-    value = constant.bits - (constant.bits >> (width - 1) << width)
     dtype = DType.I64 if constant.wide else DType.I32
-    if IMM_LOW <= value <= IMM_HIGH:
+    value = constant.bits
+    if not isinstance(value, Size):
+        width = 64 if constant.wide else 32
+        value -= value >> (width - 1) << width
+    if not isinstance(value, Size) and IMM_LOW <= value <= IMM_HIGH:
         asm.emit("S", "INDEX", type=int(dtype), reg=register, base=ZERO, index=ZERO, imm=value)
     else:
         asm.emit("S", "INDEX", type=int(dtype), reg=register, base=asm.constant(value), index=ZERO, imm=0)

@@ -16,6 +16,7 @@ from tfmbs.passes.siw.ordered import emit_ordered, needs_order
 from tfmbs.passes.siw.reductions import folds_of, is_ordered
 from tfmbs.passes.siw.sequential import emit_sequential
 from tfmbs.passes.siw.simplify import simplify, with_outputs, without_idle, without_unused
+from tfmbs.passes.siw.size import most
 from tfmbs.passes.siw.unrolled import is_short, unrolled, with_all_of
 from tfmbs.passes.siw.variance import lane_cost, shared_dimension
 from tfmbs.runtime.abi import siw
@@ -72,7 +73,7 @@ def _is_cheap_across(nest: Nest) -> bool:
     nest = simplify(nest)
     parallel = [lane_cost(nest, d) for d, reduced in enumerate(nest.reduction) if not reduced]
     last = max(d for d, reduced in enumerate(nest.reduction) if reduced)
-    steps = prod(extent for extent, reduced in zip(nest.extents, nest.reduction, strict=True) if reduced)
+    steps = prod(most(extent) for extent, reduced in zip(nest.extents, nest.reduction, strict=True) if reduced)
     return not parallel or lane_cost(nest, last) + _FOLD_COST / steps <= min(parallel)
 
 

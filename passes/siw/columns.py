@@ -12,13 +12,20 @@ from tfmbs.passes.siw.machine import Reg
 from tfmbs.passes.siw.nest import Nest
 from tfmbs.passes.siw.reductions import Fold, folds_of
 from tfmbs.passes.siw.simplify import simplify
+from tfmbs.passes.siw.size import Size
 from tfmbs.passes.siw.unrolled import repeated
 from tfmbs.runtime.abi import siw
 
 
 def fits_columns(nest: Nest) -> bool:
     """Whether the partials of a simplified nest are few enough for the registers, and its steps in one dimension."""
-    return sum(nest.reduction) == 1 and len(nest.outputs) == 1 and not folds_of(nest)[0].is_wide
+    blocks = nest.extents[nest.reduction.index(True)]
+    return (
+        not isinstance(blocks, Size)
+        and sum(nest.reduction) == 1
+        and len(nest.outputs) == 1
+        and not folds_of(nest)[0].is_wide
+    )
 
 
 def emit_columns(asm: Assembler, nest: Nest, whole: bool) -> None:

@@ -11,6 +11,7 @@ from tfmbs.passes.siw.assembly import Assembler
 from tfmbs.passes.siw.body import Body, emit_leaf
 from tfmbs.passes.siw.machine import Reg
 from tfmbs.passes.siw.nest import Gather, Held, Nest, needed_values
+from tfmbs.passes.siw.size import most
 from tfmbs.passes.siw.strips import Strips
 from tfmbs.passes.siw.variance import (
     is_invariant,
@@ -50,7 +51,7 @@ class Emitter(Accesses):
             if isinstance(value, Held):
                 pinned[position] = value.register
             elif is_invariant(value, stored):
-                self.asm.set_vl(min(siw.VLMAX, max(self.nest.extents, default=1)))
+                self.asm.set_vl(min(siw.VLMAX, max(map(most, self.nest.extents), default=1)))
                 pinned[position] = self.asm.vector(wide=self.nest.is_wide(position))
                 emit_leaf(self.asm, self, pinned[position], value)
         return pinned
@@ -75,7 +76,7 @@ class Emitter(Accesses):
     def _is_single(self, position: int, lanes: int) -> bool:
         """Whether a value is to be computed in one lane, for all that there are."""
         along = self.lanes_along
-        return along is not None and lanes >= _BROADCAST and position not in self._varying(along)
+        return along is not None and most(lanes) >= _BROADCAST and position not in self._varying(along)
 
     def _varying(self, dim: int) -> set[int]:
         if dim not in self._varying_along:
@@ -114,7 +115,7 @@ class Emitter(Accesses):
         lanes, known = self.asm.vl, {**self.pinned, **(pinned or {})}
         if self.lanes_along is None or lanes is None:
             return Body(self.asm, self.nest, self, known)
-        if lanes >= _BROADCAST:
+        if most(lanes) >= _BROADCAST:
             known |= self._single(same_lanes(self.nest, self.lanes_along, known), lanes)
         return Body(self.asm, self.nest, self, known, self._rows(known, lanes))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tfmbs.passes.siw.machine import ZERO, CodegenError, Loop, Reg
 from tfmbs.passes.siw.schedule import Node, Region, Word, word_count
+from tfmbs.passes.siw.size import value_of
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.limits import MAX_STEPS
 from tfmbs.runtime.abi.siw_verify import required_deps
@@ -68,7 +69,7 @@ def _fields(word: Word, color: Mapping[Reg, int]) -> dict[str, int]:
     fields: dict[str, int] = {}
     for slot, instr in word.slots.items():
         fields[f"{slot.lower()}_op"] = instr.op.code
-        fields.update(instr.imms)
+        fields.update((name, value_of(number)) for name, number in instr.imms.items())
         for name, register in instr.regs.items():
             fields[name] = 0 if register == ZERO else color[register]
     return fields

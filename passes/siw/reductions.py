@@ -20,6 +20,7 @@ from tfmbs.passes.siw.nest import (
     reads_of,
 )
 from tfmbs.passes.siw.ranges import INT32
+from tfmbs.passes.siw.size import Size, UndecidedError, divides
 from tfmbs.passes.siw.values import Values
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.siw import REDUCTION_LANES, Reduce
@@ -108,8 +109,10 @@ def with_aligned_reduction(nest: Nest) -> Nest:
     what does not lie at even distances along it is displaced by a number computed from its index.
     """
     dims = [d for d, is_reduction in enumerate(nest.reduction) if is_reduction]
-    if len(dims) == 1 or nest.extents[dims[-1]] % REDUCTION_LANES == 0:
+    if len(dims) == 1 or divides(REDUCTION_LANES, nest.extents[dims[-1]]):
         return nest
+    if any(isinstance(nest.extents[d], Size) for d in dims):
+        raise UndecidedError("a sum along several dimensions, one of run-time size")
     return _Flat(nest, dims).run()
 
 

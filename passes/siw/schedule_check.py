@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tfmbs.passes.siw.machine import ZERO, Bank, Code, Instr, Item, Loop, Reg
 from tfmbs.passes.siw.schedule_names import KEPT, Memory, Names, ScheduleError, mix, number_of, quotients, signed
+from tfmbs.passes.siw.size import value_of
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.records import ProgramKind
 from tfmbs.runtime.abi.siw_verify import decode_program, verify_program
@@ -81,7 +82,7 @@ class _Operands:
     imms: Mapping[str, int]
 
     def imm(self, name: str) -> int:
-        return self.imms.get(name, 0)
+        return value_of(self.imms.get(name, 0))
 
 
 class _Machine:

@@ -9,6 +9,7 @@ from tfmbs.passes.siw.emitter import Emitter
 from tfmbs.passes.siw.machine import Bank, Reg
 from tfmbs.passes.siw.nest import Carried, Nest
 from tfmbs.passes.siw.simplify import simplify
+from tfmbs.passes.siw.size import most
 from tfmbs.runtime.abi import siw
 
 
@@ -19,7 +20,7 @@ def emit_sequential(asm: Assembler, nest: Nest, whole: bool) -> None:
     dim = emitter.lanes_along = emitter.vector_dim()
     carried = {position: v.output for position, v in enumerate(nest.body) if isinstance(v, Carried)}
     others, lanes_last = [d for d in emitter.parallel if d != dim], [] if dim is None else [dim]
-    one_strip = dim is None or nest.extents[dim] <= siw.VLMAX
+    one_strip = dim is None or most(nest.extents[dim]) <= siw.VLMAX
     emitter.iterate([*others, *emitter.reduction, *lanes_last] if one_strip else [], [*others, *lanes_last])
 
     def step(accumulators: Sequence[Reg], lanes: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tfmbs.passes.siw.nest import Carried, Compute, Gather, Nest, Value, needed_values
+from tfmbs.passes.siw.size import most
 
 
 def without_idle(nest: Nest) -> Nest:
@@ -59,7 +60,9 @@ def simplify(nest: Nest) -> Nest:
     kept = reductions[-1:] if all(nest.extents[d] == 1 for d in reductions) else []
     columns = _columns(nest, kept)
     first_output = len(nest.linear) - len(nest.outputs)
-    parallel = sorted((c for c in columns if not c[1]), key=lambda c: (-c[2][first_output], -max(c[2])))
+    parallel = sorted(
+        (c for c in columns if not c[1]), key=lambda c: (-most(c[2][first_output]), -max(map(most, c[2])))
+    )
     return _collapsed(nest, [*parallel, *(c for c in columns if c[1])])
 
 

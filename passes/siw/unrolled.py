@@ -22,6 +22,7 @@ from tfmbs.passes.siw.nest import (
     reads_of,
 )
 from tfmbs.passes.siw.reductions import Fold, folds_of, is_ordered
+from tfmbs.passes.siw.size import Size, most
 from tfmbs.passes.siw.values import Values
 from tfmbs.runtime.abi.siw import REDUCTION_LANES
 
@@ -32,10 +33,11 @@ _LEAST_LANES = 16
 
 def is_short(nest: Nest) -> bool:
     """Whether the reductions of a nest are worth writing out: few steps, and enough lanes beside them."""
-    steps = prod(extent for extent, reduced in zip(nest.extents, nest.reduction, strict=True) if reduced)
-    lanes = max(
-        (extent for extent, reduced in zip(nest.extents, nest.reduction, strict=True) if not reduced), default=1
-    )
+    sizes = list(zip(nest.extents, nest.reduction, strict=True))
+    if any(isinstance(extent, Size) for extent, reduced in sizes if reduced):
+        return False
+    steps = prod(extent for extent, reduced in sizes if reduced)
+    lanes = max((most(extent) for extent, reduced in sizes if not reduced), default=1)
     operations = sum(not isinstance(value, Carried) for _, value in needed_values(nest))
     return 0 < steps * operations <= _MOST_OPERATIONS and lanes >= max(_LEAST_LANES, steps)
 

@@ -17,6 +17,7 @@ from tfmbs.passes.siw.nest import (
     linear_of,
     needed_values,
 )
+from tfmbs.passes.siw.size import Size, most
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DTYPES
 
@@ -29,7 +30,7 @@ def same_elsewhere(nest: Nest, dims: Container[int], pinned: Container[int]) -> 
 
     Those `pinned` are in registers already. None where there are no other dimensions.
     """
-    elsewhere = [d for d, extent in enumerate(nest.extents) if d not in dims and extent > 1]
+    elsewhere = [d for d, extent in enumerate(nest.extents) if d not in dims and extent != 1]
     if not elsewhere:
         return []
     needed = needed_values(nest)
@@ -98,11 +99,11 @@ _WORD = 8
 
 def lane_cost(nest: Nest, dim: int) -> float:
     """What an element of a nest costs with lanes along a dimension, as compared to other dimensions."""
-    extent = nest.extents[dim]
+    extent = most(nest.extents[dim])
     beats = ceil(extent / _BEAT) * _BEAT / extent + _WORD / min(extent, siw.VLMAX)
     changing = varying(nest, [dim])
     gathers = [v for _, v in needed_values(nest) if isinstance(v, Gather) and v.index in changing]
-    uneven = sum(abs(access.strides[dim]) > 1 for access in nest.accesses) + len(gathers)
+    uneven = sum(abs(most(access.strides[dim])) > 1 for access in nest.accesses) + len(gathers)
     return beats * (len(nest.accesses) + _UNEVEN * uneven)
 
 
@@ -115,11 +116,12 @@ def shared_dimension(nest: Nest) -> int | None:
     lanes = min(range(len(nest.extents)), key=lambda d: (lane_cost(nest, d), -d), default=None)
     needed = [(position, value) for position, value in needed_values(nest) if not isinstance(value, Constant)]
     for d in reversed(range(len(nest.extents))):
-        if d == lanes or not 1 < nest.extents[d] <= _SHORT or len(needed) * nest.extents[d] > _MOST_SHARED:
+        extent = nest.extents[d]
+        if d == lanes or isinstance(extent, Size) or not 1 < extent <= _SHORT or len(needed) * extent > _MOST_SHARED:
             continue
         changing = varying(nest, [d])
         common = [position for position, _ in needed if position not in changing]
-        lasting = [d for d, extent in enumerate(nest.extents) if d != lanes and extent > 1]
+        lasting = [d for d, extent in enumerate(nest.extents) if d != lanes and extent != 1]
         if not varying(nest, lasting).isdisjoint(common):
             return d
     return None
@@ -135,9 +137,9 @@ def turned_dimension(nest: Nest, along: int) -> int | None:
     None where the lanes of all accesses lie within what memory keeps close, in bytes.
     """
     for access in nest.accesses:
-        step = abs(access.strides[along]) * DTYPES[access.dtype].bits // 8
-        if step >= _LINE and step * min(nest.extents[along], siw.VLMAX) > _CLOSE:
+        step = abs(most(access.strides[along])) * DTYPES[access.dtype].bits // 8
+        if step >= _LINE and step * min(most(nest.extents[along]), siw.VLMAX) > _CLOSE:
             for d, extent in enumerate(nest.extents):
-                if d != along and extent > 1 and abs(access.strides[d]) == 1:
+                if d != along and most(extent) > 1 and access.strides[d] in (1, -1):
                     return d
     return None

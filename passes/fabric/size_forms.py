@@ -1,0 +1,163 @@
+"""How the numbers of vector launches depend on run-time sizes: found by comparison, kept as an attribute of the op."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+from tfmbs.dialect.attributes import OFFSET, SIZES
+from tfmbs.dialect.mlir import ir
+from tfmbs.passes.fabric.loops import nest_of
+from tfmbs.passes.fabric.memory import Argument, Memory, Place
+from tfmbs.passes.fabric.sources import Sources
+from tfmbs.passes.fabric.tables import Tables
+from tfmbs.passes.fabric.windows import Windows
+from tfmbs.passes.functions import functions
+from tfmbs.passes.siw.machine import CodegenError
+from tfmbs.passes.siw.nest import Nest
+from tfmbs.passes.siw.nest_numbers import numbers_of, shape_of_nest, with_numbers
+from tfmbs.passes.siw.size import Box, polynomial, value_of
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.types import Region
+
+Point = tuple[int, ...]
+DEGREE = 3
+"""Of the polynomials, in all sizes together."""
+
+
+def mark(modules: Sequence[Any], points: Sequence[Point], low: Point, high: Point) -> None:
+    """Notes on vector launches which of their numbers are which polynomials in the sizes.
+
+    `modules` are one model at kernel level, with sizes `points`, memory assigned alike; they are for all sizes from
+    `low` to `high`. A launch whose numbers are no polynomials, or that is another one at other sizes, gets no note.
+    """
+    launches = [list(_launches(module)) for module in modules]
+    if len({len(found) for found in launches}) != 1:
+        return
+    for ops in zip(*launches, strict=True):
+        nests = [_nest(op, memory) for op, memory in ops]
+        forms = _forms(nests, points)
+        if forms is not None:
+            for (op, _), point in zip(ops, points, strict=True):
+                with op.context:
+                    op.attributes[SIZES] = _attribute(forms, low, high, point)
+
+
+def sized(op: Any, nest: Nest) -> Nest:
+    """The nest of an op with its numbers as the note on it says, if there is one that fits."""
+    if SIZES not in op.attributes:
+        return nest
+    note = {item.name: list(item.attr) for item in op.attributes[SIZES]}
+    box = Box(tuple(note["low"]), tuple(note["high"]), tuple(note["point"]))
+    rank = len(box.low)
+    left, numbers = iter(note["numbers"]), list(numbers_of(nest))
+    for place in left:
+        terms = {}
+        for _ in range(next(left)):
+            exponents = tuple(next(left) for _ in range(rank))
+            terms[exponents] = next(left)
+        number = polynomial(terms, box)
+        if place >= len(numbers) or value_of(number) != numbers[place]:
+            return nest
+        numbers[place] = number
+    return with_numbers(nest, numbers)
+
+
+class _Memory(Memory):
+    """Buffers by what they are: enough to tell windows apart, without a table of tensors or weights."""
+
+    def _find(self, root: Any, user: Any) -> Place:
+        if isinstance(root.owner, ir.Block) or OFFSET in root.owner.operation.attributes:
+            return super()._find(root, user)
+        return Place(Region.WEIGHTS, len(self._places), 0, "constant")
+
+
+def _launches(module: Any) -> list[tuple[Any, Memory]]:
+    """The generic ops of a module, with the memory of their function."""
+    found: list[tuple[Any, Memory]] = []
+    for function in functions(module.operation):
+        arguments = {value: Argument(Region.INPUT, i, "") for i, value in enumerate(function.arguments)}
+        memory = _Memory(Tables(), arguments)
+        ops = (op.operation for op in function.entry_block.operations)
+        found += [(op, memory) for op in ops if op.name == "linalg.generic"]
+    return found
+
+
+def _nest(op: Any, memory: Memory) -> Nest | None:
+    """The nest of an op; None where it has none, which the lowering will say."""
+    try:
+        return nest_of(op, Sources(), Windows(memory, op).view)
+    except (TfmbsError, CodegenError):
+        return None
+
+
+def _forms(nests: Sequence[Nest | None], points: Sequence[Point]) -> dict[int, dict[Point, int]] | None:
+    """The polynomials of the numbers that are not the same in all nests, by place; None where the nests differ."""
+    if any(nest is None for nest in nests):
+        return None
+    found = [nest for nest in nests if nest is not None]
+    if len({shape_of_nest(nest) for nest in found}) != 1:
+        return None
+    forms: dict[int, dict[Point, int]] = {}
+    for place, values in enumerate(zip(*map(numbers_of, found), strict=True)):
+        if len(set(values)) > 1:
+            fitted = fitted_polynomial(points, values)
+            if fitted is None:
+                return None
+            forms[place] = fitted
+    return forms or None
+
+
+def _attribute(forms: dict[int, dict[Point, int]], low: Point, high: Point, point: Point) -> Any:
+    numbers: list[int] = []
+    for place, terms in forms.items():
+        numbers += [place, len(terms)]
+        for exponents, factor in terms.items():
+            numbers += [*exponents, factor]
+    arrays = {"low": low, "high": high, "point": point, "numbers": numbers}
+    return ir.DictAttr.get({name: ir.DenseI64ArrayAttr.get(list(values)) for name, values in arrays.items()})
+
+
+def fitted_polynomial(points: Sequence[Point], values: Sequence[int]) -> dict[Point, int] | None:
+    """The polynomial of integer coefficients and of the least degree, at most `DEGREE`, with `values` at `points`.
+
+    It is found from some of the points, and there is none unless it holds at the others and at one of those at least.
+    """
+    for degree in range(1, DEGREE + 1):
+        exponents = [e for e in product(range(degree + 1), repeat=len(points[0])) if sum(e) <= degree]
+        if len(points) <= len(exponents):
+            return None
+        rows = [[Fraction(_monomial(point, e)) for e in exponents] for point in points]
+        factors = _solved(rows, [Fraction(value) for value in values])
+        if factors is not None and all(factor.denominator == 1 for factor in factors):
+            return {e: int(factor) for e, factor in zip(exponents, factors, strict=True) if factor}
+    return None
+
+
+def _monomial(point: Point, exponents: Point) -> int:
+    result = 1
+    for size, exponent in zip(point, exponents, strict=True):
+        result *= size**exponent
+    return result
+
+
+def _solved(rows: list[list[Fraction]], values: list[Fraction]) -> list[Fraction] | None:
+    """The one solution of equations of which there are more than unknowns; None where there is no such one."""
+    table = [[*row, value] for row, value in zip(rows, values, strict=True)]
+    unknowns = len(rows[0])
+    for column in range(unknowns):
+        pivot = next((r for r in range(column, len(table)) if table[r][column]), None)
+        if pivot is None:
+            return None
+        table[column], table[pivot] = table[pivot], table[column]
+        head = table[column][column]
+        table[column] = [number / head for number in table[column]]
+        for r, row in enumerate(table):
+            if r != column and row[column]:
+                factor = row[column]
+                table[r] = [a - factor * b for a, b in zip(row, table[column], strict=True)]
+    if any(row[unknowns] for row in table[unknowns:]):
+        return None
+    return [table[column][unknowns] for column in range(unknowns)]

@@ -658,6 +658,30 @@ module {
       %4 = irdl.base "#builtin.integer"
       irdl.attributes {"descriptor" = %0, "source" = %1, "first_word" = %2, "word_count" = %3, "slots" = %4}
     }
+    irdl.operation @fabric_size {
+      %0 = irdl.base "#builtin.integer"
+      %1 = irdl.base "#builtin.string"
+      %2 = irdl.base "#builtin.integer"
+      %3 = irdl.base "#builtin.integer"
+      irdl.attributes {"entry" = %0, "label" = %1, "low" = %2, "high" = %3}
+    }
+    irdl.operation @fabric_patch {
+      %0 = irdl.base "#builtin.integer"
+      %1 = irdl.base "#builtin.integer"
+      %2 = irdl.base "#builtin.integer"
+      %3 = irdl.base "#builtin.integer"
+      %4 = irdl.base "#builtin.integer"
+      %5 = irdl.base "#builtin.string"
+      %6 = irdl.base "#builtin.integer"
+      %7 = irdl.base "#builtin.integer"
+      %8 = irdl.base "#builtin.integer"
+      irdl.attributes {"entry" = %0, "row" = %1, "first_term" = %2, "divisor" = %3, "term_count" = %4, "section" = %5, "at" = %6, "shift" = %7, "part" = %8}
+    }
+    irdl.operation @fabric_term {
+      %0 = irdl.base "#builtin.integer"
+      %1 = irdl.base "#builtin.dense_array"
+      irdl.attributes {"coefficient" = %0, "degrees" = %1}
+    }
     irdl.operation @fabric_data {
       %0 = irdl.base "#builtin.string"
       %1 = irdl.base "#builtin.integer"

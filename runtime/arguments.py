@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.devices.base import Array
 from tfmbs.runtime.extensions import plain
-from tfmbs.runtime.signature import Argument, Entry
+from tfmbs.runtime.signature import Argument, Entry, Shape
 
 
 def chosen(entries: Sequence[Entry], inputs: Mapping[str, npt.ArrayLike]) -> Entry:
@@ -24,7 +24,7 @@ def chosen(entries: Sequence[Entry], inputs: Mapping[str, npt.ArrayLike]) -> Ent
         return entries[0]
     shapes = {name: _array(name, value).shape for name, value in inputs.items()}
     for entry in entries:
-        if {argument.name: argument.shape for argument in entry.inputs} == shapes:
+        if set(shapes) == {argument.name for argument in entry.inputs} and entry.located(_in_order(entry, shapes)):
             return entry
     raise TfmbsError("input.shape", "inputs", "shapes of an entry point", _takes(entries), _shapes(shapes))
 
@@ -39,28 +39,51 @@ def in_order(entries: Sequence[Entry], arrays: Sequence[npt.ArrayLike]) -> dict[
         names = " or ".join(f"{len(e.inputs)} ({', '.join(a.name for a in e.inputs)})" for e in entries)
         raise TfmbsError("input.name", "inputs", "number of arrays", names, len(arrays))
     shapes = [_array(f"number {i}", array).shape for i, array in enumerate(arrays)] if len(alike) > 1 else []
-    fitting = (entry for entry in alike if [argument.shape for argument in entry.inputs] == shapes)
+    fitting = (entry for entry in alike if entry.located(shapes))
     entry = next(fitting, alike[0])
     return {argument.name: array for argument, array in zip(entry.inputs, arrays, strict=True)}
 
 
+def _in_order(entry: Entry, shapes: Mapping[str, Shape]) -> list[Shape]:
+    return [shapes[argument.name] for argument in entry.inputs]
+
+
 def _takes(entries: Sequence[Entry]) -> str:
-    return " or ".join(f"{e.name} ({_shapes({a.name: a.shape for a in e.inputs})})" for e in entries)
+    return " or ".join(f"{entry.name} ({', '.join(map(_taken, entry.inputs)) or 'no input'})" for entry in entries)
 
 
-def _shapes(shapes: Mapping[str, tuple[int, ...]]) -> str:
+def _taken(argument: Argument) -> str:
+    """What an input takes: `x 2×(1…128)×64`."""
+    return f"{argument.name} {_range(argument)}"
+
+
+def _range(argument: Argument) -> str:
+    ends = zip(argument.least or argument.shape, argument.shape, strict=True)
+    return "×".join(str(low) if low == high else f"({low}…{high})" for low, high in ends) or "scalar"
+
+
+def _shapes(shapes: Mapping[str, Shape]) -> str:
     return ", ".join(f"{name} {_shape(shape)}" for name, shape in shapes.items()) or "no input"
 
 
 def checked(entry: Entry, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
-    """The inputs as arrays, in the order of the entry point."""
+    """The inputs as arrays, in the order of the entry point.
+
+    Raises TfmbsError `input.name`, `input.dtype`, `input.shape`.
+    """
     if not isinstance(inputs, Mapping):
         raise TfmbsError("input.name", "inputs", "arrays by name", "a mapping", type(inputs).__name__)
     names = [argument.name for argument in entry.inputs]
     for name in inputs:
         if name not in names:
             raise TfmbsError("input.name", name, "no such input", "/".join(names) or "no input", name)
-    return {argument.name: _checked(argument, inputs) for argument in entry.inputs}
+    arrays = {argument.name: _checked(argument, inputs) for argument in entry.inputs}
+    if not entry.located([array.shape for array in arrays.values()]):
+        given = {name: array.shape for name, array in arrays.items()}
+        sizes = ", ".join(f"{size.name} {size.low}…{size.high}" for size in entry.sizes)
+        expected = f"{', '.join(map(_taken, entry.inputs))} with one value each of {sizes}"
+        raise TfmbsError("input.shape", "inputs", "shapes", expected, _shapes(given))
+    return arrays
 
 
 def _array(name: str, value: npt.ArrayLike) -> Array:
@@ -80,8 +103,11 @@ def _checked(argument: Argument, inputs: Mapping[str, npt.ArrayLike]) -> Array:
         array = plain(array)
     if array.dtype != argument.dtype:
         raise TfmbsError("input.dtype", name, "element type", argument.dtype, array.dtype)
-    if array.shape != argument.shape:
-        raise TfmbsError("input.shape", name, "shape", _shape(argument.shape), _shape(array.shape))
+    ends = argument.least or argument.shape, argument.shape
+    if len(array.shape) != len(argument.shape) or not all(
+        low <= size <= high for low, size, high in zip(ends[0], array.shape, ends[1], strict=True)
+    ):
+        raise TfmbsError("input.shape", name, "shape", _range(argument), _shape(array.shape))
     if argument.bounds is not None and array.size:
         least, greatest = argument.bounds
         if array.min() < least or array.max() > greatest:
@@ -90,5 +116,5 @@ def _checked(argument: Argument, inputs: Mapping[str, npt.ArrayLike]) -> Array:
     return array
 
 
-def _shape(shape: tuple[int, ...]) -> str:
+def _shape(shape: Shape) -> str:
     return "×".join(map(str, shape)) if shape else "scalar"

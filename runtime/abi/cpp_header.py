@@ -15,6 +15,7 @@ from tfmbs.runtime.abi.records import (
     Field,
     Kind,
     MaskMode,
+    Patched,
     PoolMode,
     ProgramKind,
     Record,
@@ -36,6 +37,7 @@ ENUMS: tuple[type[IntEnum], ...] = (
     MaskMode,
     Activations,
     ProgramKind,
+    Patched,
     siw.Dep,
     siw.Reduce,
     siw.Predicate,
@@ -55,7 +57,15 @@ SIW_CONSTANTS = (
     "EPILOGUE_ONE",
 )
 
-_C_TYPES = {"u8": "uint8_t", "u16": "uint16_t", "u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t", "f32": "float"}
+_C_TYPES = {
+    "u8": "uint8_t",
+    "u16": "uint16_t",
+    "u32": "uint32_t",
+    "u64": "uint64_t",
+    "i32": "int32_t",
+    "i64": "int64_t",
+    "f32": "float",
+}
 
 _PROLOGUE = """\
 // The fabric ABI: element types, records and the sentron instruction word.

@@ -30,7 +30,8 @@ class Image:
 
     `words` are instruction words of 16 bytes, `args` and `waits` u32, `weights` the WEIGHTS region, `extras` optional
     sections of kinds that this version does not know, carried unchanged. `declared_version` is the format version where
-    it is not the one that the content says.
+    it is not the one that the content says. `is_instance` is an image for given run-time sizes; it shares
+    `verified_programs`, those that were checked, with the one that it is of.
     """
 
     meta: dict[str, Any] = field(default_factory=dict)
@@ -57,10 +58,15 @@ class Image:
     debug: list[Row] = field(default_factory=list)
     signature: bytes = b""
     origins: list[Row] = field(default_factory=list)
+    sizes: list[Row] = field(default_factory=list)
+    patches: list[Row] = field(default_factory=list)
+    terms: list[Row] = field(default_factory=list)
     extras: list[Section] = field(default_factory=list)
     optional_features: int = 0
     declared_version: tuple[int, int] | None = None
     file: Container | None = field(default=None, repr=False, compare=False)
+    is_instance: bool = field(default=False, repr=False, compare=False)
+    verified_programs: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
     _checked_tensors: set[int] = field(default_factory=set, repr=False, compare=False)
     _checked_chunks: set[int] = field(default_factory=set, repr=False, compare=False)
     _weights_checked: bool = field(default=False, repr=False, compare=False)
@@ -80,7 +86,7 @@ class Image:
     @property
     def version(self) -> tuple[int, int]:
         """The format version, major and minor."""
-        return self.declared_version or (MAJOR, minor_of(self.target))
+        return self.declared_version or (MAJOR, minor_of(self.target, self.__dict__))
 
     def section(self, name: str) -> memoryview:
         """The bytes of one section as they are in a file, for devices that read tables in place; empty if absent."""

@@ -9,9 +9,10 @@
   VOLUME_GEOMETRY and ATTENTION.
 - 4: the target's features `int4` and `groups`, and with them element type I4, packing NIBBLES, kind GROUP_GEMM and
   section GROUP_GEOMETRY.
+- 5: run-time sizes: sections SIZES, PATCHES and TERMS.
 
-The TARGET section says which minor version a file is of; keys that an older one lacks have the values of
-`TARGET_DEFAULTS`.
+The TARGET section, and the sections there are, say which minor version a file is of; keys that an older one lacks have
+the values of `TARGET_DEFAULTS`.
 """
 
 from __future__ import annotations
@@ -41,14 +42,19 @@ TARGET_FEATURES: dict[int, tuple[str, ...]] = {3: ("conv3d", "attention"), 4: ("
 """Minor version → features of the target that it added; no target in a file of a minor version before has them."""
 
 
-def minor_of(target: Mapping[str, Any]) -> int:
-    """The least minor version that has all keys and features of a TARGET section."""
+TABLES: dict[int, tuple[str, ...]] = {5: ("sizes",)}
+"""Minor version → tables of an image that it added, where no feature of the target says so."""
+
+
+def minor_of(target: Mapping[str, Any], tables: Mapping[str, Any]) -> int:
+    """The least minor version that has all keys and features of a TARGET section, and the `tables` with rows."""
 
     def has_any(tables: Mapping[str, Mapping[str, Any]]) -> bool:
         return any(name in _table(target, key) for key, added in tables.items() for name in added)
 
     by_keys = [minor for minor, tables in TARGET_DEFAULTS.items() if has_any(tables)]
-    return max((*by_keys, *(minor for minor, _ in _features(target))), default=0)
+    by_tables = [minor for minor, added in TABLES.items() if any(tables.get(name) for name in added)]
+    return max((*by_keys, *by_tables, *(minor for minor, _ in _features(target))), default=0)
 
 
 def complete(target: Mapping[str, Any], minor: int, where: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Field:
 
     name: str
     offset: int
-    kind: str  # u8 u16 u32 u64 i32 f32
+    kind: str  # u8 u16 u32 u64 i32 i64 f32
     doc: str
     count: int = 1
     enum: type[IntEnum] | None = None
@@ -48,7 +48,7 @@ class Field:
 
 
 FieldValue = int | float | tuple[int, ...]
-_STRUCT_CODES = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i32": "i", "f32": "f"}
+_STRUCT_CODES = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i32": "i", "i64": "q", "f32": "f"}
 
 
 @dataclass(frozen=True)

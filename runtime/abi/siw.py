@@ -53,6 +53,8 @@ __all__ = [
     "decode",
     "decode_slot",
     "encode",
+    "field_of",
+    "with_field",
 ]
 
 VLMAX = 512
@@ -192,6 +194,21 @@ def decode_slot(slot: str, word: int) -> dict[str, int]:
         else:
             fields.update(dict.fromkeys((f.name for f in C_DATA_FIELDS), 0))
     return fields
+
+
+def field_of(data: bytes, name: str) -> int:
+    """One of the `FIELDS` of a word, by its bits alone."""
+    f = BIT_FIELD[name]
+    value = int.from_bytes(data, "little") >> f.low & ((1 << f.bits) - 1)
+    return value - (1 << f.bits) if f.signed and value >> (f.bits - 1) else value
+
+
+def with_field(data: bytes, name: str, value: int) -> bytes:
+    """The word with another value of one of the `FIELDS`, which must be within its bounds."""
+    f = BIT_FIELD[name]
+    mask = (1 << f.bits) - 1
+    word = int.from_bytes(data, "little") & ~(mask << f.low)
+    return (word | (value & mask) << f.low).to_bytes(len(data), "little")
 
 
 def decode(data: bytes | memoryview) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,8 @@ from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.limits import MAX_LAUNCH_OPERATIONS, MAX_REGION_BYTES, MAX_STEPS
 from tfmbs.runtime.abi.sections import KINDS, Content
 from tfmbs.runtime.devices.base import Array
-from tfmbs.runtime.signature import Entry, entries_of
+from tfmbs.runtime.instances import Instances
+from tfmbs.runtime.signature import Entry, Shape, entries_of, piece_entry
 from tfmbs.runtime.stats import LaunchCounters, Stats, launch_stats
 
 ISA_VARIABLE = "TFMBS_ISA"
@@ -38,28 +39,38 @@ class Limits:
     memory: int = 2 * MAX_REGION_BYTES
 
 
+@dataclass(frozen=True)
+class _Loaded:
+    """An image in the form that the native code runs."""
+
+    image: Image
+    native: _native.Image
+
+
 @dataclass
 class EmulatorContext:
     """Memory and state of one user. Not thread-safe; a second thread is refused."""
 
     device: Emulator
     native: _native.Context
-    _entry: int | None = field(default=None, init=False)  # of the last run
+    _last: tuple[_Loaded, int] | None = field(default=None, init=False)  # image and entry of the last run
 
     def run(self, entry: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `DeviceContext.run`. Raises TfmbsError: `siw.address`, `siw`, `record`, `resource-limit`."""
-        index, signature = self.device.entry(entry)
-        sources = [_octets(inputs[argument.name]) for argument in signature.inputs]
-        written = self.device.native.written(index)
+        signature = self.device.entry(entry)
+        arrays = [inputs[argument.name] for argument in signature.inputs]
+        loaded, index = self.device.loaded(signature, [array.shape for array in arrays])
+        written = loaded.native.written(index)
         outputs: dict[str, Array] = {}
-        for slot, argument in enumerate(signature.outputs):
+        for slot, argument in enumerate(piece_entry(loaded.image, index).outputs):
             array: Array = np.empty(argument.shape, argument.dtype)
             if written.get(slot, 0) < array.nbytes:
                 array.fill(0)  # what no launch writes, or reads before that, is zero
             outputs[argument.name] = array
-        self._entry = None
-        self.native.run(index, sources, [_octets(array) for array in outputs.values()])
-        self._entry = index
+        self._last = None
+        sources, results = [_octets(array) for array in arrays], [_octets(array) for array in outputs.values()]
+        self.native.run(loaded.native, index, sources, results)
+        self._last = loaded, index
         return outputs
 
     def reset(self) -> None:
@@ -69,10 +80,11 @@ class EmulatorContext:
     @property
     def stats(self) -> Stats:
         """Counters of the last run. Raises TfmbsError `device` before the first."""
-        if self._entry is None:
+        if self._last is None:
             raise TfmbsError("device", "emulator", "there are no stats before a run that succeeded")
+        loaded, index = self._last
         counters = [LaunchCounters(**row) for row in self.native.counters()]
-        return launch_stats(self.device.image, "emulator", self._entry, counters)
+        return launch_stats(loaded.image, "emulator", index, counters)
 
 
 class Emulator:
@@ -81,30 +93,50 @@ class Emulator:
     def __init__(self, image: Image, isa: str = "", limits: Limits | None = None) -> None:
         self.image = image
         self.limits = limits or Limits()
-        self._entries = entries_of(image)
+        self._isa = isa
+        self._entries = {entry.name: entry for entry in entries_of(image)}
         image.check_weights()  # after a lazy load: they are read here
+        self._weights = _aligned(image.weights)
+        self.whole = self._load(image)
+        self._instances = Instances(image, self._load)
+
+    def _load(self, image: Image) -> _Loaded:
+        """The image for native code; of an instance, with the weights that are packed already."""
         tables = {kind.name: bytes(image.section(kind.name)) for kind in KINDS if kind.content in _TABLES}
-        self.native = _native.load(tables, image.strings, _aligned(image.weights), isa, self.limits.memory)
+        whole = self.whole.native if image.is_instance else None
+        native = _native.load(tables, image.strings, self._weights, self._isa, self.limits.memory, whole)
+        return _Loaded(image, native)
 
     @property
     def isa(self) -> str:
         """The instruction set in use."""
-        return str(self.native.isa)
+        return str(self.whole.native.isa)
 
-    def entry(self, name: str) -> tuple[int, Entry]:
-        """Number and signature of an entry point."""
-        names = [entry.name for entry in self._entries]
-        if name not in names:
-            raise TfmbsError("input.name", "entry", "no such entry point", "/".join(names), name)
-        index = names.index(name)
-        return index, self._entries[index]
+    def entry(self, name: str) -> Entry:
+        """The signature of an entry point. Raises TfmbsError `input.name`."""
+        if name not in self._entries:
+            raise TfmbsError("input.name", "entry", "no such entry point", "/".join(self._entries), name)
+        return self._entries[name]
+
+    def loaded(self, entry: Entry, shapes: Sequence[Shape]) -> tuple[_Loaded, int]:
+        """The image in which an entry point takes inputs of these shapes, and the number of its record there.
+
+        Raises TfmbsError `input.shape`; `record` and others for an image that is invalid for these sizes.
+        """
+        located = entry.located(shapes)
+        if located is None:
+            raise TfmbsError("input.shape", entry.name, "shapes of inputs", "those of the entry point", list(shapes))
+        piece, sizes = located
+        if all(size == bounds.high for size, bounds in zip(sizes, piece.sizes, strict=True)):
+            return self.whole, piece.index
+        return self._instances.get(piece.index, sizes), piece.index
 
     def context(self, threads: int = 1) -> EmulatorContext:
         """A context with its own memory. Raises TfmbsError `usage` for an impossible number of threads."""
         _check_threads(threads)
         limits = self.limits
         return EmulatorContext(
-            self, _native.Context(self.native, threads, limits.steps, limits.operations, limits.memory)
+            self, _native.Context(self.whole.native, threads, limits.steps, limits.operations, limits.memory)
         )
 
 

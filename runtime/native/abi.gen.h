@@ -130,6 +130,20 @@ enum class ProgramKind : uint8_t {
   EPILOGUE = 2,
 };
 
+// Codes of the sections whose records may depend on sizes; SIW are instruction words, `at` is a bit there.
+enum class Patched : uint8_t {
+  PROGRAM = 6,
+  SIW = 7,
+  TENSOR = 8,
+  GEMM_GEOMETRY = 9,
+  WINDOW_GEOMETRY = 10,
+  SCHEDULE = 11,
+  ENTRY = 15,
+  VOLUME_GEOMETRY = 23,
+  ATTENTION = 24,
+  GROUP_GEOMETRY = 26,
+};
+
 // Dependency bits: the word issues only when every earlier result of that kind is visible.
 enum class Dep : uint8_t {
   COMPUTE = 1,
@@ -610,6 +624,53 @@ static_assert(offsetof(Origin, location) == 4);
 static_assert(offsetof(Origin, first_word) == 8);
 static_assert(offsetof(Origin, word_count) == 12);
 static_assert(offsetof(Origin, slots) == 14);
+
+// A run-time size of an entry point. Entries of one name share it among ranges of sizes that are disjoint.
+struct Size {
+  uint32_t entry;  // the entry point; index into entry
+  uint32_t name;  // name; index into strings
+  uint32_t low;  // least value
+  uint32_t high;  // greatest value, the one of the other tables
+};
+static_assert(sizeof(Size) == 16);
+static_assert(offsetof(Size, entry) == 0);
+static_assert(offsetof(Size, name) == 4);
+static_assert(offsetof(Size, low) == 8);
+static_assert(offsetof(Size, high) == 12);
+
+// A number that depends on the sizes of an entry point: the sum of its terms over `divisor`, without a remainder.
+struct Patch {
+  uint32_t entry;  // the entry point whose sizes it depends on; index into entry
+  uint32_t row;  // number of the record, or word
+  uint32_t first_term;  // first term
+  uint32_t divisor;  // what the sum is divided by
+  uint16_t term_count;  // number of terms
+  Patched section;  // section of the record
+  uint8_t reserved_19[1];  // zero
+  uint16_t at;  // first byte of the number in the record; first bit in an instruction word
+  uint8_t shift;  // low bits of the number that are left out
+  uint8_t part;  // 1: only as many bits as the field has; 0: the number must fit
+};
+static_assert(sizeof(Patch) == 24);
+static_assert(offsetof(Patch, entry) == 0);
+static_assert(offsetof(Patch, row) == 4);
+static_assert(offsetof(Patch, first_term) == 8);
+static_assert(offsetof(Patch, divisor) == 12);
+static_assert(offsetof(Patch, term_count) == 16);
+static_assert(offsetof(Patch, section) == 18);
+static_assert(offsetof(Patch, at) == 20);
+static_assert(offsetof(Patch, shift) == 22);
+static_assert(offsetof(Patch, part) == 23);
+
+// A term of a polynomial: coefficient · size₀^degree₀ · size₁^degree₁ ….
+struct Term {
+  int64_t coefficient;  // the factor, not 0
+  uint8_t degrees[4];  // power of each size of the entry point
+  uint8_t reserved_12[4];  // zero
+};
+static_assert(sizeof(Term) == 16);
+static_assert(offsetof(Term, coefficient) == 0);
+static_assert(offsetof(Term, degrees) == 8);
 
 // Opcodes of slot D.
 enum class DOp : uint8_t {

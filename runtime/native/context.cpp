@@ -104,8 +104,13 @@ std::vector<LaunchCounters> Context::counters() {
   return counters_;
 }
 
-void Context::run(uint32_t entry, const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs) {
+void Context::run(std::shared_ptr<const Image> image, uint32_t entry, const std::vector<Buffer>& inputs,
+                  const std::vector<Buffer>& outputs) {
   const Busy busy(busy_);
+  if (image->state_bytes() > state_.size() || image->scratch_bytes() > scratch_.size() ||
+      &image->kernels() != &image_->kernels() || image->weights().data != image_->weights().data)
+    throw Error("device", "emulator", "the image is none of this context's");
+  image_ = std::move(image);
   const FloatEnvironment environment;
   const Plan& plan = image_->plan(entry);
   const abi::Entry& record = image_->entries()[entry];
@@ -197,7 +202,7 @@ void Context::multiply(const Launch& launch, const Bound& bound, LaunchCounters&
   }
   counters.operations = launch.work.all;
   counters.active = launch.work.active;
-  (conv ? run_conv : run_gemm)(engine, bound, launch.constant ? launch.weights : packed);
+  (conv ? run_conv : run_gemm)(engine, bound, launch.constant ? *launch.weights : packed);
 }
 
 void Context::multiply_groups(const Launch& launch, const Bound& bound, LaunchCounters& counters) {
@@ -207,7 +212,7 @@ void Context::multiply_groups(const Launch& launch, const Bound& bound, LaunchCo
     throw Error("resource-limit", launch.name, "its buffers take more memory than is granted");
   counters.operations = launch.work.all;
   counters.active = launch.work.active;
-  run_groups(engine, bound, launch.weights);
+  run_groups(engine, bound, *launch.weights);
 }
 
 void Context::execute(const Launch& launch, LaunchCounters& counters) {

@@ -85,8 +85,9 @@ class Context {
   Context(std::shared_ptr<const Image> image, unsigned threads, uint64_t step_limit, uint64_t operation_limit,
           uint64_t memory_limit);
 
-  // Executes an entry's descriptors in order. Throws Error; then the outputs and state are undefined.
-  void run(uint32_t entry, const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs);
+  // Executes the descriptors of an entry of the context's image, or of one for other sizes, in order. Throws Error; then
+  // the outputs and state are undefined.
+  void run(std::shared_ptr<const Image> image, uint32_t entry, const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs);
   // State as it was at first: zero.
   void reset();
   // Counters of the last run, one per descriptor of its entry.

@@ -156,7 +156,7 @@ uint64_t groups_buffer_bytes(const Engine& engine, const Launch& launch) {
 }
 
 uint64_t groups_lhs_bytes(const Engine& engine, const Bound& bound) {
-  const PackedWeights& none = bound.launch.weights;
+  const PackedWeights& none = *bound.launch.weights;
   return product({GroupProduct(engine, bound, none).lhs_words(), sizeof(uint32_t)}, bound.launch.name);
 }
 

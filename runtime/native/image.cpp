@@ -38,13 +38,45 @@ void check_range(uint64_t first, uint64_t count, uint64_t size, const char* sect
   if (first > size || count > size - first) throw Error("record", where, std::string("a range leaves ") + section);
 }
 
+template <class T>
+std::string bytes_of(const T& value) {
+  return {reinterpret_cast<const char*>(&value), sizeof value};
+}
+
+// A tensor of weights without its name.
+abi::Tensor place_of(abi::Tensor tensor) {
+  tensor.name = 0;
+  return tensor;
+}
+
+// What packing a right operand depends on: one row, each matrix of it once.
+abi::GemmGeometry matrix_of(abi::GemmGeometry g) {
+  if (!g.rhs_batch_stride) g.batch = 1;
+  g.m = 1;
+  g.lhs_batch_stride = g.lhs_m_stride = g.lhs_k_stride = 0;
+  g.lhs_zero = 0;
+  return g;
+}
+
+// What packing a filter depends on.
+abi::VolumeGeometry filter_of(const abi::VolumeGeometry& g) {
+  abi::VolumeGeometry filter{};
+  filter.in_channels = g.in_channels;
+  filter.out_channels = g.out_channels;
+  filter.kernel_depth = g.kernel_depth;
+  filter.kernel_height = g.kernel_height;
+  filter.kernel_width = g.kernel_width;
+  filter.groups = g.groups;
+  return filter;
+}
+
 bool convolves(Kind kind) { return kind == Kind::CONV2D || kind == Kind::CONV3D; }
 bool multiplies(Kind kind) { return kind == Kind::GEMM || kind == Kind::GEMV || convolves(kind); }
 
 }  // namespace
 
 Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string> strings, Bytes weights,
-             const Kernels& kernels, uint64_t memory_limit)
+             const Kernels& kernels, uint64_t memory_limit, const Image* whole)
     : strings_(std::move(strings)),
       tensors_(records<abi::Tensor>(tables, "TENSOR")),
       gemms_(records<abi::GemmGeometry>(tables, "GEMM_GEOMETRY")),
@@ -56,7 +88,10 @@ Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string
       entries_(records<abi::Entry>(tables, "ENTRY")),
       weights_(weights),
       kernels_(kernels),
-      memory_left_(memory_limit) {
+      memory_left_(memory_limit),
+      whole_(whole) {
+  if (whole && (whole->weights_.data != weights.data || &whole->kernels_ != &kernels))
+    throw Error("device", "emulator", "an image for other sizes has other weights");
   const auto words = tables.find("SIW");
   const Bytes code = words == tables.end() ? Bytes{} : words->second;
   for (const auto& record : records<abi::Program>(tables, "PROGRAM")) {
@@ -80,6 +115,7 @@ Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string
       throw Error("record", "STATE", "a buffer is too large");
     state_bytes_ = std::max(state_bytes_, end);
   }
+  whole_ = nullptr;
 }
 
 const std::string& Image::string(uint32_t index) const { return pick(strings_, index, "STRINGS", "a name"); }
@@ -124,8 +160,27 @@ Launch Image::prepare(const abi::Descriptor& record, size_t index) {
 }
 
 uint64_t Image::packed_size(const Launch& launch) const {
-  if (convolves(launch.record.kind)) return packed_bytes(launch.volume, launch.words, launch.name);
-  return packed_bytes(launch.gemm, launch.words, kernels_.panel, launch.name);
+  if (convolves(launch.record.kind)) return tfmbs::packed_bytes(launch.volume, launch.words, launch.name);
+  return tfmbs::packed_bytes(launch.gemm, launch.words, kernels_.panel, launch.name);
+}
+
+template <class Pack>
+std::shared_ptr<const StoredWeights> Image::stored(const std::string& key, const Launch& launch, const Pack& pack) {
+  if (whole_) {
+    const auto found = whole_->stored_.find(key);
+    if (found != whole_->stored_.end()) return found->second;
+  }
+  std::shared_ptr<const StoredWeights>& own = stored_[key];
+  if (own) return own;
+  const bool grouped = launch.record.kind == Kind::GROUP_GEMM;
+  const uint64_t size = grouped ? tfmbs::packed_bytes(launch.groups, launch.words, kernels_.panel, launch.name)
+                                : packed_size(launch);
+  if (size > memory_left_)
+    throw Error("resource-limit", launch.name, "its packed weights take more memory than is granted");
+  memory_left_ -= size;
+  packed_bytes_ += size;
+  own = std::make_shared<const StoredWeights>(pack());
+  return own;
 }
 
 void Image::prepare_weights(Launch& launch) {
@@ -138,25 +193,41 @@ void Image::prepare_weights(Launch& launch) {
     return;
   }
   check_place(rhs, weights_.size, launch.name);
-  const uint64_t size = packed_size(launch);
-  if (size > memory_left_)
-    throw Error("resource-limit", launch.name, "its packed weights take more memory than is granted");
-  memory_left_ -= size;
-  const uint8_t* data = weights_.data + rhs.offset;
-  Vectors vectors;
   std::vector<int8_t> trits;
-  if (is_packed(rhs.dtype)) {
-    const uint64_t elements = element_count(rhs, launch.name), rows = rhs.rank ? rhs.dims[0] : 1;
-    trits = unpack_elements(data, rows, rows ? elements / rows : 0, rhs.packing, launch.name);
-    vectors.i8 = trits.data();
-  } else if (rhs.dtype == abi::DType::I8) {
-    vectors.i8 = reinterpret_cast<const int8_t*>(data);
-  } else {
-    vectors.f32 = reinterpret_cast<const float*>(data);
+  const auto vectors_of = [&] {
+    const uint8_t* data = weights_.data + rhs.offset;
+    Vectors vectors;
+    if (is_packed(rhs.dtype)) {
+      const uint64_t elements = element_count(rhs, launch.name), rows = rhs.rank ? rhs.dims[0] : 1;
+      trits = unpack_elements(data, rows, rows ? elements / rows : 0, rhs.packing, launch.name);
+      vectors.i8 = trits.data();
+    } else if (rhs.dtype == abi::DType::I8) {
+      vectors.i8 = reinterpret_cast<const int8_t*>(data);
+    } else {
+      vectors.f32 = reinterpret_cast<const float*>(data);
+    }
+    return vectors;
+  };
+  // What packing does not depend on is the same in the keys of all launches.
+  std::string key = bytes_of(launch.words) + bytes_of(place_of(rhs));
+  if (conv) {
+    // The taps that lie on padding differ with the size of the input, and with them the work.
+    const Vectors vectors = vectors_of();
+    launch.work = work_of(launch.volume, &vectors);
+    const auto store = stored(key + bytes_of(filter_of(launch.volume)), launch, [&] {
+      return StoredWeights{pack_conv(launch.volume, vectors, launch.words, kernels_.rows)};
+    });
+    launch.weights = {store, &store->packed};
+    return;
   }
-  launch.work = work(&vectors);
-  launch.weights = conv ? pack_conv(launch.volume, vectors, launch.words, kernels_.rows)
-                        : pack_gemm(launch.gemm, vectors, launch.words, kernels_.panel);
+  const abi::GemmGeometry one = matrix_of(launch.gemm);
+  const auto store = stored(key + bytes_of(one), launch, [&] {
+    const Vectors vectors = vectors_of();
+    return StoredWeights{pack_gemm(launch.gemm, vectors, launch.words, kernels_.panel), work_of(one, &vectors).active};
+  });
+  launch.weights = {store, &store->packed};
+  launch.work = work_of(launch.gemm, nullptr);
+  launch.work.active = store->nonzero * launch.gemm.m * (launch.gemm.batch / one.batch);
 }
 
 void Image::prepare_groups(Launch& launch) {
@@ -165,21 +236,28 @@ void Image::prepare_groups(Launch& launch) {
   const abi::Tensor& scales = tensor(g.scales, launch.name);
   check_place(rhs, weights_.size, launch.name);
   check_place(scales, weights_.size, launch.name);
-  const uint64_t size = packed_bytes(g, launch.words, kernels_.panel, launch.name);
-  if (size > memory_left_)
-    throw Error("resource-limit", launch.name, "its packed weights take more memory than is granted");
-  memory_left_ -= size;
-  const uint8_t* data = weights_.data + rhs.offset;
-  std::vector<int8_t> unpacked;
-  const int8_t* elements = reinterpret_cast<const int8_t*>(data);
-  if (is_packed(rhs.dtype)) {
-    unpacked = unpack_elements(data, rhs.dims[0], g.group, rhs.packing, launch.name);
-    elements = unpacked.data();
-  }
+  abi::GroupGeometry one = g;
+  one.m = 1;
+  one.lhs_m_stride = one.lhs_k_stride = one.scales = 0;
+  one.lhs_zero = 0;
+  const std::string key =
+      bytes_of(launch.words) + bytes_of(place_of(rhs)) + bytes_of(place_of(scales)) + bytes_of(one);
+  const auto store = stored(key, launch, [&] {
+    const uint8_t* data = weights_.data + rhs.offset;
+    std::vector<int8_t> unpacked;
+    const int8_t* elements = reinterpret_cast<const int8_t*>(data);
+    if (is_packed(rhs.dtype)) {
+      unpacked = unpack_elements(data, rhs.dims[0], g.group, rhs.packing, launch.name);
+      elements = unpacked.data();
+    }
+    const float* factors = reinterpret_cast<const float*>(weights_.data + scales.offset);
+    return StoredWeights{pack_groups(g, elements, factors, launch.words, kernels_.panel),
+                         work_of(one, elements).active};
+  });
   launch.constant = true;
-  launch.work = work_of(g, elements);
-  launch.weights = pack_groups(g, elements, reinterpret_cast<const float*>(weights_.data + scales.offset), launch.words,
-                               kernels_.panel);
+  launch.work.all = product({g.m, g.n, g.k}, launch.name);
+  launch.work.active = store->nonzero * g.m;
+  launch.weights = {store, &store->packed};
 }
 
 }  // namespace tfmbs

@@ -34,8 +34,14 @@ struct Launch {
   bool integer = false;   // i32 accumulators, else f32
   Words words{};          // in which products take their operands
   bool constant = false;  // rhs lies in WEIGHTS and is packed already
-  PackedWeights weights;
+  std::shared_ptr<const PackedWeights> weights;  // where rhs is constant
   Work work;
+};
+
+// Weights in the order of the kernels, and how many elements of them are not zero where a launch can use that.
+struct StoredWeights {
+  PackedWeights packed;
+  uint64_t nonzero = 0;
 };
 
 struct Plan;
@@ -43,10 +49,10 @@ struct Plan;
 class Image {
  public:
   // `tables` are section bytes by section name, `strings` the string table, `weights` the WEIGHTS region, which must
-  // outlive the image and be aligned to 8 bytes; at most `memory_limit` bytes are taken for packed weights. Throws
-  // Error.
+  // outlive the image and be aligned to 8 bytes; at most `memory_limit` bytes are taken for packed weights, those of
+  // `whole` aside: an image of the same weights and kernels, or none. Throws Error.
   Image(const std::map<std::string, Bytes>& tables, std::vector<std::string> strings, Bytes weights,
-        const Kernels& kernels, uint64_t memory_limit);
+        const Kernels& kernels, uint64_t memory_limit, const Image* whole = nullptr);
   Image(const Image&) = delete;
   Image& operator=(const Image&) = delete;
 
@@ -56,6 +62,8 @@ class Image {
   Bytes weights() const { return weights_; }
   uint64_t scratch_bytes() const { return scratch_bytes_; }
   uint64_t state_bytes() const { return state_bytes_; }
+  // Bytes of the packed weights that are its own.
+  uint64_t packed_bytes() const { return packed_bytes_; }
   // Bytes that packing the weights of a launch takes.
   uint64_t packed_size(const Launch& launch) const;
   const std::string& string(uint32_t index) const;
@@ -67,6 +75,9 @@ class Image {
   Launch prepare(const abi::Descriptor& record, size_t index);
   void prepare_weights(Launch& launch);
   void prepare_groups(Launch& launch);
+  // The weights that `key` tells, packed by `pack` unless another launch, or one of `whole`, has them.
+  template <class Pack>
+  std::shared_ptr<const StoredWeights> stored(const std::string& key, const Launch& launch, const Pack& pack);
 
   std::vector<std::string> strings_;
   std::vector<abi::Tensor> tensors_;
@@ -81,7 +92,9 @@ class Image {
   std::vector<abi::Entry> entries_;
   Bytes weights_;
   const Kernels& kernels_;
-  uint64_t memory_left_;
+  uint64_t memory_left_, packed_bytes_ = 0;
+  const Image* whole_;  // while the image is made
+  std::map<std::string, std::shared_ptr<const StoredWeights>> stored_;
   uint64_t scratch_bytes_ = 0, state_bytes_ = 0;
   mutable std::mutex planning_;
   mutable std::map<uint32_t, std::shared_ptr<const Plan>> plans_;

@@ -26,7 +26,7 @@ struct LoadedImage {
 };
 
 LoadedImage load(const std::map<std::string, nb::bytes>& tables, std::vector<std::string> strings, Octets weights,
-                 const std::string& isa, uint64_t memory_limit) {
+                 const std::string& isa, uint64_t memory_limit, const LoadedImage* whole) {
   std::map<std::string, Bytes> sections;
   for (const auto& [name, bytes] : tables) sections[name] = {static_cast<const uint8_t*>(bytes.data()), bytes.size()};
   const Bytes region{weights.data(), weights.size()};
@@ -37,7 +37,8 @@ LoadedImage load(const std::map<std::string, nb::bytes>& tables, std::vector<std
   std::shared_ptr<const Image> image;
   {
     const nb::gil_scoped_release release;
-    image = std::make_shared<const Image>(sections, std::move(strings), region, kernels, memory_limit);
+    image = std::make_shared<const Image>(sections, std::move(strings), region, kernels, memory_limit,
+                                          whole ? whole->image.get() : nullptr);
   }
   return {std::move(owner), std::move(image)};
 }
@@ -57,11 +58,11 @@ std::vector<Buffer> buffers(const Arrays& arrays) {
   return result;
 }
 
-void run(LoadedContext& self, uint32_t entry, const std::vector<Octets>& inputs,
+void run(LoadedContext& self, const LoadedImage& image, uint32_t entry, const std::vector<Octets>& inputs,
          const std::vector<MutableOctets>& outputs) {
   const std::vector<Buffer> in = buffers(inputs), out = buffers(outputs);
   const nb::gil_scoped_release release;
-  self.context.run(entry, in, out);
+  self.context.run(image.image, entry, in, out);
 }
 
 nb::list counters(LoadedContext& self) {
@@ -106,6 +107,9 @@ NB_MODULE(_native, m) {
   m.def("instruction_sets", &instruction_sets, "Instruction sets that this processor runs, slowest first.");
   nb::class_<LoadedImage>(m, "Image")
       .def_prop_ro("isa", [](const LoadedImage& self) { return self.image->kernels().name; })
+      .def_prop_ro(
+          "packed", [](const LoadedImage& self) { return self.image->packed_bytes(); },
+          "Bytes of the packed weights that are its own.")
       .def(
           "written",
           [](const LoadedImage& self, uint32_t entry) {
@@ -115,12 +119,14 @@ NB_MODULE(_native, m) {
           "entry"_a,
           "By output of an entry, how many of its first bytes a run writes, and does not read before.");
   m.def("load", &load, "tables"_a, "strings"_a, "weights"_a, "isa"_a, "memory_limit"_a,
-        "Checks and prepares an image; `tables` are section bytes by name, `isa` one of instruction_sets() or ''.");
+        "whole"_a.none() = nb::none(),
+        "Checks and prepares an image; `tables` are section bytes by name, `isa` one of instruction_sets() or ''. "
+        "`whole` is the image that this one is for certain sizes: weights that it has packed are taken from it.");
   nb::class_<LoadedContext>(m, "Context")
       .def(nb::init<const LoadedImage&, unsigned, uint64_t, uint64_t, uint64_t>(), "image"_a, "threads"_a,
            "step_limit"_a, "operation_limit"_a, "memory_limit"_a)
-      .def("run", &run, "entry"_a, "inputs"_a, "outputs"_a,
-           "Executes an entry on byte arrays; the outputs are written.")
+      .def("run", &run, "image"_a, "entry"_a, "inputs"_a, "outputs"_a,
+           "Executes an entry of the context's image, or of one for other sizes, on byte arrays; outputs are written.")
       .def(
           "reset", [](LoadedContext& self) { self.context.reset(); }, "Zeroes the state.")
       .def("counters", &counters, "Counters of the last run, one dictionary per descriptor.");

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,7 @@ import numpy as np
 from tests.fuzz.mutations import mutant
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.signature import Entry, entries_of
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 UNVERIFIED = 3  # every third mutant
@@ -73,10 +74,19 @@ def run_image(image: Image, seed: int) -> None:
         raise TfmbsError("resource-limit", "fuzz", "bytes of inputs and outputs")
     device = Emulator(image, limits=Limits(MOST_STEPS, MOST_OPERATIONS, MOST_MEMORY))
     context = device.context(random.choice([1, 2]))
-    for entry in image.entries:
-        _, signature = device.entry(image.strings[entry["name"]])
-        inputs = {a.name: _array(a.shape, a.dtype, random) for a in signature.inputs}
-        context.run(signature.name, inputs)
+    for signature in entries_of(image):
+        for shapes in _shapes(signature, random):
+            ends = zip(signature.inputs, shapes, strict=True)
+            context.run(signature.name, {a.name: _array(shape, a.dtype, random) for a, shape in ends})
+
+
+def _shapes(entry: Entry, random: Random) -> Iterator[list[tuple[int, ...]]]:
+    """Shapes of the inputs: of each piece those for its highest sizes, and for some others."""
+    for piece in entry.pieces:
+        choices = [[size.high for size in piece.sizes]]
+        choices += [[random.randint(size.low, size.high) for size in piece.sizes]] * any(piece.sizes)
+        for sizes in choices:
+            yield [tuple(dim if isinstance(dim, int) else dim.at(sizes) for dim in dims) for dims in piece.inputs]
 
 
 def outcome(data: bytes, seed: int) -> str:

@@ -4,8 +4,9 @@ from collections import Counter
 
 import pytest
 
-from tests.fuzz.mutate_container import golden_files, main, try_mutant
+from tests.fuzz.mutate_container import GOLDEN, golden_files, main, outcome, try_mutant
 from tests.fuzz.mutations import mutant
+from tfmbs.runtime.abi.sections import MAJOR, MINOR
 
 COUNT = 1200
 EXPECTED = (
@@ -25,6 +26,15 @@ def test_mutants_are_refused_or_run_within_their_bounds():
     outcomes = Counter(try_mutant(seed) for seed in range(COUNT))
     # The mutations must reach every layer, else they test nothing.
     for expected in EXPECTED:
+        assert outcomes[expected], f"no mutant had the outcome {expected!r}: {outcomes}"
+
+
+def test_mutants_with_sizes_are_refused_or_run() -> None:
+    """Mutants of the file with run-time sizes, at its highest sizes and at others."""
+    (file,) = (GOLDEN / f"v{MAJOR}.{MINOR}").glob("sized.tfb")
+    files = [file.read_bytes()]
+    outcomes = Counter(outcome(mutant(files, seed), seed) for seed in range(200))
+    for expected in ("ran", "load: record", "load: siw"):
         assert outcomes[expected], f"no mutant had the outcome {expected!r}: {outcomes}"
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from tfmbs.runtime.abi.asm import assemble
+from tfmbs.runtime.abi.forms import Form
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.packing import pack_rows
-from tfmbs.runtime.abi.records import NONE, RECORDS, Dataflow, Kind, ProgramKind, ZeroSkip
+from tfmbs.runtime.abi.patches import Patch, at_of, patch_tables
+from tfmbs.runtime.abi.records import NONE, RECORDS, Dataflow, Kind, Patched, ProgramKind, ZeroSkip
 from tfmbs.runtime.abi.sections import KIND_OF_RECORD
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import DType, Packing, Region, is_packed, row_bytes
@@ -37,6 +39,7 @@ class Builder:
         self.image = Image(meta={"model": name, "producer": "golden corpus"}, target=target_table(target))
         self.image.masks.append(row("mask", words=(1, 0, 0, 0)))
         self.weights = bytearray()
+        self.patches: list[Patch] = []
 
     def string(self, text: str) -> int:
         if text not in self.image.strings:
@@ -167,6 +170,17 @@ class Builder:
             )
         )
 
+    def size(self, name: str, low: int, high: int) -> None:
+        """A run-time size of the last entry."""
+        entry = len(self.image.entries) - 1
+        self.image.sizes.append(row("size", entry=entry, name=self.string(name), low=low, high=high))
+
+    def depends(self, section: Patched, number: int, field: str, element: int | None = None, **form: Any) -> None:
+        """A number of the last entry that is a form in its sizes."""
+        at = at_of(section, field, element)
+        assert at is not None
+        self.patches.append(Patch(section, number, at, len(self.image.entries) - 1, Form(**form)))
+
     def layer(self, name: str, trits: np.ndarray[Any, Any] | None = None) -> int:
         total = 0 if trits is None else trits.size
         zeros = 0 if trits is None else int((trits == 0).sum())
@@ -186,4 +200,6 @@ class Builder:
             location = self.string(f"node {self.image.strings[descriptor['name']]}")
             self.image.debug.append(row("debug", descriptor=number, location=location))
         self.image.weights = bytes(self.weights)
+        for name, rows in patch_tables(self.patches).items():
+            setattr(self.image, name, rows)
         return self.image

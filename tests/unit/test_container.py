@@ -31,7 +31,7 @@ from tfmbs.runtime.abi.sections import (
 from tfmbs.runtime.abi.target import Target
 
 GOLDEN = Path(__file__).parents[1] / "golden" / f"v{MAJOR}"
-CURRENT = (GOLDEN.parent / f"v{MAJOR}.{MINOR}" / "state.tfb").read_bytes()
+CURRENT = (GOLDEN.parent / f"v{MAJOR}.{MINOR}" / "sized.tfb").read_bytes()
 SMALL = (GOLDEN / "state.tfb").read_bytes()
 UNKNOWN_KIND = 1000
 

@@ -82,7 +82,7 @@ def run(tables: Tables, source: Image, *, x_bytes: int = 64, y_bytes: int = 16) 
     loaded = _native.load({name: bytes(data) for name, data in tables.items()}, source.strings, weights, "", MEMORY)
     context = _native.Context(loaded, 1, 1 << 20, 1 << 30, 1 << 30)
     y = np.zeros(y_bytes, np.uint8)
-    context.run(0, [np.ones(x_bytes // 4, np.float32).view(np.uint8)], [y])
+    context.run(loaded, 0, [np.ones(x_bytes // 4, np.float32).view(np.uint8)], [y])
     return y.view(np.float32)
 
 
@@ -285,11 +285,12 @@ def test_an_input_that_is_not_aligned_to_the_tensor() -> None:
     source = image()
     weights = np.frombuffer(source.weights, np.uint8)
     tables = {name: bytes(data) for name, data in tables_of(source).items()}
-    context = _native.Context(_native.load(tables, source.strings, weights, "", MEMORY), 1, 1 << 20, 1 << 30, 1 << 30)
+    loaded = _native.load(tables, source.strings, weights, "", MEMORY)
+    context = _native.Context(loaded, 1, 1 << 20, 1 << 30, 1 << 30)
     x = np.zeros(68, np.uint8)
     first = -x.ctypes.data % 4 + 1
     with pytest.raises(TfmbsError, match="larger than those of its input or output"):
-        context.run(0, [x[first : first + 64]], [np.zeros(16, np.uint8)])
+        context.run(loaded, 0, [x[first : first + 64]], [np.zeros(16, np.uint8)])
 
 
 def test_unknown_instruction_set() -> None:
@@ -317,8 +318,7 @@ def test_every_byte_is_a_code_or_refused(packing: Packing) -> None:
                 _native.load(tables, source.strings, octets, "", MEMORY)
             continue
         y = np.zeros(4 * length, np.uint8)
-        context = _native.Context(
-            _native.load(tables, source.strings, octets, "", MEMORY), 1, 1 << 20, 1 << 20, 1 << 20
-        )
-        context.run(0, [np.eye(length, dtype=np.float32).reshape(-1).view(np.uint8)], [y])
+        loaded = _native.load(tables, source.strings, octets, "", MEMORY)
+        context = _native.Context(loaded, 1, 1 << 20, 1 << 20, 1 << 20)
+        context.run(loaded, 0, [np.eye(length, dtype=np.float32).reshape(-1).view(np.uint8)], [y])
         assert y.view(np.float32).tolist() == expected[0].tolist()

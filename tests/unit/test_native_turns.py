@@ -147,7 +147,7 @@ def test_what_is_written_for_certain() -> None:
     builder.vector([s("LI", reg=1, imm=4), c("RECV", F32, reg=2, src=0), *columns, END], [x, strided])
     run, given = context(builder), source()
     names = ("whole", "half", "back", "copied", "strided")
-    sizes = {name: run.device.native.written(0).get(slot, 0) for slot, name in enumerate(names)}
+    sizes = {name: run.device.whole.native.written(0).get(slot, 0) for slot, name in enumerate(names)}
     full, vector = 4 * ELEMENTS, 4 * VLMAX
     assert sizes == {"whole": full, "half": 0, "back": 2 * vector, "copied": full, "strided": 4 * vector}
     outputs = run.run("main", {"x": given})
@@ -172,5 +172,5 @@ def test_looking_ahead_is_bounded() -> None:
     for _ in range(40):  # twice 240,000 words each, of 2 ** 24
         builder.vector(words, [x, y])
     builder.vector(words, [x, z])
-    image = Emulator(builder.image()).native
+    image = Emulator(builder.image()).whole.native
     assert set(image.written(0)) == {0}

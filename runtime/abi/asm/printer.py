@@ -10,7 +10,8 @@ from tfmbs.runtime.abi.asm.data import weight_lines
 from tfmbs.runtime.abi.asm.rows import quoted, row_text
 from tfmbs.runtime.abi.asm.words import word_text
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.records import NONE
+from tfmbs.runtime.abi.patches import form_of, names_of, targets
+from tfmbs.runtime.abi.records import NONE, Patched
 from tfmbs.runtime.abi.sections import KINDS, Content, Feature, SectionKind
 
 _NUMBERS_PER_LINE = 16
@@ -35,6 +36,26 @@ def _descriptor_note(image: Image, number: int) -> str:
     return ", ".join(named + ([f"after {waits}"] if waits else []))
 
 
+def _patch_note(image: Image, number: int) -> str:
+    """What a patch writes: `TENSOR[3].dims[1] = n`."""
+    patch = image.patches[number]
+    section = next((code for code in Patched if code == patch["section"]), None)
+    target = targets(section).get(patch["at"]) if section is not None else None
+    if section is None or target is None:
+        return ""
+    names = names_of(image, patch["entry"])
+    form = form_of(image, patch, len(names))
+    value = form.text(names)
+    if form.shift or form.part:
+        last = f"{form.shift + target.bits - 1}" if form.part else ""
+        value = f"bits {form.shift}…{last} of {value}"
+    element = "" if target.element is None else f"[{target.element}]"
+    return f"{section.name}[{patch['row']}].{target.field}{element} = {value}"
+
+
+_NOTES: dict[str, Callable[[Image, int], str]] = {"descriptor": _descriptor_note, "patch": _patch_note}
+
+
 def _json_lines(kind: SectionKind, image: Image) -> Iterator[str]:
     value = getattr(image, kind.attribute)
     yield f".{kind.name.lower()} {json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)}"
@@ -43,9 +64,10 @@ def _json_lines(kind: SectionKind, image: Image) -> Iterator[str]:
 def _record_lines(kind: SectionKind, image: Image) -> Iterator[str]:
     record = kind.record
     assert record is not None
+    note_of = _NOTES.get(record.name)
     for number, row in enumerate(getattr(image, kind.attribute)):
-        note = f" {_descriptor_note(image, number)}" if record.name == "descriptor" else ""
-        yield f"{row_text(record, row, image.strings)} ; {number}{':' if note else ''}{note}"
+        note = note_of(image, number) if note_of else ""
+        yield f"{row_text(record, row, image.strings)} ; {number}{': ' if note else ''}{note}"
 
 
 def _number_lines(kind: SectionKind, image: Image) -> Iterator[str]:

@@ -23,6 +23,13 @@
   others. SCRATCH and OUTPUT are read only where they were written before (or in the same launch); a launch that
   stores to a window counts as writing all of it. STATE is zero at first.
 - Origins come by descriptor, then by first word; their words are in its program, each slot of a word in one at most.
+- Sizes come by entry point. Entry points of one name are pieces: they have sizes of the same names, in ranges that
+  share no point. The shapes of the inputs tell all sizes, one after the other, by dims linear in the next one.
+- Patches come by section, row and place, each place once; a place is one that may depend on sizes (ENTRY
+  `scratch_bytes`, PROGRAM `max_steps`, SCHEDULE `tile_…`, TENSOR `offset`, `bytes`, `dims`; integers of geometries that
+  are neither codes nor indices; bits of `s_imm` and `c_imm` of words). Terms of a patch come by descending degrees, and
+  are those of an earlier patch or follow what earlier ones have; at the upper bounds they give what is stored.
+- A reader that runs other sizes writes the patches of the entry point, and checks the result as a whole like a file.
 """
 
 from __future__ import annotations
@@ -33,6 +40,7 @@ from tfmbs.runtime.abi.verify.entries import check_entries
 from tfmbs.runtime.abi.verify.fields import check_fields
 from tfmbs.runtime.abi.verify.launches import check_launches, check_programs
 from tfmbs.runtime.abi.verify.origins import check_origins
+from tfmbs.runtime.abi.verify.sizes import check_sizes
 from tfmbs.runtime.abi.verify.subject import Subject
 from tfmbs.runtime.abi.verify.tensors import check_masks, check_states, check_telemetry, check_tensors
 
@@ -47,6 +55,7 @@ CHECKS = (
     check_capabilities,
     check_entries,
     check_origins,
+    check_sizes,
 )
 
 

@@ -88,12 +88,8 @@ def _check_bounds(subject: Subject, entry: Row, inputs: dict[int, int], outputs:
 
 def check_entries(subject: Subject) -> None:
     """Checks all entries, and that together they account for every descriptor, input and output."""
-    names: set[int] = set()
     descriptor, io = 0, 0
     for index, entry in enumerate(subject.image.entries):
-        if entry["name"] in names:
-            raise subject.refuse(ENTRY, index, "name", "a name used twice", got=subject.image.strings[entry["name"]])
-        names.add(entry["name"])
         if entry["scratch_bytes"] > MAX_REGION_BYTES:
             raise subject.limit(
                 ENTRY, index, "scratch_bytes", "bytes of scratch", MAX_REGION_BYTES, entry["scratch_bytes"]

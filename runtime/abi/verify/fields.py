@@ -55,7 +55,7 @@ def _check_field(subject: Subject, record: Record, f: Field, column: _Array) -> 
         bad = ~((column >= low) & (column <= high))
     row = _first(bad)
     if row is not None:
-        raise subject.refuse(record, row, f.name, f.doc, expected, column[row].item())
+        raise subject.refuse(record, row, f.name, f.doc, expected, column[row].tolist())
 
 
 def _check_geometry_indices(subject: Subject) -> None:

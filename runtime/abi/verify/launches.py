@@ -29,11 +29,22 @@ def check_programs(subject: Subject) -> None:
         words = subject.image.words[program["first_word"] : end]
         name = f"{subject.where(PROGRAM, index)} ({subject.image.strings[program['name']]})"
         kind = ProgramKind(program["kind"])
-        subject.windows.append(verify_program(words, kind, program["windows"], program["max_steps"], name))
+        subject.windows.append(_windows_of(subject, words, kind, program, name))
     if end != len(subject.image.words):
         raise subject.refuse(
             PROGRAM, len(subject.image.programs), "", "words of programs", len(subject.image.words), end
         )
+
+
+def _windows_of(subject: Subject, words: list[bytes], kind: ProgramKind, program: Row, name: str) -> Windows:
+    """`verify_program`, once for the same program of an image and of those made of it."""
+    key = b"".join(words), kind, program["windows"], program["max_steps"]
+    windows: Windows | None = subject.image.verified_programs.get(key)
+    if windows is None:
+        windows = verify_program(words, kind, program["windows"], program["max_steps"], name)
+        if not subject.image.is_instance:
+            subject.image.verified_programs[key] = windows
+    return windows
 
 
 def _check_operands(subject: Subject, index: int, descriptor: Row) -> None:

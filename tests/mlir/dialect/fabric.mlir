@@ -56,3 +56,9 @@
 // CHECK-NEXT: "tfmbs.fabric_origin"() {descriptor = 0 : i64, first_word = 1 : i64, slots = 5 : i64, source = "node relu", word_count = 2 : i64}
 "tfmbs.fabric_origin"() {descriptor = 0 : i64, first_word = 1 : i64, slots = 5 : i64, source = "node relu",
     word_count = 2 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_size"() {entry = 0 : i64, high = 128 : i64, label = "seq", low = 2 : i64}
+"tfmbs.fabric_size"() {entry = 0 : i64, label = "seq", low = 2 : i64, high = 128 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_patch"() {at = 24 : i64, divisor = 1 : i64, entry = 0 : i64, first_term = 0 : i64, part = 0 : i64, row = 3 : i64, section = "tensor", shift = 0 : i64, term_count = 1 : i64}
+"tfmbs.fabric_patch"() {entry = 0 : i64, row = 3 : i64, first_term = 0 : i64, divisor = 1 : i64, term_count = 1 : i64, section = "tensor", at = 24 : i64, shift = 0 : i64, part = 0 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_term"() {coefficient = -4 : i64, degrees = array<i64: 2, 1, 0, 0>}
+"tfmbs.fabric_term"() {coefficient = -4 : i64, degrees = array<i64: 2, 1, 0, 0>} : () -> ()

@@ -137,6 +137,21 @@
 
 // -----
 
+// expected-error @below {{'tfmbs.fabric_size' op record size: field low = 4294967296: }}
+"tfmbs.fabric_size"() {entry = 0 : i64, label = "seq", low = 4294967296 : i64, high = 128 : i64} : () -> ()
+
+// -----
+
+// expected-error @below {{'tfmbs.fabric_patch' op section: expected program or siw or }}
+"tfmbs.fabric_patch"() {entry = 0 : i64, row = 3 : i64, first_term = 0 : i64, divisor = 1 : i64, term_count = 1 : i64, section = "mask", at = 24 : i64, shift = 0 : i64, part = 0 : i64} : () -> ()
+
+// -----
+
+// expected-error @below {{'tfmbs.fabric_term' op record term: field degrees has 3 values, expected 4}}
+"tfmbs.fabric_term"() {coefficient = -4 : i64, degrees = array<i64: 2, 1, 0>} : () -> ()
+
+// -----
+
 // expected-error @below {{'tfmbs.fabric_data' op offset: expected at least 0, got -1}}
 "tfmbs.fabric_data"() {label = "fc.weight", offset = -1 : i64, value = dense<7> : tensor<64xi8>} : () -> ()
 

@@ -672,10 +672,11 @@ module {
       %3 = irdl.base "#builtin.integer"
       %4 = irdl.base "#builtin.integer"
       %5 = irdl.base "#builtin.string"
-      %6 = irdl.base "#builtin.integer"
+      %6 = irdl.base "#builtin.string"
       %7 = irdl.base "#builtin.integer"
       %8 = irdl.base "#builtin.integer"
-      irdl.attributes {"entry" = %0, "row" = %1, "first_term" = %2, "divisor" = %3, "term_count" = %4, "section" = %5, "at" = %6, "shift" = %7, "part" = %8}
+      %9 = irdl.base "#builtin.integer"
+      irdl.attributes {"entry" = %0, "row" = %1, "first_term" = %2, "divisor" = %3, "term_count" = %4, "section" = %5, "reading" = %6, "at" = %7, "shift" = %8, "part" = %9}
     }
     irdl.operation @fabric_term {
       %0 = irdl.base "#builtin.integer"

@@ -18,6 +18,7 @@ from tfmbs.runtime.abi.records import (
     Patched,
     PoolMode,
     ProgramKind,
+    Reading,
     Record,
     ZeroSkip,
 )
@@ -38,6 +39,7 @@ ENUMS: tuple[type[IntEnum], ...] = (
     Activations,
     ProgramKind,
     Patched,
+    Reading,
     siw.Dep,
     siw.Reduce,
     siw.Predicate,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -15,13 +16,15 @@ _POWERS = ("", "", "²", "³")
 class Form:
     """`sum(coefficient · Πᵢ sizeᵢ^degreeᵢ) / divisor`, by degrees in descending order; a constant has degrees of 0.
 
-    Of the number, the `shift` low bits are left out; where `part`, only as many bits count as its field has.
+    `is_f32`: it is the bits of the F32 nearest to the quotient. Of the number, the `shift` low bits are left out; where
+    `part`, only as many bits count as its field has.
     """
 
     terms: tuple[tuple[Degrees, int], ...]
     divisor: int = 1
     shift: int = 0
     part: bool = False
+    is_f32: bool = False
 
     def at(self, sizes: Sequence[int]) -> int:
         """The number for these sizes, before it is shifted. Raises ValueError where the division leaves a remainder."""
@@ -32,7 +35,7 @@ class Form:
         quotient, remainder = divmod(value, self.divisor)
         if remainder:
             raise ValueError(f"{value} is no multiple of {self.divisor}")
-        return quotient
+        return f32_bits(quotient) if self.is_f32 else quotient
 
     def used(self) -> set[int]:
         """The sizes that it depends on, by number."""
@@ -46,7 +49,15 @@ class Form:
             number = [] if abs(coefficient) == 1 and factors else [str(abs(coefficient))]
             sign = ("-" if coefficient < 0 else "") if not parts else (" - " if coefficient < 0 else " + ")
             parts.append(sign + "·".join(number + factors))
-        return "".join(parts) if self.divisor == 1 else f"({''.join(parts)}) / {self.divisor}"
+        shown = "".join(parts) if self.divisor == 1 else f"({''.join(parts)}) / {self.divisor}"
+        return f"f32({shown})" if self.is_f32 else shown
+
+
+def f32_bits(number: int) -> int:
+    """The bits of the F32 nearest to a number, ties to even. Raises ValueError for one that F64 does not hold."""
+    if abs(number) > 1 << 53:
+        raise ValueError(f"{number} has too many digits")
+    return int.from_bytes(struct.pack("<f", number), "little")
 
 
 def _power(size: int, degree: int) -> int:

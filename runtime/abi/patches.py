@@ -11,7 +11,7 @@ from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.forms import Degrees, Form
 from tfmbs.runtime.abi.image import Image, Row
-from tfmbs.runtime.abi.records import ENTRY, PROGRAM, SCHEDULE, TENSOR, Field, Patched, Record
+from tfmbs.runtime.abi.records import ENTRY, PROGRAM, SCHEDULE, TENSOR, Field, Patched, Reading, Record
 from tfmbs.runtime.abi.sections import KIND_BY_CODE
 from tfmbs.runtime.abi.size_records import MAX_SIZES
 
@@ -83,7 +83,7 @@ def form_of(image: Image, patch: Row, count: int) -> Form:
     """The number that a patch of an entry point with `count` sizes writes."""
     rows = image.terms[patch["first_term"] : patch["first_term"] + patch["term_count"]]
     terms = tuple((row["degrees"][:count], row["coefficient"]) for row in rows)
-    return Form(terms, patch["divisor"], patch["shift"], bool(patch["part"]))
+    return Form(terms, patch["divisor"], patch["shift"], bool(patch["part"]), patch["reading"] == Reading.F32)
 
 
 def field_value(form: Form, target: Target, sizes: Sequence[int]) -> int:
@@ -210,6 +210,7 @@ def patch_tables(patches: Iterable[Patch]) -> dict[str, list[Row]]:
                 "divisor": form.divisor,
                 "term_count": len(form.terms),
                 "section": int(patch.section),
+                "reading": int(Reading.F32 if form.is_f32 else Reading.NUMBER),
                 "at": patch.at,
                 "shift": form.shift,
                 "part": int(form.part),

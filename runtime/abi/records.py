@@ -15,14 +15,14 @@ from tfmbs.runtime.abi.geometries import (
     PoolMode,
 )
 from tfmbs.runtime.abi.record import NONE, Field, FieldValue, Record
-from tfmbs.runtime.abi.size_records import PATCH, SIZE, TERM, Patched
+from tfmbs.runtime.abi.size_records import PATCH, SIZE, TERM, Patched, Reading
 from tfmbs.runtime.abi.types import DType, Meaning, Packing, Region
 
 __all__ = [
     "ATTENTION_GEOMETRY", "DEBUG", "DESCRIPTOR", "ENTRY", "GEMM_GEOMETRY", "GEOMETRY_OF_KIND", "GROUP_GEOMETRY", "IO",
     "MASK", "NONE", "ORIGIN", "PATCH", "PROGRAM", "RECORDS", "SCHEDULE", "SIZE", "STATE", "TELEMETRY", "TENSOR", "TERM",
     "VOLUME_GEOMETRY", "WINDOW_GEOMETRY", "Activations", "Dataflow", "Field", "FieldValue", "Kind", "MaskMode",
-    "Patched", "PoolMode", "ProgramKind", "Record", "ZeroSkip",
+    "Patched", "PoolMode", "ProgramKind", "Reading", "Record", "ZeroSkip",
 ]  # fmt: skip
 
 

@@ -35,6 +35,13 @@ class Patched(IntEnum):
     GROUP_GEOMETRY = 26
 
 
+class Reading(IntEnum):
+    """What becomes of a number: NUMBER: itself. F32: the bits of the F32 nearest to it."""
+
+    NUMBER = 0
+    F32 = 1
+
+
 SIZE = Record(
     "size",
     16,
@@ -58,6 +65,7 @@ PATCH = Record(
         Field("divisor", 12, "u32", "what the sum is divided by", low=1),
         Field("term_count", 16, "u16", "number of terms", low=1),
         Field("section", 18, "u8", "section of the record", enum=Patched),
+        Field("reading", 19, "u8", "what becomes of the number", enum=Reading, quiet=True),
         Field("at", 20, "u16", "first byte of the number in the record; first bit in an instruction word"),
         Field("shift", 22, "u8", "low bits of the number that are left out", high=63),
         Field("part", 23, "u8", "1: only as many bits as the field has; 0: the number must fit", high=1),

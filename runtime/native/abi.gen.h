@@ -144,6 +144,12 @@ enum class Patched : uint8_t {
   GROUP_GEOMETRY = 26,
 };
 
+// What becomes of a number: NUMBER: itself. F32: the bits of the F32 nearest to it.
+enum class Reading : uint8_t {
+  NUMBER = 0,
+  F32 = 1,
+};
+
 // Dependency bits: the word issues only when every earlier result of that kind is visible.
 enum class Dep : uint8_t {
   COMPUTE = 1,
@@ -646,7 +652,7 @@ struct Patch {
   uint32_t divisor;  // what the sum is divided by
   uint16_t term_count;  // number of terms
   Patched section;  // section of the record
-  uint8_t reserved_19[1];  // zero
+  Reading reading;  // what becomes of the number
   uint16_t at;  // first byte of the number in the record; first bit in an instruction word
   uint8_t shift;  // low bits of the number that are left out
   uint8_t part;  // 1: only as many bits as the field has; 0: the number must fit
@@ -658,6 +664,7 @@ static_assert(offsetof(Patch, first_term) == 8);
 static_assert(offsetof(Patch, divisor) == 12);
 static_assert(offsetof(Patch, term_count) == 16);
 static_assert(offsetof(Patch, section) == 18);
+static_assert(offsetof(Patch, reading) == 19);
 static_assert(offsetof(Patch, at) == 20);
 static_assert(offsetof(Patch, shift) == 22);
 static_assert(offsetof(Patch, part) == 23);

@@ -16,6 +16,7 @@ from tfmbs.runtime import instances
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.asm import assemble, disassemble
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.fitting import Fitter
 from tfmbs.runtime.abi.forms import Form, solve
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.patches import Patch, at_of, field_value, form_of, instance, patch_tables, targets
@@ -37,12 +38,50 @@ FACTORS = st.integers(-(1 << 40), 1 << 40).filter(bool)
 def forms(draw: st.DrawFn) -> Form:
     degrees = sorted(draw(DEGREES), reverse=True)
     terms = tuple((each, draw(FACTORS)) for each in degrees)
-    return Form(terms, 1, draw(st.integers(0, 63)), draw(st.booleans()))
+    return Form(terms, draw(st.integers(1, 9)), draw(st.integers(0, 63)), draw(st.booleans()), draw(st.booleans()))
 
 
 @given(forms(), st.integers(0, 99), st.integers(0, 99))
 def test_a_form_is_its_polynomial(form: Form, n: int, m: int) -> None:
-    assert form.at([n, m]) == sum(factor * n**a * m**b for (a, b), factor in form.terms)
+    value = sum(factor * n**a * m**b for (a, b), factor in form.terms) * form.divisor
+    times = tuple((degrees, factor * form.divisor) for degrees, factor in form.terms)
+    assert Form(times, form.divisor).at([n, m]) * form.divisor == value
+
+
+@given(st.integers(-(1 << 53), 1 << 53))
+def test_a_form_may_be_the_bits_of_a_float(n: int) -> None:
+    form = Form((((1,), 3), ((0,), 0)), 3, is_f32=True)
+    assert form.at([n]) == int(np.float32(n).view(np.uint32))
+    assert form.text(["n"]).startswith("f32(")
+
+
+def test_numbers_with_too_many_digits_are_no_floats() -> None:
+    with pytest.raises(ValueError, match="too many digits"):
+        Form((((1,), 1),), is_f32=True).at([(1 << 53) + 1])
+
+
+@given(forms(), st.integers(1, 200), st.integers(1, 200))
+def test_fitting_finds_the_polynomial(form: Form, low: int, high: int) -> None:
+    """From the upper bounds down; from too few points, or values that follow none, nothing."""
+    exact = Form(tuple((d, factor) for d, factor in form.terms))
+    axes = [sorted({1, low, high, low + high, 2 * low + high}), [1, 2, 5, 9, 11]]
+    points = [(n, m) for n in axes[0] for m in axes[1]]
+    values = [exact.at(point) for point in points]
+    fitted = Fitter(points, whole=len(axes[0]) < 5).fit(values)
+    assert fitted is not None
+    assert [fitted.at(point) for point in points] == values
+    if len(axes[0]) == 5:
+        assert fitted == exact
+        assert Fitter(points).fit([*values[:-1], values[-1] + 1]) is None
+
+
+def test_fitting_wants_one_point_more() -> None:
+    assert Fitter([(1,), (2,)]).fit([3, 5]) is None
+    assert Fitter([(1,), (2,)], whole=True).fit([3, 5]) == Form((((1,), 2), ((0,), 1)))
+    assert Fitter([(1,), (2,), (7,), (9,), (12,)]).fit([n * (n + 1) // 2 for n in (1, 2, 7, 9, 12)]) == Form(
+        (((2,), 1), ((1,), 1)), 2
+    )
+    assert Fitter([(1,), (4,), (7,), (10,), (13,)]).fit([0, 1, 2, 3, 4]) is None  # whole numbers at every third point
 
 
 @given(st.lists(forms(), min_size=1, max_size=6, unique=True))

@@ -58,7 +58,7 @@
     word_count = 2 : i64} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_size"() {entry = 0 : i64, high = 128 : i64, label = "seq", low = 2 : i64}
 "tfmbs.fabric_size"() {entry = 0 : i64, label = "seq", low = 2 : i64, high = 128 : i64} : () -> ()
-// CHECK-NEXT: "tfmbs.fabric_patch"() {at = 24 : i64, divisor = 1 : i64, entry = 0 : i64, first_term = 0 : i64, part = 0 : i64, row = 3 : i64, section = "tensor", shift = 0 : i64, term_count = 1 : i64}
-"tfmbs.fabric_patch"() {entry = 0 : i64, row = 3 : i64, first_term = 0 : i64, divisor = 1 : i64, term_count = 1 : i64, section = "tensor", at = 24 : i64, shift = 0 : i64, part = 0 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_patch"() {at = 24 : i64, divisor = 1 : i64, entry = 0 : i64, first_term = 0 : i64, part = 0 : i64, reading = "f32", row = 3 : i64, section = "tensor", shift = 0 : i64, term_count = 1 : i64}
+"tfmbs.fabric_patch"() {entry = 0 : i64, row = 3 : i64, first_term = 0 : i64, divisor = 1 : i64, term_count = 1 : i64, section = "tensor", reading = "f32", at = 24 : i64, shift = 0 : i64, part = 0 : i64} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_term"() {coefficient = -4 : i64, degrees = array<i64: 2, 1, 0, 0>}
 "tfmbs.fabric_term"() {coefficient = -4 : i64, degrees = array<i64: 2, 1, 0, 0>} : () -> ()

@@ -143,7 +143,7 @@
 // -----
 
 // expected-error @below {{'tfmbs.fabric_patch' op section: expected program or siw or }}
-"tfmbs.fabric_patch"() {entry = 0 : i64, row = 3 : i64, first_term = 0 : i64, divisor = 1 : i64, term_count = 1 : i64, section = "mask", at = 24 : i64, shift = 0 : i64, part = 0 : i64} : () -> ()
+"tfmbs.fabric_patch"() {entry = 0 : i64, row = 3 : i64, first_term = 0 : i64, divisor = 1 : i64, term_count = 1 : i64, section = "mask", reading = "number", at = 24 : i64, shift = 0 : i64, part = 0 : i64} : () -> ()
 
 // -----
 

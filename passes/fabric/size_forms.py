@@ -17,7 +17,7 @@ from tfmbs.passes.fabric.windows import Windows
 from tfmbs.passes.functions import functions
 from tfmbs.passes.siw.machine import CodegenError
 from tfmbs.passes.siw.nest import Nest
-from tfmbs.passes.siw.nest_numbers import numbers_of, shape_of_nest, with_numbers
+from tfmbs.passes.siw.nest_numbers import constants_of, numbers_of, shape_of_nest, with_numbers
 from tfmbs.passes.siw.size import Box, polynomial, value_of
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.types import Region
@@ -101,12 +101,14 @@ def _forms(nests: Sequence[Nest | None], points: Sequence[Point]) -> dict[int, d
     if len({shape_of_nest(nest) for nest in found}) != 1:
         return None
     forms: dict[int, dict[Point, int]] = {}
+    constants = constants_of(found[0])
     for place, values in enumerate(zip(*map(numbers_of, found), strict=True)):
         if len(set(values)) > 1:
             fitted = fitted_polynomial(points, values)
-            if fitted is None:
+            if fitted is None and place not in constants:
                 return None
-            forms[place] = fitted
+            if fitted is not None:  # else a float: a word that it is set by is another one at each size
+                forms[place] = fitted
     return forms or None
 
 

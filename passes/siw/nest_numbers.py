@@ -20,6 +20,24 @@ def numbers_of(nest: Nest) -> list[int]:
     return found
 
 
+def constants_of(nest: Nest) -> set[int]:
+    """The places in `numbers_of` of the patterns of bits that constants are, floats among them."""
+    found: set[int] = set()
+    place = len(nest.extents)
+    for value in nest.body:
+        numbers: list[int] = []
+
+        def note(number: int, numbers: list[int] = numbers) -> int:
+            numbers.append(number)
+            return number
+
+        _value(value, note)
+        if isinstance(value, Constant):
+            found.add(place)
+        place += len(numbers)
+    return found
+
+
 def with_numbers(nest: Nest, numbers: Sequence[int]) -> Nest:
     """The nest with other numbers, in the order of `numbers_of`."""
     left = iter(numbers)

@@ -7,18 +7,20 @@ from typing import Any
 
 from tfmbs.dialect.attributes import NAME, SEMANTICS, STATE
 from tfmbs.dialect.location import place
-from tfmbs.dialect.mlir import func, ir
+from tfmbs.dialect.mlir import func
+from tfmbs.dialect.semantics import plain
 from tfmbs.passes.graph.kernels import ops_of, ops_where
+from tfmbs.passes.tfmbs_annotate import LITERAL
 
-_LITERAL = "torch.vtensor.literal"
+_ORDER = ("phase", "pattern", "residency", "modality", "flops", "bytes", "intensity")
 
 
 def annotations_of(module: Any) -> dict[str, Any]:
     """What `tfmbs-annotate` said of a module at the torch level: `entries`, one for each function that is public.
 
     Of each: its `name`; `network`, with phase, modality and the sums of cost; `inputs`, with residency and modality by
-    name, states too; `parts`, the annotated ops in order, with node, op, and what they have of pattern, flops, bytes
-    and intensity; `weights`, how many constants there are.
+    name, states too; `parts`, the annotated ops in order, with node, op, and what they have of pattern, residency,
+    flops, bytes and intensity; `weights`, how many constants there are.
     """
     functions = [f for f in ops_of(module, func.FuncOp) if not f.is_external and "sym_visibility" not in f.attributes]
     return {"entries": [_entry(function) for function in functions]}
@@ -27,29 +29,25 @@ def annotations_of(module: Any) -> dict[str, Any]:
 def _entry(entry: Any) -> dict[str, Any]:
     found = [op.operation for op in ops_where(entry, lambda op: SEMANTICS in op.operation.attributes)]
     parts = [
-        {"node": str(place(op.location)), "op": op.name, **_plain(op.attributes[SEMANTICS])}
+        {"node": str(place(op.location)), "op": op.name, **plain(op.attributes[SEMANTICS])}
         for op in found
-        if op != entry.operation and op.name != _LITERAL
+        if op != entry.operation and op.name != LITERAL
     ]
-    network = _plain(entry.attributes[SEMANTICS]) if SEMANTICS in entry.attributes else {}
-    flops, moved = (sum(part.get(key, 0) for part in parts) for key in ("flops", "bytes"))
+    for part in parts:
+        del part["number"]  # their order
     groups = list(entry.attributes["arg_attrs"]) if "arg_attrs" in entry.attributes else []
     return {
         "name": entry.name.value,
-        "network": {**network, "flops": flops, "bytes": moved, "intensity": flops / moved if moved else 0.0},
-        "inputs": {_name(group, index): _plain(group[SEMANTICS]) for index, group in enumerate(groups)},
+        "network": plain(entry.attributes[SEMANTICS]),
+        "inputs": {_name(group, index): plain(group[SEMANTICS]) for index, group in enumerate(groups)},
         "parts": parts,
-        "weights": sum(op.name == _LITERAL for op in found),
+        "weights": sum(op.name == LITERAL for op in found),
     }
 
 
 def _name(group: Any, index: int) -> str:
     names = [group[key].value for key in (NAME, STATE) if key in group]
     return names[0] if names else f"argument {index}"
-
-
-def _plain(attribute: Any) -> dict[str, Any]:
-    return {entry.name: entry.attr.value for entry in ir.DictAttr(attribute)}
 
 
 def annotations_text(found: dict[str, Any]) -> str:
@@ -67,6 +65,5 @@ def _lines(entry: dict[str, Any]) -> Iterator[str]:
 
 
 def _spelled(entries: dict[str, Any]) -> str:
-    return (
-        ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in entries.items()) or "nothing known"
-    )
+    words = [(key, entries[key]) for key in _ORDER if key in entries]
+    return ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in words) or "nothing known"

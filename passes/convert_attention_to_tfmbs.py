@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 from tfmbs.dialect import graph
 from tfmbs.dialect.attributes import SEMANTICS
 from tfmbs.dialect.mlir import ir, linalg
+from tfmbs.dialect.semantics import Semantics, located, semantics_of
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.passes.graph.reshapes import reshaped
 from tfmbs.passes.linalg.structured import empty
@@ -90,10 +91,12 @@ def _match(op: Any) -> Match | None:
 
 def _convert(op: Any, found: Match) -> None:
     result = op.results[0]
-    with op.location, ir.InsertionPoint(op):
+    semantics = _semantics(op, found)
+    location = op.location if semantics is None else located(op.location, semantics)
+    with location, ir.InsertionPoint(op):
         converted = build(found)
-        if (semantics := _semantics(op, found)) is not None:
-            converted.owner.attributes[SEMANTICS] = semantics
+        if semantics is not None:
+            converted.owner.attributes[SEMANTICS] = semantics.to_attribute()
         shaped = reshaped(converted, tv.shape(result))
         result.replace_all_uses_with(tv.from_builtin(shaped, result))
     # From the result on, what is between has no user any more.
@@ -104,20 +107,18 @@ def _convert(op: Any, found: Match) -> None:
             step.erase()
 
 
-def _semantics(op: Any, found: Match) -> Any:
-    """What is known of the last product, with the operations of both, and the bytes of what is read and written."""
-    if SEMANTICS not in op.attributes:
+def _semantics(op: Any, found: Match) -> Semantics | None:
+    """What is known of the last product, with the operations of all steps, and the bytes of what is read and written.
+
+    What makes a mask of positions is no step.
+    """
+    own = semantics_of(op)
+    if own is None:
         return None
-    entries = {entry.name: entry.attr for entry in op.attributes[SEMANTICS]}
-    steps = [step.attributes[SEMANTICS] for step in found.inner if SEMANTICS in step.attributes]
-    flops = sum(step["flops"].value for step in steps if "flops" in step)
-    if flops:
-        operands = [found.query, found.key, found.value, *([] if found.mask is None else [found.mask])]
-        moved = sum(tv.bytes_of(value) for value in (*operands, op.results[0]))
-        i64, f64 = ir.IntegerType.get_signless(64), ir.F64Type.get()
-        entries |= {"flops": ir.IntegerAttr.get(i64, flops), "bytes": ir.IntegerAttr.get(i64, moved)}
-        entries["intensity"] = ir.FloatAttr.get(f64, flops / moved)
-    return ir.DictAttr.get(entries)
+    flops = sum(known.flops for step in found.inner if (known := semantics_of(step)) is not None)
+    operands = [found.query, found.key, found.value, *([] if found.mask is None else [found.mask])]
+    moved = sum(tv.bytes_of(value) for value in dict.fromkeys([*operands, op.results[0]]))
+    return replace(own, flops=flops, bytes=moved)
 
 
 def build(found: Match) -> Any:

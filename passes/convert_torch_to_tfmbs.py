@@ -12,6 +12,7 @@ from tfmbs.dialect import graph
 from tfmbs.dialect.attributes import SEMANTICS
 from tfmbs.dialect.mlir import arith, ir
 from tfmbs.dialect.scalars import function
+from tfmbs.dialect.semantics import semantics_of
 from tfmbs.passes.linalg.scalar import f32
 from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 from tfmbs.passes.registry import Pass
@@ -85,13 +86,14 @@ def _build(op: Any) -> Any:
 
 def _hand_on(op: Any, converted: Any) -> None:
     """What the op is for is said of the tfmbs op that takes its place, in front of reshapes and a bias."""
-    if SEMANTICS not in op.attributes:
+    semantics = semantics_of(op)
+    if semantics is None:
         return
     made = _producer(converted)
     while made is not None and not made.name.startswith("tfmbs."):
         made = _producer(made.operands[0]) if len(made.operands) else None
     if made is not None:
-        made.attributes[SEMANTICS] = op.attributes[SEMANTICS]
+        made.attributes[SEMANTICS] = semantics.to_attribute()
 
 
 def _producer(value: Any) -> Any:

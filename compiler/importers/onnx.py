@@ -23,7 +23,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 
 TO_TORCH = (
     "builtin.module(convert-onnx-to-linalg,"
-    f"torch-onnx-to-torch-backend-pipeline{{backend-legal-ops={','.join(KEPT_TORCH_OPS)}}})"
+    f"torch-onnx-to-torch-backend-pipeline{{backend-legal-ops={','.join(KEPT_TORCH_OPS)}}},tfmbs-annotate)"
 )
 
 # What torch-mlir's importer raises besides its own error, for element types and data that it does not know.

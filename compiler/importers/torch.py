@@ -20,7 +20,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 
 TO_TORCH = (
     "builtin.module(func.func(torch-match-quantized-custom-ops),"
-    f"torchdynamo-export-to-torch-backend-pipeline{{backend-legal-ops={','.join(KEPT_TORCH_OPS)}}})"
+    f"torchdynamo-export-to-torch-backend-pipeline{{backend-legal-ops={','.join(KEPT_TORCH_OPS)}}},tfmbs-annotate)"
 )
 
 Inputs = Sequence[Any] | Mapping[str, Sequence[Any]]

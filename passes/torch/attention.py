@@ -231,7 +231,7 @@ def _causal(found: Match) -> Match:
     """A constant condition of the causal form needs no mask."""
     if found.mode != "select":
         return found
-    shown = _constant(found.condition)
+    shown = constant(found.condition)
     if shown is None:
         return found
     rows, columns = found.scores[2:]
@@ -243,8 +243,8 @@ def _causal(found: Match) -> Match:
     return found
 
 
-def _constant(value: Any) -> Any:
-    """The elements of a condition that depends on nothing: a literal, or a comparison of positions."""
+def constant(value: Any) -> Any:
+    """The elements of a tensor that depends on nothing: a literal, or a comparison of positions; None for another."""
     op = producer(value)
     if op is None:
         return None
@@ -253,10 +253,10 @@ def _constant(value: Any) -> Any:
     if op.name == "torch.aten.arange.start_step":
         return np.arange(*(tv.integer(operand) for operand in list(op.operands)[:3]))
     if op.name == "torch.aten.unsqueeze":
-        inner = _constant(op.operands[0])
+        inner = constant(op.operands[0])
         return None if inner is None else np.expand_dims(inner, tv.integer(op.operands[1]))
     if op.name in _COMPARISONS:
-        left, right = (_constant(operand) for operand in op.operands)
+        left, right = (constant(operand) for operand in op.operands)
         return None if left is None or right is None else _COMPARISONS[op.name](left, right)
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfmbs.dialect.mlir import ir
@@ -16,7 +16,7 @@ def _aten(*names: str) -> tuple[str, ...]:
 PRODUCTS = _aten("matmul mm bmm linear addmm")
 CONVOLUTION = "torch.aten.convolution"
 _SOFTMAX = ("torch.aten.softmax.int", "torch.aten._softmax")
-_WHOLE_ATTENTION = "torch.aten.scaled_dot_product_attention"
+WHOLE_ATTENTION = "torch.aten.scaled_dot_product_attention"
 _VIEWS = _aten(
     "view reshape _unsafe_view unsqueeze squeeze.dim expand permute transpose.int slice.Tensor clone contiguous",
     "flatten.using_ints broadcast_to repeat_interleave.self_int",
@@ -98,17 +98,27 @@ def attention(op: Any) -> tuple[Any, Any, Any] | None:
     The probabilities are a softmax over the last dimension, which the product contracts, of scores that are a scaled or
     masked product of two computed tensors. With constant keys or values it is a layer, not attention.
     """
-    if op.name == _WHOLE_ATTENTION:
+    if op.name == WHOLE_ATTENTION:
         return op.operands[0], op.operands[1], op.operands[2]
     if op.name not in PRODUCTS or len(tensors(op)) != 2 or is_weight(op.operands[1]):
         return None
-    softmax = producer(through(op.operands[0], (*_VIEWS, *_CASTS, _CHOICE)))
+    softmax = softmax_of(op)
     if softmax is None or softmax.name not in _SOFTMAX or not _is_over_last(softmax):
         return None
     scores = producer(through(softmax.operands[0], (*_SCALES, *_VIEWS)))
     if scores is None or scores.name not in PRODUCTS or any(is_weight(v) for v in tensors(scores)):
         return None
     return scores.operands[0], scores.operands[1], op.operands[1]
+
+
+def softmax_of(op: Any) -> Any:
+    """What makes the probabilities that a product of attention contracts; another op for another product."""
+    return producer(through(op.operands[0], (*_VIEWS, *_CASTS, _CHOICE)))
+
+
+def before_scores(op: Any) -> Any:
+    """The scores that a step between product and softmax scales, masks or shows otherwise; None for another op."""
+    return _main(op) if op.name in (*_SCALES, *_VIEWS) else None
 
 
 def _is_over_last(softmax: Any) -> bool:
@@ -146,17 +156,24 @@ def _is_returned(value: Any) -> bool:
     return False
 
 
-def residual_block(op: Any) -> bool:
-    """Whether `op` adds a value and something that at least one product or convolution makes of it."""
+def residual_block(op: Any, order: Mapping[Any, int]) -> bool:
+    """Whether `op` adds a value and something that at least one product or convolution makes of it.
+
+    `order` are the positions of the ops of the block that it is in.
+    """
     if op.name != _SUMS or len(parts := tensors(op)) != 2 or any(is_weight(v) for v in parts):
         return False
     if str(parts[0].type) != str(parts[1].type):  # a mask on scores, say
         return False
-    return any(_reaches(block, skip) for block, skip in (parts, parts[::-1]))
+    return any(_reaches(block, skip, order) for block, skip in (parts, parts[::-1]))
 
 
-def _reaches(value: Any, target: Any, limit: int = 200) -> bool:
-    """Whether `value` is computed from `target` by way of a product: `limit` ops are looked at."""
+def _reaches(value: Any, target: Any, order: Mapping[Any, int], limit: int = 200) -> bool:
+    """Whether `value` is computed from `target` by way of a product: `limit` ops are looked at.
+
+    What comes before the target cannot be computed from it.
+    """
+    first = order.get(producer(target), -1)
     pending, seen = [(value, False)], set[Any]()
     while pending and limit:
         current, worked = pending.pop()
@@ -165,7 +182,7 @@ def _reaches(value: Any, target: Any, limit: int = 200) -> bool:
                 return True
             continue
         op = producer(current)
-        if op is None or (current, worked) in seen:
+        if op is None or order.get(op, -1) <= first or (current, worked) in seen:
             continue
         seen.add((current, worked))
         limit -= 1
@@ -180,8 +197,8 @@ def backbone(ops: list[Any]) -> list[Any]:
     for op in (op for op in ops if len(op.results)):
         before = [v for v in tensors(op) if v in depth]
         longest = max(before, key=lambda v: depth[v], default=None)
-        own = op.name == CONVOLUTION and _rank(op.results[0]) == 4
-        if own or (longest is not None and _rank(op.results[0]) == 4 and op.name not in PRODUCTS):
+        own = op.name == CONVOLUTION and rank(op.results[0]) == 4
+        if own or (longest is not None and rank(op.results[0]) == 4 and op.name not in PRODUCTS):
             for result in op.results:
                 depth[result] = (depth[longest] if longest is not None else 0) + own
                 chains[result] = [*(chains[longest] if longest is not None else []), *([op] if own else [])]
@@ -189,7 +206,8 @@ def backbone(ops: list[Any]) -> list[Any]:
     return list(found)
 
 
-def _rank(value: Any) -> int:
+def rank(value: Any) -> int:
+    """Number of dimensions of a tensor, -1 where it is not known."""
     try:
         return len(tv.shape(value))
     except tv.NotConvertedError:
@@ -201,7 +219,7 @@ def table(op: Any) -> tuple[Any, Any] | None:
     if op.name not in _LOOKUPS:
         return None
     rows, indices = op.operands[0], op.operands[1 if op.name == _LOOKUPS[0] else 2]
-    return (rows, indices) if is_weight(rows) and _rank(rows) == 2 and not is_weight(indices) else None
+    return (rows, indices) if is_weight(rows) and rank(rows) == 2 and not is_weight(indices) else None
 
 
 def origins(value: Any, limit: int = 50) -> Iterator[Any]:

@@ -74,8 +74,14 @@ def test_a_transformer_block() -> None:
     assert wide["flops"] == 2 * 8 * 32 * 128
     assert wide["bytes"] == 4 * (8 * 32 + 32 * 128 + 8 * 128)
     assert wide["intensity"] == pytest.approx(wide["flops"] / wide["bytes"])
+    by_op: Counter[str] = Counter()
+    for part in report["parts"]:
+        by_op[part["op"].split(".")[2]] += part.get("flops", 0)
     # Four projections, scores and context, two layers of the feed-forward part.
-    assert report["network"]["flops"] == 2 * (4 * 8 * 32 * 32 + 2 * 8 * 8 * 32 + 2 * 8 * 32 * 128)
+    assert by_op["matmul"] == 2 * (4 * 8 * 32 * 32 + 2 * 8 * 8 * 32 + 2 * 8 * 32 * 128)
+    assert by_op["native_layer_norm"] == 2 * 7 * 8 * 32
+    assert report["network"]["flops"] == sum(by_op.values())
+    assert report["network"]["bytes"] == sum(part["bytes"] for part in report["parts"])
 
 
 @pytest.mark.parametrize("constant", ["k", "v"])
@@ -141,14 +147,14 @@ REFERENCE: dict[str, tuple[dict[str, int], list[str | None], str | None]] = {
     "resnet18": ({"convolution_backbone": 6, "residual_block": 1}, ["vision"], "image"),
     "mobilenet_v2": ({"convolution_backbone": 10, "residual_block": 2}, ["vision"], "image"),
     "bert": ({"attention": 2, "residual_block": 4, "embedding_table": 3}, ["encoder"], "text"),
-    "vit": ({"attention": 2, "residual_block": 4}, ["encoder"], None),
+    "vit": ({"attention": 2, "residual_block": 4, "patch_embedding": 1}, ["vision"], "image"),
     "gpt2": ({"attention": 2, "residual_block": 4, "embedding_table": 2, "kv_cache": 4}, ["prefill", "decode"], "text"),
     "llama": (
         {"attention": 2, "residual_block": 4, "embedding_table": 1, "kv_cache": 4},
         ["prefill", "decode"],
         "text",
     ),
-    "dlrm": ({"embedding_table": 3}, [None], "categorical"),
+    "dlrm": ({"embedding_table": 3}, ["recommender"], "categorical"),
 }
 """By reference model, in its small form: patterns, phases of its entries, modality."""
 

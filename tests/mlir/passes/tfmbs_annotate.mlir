@@ -2,9 +2,9 @@
 
 // Scores, a softmax over the last dimension, and computed values: attention, of an encoder.
 // CHECK: func.func @attention
-// CHECK-SAME: attributes {tfmbs.semantics = {phase = "encoder"}}
+// CHECK-SAME: attributes {tfmbs.semantics = {bytes = {{.*}}, phase = "encoder"}}
 // CHECK: torch.aten.matmul %{{.*}}, %{{.*}} {tfmbs.semantics = {bytes = 384 : i64, flops = 256 : i64
-// CHECK: torch.aten.matmul %{{.*}}, %{{.*}} {tfmbs.semantics = {bytes = 384 : i64, flops = 256 : i64, intensity = {{.*}} : f64, pattern = "attention"}}
+// CHECK: torch.aten.matmul %{{.*}}, %{{.*}} {tfmbs.semantics = {bytes = 384 : i64, flops = 256 : i64, intensity = {{.*}} : f64, number = 2 : i64, pattern = "attention"}}
 func.func @attention(%q: !torch.vtensor<[2,4,4],f32>, %k: !torch.vtensor<[2,4,4],f32>)
     -> !torch.vtensor<[2,4,4],f32> {
   %axis = torch.constant.int -1

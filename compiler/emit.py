@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import tfmbs
-from tfmbs.dialect.attributes import PRECISION, SCRATCH_LIVE_BYTES, TARGET
+from tfmbs.dialect.attributes import PRECISION, SCRATCH_LIVE_BYTES, SEMANTICS, TARGET
 from tfmbs.dialect.fabric_tables import fabric_tables
+from tfmbs.dialect.semantics import entries_of, plain
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.target_file import load_target
 
@@ -14,8 +15,8 @@ from tfmbs.runtime.abi.target_file import load_target
 def emit(module: Any) -> bytearray:
     """The bytes of the `.tfb` of a fabric-level module; equal modules give equal bytes. Weights are copied once.
 
-    META names producer, version, target, precision (where the module does), entry points and how much scratch each has
-    in use at once, and holds no time stamp.
+    META names producer, version, target, precision (where the module does), entry points, how much scratch each has
+    in use at once, and what is known of their networks as wholes; it holds no time stamp.
     Raises TfmbsError for an op of another level and for a target that is not known.
     """
     tables, weights = fabric_tables(module)
@@ -32,4 +33,16 @@ def emit(module: Any) -> bytearray:
     if SCRATCH_LIVE_BYTES in attributes:
         live = attributes[SCRATCH_LIVE_BYTES]
         meta["scratch_live_bytes"] = {item.name: item.attr.value for item in live}
+    if SEMANTICS in attributes:
+        meta["semantics"] = {name: _network(known) for name, known in entries_of(attributes[SEMANTICS]).items()}
     return Image(meta=meta, target=target.to_dict(), **tables).to_bytes(weights)
+
+
+def _network(attribute: Any) -> dict[str, Any]:
+    """Phase, modality and the sums of cost of one entry point, and its inputs and states by name.
+
+    The intensity of all is flops / bytes.
+    """
+    known = {key: value for key, value in plain(attribute).items() if key != "intensity"}
+    inputs = entries_of(entries_of(attribute).get("inputs"))
+    return {**known, "inputs": {name: plain(entry) for name, entry in inputs.items()}}

@@ -56,11 +56,13 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "tfmbs-fuse-gemv",
         "tfmbs-pack{packing=pt5}",
         "tfmbs-tile{$target}",
+        "tfmbs-recall-semantics",
     ),
     "kernel": (
         "tfmbs-compose-functions",
         "tfmbs-to-kernel",
         "tfmbs-assign-memory{$target}",
+        "tfmbs-recall-semantics",
     ),
     "fabric": ("tfmbs-to-fabric{$target}",),
     "linalg": ("tfmbs-to-linalg{$numerics}",),

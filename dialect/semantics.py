@@ -47,8 +47,14 @@ def read_semantics(attribute: Any) -> Semantics | None:
     entries = plain(attribute)
     if not isinstance(entries.get("number"), int):
         return None
-    kinds = {"number": int, "pattern": str, "flops": int, "bytes": int, "residency": str}
-    return Semantics(**{key: entries[key] for key, kind in kinds.items() if isinstance(entries.get(key), kind)})
+
+    def word(key: str) -> str:
+        return entry if isinstance(entry := entries.get(key), str) else ""
+
+    def count(key: str) -> int:
+        return entry if isinstance(entry := entries.get(key), int) else 0
+
+    return Semantics(count("number"), word("pattern"), count("flops"), count("bytes"), word("residency"))
 
 
 def dictionary(entries: Mapping[str, Entry]) -> Any:
@@ -56,12 +62,15 @@ def dictionary(entries: Mapping[str, Entry]) -> Any:
     return ir.DictAttr.get({name: _attribute(value) for name, value in entries.items()})
 
 
+def entries_of(attribute: Any) -> dict[str, Any]:
+    """The attributes in a dictionary attribute by name; {} for any other attribute."""
+    return {entry.name: entry.attr for entry in attribute} if isinstance(attribute, ir.DictAttr) else {}
+
+
 def plain(attribute: Any) -> dict[str, Entry]:
-    """The inverse of `dictionary`; {} for any other attribute."""
-    if not isinstance(attribute, ir.DictAttr):
-        return {}
+    """The inverse of `dictionary`; entries of other kinds are left out."""
     kinds = (ir.StringAttr, ir.IntegerAttr, ir.FloatAttr)
-    return {entry.name: entry.attr.value for entry in attribute if isinstance(entry.attr, kinds)}
+    return {name: value.value for name, value in entries_of(attribute).items() if isinstance(value, kinds)}
 
 
 def _attribute(value: Entry) -> Any:

@@ -683,6 +683,15 @@ module {
       %1 = irdl.base "#builtin.dense_array"
       irdl.attributes {"coefficient" = %0, "degrees" = %1}
     }
+    irdl.operation @fabric_semantics {
+      %0 = irdl.base "#builtin.integer"
+      %1 = irdl.base "#builtin.integer"
+      %2 = irdl.base "#builtin.string"
+      %3 = irdl.base "#builtin.string"
+      %4 = irdl.base "#builtin.integer"
+      %5 = irdl.base "#builtin.integer"
+      irdl.attributes {"descriptor" = %0, "number" = %1, "phase" = %2, "pattern" = %3, "flops" = %4, "bytes" = %5}
+    }
     irdl.operation @fabric_data {
       %0 = irdl.base "#builtin.string"
       %1 = irdl.base "#builtin.integer"

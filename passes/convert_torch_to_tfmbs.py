@@ -85,15 +85,19 @@ def _build(op: Any) -> Any:
 
 
 def _hand_on(op: Any, converted: Any) -> None:
-    """What the op is for is said of the tfmbs op that takes its place, in front of reshapes and a bias."""
+    """What the op is for is said of the tfmbs op that takes its place, in front of reshapes and a bias.
+
+    What was made for another op has another location.
+    """
     semantics = semantics_of(op)
     if semantics is None:
         return
     made = _producer(converted)
-    while made is not None and not made.name.startswith("tfmbs."):
+    while made is not None and made.location == op.location:
+        if made.name.startswith("tfmbs."):
+            made.attributes[SEMANTICS] = semantics.to_attribute()
+            return
         made = _producer(made.operands[0]) if len(made.operands) else None
-    if made is not None:
-        made.attributes[SEMANTICS] = semantics.to_attribute()
 
 
 def _producer(value: Any) -> Any:

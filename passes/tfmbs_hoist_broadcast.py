@@ -183,7 +183,7 @@ class _Hoisting:
         """The generic with the hoisted tensors as further inputs."""
         operands = list(zip(self.op.operands, self.maps, strict=True))
         inputs, inits = [*operands[: self.ins], *hoisted], operands[self.ins :]
-        kept = {"tfmbs.schedule", "telemetry"} & set(self.op.attributes)
+        kept = {"tfmbs.schedule", "telemetry", "tfmbs.semantics"} & set(self.op.attributes)
 
         def body(*scalars: Any) -> list[Any]:
             given = [*scalars[: self.ins], *scalars[len(inputs) :]]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tfmbs.dialect.attributes import NAME, OUTPUT, SCRATCH_BYTES, SCRATCH_LIVE_BYTES, STATE, TARGET
+from tfmbs.dialect.attributes import NAME, OUTPUT, SCRATCH_BYTES, SCRATCH_LIVE_BYTES, SEMANTICS, STATE, TARGET
 from tfmbs.dialect.elements import declared_element
 from tfmbs.dialect.kernel_program import VIEWS
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
+from tfmbs.dialect.semantics import entries_of, plain
 from tfmbs.dialect.shapes import element_of, elements, shape_of
 from tfmbs.passes.fabric.launches import LAUNCHES, Launches
 from tfmbs.passes.fabric.memory import Argument, Memory
@@ -100,16 +101,33 @@ class TfmbsToFabric(Pass):
         live = {f.name.value: f.attributes[SCRATCH_LIVE_BYTES] for f in lowered if SCRATCH_LIVE_BYTES in f.attributes}
         if live:
             module.attributes[SCRATCH_LIVE_BYTES] = ir.DictAttr.get(live)
+        known = {f.name.value: described for f in lowered if (described := _described(f)) is not None}
+        if known:
+            module.attributes[SEMANTICS] = ir.DictAttr.get(known)
         for function in lowered:
             function.erase()
         module.attributes[TARGET] = ir.StringAttr.get(self.target)
+
+
+def _described(function: Any) -> Any:
+    """What is known of a function's network, and of its inputs and states by name; None where nothing is."""
+    if SEMANTICS not in function.attributes:
+        return None
+    groups = list(function.arg_attrs) if "arg_attrs" in function.attributes else []
+    inputs = {}
+    for number, group in enumerate(groups):
+        if SEMANTICS in group:
+            name = next((group[key].value for key in (NAME, STATE) if key in group), f"input{number}")
+            inputs[name] = group[SEMANTICS]
+    return ir.DictAttr.get({**entries_of(function.attributes[SEMANTICS]), "inputs": ir.DictAttr.get(inputs)})
 
 
 def _lower(function: Any, tables: Tables, target: Any, verify: bool) -> None:
     arguments = _arguments(function, tables)
     memory, first = Memory(tables, arguments), len(tables.locations)
     scratch = function.attributes[SCRATCH_BYTES].value if SCRATCH_BYTES in function.attributes else 0
-    launches = Launches(tables, memory, target, first, scratch, verify)
+    phase = plain(function.attributes[SEMANTICS]).get("phase", "") if SEMANTICS in function.attributes else ""
+    launches = Launches(tables, memory, target, first, scratch, verify, str(phase))
     io = {region: _io(function, tables, memory, arguments, region) for region in (Region.INPUT, Region.OUTPUT)}
     for op in function.entry_block.operations:
         name = op.operation.name

@@ -10,6 +10,7 @@ from typing import Any
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.kinds import KIND_RULES
 from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
+from tfmbs.runtime.semantics import Meaning, meanings
 
 COUNTERS: dict[str, str] = {
     "total_ops": "multiply-accumulates and pooling taps (none on padding), and lane operations of vector code",
@@ -53,7 +54,10 @@ class LaunchCounters:
 
 @dataclass(frozen=True)
 class LaunchStats:
-    """One launch: its names, its counters (see `COUNTERS`) and the emulator's own wall time."""
+    """One launch: its names, its counters (see `COUNTERS`) and the emulator's own wall time.
+
+    `phase` to `intensity` are what the compiler knew of the ops of the network that it does (`semantics.Meaning`).
+    """
 
     name: str
     kind: str
@@ -61,6 +65,11 @@ class LaunchStats:
     fused: bool
     zero_skip_mode: str
     sparsity: float
+    phase: str
+    pattern: str
+    flops: int
+    bytes: int
+    intensity: float
     total_ops: int
     active_ops: int
     zero_skips: int
@@ -206,7 +215,7 @@ def _elements(image: Image, index: int) -> int:
     return 0 if index == NONE else prod(tensor["dims"][: tensor["rank"]])
 
 
-def _launch(image: Image, descriptor: Row, counters: LaunchCounters) -> LaunchStats:
+def _launch(image: Image, descriptor: Row, counters: LaunchCounters, meaning: Meaning) -> LaunchStats:
     kind = Kind(descriptor["kind"])
     telemetry = None if descriptor["telemetry"] == NONE else image.telemetry[descriptor["telemetry"]]
     schedule = None if descriptor["schedule"] == NONE else image.schedules[descriptor["schedule"]]
@@ -224,6 +233,11 @@ def _launch(image: Image, descriptor: Row, counters: LaunchCounters) -> LaunchSt
         fused=kind is not Kind.VECTOR and descriptor["program"] != NONE,
         zero_skip_mode=mode.name,
         sparsity=telemetry["sparsity"] if telemetry else 0.0,
+        phase=meaning.phase,
+        pattern=meaning.pattern,
+        flops=meaning.flops,
+        bytes=meaning.bytes,
+        intensity=meaning.intensity,
         total_ops=counters.operations + counters.lane_ops,
         active_ops=counters.active + counters.lane_ops,
         zero_skips=0 if mode is ZeroSkip.NONE else counters.operations - counters.active,
@@ -241,7 +255,8 @@ def launch_stats(image: Image, device: str, entry: int, counters: Sequence[Launc
     record = image.entries[entry]
     first, count = record["first_descriptor"], record["descriptor_count"]
     descriptors = image.descriptors[first : first + count]
-    launches = tuple(_launch(image, d, c) for d, c in zip(descriptors, counters, strict=True))
+    rows = zip(descriptors, counters, meanings(image, entry), strict=True)
+    launches = tuple(_launch(image, descriptor, counted, meaning) for descriptor, counted, meaning in rows)
     return Stats(device, image.strings[record["name"]], launches)
 
 

@@ -21,14 +21,16 @@ dl {{ display: grid; grid-template-columns: max-content auto; gap: .2rem 1rem }}
 </body></html>
 """
 
-NAMES = ("Launch", "Kind", "Layer", "Sparsity")
+NAMES = ("Launch", "Kind", "Layer", "Pattern", "Sparsity")
 
 
 def html_report(stats: Stats, title: str) -> str:
     """The page. Wall time is that of this machine's emulation, microseconds; the counters are the fabric's."""
     head = "".join(f"<th>{escape(name)}</th>" for name in (*NAMES, *COUNTERS, "fabric_cost", "wall, µs"))
     rows = [_row(_names(launch), _numbers(launch)) for launch in stats.launches]
-    rows.append(_row(("all", "", "", ""), (*stats.totals.values(), stats.figures["fabric_cost"], stats.wall_ns / 1000)))
+    rows.append(
+        _row(("all", "", "", "", ""), (*stats.totals.values(), stats.figures["fabric_cost"], stats.wall_ns / 1000))
+    )
     definitions = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in {**COUNTERS, **FIGURES}.items()
     )
@@ -37,7 +39,7 @@ def html_report(stats: Stats, title: str) -> str:
 
 
 def _names(launch: LaunchStats) -> tuple[str, ...]:
-    return launch.name, launch.kind, launch.layer, f"{launch.sparsity:.1%}" if launch.sparsity else ""
+    return launch.name, launch.kind, launch.layer, launch.pattern, f"{launch.sparsity:.1%}" if launch.sparsity else ""
 
 
 def _numbers(launch: LaunchStats) -> tuple[float, ...]:

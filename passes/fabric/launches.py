@@ -9,6 +9,7 @@ from typing import Any
 from tfmbs.dialect.attributes import Schedule, schedule_of
 from tfmbs.dialect.kernel import GEMM_KINDS
 from tfmbs.dialect.location import UNKNOWN, place
+from tfmbs.dialect.semantics import Semantics, all_semantics
 from tfmbs.dialect.telemetry import Telemetry, telemetry_of
 from tfmbs.passes.fabric.memory import Memory
 from tfmbs.passes.fabric.order import Order
@@ -25,7 +26,10 @@ _WORD = 64
 
 @dataclass
 class Launches:
-    """Appends the descriptors of one function to the tables. `scratch` is the size of its scratch memory, in bytes."""
+    """Appends the descriptors of one function to the tables.
+
+    `scratch` is the size of its scratch memory, in bytes; `phase` what its network is for.
+    """
 
     tables: Tables
     memory: Memory
@@ -33,6 +37,7 @@ class Launches:
     first: int
     scratch: int
     verify_schedules: bool = False
+    phase: str = ""
 
     def __post_init__(self) -> None:
         self.vector = VectorCode(self.tables, self.memory, self.target, self.scratch, self.verify_schedules)
@@ -172,6 +177,7 @@ class Launches:
         origins: Sequence[Run] = (),
     ) -> None:
         number = len(self.tables.locations)
+        parts = all_semantics(op)
         schedule = schedule_of(op)
         mask = self._mask(schedule.tile_mask if schedule else _TILE_0)
         waits = [self.first + launch for launch in self.order.add(reads, writes)]
@@ -199,6 +205,13 @@ class Launches:
         for run in origins:
             row = {"first_word": run.first, "word_count": run.count, "slots": run.slots}
             self.tables.append("origin", {"descriptor": number, "location": run.place, **row})
+        self._semantics(number, parts)
+
+    def _semantics(self, number: int, parts: Sequence[Semantics]) -> None:
+        """The ops of the network that launch `number` does."""
+        for part in parts:
+            row = {"number": part.number, "pattern": part.pattern, "flops": part.flops, "bytes": part.bytes}
+            self.tables.append("semantics", {"descriptor": number, "phase": self.phase, **row})
 
 
 LAUNCHES: dict[str, Callable[[Launches, Any], None]] = {

@@ -25,6 +25,7 @@ _SCALES = _aten(
     "mul.Tensor mul.Scalar div.Tensor div.Scalar add.Tensor sub.Tensor where.self masked_fill.Scalar",
     "masked_fill.Tensor to.dtype _to_copy tanh",
 )
+_FACTORS = _aten("mul.Tensor div.Tensor")
 _SCALE, _CHOICE = "torch.aten.mul.Scalar", "torch.aten.where.self"
 _CASTS = _aten("to.dtype _to_copy")
 _SUMS = "torch.aten.add.Tensor"
@@ -72,18 +73,25 @@ def seen_from(value: Any) -> Any:
 
 
 def looked_up(indices: Any) -> Any:
-    """What indices are made of, before those below zero are counted from the end."""
+    """What indices are made of, before those below zero are counted from the end; they may be a part of it."""
     value = seen_from(indices)
     op = producer(value)
-    return seen_from(op.operands[2]) if op is not None and op.name == _CHOICE else value
+    if op is not None and op.name == _CHOICE:
+        return looked_up(op.operands[2])
+    is_part = op is not None and op.name == _LOOKUPS[1] and is_weight(op.operands[2])
+    return looked_up(op.operands[0]) if is_part else value
 
 
 def views(value: Any) -> Iterator[Any]:
     """A value and all that it is another view of, or a scaled one."""
     yield value
-    while (op := producer(value)) is not None and op.name in (*_VIEWS, *_CASTS, _SCALE):
+    while (op := producer(value)) is not None and (op.name in (*_VIEWS, *_CASTS, _SCALE) or _is_scaled(op)):
         value = op.operands[0]
         yield value
+
+
+def _is_scaled(op: Any) -> bool:
+    return op.name in _FACTORS and is_weight(op.operands[1])
 
 
 def is_weight(value: Any) -> bool:
@@ -144,8 +152,13 @@ def cache(op: Any, attended: set[Any]) -> Any:
 
 
 def added(op: Any) -> int:
-    """How many positions a cache's update of `cache` adds: the last dimension but one of what is new."""
-    return tv.shape(tensors(op)[-1])[-2]
+    """How many positions a cache's update of `cache` adds: the size of what is new where the whole has another."""
+    new, whole = tv.shape(tensors(op)[-1]), tv.shape(op.results[0])
+    if len(new) == len(whole):
+        positions = [size for size, of in zip(new, whole, strict=True) if size != of]
+        if len(positions) == 1:
+            return positions[0]
+    return new[-2]
 
 
 def _is_returned(value: Any) -> bool:

@@ -61,6 +61,7 @@ class Image:
     sizes: list[Row] = field(default_factory=list)
     patches: list[Row] = field(default_factory=list)
     terms: list[Row] = field(default_factory=list)
+    semantics: list[Row] = field(default_factory=list)
     extras: list[Section] = field(default_factory=list)
     optional_features: int = 0
     declared_version: tuple[int, int] | None = None

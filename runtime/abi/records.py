@@ -20,9 +20,9 @@ from tfmbs.runtime.abi.types import DType, Meaning, Packing, Region
 
 __all__ = [
     "ATTENTION_GEOMETRY", "DEBUG", "DESCRIPTOR", "ENTRY", "GEMM_GEOMETRY", "GEOMETRY_OF_KIND", "GROUP_GEOMETRY", "IO",
-    "MASK", "NONE", "ORIGIN", "PATCH", "PROGRAM", "RECORDS", "SCHEDULE", "SIZE", "STATE", "TELEMETRY", "TENSOR", "TERM",
-    "VOLUME_GEOMETRY", "WINDOW_GEOMETRY", "Activations", "Dataflow", "Field", "FieldValue", "Kind", "MaskMode",
-    "Patched", "PoolMode", "ProgramKind", "Reading", "Record", "ZeroSkip",
+    "MASK", "NONE", "ORIGIN", "PATCH", "PROGRAM", "RECORDS", "SCHEDULE", "SEMANTICS", "SIZE", "STATE", "TELEMETRY",
+    "TENSOR", "TERM", "VOLUME_GEOMETRY", "WINDOW_GEOMETRY", "Activations", "Dataflow", "Field", "FieldValue", "Kind",
+    "MaskMode", "Patched", "PoolMode", "ProgramKind", "Reading", "Record", "ZeroSkip",
 ]  # fmt: skip
 
 
@@ -214,6 +214,20 @@ ORIGIN = Record(
     ),
 )
 
+SEMANTICS = Record(
+    "semantics",
+    32,
+    "An op of the network that a launch does a part of: what it is for and what it costs. A launch's first is its own.",
+    (
+        Field("descriptor", 0, "u32", "descriptor", index="descriptor"),
+        Field("number", 4, "u32", "the op's place among those of its entry's network; several launches may do one op"),
+        Field("phase", 8, "u32", "phase of the network, or nothing", index="strings"),
+        Field("pattern", 12, "u32", "structures that it ends, joined by +, or nothing", index="strings"),
+        Field("flops", 16, "u64", "operations, by the formulas of the compiler"),
+        Field("bytes", 24, "u64", "bytes of operands and results in the network's own types"),
+    ),
+)
+
 RECORDS: dict[str, Record] = {
     r.name: r
     for r in (
@@ -236,6 +250,7 @@ RECORDS: dict[str, Record] = {
         SIZE,
         PATCH,
         TERM,
+        SEMANTICS,
     )
 }
 

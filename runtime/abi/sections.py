@@ -125,6 +125,7 @@ KINDS: tuple[SectionKind, ...] = (
     _table("SIZES", 27, "size", "sizes"),
     _table("PATCHES", 28, "patch", "patches"),
     _table("TERMS", 29, "term", "terms"),
+    _table("SEMANTICS", 30, "semantics", "semantics", optional=True),
 )
 KIND_BY_CODE: dict[int, SectionKind] = {kind.code: kind for kind in KINDS}
 KIND_BY_NAME: dict[str, SectionKind] = {kind.name: kind for kind in KINDS}

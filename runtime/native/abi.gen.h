@@ -679,6 +679,23 @@ static_assert(sizeof(Term) == 16);
 static_assert(offsetof(Term, coefficient) == 0);
 static_assert(offsetof(Term, degrees) == 8);
 
+// An op of the network that a launch does a part of: what it is for and what it costs. A launch's first is its own.
+struct Semantics {
+  uint32_t descriptor;  // descriptor; index into descriptor
+  uint32_t number;  // the op's place among those of its entry's network; several launches may do one op
+  uint32_t phase;  // phase of the network, or nothing; index into strings
+  uint32_t pattern;  // structures that it ends, joined by +, or nothing; index into strings
+  uint64_t flops;  // operations, by the formulas of the compiler
+  uint64_t bytes;  // bytes of operands and results in the network's own types
+};
+static_assert(sizeof(Semantics) == 32);
+static_assert(offsetof(Semantics, descriptor) == 0);
+static_assert(offsetof(Semantics, number) == 4);
+static_assert(offsetof(Semantics, phase) == 8);
+static_assert(offsetof(Semantics, pattern) == 12);
+static_assert(offsetof(Semantics, flops) == 16);
+static_assert(offsetof(Semantics, bytes) == 24);
+
 // Opcodes of slot D.
 enum class DOp : uint8_t {
   NOP = 0,  // nothing

@@ -64,6 +64,9 @@ def test_the_output_is_named_after_the_model(model: Path, binary: bytes, capfd: 
 
 
 def test_meta_and_records(binary: bytes) -> None:
+    # A product of 2×8 and 8×6, and for each of its 2×6 elements an addition and a maximum.
+    flops = 2 * 12 * 8 + 12 + 12
+    moved = 4 * ((16 + 48 + 12) + (12 + 6 + 12) + (12 + 12))
     image = Image.from_buffer(binary)
     assert image.meta == {
         "producer": "tfmbs",
@@ -72,6 +75,7 @@ def test_meta_and_records(binary: bytes) -> None:
         "precision": "fp32",
         "entries": ["main"],
         "scratch_live_bytes": {"main": 0},
+        "semantics": {"main": {"flops": flops, "bytes": moved, "inputs": {"x": {"residency": "ephemeral activation"}}}},
     }
     assert [image.strings[row["location"]] for row in image.debug] == ["dense"]
     (telemetry,) = image.telemetry

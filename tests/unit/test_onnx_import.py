@@ -132,7 +132,7 @@ def test_value_dependent_shape_is_refused() -> None:
 def test_entry_carries_the_names() -> None:
     module = import_onnx(product(), context=context())
     text = str(module)
-    assert '@main(%arg0: !torch.vtensor<[2,4],f32> {tfmbs.name = "x"})' in text
+    assert '@main(%arg0: !torch.vtensor<[2,4],f32> {tfmbs.name = "x"' in text
     assert '{tfmbs.name = "y"}' in text
 
 

@@ -30,6 +30,7 @@
   are neither codes nor indices; bits of `s_imm` and `c_imm` of words). Terms of a patch come by descending degrees, and
   are those of an earlier patch or follow what earlier ones have; at the upper bounds they give what is stored.
 - A reader that runs other sizes writes the patches of the entry point, and checks the result as a whole like a file.
+- Ops of the network come by descriptor, each once for a launch.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from tfmbs.runtime.abi.verify.fields import check_fields
 from tfmbs.runtime.abi.verify.launches import check_launches, check_programs
 from tfmbs.runtime.abi.verify.origins import check_origins
 from tfmbs.runtime.abi.verify.sizes import check_sizes
+from tfmbs.runtime.abi.verify.semantics import check_semantics
 from tfmbs.runtime.abi.verify.subject import Subject
 from tfmbs.runtime.abi.verify.tensors import check_masks, check_states, check_telemetry, check_tensors
 
@@ -56,6 +58,7 @@ CHECKS = (
     check_entries,
     check_origins,
     check_sizes,
+    check_semantics,
 )
 
 

@@ -62,3 +62,6 @@
 "tfmbs.fabric_patch"() {entry = 0 : i64, row = 3 : i64, first_term = 0 : i64, divisor = 1 : i64, term_count = 1 : i64, section = "tensor", reading = "f32", at = 24 : i64, shift = 0 : i64, part = 0 : i64} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_term"() {coefficient = -4 : i64, degrees = array<i64: 2, 1, 0, 0>}
 "tfmbs.fabric_term"() {coefficient = -4 : i64, degrees = array<i64: 2, 1, 0, 0>} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_semantics"() {bytes = 64 : i64, descriptor = 0 : i64, flops = 48 : i64, number = 3 : i64, pattern = "attention", phase = "encoder"}
+"tfmbs.fabric_semantics"() {descriptor = 0 : i64, number = 3 : i64, phase = "encoder", pattern = "attention", flops = 48 : i64,
+    bytes = 64 : i64} : () -> ()

@@ -152,6 +152,12 @@
 
 // -----
 
+// expected-error @below {{'tfmbs.fabric_semantics' op record semantics: field flops = -1: }}
+"tfmbs.fabric_semantics"() {descriptor = 0 : i64, number = 3 : i64, phase = "", pattern = "", flops = -1 : i64,
+    bytes = 64 : i64} : () -> ()
+
+// -----
+
 // expected-error @below {{'tfmbs.fabric_data' op offset: expected at least 0, got -1}}
 "tfmbs.fabric_data"() {label = "fc.weight", offset = -1 : i64, value = dense<7> : tensor<64xi8>} : () -> ()
 

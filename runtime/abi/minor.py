@@ -9,8 +9,8 @@
   VOLUME_GEOMETRY and ATTENTION.
 - 4: the target's features `int4` and `groups`, and with them element type I4, packing NIBBLES, kind GROUP_GEMM and
   section GROUP_GEOMETRY.
-- 5: run-time sizes: sections SIZES, PATCHES and TERMS. The optional section SEMANTICS, which a file of any minor version
-  may have.
+- 5: run-time sizes: sections SIZES, PATCHES and TERMS. The optional section SEMANTICS, which a file of any minor
+  version may have.
 
 The TARGET section, and the sections there are, say which minor version a file is of; keys that an older one lacks have
 the values of `TARGET_DEFAULTS`.

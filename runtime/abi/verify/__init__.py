@@ -41,8 +41,8 @@ from tfmbs.runtime.abi.verify.entries import check_entries
 from tfmbs.runtime.abi.verify.fields import check_fields
 from tfmbs.runtime.abi.verify.launches import check_launches, check_programs
 from tfmbs.runtime.abi.verify.origins import check_origins
-from tfmbs.runtime.abi.verify.sizes import check_sizes
 from tfmbs.runtime.abi.verify.semantics import check_semantics
+from tfmbs.runtime.abi.verify.sizes import check_sizes
 from tfmbs.runtime.abi.verify.subject import Subject
 from tfmbs.runtime.abi.verify.tensors import check_masks, check_states, check_telemetry, check_tensors
 

@@ -6,13 +6,14 @@ type (default: the accumulator's), and the epilogue's `operands` and `roles`; `o
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfmbs.dialect.checks import accumulator_type
 from tfmbs.dialect.epilogue import YieldOp, yield_
 from tfmbs.dialect.graph_attention import AttentionOp
 from tfmbs.dialect.graph_groups import GroupMatmulOp
+from tfmbs.dialect.graph_lstm import ROLES, LstmOp, result_shape
 from tfmbs.dialect.graph_ops import (
     BatchMatmulOp,
     ConstantOp,
@@ -44,6 +45,7 @@ __all__ = [
     "GemvOp",
     "GroupMatmulOp",
     "LayerNormOp",
+    "LstmOp",
     "MatmulOp",
     "PackOp",
     "PoolOp",
@@ -63,6 +65,7 @@ __all__ = [
     "gemv",
     "group_matmul",
     "layer_norm",
+    "lstm",
     "matmul",
     "pack",
     "pool",
@@ -206,6 +209,17 @@ _EVERY_KEY: dict[str, Any] = {
     "offset": 0,
     "clear": False,
 }
+
+
+def lstm(
+    input: Any, weights: Any, recurrent: Any, further: Mapping[str, Any], keep_cell: bool = False, **attributes: Any
+) -> Any:
+    """input T×B×I, weights D×4·H×I, recurrent D×4·H×H → T×D×B×H, and with `keep_cell` the last cells (`LstmOp`)."""
+    roles = [name for name in ROLES if name in further]
+    shape = result_shape(shape_of(input.type), shape_of(recurrent.type), keep_cell)
+    operands = [input, weights, recurrent, *(further[name] for name in roles)]
+    result = tensor_type(shape, ir.F32Type.get())
+    return LstmOp.build(operands, [result], roles=roles, keep_cell=keep_cell, **attributes)
 
 
 def layer_norm(input: Any, gamma: Any, beta: Any, axis: int, epsilon: float, **where: Any) -> Any:

@@ -10,11 +10,13 @@ from tfmbs.dialect import (
     fabric_siw,
     graph_attention,
     graph_groups,
+    graph_lstm,
     graph_ops,
     graph_windows,
     kernel,
     kernel_attention,
     kernel_groups,
+    kernel_lstm,
     kernel_program,
     kernel_windows,
     scalars,
@@ -68,7 +70,7 @@ class Level:
 
 
 _MODULE = frozenset({"builtin.module"})
-_GRAPH = _ops_of(graph_attention, graph_groups, graph_ops, graph_windows, epilogue, scalars)
+_GRAPH = _ops_of(graph_attention, graph_groups, graph_lstm, graph_ops, graph_windows, epilogue, scalars)
 _SCALAR = frozenset({"func", "arith", "math", "scf"})
 
 LEVELS: dict[str, Level] = {
@@ -81,14 +83,14 @@ LEVELS: dict[str, Level] = {
     "tfmbs": Level(
         _SCALAR | {"tensor", "linalg"},
         _MODULE
-        | _ops_of(graph_attention, graph_groups, graph_ops, graph_windows, epilogue, scalars)
+        | _ops_of(graph_attention, graph_groups, graph_lstm, graph_ops, graph_windows, epilogue, scalars)
         | {"quant.scast", "affine.apply"},
         tensors=True,
     ),
     "kernel": Level(
         _SCALAR,
         _MODULE
-        | _ops_of(kernel, kernel_attention, kernel_groups, kernel_windows, kernel_program, epilogue, scalars)
+        | _ops_of(kernel, kernel_attention, kernel_groups, kernel_lstm, kernel_windows, kernel_program, epilogue, scalars)
         | kernel_program.VIEWS
         | kernel_program.ACCESSES
         | kernel_program.STRUCTURED

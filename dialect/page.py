@@ -11,11 +11,13 @@ from tfmbs.dialect import (
     fabric_siw,
     graph_attention,
     graph_groups,
+    graph_lstm,
     graph_ops,
     graph_windows,
     kernel,
     kernel_attention,
     kernel_groups,
+    kernel_lstm,
     kernel_program,
     kernel_windows,
     scalars,
@@ -27,10 +29,10 @@ from tfmbs.dialect.mlir import irdl
 PATH = Path(__file__).resolve().parents[1] / "docs" / "dialect.md"
 
 LEVELS: dict[str, tuple[Any, ...]] = {
-    "Graph level": (graph_attention, graph_groups, graph_ops, graph_windows),
+    "Graph level": (graph_attention, graph_groups, graph_lstm, graph_ops, graph_windows),
     "Epilogue": (epilogue,),
     "Scalars, in bodies and epilogues": (scalars,),
-    "Kernel level": (kernel, kernel_attention, kernel_groups, kernel_windows, kernel_program),
+    "Kernel level": (kernel, kernel_attention, kernel_groups, kernel_lstm, kernel_windows, kernel_program),
     "Fabric level": (fabric, fabric_siw),
 }
 

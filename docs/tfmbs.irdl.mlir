@@ -48,6 +48,27 @@ module {
       %14 = irdl.region
       irdl.regions(epilogue: %14)
     }
+    irdl.operation @lstm {
+      %0 = irdl.any
+      %1 = irdl.any
+      %2 = irdl.any
+      %3 = irdl.any
+      %4 = irdl.any
+      %5 = irdl.any
+      %6 = irdl.any
+      %7 = irdl.any
+      %8 = irdl.any
+      %9 = irdl.any
+      %10 = irdl.any
+      irdl.operands(input: %0, weights: %1, recurrent: %2, further_0: optional %3, further_1: optional %4, further_2: optional %5, further_3: optional %6, further_4: optional %7, further_5: optional %8, further_6: optional %9, further_7: optional %10)
+      %11 = irdl.base "#builtin.string"
+      %12 = irdl.base "#builtin.string"
+      %13 = irdl.base "#builtin.array"
+      %14 = irdl.base "#builtin.integer"
+      irdl.attributes {"direction" = %11, "gates" = %12, "roles" = %13, "keep_cell" = %14}
+      %15 = irdl.any
+      irdl.results(result: %15)
+    }
     irdl.operation @constant {
       %0 = irdl.any
       irdl.attributes {"value" = %0}
@@ -397,6 +418,26 @@ module {
       %16 = irdl.region
       irdl.regions(epilogue: %16)
     }
+    irdl.operation @kernel_lstm {
+      %0 = irdl.any
+      %1 = irdl.any
+      %2 = irdl.any
+      %3 = irdl.any
+      %4 = irdl.any
+      %5 = irdl.any
+      %6 = irdl.any
+      %7 = irdl.any
+      %8 = irdl.any
+      %9 = irdl.any
+      %10 = irdl.any
+      %11 = irdl.any
+      irdl.operands(input: %0, weights: %1, recurrent: %2, out: %3, further_0: optional %4, further_1: optional %5, further_2: optional %6, further_3: optional %7, further_4: optional %8, further_5: optional %9, further_6: optional %10, further_7: optional %11)
+      %12 = irdl.base "#builtin.string"
+      %13 = irdl.base "#builtin.string"
+      %14 = irdl.base "#builtin.array"
+      %15 = irdl.base "#builtin.integer"
+      irdl.attributes {"direction" = %12, "gates" = %13, "roles" = %14, "keep_cell" = %15}
+    }
     irdl.operation @kernel_conv2d {
       %0 = irdl.any
       %1 = irdl.any
@@ -580,6 +621,19 @@ module {
       %7 = irdl.base "#builtin.integer"
       %8 = irdl.base "#builtin.string"
       irdl.attributes {"m" = %0, "n" = %1, "k" = %2, "group" = %3, "lhs_m_stride" = %4, "lhs_k_stride" = %5, "lhs_zero" = %6, "scales" = %7, "activations" = %8}
+    }
+    irdl.operation @fabric_lstm_geometry {
+      %0 = irdl.base "#builtin.integer"
+      %1 = irdl.base "#builtin.integer"
+      %2 = irdl.base "#builtin.integer"
+      %3 = irdl.base "#builtin.integer"
+      %4 = irdl.base "#builtin.string"
+      %5 = irdl.base "#builtin.string"
+      %6 = irdl.base "#builtin.integer"
+      %7 = irdl.base "#builtin.integer"
+      %8 = irdl.base "#builtin.integer"
+      %9 = irdl.base "#builtin.integer"
+      irdl.attributes {"steps" = %0, "batch" = %1, "width" = %2, "hidden" = %3, "direction" = %4, "order" = %5, "bias" = %6, "recurrent_bias" = %7, "initial" = %8, "cell" = %9}
     }
     irdl.operation @fabric_schedule {
       %0 = irdl.base "#builtin.string"

@@ -11,6 +11,7 @@ from typing import Any
 from tfmbs.dialect.attributes import SCHEDULE
 from tfmbs.dialect.graph_attention import AttentionOp
 from tfmbs.dialect.graph_groups import GroupMatmulOp
+from tfmbs.dialect.graph_lstm import GATES, LstmOp
 from tfmbs.dialect.graph_ops import BatchMatmulOp, FusedGemvOp, GemvOp, MatmulOp
 from tfmbs.dialect.graph_windows import Conv2dOp, Conv3dOp, PoolOp
 from tfmbs.dialect.mlir import ir
@@ -33,6 +34,7 @@ FEATURE_OF_OP = {
     Conv3dOp: Feature.CONV3D,
     PoolOp: Feature.POOL,
     AttentionOp: Feature.ATTENTION,
+    LstmOp: Feature.LSTM,
     GroupMatmulOp: Feature.GROUPS,
 }
 FEATURE_OF_PACKING = {Packing.PT5: Feature.PT5, Packing.T2: Feature.T2, Packing.NIBBLES: Feature.INT4}
@@ -101,7 +103,7 @@ def _check_support(op: Any, target: Target) -> None:
                 had = ", ".join(target.array.operands)
                 raise refusal(op, "unsupported", f"operand type on target {target.name}", had, name)
         needed += [feature for packing, feature in FEATURE_OF_PACKING.items() if _packing(op) is packing]
-        needed += [Feature.EPILOGUE] if not isinstance(op, AttentionOp) and op.has_epilogue else []
+        needed += [Feature.EPILOGUE] if not isinstance(op, AttentionOp | LstmOp) and op.has_epilogue else []
     for feature in needed:
         if not target.has(feature):
             raise refusal(op, "unsupported", f"target {target.name} has no feature {feature.name.lower()}")
@@ -146,6 +148,13 @@ def _attention(op: Any) -> Problem:
     return _product(op, batch * heads, rows, shape_of(op.key.type)[2], width)
 
 
+def _lstm(op: Any) -> Problem:
+    """The product of inputs; that of states goes through the same tiles, step by step."""
+    steps, batch, width = shape_of(op.input.type)
+    ways, _, hidden = shape_of(op.recurrent.type)
+    return _product(op, ways, steps * batch, GATES * hidden, width)
+
+
 PROBLEMS: dict[type, Callable[[Any], Problem]] = {
     MatmulOp: _matmul,
     GemvOp: _matmul,
@@ -156,4 +165,5 @@ PROBLEMS: dict[type, Callable[[Any], Problem]] = {
     Conv3dOp: _convolution,
     PoolOp: _pool,
     AttentionOp: _attention,
+    LstmOp: _lstm,
 }

@@ -18,6 +18,7 @@ from tfmbs.passes.tfmbs_compose_functions import TfmbsComposeFunctions
 from tfmbs.passes.tfmbs_decompose import TfmbsDecompose
 from tfmbs.passes.tfmbs_expand_arith import TfmbsExpandArith
 from tfmbs.passes.tfmbs_expand_attention import TfmbsExpandAttention
+from tfmbs.passes.tfmbs_expand_lstm import TfmbsExpandLstm
 from tfmbs.passes.tfmbs_expand_reductions import TfmbsExpandReductions
 from tfmbs.passes.tfmbs_expand_special import TfmbsExpandSpecial
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -87,6 +88,7 @@ class TfmbsToLinalg(Pass):
             return
         self._check_level(module)
         TfmbsExpandAttention().run(module)
+        TfmbsExpandLstm().run(module)
         TfmbsDecompose().run(module)
         if self.numerics == "exact":
             TfmbsComposeFunctions().run(module)

@@ -9,7 +9,7 @@ from typing import Any
 
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.kinds import KIND_RULES
-from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
+from tfmbs.runtime.abi.records import NONE, Dataflow, Direction, Kind, ZeroSkip
 from tfmbs.runtime.semantics import Meaning, meanings
 
 COUNTERS: dict[str, str] = {
@@ -191,6 +191,11 @@ def _matrix(image: Image, descriptor: Row) -> tuple[int, int, int, int] | None:
         # Both products have the same operands' sizes but for the widths, which are added up.
         g = image.attention_geometries[descriptor["geometry"]]
         return g["batch"] * g["groups"] * g["shared"], g["rows"], g["columns"], g["width"] + g["value_width"]
+    if kind is Kind.LSTM:
+        # As for attention: rows are steps, whose gates have one reduction over an input and one over a state.
+        g = image.lstm_geometries[descriptor["geometry"]]
+        ways = 2 if g["direction"] == Direction.BOTH else 1
+        return ways, g["steps"] * g["batch"], 4 * g["hidden"], g["width"] + g["hidden"]
     return None
 
 

@@ -19,6 +19,7 @@ from tfmbs.passes.torch import attention
 VECTOR = "vector"
 _KERNELS = {
     "tfmbs.kernel_attention": "attention",
+    "tfmbs.kernel_lstm": "lstm",
     "tfmbs.kernel_conv2d": "conv2d",
     "tfmbs.kernel_conv3d": "conv3d",
     "tfmbs.kernel_group_gemm": "group_gemm",

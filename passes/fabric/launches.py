@@ -66,6 +66,17 @@ class Launches:
         fields |= {"args_first": self.tables.extend(self.tables.args, further), "args_count": len(further)}
         self._append(op, Kind.ATTENTION, fields, reads, [self.memory.key(out, op)])
 
+    def lstm(self, op: Any) -> None:
+        """An LSTM: the args table lists the weights of states and what else there is."""
+        source, weights, recurrent, out, *more = op.operands
+        reads = [self.memory.key(value, op) for value in (source, weights, recurrent, *more)]
+        fields = {name: self.memory.tensor(v, op) for name, v in (("lhs", source), ("rhs", weights), ("out", out))}
+        further = [self.memory.tensor(value, op) for value in (recurrent, *more)]
+        fields["geometry"] = self._geometry(Kind.LSTM, op.opview.geometry)
+        fields["schedule"] = self._schedule(schedule_of(op) or self._default_schedule(), reads[1])
+        fields |= {"args_first": self.tables.extend(self.tables.args, further), "args_count": len(further)}
+        self._append(op, Kind.LSTM, fields, reads, [self.memory.key(out, op)])
+
     def pool(self, op: Any) -> None:
         """A POOL."""
         source, out = op.operands
@@ -222,6 +233,7 @@ LAUNCHES: dict[str, Callable[[Launches, Any], None]] = {
     "tfmbs.kernel_copy": Launches.copy,
     "tfmbs.kernel_gemm": Launches.gemm,
     "tfmbs.kernel_group_gemm": Launches.group_gemm,
+    "tfmbs.kernel_lstm": Launches.lstm,
     "tfmbs.kernel_pool": Launches.pool,
     "tfmbs.kernel_program": Launches.program,
 }

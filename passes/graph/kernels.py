@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tfmbs.dialect.graph_attention import AttentionOp
 from tfmbs.dialect.graph_groups import GroupMatmulOp
+from tfmbs.dialect.graph_lstm import LstmOp
 from tfmbs.dialect.graph_ops import (
     BatchMatmulOp,
     ConstantOp,
@@ -33,7 +34,7 @@ Array = npt.NDArray[Any]
 
 PRODUCTS = (MatmulOp, GemvOp, BatchMatmulOp, GroupMatmulOp, Conv2dOp, Conv3dOp)
 LEAVES = (arith.ConstantOp, ConstantOp, tensor.EmptyOp)
-KERNELS = (*PRODUCTS, FusedGemvOp, PoolOp, AttentionOp, SoftmaxOp, LayerNormOp)
+KERNELS = (*PRODUCTS, FusedGemvOp, PoolOp, AttentionOp, LstmOp, SoftmaxOp, LayerNormOp)
 
 
 def ops_of(module: Any, *kinds: type) -> list[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from tfmbs.dialect.kernel import KernelGemmOp
 from tfmbs.dialect.kernel_attention import KernelAttentionOp
 from tfmbs.dialect.kernel_groups import KernelGroupGemmOp
+from tfmbs.dialect.kernel_lstm import KernelLstmOp
 from tfmbs.dialect.kernel_windows import KernelConv2dOp, KernelConv3dOp, KernelPoolOp
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.resources import read_elements, resource_attr
@@ -105,6 +106,18 @@ def _attention(work: Bufferizer, op: Any) -> None:
     work.place(op.results[0], target)
 
 
+def _lstm(work: Bufferizer, op: Any) -> None:
+    """Dense operands."""
+    graph = op.opview
+    target = work.destination(op.results[0])
+    operands = [work.dense(value) for value in (graph.input, graph.weights, graph.recurrent)]
+    further = [work.dense(value) for value in graph.further]
+    attributes = {field.name: op.attributes[field.name] for field in graph.attribute_fields}
+    operands = [*operands, work.buffers.value(target), *further]
+    KernelLstmOp.build(operands, [], discardable=graph.discardable(), **attributes)
+    work.place(op.results[0], target)
+
+
 def _fused_gemv(work: Bufferizer, op: Any) -> None:
     """One product with the rows of all weights under each other, in launch order; results are parts of its row."""
     graph = op.opview
@@ -159,6 +172,7 @@ def _transfer(work: Bufferizer, op: Any) -> None:
 
 LAUNCH_RULES: dict[str, Rule] = {
     "tfmbs.attention": _attention,
+    "tfmbs.lstm": _lstm,
     "tfmbs.batch_matmul": _batch_matmul,
     "tfmbs.conv2d": _convolution,
     "tfmbs.conv3d": _convolution,

@@ -12,13 +12,14 @@ from tfmbs.dialect.attributes import NAME, OUTPUT, TELEMETRY
 from tfmbs.dialect.elements import element_attributes, element_name
 from tfmbs.dialect.fabric import RECORD_OPS, FabricArgsOp, FabricDataOp, FabricWaitsOp
 from tfmbs.dialect.fabric_tables import fabric_tables
+from tfmbs.dialect.graph_lstm import GATES
 from tfmbs.dialect.mlir import arith, func, ir, memref
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import Shape
 from tfmbs.dialect.telemetry import Telemetry
 from tfmbs.passes.graph.kernels import ops_of
-from tfmbs.passes.linalg import scalar, siw_elements
-from tfmbs.passes.linalg.attention import Masking, Operands, attention
+from tfmbs.passes.linalg import attention, lstm, scalar, siw_elements
+from tfmbs.passes.linalg.attention import Masking
 from tfmbs.passes.linalg.geometries import IMAGE_AXES, VOLUME_AXES, dims_of, out_shape, window_of
 from tfmbs.passes.linalg.groups import Groups, group_gemm
 from tfmbs.passes.linalg.places import Memrefs, constant_memory
@@ -30,7 +31,8 @@ from tfmbs.passes.linalg.siw_program import ProgramLowering
 from tfmbs.passes.linalg.structured import PARALLEL, identity
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
-from tfmbs.runtime.abi.records import NONE, Activations, Kind, MaskMode, PoolMode
+from tfmbs.runtime.abi.records import NONE, Activations, Direction, GateOrder, Kind, MaskMode, PoolMode
+from tfmbs.runtime.abi.verify.lstm import further_operands
 from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region, is_packed
 
 Row = Mapping[str, Any]
@@ -281,10 +283,28 @@ class FabricLowering:
         mask = view(masks[0], "mask", ("batch", "head", "row", "column")) if masks else None
         out = self.view(self._tensor(descriptor, "out"), (*shapes["lhs"][:3], g["value_width"]))
         query = view(lhs, "lhs", ("batch", "head", "row", ""))
-        operands = Operands(query, view(rhs, "rhs"), view(values, "value"), mask, out)
+        operands = attention.Operands(query, view(rhs, "rhs"), view(values, "value"), mask, out)
         clear, causal = bool(g["clear"]), bool(g["causal"])
         masking = Masking(g["scale"], mode.name.lower(), g["fill"], causal, g["offset"], clear, exact=True)
-        attention(_PLACE, operands, masking, self._telemetry(descriptor))
+        attention.attention(_PLACE, operands, masking, self._telemetry(descriptor))
+
+    def lstm(self, descriptor: Row) -> None:
+        """LSTM."""
+        g: Row = self._tables["lstm_geometries"][descriptor["geometry"]]
+        steps, batch, width, hidden = (g[name] for name in ("steps", "batch", "width", "hidden"))
+        direction, gates = Direction(g["direction"]), GateOrder(g["order"]).name.lower()
+        ways, rows = 2 if direction is Direction.BOTH else 1, GATES * hidden
+        shapes = {"recurrent": (ways, rows, hidden), "bias": (ways, rows), "recurrent_bias": (ways, rows)}
+        shapes |= dict.fromkeys(("hidden", "cell"), (ways, batch, hidden))
+        first = descriptor["args_first"]
+        tensors = (self._tables["tensors"][n] for n in self._tables["args"][first : first + descriptor["args_count"]])
+        names = further_operands(g)
+        further = {name: self.view(row, shapes[name]) for name, row in zip(names, tensors, strict=True)}
+        lhs = self.view(self._tensor(descriptor, "lhs"), (steps, batch, width))
+        rhs = self.view(self._tensor(descriptor, "rhs"), (ways, rows, width))
+        out = self.view(self._tensor(descriptor, "out"), (steps + g["cell"], ways, batch, hidden))
+        operands = lstm.Operands(lhs, rhs, further.pop("recurrent"), out, further)
+        lstm.lstm(operands, direction.name.lower(), gates, self._telemetry(descriptor))
 
     def pool(self, descriptor: Row) -> None:
         """POOL."""
@@ -384,4 +404,5 @@ LAUNCHES: dict[Kind, Callable[[FabricLowering, Row], None]] = {
     Kind.CONV3D: FabricLowering.conv3d,
     Kind.ATTENTION: FabricLowering.attention,
     Kind.GROUP_GEMM: FabricLowering.group_gemm,
+    Kind.LSTM: FabricLowering.lstm,
 }

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tfmbs.dialect import kernel, kernel_attention, kernel_groups, kernel_program, kernel_windows
+from tfmbs.dialect import kernel, kernel_attention, kernel_groups, kernel_lstm, kernel_program, kernel_windows
+from tfmbs.dialect.graph_lstm import by_role
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.passes.graph.kernels import ops_of
-from tfmbs.passes.linalg import products
-from tfmbs.passes.linalg.attention import Masking, Operands, attention
+from tfmbs.passes.linalg import attention, lstm, products
+from tfmbs.passes.linalg.attention import Masking
 from tfmbs.passes.linalg.groups import Groups, group_gemm
 from tfmbs.passes.linalg.places import Memrefs, constant_memory
 from tfmbs.passes.linalg.pooling import Pooling, pool
@@ -87,8 +88,13 @@ def _pool(op: Any) -> None:
 
 
 def _attention(op: Any) -> None:
-    operands = Operands(op.query, op.key, op.value, op.mask, op.out)
-    attention(_PLACE, operands, Masking.of(op, exact=True), op.discardable())
+    operands = attention.Operands(op.query, op.key, op.value, op.mask, op.out)
+    attention.attention(_PLACE, operands, Masking.of(op, exact=True), op.discardable())
+
+
+def _lstm(op: Any) -> None:
+    operands = lstm.Operands(op.input, op.weights, op.recurrent, op.out, by_role(op))
+    lstm.lstm(operands, op.direction, op.gates, op.discardable())
 
 
 def _copy(op: Any) -> None:
@@ -110,6 +116,7 @@ LOWERINGS: dict[type, Callable[[Any], None]] = {
     kernel_windows.KernelConv3dOp: _convolution,
     kernel_windows.KernelPoolOp: _pool,
     kernel_attention.KernelAttentionOp: _attention,
+    kernel_lstm.KernelLstmOp: _lstm,
     kernel.KernelCopyOp: _copy,
     kernel_program.KernelProgramOp: _program,
 }

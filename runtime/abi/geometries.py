@@ -36,6 +36,22 @@ class Activations(IntEnum):
     ABSMAX = 1
 
 
+class Direction(IntEnum):
+    """How a recurrence walks over its steps: from the first on, from the last on, or both ways, each by itself."""
+
+    FORWARD = 0
+    REVERSE = 1
+    BOTH = 2
+
+
+class GateOrder(IntEnum):
+    """The order of the gates in weights and biases of an LSTM: input, output, forget, cell (as ONNX has them), or
+    input, forget, cell, output (as PyTorch has them)."""
+
+    IOFC = 0
+    IFCO = 1
+
+
 GEMM_GEOMETRY = Record(
     "gemm_geometry",
     64,
@@ -166,5 +182,24 @@ GROUP_GEOMETRY = Record(
         Field("lhs_zero", 24, "i32", "zero point subtracted from every integer lhs element"),
         Field("scales", 28, "u32", "F32 scales in WEIGHTS: k / group of each n", index="tensor"),
         Field("activations", 32, "u8", "what is done to lhs first", enum=Activations),
+    ),
+)
+
+LSTM_GEOMETRY = Record(
+    "lstm_geometry",
+    32,
+    "out[t,d,b] = h = o * tanh(c), where c = f * c before + i * g; i, o, f = sigmoid and g = tanh of the gates lhs[t,b] · "
+    "rhs[d] + h before · recurrent[d] + biases. All operands are dense; behind the steps of out may stand c.",
+    (
+        Field("steps", 0, "u32", "steps of a sequence", low=1),
+        Field("batch", 4, "u32", "sequences", low=1),
+        Field("width", 8, "u32", "elements of an input", low=1),
+        Field("hidden", 12, "u32", "elements of a state", low=1),
+        Field("direction", 16, "u8", "which way steps follow each other", enum=Direction),
+        Field("order", 17, "u8", "which gate comes where", enum=GateOrder),
+        Field("bias", 18, "u8", "1: a bias is added to the product of the input", high=1),
+        Field("recurrent_bias", 19, "u8", "1: a bias is added to the product of the state", high=1),
+        Field("initial", 20, "u8", "1: the first states are operands, else +0", high=1),
+        Field("cell", 21, "u8", "1: the last cell states follow the steps of out", high=1),
     ),
 )

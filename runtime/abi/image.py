@@ -46,6 +46,7 @@ class Image:
     volume_geometries: list[Row] = field(default_factory=list)
     attention_geometries: list[Row] = field(default_factory=list)
     group_geometries: list[Row] = field(default_factory=list)
+    lstm_geometries: list[Row] = field(default_factory=list)
     schedules: list[Row] = field(default_factory=list)
     masks: list[Row] = field(default_factory=list)
     args: list[int] = field(default_factory=list)

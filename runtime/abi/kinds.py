@@ -58,4 +58,9 @@ KIND_RULES: dict[Kind, KindRule] = {
         _PRODUCT, types=frozenset({(DType.F32, DType.F32, DType.F32)}), further=("values", "mask")
     ),
     Kind.GROUP_GEMM: KindRule(_PRODUCT, _EPILOGUE, _GROUP_TYPES),
+    Kind.LSTM: KindRule(
+        _PRODUCT,
+        types=frozenset({(DType.F32, DType.F32, DType.F32)}),
+        further=("recurrent", "bias", "recurrent_bias", "hidden", "cell"),
+    ),
 }

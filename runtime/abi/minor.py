@@ -11,6 +11,7 @@
   section GROUP_GEOMETRY.
 - 5: run-time sizes: sections SIZES, PATCHES and TERMS. The optional section SEMANTICS, which a file of any minor
   version may have.
+- 6: the target's feature `lstm`, and with it kind LSTM and section LSTM_GEOMETRY.
 
 The TARGET section, and the sections there are, say which minor version a file is of; keys that an older one lacks have
 the values of `TARGET_DEFAULTS`.
@@ -39,7 +40,7 @@ TARGET_REMOVED: dict[int, dict[str, tuple[str, ...]]] = {2: {"vector": ("dtypes"
 """Minor version → keys of tables of TARGET that files of minor versions before have, and whose values mean nothing."""
 
 
-TARGET_FEATURES: dict[int, tuple[str, ...]] = {3: ("conv3d", "attention"), 4: ("int4", "groups")}
+TARGET_FEATURES: dict[int, tuple[str, ...]] = {3: ("conv3d", "attention"), 4: ("int4", "groups"), 6: ("lstm",)}
 """Minor version → features of the target that it added; no target in a file of a minor version before has them."""
 
 

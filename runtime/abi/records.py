@@ -8,9 +8,12 @@ from tfmbs.runtime.abi.geometries import (
     ATTENTION_GEOMETRY,
     GEMM_GEOMETRY,
     GROUP_GEOMETRY,
+    LSTM_GEOMETRY,
     VOLUME_GEOMETRY,
     WINDOW_GEOMETRY,
     Activations,
+    Direction,
+    GateOrder,
     MaskMode,
     PoolMode,
 )
@@ -20,9 +23,10 @@ from tfmbs.runtime.abi.types import DType, Meaning, Packing, Region
 
 __all__ = [
     "ATTENTION_GEOMETRY", "DEBUG", "DESCRIPTOR", "ENTRY", "GEMM_GEOMETRY", "GEOMETRY_OF_KIND", "GROUP_GEOMETRY", "IO",
-    "MASK", "NONE", "ORIGIN", "PATCH", "PROGRAM", "RECORDS", "SCHEDULE", "SEMANTICS", "SIZE", "STATE", "TELEMETRY",
-    "TENSOR", "TERM", "VOLUME_GEOMETRY", "WINDOW_GEOMETRY", "Activations", "Dataflow", "Field", "FieldValue", "Kind",
-    "MaskMode", "Patched", "PoolMode", "ProgramKind", "Reading", "Record", "ZeroSkip",
+    "LSTM_GEOMETRY", "MASK", "NONE", "ORIGIN", "PATCH", "PROGRAM", "RECORDS", "SCHEDULE", "SEMANTICS", "SIZE", "STATE",
+    "TELEMETRY", "TENSOR", "TERM", "VOLUME_GEOMETRY", "WINDOW_GEOMETRY", "Activations", "Dataflow", "Direction",
+    "Field", "FieldValue", "GateOrder", "Kind", "MaskMode", "Patched", "PoolMode", "ProgramKind", "Reading", "Record",
+    "ZeroSkip",
 ]  # fmt: skip
 
 
@@ -37,6 +41,7 @@ class Kind(IntEnum):
     COPY = 6
     CONV3D = 7
     ATTENTION = 8
+    LSTM = 9
     GROUP_GEMM = 10
 
 
@@ -237,6 +242,7 @@ RECORDS: dict[str, Record] = {
         VOLUME_GEOMETRY,
         ATTENTION_GEOMETRY,
         GROUP_GEOMETRY,
+        LSTM_GEOMETRY,
         SCHEDULE,
         MASK,
         DESCRIPTOR,
@@ -264,4 +270,5 @@ GEOMETRY_OF_KIND: dict[Kind, Record | None] = {
     Kind.CONV3D: VOLUME_GEOMETRY,
     Kind.ATTENTION: ATTENTION_GEOMETRY,
     Kind.GROUP_GEMM: GROUP_GEOMETRY,
+    Kind.LSTM: LSTM_GEOMETRY,
 }

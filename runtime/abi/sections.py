@@ -8,7 +8,7 @@ from enum import IntEnum
 from tfmbs.runtime.abi.records import RECORDS, Field, Record
 
 MAGIC = b"\x89TFB\r\n\x1a\n"
-MAJOR, MINOR = 1, 5
+MAJOR, MINOR = 1, 6
 OLDEST_MAJOR = max(1, MAJOR - 1)  # majors N and N - 1 are read; there was no 0
 CHUNK_BYTES = 1 << 20
 DIGEST_BYTES = 32
@@ -121,6 +121,7 @@ KINDS: tuple[SectionKind, ...] = (
     _table("ORIGIN", 22, "origin", "origins", optional=True),
     _table("VOLUME_GEOMETRY", 23, "volume_geometry", "volume_geometries"),
     _table("ATTENTION", 24, "attention_geometry", "attention_geometries"),
+    _table("LSTM_GEOMETRY", 25, "lstm_geometry", "lstm_geometries"),
     _table("GROUP_GEOMETRY", 26, "group_geometry", "group_geometries"),
     _table("SIZES", 27, "size", "sizes"),
     _table("PATCHES", 28, "patch", "patches"),

@@ -32,6 +32,7 @@ class Patched(IntEnum):
     ENTRY = 15
     VOLUME_GEOMETRY = 23
     ATTENTION = 24
+    LSTM_GEOMETRY = 25
     GROUP_GEOMETRY = 26
 
 

@@ -36,6 +36,7 @@ class Feature(IntEnum):
     POOL = 4
     CONV3D = 5
     ATTENTION = 6
+    LSTM = 7
     INT4 = 8
     GROUPS = 9
 

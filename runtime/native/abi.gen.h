@@ -85,6 +85,7 @@ enum class Kind : uint8_t {
   COPY = 6,
   CONV3D = 7,
   ATTENTION = 8,
+  LSTM = 9,
   GROUP_GEMM = 10,
 };
 
@@ -124,6 +125,19 @@ enum class Activations : uint8_t {
   ABSMAX = 1,
 };
 
+// How a recurrence walks over its steps: from the first on, from the last on, or both ways, each by itself.
+enum class Direction : uint8_t {
+  FORWARD = 0,
+  REVERSE = 1,
+  BOTH = 2,
+};
+
+// The order of the gates in weights and biases of an LSTM: input, output, forget, cell (as ONNX has them), or input, forget, cell, output (as PyTorch has them).
+enum class GateOrder : uint8_t {
+  IOFC = 0,
+  IFCO = 1,
+};
+
 // VECTOR: launched by a VECTOR descriptor. EPILOGUE: applied by a kernel to each output chunk.
 enum class ProgramKind : uint8_t {
   VECTOR = 1,
@@ -141,6 +155,7 @@ enum class Patched : uint8_t {
   ENTRY = 15,
   VOLUME_GEOMETRY = 23,
   ATTENTION = 24,
+  LSTM_GEOMETRY = 25,
   GROUP_GEOMETRY = 26,
 };
 
@@ -453,6 +468,32 @@ static_assert(offsetof(GroupGeometry, lhs_k_stride) == 20);
 static_assert(offsetof(GroupGeometry, lhs_zero) == 24);
 static_assert(offsetof(GroupGeometry, scales) == 28);
 static_assert(offsetof(GroupGeometry, activations) == 32);
+
+// out[t,d,b] = h = o * tanh(c), where c = f * c before + i * g; i, o, f = sigmoid and g = tanh of the gates lhs[t,b] · rhs[d] + h before · recurrent[d] + biases. All operands are dense; behind the steps of out may stand c.
+struct LstmGeometry {
+  uint32_t steps;  // steps of a sequence
+  uint32_t batch;  // sequences
+  uint32_t width;  // elements of an input
+  uint32_t hidden;  // elements of a state
+  Direction direction;  // which way steps follow each other
+  GateOrder order;  // which gate comes where
+  uint8_t bias;  // 1: a bias is added to the product of the input
+  uint8_t recurrent_bias;  // 1: a bias is added to the product of the state
+  uint8_t initial;  // 1: the first states are operands, else +0
+  uint8_t cell;  // 1: the last cell states follow the steps of out
+  uint8_t reserved_22[10];  // zero
+};
+static_assert(sizeof(LstmGeometry) == 32);
+static_assert(offsetof(LstmGeometry, steps) == 0);
+static_assert(offsetof(LstmGeometry, batch) == 4);
+static_assert(offsetof(LstmGeometry, width) == 8);
+static_assert(offsetof(LstmGeometry, hidden) == 12);
+static_assert(offsetof(LstmGeometry, direction) == 16);
+static_assert(offsetof(LstmGeometry, order) == 17);
+static_assert(offsetof(LstmGeometry, bias) == 18);
+static_assert(offsetof(LstmGeometry, recurrent_bias) == 19);
+static_assert(offsetof(LstmGeometry, initial) == 20);
+static_assert(offsetof(LstmGeometry, cell) == 21);
 
 // How a launch is cut into tiles. It changes time, never values.
 struct Schedule {

@@ -1,6 +1,7 @@
 #include "checks.h"
 
 #include "error.h"
+#include "lstm.h"
 #include "trits.h"
 
 namespace tfmbs {
@@ -27,6 +28,7 @@ class Checker {
       case Kind::VECTOR: require(launch_.program != nullptr, "it has no program"); break;
       case Kind::COPY: copy(); break;
       case Kind::ATTENTION: attention(); break;
+      case Kind::LSTM: lstm(); break;
       default: require(false, "no such kind");
     }
     windows();
@@ -181,6 +183,32 @@ class Checker {
                  {g.columns, g.mask_column_stride}}, "the mask");
   }
 
+  void lstm() const {
+    const abi::LstmGeometry& g = launch_.lstm;
+    require(launch_.program == nullptr, "an LSTM has no epilogue");
+    require(g.direction <= abi::Direction::BOTH && g.order <= abi::GateOrder::IFCO, "no such direction or gate order");
+    require(g.steps && g.batch && g.width && g.hidden, "a size of the geometry is 0");
+    const uint64_t ways = ways_of(g), rows = times({ways, LSTM_GATES, g.hidden});
+    require(rows <= UINT32_MAX && times({g.steps, g.batch}) <= UINT32_MAX && times({g.hidden, g.hidden}) <= UINT32_MAX,
+            "its sizes are too large");
+    const uint64_t states = times({ways, g.batch, g.hidden});
+    const uint64_t planes = uint64_t{g.steps} + (g.cell ? 1 : 0);
+    std::vector<std::pair<uint32_t, uint64_t>> wanted{{launch_.record.lhs, times({g.steps, g.batch, g.width})},
+                                                      {launch_.record.rhs, times({rows, g.width})},
+                                                      {launch_.record.out, times({planes, states})}};
+    std::vector<uint64_t> further{times({rows, g.hidden})};
+    if (g.bias) further.push_back(rows);
+    if (g.recurrent_bias) further.push_back(rows);
+    if (g.initial) further.insert(further.end(), 2, states);
+    require(launch_.args.size() == further.size(), "it has not the operands of its geometry");
+    for (size_t i = 0; i < further.size(); ++i) wanted.emplace_back(launch_.args[i], further[i]);
+    for (const auto& [index, elements] : wanted) {
+      require(operand(index).dtype == DType::F32, "an operand is not f32");
+      require(count(operand(index)) == elements, "an operand has not the elements of the geometry");
+    }
+    writable(operand(launch_.record.out));
+  }
+
   void copy() {
     const abi::Tensor& lhs = operand(launch_.record.lhs);
     const abi::Tensor& out = operand(launch_.record.out);
@@ -220,6 +248,8 @@ uint64_t product(std::initializer_list<uint64_t> factors, const std::string& whe
     if (__builtin_mul_overflow(value, factor, &value)) throw Error("record", where, "its sizes are too large");
   return value;
 }
+
+bool lists_operands(Kind kind) { return kind == Kind::ATTENTION || kind == Kind::LSTM; }
 
 bool is_packed(DType type) { return type == DType::TRIT || type == DType::I4; }
 

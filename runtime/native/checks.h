@@ -14,6 +14,8 @@ namespace tfmbs {
 uint64_t product(std::initializer_list<uint64_t> factors, const std::string& where);
 // Elements of a tensor; throws Error where they do not fit its bytes.
 uint64_t element_count(const abi::Tensor& tensor, const std::string& where);
+// Whether the args of a launch of this kind are operands, not windows of a program.
+bool lists_operands(abi::Kind kind);
 // Whether elements of a type only exist packed.
 bool is_packed(abi::DType type);
 // Bytes of one element; 0 for packed ones.

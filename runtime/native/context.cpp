@@ -9,6 +9,7 @@
 #include "error.h"
 #include "float_environment.h"
 #include "launch.h"
+#include "lstm.h"
 
 namespace tfmbs {
 namespace {
@@ -42,6 +43,11 @@ uint64_t operations(const Launch& launch) {
       const abi::AttentionGeometry& a = launch.attention;
       const uint64_t both = static_cast<uint64_t>(a.width) + a.value_width;
       return product({a.batch, a.groups, a.shared, a.rows, a.columns, both}, launch.name);
+    }
+    case Kind::LSTM: {
+      const abi::LstmGeometry& l = launch.lstm;
+      const uint64_t both = static_cast<uint64_t>(l.width) + l.hidden;
+      return product({l.steps, l.batch, ways_of(l), LSTM_GATES, l.hidden, both}, launch.name);
     }
     case Kind::GROUP_GEMM: return product({launch.groups.m, launch.groups.n, launch.groups.k}, launch.name);
     case Kind::POOL:
@@ -172,7 +178,7 @@ Bound Context::bind(const Launch& launch) const {
     bound.out = place(record.out, launch.name);
     bound.out_type = image_->tensor(record.out, launch.name).dtype;
   }
-  if (record.kind == Kind::ATTENTION)
+  if (lists_operands(record.kind))
     for (size_t i = 0; i < launch.args.size(); ++i) bound.further[i] = place(launch.args[i], launch.name);
   if (!launch.program) return bound;
   for (const WindowUse& use : launch.program->uses) {
@@ -184,7 +190,7 @@ Bound Context::bind(const Launch& launch) const {
 }
 
 void Context::multiply(const Launch& launch, const Bound& bound, LaunchCounters& counters) {
-  const Engine engine{image_->kernels(), workers_, buffers_, lhs_};
+  const Engine engine{image_->kernels(), workers_, buffers_, lhs_, recurrence_};
   const bool conv = launch.record.kind == Kind::CONV2D || launch.record.kind == Kind::CONV3D;
   const uint64_t own = product(
       {conv ? conv_buffer_bytes(engine, launch) : gemm_buffer_bytes(engine, launch), buffers_.size()}, launch.name);
@@ -206,7 +212,7 @@ void Context::multiply(const Launch& launch, const Bound& bound, LaunchCounters&
 }
 
 void Context::multiply_groups(const Launch& launch, const Bound& bound, LaunchCounters& counters) {
-  const Engine engine{image_->kernels(), workers_, buffers_, lhs_};
+  const Engine engine{image_->kernels(), workers_, buffers_, lhs_, recurrence_};
   const uint64_t own = product({groups_buffer_bytes(engine, launch), buffers_.size()}, launch.name);
   if (own > memory_limit_ || groups_lhs_bytes(engine, bound) > memory_limit_ - own)
     throw Error("resource-limit", launch.name, "its buffers take more memory than is granted");
@@ -215,13 +221,35 @@ void Context::multiply_groups(const Launch& launch, const Bound& bound, LaunchCo
   run_groups(engine, bound, *launch.weights);
 }
 
+void Context::recur(const Launch& launch, const Bound& bound, LaunchCounters& counters) {
+  const Engine engine{image_->kernels(), workers_, buffers_, lhs_, recurrence_};
+  const abi::GemmGeometry products[2] = {product_of_inputs(launch.lstm), product_of_states(launch.lstm)};
+  const PackedWeights* const constant[2] = {launch.weights.get(), launch.recurrent.get()};
+  const uint8_t* const data[2] = {bound.rhs, bound.further[0]};
+  uint64_t needed = lstm_bytes(engine, launch);
+  for (unsigned i = 0; i < 2; ++i)
+    if (!constant[i]) needed += packed_bytes(products[i], Words::F32, engine.kernels.panel, launch.name);
+  if (needed > memory_limit_)
+    throw Error("resource-limit", launch.name, "its buffers take more memory than is granted");
+  PackedWeights packed[2];
+  for (unsigned i = 0; i < 2; ++i) {
+    if (constant[i]) continue;
+    Vectors weights;
+    weights.f32 = reinterpret_cast<const float*>(data[i]);
+    packed[i] = pack_gemm(products[i], weights, Words::F32, engine.kernels.panel);
+  }
+  counters.operations = launch.work.all;
+  counters.active = launch.work.active;
+  run_lstm(engine, bound, constant[0] ? *constant[0] : packed[0], constant[1] ? *constant[1] : packed[1]);
+}
+
 void Context::execute(const Launch& launch, LaunchCounters& counters) {
   const uint64_t work = operations(launch);
   if (work > operations_left_)
     throw Error("resource-limit", launch.name, "the run takes more operations than are granted");
   operations_left_ -= work;
   const Bound bound = bind(launch);
-  const Engine engine{image_->kernels(), workers_, buffers_, lhs_};
+  const Engine engine{image_->kernels(), workers_, buffers_, lhs_, recurrence_};
   for (const auto& worker : buffers_) worker->machine.counters() = {};
   switch (launch.record.kind) {
     case Kind::GEMM:
@@ -239,6 +267,7 @@ void Context::execute(const Launch& launch, LaunchCounters& counters) {
       run_attention(engine, bound);
       break;
     case Kind::GROUP_GEMM: multiply_groups(launch, bound, counters); break;
+    case Kind::LSTM: recur(launch, bound, counters); break;
     case Kind::COPY: std::memmove(bound.out, bound.lhs, image_->tensor(launch.record.out, launch.name).bytes); break;
     case Kind::VECTOR: {
       Machine& machine = buffers_[0]->machine;

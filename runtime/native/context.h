@@ -72,7 +72,7 @@ struct Bound {
   const uint8_t* lhs = nullptr;
   const uint8_t* rhs = nullptr;
   uint8_t* out = nullptr;
-  const uint8_t* further[2] = {};  // of an ATTENTION: values, mask
+  const uint8_t* further[5] = {};  // of an ATTENTION: values, mask; of an LSTM: recurrent weights and what else it has
   abi::DType out_type{};
   Window windows[abi::WINDOWS];
 };
@@ -101,6 +101,7 @@ class Context {
   void take_turns(const Group& group, const Launch* launches, LaunchCounters* counters, Clock::time_point start);
   void multiply_groups(const Launch& launch, const Bound& bound, LaunchCounters& counters);
   void multiply(const Launch& launch, const Bound& bound, LaunchCounters& counters);
+  void recur(const Launch& launch, const Bound& bound, LaunchCounters& counters);
 
   std::shared_ptr<const Image> image_;
   Arena scratch_, state_;
@@ -108,6 +109,7 @@ class Context {
   std::vector<std::unique_ptr<Worker>> buffers_;
   std::vector<std::unique_ptr<Machine>> machines_;  // of the launches of a group
   AlignedWords lhs_;                                // of a product, packed
+  AlignedWords recurrence_;
   uint64_t step_limit_, operation_limit_, memory_limit_, operations_left_ = 0;
   const std::vector<Buffer>* inputs_ = nullptr;
   const std::vector<Buffer>* outputs_ = nullptr;

@@ -5,6 +5,7 @@
 
 #include "checks.h"
 #include "error.h"
+#include "lstm.h"
 #include "plan.h"
 #include "trits.h"
 #include "window_rows.h"
@@ -84,6 +85,7 @@ Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string
       volumes_(records<abi::VolumeGeometry>(tables, "VOLUME_GEOMETRY")),
       attentions_(records<abi::AttentionGeometry>(tables, "ATTENTION")),
       groups_(records<abi::GroupGeometry>(tables, "GROUP_GEOMETRY")),
+      lstms_(records<abi::LstmGeometry>(tables, "LSTM_GEOMETRY")),
       args_(records<uint32_t>(tables, "ARGS")),
       entries_(records<abi::Entry>(tables, "ENTRY")),
       weights_(weights),
@@ -147,6 +149,7 @@ Launch Image::prepare(const abi::Descriptor& record, size_t index) {
   if (record.kind == Kind::ATTENTION)
     launch.attention = pick(attentions_, record.geometry, "ATTENTION", launch.name);
   if (record.kind == Kind::GROUP_GEMM) launch.groups = pick(groups_, record.geometry, "GROUP_GEOMETRY", launch.name);
+  if (record.kind == Kind::LSTM) launch.lstm = pick(lstms_, record.geometry, "LSTM_GEOMETRY", launch.name);
   if (record.program != NO_INDEX) launch.program = &pick(programs_, record.program, "PROGRAM", launch.name);
   check_range(record.args_first, record.args_count, args_.size(), "ARGS", launch.name);
   if (record.args_count > abi::WINDOWS) throw Error("record", launch.name, "it lists too many windows");
@@ -156,6 +159,7 @@ Launch Image::prepare(const abi::Descriptor& record, size_t index) {
   launch.words = launch.integer ? kernels_.integers.words : Words::F32;
   if (multiplies(record.kind)) prepare_weights(launch);
   if (record.kind == Kind::GROUP_GEMM) prepare_groups(launch);
+  if (record.kind == Kind::LSTM) prepare_lstm(launch);
   return launch;
 }
 
@@ -165,16 +169,14 @@ uint64_t Image::packed_size(const Launch& launch) const {
 }
 
 template <class Pack>
-std::shared_ptr<const StoredWeights> Image::stored(const std::string& key, const Launch& launch, const Pack& pack) {
+std::shared_ptr<const StoredWeights> Image::stored(const std::string& key, const Launch& launch, uint64_t size,
+                                                   const Pack& pack) {
   if (whole_) {
     const auto found = whole_->stored_.find(key);
     if (found != whole_->stored_.end()) return found->second;
   }
   std::shared_ptr<const StoredWeights>& own = stored_[key];
   if (own) return own;
-  const bool grouped = launch.record.kind == Kind::GROUP_GEMM;
-  const uint64_t size = grouped ? tfmbs::packed_bytes(launch.groups, launch.words, kernels_.panel, launch.name)
-                                : packed_size(launch);
   if (size > memory_left_)
     throw Error("resource-limit", launch.name, "its packed weights take more memory than is granted");
   memory_left_ -= size;
@@ -214,14 +216,14 @@ void Image::prepare_weights(Launch& launch) {
     // The taps that lie on padding differ with the size of the input, and with them the work.
     const Vectors vectors = vectors_of();
     launch.work = work_of(launch.volume, &vectors);
-    const auto store = stored(key + bytes_of(filter_of(launch.volume)), launch, [&] {
+    const auto store = stored(key + bytes_of(filter_of(launch.volume)), launch, packed_size(launch), [&] {
       return StoredWeights{pack_conv(launch.volume, vectors, launch.words, kernels_.rows)};
     });
     launch.weights = {store, &store->packed};
     return;
   }
   const abi::GemmGeometry one = matrix_of(launch.gemm);
-  const auto store = stored(key + bytes_of(one), launch, [&] {
+  const auto store = stored(key + bytes_of(one), launch, packed_size(launch), [&] {
     const Vectors vectors = vectors_of();
     return StoredWeights{pack_gemm(launch.gemm, vectors, launch.words, kernels_.panel), work_of(one, &vectors).active};
   });
@@ -242,7 +244,8 @@ void Image::prepare_groups(Launch& launch) {
   one.lhs_zero = 0;
   const std::string key =
       bytes_of(launch.words) + bytes_of(place_of(rhs)) + bytes_of(place_of(scales)) + bytes_of(one);
-  const auto store = stored(key, launch, [&] {
+  const uint64_t size = tfmbs::packed_bytes(g, launch.words, kernels_.panel, launch.name);
+  const auto store = stored(key, launch, size, [&] {
     const uint8_t* data = weights_.data + rhs.offset;
     std::vector<int8_t> unpacked;
     const int8_t* elements = reinterpret_cast<const int8_t*>(data);
@@ -258,6 +261,33 @@ void Image::prepare_groups(Launch& launch) {
   launch.work.all = product({g.m, g.n, g.k}, launch.name);
   launch.work.active = store->nonzero * g.m;
   launch.weights = {store, &store->packed};
+}
+
+void Image::prepare_lstm(Launch& launch) {
+  // The right operand of a product that is made `times` times, packed where it is constant.
+  const auto prepare = [&](uint32_t index, const abi::GemmGeometry& g, uint64_t times) {
+    std::shared_ptr<const PackedWeights> packed;
+    const abi::Tensor& rhs = tensor(index, launch.name);
+    Work work = work_of(g, nullptr);
+    if (rhs.region == abi::Region::WEIGHTS) {
+      check_place(rhs, weights_.size, launch.name);
+      const abi::GemmGeometry one = matrix_of(g);
+      const uint64_t size = tfmbs::packed_bytes(g, Words::F32, kernels_.panel, launch.name);
+      const auto store = stored(bytes_of(Words::F32) + bytes_of(place_of(rhs)) + bytes_of(one), launch, size, [&] {
+        Vectors vectors;
+        vectors.f32 = reinterpret_cast<const float*>(weights_.data + rhs.offset);
+        return StoredWeights{pack_gemm(g, vectors, Words::F32, kernels_.panel), work_of(one, &vectors).active};
+      });
+      packed = {store, &store->packed};
+      work.active = store->nonzero * g.m;
+    }
+    launch.work.all += times * work.all;
+    launch.work.active += times * work.active;
+    return packed;
+  };
+  launch.weights = prepare(launch.record.rhs, product_of_inputs(launch.lstm), 1);
+  launch.recurrent = prepare(launch.args[0], product_of_states(launch.lstm), launch.lstm.steps);
+  launch.constant = launch.weights != nullptr;
 }
 
 }  // namespace tfmbs

@@ -29,12 +29,14 @@ struct Launch {
   abi::AttentionGeometry attention{};
   abi::VolumeGeometry volume{};  // of a CONV2D or POOL with one plane
   abi::GroupGeometry groups{};
+  abi::LstmGeometry lstm{};
   const Program* program = nullptr;
   std::vector<uint32_t> args;
   bool integer = false;   // i32 accumulators, else f32
   Words words{};          // in which products take their operands
   bool constant = false;  // rhs lies in WEIGHTS and is packed already
   std::shared_ptr<const PackedWeights> weights;  // where rhs is constant
+  std::shared_ptr<const PackedWeights> recurrent;  // as `weights`, of the states of an LSTM; nullptr where not constant
   Work work;
 };
 
@@ -75,9 +77,11 @@ class Image {
   Launch prepare(const abi::Descriptor& record, size_t index);
   void prepare_weights(Launch& launch);
   void prepare_groups(Launch& launch);
-  // The weights that `key` tells, packed by `pack` unless another launch, or one of `whole`, has them.
+  void prepare_lstm(Launch& launch);
+  // The weights that `key` tells, packed by `pack` into `size` bytes unless another launch, or one of `whole`, has them.
   template <class Pack>
-  std::shared_ptr<const StoredWeights> stored(const std::string& key, const Launch& launch, const Pack& pack);
+  std::shared_ptr<const StoredWeights> stored(const std::string& key, const Launch& launch, uint64_t size,
+                                              const Pack& pack);
 
   std::vector<std::string> strings_;
   std::vector<abi::Tensor> tensors_;
@@ -86,6 +90,7 @@ class Image {
   std::vector<abi::VolumeGeometry> volumes_;
   std::vector<abi::AttentionGeometry> attentions_;
   std::vector<abi::GroupGeometry> groups_;
+  std::vector<abi::LstmGeometry> lstms_;
   std::vector<uint32_t> args_;
   std::vector<Program> programs_;
   std::vector<Launch> launches_;

@@ -10,7 +10,8 @@ struct Engine {
   const Kernels& kernels;
   Workers& workers;
   std::vector<std::unique_ptr<Worker>>& buffers;
-  AlignedWords& lhs;  // the left operand of a GEMM, packed for all threads
+  AlignedWords& lhs;         // the left operand of a GEMM, packed for all threads
+  AlignedWords& recurrence;  // of an LSTM: what inputs contribute to gates, and cell states
 };
 
 // `weights` are the packed right operand.
@@ -19,6 +20,8 @@ void run_conv(const Engine& engine, const Bound& bound, const PackedWeights& wei
 void run_groups(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 void run_pool(const Engine& engine, const Bound& bound);
 void run_attention(const Engine& engine, const Bound& bound);
+// `recurrent` are the packed weights of states.
+void run_lstm(const Engine& engine, const Bound& bound, const PackedWeights& weights, const PackedWeights& recurrent);
 // Bytes that each thread needs for a launch; throws Error where they do not fit 64 bits.
 uint64_t gemm_buffer_bytes(const Engine& engine, const Launch& launch);
 // Bytes of the packed left operand, for all threads; throws as above.
@@ -27,6 +30,8 @@ uint64_t groups_buffer_bytes(const Engine& engine, const Launch& launch);
 uint64_t groups_lhs_bytes(const Engine& engine, const Bound& bound);
 uint64_t conv_buffer_bytes(const Engine& engine, const Launch& launch);
 uint64_t attention_buffer_bytes(const Engine& engine, const Launch& launch);
+// Bytes of all buffers of a launch.
+uint64_t lstm_bytes(const Engine& engine, const Launch& launch);
 // Taps on the input of all windows of a pooling.
 uint64_t pool_taps(const Engine& engine, const Bound& bound);
 

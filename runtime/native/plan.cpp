@@ -61,7 +61,7 @@ class Planner {
     }
     for (const uint32_t index : {record.lhs, record.rhs})
       if (index != NO_INDEX) read(tensor(index, launch));
-    if (record.kind == Kind::ATTENTION)
+    if (lists_operands(record.kind))
       for (const uint32_t index : launch.args) read(tensor(index, launch));
     if (launch.program) {
       for (const WindowUse& use : launch.program->uses)

@@ -350,6 +350,16 @@ class Builder:
             Kind.ATTENTION, lhs=q, rhs=k, out=out, geometry=geometry, args=args, schedule=self.schedule()
         )
 
+    def lstm(self, lhs: int, rhs: int, out: int, further: Sequence[int], **fields: int) -> int:
+        """An LSTM of lhs (steps, batch, width), with `further` operands; sizes follow from the tensors."""
+        tensors = self._image.tensors
+        steps, batch, width = tensors[lhs]["dims"][:3]
+        hidden = tensors[further[0]]["dims"][2]
+        geometry = {"steps": steps, "batch": batch, "width": width, "hidden": hidden, **fields}
+        return self.launch(
+            Kind.LSTM, lhs=lhs, rhs=rhs, out=out, geometry=geometry, args=further, schedule=self.schedule()
+        )
+
     def copy(self, lhs: int, out: int) -> int:
         return self.launch(Kind.COPY, lhs=lhs, out=out)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.golden.builder import Builder
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.records import Activations, Kind, MaskMode, PoolMode, ProgramKind
+from tfmbs.runtime.abi.records import Activations, Direction, GateOrder, Kind, MaskMode, PoolMode, ProgramKind
 from tfmbs.runtime.abi.types import DType, Packing, Region
 
 
@@ -300,4 +300,32 @@ def groups() -> Image:
         last = [b.launch(f"fc{number}", Kind.GROUP_GEMM, waits=last, lhs=lhs, rhs=weights[number], out=out,
                          geometry=geometry, schedule=schedule)]  # fmt: skip
     b.entry("main", [x, q], [y, z], 0)
+    return b.finish()
+
+
+def lstm() -> Image:
+    """A layer of both directions that keeps its last cell states, and one that walks backwards from given states."""
+    b, rng = Builder("lstm"), np.random.default_rng(8)
+    x = b.tensor("x", Region.INPUT, DType.F32, (4, 2, 5))
+    h, c = (b.tensor(name, Region.INPUT, DType.F32, (1, 2, 3), slot=1 + i) for i, name in enumerate("hc"))
+    y = b.tensor("y", Region.OUTPUT, DType.F32, (5, 2, 2, 6))
+    z = b.tensor("z", Region.OUTPUT, DType.F32, (4, 1, 2, 3), slot=1)
+
+    def weights(name: str, *shape: int) -> int:
+        return b.constant(name, (rng.standard_normal(shape) / 8).astype(np.float32), DType.F32)
+
+    sizes = {"steps": 4, "batch": 2, "width": 5}
+    both = b.geometry(
+        "lstm_geometry", **sizes, hidden=6, direction=Direction.BOTH, order=GateOrder.IFCO, bias=1, recurrent_bias=1,
+        cell=1,
+    )  # fmt: skip
+    back = b.geometry("lstm_geometry", **sizes, hidden=3, direction=Direction.REVERSE, initial=1)
+    w, r, bias, other = (
+        weights(name, 2, 24, *rest) for name, rest in (("w", (5,)), ("r", (6,)), ("bias", ()), ("other", ()))
+    )
+    schedule = b.schedule(8, 8, 8)
+    first = b.launch("both", Kind.LSTM, [r, bias, other], lhs=x, rhs=w, out=y, geometry=both, schedule=schedule)
+    w, r = (weights(name, 1, 12, size) for name, size in (("w2", 5), ("r2", 3)))
+    b.launch("back", Kind.LSTM, [r, h, c], [first], lhs=x, rhs=w, out=z, geometry=back, schedule=schedule)
+    b.entry("main", [x, h, c], [y, z])
     return b.finish()

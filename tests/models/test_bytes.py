@@ -127,6 +127,13 @@ GROUPS: dict[str, tuple[Inputs, Build]] = {
     ),
 }
 
+def lstm(x: Any, direction: str, gates: str = "iofc", keep_cell: bool = False, **further: Any) -> Any:
+    """A recurrence over states of 5 elements."""
+    ways = 2 if direction == "both" else 1
+    given, recurrent = weights(normal(ways, 20, 6, seed=2) / 2), weights(normal(ways, 20, 5, seed=3) / 2)
+    return ops.lstm(x, given, recurrent, further, keep_cell, direction=direction, gates=gates).result
+
+
 PRODUCTS: dict[str, tuple[Inputs, Build]] = {
     **GROUPS,
     "matmul": ({"x": ((4, 33), "f32")}, lambda x: ops.matmul(x, weights(normal(20, 33))).result),
@@ -209,6 +216,21 @@ PRODUCTS: dict[str, tuple[Inputs, Build]] = {
         },
         lambda q, k, v, m: ops.attention(q, k, v, m, mask_mode="add_shown", scale=0.5, clear=True).result,
     ),
+    "lstm": (
+        {"x": ((4, 3, 6), "f32")},
+        lambda x: lstm(x, "forward", bias=weights(normal(1, 20, seed=4))),
+    ),
+    "lstm_reverse_with_cell": (
+        {"x": ((4, 1, 6), "f32"), "h": ((1, 1, 5), "f32"), "c": ((1, 1, 5), "f32")},
+        lambda x, h, c: lstm(x, "reverse", keep_cell=True, hidden=h, cell=c),
+    ),
+    "lstm_both_as_pytorch": (
+        {"x": ((3, 2, 6), "f32")},
+        lambda x: lstm(
+            x, "both", "ifco", bias=weights(normal(2, 20, seed=4)), recurrent_bias=weights(normal(2, 20, seed=5))
+        ),
+    ),
+    "lstm_long": ({"x": ((70, 2, 6), "f32")}, lambda x: lstm(x, "both", keep_cell=True)),
     "max_pool": (
         {"x": ((2, 4, 9, 8), "f32")},
         lambda x: ops.pool(x, "max", (3, 2), strides=(2, 1), pads=(1, 1, 1, 0)).result,

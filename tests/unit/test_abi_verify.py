@@ -332,6 +332,30 @@ def test_sizes_of_attention_fit_its_tensors(old, new, message):
         Image.from_buffer(assemble(text.replace(old, new, 1), "attention.s").to_bytes())
 
 
+LSTM_FIELDS = [
+    ("steps=4 batch=2 width=5 hidden=6", "steps=5 batch=2 width=5 hidden=6", "lhs: elements by its geometry"),
+    ("width=5 hidden=6", "width=5 hidden=5", "rhs: elements by its geometry"),
+    ("direction=BOTH", "direction=FORWARD", "rhs: elements by its geometry, expected 120, got 240"),
+    ("direction=BOTH", "direction=3", "direction"),
+    ("order=IFCO", "order=2", "order"),
+    ("cell=1", "cell=2", "cell"),
+    ("cell=1", "cell=0", "out: elements by its geometry, expected 96, got 120"),
+    ("recurrent_bias=1", "recurrent_bias=0", "recurrent, bias, expected 2, got 3"),
+    ("initial=1", "initial=0", "recurrent, expected 1, got 3"),
+    (".args 6, 7, 8", ".args 6, 7, 99", "recurrent_bias: tensor"),
+    (".args 6, 7, 8", ".args 6, 7, 6", "recurrent_bias: elements by its geometry"),
+    (".args 6, 7, 8", ".args 3, 7, 8", "result overlaps operand tensor 3"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), LSTM_FIELDS, ids=[new for _, new, _ in LSTM_FIELDS])
+def test_sizes_of_an_lstm_fit_its_tensors(old, new, message):
+    text = (GOLDEN.parent / "v1.6" / "lstm.s").read_text(encoding="utf-8")
+    assert old in text, text
+    with pytest.raises(TfmbsError, match=message):
+        Image.from_buffer(assemble(text.replace(old, new, 1), "lstm.s").to_bytes())
+
+
 def test_what_the_target_can_do_is_accepted():
     Image.from_buffer(_changed("mlp", "dataflow=OUTPUT_STATIONARY", "dataflow=WEIGHT_STATIONARY"))
 

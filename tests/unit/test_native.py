@@ -12,7 +12,7 @@ from tfmbs.runtime import _native
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.packing import unpack_rows
-from tfmbs.runtime.abi.records import NONE, Kind, MaskMode, PoolMode, ProgramKind
+from tfmbs.runtime.abi.records import NONE, Direction, Kind, MaskMode, PoolMode, ProgramKind
 from tfmbs.runtime.abi.sections import KINDS, Content
 from tfmbs.runtime.abi.siw import BIT_FIELD
 from tfmbs.runtime.abi.types import DType, Packing, Region
@@ -24,7 +24,8 @@ RECORDS = {kind.name: kind.record for kind in KINDS if kind.record}
 
 
 def image() -> Image:
-    """One launch of each kind: 0 GEMM with an epilogue, 1 CONV2D, 2 POOL, 3 VECTOR, 4 COPY, 5 CONV3D, 6 ATTENTION."""
+    """One launch of each kind: 0 GEMM with an epilogue, 1 CONV2D, 2 POOL, 3 VECTOR, 4 COPY, 5 CONV3D, 6 ATTENTION,
+    7 LSTM."""
     builder = Builder()
     x = builder.input("x", (1, 1, 4, 4), F32)
     weights = builder.constant(np.ones((3, 4), np.int8), Packing.PT5)
@@ -51,6 +52,12 @@ def image() -> Image:
     heads, bits = builder.view(x, (1, 1, 4, 4)), builder.constant(np.ones((1, 1, 1, 4), bool))
     attended = builder.scratch((1, 1, 4, 4), F32)
     builder.attention(heads, heads, heads, attended, masked=bits, mask=MaskMode.SELECT)
+    sequence, rows = builder.view(x, (2, 2, 4)), (1, 12, 4)
+    weights, recurrent = (builder.constant(np.ones(shape, np.float32)) for shape in (rows, (1, 12, 3)))
+    state = builder.scratch((1, 2, 3), F32)
+    more = [builder.constant(np.ones((1, 12), np.float32)), state, state]
+    flags = {"bias": 1, "initial": 1, "cell": 1}
+    builder.lstm(sequence, weights, builder.scratch((3, 1, 2, 3), F32), [recurrent, *more], **flags)
     return builder.image()
 
 
@@ -174,6 +181,24 @@ FIELDS: list[tuple[str, int, str, Any]] = [
     ("ATTENTION", 0, "mask", MaskMode.NONE),
     ("ATTENTION", 0, "mask", MaskMode.ADD),
     ("ATTENTION", 0, "mask", 9),
+    ("LSTM_GEOMETRY", 0, "steps", 0),
+    ("LSTM_GEOMETRY", 0, "steps", 3),
+    ("LSTM_GEOMETRY", 0, "steps", 0xFFFFFFFF),
+    ("LSTM_GEOMETRY", 0, "batch", 3),
+    ("LSTM_GEOMETRY", 0, "width", 5),
+    ("LSTM_GEOMETRY", 0, "hidden", 0xFFFFFFFF),
+    ("LSTM_GEOMETRY", 0, "hidden", 4),
+    ("LSTM_GEOMETRY", 0, "direction", Direction.BOTH),
+    ("LSTM_GEOMETRY", 0, "direction", 3),
+    ("LSTM_GEOMETRY", 0, "order", 2),
+    ("LSTM_GEOMETRY", 0, "bias", 0),
+    ("LSTM_GEOMETRY", 0, "recurrent_bias", 1),
+    ("LSTM_GEOMETRY", 0, "initial", 0),
+    ("LSTM_GEOMETRY", 0, "cell", 0),
+    ("CODE", 7, "args_count", 3),
+    ("CODE", 7, "rhs", 2),
+    ("CODE", 7, "out", 0),
+    ("CODE", 7, "program", 0),
     ("CODE", 6, "args_count", 1),
     ("CODE", 6, "args_count", 3),
     ("CODE", 6, "program", 0),
@@ -197,7 +222,7 @@ FIELDS: list[tuple[str, int, str, Any]] = [
     ("PROGRAM", 1, "max_steps", 4),
     ("PROGRAM", 1, "name", 999),
     ("ENTRY", 0, "first_descriptor", 1),
-    ("ENTRY", 0, "descriptor_count", 8),
+    ("ENTRY", 0, "descriptor_count", 9),
     ("ENTRY", 0, "inputs_count", 9),
     ("ENTRY", 0, "outputs_first", 0xFFFFFFFF),
     ("ENTRY", 0, "scratch_bytes", 8),

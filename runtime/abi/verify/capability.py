@@ -18,9 +18,10 @@ _FEATURE_OF_KIND = {
     Kind.CONV3D: Feature.CONV3D,
     Kind.ATTENTION: Feature.ATTENTION,
     Kind.GROUP_GEMM: Feature.GROUPS,
+    Kind.LSTM: Feature.LSTM,
 }
 _FEATURE_OF_PACKING = {Packing.PT5: Feature.PT5, Packing.T2: Feature.T2, Packing.NIBBLES: Feature.INT4}
-_PRODUCTS = frozenset({Kind.GEMM, Kind.GEMV, Kind.CONV2D, Kind.CONV3D, Kind.ATTENTION, Kind.GROUP_GEMM})
+_PRODUCTS = frozenset({Kind.GEMM, Kind.GEMV, Kind.CONV2D, Kind.CONV3D, Kind.ATTENTION, Kind.GROUP_GEMM, Kind.LSTM})
 
 
 def _check(subject: Subject, record: Record, index: int, field: str, what: str, has: Iterable[str], name: str) -> None:

@@ -11,6 +11,7 @@ from tfmbs.runtime.abi.types import DType, Region
 from tfmbs.runtime.abi.verify.attention import check_attention
 from tfmbs.runtime.abi.verify.geometry import check_gemm, check_window
 from tfmbs.runtime.abi.verify.groups import check_group_gemm
+from tfmbs.runtime.abi.verify.lstm import check_lstm
 from tfmbs.runtime.abi.verify.subject import Subject
 
 _READ_ONLY = frozenset({Region.WEIGHTS, Region.INPUT})
@@ -158,5 +159,7 @@ def check_launches(subject: Subject) -> None:
             check_attention(subject, index, descriptor)
         elif kind is Kind.GROUP_GEMM:
             check_group_gemm(subject, index, descriptor)
+        elif kind is Kind.LSTM:
+            check_lstm(subject, index, descriptor)
         elif kind is not Kind.COPY:
             check_window(subject, index, descriptor)

@@ -30,6 +30,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         *TORCH_TO_LINALG,
         "tfmbs-expand-tm-tensor",
         "tfmbs-drop-empty",
+        "tfmbs-expand-lstm{$precision}",
         "tfmbs-sink-reshape",
         "tfmbs-telemetry",
     ),
@@ -39,6 +40,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     ),
     "optimise": (
         "tfmbs-expand-attention{$target}",
+        "tfmbs-expand-lstm{$target}",
         "tfmbs-select-gemv",
         "tfmbs-block-rows{$target}",
         "tfmbs-decompose",

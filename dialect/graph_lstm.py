@@ -12,6 +12,7 @@ from tfmbs.runtime.abi.records import Direction, GateOrder
 DIRECTIONS = {way.name.lower(): way for way in Direction}
 GATE_ORDERS = {order.name.lower(): order for order in GateOrder}
 GATES = 4
+PRODUCTS = ("input", "weights", "recurrent")
 ROLES = ("bias", "recurrent_bias", "hidden", "cell")
 """What further operands are, in the order in which they come."""
 
@@ -37,8 +38,8 @@ class LstmOp(Op, name="lstm", traits=[ext.Pure]):
     result: ext.Result[Any]
 
     def check(self) -> None:
-        shapes = [tensor_shape(name, getattr(self, name), rank=3) for name in ("input", "weights", "recurrent")]
-        out = check_lstm(self, *shapes, kind=ir.RankedTensorType)
+        input, weights, recurrent = (tensor_shape(name, getattr(self, name), rank=3) for name in PRODUCTS)
+        out = check_lstm(self, input, weights, recurrent, ir.RankedTensorType)
         expect_shape("result shape", out, tensor_shape("result", self.result))
         element_is("result", ir.F32Type.get(), self.result)
 
@@ -64,12 +65,14 @@ def check_lstm(op: Any, input: Shape, weights: Shape, recurrent: Shape, kind: An
     rows = GATES * hidden
     expect_shape("recurrent shape", (ways, rows, hidden), recurrent, "directions, 4 · H, H")
     expect_shape("weights shape", (ways, rows, width), weights, "directions, rows of recurrent, width of input")
-    for name in ("input", "weights", "recurrent"):
+    for name in PRODUCTS:
         element_is(name, ir.F32Type.get(), getattr(op, name))
     expect("number of further operands", len(op.roles), len(op.further), "roles")
     roles = tuple(op.roles)
     if tuple(name for name in ROLES if name in roles) != roles:
-        raise VerifyError(f"roles: expected some of {', '.join(ROLES)}, in this order, got {', '.join(map(str, roles))}")
+        raise VerifyError(
+            f"roles: expected some of {', '.join(ROLES)}, in this order, got {', '.join(map(str, roles))}"
+        )
     expect("'cell' among roles", "hidden" in roles, "cell" in roles, "as 'hidden'")
     for name, value in by_role(op).items():
         wanted = (ways, batch, hidden) if name in ("hidden", "cell") else (ways, rows)

@@ -6,7 +6,7 @@ from typing import Any
 from tfmbs.dialect.attributes import schedule_of
 from tfmbs.dialect.base import Bool, Op
 from tfmbs.dialect.checks import element_is, expect_shape
-from tfmbs.dialect.graph_lstm import DIRECTIONS, GATE_ORDERS, check_lstm
+from tfmbs.dialect.graph_lstm import DIRECTIONS, GATE_ORDERS, PRODUCTS, check_lstm
 from tfmbs.dialect.kernel import dense_shape
 from tfmbs.dialect.mlir import ext, ir
 from tfmbs.dialect.shapes import shape_of
@@ -43,8 +43,8 @@ class KernelLstmOp(Op, name="kernel_lstm"):
         }
 
     def check(self) -> None:
-        shapes = [dense_shape(name, getattr(self, name), rank=3) for name in ("input", "weights", "recurrent")]
-        out = check_lstm(self, *shapes, kind=ir.MemRefType)
+        input, weights, recurrent = (dense_shape(name, getattr(self, name), rank=3) for name in PRODUCTS)
+        out = check_lstm(self, input, weights, recurrent, ir.MemRefType)
         expect_shape("out shape", out, dense_shape("out", self.out, rank=4))
         element_is("out", ir.F32Type.get(), self.out)
         for name, value in zip(self.roles, self.further, strict=True):

@@ -90,7 +90,9 @@ LEVELS: dict[str, Level] = {
     "kernel": Level(
         _SCALAR,
         _MODULE
-        | _ops_of(kernel, kernel_attention, kernel_groups, kernel_lstm, kernel_windows, kernel_program, epilogue, scalars)
+        | _ops_of(
+            kernel, kernel_attention, kernel_groups, kernel_lstm, kernel_windows, kernel_program, epilogue, scalars
+        )
         | kernel_program.VIEWS
         | kernel_program.ACCESSES
         | kernel_program.STRUCTURED

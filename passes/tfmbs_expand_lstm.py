@@ -23,13 +23,18 @@ from tfmbs.runtime.abi.target_file import load_target
 WRITTEN_OUT_STEPS = 32
 """The longest sequence that is written out: each product is a kernel there, but each step is code, too."""
 
+UNQUANTIZED = "fp32"
+"""The precision that leaves weights as they are."""
+
 
 @dataclass(frozen=True)
 class TfmbsExpandLstm(Pass):
     """Write `tfmbs.lstm` as products and elementwise ops, step by step, with the same numbers.
 
-    With a `target`, only where it has no kernel for it, and in structured code, which launches nothing. What inputs
-    contribute is one product for all steps. Long sequences become a loop.
+    With a `target`, only where it has no kernel for it, and in structured code, which launches nothing. With a
+    `precision`, only where that quantizes weights: products take quantized ones, the kernel does not. What inputs
+    contribute is one product for all steps. Sequences of more than 32 steps become a loop, in which there are no
+    products to quantize, so that a `precision` leaves them alone.
 
     Before:
 
@@ -43,19 +48,113 @@ class TfmbsExpandLstm(Pass):
 
     After:
 
-        TODO
+        #map = affine_map<(d0, d1) -> (d0, d1)>
+        func.func @f(%arg0: tensor<1x2x3xf32>, %arg1: tensor<1x4x3xf32>, %arg2: tensor<1x4x1xf32>) ->
+            tensor<1x1x2x1xf32> {
+          %0 = tensor.empty() : tensor<1x1x2x1xf32>
+          %collapsed = tensor.collapse_shape %arg0 [[0, 1], [2]] : tensor<1x2x3xf32> into tensor<2x3xf32>
+          %extracted_slice = tensor.extract_slice %arg1[0, 0, 0] [1, 4, 3] [1, 1, 1] : tensor<1x4x3xf32> to
+              tensor<4x3xf32>
+          %1 = "tfmbs.matmul"(%collapsed, %extracted_slice) ({
+          }) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []} : (tensor<2x3xf32>,
+              tensor<4x3xf32>) -> tensor<2x4xf32>
+          %extracted_slice_0 = tensor.extract_slice %arg2[0, 0, 0] [1, 4, 1] [1, 1, 1] : tensor<1x4x1xf32> to
+              tensor<4x1xf32>
+          %cst = arith.constant 0.000000e+00 : f32
+          %2 = tensor.empty() : tensor<2x1xf32>
+          %3 = linalg.fill ins(%cst : f32) outs(%2 : tensor<2x1xf32>) -> tensor<2x1xf32>
+          %cst_1 = arith.constant 0.000000e+00 : f32
+          %4 = tensor.empty() : tensor<2x1xf32>
+          %5 = linalg.fill ins(%cst_1 : f32) outs(%4 : tensor<2x1xf32>) -> tensor<2x1xf32>
+          %expanded = tensor.expand_shape %1 [[0, 1], [2]] output_shape [1, 2, 4] : tensor<2x4xf32> into
+              tensor<1x2x4xf32>
+          %extracted_slice_2 = tensor.extract_slice %expanded[0, 0, 0] [1, 2, 4] [1, 1, 1] : tensor<1x2x4xf32>
+              to tensor<2x4xf32>
+          %6 = "tfmbs.matmul"(%3, %extracted_slice_0) ({
+          }) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []} : (tensor<2x1xf32>,
+              tensor<4x1xf32>) -> tensor<2x4xf32>
+          %7 = tensor.empty() : tensor<2x4xf32>
+          %8 = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel"]}
+              ins(%6, %extracted_slice_2 : tensor<2x4xf32>, tensor<2x4xf32>) outs(%7 : tensor<2x4xf32>) {
+          ^bb0(%in: f32, %in_7: f32, %out: f32):
+            %21 = arith.addf %in, %in_7 : f32
+            linalg.yield %21 : f32
+          } -> tensor<2x4xf32>
+          %extracted_slice_3 = tensor.extract_slice %8[0, 0] [2, 1] [1, 1] : tensor<2x4xf32> to tensor<2x1xf32>
+          %9 = tensor.empty() : tensor<2x1xf32>
+          %10 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]}
+              ins(%extracted_slice_3 : tensor<2x1xf32>) outs(%9 : tensor<2x1xf32>) {
+          ^bb0(%in: f32, %out: f32):
+            %21 = "tfmbs.sigmoid"(%in) : (f32) -> f32
+            linalg.yield %21 : f32
+          } -> tensor<2x1xf32>
+          %extracted_slice_4 = tensor.extract_slice %8[0, 1] [2, 1] [1, 1] : tensor<2x4xf32> to tensor<2x1xf32>
+          %11 = tensor.empty() : tensor<2x1xf32>
+          %12 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]}
+              ins(%extracted_slice_4 : tensor<2x1xf32>) outs(%11 : tensor<2x1xf32>) {
+          ^bb0(%in: f32, %out: f32):
+            %21 = "tfmbs.sigmoid"(%in) : (f32) -> f32
+            linalg.yield %21 : f32
+          } -> tensor<2x1xf32>
+          %extracted_slice_5 = tensor.extract_slice %8[0, 2] [2, 1] [1, 1] : tensor<2x4xf32> to tensor<2x1xf32>
+          %13 = tensor.empty() : tensor<2x1xf32>
+          %14 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]}
+              ins(%extracted_slice_5 : tensor<2x1xf32>) outs(%13 : tensor<2x1xf32>) {
+          ^bb0(%in: f32, %out: f32):
+            %21 = "tfmbs.sigmoid"(%in) : (f32) -> f32
+            linalg.yield %21 : f32
+          } -> tensor<2x1xf32>
+          %extracted_slice_6 = tensor.extract_slice %8[0, 3] [2, 1] [1, 1] : tensor<2x4xf32> to tensor<2x1xf32>
+          %15 = tensor.empty() : tensor<2x1xf32>
+          %16 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]}
+              ins(%extracted_slice_6 : tensor<2x1xf32>) outs(%15 : tensor<2x1xf32>) {
+          ^bb0(%in: f32, %out: f32):
+            %21 = math.tanh %in : f32
+            linalg.yield %21 : f32
+          } -> tensor<2x1xf32>
+          %17 = tensor.empty() : tensor<2x1xf32>
+          %18 = linalg.generic {indexing_maps = [#map, #map, #map, #map, #map], iterator_types = ["parallel",
+              "parallel"]} ins(%10, %14, %16, %5 : tensor<2x1xf32>, tensor<2x1xf32>, tensor<2x1xf32>,
+              tensor<2x1xf32>) outs(%17 : tensor<2x1xf32>) {
+          ^bb0(%in: f32, %in_7: f32, %in_8: f32, %in_9: f32, %out: f32):
+            %21 = arith.mulf %in_7, %in_9 : f32
+            %22 = arith.mulf %in, %in_8 : f32
+            %23 = arith.addf %21, %22 : f32
+            linalg.yield %23 : f32
+          } -> tensor<2x1xf32>
+          %19 = tensor.empty() : tensor<2x1xf32>
+          %20 = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel"]}
+              ins(%12, %18 : tensor<2x1xf32>, tensor<2x1xf32>) outs(%19 : tensor<2x1xf32>) {
+          ^bb0(%in: f32, %in_7: f32, %out: f32):
+            %21 = math.tanh %in_7 : f32
+            %22 = arith.mulf %in, %21 : f32
+            linalg.yield %22 : f32
+          } -> tensor<2x1xf32>
+          %inserted_slice = tensor.insert_slice %20 into %0[0, 0, 0, 0] [1, 1, 2, 1] [1, 1, 1, 1] :
+              tensor<2x1xf32> into tensor<1x1x2x1xf32>
+          return %inserted_slice : tensor<1x1x2x1xf32>
+        }
     """
 
     target: str = ""
+    precision: str = ""
 
     def run(self, module: Any) -> None:
+        if self.precision == UNQUANTIZED:
+            return
         has_kernel = bool(self.target) and load_target(self.target).has(Feature.LSTM)
         for op in ops_of(module, LstmOp):
             if has_kernel and isinstance(op.operation.parent.opview, func.FuncOp):
                 continue
+            if self.precision and not _is_written_out(op):
+                continue
             with op.location, ir.InsertionPoint(op):
                 op.result.replace_all_uses_with(_Expansion(op).result())
             op.operation.erase()
+
+
+def _is_written_out(op: Any) -> bool:
+    return shape_of(op.input.type)[0] <= WRITTEN_OUT_STEPS
 
 
 class _Expansion:
@@ -72,7 +171,7 @@ class _Expansion:
         out = empty(shape_of(self.op.result.type), ir.F32Type.get())
         for way in range(self.ways):
             backwards = self.op.direction == "reverse" or way == 1
-            walk = self._written_out if self.steps <= WRITTEN_OUT_STEPS else self._looped
+            walk = self._written_out if _is_written_out(self.op) else self._looped
             out = walk(out, way, backwards)
         return out
 

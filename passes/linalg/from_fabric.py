@@ -32,8 +32,8 @@ from tfmbs.passes.linalg.structured import PARALLEL, identity
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.records import NONE, Activations, Direction, GateOrder, Kind, MaskMode, PoolMode
-from tfmbs.runtime.abi.verify.lstm import further_operands
 from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region, is_packed
+from tfmbs.runtime.abi.verify.lstm import further_operands
 
 Row = Mapping[str, Any]
 _PLACE = Memrefs()

@@ -84,8 +84,7 @@ class _Way:
         _PLACE.run([(of_state, full), (given, full)], (sums, full), [PARALLEL] * 2, lambda x, y, _: _add(x, y))
 
         def gate(name: str) -> Any:
-            column = ir.AffineExpr.get_add(ir.AffineDimExpr.get(1), ir.AffineConstantExpr.get(self.at[name]))
-            return sums, mapping(2, [0, column])
+            return memref.subview(sums, [0, self.at[name]], [self.batch, self.hidden], [1, 1]), full
 
         def new_cell(i: Any, f: Any, c: Any, before: Any) -> Any:
             kept = _multiply(scalar.special("sigmoid", f), before)
@@ -130,7 +129,7 @@ def _copy(source: Any, target: Any) -> None:
 
 
 def _plane(value: Any, at: list[Any], shape: Shape) -> Any:
-    """The part of a memref at these indices of its first axes, numbers or `index` values; `shape` are its other axes."""
+    """The part of a memref at these indices of its first axes, numbers or `index` values; the rest is `shape`."""
     strides, start = value.type.get_strides_and_offset()
     dynamic = ir.ShapedType.get_dynamic_stride_or_offset()
     moving = [position for position in at if not isinstance(position, int)]

@@ -188,7 +188,7 @@ GROUP_GEOMETRY = Record(
 LSTM_GEOMETRY = Record(
     "lstm_geometry",
     32,
-    "out[t,d,b] = h = o * tanh(c), where c = f * c before + i * g; i, o, f = sigmoid and g = tanh of the gates lhs[t,b] · "
+    "out[t,d,b] = h = o * tanh(c), where c = f * c before + i * g; i, o, f = sigmoid and g = tanh of gates lhs[t,b] · "
     "rhs[d] + h before · recurrent[d] + biases. All operands are dense; behind the steps of out may stand c.",
     (
         Field("steps", 0, "u32", "steps of a sequence", low=1),

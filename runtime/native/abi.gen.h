@@ -469,7 +469,7 @@ static_assert(offsetof(GroupGeometry, lhs_zero) == 24);
 static_assert(offsetof(GroupGeometry, scales) == 28);
 static_assert(offsetof(GroupGeometry, activations) == 32);
 
-// out[t,d,b] = h = o * tanh(c), where c = f * c before + i * g; i, o, f = sigmoid and g = tanh of the gates lhs[t,b] · rhs[d] + h before · recurrent[d] + biases. All operands are dense; behind the steps of out may stand c.
+// out[t,d,b] = h = o * tanh(c), where c = f * c before + i * g; i, o, f = sigmoid and g = tanh of gates lhs[t,b] · rhs[d] + h before · recurrent[d] + biases. All operands are dense; behind the steps of out may stand c.
 struct LstmGeometry {
   uint32_t steps;  // steps of a sequence
   uint32_t batch;  // sequences

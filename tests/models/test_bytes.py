@@ -127,6 +127,7 @@ GROUPS: dict[str, tuple[Inputs, Build]] = {
     ),
 }
 
+
 def lstm(x: Any, direction: str, gates: str = "iofc", keep_cell: bool = False, **further: Any) -> Any:
     """A recurrence over states of 5 elements."""
     ways = 2 if direction == "both" else 1

@@ -64,6 +64,20 @@ BODIES = {
         "tensor<5x70xf32>",
         '"tfmbs.softmax"(%a) {axis = 1 : i64} : (tensor<5x70xf32>)',
     ),
+    "lstm": (
+        "%a: tensor<3x2x5xf32>, %b: tensor<2x12x5xf32>, %c: tensor<2x12x3xf32>, %d: tensor<2x12xf32>",
+        "tensor<4x2x2x3xf32>",
+        '"tfmbs.lstm"(%a, %b, %c, %d) {direction = "both", gates = "ifco", roles = ["bias"], keep_cell = true,'
+        " operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0>}"
+        " : (tensor<3x2x5xf32>, tensor<2x12x5xf32>, tensor<2x12x3xf32>, tensor<2x12xf32>)",
+    ),
+    "long_lstm": (
+        "%a: tensor<40x2x5xf32>, %b: tensor<1x12x5xf32>, %c: tensor<1x12x3xf32>",
+        "tensor<40x1x2x3xf32>",
+        '"tfmbs.lstm"(%a, %b, %c) {direction = "forward", gates = "iofc", roles = [], keep_cell = false,'
+        " operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>}"
+        " : (tensor<40x2x5xf32>, tensor<1x12x5xf32>, tensor<1x12x3xf32>)",
+    ),
     "attention": (
         "%a: tensor<1x4x5x8xf32>, %b: tensor<1x2x9x8xf32>, %c: tensor<1x2x9x6xf32>, %d: tensor<1x1x5x9xf32>",
         "tensor<1x4x5x6xf32>",

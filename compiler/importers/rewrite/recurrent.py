@@ -17,6 +17,7 @@ from tfmbs.compiler.importers.onnx_rules import node_label
 from tfmbs.compiler.importers.rewrite.activations import ACTIVATIONS, Activation, activations
 from tfmbs.compiler.importers.rewrite.builder import Builder, attribute, operand, result
 from tfmbs.compiler.importers.rewrite.cells import Cell, gru, lstm, rnn
+from tfmbs.compiler.importers.rewrite.lstm import is_launch, with_all_results
 from tfmbs.compiler.importers.rewrite.over_time import Sequences, walk_over_time
 from tfmbs.compiler.importers.rewrite.scope import Scope
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -44,9 +45,14 @@ DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, 
 
 
 def write_out_recurrence(node: NodeProto, scope: Scope) -> list[NodeProto] | None:
-    """The nodes that compute a recurrent node: Y, T×D×B×H, and the last states, D×B×H; with layout 1, B in front."""
+    """The nodes that compute a recurrent node: Y, T×D×B×H, and the last states, D×B×H; with layout 1, B in front.
+
+    An LSTM that the fabric launches whole stays as it is.
+    """
     if node.domain != "" or node.op_type not in KINDS:
         return None
+    if is_launch(node, scope):
+        return with_all_results(node, scope)
     layer = _Layer(node, scope)
     b = layer.b
     ends = [layer.direction(index, backwards) for index, backwards in enumerate(layer.directions)]

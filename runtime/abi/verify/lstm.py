@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.kinds import KIND_RULES
 from tfmbs.runtime.abi.limits import MAX_LAUNCH_OPERATIONS
@@ -14,12 +17,12 @@ FLAG_OF_OPERAND = {"bias": "bias", "recurrent_bias": "recurrent_bias", "hidden":
 """Further operand → the field of the geometry that says whether it is there."""
 
 
-def ways_of(geometry: Row) -> int:
+def ways_of(geometry: Mapping[str, Any]) -> int:
     """The number of directions."""
     return 2 if geometry["direction"] == Direction.BOTH else 1
 
 
-def further_operands(geometry: Row) -> tuple[str, ...]:
+def further_operands(geometry: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the operands that the args table lists, in its order."""
     names = KIND_RULES[Kind.LSTM].further
     return tuple(name for name in names if name not in FLAG_OF_OPERAND or geometry[FLAG_OF_OPERAND[name]])

@@ -16,6 +16,9 @@
 // CHECK-NEXT: "tfmbs.fabric_attention_geometry"()
 // CHECK-SAME: mask = "none"
 "tfmbs.fabric_attention_geometry"() {batch = 1 : i64, groups = 1 : i64, width = 1 : i64, value_width = 1 : i64, lhs_stride = 1 : i64, rhs_stride = 1 : i64, value_stride = 1 : i64, shared = 2 : i64, rows = 3 : i64, columns = 5 : i64, lhs_batch_stride = 0 : i64, lhs_head_stride = 0 : i64, lhs_row_stride = 0 : i64, rhs_batch_stride = 0 : i64, rhs_group_stride = 0 : i64, rhs_row_stride = 0 : i64, value_batch_stride = 0 : i64, value_group_stride = 0 : i64, value_row_stride = 0 : i64, mask_batch_stride = 0 : i64, mask_head_stride = 0 : i64, mask_row_stride = 0 : i64, mask_column_stride = 0 : i64, offset = -2 : i64, scale = 5.000000e-01 : f32, fill = 0xFF800000 : f32, mask = "none", causal = 1 : i64, clear = 0 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_lstm_geometry"()
+// CHECK-SAME: direction = "both", hidden = 3 : i64, initial = 0 : i64, order = "ifco"
+"tfmbs.fabric_lstm_geometry"() {steps = 4 : i64, batch = 2 : i64, width = 5 : i64, hidden = 3 : i64, direction = "both", order = "ifco", bias = 1 : i64, recurrent_bias = 1 : i64, initial = 0 : i64, cell = 1 : i64} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_group_geometry"()
 // CHECK-SAME: activations = "absmax", group = 4 : i64
 "tfmbs.fabric_group_geometry"() {m = 2 : i64, n = 3 : i64, k = 8 : i64, group = 4 : i64, lhs_m_stride = 8 : i64, lhs_k_stride = 1 : i64, lhs_zero = 0 : i64, scales = 0 : i64, activations = "absmax"} : () -> ()

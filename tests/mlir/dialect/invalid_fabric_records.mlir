@@ -81,8 +81,8 @@
 
 // -----
 
-// expected-error @below {{'tfmbs.fabric_descriptor' op kind: expected gemm or gemv or conv2d or pool or vector or copy or conv3d or attention or group_gemm, got lstm}}
-"tfmbs.fabric_descriptor"() {kind = "lstm", waits_count = 0 : i64, lhs = 0 : i64, rhs = 0 : i64, out = 0 : i64, geometry = 0 : i64, schedule = 0 : i64, mask = 0 : i64, program = -1 : i64, args_first = 0 : i64, args_count = 0 : i64, waits_first = 0 : i64, signal = 0 : i64, telemetry = 0 : i64, label = "fc"} : () -> ()
+// expected-error @below {{'tfmbs.fabric_descriptor' op kind: expected gemm or gemv or conv2d or pool or vector or copy or conv3d or attention or lstm or group_gemm, got fft}}
+"tfmbs.fabric_descriptor"() {kind = "fft", waits_count = 0 : i64, lhs = 0 : i64, rhs = 0 : i64, out = 0 : i64, geometry = 0 : i64, schedule = 0 : i64, mask = 0 : i64, program = -1 : i64, args_first = 0 : i64, args_count = 0 : i64, waits_first = 0 : i64, signal = 0 : i64, telemetry = 0 : i64, label = "fc"} : () -> ()
 
 // -----
 

@@ -165,3 +165,8 @@
 
 // expected-error @below {{'tfmbs.fabric_data' op value: expected dense elements, got "x"}}
 "tfmbs.fabric_data"() {label = "fc.weight", offset = 0 : i64, value = "x"} : () -> ()
+
+// -----
+
+// expected-error @below {{'tfmbs.fabric_lstm_geometry' op direction: expected forward or reverse or both, got sideways}}
+"tfmbs.fabric_lstm_geometry"() {steps = 4 : i64, batch = 2 : i64, width = 5 : i64, hidden = 3 : i64, direction = "sideways", order = "ifco", bias = 1 : i64, recurrent_bias = 1 : i64, initial = 0 : i64, cell = 1 : i64} : () -> ()

@@ -8,7 +8,10 @@ from typing import Any
 
 from tfmbs.compiler.compilation import STAGES, Compilation, Options
 from tfmbs.compiler.samples import Samples, batches_of
+from tfmbs.compiler.sizes.binary import sized_binary
+from tfmbs.compiler.sizes.ranges import Given, has_ranges, sizes_of
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.program import Program
 
 __all__ = ["STAGES", "compile", "lower"]
@@ -17,8 +20,8 @@ __all__ = ["STAGES", "compile", "lower"]
 _ONE_AT_A_TIME = threading.RLock()
 
 
-Dims = Mapping[str, int | Mapping[str, int]]
-"""Sizes of symbolic dimensions, and entry points with sizes of their own."""
+Dims = Mapping[str, Given | Mapping[str, Given]]
+"""Sizes of symbolic dimensions, or ranges of them, and entry points with sizes of their own."""
 
 
 def _sizes(dims: object) -> dict[str, Any]:
@@ -27,8 +30,9 @@ def _sizes(dims: object) -> dict[str, Any]:
         return {}
     if not isinstance(dims, Mapping):
         return {"dims": dims}  # the importer refuses it
-    entries = {name: sizes for name, sizes in dims.items() if isinstance(sizes, Mapping)}
-    return {"dims": {name: size for name, size in dims.items() if name not in entries}, "entries": entries}
+    entries = {name: sizes_of(sizes) for name, sizes in dims.items() if isinstance(sizes, Mapping)}
+    common = {name: size for name, size in dims.items() if name not in entries}
+    return {"dims": sizes_of(common), "entries": entries}
 
 
 def compile(
@@ -52,6 +56,7 @@ def compile(
         dims: sizes of symbolic dimensions of an ONNX model by name. A mapping of sizes in place of a size makes an
             entry point of that name, which has them beside the others: ``{"batch": 1, "prefill": {"seq": 128},
             "decode": {"seq": 1}}``. Entry points share weights; a run takes the one that fits the shapes it is given.
+            A range, ``(1, 128)`` or ``"1..128"``, leaves the size to the run: each costs what its size needs.
         example_inputs: of a `torch.nn.Module`: its positional arguments, which give shapes and types; or several by the
             names of entry points, which then share weights and state.
 
@@ -67,6 +72,8 @@ def compile(
         example_inputs=example_inputs,
     )
     with _ONE_AT_A_TIME:
+        if has_ranges(options.dims, *options.entries.values()):
+            return Program(Image.from_buffer(sized_binary(model, options)))
         return Program(Compilation.of(model, options).image())
 
 
@@ -99,5 +106,7 @@ def lower(
         numerics=numerics,
         example_inputs=example_inputs,
     )
+    if has_ranges(options.dims, *options.entries.values()):
+        raise TfmbsError("usage", "dims", "sizes of IR", "numbers, no ranges", "a range")
     with _ONE_AT_A_TIME:
         return Compilation.of(model, options, raw=stage == "import").lower(stage)

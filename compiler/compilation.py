@@ -37,15 +37,15 @@ STARTS = STAGES[:-1]
 @dataclass(frozen=True)
 class Options:
     """What a compilation is asked for. `entries` are entry points of an ONNX model, each with sizes beside `dims`;
-    without any, `main` is the only one. `start` is the level of a model that is IR already; `known` are inputs and what
-    the model gives for them, from which the numeric verification of passes starts; `example_inputs` are those of a
-    torch module.
+    without any, `main` is the only one. A size is an integer, or a `Range` where `compiler.sizes` takes it. `start` is
+    the level of a model that is IR already; `known` are inputs and what the model gives for them, from which the
+    numeric verification of passes starts; `example_inputs` are those of a torch module.
     """
 
     target: str = "kpu-16x16"
     precision: str = "fp32"
-    dims: Mapping[str, int] = field(default_factory=dict)
-    entries: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    dims: Mapping[str, Any] = field(default_factory=dict)
+    entries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     calibration: Iterable[Batch] | None = None
     numerics: str = "exact"
     start: str = "tfmbs"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,32 +26,67 @@ def import_model(model: object, options: Options, *, raw: bool, where: str) -> t
     Raises:
         TfmbsError: what the importer refuses; ``unsupported`` for another kind of model; ``usage``.
     """
+    parts, name, at = _onnx_parts(model, where)
+    if parts is not None:
+        return _of_onnx(parts, options, raw, at), name
     if isinstance(model, str | Path):
-        return _of_file(Path(model), options, raw)
+        from tfmbs.compiler.importers.torch_archive import load_exported
+
+        return _of_torch(load_exported(Path(model)), options, raw, at), name
+    return _of_torch(model, options, raw, at), name
+
+
+def sized_importer(model: object, options: Options, where: str) -> tuple[Callable[[Mapping[str, int], str], Any], str]:
+    """What imports an ONNX model, which is read once, with given sizes as one entry point; and the model's name.
+
+    Raises:
+        TfmbsError: what the importer refuses; ``usage`` for a model whose sizes are fixed.
+    """
+    if isinstance(model, str | Path) and Path(model).suffix == IR:
+        raise TfmbsError("usage", where, "dims", f"a model that is no {IR}, whose sizes are fixed", model)
+    parts, name, at = _onnx_parts(model, where)
+    if parts is None:
+        raise TfmbsError("usage", at, "dims", "none for a PyTorch model, whose sizes are its example inputs'")
+    if options.example_inputs is not None:
+        raise TfmbsError("usage", at, "example_inputs", "none for an ONNX model, whose inputs have shapes")
+    from tfmbs.compiler.importers.onnx import import_parts
+
+    def import_entry(dims: Mapping[str, int], entry: str) -> Any:
+        return import_parts(parts, dims=dims, entries={entry: {}}, context=context(), where=at)
+
+    return import_entry, name
+
+
+def _onnx_parts(model: object, where: str) -> tuple[Any, str, str]:
+    """The parts of an ONNX model, its name, and how errors call it; no parts of a PyTorch model.
+
+    Raises TfmbsError ``unsupported`` for another kind of model.
+    """
+    if isinstance(model, str | Path):
+        path = Path(model)
+        _check_suffix(path)
+        if path.suffix == EXPORTED:
+            return None, path.stem, str(path)
+        from tfmbs.compiler.importers.onnx_model import load_onnx, parts_of
+
+        return parts_of(load_onnx(path), str(path)), path.stem, str(path)
     packages = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
     if "onnx" in packages:
         from tfmbs.compiler.importers.onnx_model import parts_of
 
-        return _of_onnx(parts_of(model, where), options, raw, where), where
+        return parts_of(model, where), where, where
     if "torch" in packages:
-        return _of_torch(model, options, raw, where), where
+        return None, where, where
     kind = f"{type(model).__module__}.{type(model).__qualname__}"
     raise TfmbsError("unsupported", where, "kind of model", _OBJECTS, kind)
 
 
-def _of_file(path: Path, options: Options, raw: bool) -> tuple[Any, str]:
-    if path.suffix == EXPORTED:
-        from tfmbs.compiler.importers.torch_archive import load_exported
-
-        return _of_torch(load_exported(path), options, raw, str(path)), path.stem
+def _check_suffix(path: Path) -> None:
     if path.suffix in PICKLES:
         expected = f"{EXPORTED} of torch.export.save, which holds no pickled code"
         raise TfmbsError("unsupported", path, "kind of model: a pickle can run any code", expected, path.suffix)
-    if path.suffix != MODEL and path.suffix:
+    if path.suffix not in (MODEL, EXPORTED, "", IR):
         raise TfmbsError("unsupported", path, "kind of model", _FILES, path.suffix)
-    from tfmbs.compiler.importers.onnx_model import load_onnx, parts_of
-
-    return _of_onnx(parts_of(load_onnx(path), str(path)), options, raw, str(path)), path.stem
 
 
 def _of_onnx(parts: Any, options: Options, raw: bool, where: str) -> Any:

@@ -1,0 +1,76 @@
+"""The binary of a model with run-time sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import tfmbs
+from tfmbs.compiler.compilation import Options
+from tfmbs.compiler.front_ends import sized_importer
+from tfmbs.compiler.importers.torch_level import ENTRY
+from tfmbs.compiler.sizes.assemble import Assembler
+from tfmbs.compiler.sizes.pieces import Cutter, add_pieces
+from tfmbs.compiler.sizes.points import DEGREES, Box, samples
+from tfmbs.compiler.sizes.ranges import Range, sizes_of
+from tfmbs.compiler.sizes.sampler import Sampler
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.size_records import MAX_SIZES
+from tfmbs.runtime.abi.target_file import load_target
+from tfmbs.runtime.instances import checked_instance
+
+
+def sized_binary(model: object, options: Options, where: str = "model") -> bytearray:
+    """The bytes of a fabric binary whose entry points take every size of the ranges among their dims, verified.
+
+    Raises:
+        TfmbsError: as `Compilation`; ``unsupported`` for what depends on a size and cannot, by the model's own names;
+            ``onnx.dim``, ``usage``.
+    """
+    target = load_target(options.target)
+    if options.calibration is not None:
+        expected = "sizes without a range"
+        raise TfmbsError("unsupported", where, "samples for calibration with run-time sizes", expected)
+    import_entry, name = sized_importer(model, options, where)
+    assembler = Assembler()
+    for entry, own in (options.entries or {ENTRY: {}}).items():
+        dims = sizes_of({**options.dims, **own})
+        names = [dim for dim, size in dims.items() if isinstance(size, Range)]
+        if len(names) > MAX_SIZES:
+            raise TfmbsError("unsupported", entry, "run-time sizes", f"at most {MAX_SIZES}", ", ".join(names))
+        fixed = {dim: size for dim, size in dims.items() if not isinstance(size, Range)}
+        ranges = [size for size in dims.values() if isinstance(size, Range)]
+        box = Box(tuple(size.low for size in ranges), tuple(size.high for size in ranges))
+
+        def importer(sizes: Mapping[str, int], entry: str = entry) -> Any:
+            return import_entry(sizes, entry)
+
+        options.progress(f"sizes of {entry}")
+        sampler = Sampler(importer, replace(options, entries={}), names, fixed, name)
+        add_pieces(assembler, names, Cutter(sampler, entry).pieces(box))
+    meta: dict[str, Any] = {
+        "producer": "tfmbs",
+        "version": tfmbs.__version__,
+        "target": target.name,
+        "precision": options.precision,
+        "entries": list(options.entries or (ENTRY,)),
+    }
+    options.progress("emit")
+    data = Image(meta=meta, target=target.to_dict(), **assembler.tables).to_bytes(assembler.weights)
+    _verify(Image.from_buffer(data))
+    return data
+
+
+def _verify(image: Image) -> None:
+    """Checks the images for some sizes of every piece. An error here is one of the compiler."""
+    bounds: dict[int, list[tuple[int, int]]] = {}
+    for row in image.sizes:
+        bounds.setdefault(row["entry"], []).append((row["low"], row["high"]))
+    for entry, ranges in bounds.items():
+        box = Box(tuple(low for low, _ in ranges), tuple(high for _, high in ranges))
+        points, _ = samples(box, DEGREES[0])
+        for point in islice(points, 1, None):
+            checked_instance(image, entry, point)

@@ -33,9 +33,16 @@ def emit(module: Any) -> bytearray:
     if SCRATCH_LIVE_BYTES in attributes:
         live = attributes[SCRATCH_LIVE_BYTES]
         meta["scratch_live_bytes"] = {item.name: item.attr.value for item in live}
-    if SEMANTICS in attributes:
-        meta["semantics"] = {name: _network(known) for name, known in entries_of(attributes[SEMANTICS]).items()}
+    if known := networks(module):
+        meta["semantics"] = known
     return Image(meta=meta, target=target.to_dict(), **tables).to_bytes(weights)
+
+
+def networks(module: Any) -> dict[str, dict[str, Any]]:
+    """What META says of the networks of a fabric-level module, by entry point; nothing where nothing is known."""
+    attributes = module.operation.attributes
+    found = entries_of(attributes[SEMANTICS]) if SEMANTICS in attributes else {}
+    return {name: _network(known) for name, known in found.items()}
 
 
 def _network(attribute: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tfmbs.runtime.abi.container import save
@@ -18,10 +19,11 @@ from tfmbs.tools.progress import Progress
 
 @tool
 def main(arguments: Sequence[str]) -> int:
-    """Exit codes: 0, 1 if something is refused, 2 for a usage error."""
+    """Exit codes: 0, 1 if something is refused, 2 for a usage error. Of a range of sizes, the greatest is checked."""
     from tfmbs.compiler.check.checker import check
     from tfmbs.compiler.check.report import json_value, text
     from tfmbs.compiler.importers.onnx_model import load_onnx
+    from tfmbs.compiler.sizes.ranges import greatest
 
     given = _parser().parse_args(arguments)
     path = Path(given.model)
@@ -31,7 +33,9 @@ def main(arguments: Sequence[str]) -> int:
         raise TfmbsError("usage", "--jobs", "number of processes", "at least 1", given.jobs)
     bar = Progress()
     try:
-        result = check(load_onnx(path), model_options(given, progress=bar.show), given.model, given.jobs)
+        options = model_options(given, progress=bar.show)
+        options = replace(options, dims=greatest(options.dims))
+        result = check(load_onnx(path), options, given.model, given.jobs)
     finally:
         bar.clear()
     as_json = json.dumps(json_value(result, given.model), indent=1, ensure_ascii=False) + "\n"
@@ -43,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("tfmbs-check", description=__doc__)
-    add_model_options(parser, ".onnx")
+    add_model_options(parser, ".onnx", ranges=True)
     parser.add_argument("--json", metavar="FILE", help="the result as JSON; - is standard output, instead of the text")
     jobs = min(os.cpu_count() or 1, 8)
     parser.add_argument("--jobs", type=int, default=jobs, metavar="N", help="processes (default: %(default)s)")

@@ -26,6 +26,7 @@ BINARY = "tfb"
 def main(arguments: Sequence[str]) -> int:
     """Exit codes: 0, 1 if the model was refused, 2 for a usage error."""
     from tfmbs.compiler.compilation import STAGES, Compilation
+    from tfmbs.compiler.sizes.ranges import has_ranges
 
     given = _parser().parse_args(arguments)
     if given.compile_to not in (*STAGES, BINARY):
@@ -35,7 +36,11 @@ def main(arguments: Sequence[str]) -> int:
         raise TfmbsError("usage", "--report", "a report needs a binary", "--compile-to tfb", given.compile_to)
     bar = Progress()
     try:
-        compilation = Compilation.of(given.model, _options(given, bar), raw=given.compile_to == "import")
+        options = _options(given, bar)
+        if has_ranges(options.dims, *options.entries.values()):
+            _write_sized(given, options)
+            return OK
+        compilation = Compilation.of(given.model, options, raw=given.compile_to == "import")
         if given.emit_annotations:
             _write_annotations(given.emit_annotations, compilation.annotate())
         _write(given, compilation)
@@ -47,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("tfmbs-compile", description=__doc__)
     add = parser.add_argument
-    add_model_options(parser)
+    add_model_options(parser, ranges=True)
     entry = "entry point of an ONNX model, with sizes beside those of --dim; may be repeated: they share weights"
     add("--entry", metavar="NAME:DIM=N,…", action="append", default=[], help=entry)
     add("-o", "--output", metavar="FILE", help="output; - is standard output; default: MODEL with the suffix .tfb")
@@ -93,17 +98,41 @@ def _write_annotations(path: str, found: dict[str, Any]) -> None:
         save(Path(path), text.encode())
 
 
-def _write(given: Any, compilation: Any) -> None:
-    from tfmbs.compiler.report import html_report
+def _write_sized(given: Any, options: Options) -> None:
+    """The binary of a model with run-time sizes. Raises TfmbsError ``usage`` for options that IR of one size is for."""
+    from tfmbs.compiler.sizes.binary import sized_binary
 
-    content: bytes | bytearray
+    single = {
+        "--compile-to": given.compile_to != BINARY,
+        "--compile-from": bool(given.compile_from),
+        "--emit-annotations": bool(given.emit_annotations),
+        "--save-temps": bool(given.save_temps),
+        "--mlir-print-ir-after-all": given.mlir_print_ir_after_all,
+        "--verify-each-numerically": given.verify_each_numerically,
+    }
+    for option, is_given in single.items():
+        if is_given:
+            raise TfmbsError("usage", option, "IR has one size", "dimensions without a range", option)
+    _write_binary(given, sized_binary(given.model, options, given.model))
+
+
+def _write(given: Any, compilation: Any) -> None:
     if given.compile_to == BINARY:
-        content, suffix = compilation.binary(), f".{BINARY}"
-        if given.report:
-            save(given.report, html_report(Image.from_buffer(content), Path(given.model).name).encode())
+        _write_binary(given, compilation.binary())
     else:
         compilation.lower(given.compile_to)
-        content, suffix = compilation.text().encode(), ".mlir"
+        _write_content(given, compilation.text().encode(), ".mlir")
+
+
+def _write_binary(given: Any, content: bytes | bytearray) -> None:
+    from tfmbs.compiler.report import html_report
+
+    if given.report:
+        save(given.report, html_report(Image.from_buffer(content), Path(given.model).name).encode())
+    _write_content(given, content, f".{BINARY}")
+
+
+def _write_content(given: Any, content: bytes | bytearray, suffix: str) -> None:
     if given.output == "-":
         sys.stdout.buffer.write(content)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,23 @@ if TYPE_CHECKING:
     from tfmbs.compiler.driver import Observer
 
 
-def add_model_options(parser: argparse.ArgumentParser, kinds: str = ".onnx, .pt2 or .mlir") -> None:
-    """Declares them on `parser`; `kinds` are the suffixes of the models that the tool takes."""
+_DIGITS = 19
+"""Of a size: 64 bits hold no more."""
+
+
+def add_model_options(
+    parser: argparse.ArgumentParser, kinds: str = ".onnx, .pt2 or .mlir", *, ranges: bool = False
+) -> None:
+    """Declares them on `parser`; `kinds` are the suffixes of the models that the tool takes, `ranges` whether a
+    dimension may have a range of sizes.
+    """
     add = parser.add_argument
     add("model", metavar="MODEL", help=f"model: {kinds}")
     add("--target", metavar="NAME|FILE.toml", default="kpu-16x16", help="target (default: %(default)s)")
     add("--precision", default="fp32", help="fp32, int8, int4 or ternary (default: %(default)s)")
     add("--calibrate", metavar="DATA.npz", help="sample inputs by name, one or more batches along the first axis")
-    add("--dim", metavar="NAME=N", action="append", default=[], help="size of a symbolic dimension; may be repeated")
+    dim = f"size of a symbolic dimension{', or a range for the run to choose from' if ranges else ''}; may be repeated"
+    add("--dim", metavar=f"NAME=N{'|LO..HI' if ranges else ''}", action="append", default=[], help=dim)
     add("--verify-each-numerically", action="store_true", help="name the first pass that changes a result")
 
 
@@ -56,9 +65,9 @@ def model_options(
     )
 
 
-def entry_points(texts: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Sizes by entry point, from texts like ``decode:seq=1,batch=2``. Raises TfmbsError ``usage``."""
-    entries: dict[str, dict[str, int]] = {}
+def entry_points(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Sizes by entry point, from texts like ``decode:seq=1,batch=1..4``. Raises TfmbsError ``usage``."""
+    entries: dict[str, dict[str, Any]] = {}
     for text in texts:
         name, colon, sizes = text.partition(":")
         if not (name and colon and sizes):
@@ -69,13 +78,32 @@ def entry_points(texts: Sequence[str]) -> dict[str, dict[str, int]]:
     return entries
 
 
-def _dims(option: str, texts: Sequence[str]) -> dict[str, int]:
-    sizes: dict[str, int] = {}
+def refuse_ranges(dims: Mapping[str, Any], why: str) -> None:
+    """Raises TfmbsError ``usage`` where a size is a range; `why` says what wants a number."""
+    from tfmbs.compiler.sizes.ranges import Range
+
+    for name, size in dims.items():
+        if isinstance(size, Range):
+            raise TfmbsError("usage", "--dim", why, f"{name}=N", f"{name}={size.low}..{size.high}")
+
+
+def _dims(option: str, texts: Sequence[str]) -> dict[str, Any]:
+    from tfmbs.compiler.sizes.ranges import DOTS, size_of
+
+    sizes: dict[str, Any] = {}
     for text in texts:
         name, equals, size = text.partition("=")
-        if not (name and equals and size.isascii() and size.isdigit() and int(size) > 0):
-            raise TfmbsError("usage", option, "size of a dimension", "NAME=N with N at least 1", text)
+        ends = size.split(DOTS)
+        if not (name and equals and len(ends) <= 2 and all(_is_size(end) for end in ends)):
+            raise TfmbsError("usage", option, "size of a dimension", "NAME=N or NAME=LO..HI, at least 1", text)
         if name in sizes:
             raise TfmbsError("usage", option, "a name given twice", got=name)
-        sizes[name] = int(size)
+        try:
+            sizes[name] = size_of(name, size if len(ends) == 2 else int(size))
+        except TfmbsError as error:
+            raise TfmbsError("usage", option, error.what, error.expected, text) from error
     return sizes
+
+
+def _is_size(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text) > 0

@@ -18,7 +18,7 @@ from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.devices.base import Array
 from tfmbs.runtime.program import Program
 from tfmbs.tools.main import OK, REFUSED, tool
-from tfmbs.tools.model_options import add_model_options, model_options
+from tfmbs.tools.model_options import add_model_options, model_options, refuse_ranges
 from tfmbs.tools.progress import Progress
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def _verify(given: Any, bar: Progress) -> Verification:
     from tfmbs.compiler.verify.verification import TOLERANCES, Verifier
 
     options = model_options(given, progress=bar.show)
+    refuse_ranges(options.dims, "a comparison is for one size")
     if given.tolerance is not None and not given.tolerance >= 0:
         raise TfmbsError("usage", "--tolerance", "tolerance", "at least 0", given.tolerance)
     tolerance = TOLERANCES.get(given.precision, 0.0) if given.tolerance is None else given.tolerance

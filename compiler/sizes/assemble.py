@@ -239,6 +239,9 @@ class _Entry:
         for origin in launch["origins"]:
             location = self.tables.string(origin["location"])
             self.tables.append("origins", {**origin, "descriptor": number, "location": location})
+        for op in launch["semantics"]:
+            texts = {name: self.tables.string(op[name]) for name in ("phase", "pattern")}
+            self._row("semantics", {**op, **texts, "descriptor": number}, is_shared=False)
 
 
 def _moved(offset: int | Form, start: int, count: int) -> int | Form:

@@ -36,6 +36,7 @@ def sized_binary(model: object, options: Options, where: str = "model") -> bytea
         raise TfmbsError("unsupported", where, "samples for calibration with run-time sizes", expected)
     import_entry, name = sized_importer(model, options, where)
     assembler = Assembler()
+    about: dict[str, dict[str, Any]] = {}
     for entry, own in (options.entries or {ENTRY: {}}).items():
         dims = sizes_of({**options.dims, **own})
         names = [dim for dim, size in dims.items() if isinstance(size, Range)]
@@ -50,14 +51,19 @@ def sized_binary(model: object, options: Options, where: str = "model") -> bytea
 
         options.progress(f"sizes of {entry}")
         sampler = Sampler(importer, replace(options, entries={}), names, fixed, name)
-        add_pieces(assembler, names, Cutter(sampler, entry).pieces(box))
+        pieces = Cutter(sampler, entry).pieces(box)
+        add_pieces(assembler, names, pieces)
+        about[entry] = pieces[-1].tree["about"]
     meta: dict[str, Any] = {
         "producer": "tfmbs",
         "version": tfmbs.__version__,
         "target": target.name,
         "precision": options.precision,
-        "entries": list(options.entries or (ENTRY,)),
+        "entries": list(about),
+        "scratch_live_bytes": {entry: known["live_bytes"] for entry, known in about.items()},
     }
+    if networks := {entry: known["network"] for entry, known in about.items() if known["network"]}:
+        meta["semantics"] = networks
     options.progress("emit")
     data = Image(meta=meta, target=target.to_dict(), **assembler.tables).to_bytes(assembler.weights)
     _verify(Image.from_buffer(data))

@@ -13,7 +13,8 @@ from tfmbs.runtime.abi.errors import TfmbsError
 GREATEST = (1 << 32) - 1
 """Of a run-time size: a dim of a tensor record holds no more."""
 
-_DOTS = ".."
+DOTS = ".."
+"""Between the ends of a range, as text."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ def size_of(name: str, given: Any) -> Any:
     if isinstance(given, Range):
         ends: list[Any] = [given.low, given.high]
     elif isinstance(given, str):
-        ends = [int(end) if end.isascii() and end.isdigit() else None for end in given.split(_DOTS)]
+        ends = [int(end) if end.isascii() and end.isdigit() else None for end in given.split(DOTS)]
     else:
         ends = list(given)
     if len(ends) != 2 or not all(isinstance(end, int | np.integer) and not isinstance(end, bool) for end in ends):
         raise TfmbsError("onnx.dim", where, "size", "an integer, at least 1, or a range LO..HI", repr(given))
     low, high = (int(end) for end in ends)
     if not 1 <= low <= high <= GREATEST:
-        raise TfmbsError("onnx.dim", where, "range of sizes", f"1 <= LO <= HI <= {GREATEST}", f"{low}{_DOTS}{high}")
+        raise TfmbsError("onnx.dim", where, "range of sizes", f"1 <= LO <= HI <= {GREATEST}", f"{low}{DOTS}{high}")
     return low if low == high else Range(low, high)
 
 

@@ -19,7 +19,7 @@ from tfmbs.runtime.abi.fitting import Point
 Import = Callable[[Mapping[str, int]], Any]
 """Brings the model to the torch level, with these sizes of its dimensions."""
 
-_NUMBERS = re.compile(r"\d+")
+_NUMBERS = re.compile(r"dense(_resource)?<[^>]*>|\d+")
 _ELEMENTS = 4
 
 

@@ -10,6 +10,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from tfmbs.compiler.emit import networks
+from tfmbs.dialect.attributes import SCRATCH_LIVE_BYTES
 from tfmbs.dialect.fabric_tables import fabric_tables
 from tfmbs.runtime.abi.records import GEOMETRY_OF_KIND, NONE, RECORDS, Kind, Record
 from tfmbs.runtime.abi.sections import KIND_OF_RECORD
@@ -36,6 +38,10 @@ class _Expander:
         self.blocks = [Block(data, module) for _, data in weights.parts]
         self.places = {row["descriptor"]: self.strings[row["location"]] for row in self.tables["debug"]}
         self.signals = {row["signal"]: number for number, row in enumerate(self.tables["descriptors"])}
+        self.semantics: dict[int, list[Tree]] = defaultdict(list)
+        for row in self.tables["semantics"]:
+            texts = {name: self.strings[row[name]] for name in ("phase", "pattern")}
+            self.semantics[row["descriptor"]].append({**row, **texts, "descriptor": None})
         self.origins: dict[int, list[Tree]] = defaultdict(list)
         for row in self.tables["origins"]:
             self.origins[row["descriptor"]].append({**row, "location": self.strings[row["location"]]})
@@ -64,13 +70,13 @@ class _Expander:
         if index == NONE:
             return None
         row = dict(self.tables[KIND_OF_RECORD[record.name].attribute][index])
-        for field in record.fields:
-            if field.index == "strings":
-                row[field.name] = self.strings[row[field.name]]
-            elif field.index == "tensor":
-                row[field.name] = self._tensor(row[field.name])
-            elif field.index is not None:
-                row[field.name] = self._record(RECORDS[field.index], row[field.name])
+        for f in record.fields:
+            if f.index == "strings":
+                row[f.name] = self.strings[row[f.name]]
+            elif f.index == "tensor":
+                row[f.name] = self._tensor(row[f.name])
+            elif f.index is not None:
+                row[f.name] = self._record(RECORDS[f.index], row[f.name])
         return row
 
     def _tensor(self, index: int) -> Tree | None:
@@ -111,11 +117,15 @@ class _Expander:
             "telemetry": self._record(RECORDS["telemetry"], row["telemetry"]),
             "waits": [self.signals[token] - first for token in waits],
             "origins": self.origins[index],
+            "semantics": self.semantics[index],
         }
 
 
 def tree_of(module: Any) -> Tree:
-    """The one entry point of a fabric-level module, with the states beside it. Constants stay in the module's memory."""
+    """The one entry point of a fabric-level module, the states, what META says of it. Constants stay in its memory."""
     expander = _Expander(module)
     (_,) = expander.tables["entries"]
-    return {**expander.entry(0), "states": expander.states()}
+    entry, attributes = expander.entry(0), module.operation.attributes
+    live = {item.name: item.attr.value for item in attributes[SCRATCH_LIVE_BYTES]}
+    about = {"live_bytes": live.get(entry["name"]), "network": networks(module).get(entry["name"])}
+    return {**entry, "states": expander.states(), "about": about}

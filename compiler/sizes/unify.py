@@ -48,7 +48,12 @@ class _Unifier:
     def entry(self, trees: Sequence[Tree]) -> Tree:
         if any(tree["states"] != trees[0]["states"] for tree in trees):
             raise Differs("state", "its bytes depend on a run-time size", is_final=True)
-        found = {name: self._any([tree[name] for tree in trees], name) for name in trees[0] if name != "launches"}
+        found = {
+            name: self._any([tree[name] for tree in trees], name)
+            for name in trees[0]
+            if name not in ("about", "launches")
+        }
+        found["about"] = trees[0]["about"]
         launches = [tree["launches"] for tree in trees]
         for number, same in enumerate(zip(*launches, strict=False)):
             if len({launch["kind"] for launch in same}) > 1:

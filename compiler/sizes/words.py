@@ -25,7 +25,7 @@ class SizedWord:
     forms: tuple[tuple[str, Form], ...] = ()
 
 
-class WordsDiffer(ValueError):
+class WordsDiffer(ValueError):  # noqa: N818  # an answer, not an error
     """Words that are no program of one form; the text says where."""
 
 

@@ -11,13 +11,14 @@ from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.forms import Degrees, Form
 from tfmbs.runtime.abi.image import Image, Row
-from tfmbs.runtime.abi.records import ENTRY, PROGRAM, SCHEDULE, TENSOR, Field, Patched, Reading, Record
+from tfmbs.runtime.abi.records import ENTRY, PROGRAM, SCHEDULE, SEMANTICS, TENSOR, Field, Patched, Reading, Record
 from tfmbs.runtime.abi.sections import KIND_BY_CODE
 from tfmbs.runtime.abi.size_records import MAX_SIZES
 
 _SIZED_FIELDS: dict[str, tuple[str, ...]] = {
     ENTRY.name: ("scratch_bytes",),
     PROGRAM.name: ("max_steps",),
+    SEMANTICS.name: ("flops", "bytes"),
     SCHEDULE.name: ("tile_m", "tile_n", "tile_k"),
     TENSOR.name: ("offset", "bytes", "dims"),
 }

@@ -34,6 +34,7 @@ class Patched(IntEnum):
     ATTENTION = 24
     LSTM_GEOMETRY = 25
     GROUP_GEOMETRY = 26
+    SEMANTICS = 30
 
 
 class Reading(IntEnum):

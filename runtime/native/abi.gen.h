@@ -157,6 +157,7 @@ enum class Patched : uint8_t {
   ATTENTION = 24,
   LSTM_GEOMETRY = 25,
   GROUP_GEOMETRY = 26,
+  SEMANTICS = 30,
 };
 
 // What becomes of a number: NUMBER: itself. F32: the bits of the F32 nearest to it.

@@ -26,9 +26,10 @@
 - Sizes come by entry point. Entry points of one name are pieces: they have sizes of the same names, in ranges that
   share no point. The shapes of the inputs tell all sizes, one after the other, by dims linear in the next one.
 - Patches come by section, row and place, each place once; a place is one that may depend on sizes (ENTRY
-  `scratch_bytes`, PROGRAM `max_steps`, SCHEDULE `tile_…`, TENSOR `offset`, `bytes`, `dims`; integers of geometries that
-  are neither codes nor indices; bits of `s_imm` and `c_imm` of words). Terms of a patch come by descending degrees, and
-  are those of an earlier patch or follow what earlier ones have; at the upper bounds they give what is stored.
+  `scratch_bytes`, PROGRAM `max_steps`, SCHEDULE `tile_…`, TENSOR `offset`, `bytes`, `dims`, SEMANTICS `flops`,
+  `bytes`; integers of geometries that are neither codes nor indices; bits of `s_imm` and `c_imm` of words). Terms of a
+  patch come by descending degrees, and are those of an earlier patch or follow what earlier ones have; at the upper
+  bounds they give what is stored.
 - A reader that runs other sizes writes the patches of the entry point, and checks the result as a whole like a file.
 - Ops of the network come by descriptor, each once for a launch.
 """

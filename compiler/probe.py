@@ -7,35 +7,19 @@ has one thread, so MLIR's thread pool must be off meanwhile.
 
 from __future__ import annotations
 
-import faulthandler
 import os
-import resource
-import select
-import signal
 import tempfile
-import time
-import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
+from tfmbs.compiler.processes import Child, Limits, ended
 from tfmbs.runtime.abi.errors import TfmbsError
 
 Step = TypeVar("Step")
 
 LIMIT_SECONDS = 300.0
 _STARTED, _RAISED = b".", b"!"
-_POLL_SECONDS = 0.2
 _STDERR_BYTES = 2000
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """How a probe ended: what it wrote, whether it did in time, and the signal that ended it (0: none)."""
-
-    marks: bytes
-    in_time: bool
-    signal: int
 
 
 def probe(run: Callable[[Step], None], steps: Sequence[Step], limit_seconds: float = LIMIT_SECONDS) -> Step | None:
@@ -48,63 +32,31 @@ def probe(run: Callable[[Step], None], steps: Sequence[Step], limit_seconds: flo
         TfmbsError: ``pass.crash``, a signal ended the probe; ``resource-limit``, a step took more than `limit_seconds`.
     """
     with tempfile.TemporaryFile() as output:
-        outcome = _fork(run, steps, limit_seconds, output.fileno())
+        child = Child(_marking(run, steps), Limits(limit_seconds, renews=True), output.fileno())
+        try:
+            while not list(ended([child])):
+                pass
+        finally:
+            end = child.end()
         output.seek(0)
         said = output.read(_STDERR_BYTES).decode(errors="replace").strip()
-    step = steps[max(outcome.marks.count(_STARTED), 1) - 1]
-    if not outcome.in_time:
+    step = steps[max(child.received.count(_STARTED), 1) - 1]
+    if not end.in_time:
         raise TfmbsError("resource-limit", step, f"did not finish within {limit_seconds:g} s")
-    if outcome.signal:
-        name = signal.Signals(outcome.signal).name
-        raise TfmbsError("pass.crash", step, f"crashed with {name}", details=said)
-    return step if outcome.marks.endswith(_RAISED) else None
+    if end.signal:
+        raise TfmbsError("pass.crash", step, f"crashed with {end.signal}", details=said)
+    return step if child.received.endswith(_RAISED) else None
 
 
-def _fork(run: Callable[[Step], None], steps: Sequence[Step], limit_seconds: float, output: int) -> _Outcome:
-    reader, writer = os.pipe()
-    with warnings.catch_warnings():
-        # CPython >= 3.12 warns of a fork beside other threads; the probe uses nothing that they may hold.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        _be_probe(run, steps, writer, output)
-    os.close(writer)
-    try:
-        marks, in_time = _read_until_end(reader, child, limit_seconds)
-    finally:
-        os.close(reader)
-        os.kill(child, signal.SIGKILL)  # ends one that hangs; one that ended keeps its status
-        _, status = os.waitpid(child, 0)
-    return _Outcome(marks, in_time, os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0)
+def _marking(run: Callable[[Step], None], steps: Sequence[Step]) -> Callable[[int], None]:
+    """Runs the steps, with a mark in a pipe before each, and one behind the last if it raised."""
 
+    def act(writer: int) -> None:
+        try:
+            for step in steps:
+                os.write(writer, _STARTED)
+                run(step)
+        except BaseException:
+            os.write(writer, _RAISED)
 
-def _be_probe(run: Callable[[Step], None], steps: Sequence[Step], writer: int, output: int) -> NoReturn:
-    try:
-        faulthandler.disable()
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        for step in steps:
-            os.write(writer, _STARTED)
-            run(step)
-    except BaseException:
-        os.write(writer, _RAISED)
-    finally:
-        os._exit(0)
-
-
-def _read_until_end(reader: int, child: int, limit_seconds: float) -> tuple[bytes, bool]:
-    """What the probe writes until it ends, and whether each step took at most `limit_seconds`.
-
-    The end of the pipe alone would not do: a probe forked by another thread may hold it open for longer.
-    """
-    marks, deadline = b"", time.monotonic() + limit_seconds
-    while (left := deadline - time.monotonic()) > 0:
-        ready, _, _ = select.select([reader], [], [], min(left, _POLL_SECONDS))
-        written = os.read(reader, 4096) if ready else b""
-        marks += written
-        if written:
-            deadline = time.monotonic() + limit_seconds
-        elif ready or os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            return marks, True
-    return marks, False
+    return act

@@ -1,17 +1,13 @@
-"""What one case may take, and a forked process that ends when it takes more."""
+"""What one case may take."""
 
 from __future__ import annotations
 
-import faulthandler
-import json
 import os
-import resource
 import select
-import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+
+from tfmbs.compiler import processes
 
 
 @dataclass(frozen=True)
@@ -23,53 +19,9 @@ class Limits:
     memory: int = 8 << 30
     wall: float = 120.0
 
-
-@dataclass(frozen=True)
-class Ended:
-    """How a process ended: what it answered (None: nothing), by which signal (0: none), its processor seconds."""
-
-    answer: Any
-    signal: int
-    processor: float
-    in_time: bool
-
-
-def forked(act: Callable[[], Any], limits: Limits) -> Ended:
-    """Calls `act`, which gives something that JSON can say, in a process of its own; what hangs is killed with all its
-    children."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        _be_child(act, writer, limits)
-    os.setpgid(child, child)
-    os.close(writer)
-    try:
-        text, in_time = read_until_end(reader, limits.wall)
-    finally:
-        os.close(reader)
-        os.killpg(child, signal.SIGKILL)  # one that ended keeps its status
-        _, status, usage = os.wait4(child, 0)
-    ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-    return Ended(json.loads(text) if text else None, ended_by, usage.ru_utime + usage.ru_stime, in_time)
-
-
-def _be_child(act: Callable[[], Any], writer: int, limits: Limits) -> NoReturn:
-    status = 1
-    try:
-        faulthandler.disable()
-        os.setpgid(0, 0)
-        resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-        text = json.dumps(act()).encode()
-        while text:
-            text = text[os.write(writer, text) :]
-        status = 0
-    finally:
-        os._exit(status)
+    def of_process(self) -> processes.Limits:
+        """Those of a process that compiles."""
+        return processes.Limits(self.wall, self.memory)
 
 
 def read_until_end(descriptor: int, seconds: float, end: bytes = b"") -> tuple[bytes, bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ from onnx.backend.test.runner import Runner
 
 from benchmarks.isolation.executor import DiedError, Executor
 from benchmarks.isolation.isolated import BINARY, INPUTS, OUTPUTS
-from benchmarks.isolation.limits import Limits, forked
+from benchmarks.isolation.limits import Limits
 from benchmarks.onnx_coverage.cases import Case, Values
+from tfmbs.compiler.processes import call_apart
 from tfmbs.onnx_backend import TfmbsBackend, output_types
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.extensions import extended, plain
@@ -82,17 +82,15 @@ def _compiled(case: Case, folder: Path, limits: Limits) -> onnx.ModelProto:
             return {"escaped": f"{type(error).__name__}: {error}"}
         return {}
 
-    ended = forked(compile_and_save, limits)
-    if not ended.in_time:
-        raise _VerdictError(Status.HUNG, "while it was compiled")
-    if ended.signal or ended.answer is None:
-        how = signal.Signals(ended.signal).name if ended.signal else "without an answer"
-        raise _VerdictError(Status.CRASHED, f"the compiler ended: {how}")
-    if "escaped" in ended.answer:
-        raise _VerdictError(Status.ESCAPED, ended.answer["escaped"])
-    if "refused" in ended.answer:
-        slow = ended.processor > limits.refusal
-        raise _VerdictError(Status.SLOW if slow else Status.REFUSED, ended.answer["refused"])
+    answer = call_apart(compile_and_save, limits.of_process())
+    if answer.result is None:
+        status = Status.CRASHED if answer.end.in_time else Status.HUNG
+        raise _VerdictError(status, f"the compiler {answer.failure}")
+    if "escaped" in answer.result:
+        raise _VerdictError(Status.ESCAPED, answer.result["escaped"])
+    if "refused" in answer.result:
+        slow = answer.end.processor > limits.refusal
+        raise _VerdictError(Status.SLOW if slow else Status.REFUSED, answer.result["refused"])
     return model
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import signal
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from torch import Tensor
 import tfmbs
 from benchmarks.isolation.executor import DiedError, Executor
 from benchmarks.isolation.isolated import BINARY, INPUTS, OUTPUTS
-from benchmarks.isolation.limits import Limits, forked
+from benchmarks.isolation.limits import Limits
 from benchmarks.torch_coverage.samples import Call
 from tfmbs.runtime.abi.errors import TfmbsError
 
@@ -85,20 +83,14 @@ def _compiled(call: Call, folder: Path, limits: Limits) -> Verdict:
             return {"escaped": f"{type(error).__name__}: {error}"}
         return {}
 
-    try:
-        ended = forked(compile_and_save, limits)
-    except json.JSONDecodeError:
-        return Verdict(Status.CRASHED, "the compiler ended in the middle of its answer")
-    if not ended.in_time:
-        return Verdict(Status.HUNG, "while it was compiled")
-    if ended.signal or ended.answer is None:
-        how = signal.Signals(ended.signal).name if ended.signal else "without an answer"
-        return Verdict(Status.CRASHED, f"the compiler ended: {how}")
-    if "escaped" in ended.answer:
-        return Verdict(Status.ESCAPED, ended.answer["escaped"])
-    if "refused" in ended.answer:
-        status = Status.SLOW if ended.processor > limits.refusal else Status.REFUSED
-        return Verdict(status, ended.answer["refused"])
+    answer = call_apart(compile_and_save, limits.of_process())
+    if answer.result is None:
+        return Verdict(Status.CRASHED if answer.end.in_time else Status.HUNG, f"the compiler {answer.failure}")
+    if "escaped" in answer.result:
+        return Verdict(Status.ESCAPED, answer.result["escaped"])
+    if "refused" in answer.result:
+        status = Status.SLOW if answer.end.processor > limits.refusal else Status.REFUSED
+        return Verdict(status, answer.result["refused"])
     return Verdict(Status.CORRECT)
 
 

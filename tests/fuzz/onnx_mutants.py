@@ -24,8 +24,8 @@ import onnx
 
 import tfmbs
 from tests.fuzz.onnx_mutations import mutant, sources
-from tfmbs.compiler.check.workers import Ended, run_all
 from tfmbs.compiler.importers.onnx_model import load_onnx
+from tfmbs.compiler.processes import Limits, call_all
 from tfmbs.runtime.abi.errors import TfmbsError
 
 Arrays = dict[str, "np.ndarray[Any, Any]"]
@@ -144,10 +144,10 @@ def outcomes(seeds: Sequence[int], jobs: int) -> dict[int, str]:
 def _batch(seeds: Sequence[int], jobs: int) -> dict[int, str]:
     found: dict[int, str] = {}
     ran: dict[int, Ran] = {}
-    for seed, ended in zip(seeds, run_all(run, seeds, jobs, SECONDS), strict=True):
-        result = ended.result
+    for seed, answer in zip(seeds, call_all(run, seeds, jobs, Limits(SECONDS)), strict=True):
+        result = answer.result
         if result is None:
-            found[seed] = f"BUG: {_how(ended)}"
+            found[seed] = f"BUG: {answer.failure}"
         elif result.bug:
             found[seed] = f"BUG: {result.bug}"
         elif result.refused:
@@ -157,16 +157,12 @@ def _batch(seeds: Sequence[int], jobs: int) -> dict[int, str]:
     for reference in ("onnxruntime", "onnx"):
         left = [seed for seed in ran if seed not in found]
         items = [(seed, ran[seed].inputs or {}, reference) for seed in left]
-        for seed, answer in zip(left, run_all(expected, items, jobs, SECONDS), strict=True):
+        for seed, answer in zip(left, call_all(expected, items, jobs, Limits(SECONDS)), strict=True):
             if same(ran[seed].outputs or {}, answer.result):
                 found[seed] = f"computed as {reference}"
             elif answer.result is not None and reference == "onnx":
                 found[seed] = "BUG: another result than onnxruntime and onnx"
     return found | dict.fromkeys(set(ran) - set(found), "computed, no reference runs it")
-
-
-def _how(ended: Ended[Any]) -> str:
-    return f"crashed with {ended.signal}" if ended.signal else f"did not finish within {SECONDS:g} s"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from onnx import helper
 
 from benchmarks.isolation.executor import DiedError, Executor
 from benchmarks.isolation.isolated import BINARY
-from benchmarks.isolation.limits import Limits, forked
+from benchmarks.isolation.limits import Limits
 from benchmarks.onnx_coverage import results
 from benchmarks.onnx_coverage.cases import load
 from benchmarks.onnx_coverage.check import Status, check
@@ -66,22 +66,3 @@ def test_a_process_that_dies_is_replaced(tmp_path):
         with pytest.raises(DiedError, match=r"status 1.*FileNotFoundError"):
             executor.run(tmp_path)  # there are no inputs
         assert "refused" in executor.run(tmp_path / "nowhere")
-
-
-def test_processes_end_at_their_limits():
-    def allocate():
-        return len(bytearray(1 << 33))
-
-    def hang():
-        while True:
-            pass
-
-    def crash():
-        import ctypes
-
-        ctypes.string_at(0)
-
-    assert forked(lambda: {"a": 1}, Limits()).answer == {"a": 1}
-    assert forked(allocate, Limits()).answer is None
-    assert forked(crash, Limits()).signal
-    assert not forked(hang, Limits(wall=0.3)).in_time

@@ -91,7 +91,7 @@ class Diagnostics:
         """The errors among what was reported after the first `since` diagnostics."""
         return [diagnostic for diagnostic in self.reported[since:] if diagnostic.severity == "error"]
 
-    def failure(self, code: str, where: str, what: str, since: int = 0, details: str = "") -> TfmbsError:
+    def failure(self, code: str, where: object, what: str, since: int = 0, details: str = "") -> TfmbsError:
         """The first error reported after the first `since` diagnostics as an exception, the others as its details.
 
         `where` and `what` stand in if nothing was reported; `details` end the details.
@@ -99,7 +99,7 @@ class Diagnostics:
         errors = self.errors(since)
         lines = [line for diagnostic in errors for line in diagnostic.lines()][1:]
         if errors:
-            where = str(errors[0].place) if errors[0].place != UNKNOWN else where
+            where = errors[0].place if errors[0].place != UNKNOWN else where
             what = errors[0].message
             lines = [*self._excerpt(errors[0].place), *lines]
         return TfmbsError(code, where, what, details="\n".join([*lines, details]).strip("\n"))

@@ -6,15 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmbs.dialect.mlir import ir
+from tfmbs.runtime.abi.errors import Subject
 
 
 @dataclass(frozen=True)
-class Place:
+class Place(Subject):
     """A position in a text, or (line 0) the name of a node; prints as ``FILE:LINE`` or the name."""
 
-    name: str
     line: int = 0
     column: int = 0
+
+    @property
+    def kind(self) -> str:
+        """See `Subject`."""
+        return "" if self.line or self == UNKNOWN else "node"
 
     def __str__(self) -> str:
         return f"{self.name}:{self.line}" if self.line else self.name

@@ -22,20 +22,17 @@ def main(arguments: Sequence[str]) -> int:
     """Exit codes: 0, 1 if something is refused, 2 for a usage error. Of a range of sizes, the greatest is checked."""
     from tfmbs.compiler.check.checker import check
     from tfmbs.compiler.check.report import json_value, text
-    from tfmbs.compiler.importers.onnx_model import load_onnx
     from tfmbs.compiler.sizes.ranges import greatest
 
     given = _parser().parse_args(arguments)
-    path = Path(given.model)
-    if path.suffix != ".onnx":
-        raise TfmbsError("unsupported", given.model, "kind of model", ".onnx", path.suffix or "no suffix")
+    model = _loaded(Path(given.model))
     if given.jobs < 1:
         raise TfmbsError("usage", "--jobs", "number of processes", "at least 1", given.jobs)
     bar = Progress()
     try:
         options = model_options(given, progress=bar.show)
         options = replace(options, dims=greatest(options.dims))
-        result = check(load_onnx(path), options, given.model, given.jobs)
+        result = check(model, options, given.model, given.jobs)
     finally:
         bar.clear()
     as_json = json.dumps(json_value(result, given.model), indent=1, ensure_ascii=False) + "\n"
@@ -45,9 +42,21 @@ def main(arguments: Sequence[str]) -> int:
     return OK if result.supported else REFUSED
 
 
+def _loaded(path: Path) -> object:
+    if path.suffix == ".onnx":
+        from tfmbs.compiler.importers.onnx_model import load_onnx
+
+        return load_onnx(path)
+    if path.suffix == ".pt2":
+        from tfmbs.compiler.importers.torch_archive import load_exported
+
+        return load_exported(path)
+    raise TfmbsError("unsupported", path, "kind of model", ".onnx or .pt2", path.suffix or "no suffix")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("tfmbs-check", description=__doc__)
-    add_model_options(parser, ".onnx", ranges=True)
+    add_model_options(parser, ".onnx or .pt2", ranges=True)
     parser.add_argument("--json", metavar="FILE", help="the result as JSON; - is standard output, instead of the text")
     jobs = min(os.cpu_count() or 1, 8)
     parser.add_argument("--jobs", type=int, default=jobs, metavar="N", help="processes (default: %(default)s)")

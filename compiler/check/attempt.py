@@ -1,28 +1,19 @@
-"""Compiles a model of one node, for what it is refused for or launches; never raises."""
+"""Compiles a part of a model, for what it is refused for or launches; never raises."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from onnx import ModelProto
-
 from tfmbs.compiler.check.launches import Declined, Launch, Watch, launches
-from tfmbs.compiler.check.workers import run_all
-from tfmbs.compiler.compilation import Compilation, Options
+from tfmbs.compiler.check.subject import Attempt
+from tfmbs.compiler.compilation import Compilation
 from tfmbs.compiler.numeric_check import random_inputs
-from tfmbs.compiler.verify.inputs import slots_of
+from tfmbs.compiler.processes import Limits, call_all
 from tfmbs.runtime.abi.errors import TfmbsError
 
-LIMIT_SECONDS = 60.0
+LIMITS = Limits(60.0)
 WHERE = "model"
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A model and the options that it is compiled with."""
-
-    model: ModelProto
-    options: Options
 
 
 @dataclass(frozen=True)
@@ -40,8 +31,8 @@ def outcome(attempt: Attempt) -> Outcome:
     options = replace(attempt.options, observers=[watch], verify_numerically=False, save_temps=None)
     try:
         if options.calibration is not None:
-            options = replace(options, calibration=[random_inputs(slots_of(attempt.model, options.dims, WHERE), 0)])
-        compilation = Compilation.of(attempt.model, options, where=WHERE)
+            options = replace(options, calibration=[random_inputs(attempt.candidate.slots(options), 0)])
+        compilation = Compilation.of(attempt.candidate.model(), options, where=WHERE)
         found = launches(compilation.lower("kernel"))
         compilation.image()
     except TfmbsError as error:
@@ -49,14 +40,14 @@ def outcome(attempt: Attempt) -> Outcome:
     return Outcome(tuple(found), tuple(watch.declined))
 
 
-def attempt_all(attempts: list[Attempt], jobs: int) -> list[Outcome]:
+def attempt_all(attempts: Sequence[Attempt], jobs: int) -> list[Outcome]:
     """The outcomes in order, each from a process of its own, so that a crash or a hang is one too."""
     results: list[Outcome] = []
-    for ended in run_all(outcome, attempts, jobs, LIMIT_SECONDS):
-        if ended.result is not None:
-            results.append(ended.result)
-        elif ended.signal:
-            results.append(Outcome(refused=("pass.crash", WHERE, f"the compiler crashed with {ended.signal}")))
+    for answer in call_all(outcome, attempts, jobs, LIMITS):
+        if answer.result is not None:
+            results.append(answer.result)
+        elif answer.end.in_time:
+            results.append(Outcome(refused=("pass.crash", WHERE, f"the compiler {answer.failure}")))
         else:
-            results.append(Outcome(refused=("resource-limit", WHERE, f"did not finish within {LIMIT_SECONDS:g} s")))
+            results.append(Outcome(refused=("resource-limit", WHERE, f"did not finish within {LIMITS.seconds:g} s")))
     return results

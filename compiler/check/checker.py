@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from onnx import ModelProto
-
-from tfmbs.compiler.check.attempt import Attempt, Outcome, attempt_all
-from tfmbs.compiler.check.helps import general_help, remedies
+from tfmbs.compiler.check.attempt import Outcome, attempt_all
 from tfmbs.compiler.check.launches import Declined, Launch, Watch, launches
-from tfmbs.compiler.check.nodes import Single, singles
+from tfmbs.compiler.check.names import own_names
 from tfmbs.compiler.check.problem import Problem
-from tfmbs.compiler.check.rules import Findings, find
+from tfmbs.compiler.check.subject import Attempt, Part, Remedy, Subject
+from tfmbs.compiler.check.subjects import subject_of
 from tfmbs.compiler.compilation import Compilation, Options
-from tfmbs.compiler.importers.onnx_graph import named
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.target_file import load_target
 
@@ -50,14 +47,19 @@ class Check:
         return not self.problems
 
 
-def check(model: ModelProto, options: Options, where: str = "model", jobs: int = 2) -> Check:
+def check(model: object, options: Options, where: str = "model", jobs: int = 2) -> Check:
     """Compiles `model`, and where that is refused, every part of it that can be compiled alone, each kind once.
 
+    Args:
+        model: an `onnx.ModelProto` or a `torch.export.ExportedProgram`.
+
     Raises:
-        TfmbsError: ``target`` or ``usage``, what is wrong with the options and not with the model.
+        TfmbsError: ``target`` or ``usage``, what is wrong with the options and not with the model; ``unsupported``, for
+            another kind of model.
     """
     watch = Watch()
     load_target(options.target)
+    subject = subject_of(model, where)
     try:
         compilation = Compilation.of(model, replace(options, observers=[*options.observers, watch]), where=where)
         found = launches(compilation.lower("kernel"))
@@ -65,57 +67,52 @@ def check(model: ModelProto, options: Options, where: str = "model", jobs: int =
     except TfmbsError as error:
         if error.code == "usage":
             raise
-        return _refused(model, options, error, where, jobs)
-    return _accepted(model, found, watch.declined)
+        return _refused(subject, options, error, jobs)
+    return _accepted(subject, found, watch.declined)
 
 
-def _accepted(model: ModelProto, found: Sequence[Launch], declined: Sequence[Declined]) -> Check:
-    nodes = node_names(model)
+def _accepted(subject: Subject, found: Sequence[Launch], declined: Sequence[Declined]) -> Check:
+    nodes = subject.nodes
     work = [Work(launch.kernel, own_names(launch.names, nodes), launch.shapes) for launch in found]
     busy = {name for each in work for name in each.nodes}
     reasons = [replace(each, name=name) for each in declined for name in own_names([each.name], nodes)]
     return Check(work=work, declined=reasons, free=[name for name in nodes if name not in busy])
 
 
-def node_names(model: ModelProto) -> dict[str, None]:
-    """Names of the nodes of the main graph, in its order."""
-    return dict.fromkeys(node.name for node in named(model).graph.node)
-
-
-def own_names(names: Iterable[str], known: Container[str]) -> tuple[str, ...]:
-    """The `known` nodes that `names` belong to: what a node is replaced by is called after it, with a dot behind."""
-    found: dict[str, None] = {}
-    for name in names:
-        own = name
-        while own not in known and "." in own:
-            own = own.rpartition(".")[0]
-        if own in known:
-            found[own] = None
-    return tuple(found)
-
-
-def _refused(model: ModelProto, options: Options, error: TfmbsError, where: str, jobs: int) -> Check:
+def _refused(subject: Subject, options: Options, error: TfmbsError, jobs: int) -> Check:
     options.progress("rules")
-    findings = find(model, options.dims, where)
+    findings = subject.findings(options)
     result = Check(problems=findings.problems, unseen=findings.unseen)
     options.progress("nodes")
-    if findings.prepared is not None:
-        known = node_names(model)
-        parts = [replace(p, names=own_names(p.names, known)) for p in singles(findings.prepared, findings.large)]
-        alone = replace(options, dims={}, progress=lambda stage: None, observers=())
-        attempts = [Attempt(part.model, alone) for part in parts]
-        _take(result, parts, attempts, attempt_all(attempts, jobs), jobs)
-    first = Problem.of(error, where)
-    if not _is_among(first, result.problems, findings):
-        first.nodes = list(own_names([first.where], node_names(model)))
+    alone = replace(options, dims={}, progress=lambda stage: None, observers=())
+    attempts = [Attempt(part.candidate, alone) for part in findings.parts]
+    remedies = [Remedy("--precision fp32", _in_fp32), *subject.remedies]
+    _take(result, findings.parts, attempts, attempt_all(attempts, jobs), remedies, jobs)
+    first = Problem.of(error, subject.where)
+    if first.subject is not None and first.subject.kind == "node":
+        first.nodes = list(own_names([first.subject.name], subject.nodes))
+        first.op = next((subject.nodes[name].op for name in first.nodes), "")
+        first.sources = [source for name in first.nodes for source in subject.nodes[name].sources]
+    if not any(_is_same(first, problem) for problem in result.problems):
         result.problems.insert(0, first)
     for problem in result.problems:
-        problem.helps = [*general_help(problem, model), *problem.helps]
+        problem.helps = [*subject.helps(problem), *problem.helps]
     return result
 
 
+def _in_fp32(attempt: Attempt) -> Attempt | None:
+    if attempt.options.precision == "fp32":
+        return None
+    return replace(attempt, options=replace(attempt.options, precision="fp32", calibration=None))
+
+
 def _take(
-    result: Check, parts: Sequence[Single], attempts: Sequence[Attempt], outcomes: Sequence[Outcome], jobs: int
+    result: Check,
+    parts: Sequence[Part],
+    attempts: Sequence[Attempt],
+    outcomes: Sequence[Outcome],
+    remedies: Sequence[Remedy],
+    jobs: int,
 ) -> None:
     """Turns the outcomes of single nodes into problems and work; tries what would help where one is refused."""
     tries: list[tuple[Problem, str, Attempt]] = []
@@ -127,9 +124,10 @@ def _take(
             result.declined += [replace(d, name=name) for d in outcome.declined for name in part.names]
             continue
         code, _, message = outcome.refused
-        problem = Problem(code, _label(part), message, list(part.names), part.op)
+        label = f"node '{part.names[0]}' ({part.op})"
+        problem = Problem(code, label, message, list(part.names), part.op, sources=list(part.sources))
         result.problems.append(problem)
-        changes = [(remedy.says, remedy.change(attempt)) for remedy in remedies()]
+        changes = [(remedy.says, remedy.change(attempt)) for remedy in remedies]
         tries += [(problem, says, changed) for says, changed in changes if changed is not None]
     helped = attempt_all([attempt for _, _, attempt in tries], jobs)
     for (problem, says, _), outcome in zip(tries, helped, strict=True):
@@ -137,15 +135,9 @@ def _take(
             problem.helps.append(says)
 
 
-def _label(part: Single) -> str:
-    return f"node '{part.names[0]}' ({part.op})"
-
-
-def _is_among(first: Problem, problems: Sequence[Problem], findings: Findings) -> bool:
-    """Whether the refusal of the whole model is one of those that were found of its parts."""
-    if first.code == "onnx.dim" and findings.dims and any(p.code == "onnx.dim" for p in problems):
-        return True
-    return any(
-        first.code == p.code and (first.message == p.message or first.where == p.where or first.where in p.nodes)
-        for p in problems
-    )
+def _is_same(first: Problem, found: Problem) -> bool:
+    """Whether the refusal of the whole model is that of one of its parts."""
+    if first.code != found.code:
+        return False
+    at_node = any(name in found.nodes for name in first.nodes)
+    return first.code == "onnx.dim" or at_node or found.message == first.message or found.where == first.where

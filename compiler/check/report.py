@@ -28,6 +28,10 @@ def _problems(check: Check) -> Iterator[str]:
         yield f"\n{number}. {where}: {message}"
         if len(problem.nodes) > 1:
             yield f"   {len(problem.nodes)} nodes: {_listed(problem.nodes)}"
+        for source in problem.sources[:_SHOWN]:
+            yield f"   {source}"
+        if len(problem.sources) > _SHOWN:
+            yield f"   … {len(problem.sources) - _SHOWN} more"
         for help_ in problem.helps:
             yield f"   would help: {help_}"
     if check.unseen:
@@ -88,6 +92,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
         "message": problem.message,
         "op": problem.op,
         "nodes": problem.nodes,
+        "sources": [{"node": s.node, "value": s.value, "file": s.file, "line": s.line} for s in problem.sources],
         "would_help": problem.helps,
     }
 

@@ -13,7 +13,7 @@ from tfmbs.compiler.importers.messages import first_line, own_warnings_ignored
 from tfmbs.compiler.importers.torch_graph import Bound, bind
 from tfmbs.compiler.importers.torch_level import ENTRY, KEPT_TORCH_OPS
 from tfmbs.compiler.importers.torch_literals import Literals
-from tfmbs.compiler.importers.torch_rules import layer_name
+from tfmbs.compiler.importers.torch_names import layer_name
 from tfmbs.dialect.attributes import NAME, STATE
 from tfmbs.dialect.mlir import fx_importer, ir
 from tfmbs.runtime.abi.errors import TfmbsError

@@ -35,9 +35,36 @@ def check_program(text: bytes, where: str) -> None:
     """
     try:
         content = json.loads(text)
+        if symbolic := _symbolic_sizes(content):
+            expected = "sizes that are fixed: export without dynamic_shapes"
+            raise TfmbsError("torch.unsupported", where, "sizes of inputs", expected, "; ".join(symbolic))
         _check(content, "", where)
     except (ValueError, RecursionError) as error:
         raise TfmbsError("torch.parse", where, "kind of file", "JSON", type(error).__name__) from error
+
+
+def _symbolic_sizes(content: Any) -> list[str]:
+    """The axes of inputs that have no fixed size, by the names of the inputs."""
+    graph = _inside(content, "graph_module", "graph")
+    found = []
+    for value in _list(_inside(graph, "inputs")):
+        name = _inside(value, "as_tensor", "name")
+        sizes = _list(_inside(graph, "tensor_values", name, "sizes"))
+        axes = [axis for axis, size in enumerate(sizes) if _inside(size, "as_expr") is not None]
+        if axes:
+            found.append(f"'{name}' axis {', '.join(map(str, axes))}")
+    return found
+
+
+def _inside(value: Any, *keys: Any) -> Any:
+    """What lies in nested objects at these keys; None where it does not."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) and isinstance(key, str) else None
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _check(value: Any, key: str, where: str) -> None:

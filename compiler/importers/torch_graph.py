@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,11 @@ from torch.utils import _pytree as pytree
 from tfmbs.compiler.importers.messages import first_line
 from tfmbs.compiler.importers.torch_decompositions import table
 from tfmbs.compiler.importers.torch_empty import replace_empty
+from tfmbs.compiler.importers.torch_names import at_end, at_layer, mark_origins
 from tfmbs.compiler.importers.torch_nearest import choose_nearest
 from tfmbs.compiler.importers.torch_rules import check_graph
 from tfmbs.compiler.importers.torch_state import State, begin_states
-from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.errors import At, Subject, TfmbsError
 
 _ATEN = torch.ops.aten
 
@@ -51,11 +52,11 @@ def bind(exported: ExportedProgram, where: str) -> Bound:
     """
     outputs = output_names(exported, where)
     program = _decomposed(exported, where)
+    for refusal in (*_refused_effects(program, where), *refused_signature(program, where)):
+        raise refusal
     signature, graph = program.graph_signature, program.graph
-    for name in signature.user_inputs_to_mutate.values():
-        raise _refuse(f"{where}: input '{name}'", "an input that the module writes", "buffers for state")
     placeholders = {node.name: node for node in graph.nodes if node.op == "placeholder"}
-    produced = _results(graph, signature, where)
+    produced = _results(graph, signature)
     states: dict[str, State] = {}
     inputs: list[str] = []
     names: dict[int, str] = {}
@@ -63,13 +64,10 @@ def bind(exported: ExportedProgram, where: str) -> Bound:
         if spec.kind is InputKind.USER_INPUT:
             if isinstance(spec.arg, TensorArgument):
                 inputs.append(spec.arg.name)
-            elif isinstance(spec.arg, ConstantArgument):
-                graph.erase_node(placeholders[spec.arg.name])
             else:
-                raise _refuse(f"{where}: input '{spec.arg.name}'", "kind of input", "a tensor", type(spec.arg).__name__)
+                graph.erase_node(placeholders[spec.arg.name])
             continue
-        if spec.target is None or not isinstance(spec.arg, TensorArgument):
-            raise _refuse(f"{where}: input '{spec.arg.name}'", "kind of input", "a tensor", spec.kind.name)
+        assert spec.target is not None  # refused_signature lets nothing else through
         value, node = _value(program, spec.target), placeholders[spec.arg.name]
         if spec.target in produced:
             states[spec.target] = State(node, produced[spec.target], value)
@@ -88,6 +86,34 @@ def bind(exported: ExportedProgram, where: str) -> Bound:
     return Bound(graph, order, inputs, outputs, names)
 
 
+def _refused_effects(program: ExportedProgram, where: str) -> Iterator[TfmbsError]:
+    """Ops that torch keeps in order by tokens, since they do something beside computing their results."""
+    for spec in program.graph_signature.input_specs:
+        if spec.kind is InputKind.TOKEN:
+            (token,) = (node for node in program.graph.nodes if node.name == spec.arg.name)
+            for node in token.users:
+                yield _refuse(at_layer(node, where), "an op with effects", None, node.args[1])
+
+
+def refused_signature(exported: ExportedProgram, where: str) -> Iterator[TfmbsError]:
+    """Inputs and outputs that are no tensors, and inputs that the program, a functional one, writes."""
+    signature = exported.graph_signature
+    for name in signature.user_inputs_to_mutate.values():
+        yield _refuse(at_end("input", name, where), "an input that the module writes", "buffers for state")
+    for spec in signature.input_specs:
+        is_user = spec.kind is InputKind.USER_INPUT
+        fits = isinstance(spec.arg, (TensorArgument, ConstantArgument) if is_user else TensorArgument)
+        if not fits or (spec.target is None and not is_user):
+            got = type(spec.arg).__name__ if is_user else spec.kind.name
+            yield _refuse(at_end("input", spec.arg.name, where), "kind of input", "a tensor", got)
+    for spec in signature.output_specs:
+        is_value = spec.kind is OutputKind.USER_OUTPUT and (isinstance(spec.arg, TensorArgument) or _is_none(spec.arg))
+        if not is_value and spec.kind not in (OutputKind.BUFFER_MUTATION, OutputKind.USER_INPUT_MUTATION):
+            got = getattr(spec.arg, "value", spec.kind.name)
+            at = At(getattr(spec.arg, "name", ""), "output", f"{where}: output")
+            yield _refuse(at, "kind of output", "a tensor", got)
+
+
 def _decomposed(exported: ExportedProgram, where: str) -> ExportedProgram:
     try:
         program: ExportedProgram = exported.run_decompositions(table())
@@ -96,6 +122,7 @@ def _decomposed(exported: ExportedProgram, where: str) -> ExportedProgram:
     except Exception as error:  # decompositions are torch's code, and raise anything
         what = "torch.export cannot decompose the program"
         raise TfmbsError("torch.unsupported", where, what, got=first_line(error), details=str(error)) from error
+    mark_origins(program.graph, exported)
     return program
 
 
@@ -104,11 +131,11 @@ def _value(program: ExportedProgram, target: str) -> torch.Tensor:
     if value is None:
         value = program.constants[target]
     if not isinstance(value, torch.Tensor):
-        raise _refuse(target, "kind of constant", "a tensor", type(value).__name__)
+        raise _refuse(At(target, "tensor", target), "kind of constant", "a tensor", type(value).__name__)
     return value.detach() if value.requires_grad else value
 
 
-def _results(graph: Any, signature: Any, where: str) -> dict[str, Any]:
+def _results(graph: Any, signature: Any) -> dict[str, Any]:
     """Leaves the outputs of the module at the output node; the nodes of new buffers by name."""
     (output,) = (node for node in graph.nodes if node.op == "output")
     produced: dict[str, Any] = {}
@@ -116,11 +143,8 @@ def _results(graph: Any, signature: Any, where: str) -> dict[str, Any]:
     for spec, value in zip(signature.output_specs, output.args[0], strict=True):
         if spec.kind is OutputKind.BUFFER_MUTATION:
             produced[spec.target] = value
-        elif spec.kind is OutputKind.USER_OUTPUT and isinstance(spec.arg, TensorArgument):
+        elif isinstance(spec.arg, TensorArgument):
             results.append(value)
-        elif spec.kind is not OutputKind.USER_OUTPUT or not _is_none(spec.arg):
-            got = getattr(spec.arg, "value", spec.kind.name)
-            raise _refuse(f"{where}: output", "kind of output", "a tensor", got)
     output.args = (tuple(results),)
     return produced
 
@@ -142,9 +166,8 @@ def output_names(exported: ExportedProgram, where: str) -> list[str]:
         if isinstance(s.arg, TensorArgument):
             name, place = _path_name(path), pytree.keystr(path)
             if name in places:
-                raise _refuse(
-                    f"{where}: output '{name}'", "two outputs of one name", None, f"{places[name]} and {place}"
-                )
+                got = f"{places[name]} and {place}"
+                raise _refuse(at_end("output", name, where), "two outputs of one name", None, got)
             places[name] = place
     return list(places)
 
@@ -172,5 +195,5 @@ def _keep_batch_norm(graph: Any) -> None:
         graph.erase_node(node)
 
 
-def _refuse(where: str, what: str, expected: object = None, got: object = None) -> TfmbsError:
+def _refuse(where: Subject, what: str, expected: object = None, got: object = None) -> TfmbsError:
     return TfmbsError("torch.unsupported", where, what, expected, got)

@@ -9,7 +9,7 @@ import torch
 
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.resources import resource_attr
-from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.errors import At, TfmbsError
 
 _FLOATS = {torch.float16: "f16", torch.float32: "f32", torch.float64: "f64", torch.bfloat16: "bf16"}
 _INTEGERS = {
@@ -56,12 +56,13 @@ class Literals:
         place = (tensor.data_ptr(), tensor.stride()) if dense else (id(tensor),)
         key = (*place, tuple(tensor.shape), tensor.dtype, tensor.is_conj(), tensor.is_neg())
         if key not in self._attributes:
-            self._attributes[key] = resource_attr(stored(tensor, name), name, _element(tensor, name))
+            at = At(name, "tensor", name)
+            self._attributes[key] = resource_attr(stored(tensor, at), name, _element(tensor, at))
             self._alive.append(tensor)  # so that no other tensor gets its address
         return self._attributes[key]
 
 
-def stored(tensor: torch.Tensor, where: str) -> np.ndarray:
+def stored(tensor: torch.Tensor, where: object) -> np.ndarray:
     """The elements of a tensor in its own memory, read only; bf16 as its bits. What is not dense is copied.
 
     Raises:
@@ -76,7 +77,7 @@ def stored(tensor: torch.Tensor, where: str) -> np.ndarray:
     return array
 
 
-def _element(tensor: torch.Tensor, where: str) -> Any:
+def _element(tensor: torch.Tensor, where: object) -> Any:
     if tensor.dtype is torch.bool:
         return ir.IntegerType.get_signless(1)
     name = _FLOATS.get(tensor.dtype) or _INTEGERS.get(tensor.dtype)

@@ -30,7 +30,7 @@ def inputs_of(program: ExportedProgram, source: Path | int, where: str) -> dict[
         TfmbsError: ``torch.unsupported``, an input that is no tensor of a type that numpy has; what `read_samples` and
             `cut` refuse of the file.
     """
-    slots = _slots(program, where)
+    slots = slots_of(program, where)
     if isinstance(source, Path):
         return dict(next(cut(read_samples(source)[0], {slot.name: slot.shape for slot in slots})))
     if program.example_inputs is None:
@@ -39,7 +39,12 @@ def inputs_of(program: ExportedProgram, source: Path | int, where: str) -> dict[
     return {slot.name: tensor.detach().numpy() for slot, tensor in zip(slots, tensors, strict=True)}
 
 
-def _slots(program: ExportedProgram, where: str) -> tuple[Slot, ...]:
+def slots_of(program: ExportedProgram, where: str) -> tuple[Slot, ...]:
+    """Names, shapes and element types of the inputs.
+
+    Raises:
+        TfmbsError: ``torch.unsupported``, an input that is no tensor of a type that numpy has.
+    """
     nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
     slots = []
     for name in program.graph_signature.user_inputs:

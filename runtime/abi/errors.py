@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 CODES: dict[str, str] = {
     "usage": "an option or argument that means nothing",
     "io": "a file that cannot be read or written",
@@ -56,11 +58,40 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A location that says what of a model it is, by the model's own `name`; its text is what messages say."""
+
+    name: str
+
+    @property
+    def kind(self) -> str:
+        """``node``, ``tensor``, ``input``, ``output`` or ``dimension``; empty where it is none of them."""
+        return ""
+
+
+@dataclass(frozen=True)
+class At(Subject):
+    """The subject of kind `of`, which messages call `text`."""
+
+    of: str
+    text: str
+
+    @property
+    def kind(self) -> str:
+        """See `Subject`."""
+        return self.of
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class TfmbsError(Exception):
     """An error a user can cause. Its text is one line: `error: LOCATION: WHAT, expected EXPECTED, got GOT`.
 
-    `code` is one of `CODES` and stable; `where` names file:line, node, section+offset or argument; `expected` and `got`
-    are left out of the text where they are None; `details` are further lines, which tools print after the first.
+    `code` is one of `CODES` and stable; `where` names file:line, node, section+offset or argument, and is the error's
+    `subject` if it is one; `expected` and `got` are left out of the text where they are None; `details` are further
+    lines, which tools print after the first.
     """
 
     def __init__(
@@ -77,6 +108,7 @@ class TfmbsError(Exception):
         super().__init__(code, where, what, expected, got, details)
         self.code = code
         self.location = one_line(str(where))
+        self.subject = where if isinstance(where, Subject) and where.kind else None
         self.what = what
         self.expected = expected
         self.got = got

@@ -19,10 +19,12 @@ from tests.models.test_hostile_models import of, typed
 from tests.models.zoo import build, node, transformer_block, weights
 from tfmbs.compiler import compilation
 from tfmbs.compiler.check import report
-from tfmbs.compiler.check.attempt import Attempt
-from tfmbs.compiler.check.checker import check, node_names, own_names
-from tfmbs.compiler.check.helps import remedies
-from tfmbs.compiler.check.nodes import singles
+from tfmbs.compiler.check.checker import check
+from tfmbs.compiler.check.names import own_names
+from tfmbs.compiler.check.onnx_helps import OnnxCandidate, remedies
+from tfmbs.compiler.check.onnx_nodes import singles
+from tfmbs.compiler.check.subject import Attempt
+from tfmbs.compiler.check.subjects import subject_of
 from tfmbs.compiler.compilation import Options
 from tfmbs.compiler.importers.onnx_model import prepare
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -141,12 +143,14 @@ def test_operands_become_constants_where_that_may_help() -> None:
     integers = TensorProto.INT64
     reshape = typed(of([node("Reshape", "x s", "y")], ("x", F32, (2, 3)), ("s", integers, (1,))), shape=(6,))
     [constants] = [remedy for remedy in remedies() if "constant" in remedy.says]
-    changed = constants.change(Attempt(reshape, Options()))
+    changed = constants.change(Attempt(OnnxCandidate(reshape), Options()))
     assert changed is not None
-    assert [v.name for v in changed.model.graph.input] == ["x"]
-    assert numpy_helper.to_array(changed.model.graph.initializer[0]).tolist() == [6]
+    assert isinstance(changed.candidate, OnnxCandidate)
+    graph = changed.candidate.proto.graph
+    assert [v.name for v in graph.input] == ["x"]
+    assert numpy_helper.to_array(graph.initializer[0]).tolist() == [6]
     relu = typed(of([node("Relu", "x", "y")], ("x", integers, (2,))))
-    assert constants.change(Attempt(relu, Options())) is None
+    assert constants.change(Attempt(OnnxCandidate(relu), Options())) is None
 
 
 HELPS: dict[str, tuple[onnx.ModelProto, Options, str]] = {
@@ -228,7 +232,7 @@ def test_repeated_layers_are_looked_at_once() -> None:
     once = singles(prepare(block, {}), {})
     assert len(singles(prepare(deep, {}), {})) == len(once)
     names = {name for part in once for name in part.names}
-    assert set(own_names(names, node_names(block))) == {n.name for n in block.graph.node}
+    assert set(own_names(names, subject_of(block, "m").nodes)) == {n.name for n in block.graph.node}
 
 
 def validate(value: Any, schema: dict[str, Any], at: str = "$") -> None:
@@ -274,7 +278,7 @@ def test_json_has_the_published_form(tmp_path: Path, capsys: pytest.CaptureFixtu
     ("arguments", "code", "message"),
     [
         (["none.onnx"], 1, "error: none.onnx: cannot read the model"),
-        (["m.pt2"], 1, "error: m.pt2: kind of model, expected .onnx, got .pt2"),
+        (["m.pt"], 1, "error: m.pt: kind of model, expected .onnx or .pt2, got .pt"),
         (["m.onnx", "--jobs", "0"], 2, "error: --jobs: number of processes"),
         (["m.onnx", "--precision", "int9"], 2, "error: precision: unknown value"),
         (["m.onnx", "--target", "none.toml"], 1, "error: none.toml: file cannot be read"),

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
+from tfmbs.compiler.check.onnx_surgery import free_initializer, known_types, lighten, remove_nodes
 from tfmbs.compiler.check.problem import Problem
-from tfmbs.compiler.check.surgery import free_initializer, known_types, lighten, remove_nodes
 from tfmbs.compiler.importers.external_data import all_tensors
 from tfmbs.compiler.importers.onnx_dims import graph_inputs
 from tfmbs.compiler.importers.onnx_graph import named, uses

@@ -1,4 +1,4 @@
-"""What would help where a model is refused: each suggestion about a node was tried on that node and worked."""
+"""What would help where an ONNX model is refused: suggestions about a node are tried on that node."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ import onnx
 import onnx.version_converter
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from tfmbs.compiler.check.attempt import Attempt
+from tfmbs.compiler.check.attempt import WHERE
 from tfmbs.compiler.check.problem import Problem
+from tfmbs.compiler.check.subject import Attempt, Remedy
+from tfmbs.compiler.compilation import Options
+from tfmbs.compiler.jit import Slot
+from tfmbs.compiler.verify.inputs import slots_of
 
 _OTHER_FLOATS = (TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
 _MOST_ELEMENTS = 16  # an operand with more is data, no list of axes or sizes
@@ -47,31 +51,40 @@ def _for_unknown_op(name: str, model: ModelProto) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Remedy:
-    """A change of an attempt, and what to say if it works; None where it does not apply."""
+class OnnxCandidate:
+    """A model of one node; see `Candidate`."""
 
-    says: str
-    change: Callable[[Attempt], Attempt | None]
+    proto: ModelProto
+
+    def model(self) -> ModelProto:
+        """See `Candidate`."""
+        return self.proto
+
+    def slots(self, options: Options) -> tuple[Slot, ...]:
+        """See `Candidate`."""
+        return slots_of(self.proto, options.dims, WHERE)
 
 
 def remedies() -> list[Remedy]:
-    """What is tried on a node that is refused."""
+    """What is tried on a node that is refused, in its own form."""
     return [
-        Remedy("--precision fp32", _in_fp32),
-        Remedy("elements of type float (32 bits)", _with_f32),
-        Remedy(f"opset {onnx.defs.onnx_opset_version()}: use onnx.version_converter", _newest),
-        Remedy("constant operands for axes and sizes: fold constants in the exporter", _with_constants),
+        Remedy("elements of type float (32 bits)", _changing(_with_f32)),
+        Remedy(f"opset {onnx.defs.onnx_opset_version()}: use onnx.version_converter", _changing(_newest)),
+        Remedy("constant operands for axes and sizes: fold constants in the exporter", _changing(_with_constants)),
     ]
 
 
-def _in_fp32(attempt: Attempt) -> Attempt | None:
-    if attempt.options.precision == "fp32":
-        return None
-    return Attempt(attempt.model, replace(attempt.options, precision="fp32", calibration=None))
+def _changing(change: Callable[[ModelProto], ModelProto | None]) -> Callable[[Attempt], Attempt | None]:
+    def changed(attempt: Attempt) -> Attempt | None:
+        assert isinstance(attempt.candidate, OnnxCandidate)
+        proto = change(attempt.candidate.proto)
+        return None if proto is None else replace(attempt, candidate=OnnxCandidate(proto))
+
+    return changed
 
 
-def _with_f32(attempt: Attempt) -> Attempt | None:
-    model = ModelProto.FromString(attempt.model.SerializeToString())
+def _with_f32(proto: ModelProto) -> ModelProto | None:
+    model = ModelProto.FromString(proto.SerializeToString())
     changed = False
     for value in (*model.graph.input, *model.graph.output):
         if value.type.tensor_type.elem_type in _OTHER_FLOATS:
@@ -82,22 +95,22 @@ def _with_f32(attempt: Attempt) -> Attempt | None:
             wide = numpy_helper.to_array(tensor).astype(np.float32)
             tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
             changed = True
-    return Attempt(model, attempt.options) if changed else None
+    return model if changed else None
 
 
-def _newest(attempt: Attempt) -> Attempt | None:
+def _newest(proto: ModelProto) -> ModelProto | None:
     newest = onnx.defs.onnx_opset_version()
-    if any(entry.version >= newest for entry in attempt.model.opset_import if entry.domain in ("", "ai.onnx")):
+    if any(entry.version >= newest for entry in proto.opset_import if entry.domain in ("", "ai.onnx")):
         return None
     try:
-        return Attempt(onnx.version_converter.convert_version(attempt.model, newest), attempt.options)
+        return onnx.version_converter.convert_version(proto, newest)
     except (RuntimeError, onnx.version_converter.ConvertError, IndexError):
         return None  # the node has no form there
 
 
-def _with_constants(attempt: Attempt) -> Attempt | None:
+def _with_constants(proto: ModelProto) -> ModelProto | None:
     """The operands behind the first that are short lists of integers become constants: the output's sizes, or zeros."""
-    model = ModelProto.FromString(attempt.model.SerializeToString())
+    model = ModelProto.FromString(proto.SerializeToString())
     graph = model.graph
     output = [dim.dim_value for value in graph.output[:1] for dim in value.type.tensor_type.shape.dim]
     first = graph.node[-1].input[0] if graph.node[-1].input else ""
@@ -119,4 +132,4 @@ def _with_constants(attempt: Attempt) -> Attempt | None:
         graph.initializer.append(numpy_helper.from_array(array, value.name))
         del graph.input[index]
         changed = True
-    return Attempt(model, attempt.options) if changed else None
+    return model if changed else None

@@ -18,6 +18,7 @@ from benchmarks.isolation.executor import DiedError, Executor
 from benchmarks.isolation.isolated import BINARY, INPUTS, OUTPUTS
 from benchmarks.isolation.limits import Limits
 from benchmarks.torch_coverage.samples import Call
+from tfmbs.compiler.processes import call_apart
 from tfmbs.runtime.abi.errors import TfmbsError
 
 UNDEFINED = frozenset({"empty", "empty_strided", "resize_"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 
 from tfmbs.compiler.sizes.assemble import Assembler
 from tfmbs.compiler.sizes.points import DEGREES, Box, samples
@@ -67,13 +68,19 @@ class Cutter:
         raise last
 
     def _cut(self, box: Box) -> tuple[int, int]:
-        """An axis, and the last size of the lower part: where the form changes, else in the middle."""
+        """An axis, and the last size of the lower part: where the form changes; else 1; else in the geometric middle.
+
+        What holds for a size mostly holds for those that are not much larger.
+        """
         for axis, (low, high) in enumerate(zip(box.low, box.high, strict=True)):
             if low < high and (at := self._change(box, axis, low, high)) is not None:
                 return axis, at
-        spans = [high - low for low, high in zip(box.low, box.high, strict=True)]
-        axis = spans.index(max(spans))
-        return axis, box.low[axis] + spans[axis] // 2
+        for axis, (low, high) in enumerate(zip(box.low, box.high, strict=True)):
+            if low == 1 < high:
+                return axis, 1
+        ratios = [high / low for low, high in zip(box.low, box.high, strict=True)]
+        axis = ratios.index(max(ratios))
+        return axis, min(isqrt(box.low[axis] * box.high[axis]), box.high[axis] - 1)
 
     def _change(self, box: Box, axis: int, low: int, high: int) -> int | None:
         """The last size on an axis with the form that the lowest has, the other sizes at their upper bounds."""

@@ -19,7 +19,9 @@ from tfmbs.runtime.abi.fitting import Point
 Import = Callable[[Mapping[str, int]], Any]
 """Brings the model to the torch level, with these sizes of its dimensions."""
 
-_NUMBERS = re.compile(r"dense(_resource)?<[^>]*>|\d+")
+_NUMBERS = re.compile(r'dense(_resource)?<[^>]*>|"\w+_stationary"|"0x[0-9a-f]+"|-?\d+(\.\d*)?([eE][+-]?\d+)?')
+"""Numbers, constants, and what schedules say: that changes time alone."""
+
 _ELEMENTS = 4
 
 
@@ -48,7 +50,10 @@ class Sampler:
         for module in modules[1:]:
             _take_plan(module, modules[0])
         if len(points) > 1:
-            mark(modules, points, box.low, box.high)
+            # A size that is the same all over the box is no size to the code.
+            axes = [i for i, (low, high) in enumerate(zip(box.low, box.high, strict=True)) if low < high]
+            low, high, *marked = (tuple(point[axis] for axis in axes) for point in (box.low, box.high, *points))
+            mark(modules, marked, low, high)
         trees = []
         for module in modules:
             lowered = Compilation(module, "kernel", self._options, self._name).lower("fabric")

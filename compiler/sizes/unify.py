@@ -25,13 +25,16 @@ SIZED = frozenset(target.field for section in Patched for target in targets(sect
 
 
 class Differs(Exception):  # noqa: N818  # an answer, not an error
-    """Trees that are none of one form. `where` is the launch, or the argument; `is_final`: no smaller range helps."""
+    """Trees that are none of one form. `where` is the launch, or the argument; `is_final`: no smaller range helps;
+    `is_number`: a number follows no polynomial of the degree that the samples can tell.
+    """
 
-    def __init__(self, where: str, what: str, *, is_final: bool = False) -> None:
+    def __init__(self, where: str, what: str, *, is_final: bool = False, is_number: bool = False) -> None:
         super().__init__(where, what)
         self.where = where
         self.what = what
         self.is_final = is_final
+        self.is_number = is_number
 
 
 def unified(trees: Sequence[Tree], fitter: Fitter) -> Tree:
@@ -71,8 +74,8 @@ class _Unifier:
         self._where = self._place(launches)
         return self._dict(launches, "launch")
 
-    def _differs(self, what: str) -> Differs:
-        return Differs(self._where, what)
+    def _differs(self, what: str, *, is_number: bool = False) -> Differs:
+        return Differs(self._where, what, is_number=is_number)
 
     def _any(self, values: list[Any], name: str) -> Any:
         first = values[0]
@@ -91,7 +94,7 @@ class _Unifier:
             return first
         if name in SIZED and isinstance(first, int) and (form := self._fitter.fit(values)) is not None:
             return form
-        raise self._differs(f"{name}: {' or '.join(map(str, dict.fromkeys(values)))}")
+        raise self._differs(f"{name}: {' or '.join(map(str, dict.fromkeys(values)))}", is_number=name in SIZED)
 
     def _dict(self, values: list[Tree], name: str) -> Tree:
         first = values[0]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
-from itertools import product
+from math import prod
 from typing import Any
 
 from tfmbs.dialect.attributes import OFFSET, SIZES
@@ -20,11 +19,9 @@ from tfmbs.passes.siw.nest import Nest
 from tfmbs.passes.siw.nest_numbers import constants_of, numbers_of, shape_of_nest, with_numbers
 from tfmbs.passes.siw.size import Box, polynomial, value_of
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.fitting import Fitter, Point
+from tfmbs.runtime.abi.forms import Degrees
 from tfmbs.runtime.abi.types import Region
-
-Point = tuple[int, ...]
-DEGREE = 3
-"""Of the polynomials, in all sizes together."""
 
 
 def mark(modules: Sequence[Any], points: Sequence[Point], low: Point, high: Point) -> None:
@@ -36,9 +33,11 @@ def mark(modules: Sequence[Any], points: Sequence[Point], low: Point, high: Poin
     launches = [list(_launches(module)) for module in modules]
     if len({len(found) for found in launches}) != 1:
         return
+    whole = len(points) == prod(b - a + 1 for a, b in zip(low, high, strict=True))
+    fitter = Fitter(points, whole=whole)
     for ops in zip(*launches, strict=True):
         nests = [_nest(op, memory) for op, memory in ops]
-        forms = _forms(nests, points)
+        forms = _forms(nests, fitter)
         if forms is not None:
             for (op, _), point in zip(ops, points, strict=True):
                 with op.context:
@@ -93,26 +92,30 @@ def _nest(op: Any, memory: Memory) -> Nest | None:
         return None
 
 
-def _forms(nests: Sequence[Nest | None], points: Sequence[Point]) -> dict[int, dict[Point, int]] | None:
+Terms = dict[Degrees, int]
+
+
+def _forms(nests: Sequence[Nest | None], fitter: Fitter) -> dict[int, Terms] | None:
     """The polynomials of the numbers that are not the same in all nests, by place; None where the nests differ."""
     if any(nest is None for nest in nests):
         return None
     found = [nest for nest in nests if nest is not None]
     if len({shape_of_nest(nest) for nest in found}) != 1:
         return None
-    forms: dict[int, dict[Point, int]] = {}
+    forms: dict[int, Terms] = {}
     constants = constants_of(found[0])
     for place, values in enumerate(zip(*map(numbers_of, found), strict=True)):
         if len(set(values)) > 1:
-            fitted = fitted_polynomial(points, values)
-            if fitted is None and place not in constants:
+            fitted = fitter.fit(values)
+            is_whole = fitted is not None and fitted.divisor == 1
+            if not is_whole and place not in constants:
                 return None
-            if fitted is not None:  # else a float: a word that it is set by is another one at each size
-                forms[place] = fitted
+            if fitted is not None and is_whole:  # else a float: the word that sets it is another one at each size
+                forms[place] = dict(fitted.terms)
     return forms or None
 
 
-def _attribute(forms: dict[int, dict[Point, int]], low: Point, high: Point, point: Point) -> Any:
+def _attribute(forms: dict[int, Terms], low: Point, high: Point, point: Point) -> Any:
     numbers: list[int] = []
     for place, terms in forms.items():
         numbers += [place, len(terms)]
@@ -120,46 +123,3 @@ def _attribute(forms: dict[int, dict[Point, int]], low: Point, high: Point, poin
             numbers += [*exponents, factor]
     arrays = {"low": low, "high": high, "point": point, "numbers": numbers}
     return ir.DictAttr.get({name: ir.DenseI64ArrayAttr.get(list(values)) for name, values in arrays.items()})
-
-
-def fitted_polynomial(points: Sequence[Point], values: Sequence[int]) -> dict[Point, int] | None:
-    """The polynomial of integer coefficients and of the least degree, at most `DEGREE`, with `values` at `points`.
-
-    It is found from some of the points, and there is none unless it holds at the others and at one of those at least.
-    """
-    for degree in range(1, DEGREE + 1):
-        exponents = [e for e in product(range(degree + 1), repeat=len(points[0])) if sum(e) <= degree]
-        if len(points) <= len(exponents):
-            return None
-        rows = [[Fraction(_monomial(point, e)) for e in exponents] for point in points]
-        factors = _solved(rows, [Fraction(value) for value in values])
-        if factors is not None and all(factor.denominator == 1 for factor in factors):
-            return {e: int(factor) for e, factor in zip(exponents, factors, strict=True) if factor}
-    return None
-
-
-def _monomial(point: Point, exponents: Point) -> int:
-    result = 1
-    for size, exponent in zip(point, exponents, strict=True):
-        result *= size**exponent
-    return result
-
-
-def _solved(rows: list[list[Fraction]], values: list[Fraction]) -> list[Fraction] | None:
-    """The one solution of equations of which there are more than unknowns; None where there is no such one."""
-    table = [[*row, value] for row, value in zip(rows, values, strict=True)]
-    unknowns = len(rows[0])
-    for column in range(unknowns):
-        pivot = next((r for r in range(column, len(table)) if table[r][column]), None)
-        if pivot is None:
-            return None
-        table[column], table[pivot] = table[pivot], table[column]
-        head = table[column][column]
-        table[column] = [number / head for number in table[column]]
-        for r, row in enumerate(table):
-            if r != column and row[column]:
-                factor = row[column]
-                table[r] = [a - factor * b for a, b in zip(row, table[column], strict=True)]
-    if any(row[unknowns] for row in table[unknowns:]):
-        return None
-    return [table[column][unknowns] for column in range(unknowns)]

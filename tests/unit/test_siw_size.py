@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfmbs.passes.fabric.size_forms import fitted_polynomial
 from tfmbs.passes.siw.machine import CodegenError
 from tfmbs.passes.siw.size import Box, Size, bounds, divides, polynomial, value_of
 
@@ -91,21 +90,3 @@ def test_what_depends_on_the_size_is_refused(use: Callable[[int], object]) -> No
     with pytest.raises(CodegenError):
         use(n)
     assert value_of((n * 8) // 16) == 8
-
-
-@given(TERMS, st.sets(st.tuples(st.integers(1, 99), st.integers(1, 99)), min_size=24, max_size=30))
-def test_polynomials_are_found_from_their_values(terms: dict, points: set) -> None:
-    wanted = {exponents: factor for exponents, factor in terms.items() if factor}
-    given_ = sorted(points)
-    values = [sum(f * x**i * y**j for (i, j), f in wanted.items()) for x, y in given_]
-    found = fitted_polynomial(given_, values)
-    assert found is None or [sum(f * x**i * y**j for (i, j), f in found.items()) for x, y in given_] == values
-    values[-1] += 1
-    assert fitted_polynomial(given_, values) is None
-
-
-def test_polynomials_of_one_size() -> None:
-    points = [(2,), (3,), (4,), (33,), (64,)]
-    assert fitted_polynomial(points, [4 * n * n + 8 for (n,) in points]) == {(0,): 8, (2,): 4}
-    assert fitted_polynomial(points, [n // 2 for (n,) in points]) is None
-    assert fitted_polynomial(points[:2], [2, 3]) is None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tfmbs.compiler.check.launches import Declined, Launch, Watch, launches
+from tfmbs.compiler.check.problem import Problem
 from tfmbs.compiler.check.subject import Attempt
 from tfmbs.compiler.compilation import Compilation
 from tfmbs.compiler.numeric_check import random_inputs
@@ -18,11 +19,11 @@ WHERE = "model"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an attempt: an error's code, location and message, or launches."""
+    """What came of an attempt: a problem, or launches."""
 
     launches: tuple[Launch, ...] = ()
     declined: tuple[Declined, ...] = ()
-    refused: tuple[str, str, str] | None = None
+    refused: Problem | None = None
 
 
 def outcome(attempt: Attempt) -> Outcome:
@@ -36,7 +37,7 @@ def outcome(attempt: Attempt) -> Outcome:
         found = launches(compilation.lower("kernel"))
         compilation.image()
     except TfmbsError as error:
-        return Outcome(refused=(error.code, error.location, str(error).removeprefix(f"error: {error.location}: ")))
+        return Outcome(refused=Problem.of(error, WHERE))
     return Outcome(tuple(found), tuple(watch.declined))
 
 
@@ -47,7 +48,8 @@ def attempt_all(attempts: Sequence[Attempt], jobs: int) -> list[Outcome]:
         if answer.result is not None:
             results.append(answer.result)
         elif answer.end.in_time:
-            results.append(Outcome(refused=("pass.crash", WHERE, f"the compiler {answer.failure}")))
+            results.append(Outcome(refused=Problem("pass.crash", "", f"the compiler {answer.failure}")))
         else:
-            results.append(Outcome(refused=("resource-limit", WHERE, f"did not finish within {LIMITS.seconds:g} s")))
+            late = Problem("resource-limit", "", f"did not finish within {LIMITS.seconds:g} s")
+            results.append(Outcome(refused=late))
     return results

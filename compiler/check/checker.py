@@ -96,7 +96,7 @@ def _refused(subject: Subject, options: Options, error: TfmbsError, jobs: int) -
     if not any(_is_same(first, problem) for problem in result.problems):
         result.problems.insert(0, first)
     for problem in result.problems:
-        problem.helps = [*subject.helps(problem), *problem.helps]
+        problem.helps = list(dict.fromkeys([*subject.helps(problem), *problem.helps]))
     return result
 
 
@@ -123,9 +123,9 @@ def _take(
             result.free += [] if kernels else part.names
             result.declined += [replace(d, name=name) for d in outcome.declined for name in part.names]
             continue
-        code, _, message = outcome.refused
         label = f"node '{part.names[0]}' ({part.op})"
-        problem = Problem(code, label, message, list(part.names), part.op, sources=list(part.sources))
+        said = replace(outcome.refused, where=label, subject=None)
+        problem = replace(said, nodes=list(part.names), op=part.op, sources=list(part.sources))
         result.problems.append(problem)
         changes = [(remedy.says, remedy.change(attempt)) for remedy in remedies]
         tries += [(problem, says, changed) for says, changed in changes if changed is not None]

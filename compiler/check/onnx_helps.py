@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +11,6 @@ import onnx.version_converter
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from tfmbs.compiler.check.attempt import WHERE
-from tfmbs.compiler.check.problem import Problem
 from tfmbs.compiler.check.subject import Attempt, Remedy
 from tfmbs.compiler.compilation import Options
 from tfmbs.compiler.jit import Slot
@@ -22,32 +20,11 @@ _OTHER_FLOATS = (TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
 _MOST_ELEMENTS = 16  # an operand with more is data, no list of axes or sizes
 
 
-def general_help(problem: Problem, model: ModelProto) -> list[str]:
-    """What the refusal of a model, input or dimension itself says would help."""
-    if problem.code == "onnx.dim" and (match := re.fullmatch(r"dimension '(.*)'", problem.where)):
-        return [f"--dim {match[1]}=N"] if "no size" in problem.message else ["leave that --dim out"]
-    if "depends on values" in problem.message:
-        return ["fold constants in the exporter, or declare the shape in the model: sizes must not depend on data"]
-    if problem.code == "quantize" or "needs calibration" in problem.message:
-        return ["--calibrate DATA.npz, samples of the inputs"]
-    if problem.code == "onnx.external-data":
-        return ["put the file with the tensor's data into the folder of the model"]
-    if match := re.match(r"unknown op ([\w.]+)", problem.message):
-        return list(_for_unknown_op(match[1], model))
-    return []
-
-
-def _for_unknown_op(name: str, model: ModelProto) -> Iterator[str]:
-    domain, _, op = name.rpartition(".")
-    imported = {entry.domain: entry.version for entry in model.opset_import}
-    if domain == "" and onnx.defs.has(op):
-        since = onnx.defs.get_schema(op).since_version
-        if since > imported.get("", 0):
-            yield f"opset {since}, which has that op: export again, or use onnx.version_converter"
-    elif domain == "com.microsoft":
-        yield "export without onnxruntime's graph optimizations: that is one of its own fused ops"
-    elif domain:
-        yield f"write {name} as a function of the model, of standard ops"
+HELP_OF_CODE = {
+    "quantize": "--calibrate DATA.npz, samples of the inputs",
+    "onnx.external-data": "put the file with the tensor's data into the folder of the model",
+}
+"""What would help wherever an error has a code."""
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
+from tfmbs.compiler.check.names import own_names
 from tfmbs.compiler.check.onnx_surgery import free_initializer, known_types, lighten, remove_nodes
 from tfmbs.compiler.check.problem import Problem
 from tfmbs.compiler.importers.external_data import all_tensors
@@ -21,9 +21,6 @@ STAND_IN = 4
 """The size that a symbolic dimension has here when it is not given."""
 
 _MOST = 200  # refusals of one model; a model has more only if it is made for that
-_QUOTED = re.compile(r"(node|node producing|tensor|input|output) '(.*?)'(?: \(|$)")
-# How onnx itself names a node: shape inference, then its checker.
-_NAMED = (re.compile(r"node name: (.*?)\)"), re.compile(r"Name: (.*?) OpType"), re.compile(r"tensor name: (\S+)"))
 
 
 @dataclass
@@ -75,10 +72,11 @@ def _unbound(model: ModelProto, dims: dict[str, int]) -> Iterator[Problem]:
     symbols = _symbols(model)
     for name in sorted(set(dims) - symbols):
         del dims[name]
-        yield Problem("onnx.dim", f"dimension '{name}'", "no input has a symbolic dimension of that name")
+        what = "no input has a symbolic dimension of that name"
+        yield Problem("onnx.dim", f"dimension '{name}'", what, helps=["leave that --dim out"])
     for name in sorted(symbols - set(dims)):
         dims[name] = STAND_IN
-        yield Problem("onnx.dim", f"dimension '{name}'", "it is symbolic and has no size")
+        yield Problem("onnx.dim", f"dimension '{name}'", "it is symbolic and has no size", helps=[f"--dim {name}=N"])
 
 
 def _bad_tensors(tensors: Mapping[str, TensorProto], where: str) -> Iterator[tuple[Problem, str]]:
@@ -97,9 +95,11 @@ def _tensor_problem(tensor: TensorProto, where: str) -> Problem | None:
 
 def _take_out(work: ModelProto, error: TfmbsError, problem: Problem, found: Findings) -> bool:
     """Removes what `error` is about from `work`; whether something was found to remove."""
+    if error.subject is None:
+        return False
+    kind, name = error.subject.kind, error.subject.name
     nodes = {node.name: node for node in work.graph.node}
-    kind, name = _subject(error, work)
-    if kind == "node" and name in nodes:
+    if kind == "node" and (name := _top_node(work, name)) in nodes:
         problem.nodes, problem.op = [name], nodes[name].op_type
         problem.where = problem.where or node_label(nodes[name])
         _cut(work, {name}, found)
@@ -132,27 +132,10 @@ def _bound_types(work: ModelProto, dims: Mapping[str, int]) -> dict[str, ValueIn
     return known_types(bound)
 
 
-def _subject(error: TfmbsError, work: ModelProto) -> tuple[str, str]:
-    """What kind of thing an error is about, and its name: of the main graph, also for a node in a branch."""
-    quoted = list(_QUOTED.finditer(error.location))
-    if quoted:
-        kind, name = quoted[-1][1], quoted[-1][2]
-        if kind.startswith("node"):
-            return "node", _top_node(work, quoted[-1][0].removesuffix(" ("), name)
-        return kind, name
-    for pattern in _NAMED:
-        if match := pattern.search(f"{error.what} {error.got}"):
-            return ("tensor", match[1]) if "tensor" in pattern.pattern else ("node", _top_node(work, "", match[1]))
-    return "", ""
-
-
-def _top_node(work: ModelProto, label: str, name: str) -> str:
-    """The node of the main graph that is, or holds in a branch, the one with this label or name."""
-    for node in work.graph.node:
-        for inner in (node, *_inside(node)):
-            if inner.name == name or (label and node_label(inner).startswith(label)):
-                return str(node.name)
-    return name
+def _top_node(work: ModelProto, name: str) -> str:
+    """The node of the main graph that is, or holds in a branch, the one that `name` belongs to; empty if none does."""
+    holders = {inner.name: node.name for node in work.graph.node for inner in (node, *_inside(node))}
+    return "".join(holders[own] for own in own_names([name], holders))
 
 
 def _inside(node: NodeProto) -> Iterator[NodeProto]:

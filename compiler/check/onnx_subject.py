@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from onnx import ModelProto
 
 from tfmbs.compiler.check.names import own_names
-from tfmbs.compiler.check.onnx_helps import OnnxCandidate, general_help, remedies
+from tfmbs.compiler.check.onnx_helps import HELP_OF_CODE, OnnxCandidate, remedies
 from tfmbs.compiler.check.onnx_nodes import singles
 from tfmbs.compiler.check.onnx_rules import find
 from tfmbs.compiler.check.problem import Problem
@@ -33,4 +33,4 @@ class OnnxSubject:
 
     def helps(self, problem: Problem) -> list[str]:
         """See `Subject`."""
-        return general_help(problem, self.model)
+        return [HELP_OF_CODE[problem.code]] if problem.code in HELP_OF_CODE else []

@@ -43,4 +43,5 @@ class Problem:
         prefix = f"error: {error.location}: "
         where = error.location.removeprefix(f"{model}: ")
         message = str(error).removeprefix(prefix)
-        return cls(error.code, "" if where == model else where, message, subject=error.subject)
+        helps = [error.help] if error.help else []
+        return cls(error.code, "" if where == model else where, message, helps=helps, subject=error.subject)

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import onnx
 from onnx import TensorProto
 
-from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.errors import At, TfmbsError
 
 _KEYS = frozenset({"location", "offset", "length", "checksum"})
 
@@ -27,7 +27,7 @@ def embed_external_data(model: onnx.ModelProto, folder: Path, where: str) -> Non
     """
     for tensor in all_tensors(model):
         if tensor.data_location == TensorProto.EXTERNAL:
-            tensor.raw_data = _read(tensor, folder, f"{where}: tensor '{tensor.name}'")
+            tensor.raw_data = _read(tensor, folder, At(tensor.name, "tensor", f"{where}: tensor '{tensor.name}'"))
             tensor.data_location = TensorProto.DEFAULT
             del tensor.external_data[:]
 
@@ -82,11 +82,11 @@ def _bits() -> dict[int, int]:
 _BITS = _bits()
 
 
-def _refuse(where: str, what: str, expected: object = None, got: object = None) -> TfmbsError:
+def _refuse(where: At, what: str, expected: object = None, got: object = None) -> TfmbsError:
     return TfmbsError("onnx.external-data", where, what, expected, got)
 
 
-def _read(tensor: TensorProto, folder: Path, where: str) -> bytes:
+def _read(tensor: TensorProto, folder: Path, where: At) -> bytes:
     entries = {entry.key: entry.value for entry in tensor.external_data}
     if len(entries) != len(tensor.external_data) or not set(entries) <= _KEYS:
         raise _refuse(
@@ -114,7 +114,7 @@ def _read(tensor: TensorProto, folder: Path, where: str) -> bytes:
     return data
 
 
-def _number(entries: dict[str, str], key: str, default: int, where: str) -> int:
+def _number(entries: dict[str, str], key: str, default: int, where: At) -> int:
     text = entries.get(key)
     if text is None:
         return default
@@ -123,7 +123,7 @@ def _number(entries: dict[str, str], key: str, default: int, where: str) -> int:
     return int(text)
 
 
-def _open_inside(folder: Path, location: str, where: str) -> int:
+def _open_inside(folder: Path, location: str, where: At) -> int:
     """Opens `location` step by step from `folder`, following no link; returns the descriptor of a regular file."""
     if not location or "\0" in location or "\\" in location or PurePosixPath(location).is_absolute():
         raise _refuse(where, "external data location", "a relative path in the model's folder", repr(location))

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TypeProto, ValueInfoProto
 
-from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.errors import At, TfmbsError
 
 
 def graph_inputs(graph: onnx.GraphProto) -> list[ValueInfoProto]:
@@ -30,7 +30,7 @@ def bind_dims(model: onnx.ModelProto, dims: Mapping[str, int], where: str) -> di
     unbound: set[str] = set()
     symbolic: set[str] = set()
     for value in graph_inputs(model.graph):
-        at = f"{where}: input '{value.name}'"
+        at = At(value.name, "input", f"{where}: input '{value.name}'")
         if value.type.optional_type.elem_type.HasField("tensor_type"):  # one that a caller must give
             value.type.CopyFrom(TypeProto(tensor_type=value.type.optional_type.elem_type.tensor_type))
         if not value.type.HasField("tensor_type") or not value.type.tensor_type.HasField("shape"):
@@ -48,10 +48,12 @@ def bind_dims(model: onnx.ModelProto, dims: Mapping[str, int], where: str) -> di
                 raise TfmbsError("onnx.dim", at, f"size of axis {axis}", "no negative number", dim.dim_value)
     if unbound:
         options = " ".join(f"--dim {name}=N" for name in sorted(unbound))
-        raise TfmbsError("onnx.dim", where, f"symbolic dimension '{min(unbound)}' is not bound", options, "no value")
+        at = At(min(unbound), "dimension", where)
+        raise TfmbsError("onnx.dim", at, f"symbolic dimension '{min(unbound)}' is not bound", options, "no value")
     if unknown := set(dims) - symbolic:
         known = ", ".join(sorted(symbolic)) or "none"
-        raise TfmbsError("onnx.dim", where, f"no symbolic input dimension '{min(unknown)}'", f"one of: {known}")
+        at = At(min(unknown), "dimension", where)
+        raise TfmbsError("onnx.dim", at, f"no symbolic input dimension '{min(unknown)}'", f"one of: {known}")
     return _take_declared(model.graph, dims)
 
 

@@ -20,14 +20,22 @@ _OF_SHAPES = frozenset({"Shape", "Size"})
 
 
 def named(model: ModelProto) -> ModelProto:
-    """A copy in which every node has a name of its own: without one, or with another's, its position is part of it."""
+    """A copy in which every node has a name of its own: without one, or with another's, its position is part of it.
+
+    Nodes of branches are called after the node that holds them where they have no such name.
+    """
     copy = ModelProto()
     copy.CopyFrom(model)
     seen: set[str] = set()
-    for index, node in enumerate(copy.graph.node):
-        if not node.name or node.name in seen:
-            node.name = f"{node.name or node.op_type}_{index}"
-        seen.add(node.name)
+    pending: list[tuple[str, GraphProto]] = [("", copy.graph)]
+    for prefix, graph in pending:
+        for index, node in enumerate(graph.node):
+            if not node.name or node.name in seen:
+                node.name = f"{prefix}{node.name or node.op_type}_{index}"
+            seen.add(node.name)
+            for attribute in node.attribute:
+                held = (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else []))
+                pending += [(f"{node.name}.{attribute.name}.", inner) for inner in held]
     return copy
 
 

@@ -11,18 +11,23 @@ from google.protobuf.message import DecodeError
 
 from tfmbs.compiler.importers.external_data import embed_external_data
 from tfmbs.compiler.importers.messages import first_line
+from tfmbs.compiler.importers.onnx_blame import blamed
 from tfmbs.compiler.importers.onnx_dims import bind_dims
 from tfmbs.compiler.importers.onnx_opset import convert_opset
 from tfmbs.compiler.importers.onnx_rules import (
+    at_node,
+    at_value,
     check_graph,
     check_sizes,
     check_tensors,
     check_text,
-    node_label,
 )
 from tfmbs.compiler.importers.rewrite.model import rewrite
 from tfmbs.compiler.importers.weights import Parts, split, with_weights
 from tfmbs.runtime.abi.errors import TfmbsError
+
+_CHECKER_ERRORS = (onnx.checker.ValidationError, ValueError)
+_INFERENCE_ERRORS = (onnx.shape_inference.InferenceError, *_CHECKER_ERRORS)
 
 
 def load_onnx(path: Path) -> onnx.ModelProto:
@@ -89,8 +94,9 @@ def prepare_parts(parts: Parts, dims: Mapping[str, int], where: str) -> onnx.Mod
     _refuse_unknown_outputs(result.graph, where)
     try:
         onnx.checker.check_model(result)
-    except (onnx.checker.ValidationError, ValueError) as error:
-        raise TfmbsError("onnx.invalid", where, "the model is not valid ONNX", got=first_line(error)) from error
+    except _CHECKER_ERRORS as error:
+        at = blamed(result, onnx.checker.check_model, _CHECKER_ERRORS, where)
+        raise TfmbsError("onnx.invalid", at, "the model is not valid ONNX", got=first_line(error)) from error
     return rewrite(convert_opset(result, where), declared, where)
 
 
@@ -114,14 +120,21 @@ def _infer_shapes(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
     element of a vector for that, also of one that a few bytes claim.
     """
     strict = all(_has_rule(node, model) for node in _all_nodes(model.graph))
+    values = False
+
+    def infer(part: onnx.ModelProto) -> onnx.ModelProto:
+        return onnx.shape_inference.infer_shapes(part, strict_mode=strict, data_prop=values)
+
     try:
-        inferred = onnx.shape_inference.infer_shapes(model, strict_mode=strict)
+        inferred = infer(model)
         check_sizes(inferred.graph, where)
         if not all(value.type.tensor_type.HasField("shape") for value in inferred.graph.output):
-            inferred = onnx.shape_inference.infer_shapes(model, strict_mode=strict, data_prop=True)
+            values = True
+            inferred = infer(model)
             check_sizes(inferred.graph, where)
-    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, ValueError) as error:
-        raise TfmbsError("onnx.invalid", where, "shapes cannot be inferred", got=first_line(error)) from error
+    except _INFERENCE_ERRORS as error:
+        at = blamed(model, infer, _INFERENCE_ERRORS, where)
+        raise TfmbsError("onnx.invalid", at, "shapes cannot be inferred", got=first_line(error)) from error
     del inferred.graph.value_info[:]
     return inferred
 
@@ -161,13 +174,26 @@ def _refuse_unknown_ops(model: onnx.ModelProto, where: str) -> None:
             name = f"{domain}.{node.op_type}" if domain else node.op_type
             imported = ", ".join(f"{d or 'ai.onnx'} {v}" for d, v in versions.items()) or "none"
             raise TfmbsError(
-                "onnx.unsupported", f"{where}: {node_label(node)}", f"unknown op {name}",
-                f"an op of the imported opsets ({imported})",
+                "onnx.unsupported", at_node(node, where), f"unknown op {name}",
+                f"an op of the imported opsets ({imported})", help=_help_for(domain, node.op_type, versions),
             )  # fmt: skip
+
+
+def _help_for(domain: str, op: str, versions: Mapping[str, int]) -> str:
+    """What would help where the opsets of a model do not have an op."""
+    if domain == "" and onnx.defs.has(op):
+        since = onnx.defs.get_schema(op).since_version
+        if since > versions.get("", 0):
+            return f"opset {since}, which has that op: export again, or use onnx.version_converter"
+    elif domain == "com.microsoft":
+        return "export without onnxruntime's graph optimizations: that is one of its own fused ops"
+    elif domain:
+        return f"write {domain}.{op} as a function of the model, of standard ops"
+    return ""
 
 
 def _refuse_unknown_outputs(graph: onnx.GraphProto, where: str) -> None:
     for value in graph.output:
         if value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape"):
-            at = f"{where}: output '{value.name}'"
+            at = at_value("output", value.name, where)
             raise TfmbsError("onnx.unsupported", at, "shape", "one that onnx can infer", "none")

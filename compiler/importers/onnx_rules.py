@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, TypeProto, ValueInfoProto
 
 from tfmbs.compiler.importers.external_data import all_tensors, tensor_bytes
-from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.errors import At, TfmbsError
 from tfmbs.runtime.abi.limits import MAX_REGION_BYTES
 
 _REFUSED = {
@@ -29,6 +29,20 @@ def node_label(node: onnx.NodeProto) -> str:
     if node.name or not node.output:
         return f"node '{node.name}' ({node.op_type})"
     return f"node producing '{node.output[0]}' ({node.op_type})"
+
+
+NO_DATA = "fold constants in the exporter, or declare the shape in the model: sizes must not depend on data"
+"""What would help where something must be known at compile time."""
+
+
+def at_node(node: onnx.NodeProto, where: str) -> At:
+    """A node of the model `where` as the subject of an error; one without a name is called by its first output."""
+    return At(node.name or "".join(node.output[:1]), "node", f"{where}: {node_label(node)}")
+
+
+def at_value(kind: str, name: str, where: str) -> At:
+    """A tensor, input or output of the model `where` as the subject of an error."""
+    return At(name, kind, f"{where}: {kind} '{name}'")
 
 
 def check_text(model: onnx.ModelProto, where: str) -> None:
@@ -75,15 +89,15 @@ def check_graph(graph: onnx.GraphProto, where: str) -> None:
     for node in graph.node:
         _check_count(node, where)
         if node.domain in ("", "ai.onnx") and node.op_type in _RANDOM:
-            raise TfmbsError("onnx.unsupported", f"{where}: {node_label(node)}", "a random op has no fixed result")
+            raise TfmbsError("onnx.unsupported", at_node(node, where), "a random op has no fixed result")
         for name in filter(None, node.input):
             if name not in known:
-                at = f"{where}: {node_label(node)}"
+                at = at_node(node, where)
                 raise TfmbsError("onnx.invalid", at, f"input '{name}'", "a value that is computed before", "none")
         known.update(node.output)
     names: set[str] = set()
     for value in graph.output:
-        at = f"{where}: output '{value.name}'"
+        at = at_value("output", value.name, where)
         if value.name not in known:
             raise TfmbsError("onnx.invalid", at, "origin", "a node, an input or an initializer", "none")
         if value.name in names:
@@ -91,18 +105,18 @@ def check_graph(graph: onnx.GraphProto, where: str) -> None:
         names.add(value.name)
     for role, values in (("input", graph.input), ("output", graph.output)):
         for value in values:
-            _check_elements(value, f"{where}: {role} '{value.name}'")
+            _check_elements(value, at_value(role, value.name, where))
 
 
 def _check_count(node: onnx.NodeProto, where: str) -> None:
     """Onnx makes room for as many outputs as an attribute claims."""
     for attribute in node.attribute:
         if attribute.name == "num_outputs" and attribute.i != len(node.output):
-            at = f"{where}: {node_label(node)}"
+            at = at_node(node, where)
             raise TfmbsError("onnx.invalid", at, "num_outputs", f"{len(node.output)}, as there are", attribute.i)
 
 
-def _check_elements(value: ValueInfoProto, at: str) -> None:
+def _check_elements(value: ValueInfoProto, at: At) -> None:
     element = value.type.tensor_type.elem_type
     if element in _REFUSED:
         raise TfmbsError("onnx.unsupported", at, "element type", "a real number or bool", _REFUSED[element])
@@ -115,14 +129,14 @@ def check_tensors(model: onnx.ModelProto, where: str) -> None:
         TfmbsError: ``onnx.external-data``, ``onnx.invalid`` or ``onnx.unsupported``, naming the tensor.
     """
     for sparse in model.graph.sparse_initializer:
-        raise TfmbsError("onnx.unsupported", f"{where}: tensor '{sparse.values.name}'", "a sparse initializer")
+        raise TfmbsError("onnx.unsupported", at_value("tensor", sparse.values.name, where), "a sparse initializer")
     for tensor in all_tensors(model):
         check_tensor(tensor, where)
 
 
 def check_tensor(tensor: TensorProto, where: str) -> None:
     """The tensor holds its data, as much of it as its shape asks for. Raises as `check_tensors`."""
-    at = f"{where}: tensor '{tensor.name}'"
+    at = at_value("tensor", tensor.name, where)
     if tensor.data_location == TensorProto.EXTERNAL:
         raise TfmbsError("onnx.external-data", at, "external data was not loaded")
     if tensor.data_type == TensorProto.STRING:
@@ -145,7 +159,7 @@ _PER_ELEMENT = dict.fromkeys((TensorProto.COMPLEX64, TensorProto.COMPLEX128), Fr
 _PER_ELEMENT |= dict.fromkeys((TensorProto.INT2, TensorProto.UINT2), Fraction(1, 4))
 
 
-def _check_typed_data(tensor: TensorProto, at: str) -> None:
+def _check_typed_data(tensor: TensorProto, at: At) -> None:
     """The typed fields together hold one value for each element, two for complex ones, a half for those of 4 bits."""
     needed = ceil(prod(tensor.dims) * _PER_ELEMENT.get(tensor.data_type, 1))
     got = sum(len(getattr(tensor, field)) for field in _TYPED_FIELDS)
@@ -159,12 +173,12 @@ def check_sizes(graph: onnx.GraphProto, where: str) -> None:
     Raises:
         TfmbsError: ``onnx.invalid`` or ``resource-limit``, naming the node or value.
     """
-    origin = {name: node_label(node) for node in graph.node for name in node.output}
+    origin = {name: at_node(node, where) for node in graph.node for name in node.output}
     for value in (*graph.input, *graph.value_info, *graph.output):
-        check_type_sizes(value.type, value.name, f"{where}: {origin.get(value.name, 'graph')}")
+        check_type_sizes(value.type, value.name, origin.get(value.name, f"{where}: graph"))
 
 
-def check_type_sizes(type_: TypeProto, name: str, at: str) -> None:
+def check_type_sizes(type_: TypeProto, name: str, at: object) -> None:
     """The rule of `check_sizes` for one value."""
     if not type_.HasField("tensor_type"):
         return

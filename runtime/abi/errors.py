@@ -91,7 +91,7 @@ class TfmbsError(Exception):
 
     `code` is one of `CODES` and stable; `where` names file:line, node, section+offset or argument, and is the error's
     `subject` if it is one; `expected` and `got` are left out of the text where they are None; `details` are further
-    lines, which tools print after the first.
+    lines, which tools print after the first; `help` says in a sentence what would help.
     """
 
     def __init__(
@@ -102,10 +102,11 @@ class TfmbsError(Exception):
         expected: object = None,
         got: object = None,
         details: str = "",
+        help: str = "",
     ) -> None:
         if code not in CODES:
             raise ValueError(f"error code {code!r} is not in the table")
-        super().__init__(code, where, what, expected, got, details)
+        super().__init__(code, where, what, expected, got, details, help)
         self.code = code
         self.location = one_line(str(where))
         self.subject = where if isinstance(where, Subject) and where.kind else None
@@ -113,6 +114,7 @@ class TfmbsError(Exception):
         self.expected = expected
         self.got = got
         self.details = details
+        self.help = help
 
     def __str__(self) -> str:
         parts = [self.what]

@@ -13,7 +13,7 @@ from onnx import NodeProto, TensorProto, TypeProto
 from onnx.reference import ReferenceEvaluator
 
 from tfmbs.compiler.importers.messages import first_line
-from tfmbs.compiler.importers.onnx_rules import node_label
+from tfmbs.compiler.importers.onnx_rules import at_node
 from tfmbs.compiler.importers.rewrite.scope import MAX_KNOWN, Scope
 from tfmbs.compiler.importers.rewrite.types import static_shape, type_of_array
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -104,7 +104,7 @@ def _evaluate(
         with np.errstate(all="ignore"):
             values = ReferenceEvaluator(model).run(None, operands)
     except Exception as error:  # the evaluator's operators are plain numpy, which raises anything
-        at = f"{scope.where}: {node_label(node)}"
+        at = at_node(node, scope.where)
         raise TfmbsError("onnx.invalid", at, "constant operands that it cannot take", got=first_line(error)) from error
     arrays = dict(zip(results, map(np.asarray, values), strict=True))
     for name, array in arrays.items():
@@ -116,5 +116,5 @@ def _check_element(node: NodeProto, array: np.ndarray, inferred: TypeProto, scop
     expected, got = inferred.tensor_type.elem_type, type_of_array(array).tensor_type.elem_type
     if expected != got:
         name = TensorProto.DataType.Name
-        at = f"{scope.where}: {node_label(node)}"
+        at = at_node(node, scope.where)
         raise TfmbsError("onnx.invalid", at, "element type of a constant", name(expected).lower(), name(got).lower())

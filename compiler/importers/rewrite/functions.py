@@ -8,7 +8,7 @@ import onnx
 from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto
 from onnx.defs import OpSchema
 
-from tfmbs.compiler.importers.onnx_rules import node_label
+from tfmbs.compiler.importers.onnx_rules import at_node
 from tfmbs.compiler.importers.rewrite.renaming import renamed, subgraphs
 from tfmbs.compiler.importers.rewrite.scope import Scope
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -66,7 +66,7 @@ def _body(schema: OpSchema, node: NodeProto, scope: Scope) -> FunctionProto | No
     types = [(scope.types[name] if name else TypeProto()).SerializeToString() for name in node.input]
     data = schema.get_context_dependent_function_with_opset_version(dependent, node.SerializeToString(), types)
     if not data:
-        at = f"{scope.where}: {node_label(node)}"
+        at = at_node(node, scope.where)
         raise TfmbsError("onnx.unsupported", at, "operands", "ones that ONNX's function body is defined for")
     return FunctionProto.FromString(data)
 

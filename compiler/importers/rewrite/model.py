@@ -8,7 +8,7 @@ import onnx
 from onnx import NodeProto, TensorProto, TypeProto, numpy_helper
 
 from tfmbs.compiler.importers.external_data import all_tensors
-from tfmbs.compiler.importers.onnx_rules import node_label
+from tfmbs.compiler.importers.onnx_rules import NO_DATA, at_node, at_value
 from tfmbs.compiler.importers.rewrite.hints import hint_backwards
 from tfmbs.compiler.importers.rewrite.renaming import subgraphs, used_names
 from tfmbs.compiler.importers.rewrite.scope import Names, Scope
@@ -62,7 +62,7 @@ def _tensor_type(output: str, scope: Scope) -> TypeProto:
     if type_ is None or not type_.HasField("tensor_type"):
         kind = type_.WhichOneof("value") if type_ is not None else None
         got = str(kind).removesuffix("_type") if kind else "none"
-        raise TfmbsError("onnx.unsupported", f"{scope.where}: output '{output}'", "type", "a tensor", got)
+        raise TfmbsError("onnx.unsupported", at_value("output", output, scope.where), "type", "a tensor", got)
     return type_
 
 
@@ -115,10 +115,10 @@ def _refuse_dynamic_shapes(nodes: list[NodeProto], scope: Scope) -> None:
         for name in filter(None, node.output):
             type_ = scope.types.get(name)
             if type_ is not None and not type_.HasField("tensor_type"):
-                at = f"{scope.where}: {node_label(node)}"
+                at = at_node(node, scope.where)
                 raise TfmbsError("onnx.unsupported", at, f"'{name}'", "a tensor", "a sequence known at run time only")
             if static_shape(type_) is None:
                 raise TfmbsError(
-                    "onnx.unsupported", f"{scope.where}: {node_label(node)}", f"shape of '{name}'",
-                    "known at compile time", "depends on values",
+                    "onnx.unsupported", at_node(node, scope.where), f"shape of '{name}'",
+                    "known at compile time", "depends on values", help=NO_DATA,
                 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, TensorProto
 
-from tfmbs.compiler.importers.onnx_rules import node_label
+from tfmbs.compiler.importers.onnx_rules import at_node
 from tfmbs.compiler.importers.rewrite.activations import ACTIVATIONS, Activation, activations
 from tfmbs.compiler.importers.rewrite.builder import Builder, attribute, operand, result
 from tfmbs.compiler.importers.rewrite.cells import Cell, gru, lstm, rnn
@@ -160,5 +160,5 @@ class _Layer:
         return table[name]
 
     def _refuse(self, what: str, expected: object, got: object) -> TfmbsError:
-        at = f"{self.scope.where}: {node_label(self.node)}"
+        at = at_node(self.node, self.scope.where)
         return TfmbsError("onnx.unsupported", at, what, expected, got)

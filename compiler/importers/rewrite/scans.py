@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from onnx import NodeProto, TypeProto
 
-from tfmbs.compiler.importers.onnx_rules import node_label
+from tfmbs.compiler.importers.onnx_rules import at_node
 from tfmbs.compiler.importers.rewrite.builder import Builder, attribute, result
 from tfmbs.compiler.importers.rewrite.control import graph_of
 from tfmbs.compiler.importers.rewrite.loops import is_short, iterate
@@ -44,7 +44,7 @@ def _sequences(node: NodeProto, kind: str, names: list[str], ranks: list[int], s
     axes = attribute(node, f"scan_{kind}_axes") or [0] * len(names)
     directions = attribute(node, f"scan_{kind}_directions") or [0] * len(names)
     if not len(axes) == len(directions) == len(names):
-        at = f"{scope.where}: {node_label(node)}"
+        at = at_node(node, scope.where)
         raise TfmbsError("onnx.invalid", at, f"axes and directions of {kind}s", len(names), len(axes))
     return [
         Scanned(name, axis % rank if rank else axis, bool(backwards))

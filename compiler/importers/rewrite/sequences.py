@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from onnx import NodeProto, TensorProto, TypeProto, helper
 
-from tfmbs.compiler.importers.onnx_rules import node_label
+from tfmbs.compiler.importers.onnx_rules import NO_DATA, at_node
 from tfmbs.compiler.importers.rewrite.builder import Builder, attribute, operand
 from tfmbs.compiler.importers.rewrite.scope import Scope
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -111,7 +111,7 @@ def _has_element(b: Builder, node: NodeProto, scope: Scope) -> None:
 
 def _get_element(b: Builder, node: NodeProto, scope: Scope) -> None:
     if node.input[0] in scope.absent:
-        at = f"{scope.where}: {node_label(node)}"
+        at = at_node(node, scope.where)
         raise TfmbsError("onnx.invalid", at, "optional", "one with an element", "none")
     b.give(node.input[0], node.output[0])
 
@@ -145,7 +145,7 @@ def _place(node: NodeProto, index: int, size: int, scope: Scope, past: bool = Fa
         raise _refuse(node, scope, "position")
     place = int(known.reshape(()))
     if not -size <= place < size + past:
-        at = f"{scope.where}: {node_label(node)}"
+        at = at_node(node, scope.where)
         raise TfmbsError("onnx.invalid", at, "position", f"one of {size}", place)
     return place + size if place < 0 else place
 
@@ -161,5 +161,5 @@ def _hold(node: NodeProto, items: list[str], scope: Scope, element: int = Tensor
 
 
 def _refuse(node: NodeProto, scope: Scope, what: str) -> TfmbsError:
-    at = f"{scope.where}: {node_label(node)}"
-    return TfmbsError("onnx.unsupported", at, what, "known at compile time", "depends on values")
+    at = at_node(node, scope.where)
+    return TfmbsError("onnx.unsupported", at, what, "known at compile time", "depends on values", help=NO_DATA)

@@ -12,7 +12,7 @@ import onnx
 from onnx import NodeProto, TypeProto, numpy_helper
 
 from tfmbs.compiler.importers.messages import first_line
-from tfmbs.compiler.importers.onnx_rules import check_type_sizes, node_label
+from tfmbs.compiler.importers.onnx_rules import at_node, check_type_sizes
 from tfmbs.compiler.importers.rewrite.control import keep_control, take_branch
 from tfmbs.compiler.importers.rewrite.fold import fold
 from tfmbs.compiler.importers.rewrite.functions import inline_body
@@ -28,7 +28,7 @@ from tfmbs.compiler.importers.rewrite.scope import Scope
 from tfmbs.compiler.importers.rewrite.sequences import resolve_sequence
 from tfmbs.compiler.importers.rewrite.shape_operands import settle_shape_operand
 from tfmbs.compiler.importers.rewrite.types import filled
-from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.errors import At, TfmbsError
 
 REPLACEMENTS = (
     take_branch,
@@ -101,7 +101,7 @@ def _keep_constant(node: NodeProto, scope: Scope) -> None:
 
 def _output_types(node: NodeProto, scope: Scope) -> dict[str, TypeProto]:
     """The types of a node's outputs: what onnx infers, completed by what the model declares."""
-    at = f"{scope.where}: {node_label(node)}"
+    at = at_node(node, scope.where)
     result: dict[str, TypeProto] = {}
     for name, type_ in _inferred(node, scope, at).items():
         try:
@@ -114,7 +114,7 @@ def _output_types(node: NodeProto, scope: Scope) -> dict[str, TypeProto]:
     return result
 
 
-def _inferred(node: NodeProto, scope: Scope, at: str) -> dict[str, TypeProto]:
+def _inferred(node: NodeProto, scope: Scope, at: At) -> dict[str, TypeProto]:
     schema = onnx.defs.get_schema(node.op_type, scope.opsets[node.domain], node.domain)
     if not schema.has_type_and_shape_inference_function:
         return {name: scope.declared[name] for name in node.output if name in scope.declared}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tfmbs.compiler.blame import blamed
 from tfmbs.compiler.diagnostics import Diagnostics, from_error
 from tfmbs.compiler.plan import Step, pipeline_of, resolve, runs
 from tfmbs.compiler.probe import LIMIT_SECONDS, probe
@@ -97,10 +98,28 @@ class Driver:
         try:
             return probe(lambda step: _manager(step.pipeline, module).run(module), group, self.limit_seconds)
         except TfmbsError as error:
-            self.diagnostics.reported.append(from_error(error))
-            raise
+            raised = self._naming_an_op(error, group, module)
+            self.diagnostics.reported.append(from_error(raised))
+            raise raised from None
         finally:
             module.context.enable_multithreading(threads)
+
+    @staticmethod
+    def _naming_an_op(error: TfmbsError, group: Sequence[Step], module: Any) -> TfmbsError:
+        """A crash of a pass as the error of the op that it crashes on, where one is found."""
+        if error.code != "pass.crash":
+            return error
+
+        def run() -> None:
+            for step in group:
+                _manager(step.pipeline, module).run(module)
+
+        where = blamed(module, run)
+        return (
+            error
+            if where is None
+            else TfmbsError(error.code, where, f"{error.location} {error.what}", details=error.details)
+        )
 
     def _run_upstream(self, pipeline: str, op: Any, step: Step) -> None:
         manager = _manager(pipeline, op)

@@ -13,6 +13,7 @@ def run_guarded(module: Any, pipeline: str, limit_seconds: float = LIMIT_SECONDS
 
     Raises:
         TfmbsError: ``pass.crash``, a pass crashed; ``resource-limit``, one ran longer than `limit_seconds`; ``pass``,
-            one failed in the ordinary way; ``pass.unknown``, the pipeline names what does not exist. All name the pass.
+            one failed in the ordinary way; ``pass.unknown``, the pipeline names what does not exist. A crash names the
+            op that the pass crashes on, where one is found, and the pass; the others name the pass.
     """
     Driver(guard=True, limit_seconds=limit_seconds).run_text(module.operation, pipeline)

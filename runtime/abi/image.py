@@ -30,8 +30,8 @@ class Image:
 
     `words` are instruction words of 16 bytes, `args` and `waits` u32, `weights` the WEIGHTS region, `extras` optional
     sections of kinds that this version does not know, carried unchanged. `declared_version` is the format version where
-    it is not the one that the content says. `is_instance` is an image for given run-time sizes; it shares
-    `verified_programs`, those that were checked, with the one that it is of.
+    it is not the one that the content says. `instance_of` is the entry record that an image for given run-time sizes is
+    for; it shares `verified_programs`, those that were checked, with the image that it is of, and bytes of sections.
     """
 
     meta: dict[str, Any] = field(default_factory=dict)
@@ -67,7 +67,8 @@ class Image:
     optional_features: int = 0
     declared_version: tuple[int, int] | None = None
     file: Container | None = field(default=None, repr=False, compare=False)
-    is_instance: bool = field(default=False, repr=False, compare=False)
+    instance_of: int | None = field(default=None, repr=False, compare=False)
+    encoded: dict[str, memoryview] = field(default_factory=dict, repr=False, compare=False)
     verified_programs: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
     _checked_tensors: set[int] = field(default_factory=set, repr=False, compare=False)
     _checked_chunks: set[int] = field(default_factory=set, repr=False, compare=False)
@@ -94,7 +95,14 @@ class Image:
         """The bytes of one section as they are in a file, for devices that read tables in place; empty if absent."""
         kind = KIND_BY_NAME[name]
         stored = self.file.by_kind.get(kind.code) if self.file else None
-        return stored.data if stored else memoryview(encode_section(kind, getattr(self, kind.attribute)))
+        if stored:
+            return stored.data
+        if name in self.encoded:
+            return self.encoded[name]
+        data = memoryview(encode_section(kind, getattr(self, kind.attribute)))
+        if self.instance_of is not None:  # it does not change
+            self.encoded[name] = data
+        return data
 
     def table(self, record: Record) -> np.ndarray[Any, np.dtype[Any]]:
         """One record table as a structured array (read only)."""

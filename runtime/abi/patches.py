@@ -12,7 +12,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.forms import Degrees, Form
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.records import ENTRY, PROGRAM, SCHEDULE, SEMANTICS, TENSOR, Field, Patched, Reading, Record
-from tfmbs.runtime.abi.sections import KIND_BY_CODE
+from tfmbs.runtime.abi.sections import KIND_BY_CODE, KINDS
 from tfmbs.runtime.abi.size_records import MAX_SIZES
 
 _SIZED_FIELDS: dict[str, tuple[str, ...]] = {
@@ -128,7 +128,9 @@ def instance(image: Image, entry: int, sizes: Sequence[int]) -> Image:
         {**row, "low": (size := next(bounds)), "high": size} if row["entry"] == entry else row for row in image.sizes
     ]
     changed: dict[str, Any] = {**tables.changed, **_others(image, entry), "sizes": fixed}
-    return replace(image, **changed, file=None, is_instance=True, _checked_tensors=set())
+    kept = [kind.name for kind in KINDS if kind.attribute and kind.attribute not in changed and kind.name != "WEIGHTS"]
+    encoded = {name: image.section(name) for name in kept}
+    return replace(image, **changed, file=None, instance_of=entry, encoded=encoded, _checked_tensors=set())
 
 
 def patched_rows(image: Image, entry: int, section: Patched) -> list[int]:

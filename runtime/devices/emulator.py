@@ -103,7 +103,7 @@ class Emulator:
     def _load(self, image: Image) -> _Loaded:
         """The image for native code; of an instance, with the weights that are packed already."""
         tables = {kind.name: bytes(image.section(kind.name)) for kind in KINDS if kind.content in _TABLES}
-        whole = self.whole.native if image.is_instance else None
+        whole = None if image.instance_of is None else self.whole.native
         native = _native.load(tables, image.strings, self._weights, self._isa, self.limits.memory, whole)
         return _Loaded(image, native)
 

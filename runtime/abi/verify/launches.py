@@ -43,7 +43,7 @@ def _windows_of(subject: Subject, words: list[bytes], kind: ProgramKind, program
     windows: Windows | None = subject.image.verified_programs.get(key)
     if windows is None:
         windows = verify_program(words, kind, program["windows"], program["max_steps"], name)
-        if not subject.image.is_instance:
+        if subject.image.instance_of is None:
             subject.image.verified_programs[key] = windows
     return windows
 
@@ -141,8 +141,9 @@ def _check_result(subject: Subject, index: int, descriptor: Row) -> None:
 
 
 def check_launches(subject: Subject) -> None:
-    """Checks every descriptor against what it refers to."""
-    for index, descriptor in enumerate(subject.image.descriptors):
+    """Checks every descriptor that may run against what it refers to."""
+    for index in subject.launches:
+        descriptor = subject.image.descriptors[index]
         _check_operands(subject, index, descriptor)
         kind = Kind(descriptor["kind"])
         if descriptor["program"] != NONE:

@@ -41,6 +41,14 @@ class Subject:
         """The error for a record that asks for too much."""
         return TfmbsError("resource-limit", self.where(record, index, field), what, f"at most {high}", got)
 
+    @property
+    def launches(self) -> range:
+        """The descriptors that may run: of an image for given sizes, those of its entry, whose range is the file's."""
+        if self.image.instance_of is None:
+            return range(len(self.image.descriptors))
+        entry = self.image.entries[self.image.instance_of]
+        return range(entry["first_descriptor"], entry["first_descriptor"] + entry["descriptor_count"])
+
     @cached_property
     def elements(self) -> list[int]:
         """Elements of each tensor, exact."""

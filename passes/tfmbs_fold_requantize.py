@@ -94,7 +94,8 @@ def _is_relu(op: Any) -> bool:
 def _fold(quantize: Any, chain: list[Any]) -> None:
     dequantize, *between = chain
     element = element_of(quantize.result)
-    with dequantize.location, ir.InsertionPoint(dequantize):
+    places = [dequantize.location, *(op.operation.location for op in between if _is_relu(op))]
+    with ir.Location.fused(places), ir.InsertionPoint(dequantize):
         low = zero_points_of(element)[0] if any(map(_is_relu, between)) else None
         scale = _multiplier(dequantize.scale, scales_of(element)[0])
         value = graph.requantize(dequantize.input, scale, element, dequantize.axis, low).result

@@ -235,8 +235,9 @@ class _Product:
             raise refusal(self.op, "quantize", "accumulators can exceed i32", f"a bound of at most {I32_MAX}", bound)
         i32 = ir.IntegerType.get_signless(32)
         result = self.product(self.quantized_input(activation), self.weight_constant(stored, scales), i32)
-        if integers is not None:
-            result = self.with_channels(result, integers, "bias", i32, lambda x, b: arith.AddIOp(x, b).result)
+        if added is not None:
+            with added[0].op.location:
+                result = self.with_channels(result, integers, "bias", i32, lambda x, b: arith.AddIOp(x, b).result)
         unit = self.constant(units, "scale")
         result = graph.dequantize(result, unit, channel_axis(self.op)).result
         replaced = self.op.result if added is None else added[0].result

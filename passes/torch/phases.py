@@ -11,6 +11,8 @@ from tfmbs.passes.torch import attention, patterns
 from tfmbs.passes.torch import values as tv
 
 _IMAGE_CHANNELS = (1, 3, 4)  # grey, colours, colours and transparency
+_HIDDEN = -1000.0
+"""Scores that are that much lower have no weight: models add -1e4, the lowest number, or minus infinity."""
 _FLAGS = {patterns.WHOLE_ATTENTION: 5}
 """Where an attention that is one op says that it is causal."""
 
@@ -41,7 +43,10 @@ def _flag(value: Any) -> bool:
 
 
 def _hides_later(value: Any) -> bool:
-    """Whether a value is a constant, of which a matrix has one kind of elements up to the diagonal, another above."""
+    """Whether a value is a constant that hides all elements of a matrix above the diagonal, and no other.
+
+    A condition is one thing there, another elsewhere; an addend is far below zero.
+    """
     value = patterns.seen_from(value)
     try:
         known = attention.constant(value)
@@ -53,7 +58,11 @@ def _hides_later(value: Any) -> bool:
     matrix = np.asarray(known).reshape(-1, rows, columns)[0]
     shown = np.tri(rows, columns, columns - rows, dtype=bool)
     below, above = matrix[shown], matrix[~shown]
-    return bool(above.size and (below == below[0]).all() and (above != below[0]).all())
+    if not above.size:
+        return False
+    if matrix.dtype == bool:
+        return bool((below == below[0]).all() and (above != below[0]).all())
+    return bool((below > _HIDDEN).all() and (above <= _HIDDEN).all())
 
 
 def patch_embedding(op: Any) -> bool:

@@ -17,8 +17,9 @@ def first_line(error: Exception) -> str:
 
 @contextmanager
 def own_warnings_ignored() -> Iterator[None]:
-    """Torch warns of what its own export calls."""
+    """Torch warns of what its own export calls, and of the list of weights that its own recurrent layers keep."""
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"The tensor attributes? .*_flat_weights\[", UserWarning)
         for category in (DeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", category)
         yield

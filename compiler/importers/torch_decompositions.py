@@ -18,6 +18,7 @@ from tfmbs.compiler.importers.decompositions import (
     integers,
     normalizations,
     places,
+    recurrent,
     scalars,
     windows,
 )
@@ -49,6 +50,7 @@ _MORE = (
 
 _OWN: Table = {
     _ATEN.scaled_dot_product_attention.default: attention.scaled_dot_product_attention,
+    _ATEN.lstm.input: recurrent.lstm,
     _ATEN.amax.default: scalars.same,
     _ATEN.amin.default: scalars.same,
     _ATEN.flip.default: scalars.same,

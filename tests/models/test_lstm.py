@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 import tfmbs
@@ -164,3 +165,52 @@ def test_shapes_that_do_not_fit_are_refused(name: str, shape: tuple[int, ...]) -
         tfmbs.compile(node)
     assert caught.value.code.startswith("onnx.")
     assert "LSTM" in str(caught.value)
+
+
+class Stateful(torch.nn.Module):
+    """A layer whose first states are inputs, and whose cells nobody reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.LSTM(INPUT, HIDDEN)
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+        return self.layer(x, (h, c))[0]
+
+
+def of_torch(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], target: str) -> tuple[list[str], list[Any]]:
+    context = tfmbs.compile(module, example_inputs=inputs, target=target).context()
+    names = ("x", "h", "c") if isinstance(module, Stateful) else ("input",)
+    outputs = context.run({name: x.numpy() for name, x in zip(names, inputs, strict=True)})
+    return [launch.kind for launch in context.stats.launches], list(outputs.values())
+
+
+TORCH: dict[str, tuple[Any, tuple[tuple[int, ...], ...], int]] = {
+    "one": (lambda: torch.nn.LSTM(INPUT, HIDDEN), ((3, BATCH, INPUT),), 1),
+    "layers": (
+        lambda: torch.nn.LSTM(INPUT, HIDDEN, num_layers=2, bidirectional=True, batch_first=True),
+        ((BATCH, 4, INPUT),),
+        2,
+    ),
+    "long-without-bias": (lambda: torch.nn.LSTM(INPUT, HIDDEN, bias=False), ((LONG, BATCH, INPUT),), 1),
+    "without-batch": (lambda: torch.nn.LSTM(INPUT, HIDDEN), ((3, INPUT),), 1),
+    "states": (Stateful, ((3, BATCH, INPUT), (1, BATCH, HIDDEN), (1, BATCH, HIDDEN)), 1),
+    "projected": (lambda: torch.nn.LSTM(INPUT, HIDDEN, proj_size=3), ((3, BATCH, INPUT),), 0),
+}
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize("name", TORCH)
+def test_layers_of_pytorch(name: str, tmp_path: Path) -> None:
+    """One launch a layer, with the bits of a target that has none; a projection stays written out."""
+    make, shapes, launches = TORCH[name]
+    torch.manual_seed(5)
+    module, inputs = make().eval(), tuple(torch.randn(shape) for shape in shapes)
+    kinds, got = of_torch(module, inputs, "kpu-16x16")
+    assert kinds.count("LSTM") == launches
+    plain_kinds, plain = of_torch(module, inputs, plain_target(tmp_path))
+    assert "LSTM" not in plain_kinds
+    expected = torch.utils._pytree.tree_leaves(module(*inputs))
+    for ours, theirs, reference in zip(got, plain, expected, strict=True):
+        assert ours.tobytes() == theirs.tobytes()
+        np.testing.assert_allclose(ours, reference.detach().numpy(), rtol=1e-5, atol=1e-6)

@@ -92,9 +92,8 @@ def _convert(op: Any) -> None:
         further |= {"hidden": tv.to_builtin(hidden), "cell": tv.to_builtin(cell)}
     keep_cell = any(True for _ in op.results[1].uses)
     direction = "both" if ways > 1 else "forward"
-    out = graph.lstm(
-        tv.to_builtin(source), weights, recurrent, further, keep_cell, direction=direction, gates="ifco"
-    ).result
+    attributes = {"direction": direction, "gates": "ifco"}
+    out = graph.lstm(tv.to_builtin(source), weights, recurrent, further, keep_cell, **attributes).result
     states = _planes(out, 0, steps)
     op.results[0].replace_all_uses_with(tv.from_builtin(states, op.results[0]))
     if keep_cell:

@@ -14,7 +14,8 @@ _ATEN = torch.ops.aten
 PARAMS = 4
 """Of a direction: weights of the input, weights of the state, and their biases."""
 
-_LIBRARY: Any = torch.library.Library("tfmbs", "DEF")
+_torch: Any = torch  # whose stubs leave libraries of operators untyped
+_LIBRARY = _torch.library.Library("tfmbs", "DEF")
 _LIBRARY.define(
     "lstm(Tensor input, Tensor hidden, Tensor cell, Tensor weights, Tensor recurrent, Tensor? bias, "
     "Tensor? recurrent_bias, Tensor? weights_back, Tensor? recurrent_back, Tensor? bias_back, "
@@ -39,7 +40,7 @@ def _shapes(input: Tensor, hidden: Tensor, cell: Tensor, *params: Tensor | None)
 
 
 _LIBRARY.impl("lstm", _compute, "CompositeExplicitAutograd")
-torch.library.register_fake("tfmbs::lstm", _shapes, lib=_LIBRARY)
+_torch.library.register_fake("tfmbs::lstm", _shapes, lib=_LIBRARY)
 
 
 def lstm(  # noqa: PLR0913, PLR0917  # the arguments are ATen's

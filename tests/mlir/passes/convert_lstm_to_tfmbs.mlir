@@ -2,9 +2,9 @@
 
 // Constants of both directions are stacked; first states of zeros are left out; the last cells are behind the states.
 // CHECK-LABEL: func.func @both
-// CHECK-DAG:   %[[W:.*]] = arith.constant dense<5.000000e-01> : tensor<2x12x5xf32>
-// CHECK-DAG:   %[[R:.*]] = arith.constant dense<5.000000e-01> : tensor<2x12x3xf32>
-// CHECK-DAG:   %[[B:.*]] = arith.constant dense<5.000000e-01> : tensor<2x12xf32>
+// CHECK:       %[[W:.*]] = arith.constant dense_resource<{{.*}}> : tensor<2x12x5xf32>
+// CHECK:       %[[R:.*]] = arith.constant dense_resource<{{.*}}> : tensor<2x12x3xf32>
+// CHECK:       %[[B:.*]] = arith.constant dense_resource<{{.*}}> : tensor<2x12xf32>
 // CHECK:       "tfmbs.lstm"(%{{.*}}, %[[W]], %[[R]], %[[B]], %{{.*}})
 // CHECK-SAME:  direction = "both", gates = "ifco", keep_cell = true
 // CHECK-SAME:  roles = ["bias", "recurrent_bias"]

@@ -5,7 +5,7 @@
 // CHECK:       %[[W:.*]] = arith.constant dense_resource<{{.*}}> : tensor<2x12x5xf32>
 // CHECK:       %[[R:.*]] = arith.constant dense_resource<{{.*}}> : tensor<2x12x3xf32>
 // CHECK:       %[[B:.*]] = arith.constant dense_resource<{{.*}}> : tensor<2x12xf32>
-// CHECK:       "tfmbs.lstm"(%{{.*}}, %[[W]], %[[R]], %[[B]], %{{.*}})
+// CHECK:       "tfmbs.lstm"(%{{.*}}, %[[W]], %[[R]], %[[B]], %{{[a-z0-9_]+}})
 // CHECK-SAME:  direction = "both", gates = "ifco", keep_cell = true
 // CHECK-SAME:  roles = ["bias", "recurrent_bias"]
 // CHECK:       tensor.extract_slice %{{.*}}[0, 0, 0, 0] [4, 2, 2, 3]

@@ -9,14 +9,14 @@ from blake3 import blake3
 
 from tfmbs.compiler.sizes.tree import Block, Tree
 from tfmbs.compiler.sizes.words import SizedWord
-from tfmbs.passes.fabric.tables import ALIGNMENT
+from tfmbs.passes.fabric.tables import ALIGNMENT, MAX_RANK
 from tfmbs.runtime.abi.container import Pieces
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.forms import Form
 from tfmbs.runtime.abi.patches import Patch, at_of, patch_tables
 from tfmbs.runtime.abi.records import GEOMETRY_OF_KIND, NONE, RECORDS, Kind, Patched
 from tfmbs.runtime.abi.sections import KIND_OF_RECORD
-from tfmbs.runtime.abi.types import Region
+from tfmbs.runtime.abi.types import DType, Packing, Region
 
 Row = dict[str, Any]
 
@@ -36,17 +36,28 @@ class Assembler:
         self._places: dict[int, int] = {}
         self._parts: list[tuple[int, memoryview]] = []
         self._kept: list[Block] = []
+        self._whole: set[int] = set()
 
     @property
     def tables(self) -> dict[str, Any]:
         """All tables."""
-        tables = {**self._rows, "words": self._words, "args": self._args, "waits": self._waits}
+        rows = {**self._rows, "tensors": [*self._rows["tensors"], *self._unread()]}
+        tables = {**rows, "words": self._words, "args": self._args, "waits": self._waits}
         return {**tables, **patch_tables(self._patches), "strings": list(self._strings)}
 
     @property
     def weights(self) -> Pieces:
         """The WEIGHTS region."""
         return Pieces(self._parts)
+
+    def _unread(self) -> list[Row]:
+        """Records of constants of which launches read parts: all weights are some tensor's."""
+        whole = {"region": Region.WEIGHTS, "slot": 0, "dtype": DType.U8, "packing": Packing.DENSE, "rank": 1}
+        return [
+            {**whole, "offset": start, "bytes": len(data), "dims": _dims(len(data)), "name": self.string("constant")}
+            for start, data in self._parts
+            if start not in self._whole
+        ]
 
     def add(self, tree: Tree, sizes: Sequence[tuple[str, int, int]]) -> None:
         """An entry point with the bounds of its run-time sizes, in the order of its forms.
@@ -110,6 +121,10 @@ class Assembler:
                 self._parts.append((self._blocks[digest], block.data))
             self._places[id(block)] = self._blocks[digest]
         return self._places[id(block)]
+
+    def covered(self, start: int) -> None:
+        """Notes that a tensor record holds all of the constant at `start`, for all sizes."""
+        self._whole.add(start)
 
 
 class _Entry:
@@ -179,6 +194,8 @@ class _Entry:
         row = {name: value for name, value in tensor.items() if name != "block"}
         if tensor["region"] == Region.WEIGHTS:
             start = self.tables.block(tensor["block"])
+            if row["offset"] == 0 and row["bytes"] == len(tensor["block"].data):
+                self.tables.covered(start)
             row["offset"] = _moved(row["offset"], start, len(self.high))
         # The name is for people: rows that differ in it alone are one.
         key = "tensor", self._key({**row, "name": ""})
@@ -242,6 +259,10 @@ class _Entry:
         for op in launch["semantics"]:
             texts = {name: self.tables.string(op[name]) for name in ("phase", "pattern")}
             self._row("semantics", {**op, **texts, "descriptor": number}, is_shared=False)
+
+
+def _dims(size: int) -> tuple[int, ...]:
+    return (size, *[0] * (MAX_RANK - 1))
 
 
 def _moved(offset: int | Form, start: int, count: int) -> int | Form:

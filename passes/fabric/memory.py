@@ -11,7 +11,7 @@ from tfmbs.dialect.kernel import STORED_PACKINGS, dense_strides, strides_of
 from tfmbs.dialect.kernel_program import VIEWS
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
-from tfmbs.dialect.shapes import element_of, shape_of
+from tfmbs.dialect.shapes import element_of, elements, shape_of
 from tfmbs.dialect.telemetry import telemetry_of
 from tfmbs.passes.fabric.scalars import dtype_of, refuse
 from tfmbs.passes.fabric.tables import MAX_RANK, Tables, TensorKey
@@ -78,6 +78,11 @@ class Memory:
         dense = all(s == d or n == 1 for s, d, n in zip(strides, dense_strides(shape), shape, strict=True))
         dims = shape if dense and len(shape) <= MAX_RANK else (span,)
         offset = where.offset + (start + low) * DTYPES[dtype].bits // 8
+        if where.region is Region.WEIGHTS and span < elements(shape_of(root.type)):
+            whole = shape_of(root.type)  # all weights are some tensor's, also those that nobody reads
+            self._tables.tensor(
+                TensorKey(where.region, where.slot, where.offset, dtype, Packing.DENSE, whole), where.name
+            )
         return TensorKey(where.region, where.slot, offset, dtype, Packing.DENSE, dims)
 
     def tensor(self, value: Any, user: Any) -> int:

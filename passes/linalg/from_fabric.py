@@ -20,6 +20,7 @@ from tfmbs.dialect.telemetry import Telemetry
 from tfmbs.passes.graph.kernels import ops_of
 from tfmbs.passes.linalg import attention, lstm, scalar, siw_elements
 from tfmbs.passes.linalg.attention import Masking
+from tfmbs.passes.linalg.flat_memory import flattened, strided
 from tfmbs.passes.linalg.geometries import IMAGE_AXES, VOLUME_AXES, dims_of, out_shape, window_of
 from tfmbs.passes.linalg.groups import Groups, group_gemm
 from tfmbs.passes.linalg.places import Memrefs, constant_memory
@@ -194,13 +195,13 @@ class FabricLowering:
             tuple(g[f"{side}_{axis}_stride"] for axis in ("batch", inner, "k"))
             for side, inner in (("lhs", "m"), ("rhs", "n"))
         )
-        left = _strided(self._flat(lhs), (batch, m, k), left_strides)
+        left = strided(self._flat(lhs), (batch, m, k), left_strides)
         if is_packed(DType(rhs["dtype"])):
             rows = dims_of(rhs)[0]
-            flat = _flattened(self._rows(rhs, (rows, prod(dims_of(rhs)) // rows)))
+            flat = flattened(self._rows(rhs, (rows, prod(dims_of(rhs)) // rows)))
         else:
             flat = self._flat(rhs)
-        right = _strided(flat, (batch, n, k), right_strides)
+        right = strided(flat, (batch, n, k), right_strides)
         self._product(descriptor, left, right, (batch, m, n), GEMM_CHANNEL_AXIS, g["lhs_zero"], gemm)
 
     def group_gemm(self, descriptor: Row) -> None:
@@ -208,7 +209,7 @@ class FabricLowering:
         g: Row = self._tables["group_geometries"][descriptor["geometry"]]
         m, n, k, group = (g[name] for name in ("m", "n", "k", "group"))
         lhs, rhs = self._tensor(descriptor, "lhs"), self._tensor(descriptor, "rhs")
-        left = _strided(self._flat(lhs), (m, k), (g["lhs_m_stride"], g["lhs_k_stride"]))
+        left = strided(self._flat(lhs), (m, k), (g["lhs_m_stride"], g["lhs_k_stride"]))
         right = self._rows(rhs, (n * (k // group), group))
         scales = self.view(self._tables["tensors"][g["scales"]], (n, k // group))
         groups = Groups(scales, g["activations"] == Activations.ABSMAX)
@@ -277,7 +278,7 @@ class FabricLowering:
 
         def view(flat: Any, name: str, axes: Sequence[str] = group) -> Any:
             strides = tuple(g[f"{name}_{axis}_stride" if axis else f"{name}_stride"] for axis in axes)
-            return _strided(flat, shapes[name], strides)
+            return strided(flat, shapes[name], strides)
 
         lhs, rhs = (self._flat(self._tensor(descriptor, name)) for name in ("lhs", "rhs"))
         mask = view(masks[0], "mask", ("batch", "head", "row", "column")) if masks else None
@@ -357,7 +358,7 @@ class FabricLowering:
         words, windows, machine = self._words(descriptor), self._windows(descriptor), self._element
         shape = tuple(accumulators.type.shape)
         inner = prod(shape[channel_axis + 1 :])
-        flat = _flattened(accumulators)
+        flat = flattened(accumulators)
         target, dtype = self._flat(out), DType(out["dtype"])
         with counted(index(prod(shape))) as element:
             machine.clear(words)
@@ -377,21 +378,6 @@ class FabricLowering:
 def _dtype_of(memory: Any) -> DType:
     """The type of accumulators in memory."""
     return next(dtype for dtype in ACCUMULATORS if element_type(dtype) == memory.type.element_type)
-
-
-def _flattened(value: Any) -> Any:
-    """The elements of a dense memref in one dimension."""
-    shape = value.type.shape
-    type_ = ir.MemRefType.get([prod(shape)], value.type.element_type)
-    return memref.CollapseShapeOp(type_, value, [list(range(len(shape)))]).result
-
-
-def _strided(flat: Any, shape: Shape, strides: Shape) -> Any:
-    """Elements of a flat memref, `strides` apart."""
-    layout = ir.StridedLayoutAttr.get(0, list(strides))
-    type_ = ir.MemRefType.get(list(shape), flat.type.element_type, layout=layout)
-    none: list[Any] = []
-    return memref.ReinterpretCastOp(type_, flat, none, none, none, [0], list(shape), list(strides)).result
 
 
 LAUNCHES: dict[Kind, Callable[[FabricLowering, Row], None]] = {

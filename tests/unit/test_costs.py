@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from tfmbs.dialect.semantics import semantics_of
 from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.passes.tfmbs_annotate import TfmbsAnnotate
 from tfmbs.passes.torch import values as tv
-from tfmbs.passes.torch.costs import FORMULAS
+from tfmbs.passes.torch.costs import FORMULAS, TABLE
 
 CONSTANTS = """
   %none = torch.constant.none
@@ -184,3 +185,10 @@ def test_products_of_the_reference_models_are_those_that_torch_counts(name: str)
     products = [op.operation for op in ops_where(compilation.module, lambda op: op.operation.name in PRODUCTS)]
     ours = sum(known.flops - biases(op) for op in products if (known := semantics_of(op)) is not None)
     assert ours == counter.get_total_flops() > 0
+
+
+def test_the_page_has_the_table() -> None:
+    page = (Path(__file__).parents[2] / "docs/annotations.md").read_text()
+    for formula in TABLE:
+        names = ", ".join(name.removeprefix("torch.aten.") for name in formula.ops)
+        assert f"| {formula.flops} | {names} |\n" in page

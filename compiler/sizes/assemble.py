@@ -64,6 +64,7 @@ class Assembler:
 
         Raises TfmbsError ``unsupported`` for states that are others than those of the entry points before.
         """
+        self._places.clear()
         entry = _Entry(self, len(self._rows["entries"]), tuple(high for _, _, high in sizes))
         entry.add(tree)
         for name, low, high in sizes:
@@ -113,12 +114,12 @@ class Assembler:
     def block(self, block: Block) -> int:
         """The offset of a constant in WEIGHTS; equal bytes are stored once."""
         if id(block) not in self._places:
-            self._kept.append(block)  # its number stays its own
             digest = blake3(block.data).digest()
             if digest not in self._blocks:
                 end = self._parts[-1][0] + len(self._parts[-1][1]) if self._parts else 0
                 self._blocks[digest] = -(-end // ALIGNMENT) * ALIGNMENT
                 self._parts.append((self._blocks[digest], block.data))
+                self._kept.append(block)  # its memory is read when the file is written
             self._places[id(block)] = self._blocks[digest]
         return self._places[id(block)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from tfmbs.compiler.sizes.points import Box
 from tfmbs.compiler.sizes.tree import Tree, tree_of
 from tfmbs.compiler.sizes.unify import Differs
 from tfmbs.dialect.attributes import OFFSET, SCRATCH_BYTES, SCRATCH_LIVE_BYTES
+from tfmbs.dialect.resources import stored_bytes
 from tfmbs.passes.fabric.size_forms import mark
 from tfmbs.passes.functions import functions
 from tfmbs.runtime.abi.fitting import Point
@@ -23,6 +25,9 @@ _NUMBERS = re.compile(r'dense(_resource)?<[^>]*>|"\w+_stationary"|"0x[0-9a-f]+"|
 """Numbers, constants, and what schedules say: that changes time alone."""
 
 _ELEMENTS = 4
+
+KEPT_BYTES = 1 << 28
+"""Weights of the samples that are kept for other ranges; each sample has its own."""
 
 
 class Sampler:
@@ -36,13 +41,16 @@ class Sampler:
         self._names = names
         self._fixed = fixed
         self._name = name
-        self._kernels: dict[Point, Any] = {}
+        self._kernels: OrderedDict[Point, Any] = OrderedDict()
+        self._forms: dict[Point, str] = {}
 
     def form(self, point: Point) -> str:
         """What of the model at kernel level does not depend on numbers: a hint where its form changes."""
-        module = self._kernel(point)
-        text = module.operation.get_asm(large_elements_limit=_ELEMENTS, large_resource_limit=_ELEMENTS)
-        return _NUMBERS.sub("", text)
+        if point not in self._forms:
+            module = self._kernel(point)
+            text = module.operation.get_asm(large_elements_limit=_ELEMENTS, large_resource_limit=_ELEMENTS)
+            self._forms[point] = _NUMBERS.sub("", text)
+        return self._forms[point]
 
     def trees(self, points: Sequence[Point], box: Box) -> list[Tree]:
         """The entry point at `points` of a box, the first of which is its upper bound. Raises Differs."""
@@ -64,7 +72,17 @@ class Sampler:
         if point not in self._kernels:
             module = self._import({**self._fixed, **dict(zip(self._names, point, strict=True))})
             self._kernels[point] = Compilation(module, "torch", self._options, self._name).lower("kernel")
+            most = max(1, KEPT_BYTES // max(1, _weights(self._kernels[point])))
+            while len(self._kernels) > most:
+                self._kernels.popitem(last=False)
+        self._kernels.move_to_end(point)
         return self._kernels[point]
+
+
+def _weights(module: Any) -> int:
+    """Bytes of the constants of a kernel-level module."""
+    ops = (op.operation for function in functions(module.operation) for op in function.entry_block.operations)
+    return sum(len(stored_bytes(op.attributes["value"])) for op in ops if op.name == "tfmbs.kernel_constant")
 
 
 def _allocs(function: Any) -> list[Any]:

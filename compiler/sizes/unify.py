@@ -131,7 +131,13 @@ class _Unifier:
             if key not in self._same:
                 self._same[key] = ours.data[: len(theirs.data)] == theirs.data
             is_whole = len(ours.data) == len(theirs.data)
-            rows_alike = tensor["dims"][1:] == largest["dims"][1:] and tensor["rank"] == largest["rank"]
-            if not self._same[key] or not (is_whole or rows_alike):
+            if not self._same[key] or not (is_whole or _is_prefix(tensor, largest)):
                 what = f"the constant '{largest['name']}' depends on a run-time size, and is no part of a larger one"
                 raise Differs(self._where, what, is_final=True)
+
+
+def _is_prefix(tensor: Tree, largest: Tree) -> bool:
+    """Whether the first bytes of the larger tensor are one of these dims: shorter on its first axis that is not 1."""
+    pairs = list(zip(tensor["dims"], largest["dims"], strict=True))
+    differing = [axis for axis, (ours, theirs) in enumerate(pairs) if ours != theirs]
+    return len(differing) == 1 and all(size == 1 for size in largest["dims"][: differing[0]])

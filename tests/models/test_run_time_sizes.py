@@ -76,6 +76,22 @@ def images() -> onnx.ModelProto:
     return onnx_model(nodes, ["batch", 3, 8, 8], {"w": w}, "y")
 
 
+def positions() -> onnx.ModelProto:
+    """Adds the first rows of a table, one for each row of x; the mean of the rows divides by their number."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["n"], "length", start=1, end=2),
+        helper.make_node("Slice", ["table", "zero", "n", "one"], ["rows"], "first_rows"),
+        helper.make_node("Add", ["x", "rows"], ["a"], "add"),
+        helper.make_node("ReduceMean", ["a", "one"], ["y"], "mean", keepdims=0),
+    ]
+    constants = {
+        "table": RNG.standard_normal((1, 300, WIDTH)).astype(np.float32),
+        "zero": np.array([0], np.int64),
+        "one": np.array([1], np.int64),
+    }
+    return onnx_model(nodes, ["batch", "seq", WIDTH], constants, "y")
+
+
 def agree(model: onnx.ModelProto, program: tfmbs.Program, shape: Sequence[int], dims: dict[str, int]) -> None:
     """Bytes of the static compilation, and onnxruntime's numbers."""
     x = RNG.standard_normal(shape).astype(np.float32)
@@ -147,6 +163,16 @@ def test_images() -> None:
     batches = tfmbs.compile(model, dims={"batch": (1, 5)})
     for batch in range(1, 6):
         agree(model, batches, (batch, 3, 8, 8), {"batch": batch})
+
+
+def test_rows_of_a_table() -> None:
+    """A constant at a smaller size may be the first rows of the one at the upper bound, and is stored once."""
+    model = positions()
+    model.graph.node[1].input[3] = "one"
+    program = tfmbs.compile(model, dims={"batch": 2, "seq": (180, 300)})
+    assert len(program.image.weights) < 2 * 300 * WIDTH * 4
+    for seq in (180, 233, 300):
+        agree(model, program, (2, seq, WIDTH), {"batch": 2, "seq": seq})
 
 
 def test_entry_points_with_ranges(linear: onnx.ModelProto) -> None:

@@ -89,6 +89,17 @@ def _pool(op: Any) -> int:
     return _result(op) * prod(tv.integers(op.operands[1]))
 
 
+def _lstm(op: Any) -> int:
+    """Of a step and direction: both products, their sum, biases, four functions, c = f·c + i·g and o·tanh(c)."""
+    (steps, batch, width), (ways, _, hidden) = (shape_of(op.operands[number].type) for number in (0, 2))
+    biases = sum("bias" in str(role) for role in op.attributes["roles"])
+    return steps * batch * ways * hidden * (8 * (width + hidden) + 13 + 4 * biases)
+
+
+def _all_stored(op: Any) -> int:
+    return sum(_stored(value) for value in dict.fromkeys([*op.operands, *op.results]))
+
+
 def _whole(op: Any) -> int:
     first, *further = op.results
     used = [value for value in further if any(True for _ in value.uses)]
@@ -122,6 +133,13 @@ TABLE = (
     ),
     _formula(
         "2 · scores · (width of keys + width of values) + 5 · scores", _attention, "scaled_dot_product_attention"
+    ),
+    Formula(
+        "steps · batch · directions · hidden · (8 · (width + hidden) + 13, and 4 for each bias)",
+        _lstm,
+        "whole",
+        _all_stored,
+        ("tfmbs.lstm",),
     ),
     _formula("5 · operand (maximum, difference, exp, sum, quotient)", lambda op: 5 * _operand(op),
              "softmax.int _softmax log_softmax.int _log_softmax"),

@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from examples.models.catalogue import MODELS
+from tests.models.zoo import build, cnn, node, weights
 from tfmbs.compiler.compilation import Compilation, Options
 from tfmbs.dialect.mlir import context, ir
 from tfmbs.dialect.semantics import semantics_of
@@ -126,8 +127,8 @@ def test_closed_formulas(
 def test_every_formula_has_a_case() -> None:
     tried = {f"torch.aten.{case[0]}" for case in CASES}
     untried = [formula.flops for formula in FORMULAS.values() if tried.isdisjoint(formula.ops)]
-    # Its other operands make its text long; the CNN of the zoo has it, see test_the_sum_of_a_network.
-    assert set(untried) == {FORMULAS["torch.aten.batch_norm"].flops}
+    # An LSTM is no op of torch; batch normalization is tried below.
+    assert set(untried) == {FORMULAS["torch.aten.batch_norm"].flops, FORMULAS["tfmbs.lstm"].flops}
 
 
 @pytest.mark.parametrize(
@@ -164,6 +165,33 @@ def test_structured_code_beside_the_torch_level() -> None:
     known = semantics_of(op.operation)
     assert known is not None
     assert (known.flops, known.bytes) == (3 * 7 * 3, 4 * (3 * 7 + 3))
+
+
+def test_batch_normalization_is_two_operations_for_each_element() -> None:
+    [known] = [part for part in _parts(cnn()) if part["op"] == "torch.aten.batch_norm"][:1]
+    assert known["flops"] == 2 * 12 * 8 * 8
+    assert known["bytes"] == 4 * (2 * 12 * 8 * 8 + 4 * 12)
+
+
+@pytest.mark.parametrize("biases", [False, True])
+def test_an_lstm_is_two_products_and_its_gates_at_each_step(biases: bool) -> None:
+    steps, batch, width, hidden = 3, 2, 5, 4
+    arrays = {"w": weights(1, 1, 4 * hidden, width), "r": weights(2, 1, 4 * hidden, hidden)}
+    arrays |= {"b": weights(3, 1, 8 * hidden)} if biases else {}
+    operands = "x w r b" if biases else "x w r"
+    model = build([node("LSTM", operands, "y", hidden_size=hidden)], (steps, batch, width), **arrays)
+    [known] = [part for part in _parts(model) if part["op"] == "tfmbs.lstm"]
+    products = 2 * 4 * hidden * width + 2 * 4 * hidden * hidden
+    # The two biases of ONNX are added up once, in front of the op.
+    gates = 4 * hidden + 4 * hidden + (3 + 2) * hidden + 4 * hidden * biases
+    assert known["flops"] == steps * batch * (products + gates)
+    tensors = steps * batch * (width + hidden) + 4 * hidden * (width + hidden) + 4 * hidden * biases
+    assert known["bytes"] == 4 * tensors
+
+
+def _parts(model: Any) -> list[dict[str, Any]]:
+    [entry] = Compilation.of(model, Options()).annotate()["entries"]
+    return list(entry["parts"])
 
 
 PRODUCTS = {f"torch.aten.{name}" for name in ("mm", "bmm", "matmul", "linear", "convolution")}

@@ -54,7 +54,7 @@ class Cutter:
         """The box as one piece. Raises Differs."""
         if box.points > 1 and self._sampler.form(box.high) != self._sampler.form(box.low):
             raise Differs(self._where, "the form of its code depends on a run-time size")
-        several = sum(low < high for low, high in zip(box.low, box.high, strict=True)) > 1
+        varying = [low for low, high in zip(box.low, box.high, strict=True) if low < high]
         last: Differs | None = None
         for degree in DEGREES:
             points, whole = samples(box, degree)
@@ -63,8 +63,8 @@ class Cutter:
                 return Piece(box, unified(trees, Fitter(points, whole=whole)))
             except Differs as differs:
                 last = differs
-                # Code depends on numbers that are products: of one size, none is of third degree.
-                if whole or differs.is_final or not (differs.is_number or several):
+                # The form of code may depend on products of sizes; where a size is 1, that is more likely the reason.
+                if whole or differs.is_final or not (differs.is_number or (len(varying) > 1 and 1 not in varying)):
                     break
         assert last is not None
         raise last

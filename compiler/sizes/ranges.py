@@ -56,9 +56,9 @@ def sizes_of(dims: Mapping[str, Any]) -> dict[str, Any]:
     return {name: size_of(name, given) for name, given in dims.items()}
 
 
-def has_ranges(*dims: Mapping[str, Any]) -> bool:
-    """Whether a size is a range."""
-    return any(isinstance(size, Range) for sizes in dims for size in sizes.values())
+def has_ranges(*dims: object) -> bool:
+    """Whether a size in one of the mappings is a range."""
+    return any(isinstance(size, Range) for sizes in dims if isinstance(sizes, Mapping) for size in sizes.values())
 
 
 def greatest(dims: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto
 
 from examples.models.catalogue import DECODERS, MODELS
+from examples.models.onnx_path import WithCache, export
 from tests.models.test_hostile_models import of, typed
 from tests.models.zoo import build, cnn, node, transformer_block, weights
 from tfmbs.compiler.compilation import Compilation, Options
@@ -175,16 +176,34 @@ def test_reference_models(name: str) -> None:
         assert all(".cache." in name for name in caches)
 
 
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_decoder_without_a_cache_is_a_prefill(name: str) -> None:
+    network, inputs = MODELS[name].build(MODELS[name].SMALL)
+    [entry] = Compilation.of(network, Options(example_inputs=inputs)).annotate()["entries"]
+    assert entry["network"]["phase"] == "prefill"
+    assert {known["residency"] for known in entry["inputs"].values()} == {"ephemeral activation"}
+
+
+def test_a_decode_step_by_way_of_onnx() -> None:
+    """Its caches go in and come out; positions are in front there, and keys are scaled."""
+    network, steps = MODELS["gpt2"].build_cached(MODELS["gpt2"].SMALL)
+    step = WithCache(network).eval()
+    [entry] = Compilation.of(export(step, (*steps["decode"], step.empty())), Options()).annotate()["entries"]
+    assert entry["network"]["phase"] == "decode"
+    caches = [name for name, known in entry["inputs"].items() if known["residency"] == "stateful KV cache"]
+    assert caches == [f"cache_{number}" for number in range(4)]
+    counts = Counter(p for part in entry["parts"] for p in part.get("pattern", "").split("+") if p)
+    assert counts == REFERENCE["gpt2"][0]
+
+
 def test_products_carry_their_meaning_to_the_graph() -> None:
-    compilation = Compilation.of(transformer_block(8, 32, 4), Options())
-    compilation.annotate()
-    module = compilation.lower("tfmbs")
+    module = Compilation.of(transformer_block(8, 32, 4), Options()).lower("tfmbs")
     carried = [op.attributes[SEMANTICS] for op in ops_of(module, *PRODUCTS) if SEMANTICS in op.attributes]
     assert len(carried) == len(ops_of(module, *PRODUCTS)) == 8
     assert [c["pattern"].value for c in carried if "pattern" in c] == ["attention"]
 
 
-def test_annotations_change_no_byte_of_the_binary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_changes_no_byte_of_the_binary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = tmp_path / "m.onnx"
     model.write_bytes(transformer_block(8, 32, 4).SerializeToString())
     plain, annotated, report = tmp_path / "plain.tfb", tmp_path / "annotated.tfb", tmp_path / "m.json"

@@ -31,3 +31,16 @@ func.func @sum(%x: !torch.vtensor<[2,4],f32>) -> !torch.vtensor<[2,4],f32> {
       : !torch.vtensor<[2,4],f32>, !torch.vtensor<[2,4],f32>, !torch.int -> !torch.vtensor<[2,4],f32>
   return %1 : !torch.vtensor<[2,4],f32>
 }
+
+// -----
+
+// What was said before is said anew, not twice.
+// CHECK: func.func @again
+// CHECK-SAME: tfmbs.semantics = {residency = "ephemeral activation"}
+// CHECK: torch.aten.relu %{{.*}} {tfmbs.semantics = {bytes = 64 : i64, flops = 8 : i64, intensity = 1.250000e-01 : f64, number = 0 : i64}}
+func.func @again(%x: !torch.vtensor<[2,4],f32> {tfmbs.semantics = {residency = "stateful KV cache"}})
+    -> !torch.vtensor<[2,4],f32> attributes {tfmbs.semantics = {phase = "decode"}} {
+  %0 = torch.aten.relu %x {tfmbs.semantics = {number = 9 : i64, pattern = "attention"}}
+      : !torch.vtensor<[2,4],f32> -> !torch.vtensor<[2,4],f32>
+  return %0 : !torch.vtensor<[2,4],f32>
+}

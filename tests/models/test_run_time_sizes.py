@@ -175,6 +175,45 @@ def test_rows_of_a_table() -> None:
         agree(model, program, (2, seq, WIDTH), {"batch": 2, "seq": seq})
 
 
+def decoder() -> onnx.ModelProto:
+    """One step of attention over all tokens so far: keys and values come in, and go out with a row more."""
+    products = [("k1", "wk", "key"), ("v1", "wv", "value"), ("q", "wq", "query")]
+    nodes = [
+        *(helper.make_node("MatMul", ["x", weight], [out], name) for out, weight, name in products),
+        helper.make_node("Concat", ["keys", "k1"], ["k"], "append_key", axis=1),
+        helper.make_node("Concat", ["values", "v1"], ["v"], "append_value", axis=1),
+        helper.make_node("Transpose", ["k"], ["t"], "turn", perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["q", "t"], ["s"], "score"),
+        helper.make_node("Softmax", ["s"], ["p"], "weigh", axis=-1),
+        helper.make_node("MatMul", ["p", "v"], ["y"], "mix"),
+    ]
+    weights = {name: RNG.standard_normal((WIDTH, WIDTH)).astype(np.float32) / 5 for name in ("wk", "wv", "wq")}
+    model = onnx_model(nodes, [1, 1, WIDTH], weights, "y", "k", "v")
+    caches = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, "past", WIDTH]) for n in ("keys", "values")]
+    model.graph.input.extend(caches)
+    return model
+
+
+def test_a_cache_that_grows() -> None:
+    """Each step runs at a size of its own, on what the step before gave."""
+    model = decoder()
+    program = tfmbs.compile(model, dims={"past": (1, 24)})
+    assert len(program.entry().pieces) == 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    keys, values = (RNG.standard_normal((1, 1, WIDTH)).astype(np.float32) for _ in range(2))
+    for past in range(1, 25):
+        inputs = {"x": RNG.standard_normal((1, 1, WIDTH)).astype(np.float32), "keys": keys, "values": values}
+        outputs = program.run(inputs)
+        for ours, theirs in zip(outputs.values(), session.run(None, inputs), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+        if past == 17:
+            static = tfmbs.compile(model, dims={"past": past}).run(inputs)
+            assert [array.tobytes() for array in outputs.values()] == [array.tobytes() for array in static.values()]
+        keys, values = outputs["k"], outputs["v"]
+    with pytest.raises(TfmbsError, match="keys: shape, expected 1×\\(1…24\\)×24, got 1×25×24"):
+        program.run({**inputs, "keys": keys, "values": values})
+
+
 def test_entry_points_with_ranges(linear: onnx.ModelProto) -> None:
     made = tfmbs.compile(linear, dims={"many": {"n": (4, 8)}, "one": {"n": 1}})
     assert [(entry.name, entry.sizes) for entry in made.entries] == [("many", (Size("n", 4, 8),)), ("one", ())]

@@ -168,15 +168,19 @@ class Lstm {
     const uint64_t size = uint64_t{g_.hidden} * kernels_.panel;  // of a packed panel
     const uint64_t first = part.column / kernels_.panel;
     const unsigned panels = static_cast<unsigned>(parts(part.columns, kernels_.panel));
+    // A panel that serves several tiles of rows stays in a cache while they pass.
+    const unsigned together = part.rows > kernels_.rows ? 1 : panels;
     const float* lines[MOST_ROWS];
     for (uint64_t r = 0; r < part.rows; ++r) lines[r] = state_before(t, part.way, part.row + r);
     for (unsigned gate = 0; gate < LSTM_GATES; ++gate) {
       const float* weights = recurrent_ + ((part.way * LSTM_GATES + gate) * panels_ + first) * size;
-      for (uint64_t r = 0; r < part.rows; r += kernels_.rows) {
-        const unsigned rows = static_cast<unsigned>(std::min<uint64_t>(kernels_.rows, part.rows - r));
-        kernels_.spread_tile_f32(rows, panels, g_.hidden, lines + r, weights, kernels_.panel, size,
-                                 sums + (gate * part.rows + r) * chunk_, chunk_);
-      }
+      for (unsigned panel = 0; panel < panels; panel += together)
+        for (uint64_t r = 0; r < part.rows; r += kernels_.rows) {
+          const unsigned rows = static_cast<unsigned>(std::min<uint64_t>(kernels_.rows, part.rows - r));
+          kernels_.spread_tile_f32(rows, std::min(together, panels - panel), g_.hidden, lines + r,
+                                   weights + panel * size, kernels_.panel, size,
+                                   sums + (gate * part.rows + r) * chunk_ + panel * kernels_.panel, chunk_);
+        }
     }
   }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tfmbs.dialect.attributes import SEMANTICS
 from tfmbs.dialect.semantics import Semantics, all_semantics, semantics_of
 from tfmbs.passes.fabric.launches import LAUNCHES
 from tfmbs.passes.graph.kernels import PRODUCTS, ops_of, ops_where
+from tfmbs.passes.tfmbs_annotate import TfmbsAnnotate
 from tfmbs.runtime.abi.asm import assemble, disassemble
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
@@ -181,3 +184,19 @@ def test_rows_come_by_launch() -> None:
 
 def test_without_a_cost_there_is_no_intensity() -> None:
     assert Semantics(0, "attention").intensity == 0.0
+
+
+@pytest.mark.parametrize("make", [cnn, lambda: transformer_block(8, 32, 4)])
+def test_annotations_change_nothing_of_what_runs(
+    make: Callable[[], onnx.ModelProto], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    annotated = image_of(make())
+    monkeypatch.setattr(TfmbsAnnotate, "run", lambda self, module: None)
+    plain = image_of(make())
+    assert annotated.semantics
+    assert not plain.semantics
+    assert "semantics" not in plain.meta
+    # Strings are numbered by their first use: those of annotations come last.
+    assert annotated.strings[: len(plain.strings)] == plain.strings
+    told = ("semantics", "meta", "strings", "file")
+    assert all(getattr(annotated, f.name) == getattr(plain, f.name) for f in fields(Image) if f.name not in told)

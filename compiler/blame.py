@@ -11,7 +11,7 @@ from tfmbs.dialect.location import UNKNOWN, Place, place
 from tfmbs.dialect.mlir import ir
 from tfmbs.runtime.abi.errors import TfmbsError
 
-LIMIT_SECONDS = 20.0
+LIMIT_SECONDS = 5.0
 """For the whole search: log2 of the number of ops are tried."""
 
 _TENSORS = ("!torch.vtensor", "!torch.tensor", "tensor<")

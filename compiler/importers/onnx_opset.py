@@ -6,6 +6,7 @@ import onnx
 import onnx.version_converter
 
 from tfmbs.compiler.importers.messages import first_line
+from tfmbs.compiler.importers.onnx_rules import at_node
 from tfmbs.runtime.abi.errors import TfmbsError
 
 OPSET = 21
@@ -13,6 +14,9 @@ OPSET = 21
 
 _CHANNEL_SLOPES = 7
 """The opset from which on the slopes of PRelu broadcast as numpy does; before, a vector of them was one per channel."""
+
+_SCANS_WITHOUT_BATCH = 9
+"""The opset from which on Scan has no axis of batches, which the converter drops from the types of inputs."""
 
 
 def convert_opset(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
@@ -24,6 +28,8 @@ def convert_opset(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
     version = next((e.version for e in model.opset_import if e.domain in ("", "ai.onnx")), OPSET)
     if version >= OPSET:
         return model
+    if version < _SCANS_WITHOUT_BATCH:
+        _refuse_scans(model.graph, version, where)
     if version < _CHANNEL_SLOPES:
         _align_slopes(model)
     try:
@@ -32,6 +38,13 @@ def convert_opset(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
         raise TfmbsError(
             "onnx.unsupported", where, f"opset {version} cannot be converted to {OPSET}", got=first_line(error)
         ) from error
+
+
+def _refuse_scans(graph: onnx.GraphProto, version: int, where: str) -> None:
+    for node in graph.node:
+        if node.op_type == "Scan" and node.domain in ("", "ai.onnx"):
+            expected = f"one without an axis of batches, of opset {_SCANS_WITHOUT_BATCH} or later"
+            raise TfmbsError("onnx.unsupported", at_node(node, where), "Scan", expected, f"opset {version}")
 
 
 def _align_slopes(model: onnx.ModelProto) -> None:

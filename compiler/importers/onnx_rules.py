@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, TypeProto, ValueInfoProto
 
 from tfmbs.compiler.importers.external_data import all_tensors, tensor_bytes
+from tfmbs.compiler.importers.onnx_operators import why_refused
 from tfmbs.runtime.abi.errors import At, TfmbsError
 from tfmbs.runtime.abi.limits import MAX_REGION_BYTES
 
@@ -18,9 +19,6 @@ _REFUSED = {
     for name in ("STRING", "COMPLEX64", "COMPLEX128", "FLOAT6E2M3", "FLOAT6E3M2")
     if hasattr(TensorProto, name)
 }
-_RANDOM = frozenset(
-    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
-)
 _DEEPEST = 100  # protobuf's own limit for what it parses
 
 
@@ -88,8 +86,8 @@ def check_graph(graph: onnx.GraphProto, where: str) -> None:
     known = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
     for node in graph.node:
         _check_count(node, where)
-        if node.domain in ("", "ai.onnx") and node.op_type in _RANDOM:
-            raise TfmbsError("onnx.unsupported", at_node(node, where), "a random op has no fixed result")
+        if reason := why_refused(node):
+            raise TfmbsError("onnx.unsupported", at_node(node, where), *reason)
         for name in filter(None, node.input):
             if name not in known:
                 at = at_node(node, where)

@@ -20,6 +20,7 @@ from tfmbs.compiler.importers.decompositions import (
     places,
     recurrent,
     scalars,
+    vectors,
     windows,
 )
 
@@ -105,6 +106,7 @@ _OWN: Table = {
     _ATEN.convolution_backward.default: gradients.convolution_backward,
     _ATEN._cdist_forward.default: distances.cdist_forward,
     _ATEN._pdist_forward.default: distances.pdist_forward,
+    _ATEN.matmul.default: vectors.matmul,
     _ATEN.mm.default: empty.product,
     _ATEN.bmm.default: empty.product,
     _ATEN.addmm.default: empty.addmm,

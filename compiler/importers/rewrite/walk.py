@@ -16,10 +16,12 @@ from tfmbs.compiler.importers.onnx_rules import at_node, check_type_sizes
 from tfmbs.compiler.importers.rewrite.control import keep_control, take_branch
 from tfmbs.compiler.importers.rewrite.fold import fold
 from tfmbs.compiler.importers.rewrite.functions import inline_body
+from tfmbs.compiler.importers.rewrite.grids import write_out_affine_grid
 from tfmbs.compiler.importers.rewrite.hints import hint_backwards
 from tfmbs.compiler.importers.rewrite.literals import literal
 from tfmbs.compiler.importers.rewrite.loops import LOOP_CONDITION, LOOP_COUNTER, settle_loop, write_out_loop
 from tfmbs.compiler.importers.rewrite.normalizations import write_out_normalization
+from tfmbs.compiler.importers.rewrite.pads import write_out_cropping_pad
 from tfmbs.compiler.importers.rewrite.pools import write_out_ceil_pool
 from tfmbs.compiler.importers.rewrite.recurrent import write_out_recurrence
 from tfmbs.compiler.importers.rewrite.renaming import subgraphs, used_names
@@ -28,12 +30,16 @@ from tfmbs.compiler.importers.rewrite.scope import Scope
 from tfmbs.compiler.importers.rewrite.sequences import resolve_sequence
 from tfmbs.compiler.importers.rewrite.shape_operands import settle_shape_operand
 from tfmbs.compiler.importers.rewrite.types import filled
+from tfmbs.compiler.importers.rewrite.vectors import write_out_vector_product
 from tfmbs.runtime.abi.errors import At, TfmbsError
 
 REPLACEMENTS = (
     take_branch,
     write_out_normalization,
     write_out_ceil_pool,
+    write_out_vector_product,
+    write_out_affine_grid,
+    write_out_cropping_pad,
     inline_body,
     write_out_recurrence,
     resolve_sequence,

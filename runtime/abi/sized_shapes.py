@@ -59,17 +59,17 @@ def order_of_solution(forms: Iterable[Form], known: Iterable[int], example: Sequ
 
     `example` are possible sizes, for which the forms must tell them. Sizes that no form tells are left out.
     """
-    left, found = list(forms), set(known)
+    tried, found = list(dict.fromkeys(forms)), set(known)
     steps: list[tuple[Form, int]] = []
-    while True:
-        form = next((form for form in left if len(form.used() - found) == 1), None)
-        if form is None:
-            return steps
-        left.remove(form)
-        (unknown,) = form.used() - found
-        if solve(form, form.at(example), unknown, example) is not None:
-            steps.append((form, unknown))
-            found.add(unknown)
+    before = -1
+    while len(steps) > before:  # a pass over all forms tells one size at least, or there are no more
+        before = len(steps)
+        for form in tried:
+            unknown = list(form.used() - found)
+            if len(unknown) == 1 and solve(form, form.at(example), unknown[0], example) is not None:
+                steps.append((form, unknown[0]))
+                found.update(unknown)
+    return steps
 
 
 Bounds = Sequence[tuple[int, int]]

@@ -156,6 +156,20 @@ def test_quantized_weights(steps: int, whole: bool) -> None:
         np.testing.assert_allclose(got[name], array, atol=0 if whole else 0.02, err_msg=name)
 
 
+def test_steps_of_run_time() -> None:
+    """One launch for every number of steps, with the bits of a binary for that number."""
+    node, _ = model("BH", direction="bidirectional")
+    size = node.graph.input[0].type.tensor_type.shape.dim[0]
+    size.ClearField("dim_value")
+    size.dim_param = "steps"
+    context = tfmbs.compile(node, dims={"steps": (2, LONG)}).context()
+    for steps in (2, LONG):
+        fixed, inputs = model("BH", steps, direction="bidirectional")
+        got = context.run(inputs)
+        assert [launch.kind for launch in context.stats.launches].count("LSTM") == 1
+        same(got, run(fixed, inputs)[1])
+
+
 @pytest.mark.parametrize(("name", "shape"), [("R", (1, 24, 7)), ("W", (1, 24, 4)), ("B", (1, 24))])
 def test_shapes_that_do_not_fit_are_refused(name: str, shape: tuple[int, ...]) -> None:
     node, _ = model("B")

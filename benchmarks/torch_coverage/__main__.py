@@ -20,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m benchmarks.torch_coverage", description=__doc__)
     parser.add_argument("ops", nargs="*", help="default: all core ops, and the page is written")
     parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: one per core)")
+    parser.add_argument("--write", action="store_true", help="store the rows of these ops too, and write the page")
     parser.add_argument("--verbose", action="store_true", help="print every sample that is not correct")
     options = parser.parse_args(arguments)
     names = options.ops or core_ops()
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if verdict.status is not Status.CORRECT:
                 print(f"    {source}: {verdict.status.value}: {' '.join(verdict.reason.split())[:300]}", flush=True)
     print(", ".join(f"{count} {status}" for status, count in Counter(row.status for row in rows.values()).items()))
-    if not options.ops:
+    if options.write or not options.ops:
+        rows = {**results.read(), **rows} if options.ops else rows
         results.write(rows)
         save(PAGE, render(rows).encode())
     good = {Status.CORRECT.value, Status.REFUSED.value, NO_SAMPLE}

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.torch_coverage.core import CALLERS, info_called, infos_of
 
-MOST = 24
+MOST = 300
 """Samples of an op; of more, as many are taken at even distances."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,8 @@ def sized_importer(model: object, options: Options, where: str) -> tuple[Callabl
     if options.example_inputs is not None:
         raise TfmbsError("usage", at, "example_inputs", "none for an ONNX model, whose inputs have shapes")
     from tfmbs.compiler.importers.onnx import import_parts
+
+    parts = replace(parts, sized=True)
 
     def import_entry(dims: Mapping[str, int], entry: str) -> Any:
         return import_parts(parts, dims=dims, entries={entry: {}}, context=context(), where=at)

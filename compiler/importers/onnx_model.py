@@ -97,7 +97,7 @@ def prepare_parts(parts: Parts, dims: Mapping[str, int], where: str) -> onnx.Mod
     except _CHECKER_ERRORS as error:
         at = blamed(result, onnx.checker.check_model, _CHECKER_ERRORS, where)
         raise TfmbsError("onnx.invalid", at, "the model is not valid ONNX", got=first_line(error)) from error
-    return rewrite(convert_opset(result, where), declared, where)
+    return rewrite(convert_opset(result, where), declared, where, sized=parts.sized)
 
 
 def _inlined(model: onnx.ModelProto, where: str) -> onnx.ModelProto:

@@ -33,6 +33,7 @@ class Parts:
     arrays: Mapping[str, Array] = field(default_factory=dict)
     tensors: Mapping[str, TensorProto] = field(default_factory=dict)
     types: Mapping[str, int] = field(default_factory=dict)  # of the arrays
+    sized: bool = False  # it is imported at several sizes, and is to have one form at all of them
 
 
 def split(model: onnx.ModelProto) -> Parts:

@@ -37,6 +37,7 @@ _INTEGERS = frozenset(
         TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64,
     }
 )  # fmt: skip
+_NO_LARGER = "Identity Concat Slice Squeeze Unsqueeze Reshape Flatten Transpose Split Cast CastLike"
 _SHAPES = frozenset({"Shape", "Size"})
 
 
@@ -57,7 +58,7 @@ def fold(node: NodeProto, types: dict[str, TypeProto], scope: Scope) -> list[np.
     operands = {name: scope.known[name] for name in node.input if name}
     is_float = any(array.dtype.kind not in "iub" for array in operands.values())
     depends = (node.op_type in _ORDERED and is_float) or _leaves_the_integers(node, operands, types)
-    if depends or not _is_small(node, types):
+    if depends or not _is_small(node, types) or (scope.sized and _may_grow(node, types)):
         return None
     return _evaluate(node, operands, types, scope)
 
@@ -88,6 +89,15 @@ def _is_small(node: NodeProto, types: dict[str, TypeProto]) -> bool:
         return True
     shapes = [static_shape(types.get(name)) for name in node.output if name]
     return all(shape is not None and prod(shape) <= MAX_KNOWN for shape in shapes)
+
+
+def _may_grow(node: NodeProto, types: dict[str, TypeProto]) -> bool:
+    """Whether results may be as large as what the model computes on, such as a mask: shapes and pads have one axis.
+
+    What only moves elements makes nothing larger that was not made by another node.
+    """
+    shapes = [static_shape(types.get(name)) for name in node.output if name]
+    return node.op_type not in _NO_LARGER.split() and any(shape is None or len(shape) > 1 for shape in shapes)
 
 
 def _evaluate(

@@ -17,13 +17,16 @@ from tfmbs.compiler.importers.rewrite.walk import walk
 from tfmbs.runtime.abi.errors import TfmbsError
 
 
-def rewrite(model: onnx.ModelProto, declared: Mapping[str, TypeProto], where: str) -> onnx.ModelProto:
+def rewrite(
+    model: onnx.ModelProto, declared: Mapping[str, TypeProto], where: str, *, sized: bool = False
+) -> onnx.ModelProto:
     """The model in operators that can be compiled, every value's type static and recorded; changes `model`.
 
     Args:
         model: checked, its inputs' shapes static.
         declared: types that the model declares, for what inference cannot know.
         where: how errors call the model.
+        sized: the model is imported at several sizes, and is to have one form at all of them.
 
     Raises:
         TfmbsError: ``onnx.invalid``, ``onnx.unsupported`` or ``resource-limit``, naming the node.
@@ -35,7 +38,7 @@ def rewrite(model: onnx.ModelProto, declared: Mapping[str, TypeProto], where: st
     outputs = {value.name for value in graph.output}
     declared = {**declared, **{value.name: value.type for value in graph.output}}
     hint_backwards(graph.node, declared)
-    scope = Scope(where, opsets, Names(_all_names(graph)), declared, frozenset(outputs))
+    scope = Scope(where, opsets, Names(_all_names(graph)), declared, frozenset(outputs), sized=sized)
     for value in graph.input:
         scope.types[value.name] = value.type
     for tensor in graph.initializer:

@@ -48,7 +48,8 @@ class Scope:
     """One graph of a model: its values over those of the graphs around it.
 
     `declared` are the types that the model records. They are promises for its `outputs` and hints for inner values.
-    `sequences` are the tensors in sequences, by name; `absent` are the optionals that hold nothing.
+    `sequences` are the tensors in sequences, by name; `absent` are the optionals that hold nothing. `sized`: the model
+    is imported at several sizes, so nothing becomes a constant that grows with one.
     """
 
     where: str
@@ -60,6 +61,7 @@ class Scope:
     known: ChainMap[str, np.ndarray] = field(default_factory=ChainMap)
     sequences: ChainMap[str, list[str]] = field(default_factory=ChainMap)
     absent: set[str] = field(default_factory=set)
+    sized: bool = False
     nodes: list[NodeProto] = field(default_factory=list)
 
     @property
@@ -70,7 +72,8 @@ class Scope:
     def inner(self, declared: Mapping[str, TypeProto]) -> Scope:
         """The scope of a graph inside of this one, which declares types of its own."""
         outer = (self.where, self.opsets, self.names, {**self.declared, **declared}, self.outputs)
-        return Scope(*outer, self.types.new_child(), self.known.new_child(), self.sequences.new_child(), self.absent)
+        within = (self.types.new_child(), self.known.new_child(), self.sequences.new_child())
+        return Scope(*outer, *within, self.absent, self.sized)
 
     def shape(self, name: str) -> tuple[int, ...] | None:
         """Static shape of the tensor of that name, None where it is not known."""

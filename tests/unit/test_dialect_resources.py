@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tfmbs.dialect.mlir import context, ir
-from tfmbs.dialect.resources import INLINE_ELEMENTS, read_elements, resource_attr, resource_name
+from tfmbs.dialect.resources import INLINE_ELEMENTS, read_elements, resource_attr, resource_name, row_major
 from tfmbs.runtime.abi.errors import TfmbsError
 
 DTYPES = [
@@ -172,3 +172,14 @@ def test_a_resource_of_the_wrong_size_is_refused(mlir: Any) -> None:
 def test_numpy_types_without_an_mlir_type_are_refused(mlir: Any) -> None:
     with pytest.raises(TfmbsError, match="element type complex64"):
         resource_attr(np.zeros(3, np.complex64), "w")
+
+
+@pytest.mark.parametrize("shape", [(257, 301), (70000, 1), (1, 70000), (64, 1024), (3, 4)])
+@pytest.mark.parametrize("dtype", [np.float32, np.int8, np.float64])
+def test_rows_of_what_lies_by_columns(shape: tuple[int, int], dtype: type) -> None:
+    array = np.random.default_rng(0).integers(-100, 100, shape).astype(dtype)
+    for seen in (array, array.T, array[::-1], np.asfortranarray(array), array[:, ::2], array[0, 0]):
+        made = row_major(seen)
+        assert made.flags.c_contiguous
+        assert made.dtype == seen.dtype
+        assert made.tobytes() == np.ascontiguousarray(seen).tobytes()

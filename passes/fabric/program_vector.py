@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.fabric.program_lanes import Scan, VectorLoop, is_apart
@@ -14,6 +14,7 @@ from tfmbs.passes.siw.emitter import Emitter
 from tfmbs.passes.siw.machine import Reg
 from tfmbs.passes.siw.nest import Held, Nest
 from tfmbs.passes.siw.reductions import Fold
+from tfmbs.passes.siw.size import Counted, most
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.types import DTYPES
 
@@ -61,12 +62,12 @@ class VectorLoops:
         if full > 1:
             chunks = (0, (full - 1) * siw.VLMAX)
             with self._control.counted(Linear(), siw.VLMAX, Linear(full), chunks) as first, self._scalars.scope():
-                self._chunk(loop, first, siw.VLMAX, accumulators, lambda: self._asm.set_vl(siw.VLMAX))
+                self._chunk(loop, first, siw.VLMAX, accumulators)
         elif full:
-            self._chunk(loop, Linear(), siw.VLMAX, accumulators, lambda: self._asm.set_vl(siw.VLMAX))
+            self._chunk(loop, Linear(), siw.VLMAX, accumulators)
         if tail:
             done = Linear(full * siw.VLMAX)
-            self._chunk(loop, done, tail, accumulators, lambda: self._asm.set_vl(tail))
+            self._chunk(loop, done, tail, accumulators)
 
     def _emit_counted(self, loop: VectorLoop, accumulators: Sequence[Reg | None]) -> None:
         """A run-time number of iterations: a loop over whole vectors, then what is left in a shorter one."""
@@ -75,17 +76,12 @@ class VectorLoops:
         full = self._scalars.quotient(loop.count, Linear(lanes))  # of a negative count not above 0
         if most >= lanes:
             with control.counted(Linear(), lanes, full, (0, most - 1)) as first, self._scalars.scope():
-                self._chunk(loop, first, lanes, accumulators, lambda: self._asm.set_vl(lanes))
+                self._chunk(loop, first, lanes, accumulators)
         done = full.times(lanes)
         rest = control.operation("SMAX", loop.count.plus(done.times(-1)), Linear(), (0, lanes - 1))
         left = control.register(rest)
         with control.under(left), self._scalars.scope():
-
-            def set_vl() -> None:
-                self._asm.emit("C", "SETVLR", reg=left)
-                self._asm.vl = lanes  # as far as code for whole vectors is concerned
-
-            self._chunk(loop, done, lanes, accumulators, set_vl)
+            self._chunk(loop, done, Counted(left, lanes - 1), accumulators)
             self._asm.vl = None
 
     def _chunk(
@@ -94,15 +90,14 @@ class VectorLoops:
         first: Linear,
         lanes: int,
         accumulators: Sequence[Reg | None],
-        set_vl: Callable[[], None],
     ) -> None:
-        """Iterations `first` and on, one in each lane."""
-        straight, scanned = self._collected(loop, loop.start.plus(first.times(loop.step)), lanes)
+        """Iterations `first` and on, one in each of `lanes`, which may be `Counted`."""
+        straight, scanned = self._collected(loop, loop.start.plus(first.times(loop.step)), most(lanes))
         yields = tuple(operand for operand, _ in scanned)
-        nest = Nest((lanes,), (False,), tuple(straight.body), (), yields, 0, tuple(straight.scatters))
-        set_vl()
+        nest = Nest((most(lanes),), (False,), tuple(straight.body), (), yields, 0, tuple(straight.scatters))
         emitter = Emitter(self._asm, nest, whole=False)
         emitter.lanes_along = 0
+        self._asm.set_vl(lanes)
         pinned: dict[int, Reg] = {}
         for scan, (operand, result) in zip(loop.scans, scanned, strict=True):
             (pinned[operand],) = emitter.body(pinned).run([operand])

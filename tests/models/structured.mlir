@@ -621,3 +621,20 @@ func.func @arithmetic_on_tensors(%x: tensor<8xf32>, %y: tensor<8xi32>) -> (tenso
   %square = arith.muli %y, %y : tensor<8xi32>
   return %grown, %square : tensor<8xf32>, tensor<8xi32>
 }
+
+// A run-time number of vectors, the last one shorter, with a factor that all lanes share and that is computed in one.
+func.func @shared_factor(%x: tensor<700xf32>, %c: tensor<1xf32>, %n: tensor<i32>) -> tensor<700xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %k = tensor.extract %n[] : tensor<i32>
+  %m = arith.index_cast %k : i32 to index
+  %r = scf.for %i = %c0 to %m step %c1 iter_args(%acc = %x) -> (tensor<700xf32>) {
+    %v = tensor.extract %acc[%i] : tensor<700xf32>
+    %s = tensor.extract %c[%c0] : tensor<1xf32>
+    %e = math.exp %s : f32
+    %w = arith.mulf %v, %e : f32
+    %o = tensor.insert %w into %acc[%i] : tensor<700xf32>
+    scf.yield %o : tensor<700xf32>
+  }
+  return %r : tensor<700xf32>
+}

@@ -9,7 +9,7 @@ from tfmbs.compiler.sizes.assemble import Assembler
 from tfmbs.compiler.sizes.points import DEGREES, Box, samples
 from tfmbs.compiler.sizes.sampler import Sampler
 from tfmbs.compiler.sizes.tree import Tree
-from tfmbs.compiler.sizes.unify import Differs, unified
+from tfmbs.compiler.sizes.unify import DifferenceError, unified
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.fitting import Fitter, Point
 
@@ -41,7 +41,7 @@ class Cutter:
         """
         try:
             found = [self._whole(box)]
-        except Differs as differs:
+        except DifferenceError as differs:
             if differs.is_final or self._found + 2 > MOST_PIECES:
                 raise self._refusal(differs) from differs
             axis, at = self._cut(box)
@@ -51,17 +51,17 @@ class Cutter:
         return found
 
     def _whole(self, box: Box) -> Piece:
-        """The box as one piece. Raises Differs."""
+        """The box as one piece. Raises DifferenceError."""
         if box.points > 1 and self._sampler.form(box.high) != self._sampler.form(box.low):
-            raise Differs(self._where, "the form of its code depends on a run-time size")
+            raise DifferenceError(self._where, "the form of its code depends on a run-time size")
         varying = [low for low, high in zip(box.low, box.high, strict=True) if low < high]
-        last: Differs | None = None
+        last: DifferenceError | None = None
         for degree in DEGREES:
             points, whole = samples(box, degree)
             trees = self._sampler.trees(points, box)
             try:
                 return Piece(box, unified(trees, Fitter(points, whole=whole)))
-            except Differs as differs:
+            except DifferenceError as differs:
                 last = differs
                 # The form of code may depend on products of sizes; where a size is 1, that is more likely the reason.
                 if whole or differs.is_final or not (differs.is_number or (len(varying) > 1 and 1 not in varying)):
@@ -100,7 +100,7 @@ class Cutter:
             low, high = (middle, high) if form(middle) == lowest else (low, middle)
         return low
 
-    def _refusal(self, differs: Differs) -> TfmbsError:
+    def _refusal(self, differs: DifferenceError) -> TfmbsError:
         expected = None if differs.is_final else f"at most {MOST_PIECES} ranges with code of one form each"
         where = f"{self._where}: {differs.where}"
         return TfmbsError("unsupported", where, f"run-time sizes: {differs.what}", expected)

@@ -11,7 +11,7 @@ from typing import Any
 from tfmbs.compiler.compilation import Compilation, Options
 from tfmbs.compiler.sizes.points import Box
 from tfmbs.compiler.sizes.tree import Tree, tree_of
-from tfmbs.compiler.sizes.unify import Differs
+from tfmbs.compiler.sizes.unify import DifferenceError
 from tfmbs.dialect.attributes import OFFSET, SCRATCH_BYTES, SCRATCH_LIVE_BYTES
 from tfmbs.dialect.resources import stored_bytes
 from tfmbs.passes.fabric.size_forms import mark
@@ -53,7 +53,7 @@ class Sampler:
         return self._forms[point]
 
     def trees(self, points: Sequence[Point], box: Box) -> list[Tree]:
-        """The entry point at `points` of a box, the first of which is its upper bound. Raises Differs."""
+        """The entry point at `points` of a box, the first of which is its upper bound. Raises DifferenceError."""
         modules = [self._kernel(point).operation.clone() for point in points]
         for module in modules[1:]:
             _take_plan(module, modules[0])
@@ -94,7 +94,7 @@ def _take_plan(module: Any, highest: Any) -> None:
     for mine, other in zip(functions(module.operation), functions(highest.operation), strict=True):
         ours, theirs = _allocs(mine), _allocs(other)
         if len(ours) != len(theirs):
-            raise Differs("entry point", f"number of scratch buffers: {len(theirs)} or {len(ours)}")
+            raise DifferenceError("entry point", f"number of scratch buffers: {len(theirs)} or {len(ours)}")
         for own, placed in zip(ours, theirs, strict=True):
             own.attributes[OFFSET] = _copied(placed.attributes[OFFSET], own)
         for name in (SCRATCH_BYTES, SCRATCH_LIVE_BYTES):

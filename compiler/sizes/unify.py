@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfmbs.compiler.sizes.tree import Block, Tree
-from tfmbs.compiler.sizes.words import SizedWord, WordsDiffer, unified_words
+from tfmbs.compiler.sizes.words import SizedWord, WordsDifferError, unified_words
 from tfmbs.runtime.abi.fitting import Fitter
 from tfmbs.runtime.abi.patches import targets
 from tfmbs.runtime.abi.records import Patched
@@ -24,7 +24,7 @@ SIZED = frozenset(target.field for section in Patched for target in targets(sect
 """Numbers that may depend on sizes."""
 
 
-class Differs(Exception):  # noqa: N818  # an answer, not an error
+class DifferenceError(Exception):
     """Trees that are none of one form. `where` is the launch, or the argument; `is_final`: no smaller range helps;
     `is_number`: a number follows no polynomial of the degree that the samples can tell.
     """
@@ -38,7 +38,7 @@ class Differs(Exception):  # noqa: N818  # an answer, not an error
 
 
 def unified(trees: Sequence[Tree], fitter: Fitter) -> Tree:
-    """The tree of all sizes from those at the fitter's points. Raises Differs."""
+    """The tree of all sizes from those at the fitter's points. Raises DifferenceError."""
     return _Unifier(fitter).entry(trees)
 
 
@@ -50,7 +50,7 @@ class _Unifier:
 
     def entry(self, trees: Sequence[Tree]) -> Tree:
         if any(tree["states"] != trees[0]["states"] for tree in trees):
-            raise Differs("state", "its bytes depend on a run-time size", is_final=True)
+            raise DifferenceError("state", "its bytes depend on a run-time size", is_final=True)
         found = {
             name: self._any([tree[name] for tree in trees], name)
             for name in trees[0]
@@ -63,7 +63,7 @@ class _Unifier:
                 self._where = self._place(same)
                 raise self._differs(f"kind of launch {number}")
         if len(counts := {len(rows) for rows in launches}) > 1:
-            raise Differs("entry point", f"number of launches: {' or '.join(map(str, sorted(counts)))}")
+            raise DifferenceError("entry point", f"number of launches: {' or '.join(map(str, sorted(counts)))}")
         return {**found, "launches": [self._launch(list(same)) for same in zip(*launches, strict=True)]}
 
     @staticmethod
@@ -74,8 +74,8 @@ class _Unifier:
         self._where = self._place(launches)
         return self._dict(launches, "launch")
 
-    def _differs(self, what: str, *, is_number: bool = False) -> Differs:
-        return Differs(self._where, what, is_number=is_number)
+    def _differs(self, what: str, *, is_number: bool = False) -> DifferenceError:
+        return DifferenceError(self._where, what, is_number=is_number)
 
     def _any(self, values: list[Any], name: str) -> Any:
         first = values[0]
@@ -115,7 +115,7 @@ class _Unifier:
     def _words(self, programs: list[list[bytes]]) -> list[SizedWord]:
         try:
             return unified_words(programs, self._fitter)
-        except WordsDiffer as error:
+        except WordsDifferError as error:
             raise self._differs(f"its program: {error}") from error
 
     def _weights(self, tensors: list[Tree]) -> None:
@@ -133,7 +133,7 @@ class _Unifier:
             is_whole = len(ours.data) == len(theirs.data)
             if not self._same[key] or not (is_whole or _is_prefix(tensor, largest)):
                 what = f"the constant '{largest['name']}' depends on a run-time size, and is no part of a larger one"
-                raise Differs(self._where, what, is_final=True)
+                raise DifferenceError(self._where, what, is_final=True)
 
 
 def _is_prefix(tensor: Tree, largest: Tree) -> bool:

@@ -25,18 +25,18 @@ class SizedWord:
     forms: tuple[tuple[str, Form], ...] = ()
 
 
-class WordsDiffer(ValueError):  # noqa: N818  # an answer, not an error
+class WordsDifferError(ValueError):
     """Words that are no program of one form; the text says where."""
 
 
 def unified_words(programs: Sequence[Sequence[bytes]], fitter: Fitter) -> list[SizedWord]:
     """One program from those at the fitter's points; its words are those of the first.
 
-    Raises WordsDiffer where they differ in anything but immediates that follow polynomials.
+    Raises WordsDifferError where they differ in anything but immediates that follow polynomials.
     """
     first = programs[0]
     if any(len(words) != len(first) for words in programs):
-        raise WordsDiffer(f"{_listed(len(words) for words in programs)} words")
+        raise WordsDifferError(f"{_listed(len(words) for words in programs)} words")
     varying = [number for number, words in enumerate(zip(*programs, strict=True)) if len(set(words)) > 1]
     forms: dict[int, list[tuple[str, Form]]] = {number: [] for number in varying}
     for chain in _chains(first):
@@ -46,7 +46,7 @@ def unified_words(programs: Sequence[Sequence[bytes]], fitter: Fitter) -> list[S
     for number in varying:
         fields = [siw.decode(words[number]) for words in programs]
         if any(_fixed(other) != _fixed(fields[0]) for other in fields):
-            raise WordsDiffer(f"word {number}")
+            raise WordsDifferError(f"word {number}")
         done = {name for name, _ in forms[number]}
         for name in WORD_FIELDS:
             values = [each[name] for each in fields]
@@ -77,7 +77,7 @@ def _fixed(fields: dict[str, int]) -> dict[str, int]:
 def _fitted(values: Sequence[int], fitter: Fitter, where: str) -> Form:
     form = fitter.fit(values)
     if form is None:
-        raise WordsDiffer(f"{where}: {_listed(values)}")
+        raise WordsDifferError(f"{where}: {_listed(values)}")
     return form
 
 

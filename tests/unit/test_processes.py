@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,8 +85,8 @@ def test_what_a_process_started_ends_with_it() -> None:
         except ProcessLookupError:
             return
         time.sleep(0.05)
-    with open(f"/proc/{int(child.received)}/stat") as state:  # noqa: PTH123
-        assert state.read().split()[2] == "Z"  # dead, and nobody's to wait for
+    state = Path(f"/proc/{int(child.received)}/stat").read_text(encoding="ascii")
+    assert state.split()[2] == "Z"  # dead, and nobody's to wait for
 
 
 def test_what_a_process_writes_gives_it_more_time() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 from torch._decomp.decompositions import lstm_impl
 
 _ATEN = torch.ops.aten
@@ -14,9 +14,9 @@ _ATEN = torch.ops.aten
 PARAMS = 4
 """Of a direction: weights of the input, weights of the state, and their biases."""
 
-_torch: Any = torch  # whose stubs leave libraries of operators untyped
-_LIBRARY = _torch.library.Library("tfmbs", "DEF")
-_LIBRARY.define(
+_registry: Any = library  # its functions have no types
+_OPERATORS = _registry.Library("tfmbs", "DEF")
+_OPERATORS.define(
     "lstm(Tensor input, Tensor hidden, Tensor cell, Tensor weights, Tensor recurrent, Tensor? bias, "
     "Tensor? recurrent_bias, Tensor? weights_back, Tensor? recurrent_back, Tensor? bias_back, "
     "Tensor? recurrent_bias_back) -> (Tensor states, Tensor cells)"
@@ -39,8 +39,8 @@ def _shapes(input: Tensor, hidden: Tensor, cell: Tensor, *params: Tensor | None)
     return input.new_empty(input.shape[0], *hidden.shape), torch.empty_like(cell)
 
 
-_LIBRARY.impl("lstm", _compute, "CompositeExplicitAutograd")
-_torch.library.register_fake("tfmbs::lstm", _shapes, lib=_LIBRARY)
+_OPERATORS.impl("lstm", _compute, "CompositeExplicitAutograd")
+_registry.register_fake("tfmbs::lstm", _shapes, lib=_OPERATORS)
 
 
 def lstm(  # noqa: PLR0913, PLR0917  # the arguments are ATen's

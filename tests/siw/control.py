@@ -68,10 +68,11 @@ def _index(b: Builder, bound: int) -> int | None:
     integer = b.find(lambda type_: type_.is_scalar and type_.element in wide)
     if integer is None or b.rng.random() < 0.5:
         return None
-    return _in_range(b, integer, bound)
+    return index_below(b, integer, bound)
 
 
-def _in_range(b: Builder, integer: int, bound: int) -> int:
+def index_below(b: Builder, integer: int, bound: int) -> int:
+    """An index below `bound`, from an integer that depends on data."""
     (index,) = b.add(ToIndex((integer,), (scalar("index"),), bound))
     b.bounds[index] = bound
     return index
@@ -87,7 +88,7 @@ def for_loop(b: Builder, grow: Grow) -> int:
     bound: int | None = None
     if b.rng.random() < 0.25:
         integer = scalar_code(b, b.element(("i32", "i64")))
-        bound, upper = _in_range(b, integer, 6), 6
+        bound, upper = index_below(b, integer, 6), 6
     region = Builder(b.rng, b.limits, b, b.depth + 1)
     variable = region.input(scalar("index"))
     region.bounds[variable] = upper

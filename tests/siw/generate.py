@@ -11,6 +11,7 @@ import numpy as np
 from tests.siw.builder import Builder, Limits
 from tests.siw.control import condition, element_of, element_put, for_loop, scalar_code, scan, while_loop
 from tests.siw.elementwise import elementwise
+from tests.siw.lane_loops import lane_loop
 from tests.siw.movement import filled, insertion, joined, padding, reshaped, slice_of, transposed
 from tests.siw.program import Program
 from tests.siw.reductions import reduction
@@ -30,13 +31,14 @@ KINDS: dict[str, tuple[int, Callable[[Builder], object]]] = {
     "put": (1, element_put),
     "scalar": (1, scalar_code),
     "for": (1, lambda b: for_loop(b, grow)),
+    "lanes": (2, lane_loop),
     "scan": (1, scan),
     "if": (1, lambda b: condition(b, grow)),
     "while": (1, lambda b: while_loop(b, grow)),
 }
 """Weight and generator of each kind of step."""
 
-NESTING = frozenset({"for", "scan", "if", "while"})
+NESTING = frozenset({"for", "lanes", "scan", "if", "while"})
 EVERYTHING = Limits(kinds=frozenset({*KINDS, "gather"}))
 
 

@@ -49,6 +49,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "tfmbs-fuse",
         "func.func(linalg-generalize-named-ops)",
         "tfmbs-separate-inits",
+        "tfmbs-slice-constants",
         "func.func(linalg-fuse-elementwise-ops,canonicalize,cse)",
         "tfmbs-sink-reshape",
         "tfmbs-fuse",

@@ -19,6 +19,7 @@ ACTIVATION_MIN, ACTIVATION_MAX = -128, 127
 WEIGHT_MAX = 127
 INT4_MAX = 7
 TERNARY_THRESHOLD = 0.7
+SMALLEST_NORMAL = 2.0**-126
 I32_MIN, I32_MAX = -(2**31), 2**31 - 1
 
 
@@ -38,12 +39,14 @@ class Activation:
 def activation_for(low: float, high: float) -> Activation:
     """Asymmetric i8 quantization of the range low…high, widened to contain 0, which is represented exactly.
 
-    A range of nothing but 0 gets scale 1. Raises ValueError for a range that is empty, not finite or too wide for f32.
+    A range of nothing but 0 gets scale 1; another has at least the smallest normal f32, below which a rounded scale
+    could be too small to reach the ends. Raises ValueError for a range that is empty, not finite or too wide for f32.
     """
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(f"range {low}…{high} is not finite or not ordered")
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = _scale((high - low) / (ACTIVATION_MAX - ACTIVATION_MIN))
+    step = (high - low) / (ACTIVATION_MAX - ACTIVATION_MIN)
+    scale = _scale(max(step, SMALLEST_NORMAL) if low < high else 0.0)
     zero_point = round(ACTIVATION_MIN - low / scale)
     return Activation(scale, min(max(zero_point, ACTIVATION_MIN), ACTIVATION_MAX))
 

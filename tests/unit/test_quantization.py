@@ -40,6 +40,9 @@ def test_known_ranges() -> None:
     assert (activation_for(-255.0, -1.0).scale, activation_for(-255.0, -1.0).zero_point) == (1.0, 127)
     assert (activation_for(0.0, 0.0).scale, activation_for(0.0, 0.0).zero_point) == (1.0, -128)
     assert activation_for(-128.0, 127.0).zero_point == 0
+    # A subnormal scale would be rounded by up to a half of itself: too small for an end of the range, or 0.
+    assert activation_for(-8.979520559393428e-42, 0.0).scale == 2.0**-126
+    assert activation_for(0.0, 1e-45).scale == 2.0**-126
     assert activation_for(-128.0, 127.0).largest == 128
 
 

@@ -36,6 +36,7 @@ FOLDED_ON_EQUALS = tuple(
     for name in ("divsi", "divui", "floordivsi", "ceildivsi", "ceildivui", "remsi", "remui", "shli", "shrsi", "shrui")
 )
 """Upstream's canonicalization takes x / x for 1 and x >> x for 0, whatever x is; a graph means what stands after it."""
+IDEMPOTENT = frozenset(f"arith.{name}" for name in ("andi", "ori", "minsi", "minui", "maxsi", "maxui"))
 INTEGER_PREDICATES = ("eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge")
 
 
@@ -147,19 +148,30 @@ class BodyBuilder:
         arity = 3 if name == "math.fma" else 1 if name in UNARY else 2
         operands = [first, *(self.operand(element) for _ in range(arity - 1))]
         if name in FOLDED_ON_EQUALS:
-            return self.add(name, [first, self._other(element)], element)
+            return self.add(name, [first, self._other(element, first)], element)
         if element in FLOATS or self.rng.random() < 0.7:
             self.rng.shuffle(operands)
         return self.add(name, operands, element)
 
-    def _other(self, element: str) -> int:
+    def _other(self, element: str, first: int) -> int:
         """A second operand that upstream does not take for the first one: a constant, or a value without one."""
         if self.rng.random() < 0.5:
             return self.constant(element)
         operands = [self.operand(element), self.constant(element)]
         if self.nodes[-1].detail == (0,):  # what is subtracted is not nothing: that folds to the value
             self.nodes[-1] = replace(self.nodes[-1], detail=(1,))
-        return self.add("arith.subi", operands, element)
+        other = self.add("arith.subi", operands, element)
+        return self.constant(element) if self._form(other) == self._form(first) else other
+
+    def _form(self, value: int) -> str:
+        """What a value is computed by; the same for two that upstream takes for one another."""
+        if value < len(self.leaves):
+            return f"leaf {value}"
+        node = self.nodes[value - len(self.leaves)]
+        args = [self._form(arg) for arg in node.args]
+        if node.op in IDEMPOTENT and len(set(args)) == 1:
+            return args[0]
+        return f"{node.op} {node.element} {node.detail} ({', '.join(args)})"
 
     def _operations(self, element: str) -> list[str]:
         if element in FLOATS:

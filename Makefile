@@ -20,7 +20,7 @@ INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit native fuzz onnx-mutants siw-random kpu-array siw-bench compile-bench portable special-accuracy models torch-coverage onnx-coverage docs wheel-matrix train clean
+.PHONY: help run test lint unit properties native fuzz onnx-mutants siw-random kpu-array siw-bench compile-bench portable special-accuracy models torch-coverage onnx-coverage docs wheel-matrix train clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ test: lint unit ## Lint, type-check, layer check, then every test
 
 unit: $(VENV)/.test-ready ## Every test (pytest; the lit tests are among them)
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests
+
+properties: $(VENV)/.test-ready ## The property tests, with examples that no run has drawn before
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -q -n $(JOBS) -m hypothesis --hypothesis-profile=search tests
 
 lint: $(VENV)/.test-ready ## ruff, mypy and the import layers
 	$(BIN)/ruff check .

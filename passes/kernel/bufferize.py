@@ -20,6 +20,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 Rule = Callable[["Bufferizer", Any], None]
 
 RESHAPES = frozenset({"tensor.expand_shape", "tensor.collapse_shape", "tensor.cast", "quant.scast"})
+MOVES_ALL_OPERANDS = RESHAPES | {"tensor.concat"}
 
 
 def refused(op: Any, what: str, expected: object = None, got: object = None) -> TfmbsError:
@@ -100,9 +101,15 @@ class Bufferizer:
         return target
 
     def is_undefined(self, tensor: Any) -> bool:
-        """Whether a tensor's elements mean nothing."""
+        """Whether a tensor's elements mean nothing: an empty one, and what only moves elements of such."""
         owner = tensor.owner
-        return not isinstance(owner, ir.Block) and owner.operation.name == "tensor.empty"
+        if isinstance(owner, ir.Block):
+            return False
+        if owner.name in MOVES_ALL_OPERANDS:
+            return all(self.is_undefined(operand) for operand in owner.operands)
+        return owner.name == "tensor.empty" or (
+            owner.name == "tensor.extract_slice" and self.is_undefined(owner.operands[0])
+        )
 
     # --- the walk ---
 
@@ -145,6 +152,9 @@ class Bufferizer:
         built.attributes["sym_name"] = name
 
     def _convert(self, op: Any) -> None:
+        if len(op.results) == 1 and self.is_undefined(op.results[0]):
+            self.place_constant(op.results[0], lambda: self.destination(op.results[0]))
+            return
         rule = self._rules.get(op.name)
         if rule is None:
             raise refused(op, f"{op.name} has no kernel-level form")
@@ -189,7 +199,7 @@ class Bufferizer:
             copy = self.buffers.alloc(ir.MemRefType.get(list(view.shape), view.element))
             self.buffers.copy(view, copy)
             return copy
-        return view
+        return view.reshaped(view.shape)  # whatever the strides of sizes of 1 were
 
     def _finish(self, ends: Sequence[tuple[Any, View]], states: Mapping[int, int]) -> None:
         """Copies what is returned to where it is to be: outputs first, as long as states are what they were."""

@@ -27,10 +27,6 @@ def _constant(work: Bufferizer, op: Any) -> None:
     work.place_constant(result, make)
 
 
-def _undefined(work: Bufferizer, op: Any) -> None:
-    work.place_constant(op.results[0], lambda: work.destination(op.results[0]))
-
-
 def _reshape(work: Bufferizer, op: Any) -> None:
     source, result = op.operands[0], op.results[0]
     static_type(op, result.type)
@@ -106,8 +102,9 @@ def _pad(work: Bufferizer, op: Any) -> None:
     scalar = _scalar(work, op, padding)
     target = work.destination(result)
     work.buffers.fill(scalar, target)
-    view = work.view(source)
-    work.buffers.copy(view, target.sliced(low, view.shape, [1] * len(low)))
+    if not work.is_undefined(source):
+        view = work.view(source)
+        work.buffers.copy(view, target.sliced(low, view.shape, [1] * len(low)))
     work.place(result, target)
 
 
@@ -190,7 +187,6 @@ TENSOR_RULES: dict[str, Rule] = {
     "linalg.fill": _fill,
     "linalg.generic": _generic,
     "tensor.concat": _concat,
-    "tensor.empty": _undefined,
     "tensor.extract_slice": _extract_slice,
     "tensor.from_elements": _from_elements,
     "tensor.insert_slice": _insert_slice,

@@ -46,6 +46,24 @@ func.func @views(%x: tensor<4x6xf32>) -> (tensor<6xf32>, tensor<2x3xf32>) {
 
 // -----
 
+// Nothing is copied of what no element was ever given: upstream moves a fill behind the concatenation of undefined parts.
+// CHECK-LABEL: func.func @concat_undefined
+// CHECK-SAME:    (%[[Z:.*]]: memref<1x4xi32> {tfmbs.output})
+// CHECK-NOT:     alloc
+// CHECK-NOT:     ins(
+// CHECK:         linalg.generic {{.*}} outs(%[[Z]] : memref<1x4xi32>)
+// CHECK:         return
+func.func @concat_undefined() -> tensor<1x4xi32> {
+  %c7 = arith.constant 7 : i32
+  %0 = tensor.empty() : tensor<2xi32>
+  %1 = tensor.expand_shape %0 [[0, 1]] output_shape [1, 2] : tensor<2xi32> into tensor<1x2xi32>
+  %2 = tensor.concat dim(1) %1, %1 : (tensor<1x2xi32>, tensor<1x2xi32>) -> tensor<1x4xi32>
+  %3 = linalg.fill ins(%c7 : i32) outs(%2 : tensor<1x4xi32>) -> tensor<1x4xi32>
+  return %3 : tensor<1x4xi32>
+}
+
+// -----
+
 // Parts of a concatenation are copied next to each other in the output.
 // CHECK-LABEL: func.func @concat
 // CHECK-SAME:    (%[[X:.*]]: memref<2x1xf32>, %[[Y:.*]]: memref<2x2xf32>, %[[Z:.*]]: memref<2x3xf32> {tfmbs.output})

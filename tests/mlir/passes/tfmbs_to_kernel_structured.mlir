@@ -271,3 +271,35 @@ func.func @written_twice(%x: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<1x8xf3
   }
   return %0#0, %0#1 : tensor<4x8xf32>, tensor<1x8xf32>
 }
+
+// -----
+
+// A part that is updated in place enters a loop as a plain memref, which the loop's own values are: sizes of 1 have no stride.
+// CHECK-LABEL: func.func @part
+// CHECK:         %[[B:.*]] = memref.alloc() : memref<1x1x2xi32>
+// CHECK:         %[[P:.*]] = memref.reinterpret_cast %[[B]] to offset: [0], sizes: [1, 1, 1], strides: [1, 1, 1] : memref<1x1x2xi32> to memref<1x1x1xi32>
+// CHECK:         scf.while (%{{.*}} = %[[P]]) : (memref<1x1x1xi32>) -> memref<1x1x1xi32>
+// CHECK:           scf.condition(%{{.*}}) %[[P]] : memref<1x1x1xi32>
+func.func @part(%x: tensor<1x1x2xi32>) -> tensor<1x1x1xi32> {
+  %e = tensor.empty() : tensor<1x1x2xi32>
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, j, k)>, affine_map<(i, j, k) -> (i, j, k)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : tensor<1x1x2xi32>) outs(%e : tensor<1x1x2xi32>) {
+  ^bb0(%v: i32, %acc: i32):
+    %s = arith.muli %v, %v : i32
+    linalg.yield %s : i32
+  } -> tensor<1x1x2xi32>
+  %0 = tensor.extract_slice %y[0, 0, 0] [1, 1, 1] [1, 1, 1] : tensor<1x1x2xi32> to tensor<1x1x1xi32>
+  %c0 = arith.constant 0 : index
+  %c9 = arith.constant 9 : i32
+  %1 = scf.while (%a = %0) : (tensor<1x1x1xi32>) -> tensor<1x1x1xi32> {
+    %2 = tensor.extract %a[%c0, %c0, %c0] : tensor<1x1x1xi32>
+    %3 = arith.cmpi slt, %2, %c9 : i32
+    scf.condition(%3) %a : tensor<1x1x1xi32>
+  } do {
+  ^bb0(%b: tensor<1x1x1xi32>):
+    %2 = tensor.extract %b[%c0, %c0, %c0] : tensor<1x1x1xi32>
+    %3 = arith.addi %2, %2 : i32
+    %4 = tensor.insert %3 into %b[%c0, %c0, %c0] : tensor<1x1x1xi32>
+    scf.yield %4 : tensor<1x1x1xi32>
+  }
+  return %1 : tensor<1x1x1xi32>
+}

@@ -1,0 +1,109 @@
+"""Rounding of weights that makes up for its own error: GPTQ, after Frantar et al., on arrays.
+
+Source: Frantar, Ashkboos, Hoefler and Alistarh, "GPTQ: Accurate post-training quantization for generative pre-trained
+transformers", ICLR 2023, Algorithm 1; the update of one weight is that of Hassibi and Stork, "Second order derivatives
+for network pruning: optimal brain surgeon", 1993. For weights W (N×K) and inputs X whose second moment is H = XᵀX
+(K×K), the error of the outputs is tr((W − Q)·H·(W − Q)ᵀ). Columns are rounded one after the other; what rounding
+column i to q leaves is spread over the columns that are still real:
+
+    δ = −(wᵢ − qᵢ) / [H⁻¹]ᵢᵢ · [H⁻¹]ᵢ,ᵢ₊₁…
+
+with H⁻¹ of the columns from i on. With H⁻¹ = UᵀU, U upper triangular, that is (wᵢ − qᵢ) / Uᵢᵢ · Uᵢ,ᵢ₊₁… for all i.
+
+The products and the factorization are those of numpy's linear algebra: on one machine the same inputs give the same
+integers; on another, last bits of the sums may differ, and with them, rarely, an integer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tfmbs.passes.graph.grids import F32, F64, Grid
+
+I8 = npt.NDArray[np.int8]
+
+DAMPING = 0.01
+"""Of the mean of H's diagonal, added to the diagonal: inputs that hardly vary would else make others take any error."""
+
+BLOCK = 128
+"""Columns whose errors are spread at once over the columns behind them."""
+
+
+def gptq(weights: F32, moment: F64, grid: Grid, *, damping: float = DAMPING) -> tuple[I8, F32]:
+    """Weights N×K on a grid: stored integers N×K and their scales N×G, in f32.
+
+    Args:
+        moment: K×K, symmetric: the sum, or mean, of x·xᵀ over the layer's inputs x. Its factor does not matter.
+        damping: added to the diagonal, as a fraction of its mean; at least what makes the moment positive definite.
+
+    Columns are rounded in falling order of the diagonal: those whose inputs are largest first, while there are others
+    to make up for them. Scales are chosen before, from the weights as they are.
+
+    Raises:
+        ValueError: weights or moment are not finite, the moment is of another size or not positive definite when
+            damped, or groups do not divide K.
+    """
+    rows = weights.astype(np.float64)
+    hessian = damped(moment, rows.shape[1], damping)
+    if not np.isfinite(rows).all():
+        raise ValueError("weights are not finite")
+    importance = np.diag(hessian)
+    scales = grid.scales(rows, importance)
+    order = np.argsort(-importance, kind="stable")
+    per_column = np.repeat(scales.astype(np.float64), grid.columns(rows.shape[1]), axis=1)
+    rounded = _rounded(rows[:, order], per_column[:, order], inverse_factor(hessian[np.ix_(order, order)]), grid)
+    stored = np.empty(rows.shape, np.int8)
+    stored[:, order] = rounded.astype(np.int8)
+    return stored, scales
+
+
+def damped(moment: F64, size: int, damping: float) -> F64:
+    """The moment with a fraction of the mean of its diagonal added there; the identity where all inputs are 0.
+
+    Raises:
+        ValueError: as `gptq`.
+    """
+    if moment.shape != (size, size):
+        raise ValueError(f"second moment of {moment.shape[0]} inputs for {size} weights")
+    if not np.isfinite(moment).all():
+        raise ValueError("second moment is not finite")
+    diagonal = np.diag(moment)
+    if not diagonal.any():
+        return np.eye(size)
+    hessian: F64 = moment + np.eye(size) * (damping * diagonal.mean())
+    return hessian
+
+
+def inverse_factor(hessian: F64) -> F64:
+    """The upper triangular U with UᵀU = H⁻¹. Raises ValueError where H is not positive definite.
+
+    With H in reverse order L·Lᵀ, it is R·Rᵀ for the upper triangular R that L in reverse order is; U is R⁻¹.
+    """
+    try:
+        lower = np.linalg.cholesky(hessian[::-1, ::-1])
+    except np.linalg.LinAlgError as error:
+        raise ValueError("second moment is not positive definite") from error
+    factor: F64 = np.triu(np.linalg.solve(lower[::-1, ::-1], np.eye(len(hessian))))
+    return factor
+
+
+def _rounded(rows: F64, scales: F64, factor: F64, grid: Grid) -> F64:
+    """The stored integers of `rows`, which become what was left to round."""
+    stored = np.empty_like(rows)
+    width = rows.shape[1]
+    for first in range(0, width, BLOCK):
+        last = min(first + BLOCK, width)
+        errors = np.empty((rows.shape[0], last - first))
+        for i in range(first, last):
+            stored[:, i] = grid.nearest(rows[:, i], scales[:, i])
+            error = (rows[:, i] - stored[:, i] * scales[:, i]) / factor[i, i]
+            rows[:, i + 1 : last] -= np.outer(error, factor[i, i + 1 : last])
+            errors[:, i - first] = error
+        rows[:, last:] -= errors @ factor[first:last, last:]
+    return stored
+
+
+def output_error(difference: F64, moment: F64) -> float:
+    """tr(D·H·Dᵀ): the squared error of the outputs that weights N×K make which are off by `difference`."""
+    return float(np.einsum("nk,kl,nl->", difference, moment, difference, optimize=True))

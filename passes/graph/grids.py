@@ -1,0 +1,79 @@
+"""Grids that weights are rounded to: integers up to a largest magnitude, times a scale for each group of a row.
+
+Where `quantization` takes a scale from the largest weight, scales here have the least error, each weight counted by how
+much its input matters (the diagonal of the second moment of the inputs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
+
+SHRINKS = np.arange(100, 39, -2) / 100
+"""Fractions of the largest weight of a group that are tried as the end of its grid."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Integers in −most…most; `group` weights of a row have a scale of their own, the whole row where it is None."""
+
+    most: int
+    group: int | None = None
+
+    def columns(self, width: int) -> int:
+        """Weights in a group of rows of `width`. Raises ValueError where groups do not divide it."""
+        group = width if self.group is None else self.group
+        if width % group:
+            raise ValueError(f"groups of {group} do not divide rows of {width} weights")
+        return group
+
+    def scales(self, rows: F64, importance: F64) -> F32:
+        """The scales N×G of weights N×K with the least Σ importance·(w − stored·scale)²; `importance` is K, positive.
+
+        Trits: the k largest |w| of a group are selected and the scale is the weighted mean of them, for the k of the
+        least error (the solution of Li and Liu, "Ternary weight networks", 2016, §2.1, without its approximation of the
+        threshold). Other grids: max|w| / most times the best of `SHRINKS`. A group of zeros has scale 0 for trits,
+        else 1. Weights that are on a grid of trits already are found again exactly.
+        """
+        groups = rows.reshape(rows.shape[0], -1, self.columns(rows.shape[1]))
+        weights = importance.reshape(groups.shape[1:])
+        choose = _ternary_scales if self.most == 1 else _integer_scales(self.most)
+        return choose(groups, np.broadcast_to(weights, groups.shape)).astype(np.float32)
+
+    def nearest(self, values: F64, scales: F64) -> F64:
+        """The stored integers nearest to values / scales, half to even; 0 where a scale is 0."""
+        quotient = np.divide(values, scales, out=np.zeros_like(values), where=scales != 0)
+        rounded: F64 = np.clip(np.rint(quotient), -self.most, self.most)
+        return rounded
+
+
+def _ternary_scales(groups: F64, importance: F64) -> F64:
+    """For each prefix of |w| in falling order the error is Σh·w² − (Σh|w|)² / Σh, with Σh|w| / Σh as the scale."""
+    magnitude = np.abs(groups)
+    order = np.argsort(-magnitude, axis=2, kind="stable")
+    weight = np.take_along_axis(importance, order, axis=2)
+    sums = np.add.accumulate(weight * np.take_along_axis(magnitude, order, axis=2), axis=2)
+    totals = np.add.accumulate(weight, axis=2)
+    best = np.argmax(sums**2 / totals, axis=2, keepdims=True)
+    scales: F64 = np.take_along_axis(sums / totals, best, axis=2)[:, :, 0]
+    return scales
+
+
+def _integer_scales(most: int) -> Callable[[F64, F64], F64]:
+    def choose(groups: F64, importance: F64) -> F64:
+        ends = np.abs(groups).max(axis=2) / most
+        best, least = ends, np.full(ends.shape, np.inf)
+        for shrink in SHRINKS:
+            scales = np.where(ends > 0, ends * shrink, 1.0).astype(np.float32).astype(np.float64)
+            stored = np.clip(np.rint(groups / scales[:, :, None]), -most, most)
+            errors = (importance * (groups - stored * scales[:, :, None]) ** 2).sum(axis=2)
+            best, least = np.where(errors < least, scales, best), np.minimum(errors, least)
+        return best
+
+    return choose

@@ -8,10 +8,11 @@ from typing import Any
 
 from tfmbs.compiler.compilation import STAGES, Compilation, Options
 from tfmbs.compiler.samples import Samples, batches_of
-from tfmbs.compiler.sizes.binary import sized_binary
+from tfmbs.compiler.sizes.binary import sized_binary, verify_sized
 from tfmbs.compiler.sizes.ranges import Given, has_ranges, sizes_of
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.writing import write
 from tfmbs.runtime.program import Program
 
 __all__ = ["STAGES", "compile", "lower"]
@@ -73,7 +74,9 @@ def compile(
     )
     with _ONE_AT_A_TIME:
         if has_ranges(options.dims, *options.entries.values()):
-            return Program(Image.from_buffer(sized_binary(model, options)))
+            image = Image.from_buffer(write(sized_binary(model, options)))
+            verify_sized(image)
+            return Program(image)
         return Program(Compilation.of(model, options).image())
 
 

@@ -22,10 +22,12 @@ from tfmbs.dialect.legality import check_level
 from tfmbs.dialect.mlir import context, ir
 from tfmbs.dialect.shapes import Shape, shape_of
 from tfmbs.passes.tfmbs_annotate import TfmbsAnnotate
-from tfmbs.runtime.abi.container import save
+from tfmbs.runtime.abi.container import Container
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.files import save
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.target_file import load_target
+from tfmbs.runtime.abi.writing import write
 
 STAGES = ("import", *LEVELS, "linalg")
 """Where a compilation can stop, besides at the binary: the importer's own output, a level, or linalg."""
@@ -151,15 +153,10 @@ class Compilation:
         Raises:
             TfmbsError: as `lower`; ``target`` where the binary asks for more than the target has.
         """
-        return Image.from_buffer(self._emitted())
+        return Image.from_buffer(write(self.container()))
 
-    def binary(self) -> bytearray:
-        """The bytes of `image`, verified. Raises TfmbsError as `image`."""
-        data = self._emitted()
-        Image.from_buffer(data)
-        return data
-
-    def _emitted(self) -> bytearray:
+    def container(self) -> Container:
+        """The file of `image`, which is to be verified where it is written. Raises TfmbsError as `lower`."""
         self.lower("fabric")
         self.options.progress("emit")
         return emit(self.module)

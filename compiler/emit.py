@@ -8,12 +8,13 @@ import tfmbs
 from tfmbs.dialect.attributes import PRECISION, SCRATCH_LIVE_BYTES, SEMANTICS, TARGET
 from tfmbs.dialect.fabric_tables import fabric_tables
 from tfmbs.dialect.semantics import entries_of, plain
+from tfmbs.runtime.abi.container import Container
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.target_file import load_target
 
 
-def emit(module: Any) -> bytearray:
-    """The bytes of the `.tfb` of a fabric-level module; equal modules give equal bytes. Weights are copied once.
+def emit(module: Any) -> Container:
+    """The `.tfb` of a fabric-level module, ready to be written; equal modules give equal bytes. Weights are not copied.
 
     META names producer, version, target, precision (where the module does), entry points, how much scratch each has
     in use at once, and what is known of their networks as wholes; it holds no time stamp.
@@ -35,7 +36,7 @@ def emit(module: Any) -> bytearray:
         meta["scratch_live_bytes"] = {item.name: item.attr.value for item in live}
     if known := networks(module):
         meta["semantics"] = known
-    return Image(meta=meta, target=target.to_dict(), **tables).to_bytes(weights)
+    return Image(meta=meta, target=target.to_dict(), **tables).container(weights)
 
 
 def networks(module: Any) -> dict[str, dict[str, Any]]:

@@ -18,8 +18,8 @@ from tfmbs.compiler.reproducer import format_reproducer, read_reproducer
 from tfmbs.compiler.source import SPLIT_MARKER, Source, parse, probe_parser
 from tfmbs.compiler.timing import Timer
 from tfmbs.dialect.mlir import context
-from tfmbs.runtime.abi.container import save
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.files import save
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.asm import assemble
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.files import save
 from tfmbs.runtime.abi.image import Image
 from tfmbs.tools.main import OK, standard_input, tool
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     except TfmbsError as error:
         error.location = f"{options.file}: {error.location}"
         raise
-    container.save(options.output, data)
+    save(options.output, data)
     return OK
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tfmbs.runtime.abi.container import save
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.files import save
 from tfmbs.tools.main import OK, REFUSED, tool
 from tfmbs.tools.model_options import add_model_options, model_options
 from tfmbs.tools.progress import Progress

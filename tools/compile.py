@@ -5,19 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfmbs.runtime.abi.container import save
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.files import mapped, save
 from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.writing import save_container, write
 from tfmbs.tools.main import OK, tool
 from tfmbs.tools.model_options import add_model_options, entry_points, model_options
 from tfmbs.tools.progress import Progress
 
 if TYPE_CHECKING:
+    import mmap
+
     from tfmbs.compiler.compilation import Options
+    from tfmbs.runtime.abi.codec import BytesLike
+    from tfmbs.runtime.abi.container import Container
 
 BINARY = "tfb"
 
@@ -100,7 +105,7 @@ def _write_annotations(path: str, found: dict[str, Any]) -> None:
 
 def _write_sized(given: Any, options: Options) -> None:
     """The binary of a model with run-time sizes. Raises TfmbsError ``usage`` for options that IR of one size is for."""
-    from tfmbs.compiler.sizes.binary import sized_binary
+    from tfmbs.compiler.sizes.binary import sized_binary, verify_sized
 
     single = {
         "--compile-to": given.compile_to != BINARY,
@@ -113,33 +118,44 @@ def _write_sized(given: Any, options: Options) -> None:
     for option, is_given in single.items():
         if is_given:
             raise TfmbsError("usage", option, "IR has one size", "dimensions without a range", option)
-    _write_binary(given, sized_binary(given.model, options, given.model))
+    _write_binary(given, sized_binary(given.model, options, given.model), verify_sized)
 
 
 def _write(given: Any, compilation: Any) -> None:
     if given.compile_to == BINARY:
-        _write_binary(given, compilation.binary())
+        _write_binary(given, compilation.container())
     else:
         compilation.lower(given.compile_to)
-        _write_content(given, compilation.text().encode(), ".mlir")
+        content = compilation.text().encode()
+        if given.output == "-":
+            sys.stdout.buffer.write(content)
+        else:
+            save(_output(given, ".mlir"), content)
 
 
-def _write_binary(given: Any, content: bytes | bytearray) -> None:
+def _write_binary(given: Any, binary: Container, verify: Callable[[Image], object] | None = None) -> None:
     from tfmbs.compiler.report import html_report
 
-    if given.report:
-        save(given.report, html_report(Image.from_buffer(content), Path(given.model).name).encode())
-    _write_content(given, content, f".{BINARY}")
+    def check(content: BytesLike | mmap.mmap) -> None:
+        image = Image.from_buffer(content)
+        if verify is not None:
+            verify(image)
+        if given.report:
+            save(given.report, html_report(image, Path(given.model).name).encode())
 
-
-def _write_content(given: Any, content: bytes | bytearray, suffix: str) -> None:
     if given.output == "-":
+        content = write(binary)
+        check(content)
         sys.stdout.buffer.write(content)
-        return
+    else:
+        save_container(_output(given, f".{BINARY}"), binary, lambda path: check(mapped(path)))
+
+
+def _output(given: Any, suffix: str) -> Path:
     output = Path(given.output) if given.output else Path(given.model).with_suffix(suffix)
     if output == Path(given.model):
         raise TfmbsError("usage", "-o", "the output is the model itself")
-    save(output, content)
+    return output
 
 
 if __name__ == "__main__":

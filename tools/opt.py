@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfmbs.runtime.abi.container import save
+from tfmbs.runtime.abi.files import save
 from tfmbs.tools.main import OK, standard_input, tool
 
 if TYPE_CHECKING:

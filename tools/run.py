@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tfmbs.runtime.abi.container import save
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.files import save
 from tfmbs.runtime.devices import DEVICES
 from tfmbs.runtime.devices.base import Array
 from tfmbs.runtime.program import DEFAULT_DEVICE, Program, load

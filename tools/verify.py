@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfmbs.runtime.abi.container import save
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.files import save
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.devices.base import Array
 from tfmbs.runtime.program import Program

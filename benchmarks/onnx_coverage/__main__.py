@@ -12,7 +12,7 @@ from benchmarks.onnx_coverage.cases import KINDS, Case, load
 from benchmarks.onnx_coverage.check import Result, Status
 from benchmarks.onnx_coverage.page import PAGE, render
 from benchmarks.onnx_coverage.results import Key, key, shortened
-from tfmbs.runtime.abi.container import save
+from tfmbs.runtime.abi.files import save
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

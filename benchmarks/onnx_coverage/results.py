@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.onnx_coverage.cases import Case
 from benchmarks.onnx_coverage.check import Result, Status
-from tfmbs.runtime.abi.container import save
+from tfmbs.runtime.abi.files import save
 
 RESULTS = Path(__file__).with_name("results.tsv")
 _REASON = 240  # characters that are kept

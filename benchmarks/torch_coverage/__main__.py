@@ -12,7 +12,7 @@ from benchmarks.torch_coverage.check import Status
 from benchmarks.torch_coverage.core import core_ops
 from benchmarks.torch_coverage.page import PAGE, render
 from benchmarks.torch_coverage.results import NO_SAMPLE, row_of
-from tfmbs.runtime.abi.container import save
+from tfmbs.runtime.abi.files import save
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.torch_coverage.check import FAULTS, Status, Verdict
-from tfmbs.runtime.abi.container import save
+from tfmbs.runtime.abi.files import save
 
 RESULTS = Path(__file__).with_name("results.tsv")
 NO_SAMPLE = "no sample"

@@ -16,6 +16,7 @@ from tfmbs.compiler.sizes.pieces import Cutter, add_pieces
 from tfmbs.compiler.sizes.points import DEGREES, Box, samples
 from tfmbs.compiler.sizes.ranges import Range, sizes_of
 from tfmbs.compiler.sizes.sampler import Sampler
+from tfmbs.runtime.abi.container import Container
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.size_records import MAX_SIZES
@@ -23,8 +24,8 @@ from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.instances import checked_instance
 
 
-def sized_binary(model: object, options: Options, where: str = "model") -> bytearray:
-    """The bytes of a fabric binary whose entry points take every size of the ranges among their dims, verified.
+def sized_binary(model: object, options: Options, where: str = "model") -> Container:
+    """The fabric binary whose entry points take every size of the ranges among their dims; `verify_sized` checks it.
 
     Raises:
         TfmbsError: as `Compilation`; ``unsupported`` for what depends on a size and cannot, by the model's own names;
@@ -65,13 +66,11 @@ def sized_binary(model: object, options: Options, where: str = "model") -> bytea
     if networks := {entry: known["network"] for entry, known in about.items() if known["network"]}:
         meta["semantics"] = networks
     options.progress("emit")
-    data = Image(meta=meta, target=target.to_dict(), **assembler.tables).to_bytes(assembler.weights)
-    _verify(Image.from_buffer(data))
-    return data
+    return Image(meta=meta, target=target.to_dict(), **assembler.tables).container(assembler.weights)
 
 
-def _verify(image: Image) -> None:
-    """Checks the images for some sizes of every piece. An error here is one of the compiler."""
+def verify_sized(image: Image) -> None:
+    """Checks the images for some sizes of every piece of what `sized_binary` made. An error is one of the compiler."""
     bounds: dict[int, list[tuple[int, int]]] = {}
     for row in image.sizes:
         bounds.setdefault(row["entry"], []).append((row["low"], row["high"]))

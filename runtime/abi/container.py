@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from blake3 import blake3
 
 from tfmbs.runtime.abi.errors import TfmbsError
-from tfmbs.runtime.abi.records import FieldValue
 from tfmbs.runtime.abi.sections import (
     CHUNK_BYTES,
     DIGEST_BYTES,
@@ -30,7 +26,7 @@ from tfmbs.runtime.abi.sections import (
 )
 
 KNOWN_FEATURES = sum(1 << bit for bit in Feature)
-_NAME_BYTES = 16
+NAME_BYTES = 16
 
 
 class Pieces:
@@ -43,14 +39,16 @@ class Pieces:
         return self.parts[-1][0] + len(self.parts[-1][1]) if self.parts else 0
 
     def __bytes__(self) -> bytes:
-        together = bytearray(len(self))
-        self.write(memoryview(together))
-        return bytes(together)
+        return b"".join(data for _, data in self.without_gaps())
 
-    def write(self, target: memoryview) -> None:
-        """Writes them to memory that is zero."""
+    def without_gaps(self) -> Iterator[tuple[int, memoryview]]:
+        """The parts, and zeros for what is between them, in order."""
+        end = 0
         for offset, part in self.parts:
-            target[offset : offset + len(part)] = part
+            if offset > end:
+                yield end, memoryview(bytes(offset - end))
+            yield offset, part
+            end = offset + len(part)
 
 
 @dataclass(frozen=True)
@@ -104,143 +102,9 @@ def digest(data: Any) -> bytes:
     return blake3(data).digest()
 
 
-def chunk_digests(data: memoryview) -> bytes:
-    """The digests of the `CHUNK_BYTES` chunks of a section, one after the other."""
-    return b"".join(digest(data[i : i + CHUNK_BYTES]) for i in range(0, len(data), CHUNK_BYTES))
-
-
 def align(offset: int, alignment: int) -> int:
     """The first multiple of `alignment` from `offset` on."""
     return -(-offset // alignment) * alignment
-
-
-# --- writing ----------------------------------------------------------------------------------------------------------
-
-
-def _placed(sections: Iterable[Section]) -> list[Section]:
-    """The sections in file order with their offsets, behind a DIGESTS section where one is chunked, which is zeros."""
-    ordered = sorted(sections, key=lambda section: section.kind)
-    chunks = sum(-(-section.length // CHUNK_BYTES) for section in ordered if section.is_chunked)
-    if chunks:
-        kind = KIND_BY_NAME["DIGESTS"]
-        ordered.insert(0, Section(kind.code, kind.name, memoryview(bytes(chunks * DIGEST_BYTES)), kind.alignment))
-    placed, position = [], HEADER.size + SECTION.size * len(ordered)
-    for section in ordered:
-        placed.append(replace(section, offset=align(position, section.alignment)))
-        position = placed[-1].offset + section.length
-    return placed
-
-
-def _fill(out: memoryview, sections: Sequence[Section]) -> bytes:
-    """Writes the sections, and their chunk digests into DIGESTS; returns the section table."""
-    digests: dict[int, bytes] = {}
-    for section in sections:
-        data = _place(out, section)
-        if section.pieces is None:
-            data[:] = section.data
-        else:
-            section.pieces.write(data)
-        if section.is_chunked:
-            digests[section.kind] = chunk_digests(data)
-    if digests:
-        _place(out, sections[0])[:] = b"".join(digests.values())
-    return b"".join(_row(section, digests.get(section.kind) or _place(out, section)) for section in sections)
-
-
-def _place(out: memoryview, section: Section) -> memoryview:
-    return out[section.offset : section.offset + section.length]
-
-
-def _row(section: Section, content: bytes | memoryview) -> bytes:
-    flags = (SectionFlag.OPTIONAL if section.optional else 0) | (SectionFlag.CHUNKED if section.is_chunked else 0)
-    return SECTION.encode(
-        {
-            "kind": section.kind,
-            "flags": flags,
-            "offset": section.offset,
-            "length": section.length,
-            "alignment": section.alignment,
-            "name": tuple(section.name.encode("ascii").ljust(_NAME_BYTES, b"\0")),
-            "digest": tuple(digest(content)),
-        }
-    )
-
-
-def _check_writable(section: Section) -> None:
-    name = section.name
-    if not 1 <= len(name) <= _NAME_BYTES or not name.isascii() or not name.isprintable():
-        raise TfmbsError("container.layout", name, "section name", f"1…{_NAME_BYTES} printable ASCII characters")
-    if section.alignment & (section.alignment - 1) or not 1 <= section.alignment <= MAX_ALIGNMENT:
-        raise TfmbsError("container.layout", name, "alignment", "a power of two", section.alignment)
-
-
-def write(container: Container) -> bytearray:
-    """The bytes of a file; the same container gives the same bytes.
-
-    Raises TfmbsError `container.layout` for a section whose name or alignment cannot be written.
-    """
-    for section in container.sections:
-        _check_writable(section)
-    sections = _placed(container.sections)
-    end = sections[-1].offset + sections[-1].length if sections else HEADER.size
-    out = bytearray(end)
-    with memoryview(out) as view:  # assigning to a slice of a bytearray would copy its source first
-        table = _fill(view, sections)
-        view[HEADER.size : HEADER.size + len(table)] = table
-    header: dict[str, FieldValue] = {
-        "magic": tuple(MAGIC),
-        "major": container.version[0],
-        "minor": container.version[1],
-        "section_count": len(sections),
-        "file_length": end,
-        "required_features": container.required_features,
-        "optional_features": container.optional_features,
-        "digest": (0,) * DIGEST_BYTES,
-    }
-    sealed = digest(HEADER.encode(header) + table)
-    out[: HEADER.size] = HEADER.encode({**header, "digest": tuple(sealed)})
-    return out
-
-
-def save(path: str | os.PathLike[str], data: bytes | bytearray | memoryview) -> None:
-    """Writes a file that appears whole or not at all: temporary file beside it, fsync, rename.
-
-    Devices and pipes, which a rename would replace, are written directly. Raises TfmbsError `io`.
-    """
-    target = file_path(path)
-    try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)
-        else:
-            _replace(target, data)
-    except OSError as error:
-        raise TfmbsError("io", target, f"cannot be written: {error.strerror or error}") from error
-
-
-def _replace(target: Path, data: bytes | bytearray | memoryview) -> None:
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def file_path(path: object) -> Path:
-    """What a caller gave as the path of a file. Raises TfmbsError `io` for what cannot be one."""
-    if not isinstance(path, str | os.PathLike):
-        raise TfmbsError("io", "path", "kind of value", "a str or os.PathLike", type(path).__qualname__)
-    found = Path(path)
-    if "\0" in str(found) or not found.name:
-        raise TfmbsError("io", repr(str(path)), "it names no file")
-    return found
-
-
-# --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def _header(data: memoryview) -> dict[str, Any]:

@@ -10,14 +10,15 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.codec import BytesLike, Row, decode_section, encode_section
-from tfmbs.runtime.abi.container import Container, Pieces, Section, check_chunks
+from tfmbs.runtime.abi.container import Container, Pieces, Section, check_chunks, read
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.files import file_path, mapped
 from tfmbs.runtime.abi.minor import minor_of
 from tfmbs.runtime.abi.records import Record
 from tfmbs.runtime.abi.sections import KIND_BY_CODE, KIND_BY_NAME, KIND_OF_RECORD, KINDS, MAJOR, Feature
 from tfmbs.runtime.abi.types import DType, Region
+from tfmbs.runtime.abi.writing import save_container, write
 
 __all__ = ["Image", "Row", "Verify"]
 
@@ -108,10 +109,9 @@ class Image:
         """One record table as a structured array (read only)."""
         return np.frombuffer(self.section(KIND_OF_RECORD[record.name].name), record.numpy)
 
-    def to_bytes(self, weights: Pieces | None = None) -> bytearray:
-        """The bytes of the `.tfb`; the same content gives the same bytes. `weights` are what `self.weights` is not.
-
-        Raises TfmbsError for what does not fit.
+    def container(self, weights: Pieces | None = None) -> Container:
+        """What is to be written as a `.tfb`. `weights` are what `self.weights` is not. Raises TfmbsError for what
+        does not fit.
         """
         sections = list(self.extras)
         if weights:
@@ -121,11 +121,15 @@ class Image:
             data = encode_section(kind, getattr(self, kind.attribute)) if kind.attribute else b""
             if len(data):
                 sections.append(Section(kind.code, kind.name, memoryview(data), kind.alignment, kind.optional))
-        return container.write(Container(tuple(sections), self.features, self.optional_features, self.version))
+        return Container(tuple(sections), self.features, self.optional_features, self.version)
+
+    def to_bytes(self) -> bytearray:
+        """The bytes of the `.tfb`; the same content gives the same bytes. Raises TfmbsError for what does not fit."""
+        return write(self.container())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the file, whole or not at all."""
-        container.save(path, self.to_bytes())
+        save_container(path, self.container())
 
     @classmethod
     def from_buffer(cls, buffer: BytesLike | mmap.mmap, verify: Verify = "eager") -> Image:
@@ -138,7 +142,7 @@ class Image:
 
         if verify not in get_args(Verify):
             raise TfmbsError("usage", "verify", "unknown value", " or ".join(get_args(Verify)), repr(verify))
-        file = container.read(buffer, lazy=True)
+        file = read(buffer, lazy=True)
         image = cls(optional_features=file.optional_features, file=file)
         for section in file.sections:
             kind = KIND_BY_CODE.get(section.kind)
@@ -185,13 +189,8 @@ class Image:
     @classmethod
     def load(cls, path: str | os.PathLike[str], verify: Verify = "eager") -> Image:
         """`from_buffer` on a mapped file: weights are not read until they are used (or checked)."""
-        name = container.file_path(path)
-        try:
-            with name.open("rb") as file:
-                empty = os.fstat(file.fileno()).st_size == 0
-                data: bytes | mmap.mmap = b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError) as error:
-            raise TfmbsError("io", name, f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        name = file_path(path)
+        data = mapped(name)
         try:
             return cls.from_buffer(data, verify)
         except TfmbsError as error:

@@ -12,6 +12,7 @@ from tfmbs.runtime.abi import container, siw
 from tfmbs.runtime.abi.container import Container, Section
 from tfmbs.runtime.abi.records import NONE, Field, Record
 from tfmbs.runtime.abi.sections import HEADER, KIND_BY_CODE, SECTION, Content, SectionKind
+from tfmbs.runtime.abi.writing import write
 
 _NUMBERS = (
     0,
@@ -208,7 +209,7 @@ def mutant(files: list[bytes], seed: int) -> bytes:
         random.choice(MUTATIONS)(sections, random)
         left -= 1
     changed = tuple(replace(section, data=memoryview(data)) for section, data in sections if data)
-    out = container.write(Container(changed, source.required_features, source.optional_features, source.version))
+    out = write(Container(changed, source.required_features, source.optional_features, source.version))
     if random.randrange(20) == 0:
         out = _change_envelope(out, random)
     return bytes(out)

@@ -6,7 +6,7 @@ from typing import Any
 
 from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.records import Record
-from tfmbs.runtime.abi.sections import DIGEST_BYTES, HEADER, SECTION, SectionFlag
+from tfmbs.runtime.abi.sections import CHUNK_BYTES, DIGEST_BYTES, HEADER, SECTION, SectionFlag
 
 
 def replace_fields(data: bytearray, record: Record, offset: int, /, **changes: Any) -> None:
@@ -32,7 +32,11 @@ def resign(data: bytes | bytearray) -> bytearray:
     for offset in range(HEADER.size, HEADER.size + count * SECTION.size, SECTION.size):
         row = SECTION.decode(out, offset)
         content = memoryview(out)[row["offset"] : row["offset"] + row["length"]]
-        listed = container.chunk_digests(content) if row["flags"] & SectionFlag.CHUNKED else content
+        listed = _chunk_digests(content) if row["flags"] & SectionFlag.CHUNKED else content
         replace_fields(out, SECTION, offset, digest=tuple(container.digest(listed)))
     seal(out)
     return out
+
+
+def _chunk_digests(content: memoryview) -> bytes:
+    return b"".join(container.digest(content[i : i + CHUNK_BYTES]) for i in range(0, len(content), CHUNK_BYTES))

@@ -15,6 +15,7 @@ from tfmbs.runtime.abi.limits import MAX_JSON_BYTES, MAX_REGION_BYTES, MAX_STEPS
 from tfmbs.runtime.abi.records import DESCRIPTOR, Kind
 from tfmbs.runtime.abi.sections import MAJOR
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region
+from tfmbs.runtime.abi.writing import write
 from tfmbs.runtime.devices import open_device
 from tfmbs.runtime.signature import entries_of
 
@@ -406,7 +407,7 @@ def _with_section(name, section_name, change):
             assert changed != data
             data = changed
         sections.append(replace(section, data=memoryview(data)))
-    return container.write(replace(file, sections=tuple(sections)))
+    return write(replace(file, sections=tuple(sections)))
 
 
 def test_scratch_must_be_written_before_it_is_read():

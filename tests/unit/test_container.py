@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import random
+import tempfile
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from tests.fuzz.resign import replace_fields, resign, seal
 from tfmbs.runtime.abi import container
-from tfmbs.runtime.abi.container import Container, Section
+from tfmbs.runtime.abi.container import Container, Pieces, Section
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.files import save
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.minor import TARGET_DEFAULTS, TARGET_FEATURES
 from tfmbs.runtime.abi.sections import (
@@ -29,6 +31,7 @@ from tfmbs.runtime.abi.sections import (
     SectionFlag,
 )
 from tfmbs.runtime.abi.target import Target
+from tfmbs.runtime.abi.writing import save_container, write
 
 GOLDEN = Path(__file__).parents[1] / "golden" / f"v{MAJOR}"
 CURRENT = (GOLDEN.parent / f"v{MAJOR}.{MINOR}" / "sized.tfb").read_bytes()
@@ -65,11 +68,11 @@ def _refused(data, code, message):
 @given(st.dictionaries(st.sampled_from([k for k in KINDS if k.attribute]), st.binary(min_size=1, max_size=300)))
 def test_containers_read_what_was_written(contents):
     sections = [_section(kind.name, data) for kind, data in contents.items()]
-    file = container.write(Container(tuple(sections), 5, 9))
+    file = write(Container(tuple(sections), 5, 9))
     back = container.read(file)
     assert {s.name: bytes(s.data) for s in back.sections} == {kind.name: data for kind, data in contents.items()}
     assert (back.required_features & 5, back.optional_features) == (5, 9)
-    assert container.write(back) == file
+    assert write(back) == file
 
 
 def test_every_single_bit_flip_is_refused():
@@ -231,7 +234,7 @@ def test_large_sections_have_chunk_digests():
     weights = file.by_kind[KIND_BY_NAME["WEIGHTS"].code]
     assert len(weights.chunk_digests) == 4 * DIGEST_BYTES
     assert weights.offset % KIND_BY_NAME["WEIGHTS"].alignment == 0
-    assert container.write(file) == data
+    assert write(file) == data
 
 
 @pytest.mark.parametrize("chunk", [0, 3])
@@ -250,7 +253,7 @@ def test_chunk_digests_must_be_there():
     data = _large()
     file = container.read(data)
     without = Container(tuple(s for s in file.sections), file.required_features)
-    listed = container.write(without)
+    listed = write(without)
     digests = SECTION.decode(listed, HEADER.size)
     assert bytes(digests["name"]).startswith(b"DIGESTS")
     listed[digests["offset"]] ^= 1
@@ -280,9 +283,9 @@ def test_files_appear_whole_or_not_at_all(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
         with pytest.raises(TfmbsError, match="cannot be written: No space left"):
-            container.save(target, SMALL)
+            save(target, SMALL)
     assert target.read_bytes() == b"old"
-    container.save(target, SMALL)
+    save(target, SMALL)
     assert [path.name for path in tmp_path.iterdir()] == ["a.tfb"]
     assert Image.load(target).to_bytes() == SMALL
 
@@ -313,15 +316,15 @@ def test_loading_maps_the_weights(tmp_path):
 def test_sections_that_cannot_be_written_are_refused(name, alignment, message):
     section = Section(UNKNOWN_KIND, name, memoryview(b"a"), alignment, optional=True)
     with pytest.raises(TfmbsError, match=message):
-        container.write(Container((section,)))
+        write(Container((section,)))
 
 
 def test_lists_of_digests_match_the_chunked_sections():
     spare = Section(KIND_BY_NAME["DIGESTS"].code, "DIGESTS", memoryview(bytes(32)), 32)
     with pytest.raises(TfmbsError, match="chunk digests of no section, expected none, got 32"):
-        container.read(container.write(Container((spare,))))
+        container.read(write(Container((spare,))))
     short = Section(KIND_BY_NAME["WEIGHTS"].code, "WEIGHTS", memoryview(bytes(CHUNK_BYTES + 1)), 4096)
-    file = container.write(Container((short,)))
+    file = write(Container((short,)))
     rows = [SECTION.decode(file, HEADER.size + i * SECTION.size) for i in range(2)]
     assert rows[0]["length"] == 2 * DIGEST_BYTES
     replace_fields(file, SECTION, HEADER.size, length=DIGEST_BYTES)
@@ -334,3 +337,37 @@ def test_lists_of_digests_match_the_chunked_sections():
 def test_an_unknown_way_to_verify_is_refused() -> None:
     with pytest.raises(TfmbsError, match="expected eager or lazy, got 'never'"):
         Image.from_buffer(b"", cast(Any, "never"))
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_pieces_are_written_as_the_bytes_that_they_are(data):
+    """Gaps are zeros; the same file comes of pieces, of bytes, in memory and on disk."""
+    parts, end = [], 0
+    for _ in range(data.draw(st.integers(1, 5))):
+        start = end + data.draw(st.sampled_from([0, 0, 1, 63, CHUNK_BYTES]))
+        length = data.draw(st.sampled_from([1, 100, CHUNK_BYTES - 1, CHUNK_BYTES, 2 * CHUNK_BYTES + 5]))
+        parts.append((start, memoryview(bytes([len(parts) + 1]) * length)))
+        end = start + length
+    together = bytearray(end)
+    for start, part in parts:
+        together[start : start + len(part)] = part
+    assert bytes(Pieces(parts)) == together
+    kind = KIND_BY_NAME["WEIGHTS"]
+    whole = Container((_section("WEIGHTS", bytes(together)),))
+    pieces = Container((Section(kind.code, kind.name, memoryview(b""), kind.alignment, pieces=Pieces(parts)),))
+    expected = write(whole)
+    assert write(pieces) == expected
+    with tempfile.TemporaryDirectory() as folder:
+        save_container(f"{folder}/a.tfb", pieces)
+        assert Path(f"{folder}/a.tfb").read_bytes() == expected
+
+
+def test_a_file_that_its_check_refuses_does_not_appear(tmp_path):
+    def refuse(path):
+        assert path.read_bytes() == write(Container(()))
+        raise TfmbsError("target", "binary", "too large")
+
+    with pytest.raises(TfmbsError, match="too large"):
+        save_container(tmp_path / "a.tfb", Container(()), refuse)
+    assert list(tmp_path.iterdir()) == []

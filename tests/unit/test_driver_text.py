@@ -21,8 +21,8 @@ from tfmbs.compiler.source import Source, parse
 from tfmbs.dialect.location import Place
 from tfmbs.dialect.mlir import context
 from tfmbs.passes.registry import Pass, all_passes, find
-from tfmbs.runtime.abi.container import save
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.files import save
 from tfmbs.tools.opt_arguments import IMPLIED, SWITCHES, VALUES
 
 

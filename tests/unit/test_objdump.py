@@ -23,6 +23,7 @@ from tfmbs.runtime.abi.packing import pack_rows
 from tfmbs.runtime.abi.records import NONE
 from tfmbs.runtime.abi.sections import KINDS, MAJOR, Content
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region
+from tfmbs.runtime.abi.writing import write
 from tfmbs.tools import assemble as as_tool
 from tfmbs.tools import objdump
 
@@ -56,7 +57,7 @@ def test_schedules_show_cycles_slots_sources_and_bounds(tmp_path: Path, capsys: 
     with context(), ir.Location.unknown():
         module = ir.Module.parse(text)
         Driver().run_text(module, "builtin.module(tfmbs-to-fabric)")
-        (tmp_path / "exp.tfb").write_bytes(emit(module))
+        (tmp_path / "exp.tfb").write_bytes(write(emit(module)))
     assert objdump.main([str(tmp_path / "exp.tfb"), "--schedule"]) == 0
     out = capsys.readouterr().out
     assert "from node_exp" in out

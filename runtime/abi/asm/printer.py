@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 
-from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.asm.data import weight_lines
 from tfmbs.runtime.abi.asm.rows import quoted, row_text
 from tfmbs.runtime.abi.asm.words import word_text
+from tfmbs.runtime.abi.container import read
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.patches import form_of, names_of, targets
 from tfmbs.runtime.abi.records import NONE, Patched
@@ -117,7 +117,7 @@ def _file_lines(image: Image) -> Iterator[str]:
 
 def headers(image: Image) -> str:
     """The header and the section table as comment lines. `image` must come from a file."""
-    file = image.file if image.file is not None else container.read(image.to_bytes())
+    file = image.file if image.file is not None else read(image.to_bytes())
     features = [bit.name for bit in Feature if file.required_features >> bit & 1]
     lines = [f"; tfb {file.version[0]}.{file.version[1]}, requires {', '.join(features) or 'nothing'}"]
     lines.append(f"; {'section':<16} {'offset':>10} {'bytes':>10} {'align':>6}")

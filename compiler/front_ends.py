@@ -70,9 +70,11 @@ def _onnx_parts(model: object, where: str) -> tuple[Any, str, str]:
         _check_suffix(path)
         if path.suffix == EXPORTED:
             return None, path.stem, str(path)
-        from tfmbs.compiler.importers.onnx_model import load_onnx, parts_of
+        from tfmbs.compiler.importers.onnx_file import read_onnx
+        from tfmbs.compiler.importers.onnx_model import parts_of
 
-        return parts_of(load_onnx(path), str(path)), path.stem, str(path)
+        file = read_onnx(path)
+        return parts_of(file.model, str(path), file.data), path.stem, str(path)
     packages = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
     if "onnx" in packages:
         from tfmbs.compiler.importers.onnx_model import parts_of

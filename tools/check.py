@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _loaded(path: Path) -> object:
     if path.suffix == ".onnx":
-        from tfmbs.compiler.importers.onnx_model import load_onnx
+        from tfmbs.compiler.importers.onnx_file import load_onnx
 
         return load_onnx(path)
     if path.suffix == ".pt2":

@@ -71,7 +71,7 @@ def _verify(given: Any, bar: Progress) -> Verification:
 def _subject(given: Any, options: Options) -> Subject:
     path, source = Path(given.model), Path(given.inputs) if given.inputs else given.seed
     if path.suffix == ".onnx":
-        from tfmbs.compiler.importers.onnx_model import load_onnx
+        from tfmbs.compiler.importers.onnx_file import load_onnx
         from tfmbs.compiler.verify.inputs import chosen_inputs
         from tfmbs.compiler.verify.onnx_subject import OnnxSubject
 

@@ -16,7 +16,7 @@ from onnx.backend.test import loader
 from onnx.backend.test.runner import Runner
 
 from tfmbs.compiler.importers.onnx_dims import graph_inputs
-from tfmbs.compiler.importers.onnx_model import load_onnx
+from tfmbs.compiler.importers.onnx_file import load_onnx
 
 KINDS = ("node", "light", "simple", "pytorch-converted", "pytorch-operator")
 _LIGHT = "light"

@@ -33,7 +33,9 @@ def embed_external_data(model: onnx.ModelProto, folder: Path, where: str) -> Non
 
 
 def all_tensors(model: onnx.ModelProto) -> Iterator[TensorProto]:
-    """Every tensor of a model: initializers and attributes, also in nested graphs and functions."""
+    """Every tensor of a model: first the initializers of its graph, then those of nested graphs and of attributes,
+    also in functions.
+    """
     graphs = [model.graph]
     nodes = [node for function in model.functions for node in function.node]
     while graphs or nodes:

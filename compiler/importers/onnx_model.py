@@ -1,15 +1,12 @@
-"""An ONNX model made ready for import: read, checked, symbolic dimensions bound, opset converted, rewritten."""
+"""An ONNX model made ready for import: checked, symbolic dimensions bound, opset converted, rewritten."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import onnx
 import onnx.inliner
-from google.protobuf.message import DecodeError
 
-from tfmbs.compiler.importers.external_data import embed_external_data
 from tfmbs.compiler.importers.messages import first_line
 from tfmbs.compiler.importers.onnx_blame import blamed
 from tfmbs.compiler.importers.onnx_dims import bind_dims
@@ -23,35 +20,12 @@ from tfmbs.compiler.importers.onnx_rules import (
     check_text,
 )
 from tfmbs.compiler.importers.rewrite.model import rewrite
-from tfmbs.compiler.importers.weights import Parts, split, with_weights
+from tfmbs.compiler.importers.weights import NO_DATA, Parts, split, with_weights
+from tfmbs.dialect.resources import Array
 from tfmbs.runtime.abi.errors import TfmbsError
 
 _CHECKER_ERRORS = (onnx.checker.ValidationError, ValueError)
 _INFERENCE_ERRORS = (onnx.shape_inference.InferenceError, *_CHECKER_ERRORS)
-
-
-def load_onnx(path: Path) -> onnx.ModelProto:
-    """Reads a model and all its external data.
-
-    Raises:
-        TfmbsError: `io`, `onnx.parse` or `onnx.external-data`.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise TfmbsError("io", path, "cannot read the model", got=error.strerror) from error
-    except ValueError as error:
-        raise TfmbsError("io", path, "it names no file", got=error) from error
-    if not data:
-        raise TfmbsError("onnx.parse", path, "the model", "an ONNX protobuf", "an empty file")
-    try:
-        model = onnx.load_model_from_string(data)
-    except DecodeError as error:
-        raise TfmbsError("onnx.parse", path, "the model", "an ONNX protobuf", "other or truncated bytes") from error
-    if not model.graph.node and not model.graph.output:
-        raise TfmbsError("onnx.parse", path, "the model", "an ONNX protobuf with a graph", "none")
-    embed_external_data(model, path.parent, str(path))
-    return model
 
 
 def prepare(model: onnx.ModelProto, dims: Mapping[str, int], where: str = "model") -> onnx.ModelProto:
@@ -64,8 +38,9 @@ def prepare(model: onnx.ModelProto, dims: Mapping[str, int], where: str = "model
     return with_weights(prepare_parts(parts, dims, where), parts, data=True)
 
 
-def parts_of(model: onnx.ModelProto, where: str = "model") -> Parts:
-    """The parts of a model whose ops are known and whose tensors hold what they should.
+def parts_of(model: onnx.ModelProto, where: str = "model", data: Mapping[int, Array] = NO_DATA) -> Parts:
+    """The parts of a model whose ops are known and whose tensors hold what they should. `data` is raw data that its
+    initializers do not have themselves, by their numbers.
 
     Raises:
         TfmbsError: codes `onnx.invalid`, `onnx.unsupported`, `onnx.external-data`.
@@ -74,8 +49,8 @@ def parts_of(model: onnx.ModelProto, where: str = "model") -> Parts:
         raise TfmbsError("unsupported", where, "kind of model", "an onnx.ModelProto", type(model).__qualname__)
     check_text(model, where)
     _refuse_unknown_ops(model, where)
-    check_tensors(model, where)
-    return split(model)
+    check_tensors(model, where, {index: array.size for index, array in data.items()})
+    return split(model, data)
 
 
 def prepare_parts(parts: Parts, dims: Mapping[str, int], where: str) -> onnx.ModelProto:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil, prod
 from typing import Any
@@ -120,20 +121,23 @@ def _check_elements(value: ValueInfoProto, at: At) -> None:
         raise TfmbsError("onnx.unsupported", at, "element type", "a real number or bool", _REFUSED[element])
 
 
-def check_tensors(model: onnx.ModelProto, where: str) -> None:
-    """Every tensor holds its data, as much of it as its shape asks for.
+def check_tensors(model: onnx.ModelProto, where: str, apart: Mapping[int, int]) -> None:
+    """Every tensor holds its data, as much of it as its shape asks for. `apart` are bytes of raw data that initializers
+    of the main graph do not hold themselves, by their numbers.
 
     Raises:
         TfmbsError: ``onnx.external-data``, ``onnx.invalid`` or ``onnx.unsupported``, naming the tensor.
     """
     for sparse in model.graph.sparse_initializer:
         raise TfmbsError("onnx.unsupported", at_value("tensor", sparse.values.name, where), "a sparse initializer")
-    for tensor in all_tensors(model):
-        check_tensor(tensor, where)
+    for index, tensor in enumerate(all_tensors(model)):
+        check_tensor(tensor, where, apart.get(index))
 
 
-def check_tensor(tensor: TensorProto, where: str) -> None:
-    """The tensor holds its data, as much of it as its shape asks for. Raises as `check_tensors`."""
+def check_tensor(tensor: TensorProto, where: str, apart: int | None = None) -> None:
+    """The tensor holds its data, as much of it as its shape asks for, or has so many bytes apart. Raises as
+    `check_tensors`.
+    """
     at = at_value("tensor", tensor.name, where)
     if tensor.data_location == TensorProto.EXTERNAL:
         raise TfmbsError("onnx.external-data", at, "external data was not loaded")
@@ -143,9 +147,10 @@ def check_tensor(tensor: TensorProto, where: str) -> None:
         needed = tensor_bytes(tensor)
     except ValueError as error:
         raise TfmbsError("onnx.invalid", at, str(error)) from error
-    if tensor.HasField("raw_data"):
-        if len(tensor.raw_data) != needed:
-            raise TfmbsError("onnx.invalid", at, "data", f"{needed} bytes", len(tensor.raw_data))
+    if apart is not None or tensor.HasField("raw_data"):
+        got = len(tensor.raw_data) if apart is None else apart
+        if got != needed:
+            raise TfmbsError("onnx.invalid", at, "data", f"{needed} bytes", got)
     else:
         _check_typed_data(tensor, at)
 

@@ -36,12 +36,17 @@ class Parts:
     sized: bool = False  # it is imported at several sizes, and is to have one form at all of them
 
 
-def split(model: onnx.ModelProto) -> Parts:
-    """The parts of a model, which is not changed."""
+NO_DATA: Mapping[int, Array] = {}
+
+
+def split(model: onnx.ModelProto, data: Mapping[int, Array] = NO_DATA) -> Parts:
+    """The parts of a model, which is not changed. `data` is raw data of initializers by their numbers, where they have
+    none themselves.
+    """
     light, arrays, tensors, types = _without_weights(model), {}, {}, {}
-    for tensor in model.graph.initializer:
-        if _is_large(tensor) and tensor.data_type in PLAIN:
-            arrays[tensor.name], types[tensor.name] = _array(tensor), tensor.data_type
+    for index, tensor in enumerate(model.graph.initializer):
+        if is_weight(tensor):
+            arrays[tensor.name], types[tensor.name] = _array(tensor, data.get(index)), tensor.data_type
         elif _is_large(tensor):
             tensors[tensor.name] = TensorProto()
             tensors[tensor.name].CopyFrom(tensor)
@@ -68,8 +73,17 @@ def with_weights(model: onnx.ModelProto, parts: Parts, *, data: bool) -> onnx.Mo
     return model
 
 
-def _array(tensor: TensorProto) -> Array:
-    array: Array = numpy_helper.to_array(tensor)  # raw data without another copy
+def is_weight(tensor: TensorProto) -> bool:
+    """Whether the tensor is large, and of elements that lie in memory as MLIR stores them."""
+    return _is_large(tensor) and tensor.data_type in PLAIN
+
+
+def _array(tensor: TensorProto, data: Array | None) -> Array:
+    array: Array
+    if data is None:
+        array = numpy_helper.to_array(tensor)  # raw data without another copy
+    else:
+        array = data.view(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)).reshape(tensor.dims)
     if tensor.data_type == TensorProto.BFLOAT16:
         array = array.view("uint16")
     array.setflags(write=False)

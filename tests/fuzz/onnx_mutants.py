@@ -24,7 +24,7 @@ import onnx
 
 import tfmbs
 from tests.fuzz.onnx_mutations import mutant, sources
-from tfmbs.compiler.importers.onnx_model import load_onnx
+from tfmbs.compiler.importers.onnx_file import load_onnx
 from tfmbs.compiler.processes import Limits, call_all
 from tfmbs.runtime.abi.errors import TfmbsError
 

@@ -14,7 +14,7 @@ from tests.fuzz import onnx_mutants
 from tests.fuzz.onnx_mutants import Ran, outcomes, same
 from tests.fuzz.onnx_mutations import mutant, sources
 from tests.models.test_hostile_models import nested
-from tfmbs.compiler.importers.onnx_model import load_onnx
+from tfmbs.compiler.importers.onnx_file import load_onnx
 from tfmbs.runtime.abi.errors import TfmbsError
 
 COUNT = 40

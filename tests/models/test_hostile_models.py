@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 import tfmbs
 from tests.models.zoo import build, node
 from tfmbs.compiler.importers.onnx import import_onnx
-from tfmbs.compiler.importers.onnx_model import load_onnx
+from tfmbs.compiler.importers.onnx_file import load_onnx
 from tfmbs.dialect.mlir import context
 from tfmbs.runtime.abi.errors import TfmbsError
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from tfmbs.compiler.importers.onnx import import_onnx
-from tfmbs.compiler.importers.onnx_model import load_onnx, prepare
+from tfmbs.compiler.importers.onnx_file import load_onnx
+from tfmbs.compiler.importers.onnx_model import prepare
 from tfmbs.compiler.importers.onnx_opset import OPSET
 from tfmbs.dialect.mlir import context
 from tfmbs.runtime.abi.errors import TfmbsError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ import numpy.typing as npt
 from tfmbs.compiler.jit import Reference, copy_module, entry_of
 from tfmbs.dialect.attributes import INPUT_RANGE, NAME
 from tfmbs.dialect.mlir import func, ir
+from tfmbs.passes.graph.grids import F64
 from tfmbs.passes.graph.kernels import left, ops_where, refusal
+from tfmbs.passes.graph.moments import second_moment, set_moment, vectors_of
 from tfmbs.passes.tfmbs_quantize import constant_weights
 from tfmbs.runtime.abi.errors import TfmbsError
 
@@ -20,11 +22,12 @@ Array = npt.NDArray[Any]
 
 
 @dataclass
-class _Range:
-    """Smallest and largest value seen so far."""
+class _Seen:
+    """Smallest and largest value seen so far, and the sums of second moments by `vectors_of` the products."""
 
     low: float = np.inf
     high: float = -np.inf
+    moments: dict[object, F64] = field(default_factory=dict)
 
     def widen(self, values: Array) -> None:
         """Takes in further values; a NaN stays."""
@@ -32,8 +35,10 @@ class _Range:
         self.high = float(np.maximum(self.high, values.max()))
 
 
-def calibrate(module: Any, batches: Iterable[Mapping[str, Array]]) -> None:
+def calibrate(module: Any, batches: Iterable[Mapping[str, Array]], *, moments: bool = False) -> None:
     """Sets `tfmbs.input_range = [min, max]` (f32) on every product that `tfmbs-quantize` takes.
+
+    With `moments` also `tfmbs.second_moment`, the sum over the batches, from which `tfmbs-gptq` rounds weights.
 
     Args:
         module: the graph level in f32, before quantization.
@@ -46,25 +51,31 @@ def calibrate(module: Any, batches: Iterable[Mapping[str, Array]]) -> None:
     products = ops_where(module, lambda op: constant_weights(op) is not None)
     if not products:
         return
-    observed = _observe(module, batches)
-    with module.context:
+    observed = _observe(module, batches, products if moments else [])
+    with module.context, ir.Location.unknown():
         for op, seen in zip(products, observed, strict=True):
             if not np.isfinite([seen.low, seen.high]).all():
                 raise refusal(op, "quantize", "input on the samples", "finite values", f"{seen.low}…{seen.high}")
             op.attributes[INPUT_RANGE] = ir.DenseF32ArrayAttr.get([seen.low, seen.high])
+            if moments:
+                set_moment(op, seen.moments[vectors_of(op)])
 
 
-def _observe(module: Any, batches: Iterable[Mapping[str, Array]]) -> list[_Range]:
-    """What the products of `module` see, in their order."""
+def _observe(module: Any, batches: Iterable[Mapping[str, Array]], with_moments: list[Any]) -> list[_Seen]:
+    """What the products of `module` see, in their order, with moments if `with_moments` are these products."""
     copy = copy_module(module)
     with copy.context, ir.Location.unknown():
         names = _expose_inputs(entry_of(copy))
     reference, count = Reference(copy), 0
-    ranges = {name: _Range() for name in names}
+    ranges = {name: _Seen() for name in names}
+    kinds = {(name, vectors_of(op)): op for name, op in zip(names, with_moments, strict=False)}
     for batch in batches:
         outputs, count = reference.run(batch), count + 1
         for name, seen in ranges.items():
             seen.widen(outputs[name])
+        for (name, vectors), op in kinds.items():
+            moments = ranges[name].moments
+            moments[vectors] = moments.get(vectors, 0) + second_moment(op, outputs[name])
     if not count:
         raise TfmbsError("quantize", "calibration", "number of sample batches", "at least 1", 0)
     return [ranges[name] for name in names]

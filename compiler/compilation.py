@@ -15,6 +15,7 @@ from tfmbs.compiler.ir_printing import AsmFlags
 from tfmbs.compiler.numeric_check import NumericCheck
 from tfmbs.compiler.pipeline_text import MODULE
 from tfmbs.compiler.pipelines import LEVELS, PIPELINES, sequence_text, sequences
+from tfmbs.compiler.quantization import DEFAULTS, Quantization
 from tfmbs.compiler.samples import Batch, cut
 from tfmbs.compiler.source import Source, parse
 from tfmbs.dialect.attributes import NAME, PRECISION
@@ -42,6 +43,9 @@ class Options:
     without any, `main` is the only one. A size is an integer, or a `Range` where `compiler.sizes` takes it. `start` is
     the level of a model that is IR already; `known` are inputs and what the model gives for them, from which the
     numeric verification of passes starts; `example_inputs` are those of a torch module.
+
+    Raises:
+        TfmbsError: ``usage``, a knob of `quantization` needs samples and there are none.
     """
 
     target: str = "kpu-16x16"
@@ -49,6 +53,7 @@ class Options:
     dims: Mapping[str, Any] = field(default_factory=dict)
     entries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     calibration: Iterable[Batch] | None = None
+    quantization: Quantization = DEFAULTS
     numerics: str = "exact"
     start: str = "tfmbs"
     verify_numerically: bool = False
@@ -57,6 +62,10 @@ class Options:
     save_temps: Path | None = None
     observers: Sequence[Observer] = ()
     progress: Callable[[str], None] = lambda stage: None
+
+    def __post_init__(self) -> None:
+        if self.quantization.rounding == "gptq" and self.calibration is None:
+            raise TfmbsError("usage", "rounding gptq", "what layers see", "samples for calibration", "none")
 
 
 @dataclass
@@ -171,9 +180,11 @@ class Compilation:
             from tfmbs.compiler.calibration import calibrate
 
             shapes = input_shapes(self.module)
-            calibrate(self.module, [part for batch in self._samples for part in cut(batch, shapes)])
+            batches = [part for batch in self._samples for part in cut(batch, shapes)]
+            calibrate(self.module, batches, moments=self.options.quantization.rounding == "gptq")
         settings = {"precision": self.options.precision, "target": self.options.target}
-        text = sequence_text(name, {**settings, "numerics": self.options.numerics})
+        settings = {**settings, "numerics": self.options.numerics, **self.options.quantization.settings}
+        text = sequence_text(name, settings)
         checks = [self._check] if self._check else []
         Driver(observers=[*self.options.observers, *checks]).run_text(self.module, text)
         check_level(self.module, LEVEL_AFTER.get(name, name))

@@ -1,6 +1,7 @@
 """The order of passes, as data: named sequences, and which of them lead from one level of the IR to the next.
 
-``$precision``, ``$target`` and ``$numerics`` stand for the option of that name, as it is set for a compilation.
+``$precision``, ``$target`` and other such words stand for the option of that name, as it is set for a compilation; a
+``_`` in the word is a ``-`` in the option.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from string import Template
 
 from tfmbs.compiler.pipeline_text import MODULE
+from tfmbs.compiler.quantization import DEFAULTS, Quantization
 from tfmbs.passes.options import format_options
 from tfmbs.runtime.abi.errors import TfmbsError
 
@@ -35,7 +37,8 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "tfmbs-telemetry",
     ),
     "quantize": (
-        "tfmbs-quantize{$precision}",
+        "tfmbs-gptq{$precision $group_size}",
+        "tfmbs-quantize{$precision $group_size $activations}",
         "tfmbs-fold-requantize",
     ),
     "optimise": (
@@ -76,6 +79,7 @@ LEVELS = ("torch", "tfmbs", "kernel", "fabric")
 
 PRECISIONS: dict[str, tuple[str, ...]] = {
     "fp32": ("import", "optimise"),
+    "bf16": ("import", "quantize", "optimise"),
     "int8": ("import", "quantize", "optimise"),
     "int4": ("import", "quantize", "optimise"),
     "ternary": ("import", "quantize", "optimise"),
@@ -100,13 +104,20 @@ def sequences(precision: str, stage: str, start: str = "torch") -> Iterator[str]
         yield "linalg"
 
 
-def pipeline(precision: str, target: str, stage: str, start: str = "torch", numerics: str = "exact") -> str:
+def pipeline(
+    precision: str,
+    target: str,
+    stage: str,
+    start: str = "torch",
+    numerics: str = "exact",
+    quantization: Quantization = DEFAULTS,
+) -> str:
     """The textual pipeline from the level `start` to `stage`.
 
     Raises:
         TfmbsError: ``usage``, as `sequences`.
     """
-    settings = {"precision": precision, "target": target, "numerics": numerics}
+    settings = {"precision": precision, "target": target, "numerics": numerics, **quantization.settings}
     passes = (text for name in sequences(precision, stage, start) for text in _passes(name, settings))
     return f"{MODULE}({','.join(passes)})"
 
@@ -117,7 +128,7 @@ def sequence_text(name: str, settings: Mapping[str, str]) -> str:
 
 
 def _passes(name: str, settings: Mapping[str, str]) -> Iterator[str]:
-    options = {key: format_options({key: value}) for key, value in settings.items()}
+    options = {key: format_options({key.replace("_", "-"): value}) for key, value in settings.items()}
     yield from (Template(text).substitute(options) for text in PIPELINES[name])
 
 

@@ -13,9 +13,10 @@ from tfmbs.dialect import graph
 from tfmbs.dialect.attributes import INPUT_RANGE
 from tfmbs.dialect.mlir import arith, ir
 from tfmbs.dialect.resources import resource_attr
-from tfmbs.dialect.shapes import element_of, shape_of
+from tfmbs.dialect.shapes import shape_of
 from tfmbs.dialect.telemetry import set_telemetry, telemetry_of
 from tfmbs.dialect.types import int4, int4_per_axis, quantized, quantized_per_axis, ternary
+from tfmbs.passes.graph.choices import DEFAULT, Choice, Settings, choice_of, forget
 from tfmbs.passes.graph.kernels import (
     channel_axis,
     constant_elements,
@@ -37,15 +38,12 @@ from tfmbs.passes.graph.quantization import (
     accumulator_scales,
     activation_for,
     quantize_bias,
-    quantize_int4,
-    quantize_weights,
-    ternarize,
 )
+from tfmbs.passes.graph.quantized_operands import Inputs, stored_weights, widened_bf16
 from tfmbs.passes.linalg.generics import Elementwise, as_elementwise, channel_constant, is_addition
 from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.tfmbs_telemetry import count_weights
-from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.packing import pack_rows
 from tfmbs.runtime.abi.types import Packing
 
@@ -57,10 +55,13 @@ class TfmbsQuantize(Pass):
     """Quantize matmul, gemv, conv2d and conv3d with constant f32 weights to int8, or their weights to int4 or trits.
 
     int8: the input by its calibrated range (asymmetric, per tensor), weights symmetrically per output channel. int4:
-    linear layers whose reduction `group` divides become `tfmbs.group_matmul`; others have a scale per channel. ternary:
-    trits by the threshold 0.7 · mean|w| per output channel. With int4 and ternary weights the input is quantized too
-    where it has a range. Integer products accumulate in i32, proved not to overflow; a constant bias is added there,
-    and `tfmbs.dequantize` follows. Everything else stays f32. The arithmetic is in docs/quantization.md.
+    linear layers whose reduction `group-size` divides (32; "channel" for none) become `tfmbs.group_matmul`; others have
+    a scale per channel. ternary: trits by the threshold 0.7 · mean|w| per output channel, or group where `group-size`
+    says so. With int4 and ternary weights the input is quantized too where it has a range, or rounded to bf16 with
+    `activations=bf16`. bf16: both operands are rounded. A product's own `tfmbs.precision` and `tfmbs.weight_scales` go
+    before the options; "mixed" has those only. Integer products accumulate in i32, proved not to overflow; a constant
+    bias is added there, and `tfmbs.dequantize` follows. Everything else stays f32. The arithmetic is in
+    docs/quantization.md.
 
     Options: precision=ternary
 
@@ -97,20 +98,22 @@ class TfmbsQuantize(Pass):
         }
     """
 
-    precision: Literal["int8", "int4", "ternary", "fp32"] = "int8"
-    group: int = 32
+    precision: Literal["ternary", "int4", "int8", "bf16", "fp32", "mixed"] = "int8"
+    group_size: str = DEFAULT
+    activations: Literal["int8", "bf16"] = "int8"
 
     def run(self, module: Any) -> None:
-        if self.precision == "fp32":
-            return
-        if self.group < 1:
-            raise TfmbsError("usage", "pass tfmbs-quantize", "group", "at least 1", self.group)
+        settings = Settings(self.precision, self.group_size)
+        settings.check("pass tfmbs-quantize")
         numbers: Counter[str] = Counter()
-        inputs: list[Any] = []
+        inputs = Inputs()
         for op in ops_of(module, *QUANTIZABLE):
             name = kernel_name(op)
-            with op.location, ir.InsertionPoint(op):
-                _Product(op, self.precision, f"{name}_{numbers[name]}", inputs, self.group).quantize()
+            weights = constant_weights(op)
+            if weights is not None:
+                choice = choice_of(op, weights, settings)
+                with op.location, ir.InsertionPoint(op):
+                    _Product(op, weights, choice, self.activations, f"{name}_{numbers[name]}", inputs).quantize()
             numbers[name] += 1
 
 
@@ -124,53 +127,68 @@ def constant_weights(op: Any) -> F32 | None:
 
 @dataclass
 class _Product:
-    """One product on its way to integers. `inputs` are the `tfmbs.quantize` ops made so far, shared by siblings."""
+    """One product on its way to integers."""
 
     op: Any
-    precision: str
+    weights: F32
+    choice: Choice
+    activations: str
     fallback: str
-    inputs: list[Any]
-    group: int
+    inputs: Inputs
 
     def quantize(self) -> None:
-        """Replaces the op, unless it has no constant f32 weights or something is fused into it already."""
-        weights = constant_weights(self.op)
-        if weights is None:
+        """Replaces the op, unless it is to stay f32."""
+        if self.choice.precision == "fp32":
+            if self.choice.own:
+                forget(self.op)
+            return
+        if self.choice.precision == "bf16":
+            self.replace_by_bf16()
             return
         try:
             activation = self.activation()
-            if self.has_groups(weights):
-                self.replace_by_groups(activation, *quantize_int4(weights, self.group))
-                return
-            stored, scales = self.quantized_weights(weights)
+            stored, scales = stored_weights(self.weights, self.choice)
         except ValueError as error:
             raise refusal(self.op, "quantize", str(error)) from error
-        if activation is None:
-            self.replace_by_trits(stored, scales)
+        if scales.shape[1] > 1:
+            self.replace_by_groups(activation, stored, scales)
+        elif activation is None:
+            self.replace_by_trits(stored, scales[:, 0])
         else:
-            self.replace_by_integers(activation, stored, scales)
+            self.replace_by_integers(activation, stored, scales[:, 0])
 
-    def quantized_weights(self, weights: F32) -> tuple[I8, F32]:
-        """Stored weights, and the scale of each channel."""
-        if self.precision == "int4":
-            stored, scales = quantize_int4(weights)
-            return stored, scales[:, 0]
-        return quantize_weights(weights) if self.precision == "int8" else ternarize(weights)
+    def float_input(self) -> Any:
+        """The left operand in f32, rounded to bf16 where activations are that."""
+        return self.inputs.rounded(left(self.op)) if self.activations == "bf16" else left(self.op)
 
-    def has_groups(self, weights: F32) -> bool:
-        """Whether weights of 4 bits are of a matrix whose rows are whole groups."""
-        return self.precision == "int4" and weights.ndim == 2 and weights.shape[1] % self.group == 0
+    def replace_by_bf16(self) -> None:
+        """The product in f32 of operands rounded to bf16; the weights are stored so and widened where they are read."""
+        if not np.isfinite(self.weights).all():
+            raise refusal(self.op, "quantize", "weights are not finite")
+        lhs = self.inputs.rounded(left(self.op))
+        new = rebuild(self.op, [lhs, widened_bf16(self.weights, f"{self.layer}.weight")], ir.F32Type.get())
+        forget(new)
+        self.op.result.replace_all_uses_with(new.result)
+        erase(self.op)
 
     def replace_by_groups(self, activation: Activation | None, stored: I8, scales: F32) -> None:
         """The product with a scale for each group; that of an i8 input is multiplied into them, in f32."""
-        lhs = left(self.op)
-        if activation is not None:
+        if activation is None:
+            lhs = self.float_input()
+        else:
             lhs, scales = self.quantized_input(activation), scales * np.float32(activation.scale)
-        rows = self.nibbles(stored.reshape(-1, self.group), int4())
+        rows = self.group_rows(stored.reshape(scales.size, -1))
         new = graph.group_matmul(lhs, rows, self.constant(scales, "scales"), discardable=self.op.discardable())
         self.count(new)
         self.op.result.replace_all_uses_with(new.result)
         erase(self.op)
+
+    def group_rows(self, stored: I8) -> Any:
+        """A constant of a row for each group, of integers that are worth one."""
+        if self.choice.precision == "int4":
+            return self.nibbles(stored, int4())
+        element = quantized(1.0) if self.choice.precision == "int8" else ternary(Packing.I8)
+        return graph.constant(resource_attr(stored, f"{self.layer}.weight"), stored.shape, element).result
 
     def nibbles(self, stored: I8, element: Any) -> Any:
         """A constant of 4-bit integers in pairs."""
@@ -178,22 +196,24 @@ class _Product:
         return graph.constant(resource_attr(packed, f"{self.layer}.weight"), stored.shape, element).result
 
     def activation(self) -> Activation | None:
-        """Quantization of the input, from its calibrated range; None for int4 and ternary weights with f32 input."""
+        """Quantization of the input, from its calibrated range; None for int4 and ternary weights with float input."""
+        if self.activations == "bf16" and self.choice.precision != "int8":
+            return None
         if INPUT_RANGE in self.op.attributes:
             found = self.op.attributes[INPUT_RANGE]
             if not isinstance(found, ir.DenseF32ArrayAttr) or len(found) != 2:
                 raise refusal(self.op, "quantize", INPUT_RANGE, "array<f32: smallest, largest>", found)
             return activation_for(*found)
-        if self.precision in ("int4", "ternary"):
+        if self.choice.precision != "int8":
             return None
         raise refusal(self.op, "quantize", "no input range: int8 needs calibration", f"attribute {INPUT_RANGE}", "none")
 
     def weight_constant(self, stored: I8, scales: F32) -> Any:
         """The weights as `tfmbs.constant`."""
         exact = [float(scale) for scale in scales]
-        if self.precision == "int4":
+        if self.choice.precision == "int4":
             return self.nibbles(stored, int4_per_axis(exact))
-        element = quantized_per_axis(exact) if self.precision == "int8" else ternary(Packing.I8)
+        element = quantized_per_axis(exact) if self.choice.precision == "int8" else ternary(Packing.I8)
         return graph.constant(resource_attr(stored, f"{self.layer}.weight"), stored.shape, element).result
 
     @property
@@ -208,9 +228,8 @@ class _Product:
         return new.result
 
     def count(self, new: Any) -> None:
-        """Counts the weights of the op that replaces this one, which needs no range any more."""
-        if INPUT_RANGE in new.attributes:
-            del new.attributes[INPUT_RANGE]
+        """Counts the weights of the op that replaces this one, which needs no calibration any more."""
+        forget(new)
         counted, before = count_weights(new, self.fallback), telemetry_of(self.op)
         if before is not None:
             counted = dataclasses.replace(before, zero_count=counted.zero_count, total=counted.total)
@@ -219,7 +238,7 @@ class _Product:
     def replace_by_trits(self, trits: I8, scales: F32) -> None:
         """f32 accumulators of products with stored weights, times the scale of their channel."""
         f32 = ir.F32Type.get()
-        product = self.product(left(self.op), self.weight_constant(trits, scales), f32)
+        product = self.product(self.float_input(), self.weight_constant(trits, scales), f32)
         scaled = self.with_channels(product, scales, "scale", f32, lambda x, s: arith.MulFOp(x, s).result)
         self.op.result.replace_all_uses_with(scaled)
         erase(self.op)
@@ -260,14 +279,8 @@ class _Product:
         return view, values
 
     def quantized_input(self, activation: Activation) -> Any:
-        """The quantized left operand; one `tfmbs.quantize` for all products of the same tensor and range."""
-        source, element = left(self.op), quantized(activation.scale, activation.zero_point)
-        for made in self.inputs:
-            if made.input == source and element_of(made.result) == element:
-                return made.result
-        made = graph.quantize(source, element)
-        self.inputs.append(made)
-        return made.result
+        """The quantized left operand."""
+        return self.inputs.quantized(left(self.op), quantized(activation.scale, activation.zero_point))
 
     def with_channels(self, value: Any, channels: Any, what: str, element: Any, body: Any) -> Any:
         """`body(value, channel's constant)` elementwise."""

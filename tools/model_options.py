@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.tools.quantization_options import add_quantization_options, quantization_of
 
 if TYPE_CHECKING:
     from tfmbs.compiler.compilation import Options
@@ -27,8 +28,9 @@ def add_model_options(
     add = parser.add_argument
     add("model", metavar="MODEL", help=f"model: {kinds}")
     add("--target", metavar="NAME|FILE.toml", default="kpu-16x16", help="target (default: %(default)s)")
-    add("--precision", default="fp32", help="fp32, int8, int4 or ternary (default: %(default)s)")
+    add("--precision", default="fp32", help="fp32, bf16, int8, int4 or ternary (default: %(default)s)")
     add("--calibrate", metavar="DATA.npz", help="sample inputs by name, one or more batches along the first axis")
+    add_quantization_options(parser)
     dim = f"size of a symbolic dimension{', or a range for the run to choose from' if ranges else ''}; may be repeated"
     add("--dim", metavar=f"NAME=N{'|LO..HI' if ranges else ''}", action="append", default=[], help=dim)
     add("--verify-each-numerically", action="store_true", help="name the first pass that changes a result")
@@ -58,6 +60,7 @@ def model_options(
         precision=given.precision,
         dims=_dims("--dim", given.dim),
         calibration=read_samples(Path(given.calibrate)) if given.calibrate else None,
+        quantization=quantization_of(given),
         verify_numerically=given.verify_each_numerically,
         observers=observers,
         progress=progress,

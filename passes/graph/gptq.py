@@ -17,11 +17,8 @@ integers; on another, last bits of the sums may differ, and with them, rarely, a
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from tfmbs.passes.graph.grids import F32, F64, Grid
-
-I8 = npt.NDArray[np.int8]
+from tfmbs.passes.graph.grids import F32, F64, I8, Grid
 
 DAMPING = 0.01
 """Of the mean of H's diagonal, added to the diagonal: inputs that hardly vary would else make others take any error."""

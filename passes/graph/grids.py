@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
+I8 = npt.NDArray[np.int8]
 
 SHRINKS = np.arange(100, 39, -2) / 100
 """Fractions of the largest weight of a group that are tried as the end of its grid."""
@@ -33,6 +34,10 @@ class Grid:
             raise ValueError(f"groups of {group} do not divide rows of {width} weights")
         return group
 
+    def __post_init__(self) -> None:
+        if self.most < 1 or (self.group is not None and self.group < 1):
+            raise ValueError(f"a grid of −{self.most}…{self.most} in groups of {self.group}")
+
     def scales(self, rows: F64, importance: F64) -> F32:
         """The scales N×G of weights N×K with the least Σ importance·(w − stored·scale)²; `importance` is K, positive.
 
@@ -44,7 +49,19 @@ class Grid:
         groups = rows.reshape(rows.shape[0], -1, self.columns(rows.shape[1]))
         weights = importance.reshape(groups.shape[1:])
         choose = _ternary_scales if self.most == 1 else _integer_scales(self.most)
-        return choose(groups, np.broadcast_to(weights, groups.shape)).astype(np.float32)
+        scales: F32 = choose(groups, np.broadcast_to(weights, groups.shape)).astype(np.float32)
+        return scales
+
+    def stored(self, rows: F64, scales: F32) -> I8:
+        """The stored integers N×K nearest to weights N×K in units of their scales N×G."""
+        wide = np.repeat(scales.astype(np.float64), self.columns(rows.shape[1]), axis=1)
+        return self.nearest(rows, wide).astype(np.int8)
+
+    def real(self, stored: I8, scales: F32) -> F32:
+        """The weights N×K that stored integers stand for: f32(stored) · scale, rounded."""
+        wide = np.repeat(scales, self.columns(stored.shape[1]), axis=1)
+        weights: F32 = stored.astype(np.float32) * wide
+        return weights
 
     def nearest(self, values: F64, scales: F64) -> F64:
         """The stored integers nearest to values / scales, half to even; 0 where a scale is 0."""
@@ -67,7 +84,7 @@ def _ternary_scales(groups: F64, importance: F64) -> F64:
 
 def _integer_scales(most: int) -> Callable[[F64, F64], F64]:
     def choose(groups: F64, importance: F64) -> F64:
-        ends = np.abs(groups).max(axis=2) / most
+        ends: F64 = np.abs(groups).max(axis=2) / most
         best, least = ends, np.full(ends.shape, np.inf)
         for shrink in SHRINKS:
             scales = np.where(ends > 0, ends * shrink, 1.0).astype(np.float32).astype(np.float64)

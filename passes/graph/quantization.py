@@ -76,19 +76,22 @@ def quantize_int4(weights: F32, group: int | None = None) -> tuple[I8, F32]:
     return stored.astype(np.int8).reshape(weights.shape), scales
 
 
-def ternarize(weights: F32) -> tuple[I8, F32]:
-    """Trits and the scale of each output channel (axis 0): weights ≈ trit · scale.
+def ternarize(weights: F32, group: int | None = None) -> tuple[I8, F32]:
+    """Trits of the shape of `weights` and the f32 scales N×G: weights ≈ trit · scale, one scale for each `group`
+    weights of an output channel (axis 0), which divides the others, or for all of them (G = 1).
 
-    Selected are the weights above 0.7 · mean|w| of their channel; the scale is the mean of |w| over them. Weights that
-    are ternary up to a scale per channel come out exactly; a channel of zeros gets scale 0. Source: Li and Liu,
+    Selected are the weights above 0.7 · mean|w| of their group; the scale is the mean of |w| over them. Weights that
+    are ternary up to a scale per group come out exactly; a group of zeros gets scale 0. Source: Li and Liu,
     "Ternary weight networks", 2016. Raises ValueError for weights that are not finite.
     """
     rows = _rows(weights)
+    count = 1 if group is None else rows.shape[1] // group
+    rows = rows.reshape(rows.shape[0] * count, -1)
     magnitude = np.abs(rows)
     selected = magnitude > TERNARY_THRESHOLD * (_ordered_sum(magnitude) / magnitude.shape[1])[:, None]
     scales = _ordered_sum(np.where(selected, magnitude, 0.0)) / np.maximum(selected.sum(axis=1), 1)
     trits = (np.sign(rows) * selected).astype(np.int8)
-    return trits.reshape(weights.shape), scales.astype(np.float32)
+    return trits.reshape(weights.shape), scales.astype(np.float32).reshape(-1, count)
 
 
 def accumulator_scales(activation: Activation, stored: I8, scales: F32, bias: F32 | None) -> F32:

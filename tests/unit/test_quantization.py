@@ -76,7 +76,8 @@ def test_int8_weights_match_exact_rationals(weights: np.ndarray) -> None:
 def test_ternary_matches_a_loop(weights: np.ndarray) -> None:
     trits, scales = ternarize(weights)
     assert trits.dtype == np.int8
-    for row, got, scale in zip(weights.reshape(len(weights), -1), trits.reshape(len(weights), -1), scales, strict=True):
+    rows, found = weights.reshape(len(weights), -1), trits.reshape(len(weights), -1)
+    for row, got, scale in zip(rows, found, scales[:, 0], strict=True):
         magnitudes = [abs(float(w)) for w in row]
         chosen = [m for m in magnitudes if m > 0.7 * np.mean(magnitudes)]
         expected = math.fsum(chosen) / len(chosen) if chosen else 0.0
@@ -94,13 +95,22 @@ def test_ternary_weights_come_out_exactly(trits: np.ndarray, scales: np.ndarray)
     got, got_scales = ternarize(trits * scales[:, None])
     np.testing.assert_array_equal(got, trits)
     used = np.any(trits, axis=1)
-    np.testing.assert_array_equal(got_scales, np.where(used, scales, np.float32(0)))
+    np.testing.assert_array_equal(got_scales[:, 0], np.where(used, scales, np.float32(0)))
+
+
+def test_trits_of_groups_are_those_of_rows() -> None:
+    weights = np.random.default_rng(1).standard_normal((3, 12)).astype(np.float32)
+    trits, scales = ternarize(weights, 4)
+    rows, row_scales = ternarize(weights.reshape(9, 4))
+    np.testing.assert_array_equal(trits.reshape(9, 4), rows)
+    np.testing.assert_array_equal(scales.reshape(9, 1), row_scales)
+    assert scales.shape == (3, 3)
 
 
 def test_a_channel_of_zeros() -> None:
     zeros = np.zeros((2, 3), np.float32)
     assert not ternarize(zeros)[0].any()
-    assert ternarize(zeros)[1].tolist() == [0, 0]
+    assert ternarize(zeros)[1].tolist() == [[0], [0]]
     assert not quantize_weights(zeros)[0].any()
     assert quantize_weights(zeros)[1].tolist() == [1, 1]
 

@@ -74,4 +74,4 @@ def test_other_layers_have_a_scale_for_each_channel() -> None:
 
 def test_groups_of_nothing_are_refused() -> None:
     with pytest.raises(TfmbsError, match="expected at least 1"):
-        quantized(normal(2, 4), "precision=int4 group=0")
+        quantized(normal(2, 4), "precision=int4 group-size=0")

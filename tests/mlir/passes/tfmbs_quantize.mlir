@@ -90,3 +90,27 @@ func.func @not_constant(%x: tensor<3x2xf32>, %w: tensor<2x2xf32>) -> tensor<3x2x
   %1 = "tfmbs.softmax"(%0) {axis = 1 : i64} : (tensor<3x2xf32>) -> tensor<3x2xf32>
   return %1 : tensor<3x2xf32>
 }
+
+// -----
+
+// A product's own precision and scales go before the option. Products of one tensor share its rounding to bf16.
+// CHECK-LABEL: func.func @own
+// CHECK:       %[[F:.*]] = arith.constant dense<{{.*}}3.000000e+00, 5.000000e-01], [2.500000e-01, -1.000000e+00]]> : tensor<2x2xf32>
+// CHECK:       "tfmbs.constant"() {value = dense<{{.*}}1, 0], [0, -1]]> : tensor<2x2xi8>} : () -> tensor<2x2x!tfmbs.ternary<"i8">>
+// CHECK:       "tfmbs.constant"() {value = dense<{{.*}}3], [1], [1], [-2]]> : tensor<4x1xi8>} : () -> tensor<4x1x!quant.uniform<i8:f32, 1.000000e+00>>
+// CHECK:       "tfmbs.group_matmul"
+// CHECK:       arith.truncf {{.*}} f32 to bf16
+// CHECK-NOT:   arith.truncf
+// CHECK:       arith.constant dense<{{.*}}> : tensor<2x2xbf16>
+// CHECK:       "tfmbs.matmul"(%arg0, %[[F]]) ({
+// CHECK-NEXT:  operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []} : (tensor<3x2xf32>, tensor<2x2xf32>)
+func.func @own(%x: tensor<3x2xf32>) -> (tensor<3x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>) {
+  %w = arith.constant dense<[[1.0, 0.0], [0.0, -1.0]]> : tensor<2x2xf32>
+  %v = arith.constant dense<[[3.0, 0.5], [0.25, -1.0]]> : tensor<2x2xf32>
+  %0 = "tfmbs.matmul"(%x, %w) ({}) {roles = [], operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, tfmbs.precision = "ternary"} : (tensor<3x2xf32>, tensor<2x2xf32>) -> tensor<3x2xf32>
+  %1 = "tfmbs.matmul"(%x, %v) ({}) {roles = [], operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, tfmbs.weight_scales = dense<[[1.0, 0.5], [0.25, 0.5]]> : tensor<2x2xf32>, tfmbs.input_range = array<f32: -1.0, 1.0>} : (tensor<3x2xf32>, tensor<2x2xf32>) -> tensor<3x2xf32>
+  %2 = "tfmbs.matmul"(%x, %v) ({}) {roles = [], operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, tfmbs.precision = "bf16"} : (tensor<3x2xf32>, tensor<2x2xf32>) -> tensor<3x2xf32>
+  %3 = "tfmbs.matmul"(%x, %w) ({}) {roles = [], operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, tfmbs.precision = "bf16"} : (tensor<3x2xf32>, tensor<2x2xf32>) -> tensor<3x2xf32>
+  %4 = "tfmbs.matmul"(%x, %v) ({}) {roles = [], operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, tfmbs.precision = "fp32"} : (tensor<3x2xf32>, tensor<2x2xf32>) -> tensor<3x2xf32>
+  return %0, %1, %2, %3, %4 : tensor<3x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>, tensor<3x2xf32>
+}

@@ -1,0 +1,62 @@
+"""How a compilation quantizes, besides its precision: the knobs, their values, and what refuses others."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tfmbs.passes.graph.choices import DEFAULT, Settings
+from tfmbs.runtime.abi.errors import TfmbsError
+
+ROUNDINGS = ("nearest", "gptq")
+ACTIVATIONS = ("int8", "bf16")
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """The knobs. Each field is an option of the command line and a key of the API's `quantization`.
+
+    Attributes:
+        group_size: weights of a linear layer that have a scale of their own in int4 and ternary: a number, or
+            ``channel``; by default 32 in int4 and the channel in ternary.
+        rounding: of int4 and ternary weights: ``nearest``, or ``gptq`` by what layers see on the samples.
+        activations: beside int4 and ternary weights: ``int8``, where there are samples (else they stay f32), or
+            ``bf16``.
+    """
+
+    group_size: str = DEFAULT
+    rounding: str = "nearest"
+    activations: str = "int8"
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any] | Quantization | None) -> Quantization:
+        """The knobs by name, others at their defaults. Raises TfmbsError ``usage`` for a name or value that is none."""
+        if isinstance(given, Quantization):
+            return given
+        values = {} if given is None else dict(given)
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in values:
+            if name not in known:
+                raise TfmbsError("usage", "quantization", "unknown option", f"one of {', '.join(known)}", repr(name))
+        texts = {name: str(value) for name, value in values.items()}
+        return cls(**texts)
+
+    def __post_init__(self) -> None:
+        Settings("", self.group_size).check("quantization")
+        _check("rounding", self.rounding, ROUNDINGS)
+        _check("activations", self.activations, ACTIVATIONS)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The options of the pipelines: values of ``$group_size`` and the others, by name."""
+        return {"group_size": self.group_size, "activations": self.activations}
+
+
+def _check(what: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise TfmbsError("usage", "quantization", what, f"one of {', '.join(known)}", repr(given))
+
+
+DEFAULTS = Quantization()

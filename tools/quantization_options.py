@@ -1,0 +1,25 @@
+"""Options of the tools that say how a compilation quantizes, besides its precision and samples."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfmbs.compiler.quantization import Quantization
+
+
+def add_quantization_options(parser: argparse.ArgumentParser) -> None:
+    """Declares them on `parser`: one for each field of `Quantization`."""
+    add = parser.add_argument
+    group = "int4, ternary: weights of a linear layer with a scale of their own: a number, channel or default"
+    add("--group-size", metavar="N|channel", default="default", help=group)
+    add("--rounding", metavar="HOW", default="nearest", help="of int4 and ternary weights: nearest or gptq")
+    add("--activations", metavar="TYPE", default="int8", help="beside int4 and ternary weights: int8 or bf16")
+
+
+def quantization_of(given: Any) -> Quantization:
+    """What the parsed arguments ask for. Raises TfmbsError ``usage`` for values that mean nothing."""
+    from tfmbs.compiler.quantization import Quantization
+
+    return Quantization(given.group_size, given.rounding, given.activations)

@@ -94,6 +94,7 @@ func.func @not_constant(%x: tensor<3x2xf32>, %w: tensor<2x2xf32>) -> tensor<3x2x
 // -----
 
 // A product's own precision and scales go before the option. Products of one tensor share its rounding to bf16.
+// TERN-LABEL:  func.func @own
 // CHECK-LABEL: func.func @own
 // CHECK:       %[[F:.*]] = arith.constant dense<{{.*}}3.000000e+00, 5.000000e-01], [2.500000e-01, -1.000000e+00]]> : tensor<2x2xf32>
 // CHECK:       "tfmbs.constant"() {value = dense<{{.*}}1, 0], [0, -1]]> : tensor<2x2xi8>} : () -> tensor<2x2x!tfmbs.ternary<"i8">>

@@ -2,7 +2,7 @@
 
 `tfmbs.precision` on a product is one of `LADDER`. `tfmbs.weight_scales`, an f32 array N×G, says that its weights are to
 be stored as the nearest integers in units of these scales, one for each K/G weights of an output channel; weights that
-are on that grid already are stored exactly.
+are on that grid already are stored exactly. Of a product whose weights stay floats they mean nothing.
 """
 
 from __future__ import annotations
@@ -93,10 +93,8 @@ def choice_of(op: Any, weights: F32, settings: Settings) -> Choice:
     own = PRECISION in op.attributes
     precision = _own_precision(op) if own else settings.precision
     precision = "fp32" if precision == MIXED else precision
-    if WEIGHT_SCALES not in op.attributes:
+    if WEIGHT_SCALES not in op.attributes or precision not in MOST:
         return Choice(precision, settings.grouped(precision, weights), own=own)
-    if precision not in MOST:
-        raise refusal(op, "quantize", f"{WEIGHT_SCALES} of {precision} weights", f"one of {', '.join(MOST)}", precision)
     scales = _own_scales(op, weights)
     width = weights[0].size
     return Choice(precision, None if scales.shape[1] == 1 else width // scales.shape[1], scales, own)

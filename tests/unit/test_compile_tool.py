@@ -234,7 +234,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no size": (["{model}", "--dim", "n"], 2, "size of a dimension, expected NAME=N or NAME=LO..HI, at least 1, got n"),
     "zero size": (["{model}", "--dim", "n=0"], 2, "expected NAME=N or NAME=LO..HI, at least 1, got n=0"),
     "target": (["{model}", "--dim", "n=2", "--target", "x"], 1, "--target: target, expected one of kpu-16x16"),
-    "precision": (["{model}", "--dim", "n=2", "--precision", "bf16"], 2, "precision: unknown value, expected one of"),
+    "precision": (["{model}", "--dim", "n=2", "--precision", "fp64"], 2, "precision: unknown value, expected one of"),
     "stage": (["{model}", "--compile-to", "x"], 2, "--compile-to: stage, expected one of import, torch"),
     "start": (["{mlir}", "--compile-from", "x"], 2, "level to start from: unknown value, expected one of import"),
     "start of a model": (["{model}", "--compile-from", "kernel"], 2, "expected import, for a model that is no .mlir"),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 from tfmbs.compiler.blame import blamed
 from tfmbs.compiler.diagnostics import Diagnostics, from_error
-from tfmbs.compiler.plan import Step, pipeline_of, resolve, runs
-from tfmbs.compiler.probe import LIMIT_SECONDS, probe
+from tfmbs.compiler.plan import Step, resolve, runs
+from tfmbs.compiler.probe import LIMIT_SECONDS, survived
 from tfmbs.dialect.mlir import ir, passmanager
 from tfmbs.runtime.abi.errors import TfmbsError
 
@@ -17,7 +18,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 class Observer:
     """Sees every pass at each op it runs on. All methods do nothing by default.
 
-    One that does not need to see each upstream pass says so in `each_upstream`: they may run several at once then.
+    One that does not need to see upstream's passes says so in `each_upstream`.
     """
 
     each_upstream = True
@@ -35,10 +36,9 @@ class Observer:
 @dataclass
 class Driver:
     """How to run: `verify_each` verifies after every pass, `guard` probes upstream passes in a forked process first,
-    each for at most `limit_seconds`. Without the guard, an error of upstream passes that run together names the first.
+    each for at most `limit_seconds`.
 
-    Diagnostics that are no errors are in `diagnostics` after a run. Where an observer is to see each, upstream passes
-    run one by one.
+    Diagnostics that are no errors are in `diagnostics` after a run.
     """
 
     verify_each: bool = True
@@ -60,16 +60,16 @@ class Driver:
         """
         module = module.operation
         each = any(observer.each_upstream for observer in self.observers)
-        for group in [(step,) for step in steps] if each else runs(steps):
-            first = group[0]
-            failing = self._guard(group, module) if first.ours is None else None
-            if each or (self.observers and first.ours is not None):
-                self._observed(first, module)
-            elif first.ours is None:
-                self._run_upstream(pipeline_of(group), module, failing or first)
-            else:
-                for op in targets(module, first.placed.path[1:]):
-                    self._run_ours(first, op)
+        for group in runs(steps):
+            with closing(self._survived(group, module)) as survivors:
+                for step in survivors:
+                    if each or (self.observers and step.ours is not None):
+                        self._observed(step, module)
+                    elif step.ours is None:
+                        self._run_upstream(step.pipeline, module, step)
+                    else:
+                        for op in targets(module, step.placed.path[1:]):
+                            self._run_ours(step, op)
 
     def _observed(self, step: Step, module: Any) -> None:
         anchor = step.placed.path[-1]
@@ -88,20 +88,26 @@ class Driver:
             for observer in self.observers:
                 observer.after(step, op)
 
-    def _guard(self, group: Sequence[Step], module: Any) -> Step | None:
-        """Probes the steps; returns the one that is going to fail in the ordinary way."""
-        if not self.guard:
-            return None
+    def _survived(self, group: Sequence[Step], module: Any) -> Generator[Step, None, None]:
+        """The steps; those of upstream's each as soon as a probe is over it."""
+        if group[0].ours is not None or not self.guard:
+            yield from group
+            return
         threads = module.context.get_num_threads() > 1
         if threads:  # a fork has one thread: MLIR would wait for its others for ever
             module.context.enable_multithreading(False)
+        left = list(group)
+        probed = survived(lambda step: _manager(step.pipeline, module).run(module), group, self.limit_seconds)
         try:
-            return probe(lambda step: _manager(step.pipeline, module).run(module), group, self.limit_seconds)
+            for step in probed:
+                yield step
+                left.remove(step)
         except TfmbsError as error:
-            raised = self._naming_an_op(error, group, module)
+            raised = self._naming_an_op(error, left, module)
             self.diagnostics.reported.append(from_error(raised))
             raise raised from None
         finally:
+            probed.close()
             module.context.enable_multithreading(threads)
 
     @staticmethod

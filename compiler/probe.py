@@ -1,15 +1,16 @@
 """Runs foreign passes in a forked probe first: one that crashes or hangs is an error here, not the end of the process.
 
 The probe shares the parent's memory copy-on-write, so nothing is serialized and it costs about 10 ms. It runs the
-pipeline pass by pass, reports each before it starts, and ends; only then the parent runs the pipeline itself. A fork
-has one thread, so MLIR's thread pool must be off meanwhile.
+pipeline pass by pass and reports each before it starts: the parent follows, always one that the probe survived, so that
+both work at once. A fork has one thread, so MLIR's thread pool must be off meanwhile.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
 from tfmbs.compiler.processes import Child, Limits, ended
@@ -26,16 +27,36 @@ def probe(run: Callable[[Step], None], steps: Sequence[Step], limit_seconds: flo
     """Calls `run` with each of `steps`, which print as their names, in a forked process, whose effects are lost.
 
     An exception ends the probe without complaint, since the caller meets it when it does the same; the step that raised
-    it is returned.
+    it is returned. Raises TfmbsError as `survived`.
+    """
+    raised: list[Step | None] = []
+
+    def collect() -> Iterator[Step]:
+        raised.append((yield from survived(run, steps, limit_seconds)))
+
+    for _ in collect():
+        pass
+    return raised[0]
+
+
+def survived(
+    run: Callable[[Step], None], steps: Sequence[Step], limit_seconds: float = LIMIT_SECONDS
+) -> Generator[Step, None, Step | None]:
+    """As `probe`, but gives each step as soon as the probe is over it; all of them, also where one raised an exception.
 
     Raises:
         TfmbsError: ``pass.crash``, a signal ended the probe; ``resource-limit``, a step took more than `limit_seconds`.
     """
     with tempfile.TemporaryFile() as output:
         child = Child(_marking(run, steps), Limits(limit_seconds, renews=True), output.fileno())
+        given = 0
         try:
             while not list(ended([child])):
-                pass
+                while given < child.received.count(_STARTED) - 1:
+                    start = time.monotonic()
+                    yield steps[given]
+                    given += 1
+                    child.allow(time.monotonic() - start)
         finally:
             end = child.end()
         output.seek(0)
@@ -45,6 +66,7 @@ def probe(run: Callable[[Step], None], steps: Sequence[Step], limit_seconds: flo
         raise TfmbsError("resource-limit", step, f"did not finish within {limit_seconds:g} s")
     if end.signal:
         raise TfmbsError("pass.crash", step, f"crashed with {end.signal}", details=said)
+    yield from steps[given:]
     return step if child.received.endswith(_RAISED) else None
 
 

@@ -79,6 +79,10 @@ class Child:
         exited = os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         return exited is not None or time.monotonic() > self._deadline
 
+    def allow(self, seconds: float) -> None:
+        """More time, for what the caller did instead of listening."""
+        self._deadline += seconds
+
     def end(self) -> End:
         """Ends the process with all that it started, if it has not ended by itself."""
         in_time = time.monotonic() <= self._deadline

@@ -16,7 +16,7 @@ from tfmbs.compiler.driver import Driver, Observer
 from tfmbs.compiler.guard import run_guarded
 from tfmbs.compiler.pipeline_text import Placed
 from tfmbs.compiler.plan import Step, pipeline_of, resolve
-from tfmbs.compiler.probe import probe
+from tfmbs.compiler.probe import probe, survived
 from tfmbs.compiler.source import Source, parse
 from tfmbs.dialect.mlir import context, ir
 from tfmbs.passes.registry import Pass
@@ -217,6 +217,43 @@ def test_probes_leave_no_process_and_no_effect() -> None:
 
     assert probe(fail, ["a", "b", "c"]) == "b"
     assert effects == []
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_the_parent_follows_the_probe() -> None:
+    """The first step comes while the probe is in the second, which waits for it; the one that crashes never comes."""
+    given: list[str] = []
+    reader, writer = os.pipe()
+
+    def run(step: str) -> None:
+        if step == "b":
+            os.read(reader, 1)
+        if step == "c":
+            os.abort()
+
+    def follow() -> None:
+        for step in survived(run, ["a", "b", "c"], limit_seconds=20):
+            given.append(step)
+            os.write(writer, b".")
+
+    with pytest.raises(TfmbsError, match="c: crashed with SIGABRT"):
+        follow()
+    assert given == ["a", "b"]
+
+
+def test_time_that_the_parent_takes_is_not_the_probe_s() -> None:
+    given: list[str] = []
+    for step in survived(lambda step: time.sleep(0.1), ["a", "b", "c"], limit_seconds=0.5):
+        given.append(step)
+        time.sleep(0.7)
+    assert given == ["a", "b", "c"]
+
+
+def test_a_parent_that_gives_up_ends_the_probe() -> None:
+    survivors = survived(lambda step: time.sleep(0.1 if step == "a" else 60), ["a", "b"])
+    assert next(survivors) == "a"
+    survivors.close()
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 from tfmbs.passes.siw.modulo_problem import Problem
 from tfmbs.passes.siw.modulo_windows import Windows, fits_before
-from tfmbs.passes.siw.schedule_graph import same_window_conflict
 
 BUDGET = 5
 """Placements per operation before an interval is given up."""
@@ -56,11 +55,11 @@ class _Placing:
         self.slot = [instr.op.slot for instr in self.graph.instrs]
         self.in_slot: dict[str, set[int]] = {slot: set() for slot in "DSC"}
         self.members = {slot: [n for n, s in enumerate(self.slot) if s == slot] for slot in "DSC"}
-        self.memory = {n for n, instr in enumerate(self.graph.instrs) if instr.op.unit == "memory"}
         self.unit = {slot: _unit([self.graph.busy[n] for n in members]) for slot, members in self.members.items()}
         self.spare = {slot: self._spare(members, slot) for slot, members in self.members.items()}
         self.count = len(problem.phases.member)
         self.starts = list(windows.starts) if windows else problem.phases.starts(interval)
+        self.window = self._windows()
         self.place = dict(windows.place if windows else {})
         setvls = range(self.count, len(self.graph.instrs))
         self.fixed = {*self.place, *setvls}
@@ -147,10 +146,11 @@ class _Placing:
         """The first time from `earliest` on, within an interval, at which nothing is in the way."""
         last = earliest + self.interval - 1 if latest is None else min(latest, earliest + self.interval - 1)
         gaps = self._gaps(self.slot[n], n)
+        short = self._short(n)
         for time in self._candidates(n, earliest, gaps):
             if time > last:
                 return None
-            if self._roomy(n, time, gaps) and not self._clashes(n, time):
+            if self._roomy(n, time, gaps, short) and not self._clashes(n, time):
                 return time
         return None
 
@@ -175,25 +175,32 @@ class _Placing:
         ready = [self.time[m] + cycles for m, cycles in self.problem.apart[n] if m in self.time]
         ready += [self.time[m] + 1 for m, _ in self.problem.followers[n] if m in self.time]
         found |= {earliest + (time - earliest) % interval for time in ready}
-        if self.starts and self.problem.phases.member[n] >= 0:
-            start, end = self._window(n)
+        if window := self.window[n]:
+            start, end = window
             found |= {earliest + (at - earliest) % interval for at in (start, end, end + 1 - self.graph.busy[n])}
         return sorted(time for time in found if time >= earliest and self._in_phase(n, time))
 
-    def _window(self, n: int) -> tuple[int, int]:
-        """The first and the last time of the phase that an operation is in, modulo the interval."""
-        phase = self.problem.phases.member[n]
-        following = min((start for start in self.starts if start > self.starts[phase]), default=self.interval)
-        return self.starts[phase] + 1, following
+    def _windows(self) -> list[tuple[int, int] | None]:
+        """The first and the last time of the phase that each operation is in, modulo the interval; None for any."""
+        ends = [min((s for s in self.starts if s > start), default=self.interval) for start in self.starts]
+        phases = [(start + 1, end) for start, end in zip(self.starts, ends, strict=True)]
+        members = self.problem.phases.member
+        own = [phases[phase] if phases and phase >= 0 else None for phase in members]
+        return [*own, *[None] * (len(self.graph.instrs) - len(own))]
 
     def _in_phase(self, n: int, time: int) -> bool:
-        if not self.starts or self.problem.phases.member[n] < 0:
+        if (window := self.window[n]) is None:
             return True
-        start, end = self._window(n)
+        start, end = window
         offset, last = (time - start) % self.interval, end - start
         return offset <= last and (self.windows is None or fits_before(last, offset, self.graph.busy[n]))
 
-    def _roomy(self, n: int, time: int, gaps: list[tuple[int, int]]) -> bool:
+    def _short(self, n: int) -> int:
+        """Cycles of the slot that other operations which are shorter than its unit are busy."""
+        slot, busy = self.slot[n], self.graph.busy
+        return sum(busy[m] for m in self.in_slot[slot] if m != n and busy[m] < self.unit[slot])
+
+    def _roomy(self, n: int, time: int, gaps: list[tuple[int, int]], short: int) -> bool:
         """Whether the time lies in a gap and what is lost between the longest operations is not too much."""
         slot, busy = self.slot[n], self.graph.busy[n]
         unit = self.unit[slot]
@@ -207,8 +214,7 @@ class _Placing:
                 lost += before % unit + after % unit + small
             else:
                 lost += length % unit
-        placed = sum(self.graph.busy[m] for m in self.in_slot[slot] if m != n and self.graph.busy[m] < unit)
-        return inside and lost + placed <= self.spare[slot]
+        return inside and lost + short <= self.spare[slot]
 
     def _clashes(self, n: int, time: int) -> set[int]:
         """Placed operations that cannot stay where they are when `n` is at `time`, by slot, word or wait."""
@@ -219,16 +225,15 @@ class _Placing:
             ahead = (at[m] - place) % interval
             if (ahead < own or ahead + busy[m] > interval) and m != n:
                 found.add(m)
-        if n in self.memory:
-            instr = self.graph.instrs[n]
-            for m in self.memory:
-                if m != n and at.get(m) == place and same_window_conflict(instr, self.graph.instrs[m]):
-                    found.add(m)
+        for m in self.problem.same_word[n]:
+            if at.get(m) == place:
+                found.add(m)
+        times = self.time
         for m, cycles in self.problem.apart[n]:
-            if m in self.time and 0 < (time - self.time[m]) % interval < min(cycles, interval):
+            if m in times and 0 < (time - times[m]) % interval < cycles:
                 found.add(m)
         for m, cycles in self.problem.followers[n]:
-            if m in self.time and 0 < (self.time[m] - time) % interval < min(cycles, interval):
+            if m in times and 0 < (times[m] - time) % interval < cycles:
                 found.add(m)
         return found
 
@@ -238,8 +243,7 @@ class _Placing:
         So gaps keep their size. With `gaps_too` times in gaps count as well, and the least in the way decides.
         """
         starts = {self.at[m] for m in self.in_slot[self.slot[n]]}
-        if self.starts and self.problem.phases.member[n] >= 0:
-            starts.update(self._window(n))
+        starts.update(self.window[n] or ())
         times = {earliest + (start - earliest) % self.interval for start in starts or {earliest}}
         if n in self.place:
             times = set(self._candidates(n, earliest, []))
@@ -281,9 +285,9 @@ class _Placing:
                 continue
             whole = (latest - self.time[n]) // self.interval * self.interval
             self.time[n] += whole  # the same place in the slot
-            gaps = self._gaps(self.slot[n], n)
+            gaps, short = self._gaps(self.slot[n], n), self._short(n)
             later = [t for t in self._candidates(n, self.time[n], gaps) if t <= latest]
             for time in reversed(later):
-                if self._roomy(n, time, gaps) and not self._clashes(n, time):
+                if self._roomy(n, time, gaps, short) and not self._clashes(n, time):
                     self.time[n], self.at[n] = time, time % self.interval
                     break

@@ -25,7 +25,8 @@ class Problem:
 
     A word that waits for slow units or for stores waits for all of them, so that it should not come soon after one:
     `apart[n]` lists (earlier operation m, cycles): modulo the interval, n issues with m or at least so much after it.
-    `effort` is how many schedules may still be tried.
+    `same_word[n]` are memory operations that cannot be in one word with n. `effort` is how many schedules may still be
+    tried.
     """
 
     graph: Graph
@@ -34,6 +35,7 @@ class Problem:
     effort: int
     apart: list[list[tuple[int, int]]] = field(default_factory=list)
     followers: list[list[tuple[int, int]]] = field(default_factory=list)
+    same_word: list[list[int]] = field(default_factory=list)
 
     @classmethod
     def of(cls, graph: Graph, phases: Phases, timing: Timing) -> Problem:
@@ -44,6 +46,7 @@ class Problem:
         windows = Windows.of(phases, [instr.op.slot for instr in graph.instrs], graph.busy, before)
         effort = max(LEAST_EFFORT, EFFORT // len(graph.instrs))
         problem = cls(graph, phases, windows, effort, [[] for _ in graph.instrs], [[] for _ in graph.instrs])
+        problem.same_word = _same_word(graph)
         for n, cycles, m in waits:
             problem.apart[n].append((m, cycles))
             problem.followers[m].append((n, cycles))
@@ -80,6 +83,15 @@ class Problem:
         for m, other in enumerate(self.graph.instrs):
             if other.op.unit == "memory" and other.op.slot == instr.op.slot and window_of(other) == window_of(instr):
                 yield m
+
+
+def _same_word(graph: Graph) -> list[list[int]]:
+    """The operations that use a window in a way that one word cannot, by operation."""
+    memory = [n for n, instr in enumerate(graph.instrs) if instr.op.unit == "memory"]
+    result: list[list[int]] = [[] for _ in graph.instrs]
+    for n in memory:
+        result[n] = [m for m in memory if m != n and same_window_conflict(graph.instrs[n], graph.instrs[m])]
+    return result
 
 
 def _waits(graph: Graph, timing: Timing) -> Iterator[tuple[int, int, int]]:

@@ -51,6 +51,7 @@ def _options(
     return Options(
         calibration=None if calibration is None else batches_of(calibration),
         quantization=Quantization.of(quantization),
+        start_binary=lambda image: Program(image).context().run,
         **_sizes(dims),
         **others,
     )
@@ -83,7 +84,7 @@ def compile(
         model: path of an ``.onnx`` model, of a ``.pt2`` program of `torch.export` or of ``.mlir`` at graph level; an
             `onnx.ModelProto`, a `torch.nn.Module` or a `torch.export.ExportedProgram`.
         target: name of a shipped target, or path of a target file.
-        precision: ``fp32``, ``bf16``, ``int8``, ``int4`` or ``ternary``.
+        precision: ``fp32``, ``bf16``, ``int8``, ``int4``, ``ternary`` or ``mixed``.
         calibration: inputs whose values give the ranges of quantized activations: arrays by name with one or more
             batches along the first axis, the path of an ``.npz`` file of them, or several such mappings.
         quantization: further knobs by name, ``{"rounding": "gptq", "group_size": 64}``: those of `Quantization`.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
 
 from tfmbs.compiler.diagnostics import Diagnostics
 from tfmbs.compiler.driver import Driver, Observer
@@ -22,12 +24,16 @@ from tfmbs.dialect.attributes import NAME, PRECISION
 from tfmbs.dialect.legality import check_level
 from tfmbs.dialect.mlir import context, ir
 from tfmbs.dialect.shapes import Shape, shape_of
+from tfmbs.passes.graph.choices import MIXED
 from tfmbs.passes.tfmbs_annotate import TfmbsAnnotate
 from tfmbs.runtime.abi.container import Container
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.files import save
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.target_file import load_target
+
+if TYPE_CHECKING:
+    from tfmbs.compiler.mixed.plan import Plan
 from tfmbs.runtime.abi.writing import write
 
 STAGES = ("import", *LEVELS, "linalg")
@@ -37,12 +43,18 @@ STARTS = STAGES[:-1]
 """The levels that a compilation of IR can start from."""
 
 
+Outputs = Mapping[str, npt.NDArray[Any]]
+Start = Callable[[Image], Callable[[Batch], Outputs]]
+"""Loads a binary: what it gives takes inputs by name and runs it."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What a compilation is asked for. `entries` are entry points of an ONNX model, each with sizes beside `dims`;
     without any, `main` is the only one. A size is an integer, or a `Range` where `compiler.sizes` takes it. `start` is
     the level of a model that is IR already; `known` are inputs and what the model gives for them, from which the
-    numeric verification of passes starts; `example_inputs` are those of a torch module.
+    numeric verification of passes starts; `example_inputs` are those of a torch module. `start_binary` runs the
+    programs by which mixed precision measures.
 
     Raises:
         TfmbsError: ``usage``, a knob of `quantization` needs samples and there are none.
@@ -60,12 +72,21 @@ class Options:
     example_inputs: Any = None
     known: tuple[Batch, Mapping[str, Any]] | None = None
     save_temps: Path | None = None
+    start_binary: Start | None = None
     observers: Sequence[Observer] = ()
     progress: Callable[[str], None] = lambda stage: None
 
     def __post_init__(self) -> None:
-        if self.quantization.rounding == "gptq" and self.calibration is None:
-            raise TfmbsError("usage", "rounding gptq", "what layers see", "samples for calibration", "none")
+        knobs = self.quantization
+        for asks, what in ((knobs.rounding == "gptq", "rounding gptq"), (self.precision == MIXED, "precision mixed")):
+            if asks and self.calibration is None:
+                raise TfmbsError("usage", what, "what layers see", "samples for calibration", "none")
+        given = [name for name in ("accuracy_budget", "plan") if getattr(knobs, name) is not None]
+        if self.precision == MIXED and len(given) != 1:
+            expected = "accuracy_budget or plan"
+            raise TfmbsError("usage", "precision mixed", "what it keeps to", expected, " and ".join(given) or "none")
+        if self.precision != MIXED and given:
+            raise TfmbsError("usage", given[0], "precision", MIXED, self.precision)
 
 
 @dataclass
@@ -78,6 +99,8 @@ class Compilation:
     name: str = "model"
     _samples: Sequence[Batch] | None = field(init=False)
     _check: NumericCheck | None = field(init=False)
+    plan: Plan | None = field(init=False, default=None)
+    """The precisions that were chosen, of a mixed compilation at the graph level or below it."""
 
     def __post_init__(self) -> None:
         given = self.options.calibration
@@ -182,6 +205,9 @@ class Compilation:
             shapes = input_shapes(self.module)
             batches = [part for batch in self._samples for part in cut(batch, shapes)]
             calibrate(self.module, batches, moments=self.options.quantization.rounding == "gptq")
+        if name == "quantize" and self.options.precision == MIXED:
+            self.plan = self._plan(batches)
+            self.plan.apply(self.module)
         settings = {"precision": self.options.precision, "target": self.options.target}
         settings = {**settings, "numerics": self.options.numerics, **self.options.quantization.settings}
         text = sequence_text(name, settings)
@@ -192,6 +218,21 @@ class Compilation:
             self.options.save_temps.mkdir(parents=True, exist_ok=True)
             file = self.options.save_temps / f"{self.name}.{list(PIPELINES).index(name)}-{name}.mlir"
             save(file, self.text().encode())
+
+    def _plan(self, batches: Sequence[Batch]) -> Plan:
+        """The plan that was given, or one that keeps the budget."""
+        knobs = self.options.quantization
+        if knobs.plan is not None:
+            from tfmbs.compiler.mixed.plan import read_plan
+
+            plan = read_plan(Path(knobs.plan))
+            plan.check(self.options.target, knobs)
+            return plan
+        from tfmbs.compiler.mixed.choose import choose
+
+        assert knobs.accuracy_budget is not None
+        self.options.progress("precisions")
+        return choose(self.module, batches, knobs.accuracy_budget, self.options)
 
 
 LEVEL_AFTER = {"import": "tfmbs", "quantize": "tfmbs", "optimise": "tfmbs"}

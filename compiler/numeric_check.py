@@ -34,6 +34,8 @@ _COMPLETION = f"{MODULE}({','.join((_DECOMPOSED, *TORCH_TO_LINALG, 'tfmbs-expand
 
 TOLERANCES: Mapping[str, float] = {
     "tfmbs-gptq{precision=int4}": math.inf,
+    "tfmbs-gptq{precision=mixed}": math.inf,
+    "tfmbs-quantize{precision=mixed}": math.inf,
     "tfmbs-gptq{precision=ternary}": math.inf,
     "tfmbs-quantize{precision=bf16}": 0.1,
     "tfmbs-quantize{precision=int8}": 0.5,

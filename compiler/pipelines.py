@@ -83,6 +83,7 @@ PRECISIONS: dict[str, tuple[str, ...]] = {
     "int8": ("import", "quantize", "optimise"),
     "int4": ("import", "quantize", "optimise"),
     "ternary": ("import", "quantize", "optimise"),
+    "mixed": ("import", "quantize", "optimise"),
 }
 """The sequences from the torch level to the optimised tfmbs graph, for each precision."""
 

@@ -24,11 +24,15 @@ class Quantization:
         rounding: of int4 and ternary weights: ``nearest``, or ``gptq`` by what layers see on the samples.
         activations: beside int4 and ternary weights: ``int8``, where there are samples (else they stay f32), or
             ``bf16``.
+        accuracy_budget: of precision ``mixed``: the least mean cosine between outputs on the samples and those in f32.
+        plan: of precision ``mixed``: a file with a plan that was made before, instead of a budget.
     """
 
     group_size: str = DEFAULT
     rounding: str = "nearest"
     activations: str = "int8"
+    accuracy_budget: float | None = None
+    plan: str | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any] | Quantization | None) -> Quantization:
@@ -40,18 +44,30 @@ class Quantization:
         for name in values:
             if name not in known:
                 raise TfmbsError("usage", "quantization", "unknown option", f"one of {', '.join(known)}", repr(name))
-        texts = {name: str(value) for name, value in values.items()}
-        return cls(**texts)
+        if "group_size" in values:
+            values["group_size"] = str(values["group_size"])
+        if values.get("accuracy_budget") is not None:
+            values["accuracy_budget"] = _number("accuracy_budget", values["accuracy_budget"])
+        return cls(**values)
 
     def __post_init__(self) -> None:
         Settings("", self.group_size).check("quantization")
         _check("rounding", self.rounding, ROUNDINGS)
         _check("activations", self.activations, ACTIVATIONS)
+        if self.accuracy_budget is not None and not 0 < self.accuracy_budget <= 1:
+            expected = "a cosine above 0, at most 1"
+            raise TfmbsError("usage", "quantization", "accuracy_budget", expected, self.accuracy_budget)
 
     @property
     def settings(self) -> dict[str, str]:
         """The options of the pipelines: values of ``$group_size`` and the others, by name."""
         return {"group_size": self.group_size, "activations": self.activations}
+
+
+def _number(what: str, given: object) -> float:
+    if isinstance(given, int | float):
+        return float(given)
+    raise TfmbsError("usage", "quantization", what, "a number", repr(given))
 
 
 def _check(what: str, given: str, known: tuple[str, ...]) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-
 from tfmbs.dialect.attributes import SECOND_MOMENT, WEIGHT_SCALES
 from tfmbs.dialect.mlir import arith, ir
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.passes.graph.choices import DEFAULT, Choice, Settings, choice_of
-from tfmbs.passes.graph.gptq import DAMPING, gptq
-from tfmbs.passes.graph.grids import F32, F64
-from tfmbs.passes.graph.kernels import LEAVES, defining_op, kernel_name, ops_where, refusal, right
+from tfmbs.passes.graph.gptq import DAMPING, round_product
+from tfmbs.passes.graph.grids import F32, F64, real_weights
+from tfmbs.passes.graph.kernels import kernel_name, ops_where, refusal, replace_right
 from tfmbs.passes.graph.moments import moment_of
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.tfmbs_quantize import constant_weights
@@ -77,22 +75,12 @@ class TfmbsGptq(Pass):
             del op.attributes[SECOND_MOMENT]
 
     def _round(self, op: Any, weights: F32, moment: F64, choice: Choice) -> None:
-        rows = weights.reshape(len(moment), -1, moment.shape[1])
-        grid = choice.grid
         try:
-            parts = [gptq(part, own, grid, damping=self.damping) for part, own in zip(rows, moment, strict=True)]
+            stored, scales = round_product(weights, moment, choice.grid, damping=self.damping)
         except ValueError as error:
             raise refusal(op, "quantize", str(error)) from error
-        rounded = np.concatenate([grid.real(stored, scales) for stored, scales in parts]).reshape(weights.shape)
         name = layer_name(op) or kernel_name(op)
         with op.location, ir.InsertionPoint(op):
-            op.attributes[WEIGHT_SCALES] = resource_attr(np.concatenate([s for _, s in parts]), f"{name}.scales")
-            attribute = resource_attr(rounded, f"{name}.rounded")
-            _replace_weights(op, arith.ConstantOp(attribute.type, attribute).result)
-
-
-def _replace_weights(op: Any, value: Any) -> None:
-    source = defining_op(right(op))
-    op.operation.operands[1] = value
-    if isinstance(source, LEAVES) and not list(source.result.uses):
-        source.operation.erase()
+            op.attributes[WEIGHT_SCALES] = resource_attr(scales, f"{name}.scales")
+            attribute = resource_attr(real_weights(stored, scales), f"{name}.rounded")
+            replace_right(op, arith.ConstantOp(attribute.type, attribute).result)

@@ -38,6 +38,8 @@ def main(arguments: Sequence[str]) -> int:
     if given.compile_to not in (*STAGES, BINARY):
         expected = ", ".join((*STAGES, BINARY))
         raise TfmbsError("usage", "--compile-to", "stage", f"one of {expected}", given.compile_to)
+    if given.save_plan and not (given.compile_to == BINARY and given.precision == "mixed"):
+        raise TfmbsError("usage", "--save-plan", "what has a plan", "a binary of precision mixed", given.precision)
     if given.report and given.compile_to != BINARY:
         raise TfmbsError("usage", "--report", "a report needs a binary", "--compile-to tfb", given.compile_to)
     bar = Progress()
@@ -68,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--mlir-print-ir-after-all", action="store_true", help="print the IR after each pass on standard error")
     add("--save-temps", metavar="DIR", type=Path, help="folder for the IR of each stage")
     add("--emit-annotations", metavar="FILE", help="what the parts of the network are for: text, or JSON for .json")
+    add("--save-plan", metavar="FILE", type=Path, help="mixed: file for the precisions that were chosen")
     add("--report", metavar="FILE.html", type=Path, help="page with a row for each launch")
     return parser
 
@@ -124,7 +127,10 @@ def _write_sized(given: Any, options: Options) -> None:
 
 def _write(given: Any, compilation: Any) -> None:
     if given.compile_to == BINARY:
-        _write_binary(given, compilation.container())
+        binary = compilation.container()
+        if given.save_plan:
+            save(given.save_plan, compilation.plan.text().encode())
+        _write_binary(given, binary)
     else:
         compilation.lower(given.compile_to)
         content = compilation.text().encode()

@@ -13,6 +13,7 @@ from tfmbs.tools.quantization_options import add_quantization_options, quantizat
 if TYPE_CHECKING:
     from tfmbs.compiler.compilation import Options
     from tfmbs.compiler.driver import Observer
+    from tfmbs.runtime.abi.image import Image
 
 
 _DIGITS = 19
@@ -28,7 +29,7 @@ def add_model_options(
     add = parser.add_argument
     add("model", metavar="MODEL", help=f"model: {kinds}")
     add("--target", metavar="NAME|FILE.toml", default="kpu-16x16", help="target (default: %(default)s)")
-    add("--precision", default="fp32", help="fp32, bf16, int8, int4 or ternary (default: %(default)s)")
+    add("--precision", default="fp32", help="fp32, bf16, int8, int4, ternary or mixed (default: %(default)s)")
     add("--calibrate", metavar="DATA.npz", help="sample inputs by name, one or more batches along the first axis")
     add_quantization_options(parser)
     dim = f"size of a symbolic dimension{', or a range for the run to choose from' if ranges else ''}; may be repeated"
@@ -61,11 +62,18 @@ def model_options(
         dims=_dims("--dim", given.dim),
         calibration=read_samples(Path(given.calibrate)) if given.calibrate else None,
         quantization=quantization_of(given),
+        start_binary=_start,
         verify_numerically=given.verify_each_numerically,
         observers=observers,
         progress=progress,
         **others,
     )
+
+
+def _start(image: Image) -> Any:
+    from tfmbs.runtime.program import Program
+
+    return Program(image).context().run
 
 
 def entry_points(texts: Sequence[str]) -> dict[str, dict[str, Any]]:

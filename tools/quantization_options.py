@@ -16,10 +16,13 @@ def add_quantization_options(parser: argparse.ArgumentParser) -> None:
     add("--group-size", metavar="N|channel", default="default", help=group)
     add("--rounding", metavar="HOW", default="nearest", help="of int4 and ternary weights: nearest or gptq")
     add("--activations", metavar="TYPE", default="int8", help="beside int4 and ternary weights: int8 or bf16")
+    budget = "mixed: the least mean cosine of outputs on the samples to those in f32"
+    add("--accuracy-budget", metavar="X", type=float, help=budget)
+    add("--plan", metavar="FILE", help="mixed: a plan that --save-plan of tfmbs-compile wrote, instead of a budget")
 
 
 def quantization_of(given: Any) -> Quantization:
     """What the parsed arguments ask for. Raises TfmbsError ``usage`` for values that mean nothing."""
     from tfmbs.compiler.quantization import Quantization
 
-    return Quantization(given.group_size, given.rounding, given.activations)
+    return Quantization(given.group_size, given.rounding, given.activations, given.accuracy_budget, given.plan)

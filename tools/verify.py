@@ -62,6 +62,9 @@ def _verify(given: Any, bar: Progress) -> Verification:
 
     options = model_options(given, progress=bar.show)
     refuse_ranges(options.dims, "a comparison is for one size")
+    if given.precision == "mixed":
+        what = "each part that is compared would have precisions of its own"
+        raise TfmbsError("usage", "--precision", what, "one precision for all layers", "mixed")
     if given.tolerance is not None and not given.tolerance >= 0:
         raise TfmbsError("usage", "--tolerance", "tolerance", "at least 0", given.tolerance)
     tolerance = TOLERANCES.get(given.precision, 0.0) if given.tolerance is None else given.tolerance

@@ -11,7 +11,7 @@ from tfmbs.compiler.verify.figures import Figures, is_float, measure
 from tfmbs.compiler.verify.subject import Array, Arrays, Execute, Part, Subject
 from tfmbs.runtime.abi.errors import TfmbsError
 
-TOLERANCES: Mapping[str, float] = {"fp32": 1e-4, "bf16": 0.02, "int8": 0.1, "int4": 0.25, "ternary": 0.5}
+TOLERANCES: Mapping[str, float] = {"fp32": 1e-4, "bf16": 0.02, "int8": 0.1, "int4": 0.25, "ternary": 0.5, "mixed": 0.5}
 """By precision: how far a layer of floats may be off where nobody says, relative to its largest element. Ternary
 weights that were not trained as such change every value: no figure fits all models."""
 

@@ -55,6 +55,16 @@ def gptq(weights: F32, moment: F64, grid: Grid, *, damping: float = DAMPING) -> 
     return stored, scales
 
 
+def round_product(weights: F32, moment: F64, grid: Grid, *, damping: float = DAMPING) -> tuple[I8, F32]:
+    """Stored weights of the shape of a product's `weights`, and scales N×G; `moment` has a matrix for each group of
+    output channels. Raises ValueError as `gptq`.
+    """
+    rows = weights.reshape(len(moment), -1, moment.shape[1])
+    parts = [gptq(part, own, grid, damping=damping) for part, own in zip(rows, moment, strict=True)]
+    stored, scales = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return stored.reshape(weights.shape), scales
+
+
 def damped(moment: F64, size: int, damping: float) -> F64:
     """The moment with a fraction of the mean of its diagonal added there; the identity where all inputs are 0.
 

@@ -57,17 +57,18 @@ class Grid:
         wide = np.repeat(scales.astype(np.float64), self.columns(rows.shape[1]), axis=1)
         return self.nearest(rows, wide).astype(np.int8)
 
-    def real(self, stored: I8, scales: F32) -> F32:
-        """The weights N×K that stored integers stand for: f32(stored) · scale, rounded."""
-        wide = np.repeat(scales, self.columns(stored.shape[1]), axis=1)
-        weights: F32 = stored.astype(np.float32) * wide
-        return weights
-
     def nearest(self, values: F64, scales: F64) -> F64:
         """The stored integers nearest to values / scales, half to even; 0 where a scale is 0."""
         quotient = np.divide(values, scales, out=np.zeros_like(values), where=scales != 0)
         rounded: F64 = np.clip(np.rint(quotient), -self.most, self.most)
         return rounded
+
+
+def real_weights(stored: I8, scales: F32) -> F32:
+    """The weights that stored integers N×… stand for with their scales N×G: f32(stored) · scale, rounded."""
+    groups = stored.reshape(*scales.shape, -1).astype(np.float32)
+    weights: F32 = groups * scales[:, :, None]
+    return weights.reshape(stored.shape)
 
 
 def _ternary_scales(groups: F64, importance: F64) -> F64:

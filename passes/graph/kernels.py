@@ -107,6 +107,14 @@ def right(op: Any) -> Any:
     return op.operation.operands[1]
 
 
+def replace_right(op: Any, value: Any) -> None:
+    """Gives a product another right operand, and erases the constant that only it read."""
+    source = defining_op(right(op))
+    op.operation.operands[1] = value
+    if isinstance(source, LEAVES) and not list(source.result.uses):
+        source.operation.erase()
+
+
 def own_operands(op: Any) -> list[Any]:
     """The operands of a product without those of its epilogue."""
     operands = list(op.operation.operands)

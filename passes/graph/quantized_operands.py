@@ -35,11 +35,18 @@ def stored_weights(weights: F32, choice: Choice) -> tuple[I8, F32]:
     return stored, scales[:, None]
 
 
+def round_bf16(weights: F32) -> F32:
+    """Finite weights rounded to bf16, to nearest even, in f32."""
+    bits = np.ascontiguousarray(weights).view(np.uint32)
+    upper = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
+    rounded: F32 = (upper & np.uint32(0xFFFF0000)).view(np.float32)
+    return rounded
+
+
 def widened_bf16(weights: F32, name: str) -> Any:
-    """A constant of weights rounded to bf16, to nearest even, as f32."""
-    bits = weights.view(np.uint32)
-    rounded = ((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)).astype(np.uint16)
-    attribute = resource_attr(rounded, name, ir.BF16Type.get())
+    """A constant of finite weights rounded to bf16, as f32."""
+    bits = (round_bf16(weights).view(np.uint32) >> np.uint32(16)).astype(np.uint16)
+    attribute = resource_attr(bits, name, ir.BF16Type.get())
     constant = arith.ConstantOp(attribute.type, attribute).result
     return _converted(constant, ir.F32Type.get(), lambda x: arith.ExtFOp(ir.F32Type.get(), x).result)
 

@@ -1,4 +1,7 @@
-"""Products and convolutions of 8-bit integers with zero points: exact in 32 bits, and requantized where ONNX asks."""
+"""Products and convolutions of 8-bit integers with zero points: exact in 32 bits, and requantized where ONNX asks.
+
+With constant weights they are kernels (`integer_kernels`); these here read operands that are known at run time only.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from tfmbs.passes.linalg.places import Tensors
 from tfmbs.passes.linalg.scalar import constant
 from tfmbs.passes.linalg.structured import PARALLEL, REDUCTION, empty, generic, mapping
 from tfmbs.passes.onnx import build
+from tfmbs.passes.onnx import integer_operators as kernels
 from tfmbs.passes.onnx.arithmetic import F32, SI32, cast
 from tfmbs.passes.onnx.node import Node, Results
 from tfmbs.passes.onnx.quantization import rounded
@@ -24,18 +28,26 @@ _LONGEST = ((1 << 31) - 1) // (255 * 255)  # products of which the sum stays in 
 
 def matmul_integer(node: Node) -> Results:
     """MatMulInteger: (A − zero point)·(B − zero point), one zero point for all, per row of A or per column of B."""
-    return _matmul(node, _centered(node, 0, 2, rows=True), _centered(node, 1, 3, rows=False))
+    sums = kernels.matmul(node, kernels.Operands(0, 2, 1, 3))
+    return _any_matmul(node, 0, 2, 1, 3) if sums is None else sums
 
 
 def qlinear_matmul(node: Node) -> Results:
     """QLinearMatMul: the product, times the scales' quotient in their type, rounded as QuantizeLinear does."""
-    product = _matmul(node, _centered(node, 0, 2, rows=True), _centered(node, 3, 5, rows=False))
+    product = kernels.matmul(node, kernels.Operands(0, 2, 3, 5))
+    if product is None:
+        product = _any_matmul(node, 0, 2, 3, 5)
+    elif (result := kernels.requantized(node, product, kernels.Scales(1, 4, 6, 7), len(node.result_shape()) - 1)):
+        return result
     scales = [_spread(node, index, rows) for index, rows in ((1, True), (4, False), (6, True))]
     return _requantized(node, product, [*scales, _spread(node, 7, rows=True)], 1, 7)
 
 
 def conv_integer(node: Node) -> Results:
     """ConvInteger: the convolution of x − zero point with w − zero point; padding counts as the zero point."""
+    sums = kernels.convolution(node, kernels.Operands(0, 2, 1, 3))
+    if sums is not None:
+        return sums
     x = _centered(node, 0, 2, rows=False)
     w = _centered(node, 1, 3, rows=False, channels=len(node.shape(1)) - 1)
     return _convolution(node, x, w)
@@ -44,13 +56,23 @@ def conv_integer(node: Node) -> Results:
 def qlinear_conv(node: Node) -> Results:
     """QLinearConv: the convolution with its i32 bias, times the scales' quotient, rounded as QuantizeLinear does."""
     inner = len(node.shape(3)) - 1
-    x, w = _centered(node, 0, 2, rows=False), _centered(node, 3, 5, rows=False, channels=inner)
-    sums = _convolution(node, x, w)
-    if node.has(8):
-        bias = build.reshape(node.tensor(8), (*node.shape(8), *(1,) * (inner - 1)))
-        sums = build.broadcasting([sums, bias], shape_of(sums.type), SI32.mlir, lambda a, b: arith.AddIOp(a, b).result)
+    sums = kernels.convolution(node, kernels.Operands(0, 2, 3, 5, bias=8))
+    if sums is None:
+        x, w = _centered(node, 0, 2, rows=False), _centered(node, 3, 5, rows=False, channels=inner)
+        sums = _convolution(node, x, w)
+        if node.has(8):
+            bias = build.reshape(node.tensor(8), (*node.shape(8), *(1,) * (inner - 1)))
+            sums = build.broadcasting(
+                [sums, bias], shape_of(sums.type), SI32.mlir, lambda a, b: arith.AddIOp(a, b).result
+            )
+    elif (result := kernels.requantized(node, sums, kernels.Scales(1, 4, 6, 7), 1)):
+        return result
     scales = [_per_channel(node, index, inner - 1) for index in (1, 4, 6, 7)]
     return _requantized(node, sums, scales, 1, 7)
+
+
+def _any_matmul(node: Node, a: int, a_zero: int, b: int, b_zero: int) -> Value:
+    return _matmul(node, _centered(node, a, a_zero, rows=True), _centered(node, b, b_zero, rows=False))
 
 
 def _centered(node: Node, index: int, zero: int, *, rows: bool, channels: int = 0) -> Value:

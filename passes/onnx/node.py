@@ -119,6 +119,10 @@ class Node:
             return None
         return constant_value(operation)
 
+    def label(self, index: int) -> str:
+        """The name of a constant operand, as the model calls it."""
+        return place(self._operands[index].owner.location).name
+
     def _input(self, index: int) -> TensorType:
         found = self._inputs[index]
         if found is None:

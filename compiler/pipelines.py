@@ -39,9 +39,9 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "quantize": (
         "tfmbs-gptq{$precision $group_size}",
         "tfmbs-quantize{$precision $group_size $activations}",
-        "tfmbs-fold-requantize",
     ),
     "optimise": (
+        "tfmbs-fold-requantize",
         "tfmbs-expand-attention{$target}",
         "tfmbs-expand-lstm{$target}",
         "tfmbs-select-gemv",

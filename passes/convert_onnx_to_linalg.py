@@ -8,6 +8,7 @@ from typing import Any
 
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.onnx.constants import keep_resources
+from tfmbs.passes.onnx.dequantized import DEQUANTIZE, dequantized_literal
 from tfmbs.passes.onnx.elements import Element, TensorType
 from tfmbs.passes.onnx.node import OPERATOR, Node, builtin_type, from_builtin, is_op
 from tfmbs.passes.onnx.table import LOWERINGS, NARROW, REFUSALS, moves_only
@@ -66,13 +67,26 @@ class ConvertOnnxToLinalg(Pass):
             return ir.WalkResult.ADVANCE
 
         module.operation.walk(collect)
-        for op in found:
+        for op in sorted(found, key=_is_looked_through):
             _convert(op)
         keep_resources(module)
 
 
+def _is_looked_through(operation: Any) -> bool:
+    """Whether ops that read a result look at its producer, which is to be converted after them."""
+    return is_op(operation, DEQUANTIZE) and bool(operation.parent.name == "func.func")
+
+
 def _convert(operation: Any) -> None:
     node = Node(operation)
+    if _is_looked_through(operation):
+        if not any(True for _ in operation.results[0].uses):
+            operation.erase()
+            return
+        if (literal := dequantized_literal(node)) is not None:
+            operation.results[0].replace_all_uses_with(literal)
+            operation.erase()
+            return
     if (reason := REFUSALS.get(node.op)) is not None:
         raise node.refuse(reason)
     lowering = LOWERINGS.get(node.op)

@@ -11,7 +11,7 @@ from tfmbs.dialect import graph
 from tfmbs.dialect.mlir import arith, ir, linalg, tensor
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.shapes import element_of, shape_of, tensor_type
-from tfmbs.dialect.types import is_per_axis, scales_of, storage_type, zero_points_of
+from tfmbs.dialect.types import is_per_axis, scales_of, storage_bounds, storage_type, zero_points_of
 from tfmbs.passes.graph.kernels import constant_elements, defining_op, erase, ops_of, rebuild, sole_user
 from tfmbs.passes.linalg.generics import as_elementwise, is_relu
 from tfmbs.passes.registry import Pass
@@ -27,6 +27,7 @@ class TfmbsFoldRequantize(Pass):
     A quantize moves up through max(x, 0), max pooling, reshapes and transpositions, which are the same on integers
     because it is monotone and keeps 0 exact; max(x, 0) becomes the lower clamp at the zero point. It must reach a
     dequantize of accumulators, and nothing else may use what is between. The multiplier is scale / output scale in f32.
+    Where it reaches a dequantize of the very type that it quantizes to, both go: the integers are the same.
 
     Before:
 
@@ -65,19 +66,29 @@ class TfmbsFoldRequantize(Pass):
 
 
 def _chain(quantize: Any) -> list[Any] | None:
-    """The ops from the dequantize of accumulators down to `quantize`, both excluded from what may be moved over."""
+    """The ops from a dequantize down to `quantize`, which is excluded."""
     chain: list[Any] = []
     value = quantize.input
-    while sole_user(value) is not None:
+    element = element_of(quantize.result)
+    while True:
         op = defining_op(value)
         chain.insert(0, op)
+        if isinstance(op, graph.DequantizeOp) and op.scale is None:
+            return chain if _is_the_same(element, element_of(op.input), chain) else None
+        if op is None or sole_user(value) is None:
+            return None
         if isinstance(op, graph.DequantizeOp):
-            foldable = op.scale is not None and constant_elements(op.scale) is not None
-            return chain if foldable and not is_per_axis(element_of(quantize.result)) else None
+            return chain if constant_elements(op.scale) is not None and not is_per_axis(element) else None
         if not _keeps_order(op):
             return None
         value = op.operation.operands[0]
-    return None
+
+
+def _is_the_same(element: Any, source: Any, chain: list[Any]) -> bool:
+    """Whether quantizing gives back the stored integers: of the same type, where max(x, 0) changes none of them."""
+    if element != source or is_per_axis(element):
+        return False
+    return not any(map(_is_relu, chain)) or zero_points_of(element)[0] == storage_bounds(element)[0]
 
 
 def _keeps_order(op: Any) -> bool:
@@ -93,18 +104,25 @@ def _is_relu(op: Any) -> bool:
 
 def _fold(quantize: Any, chain: list[Any]) -> None:
     dequantize, *between = chain
-    element = element_of(quantize.result)
-    places = [dequantize.location, *(op.operation.location for op in between if _is_relu(op))]
-    with ir.Location.fused(places), ir.InsertionPoint(dequantize):
-        low = zero_points_of(element)[0] if any(map(_is_relu, between)) else None
-        scale = _multiplier(dequantize.scale, scales_of(element)[0])
-        value = graph.requantize(dequantize.input, scale, element, dequantize.axis, low).result
+    value = dequantize.input
+    if dequantize.scale is not None:
+        value = _requantized(dequantize, between, element_of(quantize.result))
     for op in between:
         if not _is_relu(op):
             value = _on_integers(op, value)
     quantize.result.replace_all_uses_with(value)
     for op in (quantize, *reversed(between), dequantize):
-        erase(op)
+        if not any(True for _ in op.operation.results[0].uses):
+            erase(op)
+
+
+def _requantized(dequantize: Any, between: list[Any], element: Any) -> Any:
+    """The accumulators as quantized elements, with the lower clamp of what is between."""
+    places = [dequantize.location, *(op.operation.location for op in between if _is_relu(op))]
+    with ir.Location.fused(places), ir.InsertionPoint(dequantize):
+        low = zero_points_of(element)[0] if any(map(_is_relu, between)) else None
+        scale = _multiplier(dequantize.scale, scales_of(element)[0])
+        return graph.requantize(dequantize.input, scale, element, dequantize.axis, low).result
 
 
 def _multiplier(scale: Any, output_scale: float) -> Any:

@@ -50,7 +50,9 @@ class Activations:
         def body(point: Value) -> Value:
             return arith.SubIOp(cast(point, element, SI32), node_scalar(lowered(element))).result
 
-        return cls(as_quantized(value, element, 1.0, lowered(element)), build.broadcasting([zero_point], (), SI32.mlir, body))
+        return cls(
+            as_quantized(value, element, 1.0, lowered(element)), build.broadcasting([zero_point], (), SI32.mlir, body)
+        )
 
     @property
     def largest(self) -> int:

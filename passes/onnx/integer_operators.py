@@ -90,7 +90,7 @@ def _operands(
     node: Node, which: Operands, *, transposed: bool
 ) -> tuple[Activations, IntegerWeights, I32 | None] | None:
     """What a kernel computes with, None where the weights, their zero points or the bias are no constants."""
-    weights, zero = node.constant(which.weights), 0
+    weights, zero = node.constant(which.weights), np.zeros(1, np.int32)
     if weights is None or not weights.size or node.element(which.a).name not in BYTES:
         return None
     if node.has(which.weights_zero):

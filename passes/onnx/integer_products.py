@@ -37,7 +37,7 @@ def qlinear_matmul(node: Node) -> Results:
     product = kernels.matmul(node, kernels.Operands(0, 2, 3, 5))
     if product is None:
         product = _any_matmul(node, 0, 2, 3, 5)
-    elif (result := kernels.requantized(node, product, kernels.Scales(1, 4, 6, 7), len(node.result_shape()) - 1)):
+    elif result := kernels.requantized(node, product, kernels.Scales(1, 4, 6, 7), len(node.result_shape()) - 1):
         return result
     scales = [_spread(node, index, rows) for index, rows in ((1, True), (4, False), (6, True))]
     return _requantized(node, product, [*scales, _spread(node, 7, rows=True)], 1, 7)
@@ -65,7 +65,7 @@ def qlinear_conv(node: Node) -> Results:
             sums = build.broadcasting(
                 [sums, bias], shape_of(sums.type), SI32.mlir, lambda a, b: arith.AddIOp(a, b).result
             )
-    elif (result := kernels.requantized(node, sums, kernels.Scales(1, 4, 6, 7), 1)):
+    elif result := kernels.requantized(node, sums, kernels.Scales(1, 4, 6, 7), 1):
         return result
     scales = [_per_channel(node, index, inner - 1) for index in (1, 4, 6, 7)]
     return _requantized(node, sums, scales, 1, 7)

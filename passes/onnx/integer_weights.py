@@ -42,7 +42,8 @@ class IntegerWeights:
     @property
     def sums(self) -> I32:
         """The sum of each output channel's weights."""
-        return self._real().sum(axis=1).astype(np.int32)
+        sums: I32 = self._real().sum(axis=1).astype(np.int32)
+        return sums
 
     def bound(self, largest: int, bias: I32 | None) -> int:
         """The largest magnitude that a sum over inputs of magnitude `largest` can have, at any point."""
@@ -62,9 +63,9 @@ def byte_constant(stored: I8, name: str) -> Any:
     """A `tfmbs.constant` of integers that count as they are, in the fewest bits that hold all of them."""
     low, high = int(stored.min()), int(stored.max())
     array, element = stored, quantized(1.0)
-    if -1 <= low and high <= 1:
+    if low >= -1 and high <= 1:
         element = ternary(Packing.I8)
-    elif _NIBBLES[0] <= low and high <= _NIBBLES[1]:
+    elif low >= _NIBBLES[0] and high <= _NIBBLES[1]:
         element = int4()
         array = pack_rows(stored.reshape(len(stored), -1), Packing.NIBBLES).view(np.int8)
     return graph.constant(resource_attr(array, name), stored.shape, element).result

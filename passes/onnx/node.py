@@ -119,6 +119,12 @@ class Node:
             return None
         return constant_value(operation)
 
+    def producer(self, index: int) -> Node | None:
+        """The node that an operand is a result of, as long as it has not been converted; None for any other operand."""
+        owner = self._operands[index].owner if self.has(index) else None
+        operation = owner.operation if isinstance(owner, ir.Operation | ir.OpView) else None
+        return Node(operation) if operation is not None and operation.name == OPERATOR else None
+
     def label(self, index: int) -> str:
         """The name of a constant operand, as the model calls it."""
         return place(self._operands[index].owner.location).name

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
+from tfmbs.dialect import graph
 from tfmbs.dialect.mlir import arith, ir, math
+from tfmbs.dialect.types import quantized
 from tfmbs.passes.linalg.scalar import compare, constant, select
 from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 from tfmbs.passes.onnx import build
@@ -14,6 +16,7 @@ from tfmbs.passes.onnx.arithmetic import F32, F64, SI32, Arithmetic
 from tfmbs.passes.onnx.casts import Rounding, cast
 from tfmbs.passes.onnx.elements import Element
 from tfmbs.passes.onnx.node import Node, Results
+from tfmbs.passes.onnx.stored_bytes import BYTES, as_quantized, as_stored, lowered, scale_of, zero_point_of
 
 Value = Any
 
@@ -27,6 +30,8 @@ def quantize(node: Node) -> Results:
     """
     x, scale, target = node.element(0), node.element(1), node.result_element()
     through = _precision(node, x, scale)
+    if x == F32 and through == F32 and target.name in BYTES and (type_ := _type(node, target)) is not None:
+        return as_stored(graph.quantize(node.tensor(0), quantized(*type_)).result, target)
     rounding = Rounding(bool(node.integer("saturate", 1)))
 
     def body(element: Value, factor: Value, *zero: Value) -> Value:
@@ -43,6 +48,8 @@ def dequantize(node: Node) -> Results:
     """DequantizeLinear: (x − zero point) · scale in f32, or f64 for scales of it, rounded to the result's type."""
     x, scale, target = node.element(0), node.element(1), node.result_element()
     through = F32 if scale.bits <= F32.bits else scale
+    if target == F32 and x.name in BYTES and (type_ := _type(node, x)) is not None:
+        return graph.dequantize(as_quantized(node.tensor(0), x, type_[0], type_[1] + lowered(x))).result
 
     def body(element: Value, factor: Value, *zero: Value) -> Value:
         if x.is_float or not zero:
@@ -80,6 +87,12 @@ def dynamic_quantize(node: Node) -> Results:
         lambda a, step, offset: rounded(arith.DivFOp(a, step).result, F32, cast(offset, byte, F32), byte),
     )  # fmt: skip
     return [quantized, scale, zero_point]
+
+
+def _type(node: Node, element: Element) -> tuple[float, int] | None:
+    """Scale and stored zero point of a quantized type that says the same; None where there is none."""
+    scale, point = scale_of(node, 1), zero_point_of(node, 2)
+    return None if scale is None or point is None else (scale, point - lowered(element))
 
 
 def rounded(x: Value, source: Element, zero: Value | None, target: Element) -> Value:

@@ -1,4 +1,4 @@
-"""8-bit integers of ONNX as tensors of quantized type, which hold i8: unsigned ones lie 128 lower, as do zero points."""
+"""8-bit integers of ONNX as tensors of quantized type, which hold i8: unsigned ones, and zero points, lie 128 lower."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def network(seed: int) -> Any:
     return graph({"x": (IMAGE, "f32")}, build)
 
 
-@pytest.mark.parametrize("precision", ["int8", "int4", "int4 group=2", "ternary"])
+@pytest.mark.parametrize("precision", ["int8", "int4", "int4 group-size=2", "ternary"])
 @pytest.mark.parametrize("seed", range(4))
 def test_quantized_networks_keep_every_bit(seed: int, precision: str) -> None:
     module = network(seed)

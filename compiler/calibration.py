@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.compiler.jit import Reference, copy_module, entry_of
+from tfmbs.compiler.jit import copy_module, entry_of
+from tfmbs.compiler.trial import Start, trial
 from tfmbs.dialect.attributes import INPUT_RANGE, NAME
 from tfmbs.dialect.mlir import func, ir
 from tfmbs.passes.graph.grids import F64
@@ -35,7 +36,9 @@ class _Seen:
         self.high = float(np.maximum(self.high, values.max()))
 
 
-def calibrate(module: Any, batches: Iterable[Mapping[str, Array]], *, moments: bool = False) -> None:
+def calibrate(
+    module: Any, batches: Iterable[Mapping[str, Array]], *, moments: bool = False, start: Start | None = None
+) -> None:
     """Sets `tfmbs.input_range = [min, max]` (f32) on every product that `tfmbs-quantize` takes.
 
     With `moments` also `tfmbs.second_moment`, the sum over the batches, from which `tfmbs-gptq` rounds weights.
@@ -43,6 +46,7 @@ def calibrate(module: Any, batches: Iterable[Mapping[str, Array]], *, moments: b
     Args:
         module: the graph level in f32, before quantization.
         batches: inputs by name, each of the shape the entry takes; at least one.
+        start: loads the binary by which the graph runs; without it, the byte reference does, which takes long.
 
     Raises:
         TfmbsError: `quantize` without batches or where a product's input is not finite; `input.…` where a batch does
@@ -51,7 +55,7 @@ def calibrate(module: Any, batches: Iterable[Mapping[str, Array]], *, moments: b
     products = ops_where(module, lambda op: constant_weights(op) is not None)
     if not products:
         return
-    observed = _observe(module, batches, products if moments else [])
+    observed = _observe(module, batches, products if moments else [], start)
     with module.context, ir.Location.unknown():
         for op, seen in zip(products, observed, strict=True):
             if not np.isfinite([seen.low, seen.high]).all():
@@ -61,16 +65,18 @@ def calibrate(module: Any, batches: Iterable[Mapping[str, Array]], *, moments: b
                 set_moment(op, seen.moments[vectors_of(op)])
 
 
-def _observe(module: Any, batches: Iterable[Mapping[str, Array]], with_moments: list[Any]) -> list[_Seen]:
+def _observe(
+    module: Any, batches: Iterable[Mapping[str, Array]], with_moments: list[Any], start: Start | None
+) -> list[_Seen]:
     """What the products of `module` see, in their order, with moments if `with_moments` are these products."""
     copy = copy_module(module)
     with copy.context, ir.Location.unknown():
         names = _expose_inputs(entry_of(copy))
-    reference, count = Reference(copy), 0
+    run, count = trial(copy, start), 0
     ranges = {name: _Seen() for name in names}
     kinds = {(name, vectors_of(op)): op for name, op in zip(names, with_moments, strict=False)}
     for batch in batches:
-        outputs, count = reference.run(batch), count + 1
+        outputs, count = run(batch), count + 1
         for name, seen in ranges.items():
             seen.widen(outputs[name])
         for (name, vectors), op in kinds.items():

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy.typing as npt
-
 from tfmbs.compiler.diagnostics import Diagnostics
 from tfmbs.compiler.driver import Driver, Observer
 from tfmbs.compiler.emit import emit
@@ -20,6 +18,7 @@ from tfmbs.compiler.pipelines import LEVELS, PIPELINES, sequence_text, sequences
 from tfmbs.compiler.quantization import DEFAULTS, Quantization
 from tfmbs.compiler.samples import Batch, cut
 from tfmbs.compiler.source import Source, parse
+from tfmbs.compiler.trial import Start
 from tfmbs.dialect.attributes import NAME, PRECISION
 from tfmbs.dialect.legality import check_level
 from tfmbs.dialect.mlir import context, ir
@@ -43,18 +42,13 @@ STARTS = STAGES[:-1]
 """The levels that a compilation of IR can start from."""
 
 
-Outputs = Mapping[str, npt.NDArray[Any]]
-Start = Callable[[Image], Callable[[Batch], Outputs]]
-"""Loads a binary: what it gives takes inputs by name and runs it."""
-
-
 @dataclass(frozen=True)
 class Options:
     """What a compilation is asked for. `entries` are entry points of an ONNX model, each with sizes beside `dims`;
     without any, `main` is the only one. A size is an integer, or a `Range` where `compiler.sizes` takes it. `start` is
     the level of a model that is IR already; `known` are inputs and what the model gives for them, from which the
     numeric verification of passes starts; `example_inputs` are those of a torch module. `start_binary` runs the
-    programs by which mixed precision measures.
+    programs by which calibration and mixed precision see values; without it they are interpreted, which takes long.
 
     Raises:
         TfmbsError: ``usage``, a knob of `quantization` needs samples and there are none.
@@ -204,7 +198,8 @@ class Compilation:
 
             shapes = input_shapes(self.module)
             batches = [part for batch in self._samples for part in cut(batch, shapes)]
-            calibrate(self.module, batches, moments=self.options.quantization.rounding == "gptq")
+            moments = self.options.quantization.rounding == "gptq"
+            calibrate(self.module, batches, moments=moments, start=self.options.start_binary)
         if name == "quantize" and self.options.precision == MIXED:
             self.plan = self._plan(batches)
             self.plan.apply(self.module)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from tfmbs.compiler.compilation import Compilation, Options
+from tfmbs.compiler.compilation import Options
 from tfmbs.compiler.driver import Driver
 from tfmbs.compiler.graph_digest import graph_digest
 from tfmbs.compiler.jit import copy_module
@@ -19,6 +19,7 @@ from tfmbs.compiler.mixed.plan import Entry, Plan
 from tfmbs.compiler.mixed.probe import Probe, Setting
 from tfmbs.compiler.mixed.search import Option, cheapest
 from tfmbs.compiler.pipelines import sequence_text
+from tfmbs.compiler.trial import trial
 from tfmbs.dialect.attributes import PRECISION
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.graph.choices import MIXED
@@ -38,8 +39,6 @@ TOGETHER_SAMPLES = 32
 ROUNDS = 10
 BLAMED = 3
 """Layers that the error of an unmet budget names in its first line."""
-PROBE_TARGET = "kpu-16x16"
-"""The target of probes, which multiply in f32 whatever the target of the network does."""
 
 
 def choose(module: Any, batches: Sequence[Batch], budget: float, options: Options) -> Plan:
@@ -100,12 +99,10 @@ class _Search:
     """A network and what its layers lose; choices are indices of candidates, one for each layer."""
 
     def __init__(self, module: Any, batches: Sequence[Batch], options: Options) -> None:
-        if options.start_binary is None:
-            raise TfmbsError("usage", "mixed precision", "what it runs programs with", "start_binary", "none")
         self._module, self.target, self._knobs = module, options.target, options.quantization
         self._start = options.start_binary
         self._together = spread(batches, TOGETHER_SAMPLES)
-        self._probe = Probe(module, PROBE_TARGET, self._start)
+        self._probe = Probe(module, self._start)
         layers = layers_of(module)
         self._plain = [Setting(layer.weights) for layer in layers]
         self._expected = self._outputs(self._together, self._plain)
@@ -150,10 +147,8 @@ class _Search:
         with copy.context:
             for op, item, index in zip(products, self.items, choice, strict=True):
                 op.attributes[PRECISION] = ir.StringAttr.get(item.candidates[index].precision)
-        settings = {"precision": MIXED, "target": self.target, **self._knobs.settings}
-        for name in ("quantize", "optimise"):
-            Driver().run_text(copy, sequence_text(name, settings))
-        run = self._start(Compilation(copy, "tfmbs", Options(target=self.target)).image())
+        Driver().run_text(copy, sequence_text("quantize", {"precision": MIXED, **self._knobs.settings}))
+        run = trial(copy, self._start, self.target)
         return 1 - agreement([run(sample) for sample in self._together], self._expected)
 
     def keeping(self, limit: float) -> list[Choice]:

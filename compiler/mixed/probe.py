@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.compiler.compilation import Compilation, Options, Start
-from tfmbs.compiler.driver import Driver
 from tfmbs.compiler.jit import copy_module, entry_of
-from tfmbs.compiler.pipelines import sequence_text
+from tfmbs.compiler.trial import Start, trial
 from tfmbs.dialect.attributes import NAME
 from tfmbs.dialect.mlir import arith, ir, math
 from tfmbs.dialect.shapes import shape_of, tensor_type
@@ -48,12 +46,11 @@ class Setting:
 class Probe:
     """The network of an f32 graph, run as `start` runs binaries. Its products are settable, in their order."""
 
-    def __init__(self, module: Any, target: str, start: Start) -> None:
+    def __init__(self, module: Any, start: Start | None) -> None:
         copy = copy_module(module)
         with copy.context, ir.Location.unknown():
             _expose(entry_of(copy))
-        Driver().run_text(copy, sequence_text("optimise", {"target": target}))
-        self._run = start(Compilation(copy, "tfmbs", Options(target=target)).image())
+        self._run = trial(copy, start)
 
     def run(self, inputs: Mapping[str, npt.ArrayLike], settings: Sequence[Setting]) -> Mapping[str, Array]:
         """The outputs of the network with each layer as its setting says."""

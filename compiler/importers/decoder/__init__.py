@@ -1,0 +1,1 @@
+"""The reference decoder: a Llama or BitNet b1.58 transformer as a graph, from named weights, without torch or onnx."""

@@ -1,0 +1,1 @@
+"""GGUF files: their header, checked before anything is allocated, their tensors, and what their metadata describes."""

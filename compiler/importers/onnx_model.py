@@ -8,6 +8,7 @@ import onnx
 import onnx.inliner
 
 from tfmbs.compiler.importers.messages import first_line
+from tfmbs.compiler.importers.microsoft import expand_microsoft
 from tfmbs.compiler.importers.onnx_blame import blamed
 from tfmbs.compiler.importers.onnx_dims import bind_dims
 from tfmbs.compiler.importers.onnx_opset import convert_opset
@@ -48,9 +49,11 @@ def parts_of(model: onnx.ModelProto, where: str = "model", data: Mapping[int, Ar
     if not isinstance(model, onnx.ModelProto):
         raise TfmbsError("unsupported", where, "kind of model", "an onnx.ModelProto", type(model).__qualname__)
     check_text(model, where)
-    _refuse_unknown_ops(model, where)
     check_tensors(model, where, {index: array.size for index, array in data.items()})
-    return split(model, data)
+    parts = split(model, data)
+    expand_microsoft(parts.model)
+    _refuse_unknown_ops(parts.model, where)
+    return parts
 
 
 def prepare_parts(parts: Parts, dims: Mapping[str, int], where: str) -> onnx.ModelProto:

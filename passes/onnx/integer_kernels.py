@@ -26,7 +26,7 @@ from tfmbs.passes.onnx.elements import Element
 from tfmbs.passes.onnx.integer_weights import IntegerWeights, byte_constant
 from tfmbs.passes.onnx.node import Node
 from tfmbs.passes.onnx.stored_bytes import as_quantized, lowered
-from tfmbs.passes.onnx.windows import geometry
+from tfmbs.passes.onnx.windows import geometry, padding_after
 
 Value = Any
 
@@ -93,12 +93,7 @@ def convolution(node: Node, a: Activations, weights: IntegerWeights, bias: I32 |
     if len(kernel) not in (1, 2, 3):
         return None
     window = geometry(node, kernel, places, image)
-    reach = [
-        (size - 1) * stride + (k - 1) * dilation + 1
-        for size, stride, k, dilation in zip(places, window.strides, kernel, window.dilations, strict=True)
-    ]
-    after = [max(0, r - n - b) for r, n, b in zip(reach, image, window.before, strict=True)]
-    before = list(window.before)
+    before, after = list(window.before), padding_after(window, kernel, places, image)
     if a.shift is not None and any((*before, *after)):
         a, before, after = _padded(a, before, after), [0] * len(before), [0] * len(after)
     strides, dilations = list(window.strides), list(window.dilations)

@@ -19,7 +19,7 @@ from tfmbs.passes.onnx import integer_operators as kernels
 from tfmbs.passes.onnx.arithmetic import F32, SI32, cast
 from tfmbs.passes.onnx.node import Node, Results
 from tfmbs.passes.onnx.quantization import rounded
-from tfmbs.passes.onnx.windows import geometry
+from tfmbs.passes.onnx.windows import geometry, padding_after
 
 Value = Any
 
@@ -151,11 +151,7 @@ def _convolution(node: Node, x: Value, w: Value) -> Value:
     (count, channels, *image), (filters, depth, *kernel) = shape_of(x.type), shape_of(w.type)
     places, groups, rank = node.result_shape()[2:], node.integer("group", 1), len(kernel)
     window = geometry(node, kernel, places, image)
-    reach = [
-        (size - 1) * stride + (k - 1) * dilation + 1
-        for size, stride, k, dilation in zip(places, window.strides, kernel, window.dilations, strict=True)
-    ]
-    after = [max(0, r - n - b) for r, n, b in zip(reach, image, window.before, strict=True)]
+    after = padding_after(window, kernel, places, image)
     x = Tensors().padded(x, [0, 0, *window.before], [0, 0, *after], 0)
     padded = shape_of(x.type)[2:]
     x = build.reshape(x, (count, groups, channels // groups, *padded))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from tfmbs.dialect.mlir import arith, ir
 from tfmbs.dialect.shapes import element_of, shape_of, tensor_type
-from tfmbs.dialect.types import quantized
+from tfmbs.dialect.types import is_quantized, quantized
 from tfmbs.passes.graph.quantization import SMALLEST_NORMAL
 from tfmbs.passes.linalg.generics import as_elementwise
 from tfmbs.passes.linalg.scalar import constant
@@ -42,6 +42,15 @@ def as_quantized(value: Value, element: Element, scale: float = 1.0, zero_point:
     if made is not None and made.name == "quant.scast" and element_of(made.operands[0]) == type_:
         return made.operands[0]
     return _cast(stored, type_)
+
+
+def as_any_quantized(value: Value, element: Element) -> Value:
+    """`as_quantized` for ops that only compare: of the type that it was stored from, if any, else of scale 1."""
+    stored = _flipped_back(value) if element.is_unsigned else value
+    made = None if isinstance(stored.owner, ir.Block) else stored.owner.operation
+    if made is not None and made.name == "quant.scast" and is_quantized(element_of(made.operands[0])):
+        return made.operands[0]
+    return _cast(stored, quantized(1.0))
 
 
 def as_stored(value: Value, element: Element) -> Value:

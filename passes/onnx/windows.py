@@ -51,6 +51,15 @@ def geometry(node: Node, kernel: Sequence[int], small: Sequence[int], large: Seq
     return Geometry(strides, dilations, tuple(before))
 
 
+def padding_after(window: Geometry, kernel: Sequence[int], places: Sequence[int], image: Sequence[int]) -> list[int]:
+    """What the last of `places` windows reaches over beyond each axis of the image."""
+    axes = zip(window.strides, window.dilations, window.before, kernel, places, image, strict=True)
+    return [
+        max(0, (count - 1) * stride + (k - 1) * dilation + 1 - size - before)
+        for stride, dilation, before, k, count, size in axes
+    ]
+
+
 def _window(place: Value, tap: Value, stride: int, dilation: int, before: int, count: Value) -> tuple[Value, Value]:
     """The window that has an element as its tap, and whether one has: (place + before − tap · dilation) / stride."""
     moved = arith.AddIOp(place, build.index(before)).result

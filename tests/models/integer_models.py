@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -55,8 +56,10 @@ def by_linalg(made: onnx.ModelProto, inputs: Arrays) -> dict[str, np.ndarray]:
 def products(program: tfmbs.Program) -> list[tuple[str, str, str]]:
     """The products among a program's launches: kernel, and the element types of its left and right operand."""
     image = program.image
-    return [
-        (Kind(row["kind"]).name, *(DType(image.tensors[row[side]]["dtype"]).name for side in ("lhs", "rhs")))
-        for row in image.descriptors
-        if Kind(row["kind"]) in (Kind.GEMM, Kind.GEMV, Kind.CONV2D, Kind.CONV3D, Kind.GROUP_GEMM)
-    ]
+    kinds = (Kind.GEMM, Kind.GEMV, Kind.CONV2D, Kind.CONV3D, Kind.GROUP_GEMM)
+
+    def element(row: Any, side: str) -> str:
+        return DType(image.tensors[row[side]]["dtype"]).name
+
+    rows = [row for row in image.descriptors if Kind(row["kind"]) in kinds]
+    return [(Kind(row["kind"]).name, element(row, "lhs"), element(row, "rhs")) for row in rows]

@@ -1,0 +1,201 @@
+"""Networks that onnxruntime's own quantizer made: they run on integer kernels, and give the same integers.
+
+The reference is onnxruntime without optimizations, which computes QDQ models in floats (docs/quantization.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime.quantization as ort
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import helper
+from onnx.reference import ReferenceEvaluator
+
+import tfmbs
+from examples.digits.data import split
+from tests.models.integer_models import Arrays, by_linalg, by_onnxruntime, model, products
+from tests.models.zoo import build, node, weights
+
+CNN = Path(__file__).parents[2] / "examples" / "digits" / "cnn.onnx"
+BATCH = 40
+U8, I8 = ort.QuantType.QUInt8, ort.QuantType.QInt8
+QDQ, OPERATOR = ort.QuantFormat.QDQ, ort.QuantFormat.QOperator
+
+
+class Reader(ort.CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
+    """Samples for calibration."""
+
+    def __init__(self, samples: list[Arrays]) -> None:
+        self.samples: Iterator[Arrays] = iter(samples)
+
+    def get_next(self) -> Arrays | None:
+        return next(self.samples, None)
+
+
+def quantized(made: onnx.ModelProto, folder: Path, samples: list[Arrays] | None, **options: Any) -> onnx.ModelProto:
+    """The model as onnxruntime's quantizer writes it: static with samples, else dynamic."""
+    before, after = folder / "float.onnx", folder / "quantized.onnx"
+    onnx.save(made, before)
+    if samples is None:
+        ort.quantize_dynamic(before, after, **options)
+    else:
+        ort.quantize_static(before, after, Reader(samples), **options)
+    return onnx.load(after)
+
+
+def kernels(program: tfmbs.Program) -> set[tuple[str, str]]:
+    """Element types of the operands of all products."""
+    return {(lhs, rhs) for _, lhs, rhs in products(program)}
+
+
+def digits() -> tuple[onnx.ModelProto, list[Arrays]]:
+    """The CNN at a batch of `BATCH`, and the held-out digits in batches."""
+    made = onnx.load(CNN)
+    for value in (*made.graph.input, *made.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = BATCH
+    images = split()[1].images
+    name = made.graph.input[0].name
+    shape = [d.dim_value for d in made.graph.input[0].type.tensor_type.shape.dim]
+    return made, [{name: images[i : i + BATCH].reshape(shape)} for i in range(0, len(images), BATCH)]
+
+
+@pytest.mark.parametrize(
+    ("form", "activations", "dtype", "per_channel"),
+    [
+        (QDQ, U8, I8, False), (QDQ, U8, I8, True), (QDQ, I8, I8, True), (QDQ, U8, U8, False),
+        (OPERATOR, U8, I8, True), (OPERATOR, I8, I8, False), (OPERATOR, U8, U8, False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_digits_by_the_static_quantizer(
+    form: Any, activations: Any, dtype: Any, per_channel: bool, tmp_path: Path
+) -> None:
+    made, batches = digits()
+    made = quantized(
+        made, tmp_path, batches[:4],
+        quant_format=form, activation_type=activations, weight_type=dtype, per_channel=per_channel,
+    )  # fmt: skip
+    program = tfmbs.compile(made)
+    assert len(products(program)) == (8 if dtype == U8 else 4)  # weights of 9 bits are two products
+    assert kernels(program) <= {("I8", "I8"), ("I8", "TRIT")}
+    got = np.concatenate([program.run(dict(batch))["logits"] for batch in batches])
+    wanted = np.concatenate([by_onnxruntime(made, batch)["logits"] for batch in batches])
+    if form == OPERATOR:
+        np.testing.assert_array_equal(got, wanted)
+    else:  # where onnxruntime's sums of floats fall on the other side of a tie
+        step = np.diff(np.unique(wanted)).min()
+        assert (got != wanted).mean() < 0.001
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=1.01 * step)
+    assert program.run(dict(batches[0]))["logits"].tobytes() == by_linalg(made, batches[0])["logits"].tobytes()
+
+
+@pytest.mark.parametrize("dtype", [I8, U8], ids=str)
+def test_digits_by_the_dynamic_quantizer(dtype: Any, tmp_path: Path) -> None:
+    made, batches = digits()
+    made = quantized(made, tmp_path, None, weight_type=dtype)
+    program = tfmbs.compile(made)
+    assert kernels(program) <= {("I8", "I8"), ("I8", "TRIT")}
+    for batch in batches[:3]:
+        got = program.run(dict(batch))["logits"]
+        np.testing.assert_array_equal(got, by_onnxruntime(made, batch)["logits"])
+        np.testing.assert_array_equal(got, ReferenceEvaluator(made).run(None, dict(batch))[0])
+    assert program.run(dict(batches[0]))["logits"].tobytes() == by_linalg(made, batches[0])["logits"].tobytes()
+
+
+def residual() -> onnx.ModelProto:
+    """Convolutions with strides and groups, a residual sum, means, a product of activations, a gate."""
+    nodes = [
+        node("Conv", "x w1 b1", "c", pads=[1, 1, 1, 1], strides=[2, 2]),
+        node("Relu", "c", "r"),
+        node("Conv", "r w2", "d", pads=[1, 1, 1, 1], group=8),
+        node("Add", "d r", "s"),
+        node("GlobalAveragePool", "s", "g"),
+        node("Flatten", "g", "f"),
+        node("Gemm", "f w3 b3", "h", transB=1),
+        node("Sigmoid", "h", "t"),
+        node("MatMul", "t w4", "y"),
+    ]
+    arrays = {
+        "w1": weights(1, 8, 3, 3, 3),
+        "w2": weights(2, 8, 1, 3, 3),
+        "w3": weights(3, 12, 8),
+        "w4": weights(4, 12, 5),
+    }
+    return build(nodes, (2, 3, 9, 8), **arrays, b1=weights(5, 8), b3=weights(6, 12))
+
+
+@pytest.mark.parametrize("form", [QDQ, OPERATOR], ids=str)
+def test_a_residual_network(form: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    samples = [{"x": rng.standard_normal((2, 3, 9, 8)).astype(np.float32)} for _ in range(12)]
+    made = quantized(residual(), tmp_path, samples[:4], quant_format=form, weight_type=I8, per_channel=True)
+    program = tfmbs.compile(made)
+    assert kernels(program) == {("I8", "I8")}
+    assert len(products(program)) == 4
+    for sample in samples:
+        np.testing.assert_array_equal(program.run(dict(sample))["y"], by_onnxruntime(made, sample)["y"])
+    assert program.run(dict(samples[0]))["y"].tobytes() == by_linalg(made, samples[0])["y"].tobytes()
+
+
+def layer(scales: np.ndarray, w: np.ndarray, zero: int, bias: np.ndarray, batch: int) -> onnx.ModelProto:
+    """DequantizeLinear of both operands and a bias, Gemm, QuantizeLinear."""
+    sx, sy = np.float32(scales[0]), np.float32(scales[1])
+    sw = scales[2:].astype(np.float32)
+    constants = {
+        "sx": sx,
+        "zx": np.uint8(13),
+        "w": w,
+        "sw": sw,
+        "b": bias,
+        "sb": sx * sw,
+        "sy": sy,
+        "zy": np.uint8(zero),
+    }
+    nodes = [
+        helper.make_node("DequantizeLinear", ["x", "sx", "zx"], ["a"]),
+        helper.make_node("DequantizeLinear", ["w", "sw"], ["v"], axis=0),
+        helper.make_node("DequantizeLinear", ["b", "sb"], ["c"], axis=0),
+        helper.make_node("Gemm", ["a", "v", "c"], ["g"], transB=1),
+        helper.make_node("QuantizeLinear", ["g", "sy", "zy"], ["y"]),
+    ]
+    return model(nodes, {"x": np.zeros((batch, w.shape[1]), np.uint8)}, {"y": np.uint8}, constants)
+
+
+@settings(max_examples=12)
+@given(seed=st.integers(0, 2**32 - 1), zero=st.sampled_from([0, 127, 128, 255]), exact=st.booleans())
+def test_a_layer_is_right_up_to_ties(seed: int, zero: int, exact: bool) -> None:
+    """Every result is the exact real value, rounded, unless that lies within 2⁻²² of itself from a tie.
+
+    Scales that are powers of two leave no such doubt: results are those of onnxruntime and ONNX's evaluator, ties too.
+    """
+    rng = np.random.default_rng(seed)
+    n, k, batch = 8, 24, 64
+    scales = np.exp2(rng.integers(-9, 0, n + 2)) if exact else rng.uniform(0.001, 0.05, n + 2)
+    scales[1] = 2.0 ** -rng.integers(0, 4) if exact else rng.uniform(0.05, 0.5)
+    w = rng.integers(-127, 128, (n, k)).astype(np.int8)
+    bias = rng.integers(-2000, 2000, n).astype(np.int32)
+    x = rng.integers(0, 256, (batch, k)).astype(np.uint8)
+    made = layer(scales, w, zero, bias, batch)
+    program = tfmbs.compile(made)
+    assert [kind for kind, lhs, _ in products(program) if lhs == "I8"] == ["GEMM"]
+    got = program.run({"x": x})["y"].astype(np.int64)
+    sums = (x.astype(np.int64) - 13) @ w.T.astype(np.int64) + bias
+    wide = scales.astype(np.float32).astype(np.float64)
+    real = sums * wide[0] * wide[2:] / wide[1]
+    wanted = np.clip(np.rint(real) + zero, 0, 255).astype(np.int64)
+    doubtful = np.abs(np.abs(real - np.floor(real)) - 0.5) <= np.abs(real) * 2.0**-22
+    if exact:
+        np.testing.assert_array_equal(got, wanted)
+        np.testing.assert_array_equal(got, by_onnxruntime(made, {"x": x})["y"])
+        np.testing.assert_array_equal(got, ReferenceEvaluator(made).run(None, {"x": x})[0])
+    else:
+        np.testing.assert_array_equal(got[~doubtful], wanted[~doubtful])
+        assert np.abs(got - wanted).max() <= 1
+        assert doubtful.mean() < 0.01

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfmbs.dialect.mlir import context
-from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.errors import TfmbsError, not_installed
 
 if TYPE_CHECKING:
     from tfmbs.compiler.compilation import Options
 
 MODEL, EXPORTED, IR = ".onnx", ".pt2", ".mlir"
+GGUF = ".gguf"
+DECODERS = (GGUF,)
+"""Suffixes of files of weights whose decoder is written here."""
 PICKLES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
 """Suffixes of files whose reader would run code from the file."""
 
-_FILES = f"{MODEL}, {EXPORTED} or {IR}"
+_FILES = f"{MODEL}, {EXPORTED}, {IR} or {GGUF}"
 _OBJECTS = "a path, an onnx.ModelProto, a torch.nn.Module or a torch.export.ExportedProgram"
 
 
@@ -27,6 +30,8 @@ def import_model(model: object, options: Options, *, raw: bool, where: str) -> t
     Raises:
         TfmbsError: what the importer refuses; ``unsupported`` for another kind of model; ``usage``.
     """
+    if isinstance(model, str | Path) and Path(model).suffix in DECODERS:
+        return _of_decoder(Path(model), options), Path(model).stem
     parts, name, at = _onnx_parts(model, where)
     if parts is not None:
         return _of_onnx(parts, options, raw, at), name
@@ -45,6 +50,8 @@ def sized_importer(model: object, options: Options, where: str) -> tuple[Callabl
     """
     if isinstance(model, str | Path) and Path(model).suffix == IR:
         raise TfmbsError("usage", where, "dims", f"a model that is no {IR}, whose sizes are fixed", model)
+    if isinstance(model, str | Path) and Path(model).suffix in DECODERS:
+        raise TfmbsError("usage", where, "dims", "numbers, no ranges, for a decoder from a file of weights", model)
     parts, name, at = _onnx_parts(model, where)
     if parts is None:
         raise TfmbsError("usage", at, "dims", "none for a PyTorch model, whose sizes are its example inputs'")
@@ -101,6 +108,18 @@ def _of_onnx(parts: Any, options: Options, raw: bool, where: str) -> Any:
     if options.example_inputs is not None:
         raise TfmbsError("usage", where, "example_inputs", "none for an ONNX model, whose inputs have shapes")
     return import_parts(parts, dims=options.dims, entries=options.entries, context=context(), where=where, raw=raw)
+
+
+def _of_decoder(path: Path, options: Options) -> Any:
+    try:
+        from tfmbs.compiler.importers.decoder_files import import_gguf
+    except ModuleNotFoundError as error:
+        if missing := not_installed(error, str(path)):
+            raise missing from error
+        raise
+    if options.example_inputs is not None:
+        raise TfmbsError("usage", path, "example_inputs", "none for a decoder, whose inputs have shapes")
+    return import_gguf(path, dims=options.dims, entries=options.entries, context=context())
 
 
 def _of_torch(model: object, options: Options, raw: bool, where: str) -> Any:

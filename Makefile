@@ -20,7 +20,7 @@ INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit properties native fuzz onnx-mutants siw-random kpu-array siw-bench compile-bench portable special-accuracy models torch-coverage onnx-coverage docs wheel-matrix train clean
+.PHONY: help run test lint unit properties native fuzz onnx-mutants siw-random kpu-array siw-bench compile-bench bitnet portable special-accuracy models torch-coverage onnx-coverage docs wheel-matrix train clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -105,6 +105,9 @@ torch-coverage: $(VENV)/.test-ready ## Compile and run each core ATen op on samp
 
 docs: $(VENV)/.test-ready ## Write the generated headers and pages again (tests check that they are fresh)
 	for module in $(GENERATORS); do $(BIN)/python -m $$module || exit; done
+
+bitnet: $(VENV)/.test-ready ## Compile and run a BitNet b1.58 decoder of 2 billion trits (minutes, 8 GB); compare with numpy
+	$(BIN)/python -W ignore -m benchmarks.bitnet
 
 train: $(VENV)/.test-ready ## Train the digit networks again and write their ONNX files
 	$(BIN)/python -m examples.digits.train

@@ -57,13 +57,16 @@ class Settings:
 
     def grouped(self, precision: str, weights: F32) -> int | None:
         """The size of the groups of a product's weights, None where each channel has one scale: in convolutions, and
-        in linear layers whose rows are not whole groups.
+        in linear layers whose rows are not several whole groups.
         """
         if self.group_size == PER_CHANNEL:
             return None
         default = DEFAULT_GROUP.get(precision)
         group = default if self.group_size == DEFAULT else int(self.group_size)
-        return group if group and precision in GROUPED and weights.ndim == 2 and weights.shape[1] % group == 0 else None
+        if not group or precision not in GROUPED or weights.ndim != 2:
+            return None
+        width = weights.shape[1]
+        return group if width % group == 0 and group < width else None
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Choice:
     @property
     def grid(self) -> Grid:
         """The grid of the weights, of a precision that stores integers."""
-        return Grid(MOST[self.precision], self.group)
+        return Grid(MOST[self.precision], self.group, signed=self.precision == "int4" and self.group is not None)
 
 
 def choice_of(op: Any, weights: F32, settings: Settings) -> Choice:
@@ -115,8 +118,8 @@ def _own_scales(op: Any, weights: F32) -> F32:
     if not fits or not 0 < scales.shape[1] <= most or width % scales.shape[1]:
         expected = f"f32 of {rows}×G, G a divisor of {most}"
         raise refusal(op, "quantize", WEIGHT_SCALES, expected, f"{scales.dtype} {scales.shape}")
-    if not (np.isfinite(scales).all() and (scales >= 0).all()):
-        raise refusal(op, "quantize", WEIGHT_SCALES, "finite scales of at least 0", "others")
+    if not np.isfinite(scales).all() or (scales.shape[1] == 1 and (scales < 0).any()):
+        raise refusal(op, "quantize", WEIGHT_SCALES, "finite scales, of whole channels at least 0", "others")
     return np.asarray(scales, np.float32)
 
 

@@ -18,16 +18,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfmbs.passes.graph.grids import F32, F64, I8, Grid
+from tfmbs.passes.graph.grids import F32, F64, I8, Grid, real_weights
 
-DAMPING = 0.01
-"""Of the mean of H's diagonal, added to the diagonal: inputs that hardly vary would else make others take any error."""
+DAMPING = 0.1
+"""Of the mean of H's diagonal, added to the diagonal: inputs that hardly vary would else make others take any error.
+The paper takes 0.01; samples are fewer here, and more damping fits them less closely (docs/quantization.md)."""
+
+REFINEMENTS = 1
+"""How often scales are fitted to the integers, and the weights rounded again."""
 
 BLOCK = 128
 """Columns whose errors are spread at once over the columns behind them."""
 
 
-def gptq(weights: F32, moment: F64, grid: Grid, *, damping: float = DAMPING) -> tuple[I8, F32]:
+def gptq(
+    weights: F32, moment: F64, grid: Grid, *, damping: float = DAMPING, refinements: int = REFINEMENTS
+) -> tuple[I8, F32]:
     """Weights N×K on a grid: stored integers N×K and their scales N×G, in f32.
 
     Args:
@@ -35,7 +41,8 @@ def gptq(weights: F32, moment: F64, grid: Grid, *, damping: float = DAMPING) -> 
         damping: added to the diagonal, as a fraction of its mean; at least what makes the moment positive definite.
 
     Columns are rounded in falling order of the diagonal: those whose inputs are largest first, while there are others
-    to make up for them. Scales are chosen before, from the weights as they are.
+    to make up for them. Scales are chosen before, from the weights as they are. Then those are fitted to the integers,
+    the least squares of the outputs, and the weights rounded again; rows that lose by it stay as they were.
 
     Raises:
         ValueError: weights or moment are not finite, the moment is of another size or not positive definite when
@@ -48,11 +55,56 @@ def gptq(weights: F32, moment: F64, grid: Grid, *, damping: float = DAMPING) -> 
     importance = np.diag(hessian)
     scales = grid.scales(rows, importance)
     order = np.argsort(-importance, kind="stable")
-    per_column = np.repeat(scales.astype(np.float64), grid.columns(rows.shape[1]), axis=1)
-    rounded = _rounded(rows[:, order], per_column[:, order], inverse_factor(hessian[np.ix_(order, order)]), grid)
-    stored = np.empty(rows.shape, np.int8)
-    stored[:, order] = rounded.astype(np.int8)
+    factor = inverse_factor(hessian[np.ix_(order, order)])
+
+    def rounded(scales: F32) -> I8:
+        per_column = np.repeat(scales.astype(np.float64), grid.columns(rows.shape[1]), axis=1)
+        stored = np.empty(rows.shape, np.int8)
+        stored[:, order] = _rounded(rows[:, order], per_column[:, order], factor, grid).astype(np.int8)
+        return stored
+
+    stored = rounded(scales)
+    errors = _row_errors(rows - real_weights(stored, scales), hessian)
+    for _ in range(refinements if errors.any() else 0):
+        fitted = fitted_scales(rows, hessian, stored, scales)
+        fitted = fitted if grid.signed else np.where(fitted > 0, fitted, scales)
+        again = rounded(fitted)
+        new = _row_errors(rows - real_weights(again, fitted), hessian)
+        better = (new < errors)[:, None]
+        stored, scales = np.where(better, again, stored), np.where(better, fitted, scales)
+        errors = np.minimum(errors, new)
     return stored, scales
+
+
+def fitted_scales(rows: F64, hessian: F64, stored: I8, scales: F32) -> F32:
+    """The scales N×G with the least error of outputs, (w − s·q)·H·(w − s·q)ᵀ of each row; near `scales` where the
+    integers do not tell.
+
+    Each row's scales solve M·s = b with M the sums of qₖ·Hₖₗ·qₗ over pairs of groups, and b those of qₖ·(H·w)ₖ.
+    """
+    (n, count), width = scales.shape, rows.shape[1]
+    integers = stored.astype(np.float64)
+    groups = integers.reshape(n, count, -1)
+    right = (integers * (rows @ hessian)).reshape(groups.shape).sum(axis=2)
+    matrix = np.empty((n, count, count))
+    for g in range(count):
+        span = slice(g * width // count, (g + 1) * width // count)
+        matrix[:, :, g] = (integers * (groups[:, g] @ hessian[span])).reshape(groups.shape).sum(axis=2)
+    diagonal = np.einsum("ngg->ng", matrix)
+    ridge = np.maximum(RIDGE * diagonal.mean(axis=1), np.finfo(np.float64).tiny)
+    matrix += ridge[:, None, None] * np.eye(count)
+    right += ridge[:, None] * scales
+    fitted: F32 = np.linalg.solve(matrix, right[:, :, None])[:, :, 0].astype(np.float32)
+    return fitted
+
+
+RIDGE = 1e-6
+"""Of the mean diagonal of the equations of scales, which pulls them to what they were."""
+
+
+def _row_errors(difference: F64, hessian: F64) -> F64:
+    errors: F64 = ((difference @ hessian) * difference).sum(axis=1)
+    return errors
 
 
 def round_product(weights: F32, moment: F64, grid: Grid, *, damping: float = DAMPING) -> tuple[I8, F32]:
@@ -113,4 +165,4 @@ def _rounded(rows: F64, scales: F64, factor: F64, grid: Grid) -> F64:
 
 def output_error(difference: F64, moment: F64) -> float:
     """tr(D·H·Dᵀ): the squared error of the outputs that weights N×K make which are off by `difference`."""
-    return float(np.einsum("nk,kl,nl->", difference, moment, difference, optimize=True))
+    return float(_row_errors(difference, moment).sum())

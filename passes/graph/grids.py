@@ -6,7 +6,6 @@ much its input matters (the diagonal of the second moment of the inputs).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +21,15 @@ SHRINKS = np.arange(100, 39, -2) / 100
 
 @dataclass(frozen=True)
 class Grid:
-    """Integers in −most…most; `group` weights of a row have a scale of their own, the whole row where it is None."""
+    """Integers in −most…most; `group` weights of a row have a scale of their own, the whole row where it is None.
+
+    With `signed` scales the integers are −most − 1…most, and a scale is negative where that puts the longer end to the
+    weight that is largest.
+    """
 
     most: int
     group: int | None = None
+    signed: bool = False
 
     def columns(self, width: int) -> int:
         """Weights in a group of rows of `width`. Raises ValueError where groups do not divide it."""
@@ -43,12 +47,13 @@ class Grid:
 
         Trits: the k largest |w| of a group are selected and the scale is the weighted mean of them, for the k of the
         least error (the solution of Li and Liu, "Ternary weight networks", 2016, §2.1, without its approximation of the
-        threshold). Other grids: max|w| / most times the best of `SHRINKS`. A group of zeros has scale 0 for trits,
-        else 1. Weights that are on a grid of trits already are found again exactly.
+        threshold). Other grids: max|w| / most times the best of `SHRINKS`; signed scales: w / (−most − 1), or w / most,
+        of the largest w.
+        A group of zeros has scale 0 for trits, else 1. Weights that are on a grid of trits already are found exactly.
         """
         groups = rows.reshape(rows.shape[0], -1, self.columns(rows.shape[1]))
         weights = importance.reshape(groups.shape[1:])
-        choose = _ternary_scales if self.most == 1 else _integer_scales(self.most)
+        choose = _ternary_scales if self.most == 1 else self._integer_scales
         scales: F32 = choose(groups, np.broadcast_to(weights, groups.shape)).astype(np.float32)
         return scales
 
@@ -60,8 +65,26 @@ class Grid:
     def nearest(self, values: F64, scales: F64) -> F64:
         """The stored integers nearest to values / scales, half to even; 0 where a scale is 0."""
         quotient = np.divide(values, scales, out=np.zeros_like(values), where=scales != 0)
-        rounded: F64 = np.clip(np.rint(quotient), -self.most, self.most)
+        rounded: F64 = np.clip(np.rint(quotient), self.least, self.most)
         return rounded
+
+    @property
+    def least(self) -> int:
+        """The smallest integer."""
+        return -self.most - 1 if self.signed else -self.most
+
+    def _integer_scales(self, groups: F64, importance: F64) -> F64:
+        """Of all ends of the grid that are tried, those with the least error."""
+        largest = np.take_along_axis(groups, np.abs(groups).argmax(axis=2)[:, :, None], axis=2)[:, :, 0]
+        ends = (largest / self.least, largest / self.most) if self.signed else (np.abs(largest) / self.most,)
+        best, least = np.ones(largest.shape), np.full(largest.shape, np.inf)
+        for end in ends:
+            for shrink in SHRINKS:
+                scales = np.where(end != 0, end * shrink, 1.0).astype(np.float32).astype(np.float64)
+                stored = np.clip(np.rint(groups / scales[:, :, None]), self.least, self.most)
+                errors = (importance * (groups - stored * scales[:, :, None]) ** 2).sum(axis=2)
+                best, least = np.where(errors < least, scales, best), np.minimum(errors, least)
+        return best
 
 
 def real_weights(stored: I8, scales: F32) -> F32:
@@ -81,17 +104,3 @@ def _ternary_scales(groups: F64, importance: F64) -> F64:
     best = np.argmax(sums**2 / totals, axis=2, keepdims=True)
     scales: F64 = np.take_along_axis(sums / totals, best, axis=2)[:, :, 0]
     return scales
-
-
-def _integer_scales(most: int) -> Callable[[F64, F64], F64]:
-    def choose(groups: F64, importance: F64) -> F64:
-        ends: F64 = np.abs(groups).max(axis=2) / most
-        best, least = ends, np.full(ends.shape, np.inf)
-        for shrink in SHRINKS:
-            scales = np.where(ends > 0, ends * shrink, 1.0).astype(np.float32).astype(np.float64)
-            stored = np.clip(np.rint(groups / scales[:, :, None]), -most, most)
-            errors = (importance * (groups - stored * scales[:, :, None]) ** 2).sum(axis=2)
-            best, least = np.where(errors < least, scales, best), np.minimum(errors, least)
-        return best
-
-    return choose

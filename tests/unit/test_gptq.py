@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfmbs.passes.graph.gptq import BLOCK, damped, gptq, inverse_factor, output_error
+from tfmbs.passes.graph.gptq import BLOCK, DAMPING, damped, fitted_scales, gptq, inverse_factor, output_error
 from tfmbs.passes.graph.grids import Grid
 from tfmbs.passes.graph.quantization import quantize_int4, ternarize
 
@@ -39,11 +39,39 @@ def plain(weights: np.ndarray, moment: np.ndarray, grid: Grid) -> tuple[np.ndarr
 @pytest.mark.parametrize("group", [None, 32])
 def test_blocks_give_what_one_column_after_the_other_gives(most: int, group: int | None) -> None:
     weights, moment = layer(6, BLOCK + 64)  # more than one block
-    stored, scales = gptq(weights, moment, Grid(most, group))
+    stored, scales = gptq(weights, moment, Grid(most, group), damping=0.01, refinements=0)
     expected, expected_scales = plain(weights, moment, Grid(most, group))
     np.testing.assert_array_equal(stored, expected)
     np.testing.assert_array_equal(scales, expected_scales)
     assert np.abs(stored).max() == most
+
+
+def test_refined_scales_are_the_least_squares_of_outputs_and_lose_in_no_row() -> None:
+    x, weights = inputs(24), np.random.default_rng(8).standard_normal((5, 24)).astype(np.float32)
+    moment = damped(x.T @ x, 24, 0.0)
+    stored, scales = gptq(weights, moment, Grid(7, 8), refinements=0)
+    fitted = fitted_scales(weights.astype(np.float64), moment, stored, scales)
+    for row, integers, found in zip(weights.astype(np.float64), stored.astype(np.float64), fitted, strict=True):
+        outputs = np.stack([x[:, g : g + 8] @ integers[g : g + 8] for g in (0, 8, 16)], axis=1)
+        expected = np.linalg.lstsq(outputs, x @ row, rcond=None)[0]
+        np.testing.assert_allclose(found, expected, rtol=1e-3)
+    hessian = damped(moment, 24, DAMPING)
+    again, refined = gptq(weights, moment, Grid(7, 8), refinements=2)
+    errors = [
+        [output_error(difference[None], hessian) for difference in found - weights]
+        for found in (real(stored, scales), real(again, refined))
+    ]
+    before, after = np.array(errors)
+    assert (after <= before * (1 + 1e-9)).all()
+    assert after.sum() < 0.95 * before.sum()
+
+
+def test_signed_scales_use_the_longer_end_of_the_grid() -> None:
+    rows = np.array([[-8.0, 3, 7, 0], [8.0, -3, -7, 1]])
+    grid = Grid(7, None, signed=True)
+    scales = grid.scales(rows, np.ones(4))
+    np.testing.assert_array_equal(scales, [[1], [-1]])
+    np.testing.assert_array_equal(grid.stored(rows, scales), [[-8, 3, 7, 0], [-8, 3, 7, -1]])
 
 
 def real(stored: np.ndarray, scales: np.ndarray) -> np.ndarray:
@@ -107,7 +135,7 @@ def test_scales_of_trits_have_the_least_error_of_all_selections() -> None:
 def test_inputs_that_are_always_zero_leave_weights_at_their_nearest() -> None:
     weights, moment = layer(4, 16)
     moment[3], moment[:, 3] = 0, 0
-    stored, scales = gptq(weights, moment, Grid(7))
+    stored, scales = gptq(weights, moment, Grid(7), refinements=0)
     np.testing.assert_array_equal(stored[:, 3], np.clip(np.rint(weights[:, 3] / scales[:, 0].astype(float)), -7, 7))
     stored, scales = gptq(weights, np.zeros((16, 16)), Grid(7))
     np.testing.assert_array_equal(stored, np.clip(np.rint(weights / scales.astype(float)), -7, 7))

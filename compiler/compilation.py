@@ -193,7 +193,7 @@ class Compilation:
 
     def _run(self, name: str) -> None:
         self.options.progress(name)
-        if name == "quantize" and self._samples is not None:
+        if name == "quantize" and self._samples is not None and self.options.precision not in FLOATS:
             from tfmbs.compiler.calibration import calibrate
 
             shapes = input_shapes(self.module)
@@ -229,6 +229,9 @@ class Compilation:
         self.options.progress("precisions")
         return choose(self.module, batches, knobs.accuracy_budget, self.options)
 
+
+FLOATS = ("fp32", "bf16")
+"""Precisions whose activations stay floats, whatever samples there are."""
 
 LEVEL_AFTER = {"import": "tfmbs", "quantize": "tfmbs", "optimise": "tfmbs"}
 """The level that a sequence of `PIPELINES` ends at, where it has another name."""

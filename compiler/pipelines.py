@@ -37,6 +37,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "tfmbs-telemetry",
     ),
     "quantize": (
+        "tfmbs-detect-grids{$precision}",
         "tfmbs-gptq{$precision $group_size}",
         "tfmbs-quantize{$precision $group_size $activations}",
     ),
@@ -78,7 +79,7 @@ LEVELS = ("torch", "tfmbs", "kernel", "fabric")
 """The levels of the IR between which pipelines run, from the model to the binary."""
 
 PRECISIONS: dict[str, tuple[str, ...]] = {
-    "fp32": ("import", "optimise"),
+    "fp32": ("import", "quantize", "optimise"),
     "bf16": ("import", "quantize", "optimise"),
     "int8": ("import", "quantize", "optimise"),
     "int4": ("import", "quantize", "optimise"),

@@ -47,6 +47,9 @@ from tfmbs.passes.tfmbs_telemetry import count_weights
 from tfmbs.runtime.abi.packing import pack_rows
 from tfmbs.runtime.abi.types import Packing
 
+MATRIX = 2
+"""Axes of the weights of a linear layer."""
+
 QUANTIZABLE = (graph.MatmulOp, graph.GemvOp, graph.Conv2dOp, graph.Conv3dOp)
 
 
@@ -150,7 +153,7 @@ class _Product:
             stored, scales = stored_weights(self.weights, self.choice)
         except ValueError as error:
             raise refusal(self.op, "quantize", str(error)) from error
-        if scales.shape[1] > 1:
+        if scales.shape[1] > 1 or (activation is None and self.choice.precision == "int8"):
             self.replace_by_groups(activation, stored, scales)
         elif activation is None:
             self.replace_by_trits(stored, scales[:, 0])
@@ -196,7 +199,9 @@ class _Product:
         return graph.constant(resource_attr(packed, f"{self.layer}.weight"), stored.shape, element).result
 
     def activation(self) -> Activation | None:
-        """Quantization of the input, from its calibrated range; None for int4 and ternary weights with float input."""
+        """Quantization of the input, from its calibrated range; None for float input: of int4 and ternary weights, and
+        of int8 ones in linear layers that are on a grid already.
+        """
         if self.activations == "bf16" and self.choice.precision != "int8":
             return None
         if INPUT_RANGE in self.op.attributes:
@@ -204,7 +209,7 @@ class _Product:
             if not isinstance(found, ir.DenseF32ArrayAttr) or len(found) != 2:
                 raise refusal(self.op, "quantize", INPUT_RANGE, "array<f32: smallest, largest>", found)
             return activation_for(*found)
-        if self.choice.precision != "int8":
+        if self.choice.precision != "int8" or (self.choice.scales is not None and self.weights.ndim == MATRIX):
             return None
         raise refusal(self.op, "quantize", "no input range: int8 needs calibration", f"attribute {INPUT_RANGE}", "none")
 

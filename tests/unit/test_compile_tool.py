@@ -178,6 +178,7 @@ def test_verification_temporaries_and_printing(
     assert out.read_bytes() == binary
     assert sorted(path.name for path in temps.iterdir()) == [
         "small.0-import.mlir",
+        "small.1-quantize.mlir",
         "small.2-optimise.mlir",
         "small.3-kernel.mlir",
         "small.4-fabric.mlir",

@@ -107,3 +107,29 @@ func.func @from_f32(%x: tensor<4xf32>) -> tensor<4x!quant.uniform<i8:f32, 0.5>> 
   %0 = "tfmbs.quantize"(%x) : (tensor<4xf32>) -> tensor<4x!quant.uniform<i8:f32, 0.5>>
   return %0 : tensor<4x!quant.uniform<i8:f32, 0.5>>
 }
+
+// -----
+
+// Quantized to the type that they were dequantized from, integers stay what they are.
+// CHECK-LABEL: func.func @same_type
+// CHECK-SAME:  %[[Q:.*]]: tensor<1x2x4x4x!quant.uniform
+// CHECK:       %[[P:.*]] = "tfmbs.pool"(%[[Q]])
+// CHECK-NEXT:  return %[[P]]
+func.func @same_type(%q: tensor<1x2x4x4x!quant.uniform<i8:f32, 2.0:7>>) -> tensor<1x2x2x2x!quant.uniform<i8:f32, 2.0:7>> {
+  %0 = "tfmbs.dequantize"(%q) {axis = 0 : i64} : (tensor<1x2x4x4x!quant.uniform<i8:f32, 2.0:7>>) -> tensor<1x2x4x4xf32>
+  %1 = "tfmbs.pool"(%0) {count_include_pad = false, dilations = array<i64: 1, 1>, kernel = array<i64: 2, 2>, kind = "max", pads = array<i64: 0, 0, 0, 0>, strides = array<i64: 2, 2>} : (tensor<1x2x4x4xf32>) -> tensor<1x2x2x2xf32>
+  %2 = "tfmbs.quantize"(%1) : (tensor<1x2x2x2xf32>) -> tensor<1x2x2x2x!quant.uniform<i8:f32, 2.0:7>>
+  return %2 : tensor<1x2x2x2x!quant.uniform<i8:f32, 2.0:7>>
+}
+
+// -----
+
+// Another scale is another integer.
+// CHECK-LABEL: func.func @other_type
+// CHECK:       "tfmbs.dequantize"
+// CHECK:       "tfmbs.quantize"
+func.func @other_type(%q: tensor<4x!quant.uniform<i8:f32, 2.0:7>>) -> tensor<4x!quant.uniform<i8:f32, 4.0:7>> {
+  %0 = "tfmbs.dequantize"(%q) {axis = 0 : i64} : (tensor<4x!quant.uniform<i8:f32, 2.0:7>>) -> tensor<4xf32>
+  %1 = "tfmbs.quantize"(%0) : (tensor<4xf32>) -> tensor<4x!quant.uniform<i8:f32, 4.0:7>>
+  return %1 : tensor<4x!quant.uniform<i8:f32, 4.0:7>>
+}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import onnx
 import onnx.inliner
 
+from tfmbs.compiler.importers.matmul_nbits import expand_nbits
 from tfmbs.compiler.importers.messages import first_line
 from tfmbs.compiler.importers.microsoft import expand_microsoft
 from tfmbs.compiler.importers.onnx_blame import blamed
@@ -50,7 +51,7 @@ def parts_of(model: onnx.ModelProto, where: str = "model", data: Mapping[int, Ar
         raise TfmbsError("unsupported", where, "kind of model", "an onnx.ModelProto", type(model).__qualname__)
     check_text(model, where)
     check_tensors(model, where, {index: array.size for index, array in data.items()})
-    parts = split(model, data)
+    parts = expand_nbits(split(model, data))
     expand_microsoft(parts.model)
     _refuse_unknown_ops(parts.model, where)
     return parts

@@ -18,6 +18,8 @@ from tfmbs.passes.onnx.stored_bytes import BYTES, as_quantized, scale_of, zero_p
 
 DEQUANTIZE = "DequantizeLinear"
 
+BYTE, MATRIX = 8, 2
+
 _EXACT = 16
 """Bits of the widest integers whose difference is an f32."""
 
@@ -57,21 +59,61 @@ def grid_of(node: Node, index: int) -> Grid | None:
 
 
 def _grid(source: Node) -> Grid | None:
+    found = _constants(source)
+    if found is None:
+        return None
+    integers, scales, points = found
+    shape, axis = source.shape(0), _axis(source)
+    for given in (scales, points):
+        if given.size > 1 and (given.ndim > 1 or not (0 <= axis < len(shape) and given.size == shape[axis])):
+            return None
+    return Grid(integers, scales.reshape(-1), points.reshape(-1), axis, source.label(0))
+
+
+def _constants(source: Node) -> tuple[npt.NDArray[np.int64], F32, npt.NDArray[np.int64]] | None:
+    """Integers, scales of f32 and zero points of a DequantizeLinear, in their shapes; None where one is no constant."""
     if source.element(1).name != "f32" or not source.element(0).is_integer:
         return None
     integers, scales = source.constant(0), source.constant(1)
-    points = source.constant(2) if source.has(2) else np.zeros(1, np.int64)
-    if integers is None or scales is None or points is None or max(scales.ndim, points.ndim) > 1:
+    points = source.constant(2) if source.has(2) else np.zeros((), np.int64)
+    if integers is None or scales is None or points is None:
         return None
+    return integers.astype(np.int64), scales, points.astype(np.int64)
+
+
+def _axis(source: Node) -> int:
     axis = source.integer("axis", 1)
-    shape = source.shape(0)
-    axis += len(shape) if axis < 0 else 0
-    for given in (scales, points):
-        if given.size > 1 and not (0 <= axis < len(shape) and given.size == shape[axis]):
-            return None
-    return Grid(
-        integers.astype(np.int64), scales.reshape(-1), points.astype(np.int64).reshape(-1), axis, source.label(0)
-    )
+    return axis + len(source.shape(0)) if axis < 0 else axis
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Integers K×N less their zero points, with scales (K/block)×N: each of `block` rows has its own."""
+
+    integers: npt.NDArray[np.int64]
+    scales: F32
+    block: int
+    label: str
+
+
+def blocks_of(node: Node, index: int) -> Blocks | None:
+    """A constant matrix with a scale for each block of a column; None for any other operand."""
+    source = _dequantizer(node, index)
+    return None if source is None else _blocks(source)
+
+
+def _blocks(source: Node) -> Blocks | None:
+    found = None if source.element(0).bits > BYTE else _constants(source)
+    if found is None or found[0].ndim != MATRIX or _axis(source) != 0:
+        return None
+    integers, scales, points = found
+    block = source.integer("block_size")
+    if not block or len(integers) % block or scales.shape != (len(integers) // block, integers.shape[1]):
+        return None
+    if points.shape not in ((), scales.shape) or not np.isfinite(scales).all():
+        return None
+    less = np.repeat(np.broadcast_to(points, scales.shape), block, axis=0)
+    return Blocks(integers - less, scales, block, source.label(0))
 
 
 def weights_of(node: Node, index: int) -> Grid | None:
@@ -115,12 +157,16 @@ def dequantized_literal(node: Node) -> Any:
 
     (integer − zero point) is exact in f32, and multiplied once.
     """
-    grid = _grid(node)
-    if grid is None or node.element(0).bits > _EXACT:
+    if node.element(0).bits > _EXACT or node.result_element().name != "f32":
         return None
-    sizes = [-1 if d == grid.axis else 1 for d in range(grid.integers.ndim)]
-    scales, points = (a.reshape(sizes if a.size > 1 else ()) for a in (grid.scales, grid.zero_points))
-    real = (grid.integers - points).astype(np.float32) * scales
+    if (grid := _grid(node)) is not None:
+        sizes = [-1 if d == grid.axis else 1 for d in range(grid.integers.ndim)]
+        scales, points = (a.reshape(sizes if a.size > 1 else ()) for a in (grid.scales, grid.zero_points))
+        real, label = (grid.integers - points).astype(np.float32) * scales, grid.label
+    elif (blocks := _blocks(node)) is not None:
+        real, label = blocks.integers.astype(np.float32) * np.repeat(blocks.scales, blocks.block, axis=0), blocks.label
+    else:
+        return None
     with node.operation.location, ir.InsertionPoint(node.operation):
-        value = {"value": resource_attr(real.astype(np.float32), grid.label)}
+        value = {"value": resource_attr(real.astype(np.float32), label)}
         return ir.Operation.create("torch.vtensor.literal", [node.operation.results[0].type], [], value).results[0]

@@ -21,12 +21,23 @@ from tfmbs.passes.linalg.scalar import constant
 from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 from tfmbs.passes.onnx import build, integer_kernels
 from tfmbs.passes.onnx.arithmetic import SI32
-from tfmbs.passes.onnx.dequantized import Dequantized, Grid, activations_of, grid_of, weights_of
+from tfmbs.passes.onnx.dequantized import (
+    MATRIX,
+    Blocks,
+    Dequantized,
+    Grid,
+    activations_of,
+    blocks_of,
+    grid_of,
+    weights_of,
+)
+from tfmbs.passes.onnx.integer_weights import byte_constant
 from tfmbs.passes.onnx.node import Node, Results
 
 Value = Any
 
-_I8_MAX = 255
+I8_MIN, I8_MAX = -128, 127
+_BYTE_MAX = 255
 
 
 def conv(node: Node) -> Results | None:
@@ -57,9 +68,22 @@ def matmul(node: Node) -> Results | None:
     """MatMul of quantized activations with a matrix on a grid, or with others; None for any other."""
     if len(node.shape(0)) < 2 or len(node.shape(1)) < 2:
         return None
-    if len(node.shape(1)) == 2 and weights_of(node, 1) is not None:
+    if len(node.shape(1)) == MATRIX and weights_of(node, 1) is not None:
         return _linear(node, 1, has_bias=False)
-    return _product(node)
+    blocks = blocks_of(node, 1)
+    return _product(node) if blocks is None else _by_blocks(node, blocks)
+
+
+def _by_blocks(node: Node, blocks: Blocks) -> Results | None:
+    """A product of floats with weights that have a scale for each block; None where they leave i8."""
+    if blocks.integers.min() < I8_MIN or blocks.integers.max() > I8_MAX or node.element(0).name != "f32":
+        return None
+    *rows, k = node.shape(0)
+    groups, n = blocks.scales.shape
+    stored = blocks.integers.T.reshape(n * groups, blocks.block).astype(np.int8)
+    scales = _vector(np.ascontiguousarray(blocks.scales.T), f"{blocks.label}.scales")
+    lhs = build.reshape(node.tensor(0), (int(np.prod(rows)), k))
+    return build.reshape(graph.group_matmul(lhs, byte_constant(stored, blocks.label), scales).result, (*rows, n))
 
 
 def _linear(node: Node, channels: int, *, has_bias: bool) -> Results | None:
@@ -82,8 +106,8 @@ def _product(node: Node) -> Results | None:
     (*batch, m, k), (*others, _, n) = node.shape(0), node.shape(1)
     if a is None or b is None or batch != others:
         return None
-    if k * _I8_MAX * _I8_MAX > I32_MAX:
-        raise node.refuse("terms of a 32-bit sum", f"at most {I32_MAX // _I8_MAX**2}", k)
+    if k * _BYTE_MAX * _BYTE_MAX > I32_MAX:
+        raise node.refuse("terms of a 32-bit sum", f"at most {I32_MAX // _BYTE_MAX**2}", k)
     point = zero_points_of(element_of(b.integers.value))[0]
     count = int(np.prod(batch, dtype=np.int64))
     left = build.reshape(a.integers.value, (count, m, k))

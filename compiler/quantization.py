@@ -11,7 +11,7 @@ from tfmbs.passes.graph.choices import DEFAULT, Settings
 from tfmbs.runtime.abi.errors import TfmbsError
 
 ROUNDINGS = ("nearest", "gptq")
-ACTIVATIONS = ("int8", "bf16")
+ACTIVATIONS = ("int8", "dynamic", "bf16")
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class Quantization:
         group_size: weights of a linear layer that have a scale of their own in int4 and ternary: a number, or
             ``channel``; by default 32 in int4 and the channel in ternary.
         rounding: of int4 and ternary weights: ``nearest``, or ``gptq`` by what layers see on the samples.
-        activations: beside int4 and ternary weights: ``int8``, where there are samples (else they stay f32), or
-            ``bf16``.
+        activations: beside integer weights: ``int8`` by the range of the samples (without any, they stay f32 beside
+            int4 and ternary), ``dynamic``, int8 by the largest magnitude of each row of a linear layer's input, or
+            ``bf16`` beside int4 and ternary.
         accuracy_budget: of precision ``mixed``: the least mean cosine between outputs on the samples and those in f32.
         plan: of precision ``mixed``: a file with a plan that was made before, instead of a budget.
     """

@@ -30,6 +30,7 @@ from tfmbs.passes.graph.kernels import (
     sole_user,
 )
 from tfmbs.passes.graph.quantization import (
+    ACTIVATION_MIN,
     F32,
     I8,
     I32_MAX,
@@ -61,8 +62,10 @@ class TfmbsQuantize(Pass):
     linear layers whose reduction `group-size` divides (32; "channel" for none) become `tfmbs.group_matmul`; others have
     a scale per channel. ternary: trits by the threshold 0.7 · mean|w| per output channel, or group where `group-size`
     says so. With int4 and ternary weights the input is quantized too where it has a range, or rounded to bf16 with
-    `activations=bf16`. bf16: both operands are rounded. A product's own `tfmbs.precision` and `tfmbs.weight_scales` go
-    before the options; "mixed" has those only. Integer products accumulate in i32, proved not to overflow; a constant
+    `activations=bf16`. With `activations=dynamic` each row of a linear layer's input becomes i8 by its largest
+    magnitude when it is there, as in BitNet b1.58 (Ma et al., 2024), in any of the three. bf16: both operands are
+    rounded. A product's own `tfmbs.precision` and `tfmbs.weight_scales` go before the options; "mixed" has those only.
+    Integer products accumulate in i32, proved not to overflow; a constant
     bias is added there, and `tfmbs.dequantize` follows. Everything else stays f32. The arithmetic is in
     docs/quantization.md.
 
@@ -103,7 +106,7 @@ class TfmbsQuantize(Pass):
 
     precision: Literal["ternary", "int4", "int8", "bf16", "fp32", "mixed"] = "int8"
     group_size: str = DEFAULT
-    activations: Literal["int8", "bf16"] = "int8"
+    activations: Literal["int8", "dynamic", "bf16"] = "int8"
 
     def run(self, module: Any) -> None:
         settings = Settings(self.precision, self.group_size)
@@ -153,12 +156,17 @@ class _Product:
             stored, scales = stored_weights(self.weights, self.choice)
         except ValueError as error:
             raise refusal(self.op, "quantize", str(error)) from error
-        if scales.shape[1] > 1 or (activation is None and self.choice.precision == "int8"):
+        if self.is_dynamic or scales.shape[1] > 1 or (activation is None and self.choice.precision == "int8"):
             self.replace_by_groups(activation, stored, scales)
         elif activation is None:
             self.replace_by_trits(stored, scales[:, 0])
         else:
             self.replace_by_integers(activation, stored, scales[:, 0])
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether rows of the input become i8 by their largest magnitude: those of linear layers do."""
+        return self.activations == "dynamic" and self.weights.ndim == 2  # a matrix
 
     def float_input(self) -> Any:
         """The left operand in f32, rounded to bf16 where activations are that."""
@@ -180,8 +188,12 @@ class _Product:
             lhs = self.float_input()
         else:
             lhs, scales = self.quantized_input(activation), scales * np.float32(activation.scale)
-        rows = self.group_rows(stored.reshape(scales.size, -1))
-        new = graph.group_matmul(lhs, rows, self.constant(scales, "scales"), discardable=self.op.discardable())
+        rows, mode = self.group_rows(stored.reshape(scales.size, -1)), "stored"
+        if self.is_dynamic:
+            mode = "absmax"
+            self.check_bound(accumulator_bound(stored.reshape(scales.size, -1), -ACTIVATION_MIN))
+        factors = self.constant(scales, "scales")
+        new = graph.group_matmul(lhs, rows, factors, mode, discardable=self.op.discardable())
         self.count(new)
         self.op.result.replace_all_uses_with(new.result)
         erase(self.op)
@@ -199,10 +211,10 @@ class _Product:
         return graph.constant(resource_attr(packed, f"{self.layer}.weight"), stored.shape, element).result
 
     def activation(self) -> Activation | None:
-        """Quantization of the input, from its calibrated range; None for float input: of int4 and ternary weights, and
-        of int8 ones in linear layers that are on a grid already.
+        """Quantization of the input, from its calibrated range; None for float input: of rows that are quantized in the
+        kernel, of int4 and ternary weights, and of int8 ones in linear layers that are on a grid already.
         """
-        if self.activations == "bf16" and self.choice.precision != "int8":
+        if self.is_dynamic or (self.activations == "bf16" and self.choice.precision != "int8"):
             return None
         if INPUT_RANGE in self.op.attributes:
             found = self.op.attributes[INPUT_RANGE]
@@ -254,9 +266,7 @@ class _Product:
         bias = None if added is None else added[1]
         units = accumulator_scales(activation, stored, scales, bias)
         integers = None if bias is None else quantize_bias(bias, units)
-        bound = accumulator_bound(stored, activation.largest, integers)
-        if bound > I32_MAX:
-            raise refusal(self.op, "quantize", "accumulators can exceed i32", f"a bound of at most {I32_MAX}", bound)
+        self.check_bound(accumulator_bound(stored, activation.largest, integers))
         i32 = ir.IntegerType.get_signless(32)
         result = self.product(self.quantized_input(activation), self.weight_constant(stored, scales), i32)
         if added is not None:
@@ -269,6 +279,11 @@ class _Product:
         if added is not None:
             erase(added[0].op)
         erase(self.op)
+
+    def check_bound(self, bound: int) -> None:
+        """Refuses a product whose accumulators can reach `bound` where that is too large."""
+        if bound > I32_MAX:
+            raise refusal(self.op, "quantize", "accumulators can exceed i32", f"a bound of at most {I32_MAX}", bound)
 
     def bias(self) -> tuple[Elementwise, F32] | None:
         """The addition of a constant per channel that is all the op's result is used for, and that constant."""

@@ -15,7 +15,12 @@ def add_quantization_options(parser: argparse.ArgumentParser) -> None:
     group = "int4, ternary: weights of a linear layer with a scale of their own: a number, channel or default"
     add("--group-size", metavar="N|channel", default="default", help=group)
     add("--rounding", metavar="HOW", default="nearest", help="of int4 and ternary weights: nearest or gptq")
-    add("--activations", metavar="TYPE", default="int8", help="beside int4 and ternary weights: int8 or bf16")
+    add(
+        "--activations",
+        metavar="TYPE",
+        default="int8",
+        help="int8, dynamic (int8 by row) or bf16 (beside int4 and ternary)",
+    )
     budget = "mixed: the least mean cosine of outputs on the samples to those in f32"
     add("--accuracy-budget", metavar="X", type=float, help=budget)
     add("--plan", metavar="FILE", help="mixed: a plan that --save-plan of tfmbs-compile wrote, instead of a budget")

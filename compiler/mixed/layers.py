@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfmbs.compiler.mixed.costs import Stored, energy, is_supported
-from tfmbs.compiler.mixed.probe import AS_BF16, AS_I8, KEPT, Setting
+from tfmbs.compiler.mixed.probe import AS_BF16, AS_I8, AS_ROWS, KEPT, ROWS, Setting
 from tfmbs.compiler.quantization import Quantization
 from tfmbs.dialect.attributes import INPUT_RANGE, PRECISION
 from tfmbs.dialect.telemetry import telemetry_of
@@ -69,9 +69,10 @@ class Layer:
 
     def _candidate(self, precision: str, knobs: Quantization, target: Target) -> Candidate | None:
         group = Settings(precision, knobs.group_size).grouped(precision, self.weights)
-        grouped = group is not None and group < self.weights[0].size
-        is_integer = precision == "int8" or (precision in GROUPED and knobs.activations == "int8")
-        if not is_supported(precision, grouped, is_integer, target):
+        grouped = group is not None
+        is_integer = precision == "int8" or (precision in GROUPED and knobs.activations != "bf16")
+        by_row = is_integer and knobs.activations == "dynamic" and self.weights.ndim == len(ROWS)
+        if not is_supported(precision, grouped or by_row, is_integer, target):
             return None
         rows, width = len(self.weights), self.weights[0].size
         if precision in ("bf16", "fp32"):
@@ -85,7 +86,7 @@ class Layer:
         if is_integer and not grouped and accumulator_bound(stored, self.activation.largest) > I32_MAX:
             return None
         shape = Stored(precision, rows, width, scales.size, float(np.count_nonzero(stored)) / stored.size)
-        mode = AS_I8 if is_integer else AS_BF16
+        mode = AS_ROWS if by_row else AS_I8 if is_integer else AS_BF16
         cost = energy(self.op, shape, is_integer, target)
         return Candidate(precision, (stored, scales), mode, self.activation, shape.bytes, cost)
 

@@ -22,15 +22,16 @@ from tfmbs.dialect.shapes import shape_of, tensor_type
 from tfmbs.passes.graph.choices import forget
 from tfmbs.passes.graph.kernels import left, ops_where, replace_right, right
 from tfmbs.passes.graph.quantization import ACTIVATION_MAX, ACTIVATION_MIN
+from tfmbs.passes.linalg.groups import LEAST_MAGNITUDE
 from tfmbs.passes.linalg.scalar import clamp, compare, f32, select
-from tfmbs.passes.linalg.structured import elementwise, identity, mapping
+from tfmbs.passes.linalg.structured import PARALLEL, REDUCTION, elementwise, filled, generic, identity, mapping
 from tfmbs.passes.tfmbs_quantize import constant_weights
 
 Array = npt.NDArray[Any]
 F32 = npt.NDArray[np.float32]
 
-KEPT, AS_I8, AS_BF16 = 0.0, 1.0, 2.0
-"""What a product does with its input."""
+KEPT, AS_I8, AS_BF16, AS_ROWS = 0.0, 1.0, 2.0, 3.0
+"""What a product does with its input; `AS_ROWS`: i8 by the largest magnitude of each row, of linear layers."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,40 @@ def _rounded(value: Any, parameters: Sequence[Any]) -> Any:
     shape = shape_of(value.type)
     bf16 = ir.BF16Type.get()
 
-    def body(x: Any, scale: Any, zero: Any, mode: Any) -> Any:
+    def body(x: Any, scale: Any, zero: Any, mode: Any, *factor: Any) -> Any:
         steps = arith.AddFOp(math.RoundEvenOp(arith.DivFOp(x, scale).result).result, zero).result
         stored = clamp(steps, ACTIVATION_MIN, ACTIVATION_MAX)
         integer = arith.MulFOp(arith.SubFOp(stored, zero).result, scale).result
         narrow = arith.ExtFOp(ir.F32Type.get(), arith.TruncFOp(bf16, x).result).result
         kept = select(compare("oeq", mode, f32(AS_BF16)), narrow, x)
+        if factor:
+            row = clamp(math.RoundEvenOp(arith.MulFOp(x, factor[0]).result).result, ACTIVATION_MIN, ACTIVATION_MAX)
+            kept = select(compare("oeq", mode, f32(AS_ROWS)), arith.DivFOp(row, factor[0]).result, kept)
         return select(compare("oeq", mode, f32(AS_I8)), integer, kept)
 
     scalar = mapping(len(shape), [ir.AffineConstantExpr.get(0)])
     inputs = [(value, identity(len(shape))), *((parameter, scalar) for parameter in parameters)]
+    if len(shape) == len(ROWS):
+        inputs.append((_factors(value), mapping(len(shape), [0])))
     return elementwise(inputs, shape, ir.F32Type.get(), body)
+
+
+ROWS = (PARALLEL, REDUCTION)
+"""The loops over the largest magnitudes of a matrix's rows."""
+
+
+def _factors(value: Any) -> Any:
+    """What rows of a matrix are multiplied by to become i8."""
+    element = ir.F32Type.get()
+    rows = (shape_of(value.type)[0],)
+    zeros = filled(rows, element, 0)
+
+    def larger(x: Any, most: Any) -> Any:
+        return arith.MaximumFOp(math.AbsFOp(x).result, most).result
+
+    most = generic([(value, identity(2))], [(zeros, mapping(2, [0]))], ROWS, larger).results[0]
+
+    def factor(x: Any) -> Any:
+        return arith.DivFOp(f32(ACTIVATION_MAX), arith.MaximumFOp(x, f32(LEAST_MAGNITUDE)).result).result
+
+    return elementwise([(most, identity(1))], rows, element, factor)

@@ -44,6 +44,10 @@ CASES = [
             strict=True,
         )
     ),
+    *(
+        (precision, {"group_size": group, "activations": "dynamic"})
+        for precision, group in (("int8", "channel"), ("int4", 32), ("int4", "channel"), ("ternary", "channel"))
+    ),
 ]
 
 
@@ -51,14 +55,14 @@ CASES = [
 def test_emulator_and_linalg_give_the_same_bytes(precision: str, knobs: dict[str, Any]) -> None:
     (inputs,) = samples(1, seed=2)
     options: Any = {"precision": precision, "quantization": knobs}
-    if "int8" in knobs.values() or "gptq" in knobs.values():
+    if not {"int8", "dynamic", "gptq"}.isdisjoint(knobs.values()):
         options["calibration"] = samples(4, seed=1)
     result = tfmbs.compile(network(), **options).run(inputs)["y"]
     reference = Reference(lower(network(), "linalg", **options), optimization=0).run(inputs)["y"]
     assert result.tobytes() == reference.tobytes()
     exact = tfmbs.compile(network()).run(inputs)["y"]
     cosine = float((result * exact).sum() / np.linalg.norm(result) / np.linalg.norm(exact))
-    assert cosine > {"bf16": 0.9999, "int4": 0.97, "ternary": 0.75}[precision]
+    assert cosine > {"bf16": 0.9999, "int8": 0.999, "int4": 0.97, "ternary": 0.75}[precision]
     assert result.tobytes() != exact.tobytes()
 
 
@@ -72,7 +76,7 @@ def test_bf16_weights_take_two_bytes() -> None:
     [
         ({"rounding": "gptq"}, "expected samples for calibration"),
         ({"rounding": "up"}, "expected one of nearest, gptq"),
-        ({"activations": "fp8"}, "expected one of int8, bf16"),
+        ({"activations": "fp8"}, "expected one of int8, dynamic, bf16"),
         ({"group_size": -3}, "expected at least 1, channel or default, got -3"),
         ({"groups": 3}, "unknown option, expected one of group_size"),
     ],

@@ -19,7 +19,7 @@ def add_quantization_options(parser: argparse.ArgumentParser) -> None:
         "--activations",
         metavar="TYPE",
         default="int8",
-        help="int8, dynamic (int8 by row) or bf16 (beside int4 and ternary)",
+        help="int8, dynamic (int8 by row), or bf16 beside int4, ternary",
     )
     budget = "mixed: the least mean cosine of outputs on the samples to those in f32"
     add("--accuracy-budget", metavar="X", type=float, help=budget)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import tfmbs
-from tfmbs.dialect.attributes import PRECISION, SCRATCH_LIVE_BYTES, SEMANTICS, TARGET
+from tfmbs.dialect.attributes import PACKING, PRECISION, SCRATCH_LIVE_BYTES, SEMANTICS, TARGET
 from tfmbs.dialect.fabric_tables import fabric_tables
 from tfmbs.dialect.semantics import entries_of, plain
 from tfmbs.runtime.abi.container import Container
@@ -17,7 +17,7 @@ def emit(module: Any) -> Container:
     """The `.tfb` of a fabric-level module, ready to be written; equal modules give equal bytes. Weights are not copied.
 
     META names producer, version, target, precision (where the module does), entry points, how much scratch each has
-    in use at once, and what is known of their networks as wholes; it holds no time stamp.
+    in use at once, why trits are packed as they are, and what is known of their networks as wholes; no time stamp.
     Raises TfmbsError for an op of another level and for a target that is not known.
     """
     tables, weights = fabric_tables(module)
@@ -34,6 +34,8 @@ def emit(module: Any) -> Container:
     if SCRATCH_LIVE_BYTES in attributes:
         live = attributes[SCRATCH_LIVE_BYTES]
         meta["scratch_live_bytes"] = {item.name: item.attr.value for item in live}
+    if PACKING in attributes:
+        meta["packing"] = {item.name: item.attr.value for item in attributes[PACKING]}
     if known := networks(module):
         meta["semantics"] = known
     return Image(meta=meta, target=target.to_dict(), **tables).container(weights)

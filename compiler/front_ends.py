@@ -119,7 +119,7 @@ def _of_decoder(path: Path, options: Options) -> Any:
         raise
     if options.example_inputs is not None:
         raise TfmbsError("usage", path, "example_inputs", "none for a decoder, whose inputs have shapes")
-    return import_gguf(path, dims=options.dims, entries=options.entries, context=context())
+    return import_gguf(path, dims=options.dims, entries=options.entries, target=options.target, context=context())
 
 
 def _of_torch(model: object, options: Options, raw: bool, where: str) -> Any:

@@ -61,7 +61,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "canonicalize",
         "cse",
         "tfmbs-fuse-gemv",
-        "tfmbs-pack{packing=pt5}",
+        "tfmbs-pack{packing=auto $target}",
         "tfmbs-tile{$target}",
         "tfmbs-recall-semantics",
     ),

@@ -17,6 +17,7 @@ COLUMNS = (
     "Shapes",
     "Weights, bytes",
     "Sparsity",
+    "Packing",
     "Epilogue, words",
     "Schedule",
     "Node",
@@ -71,13 +72,20 @@ def _row(image: Image, index: int) -> str:
         _formula(operands, windows, _shape),
         str(sum(t["bytes"] for t in {id(t): t for t in operands + windows}.values() if t["region"] == Region.WEIGHTS)),
         f"{layer['sparsity']:.1%}" if layer and layer["total"] else "",
+        _packing(image, image.strings[layer["layer"]]) if layer else "",
         str(image.programs[descriptor["program"]]["word_count"]) if has_epilogue else "",
         _schedule(image, descriptor),
         _node(image, index),
     )
-    numbers = {0, 5, 6, 7}
+    numbers = {0, 5, 6, 8}
     tags = ('<td class="number">' if i in numbers else "<td>" for i in range(len(cells)))
     return "<tr>" + "".join(f"{tag}{escape(cell)}</td>" for tag, cell in zip(tags, cells, strict=True)) + "</tr>"
+
+
+def _packing(image: Image, layer: str) -> str:
+    """Which packing the trits of a layer have and why; layers of one launch are known by the first of them."""
+    reasons = image.meta.get("packing", {})
+    return str(reasons.get(layer, reasons.get(layer.partition("+")[0], "")))
 
 
 def _windows(image: Image, descriptor: Row) -> list[Row]:

@@ -20,6 +20,7 @@ SCRATCH_BYTES = "tfmbs.scratch_bytes"  # size of the arena of a function
 SCRATCH_LIVE_BYTES = "tfmbs.scratch_live_bytes"  # the most bytes of it in use at one time: no arena is smaller
 SIZES = "tfmbs.sizes"  # how the numbers of a launch depend on run-time sizes: `passes.fabric.size_forms`
 TARGET = "tfmbs.target"  # name or file of the target that a fabric-level module is for
+PACKING = "tfmbs.packing"  # of a module: which packing the trits of each layer have, and why
 PRECISION = "tfmbs.precision"  # that a module is compiled at, or that a product is to be quantized to
 WEIGHT_SCALES = "tfmbs.weight_scales"  # of the grid that a product's weights are on: `passes.graph.choices`
 SECOND_MOMENT = "tfmbs.second_moment"  # of a product's inputs on the samples: `passes.graph.moments`

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from tfmbs.dialect import graph
+from tfmbs.dialect.attributes import PACKING
 from tfmbs.dialect.mlir import ir
-from tfmbs.dialect.resources import resource_attr, resource_name
-from tfmbs.dialect.shapes import element_of
+from tfmbs.dialect.resources import read_elements, resource_attr, resource_name
+from tfmbs.dialect.shapes import element_of, elements, shape_of
+from tfmbs.dialect.telemetry import telemetry_of
 from tfmbs.dialect.types import PACKINGS, is_ternary, packing_name, packing_of, storage_shape, ternary
-from tfmbs.passes.graph.kernels import PRODUCTS, ops_of, unpacked
+from tfmbs.passes.graph.kernels import PRODUCTS, defining_op, ops_of, unpacked
+from tfmbs.passes.graph.packing_choice import Home, Weights, choose_packing
 from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.packing import pack_rows
+from tfmbs.runtime.abi.target_file import load_target
+from tfmbs.runtime.abi.types import Packing
 
 
 @dataclass(frozen=True)
 class TfmbsPack(Pass):
-    """Pack the trits of constant weights: five per byte (pt5), four (t2) or one (i8).
+    """Pack the trits of constant weights: five per byte (pt5), four (t2) or one (i8); `auto` takes the cheapest.
 
     Trits are packed along the reduction, each output channel's row (all other dimensions, flattened) on its own and
-    padded to a whole byte. Constants that anything but a product reads keep their packing.
+    padded to a whole byte. Constants that anything but a product reads keep their packing. With `auto`, the cost
+    is that of `passes/graph/packing_choice.py` on the target, for what is measured of the layer; the weights of one
+    launch share a packing, and the module says which each layer got and why (`tfmbs.packing`).
 
     Options: packing=t2
 
@@ -49,15 +57,78 @@ class TfmbsPack(Pass):
         }
     """
 
-    packing: Literal["pt5", "t2", "i8"] = "pt5"
+    packing: Literal["auto", "pt5", "t2", "i8"] = "pt5"
+    target: str = "kpu-16x16"
 
     def run(self, module: Any) -> None:
-        packing = PACKINGS[self.packing]
-        for op in ops_of(module, graph.ConstantOp):
-            element = element_of(op.result)
-            if is_ternary(element) and packing_of(element) is not packing and _only_weights(op.result):
+        launches = list(_launches(module))
+        if PACKING in module.operation.attributes:
+            del module.operation.attributes[PACKING]
+        if self.packing != "auto":
+            for launch in launches:
+                launch.repack(PACKINGS[self.packing])
+            return
+        target = load_target(self.target)
+        home = Home.of(
+            sum(elements(shape_of(op.result.type)) for launch in launches for op in launch.constants), target
+        )
+        reasons: dict[str, str] = {}
+        for launch in launches:
+            choice = choose_packing(launch.measured(), home, target)
+            launch.repack(choice.packing)
+            reasons |= dict.fromkeys(launch.layers, choice.reason())
+        if reasons:
+            with module.context:
+                entries = {layer: ir.StringAttr.get(reason) for layer, reason in reasons.items()}
+                module.operation.attributes[PACKING] = ir.DictAttr.get(entries)
+
+
+@dataclass
+class _Launch:
+    """Ternary constants that must have one packing, as one launch reads them, and the layers whose weights they are."""
+
+    constants: list[Any]
+    layers: list[str]
+
+    def measured(self) -> Weights:
+        """What all of them hold."""
+        parts = []
+        for op in self.constants:
+            rows, *rest = shape_of(op.result.type)
+            stored = read_elements(op.value).view(np.uint8).reshape(rows, -1)
+            parts.append(Weights.measured(stored, elements(tuple(rest)), packing_of(element_of(op.result))))
+        return Weights(sum(part.rows for part in parts), parts[0].width, sum(part.nonzeros for part in parts))
+
+    def repack(self, packing: Packing) -> None:
+        """Gives them `packing`."""
+        for op in self.constants:
+            if packing_of(element_of(op.result)) is not packing:
                 with op.location, ir.InsertionPoint(op):
                     _repack(op, ternary(packing))
+
+
+def _launches(module: Any) -> Iterator[_Launch]:
+    """All ternary constants that only products read; those that share a fused launch are together."""
+    found: list[_Launch] = []
+    for op in ops_of(module, graph.ConstantOp):
+        if not is_ternary(element_of(op.result)) or not _only_weights(op.result):
+            continue
+        users = [use.owner.opview for use in op.result.uses]
+        fused = {defining_op(rhs) for user in users if isinstance(user, graph.FusedGemvOp) for rhs in user.rhs}
+        layers = [layer for user in users for layer in _layers(user)]
+        sharing = [launch for launch in found if fused & set(launch.constants)]
+        for launch in sharing:
+            found.remove(launch)
+        constants = [other for launch in sharing for other in launch.constants]
+        found.append(_Launch([*constants, op], [*(name for launch in sharing for name in launch.layers), *layers]))
+    yield from found
+
+
+def _layers(user: Any) -> list[str]:
+    telemetry = telemetry_of(user)
+    if telemetry is None:
+        return []
+    return [member.layer for member in telemetry.members] or [telemetry.layer]
 
 
 def _only_weights(value: Any) -> bool:

@@ -22,7 +22,7 @@ from tfmbs.passes.graph.kernels import left, ops_of, refusal, right
 from tfmbs.passes.graph.tiling import Problem, array_dataflows, choose_schedule
 from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.records import Dataflow
-from tfmbs.runtime.abi.target import OPERANDS, Feature, Target
+from tfmbs.runtime.abi.target import FEATURE_OF_PACKING, OPERANDS, Feature, Target
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing, row_bytes
 
@@ -37,7 +37,6 @@ FEATURE_OF_OP = {
     LstmOp: Feature.LSTM,
     GroupMatmulOp: Feature.GROUPS,
 }
-FEATURE_OF_PACKING = {Packing.PT5: Feature.PT5, Packing.T2: Feature.T2, Packing.NIBBLES: Feature.INT4}
 
 
 @dataclass(frozen=True)

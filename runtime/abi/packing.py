@@ -58,6 +58,20 @@ def unpack_rows(data: Bytes, n: int, packing: Packing) -> Elements:
     return _unpadded(trits, n)
 
 
+def nonzeros_by_row(data: Bytes, packing: Packing) -> npt.NDArray[np.int64]:
+    """How many trits of each packed row are not 0, without unpacking them; bytes that are no codes count as any."""
+    digits = _every_digit(packing)
+    counts = np.count_nonzero(digits != 1, axis=1).astype(np.uint8)
+    found: npt.NDArray[np.int64] = counts[data].sum(axis=1, dtype=np.int64)
+    return found
+
+
+def _every_digit(packing: Packing) -> Bytes:
+    """The digits t + 1 of every byte (256, per byte)."""
+    every = np.arange(256, dtype=np.uint8)
+    return (every + np.uint8(1))[:, None] if packing is Packing.I8 else _digits(every, packing)
+
+
 def _unpadded(elements: Elements, n: int) -> Elements:
     if np.any(elements[:, n:]):
         raise ValueError(f"the padding of row {np.argwhere(elements[:, n:])[0][0]} is not 0")

@@ -19,7 +19,7 @@ from tfmbs.runtime.abi.records import Dataflow, ZeroSkip
 from tfmbs.runtime.abi.sections import MINOR
 from tfmbs.runtime.abi.siw import OPS
 from tfmbs.runtime.abi.target_table import Rule, read_table
-from tfmbs.runtime.abi.types import DTYPES, DType
+from tfmbs.runtime.abi.types import DTYPES, DType, Packing
 
 MAX_TILES = 256
 ACCUMULATOR_BYTES = 4
@@ -39,6 +39,10 @@ class Feature(IntEnum):
     LSTM = 7
     INT4 = 8
     GROUPS = 9
+
+
+FEATURE_OF_PACKING = {Packing.PT5: Feature.PT5, Packing.T2: Feature.T2, Packing.NIBBLES: Feature.INT4}
+"""What a target needs for each packing that not every one has."""
 
 
 def _names(members: type[IntEnum]) -> tuple[str, ...]:

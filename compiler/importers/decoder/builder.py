@@ -13,11 +13,13 @@ from tfmbs.compiler.importers.decoder.config import Config, Sizes
 from tfmbs.compiler.importers.decoder.parts import Stored, add, embed, gated, linear, rms_norm
 from tfmbs.compiler.importers.decoder.positions import Positions, by_head, by_token, last_row, split_heads, stored_at
 from tfmbs.compiler.importers.decoder.tensors import Tensors
-from tfmbs.compiler.importers.decoder.weights import F32
+from tfmbs.compiler.importers.decoder.weights import F32, TRITS, Grouped, Matrix
 from tfmbs.dialect import graph
 from tfmbs.dialect.attributes import NAME, STATE
 from tfmbs.dialect.mlir import func, ir
 from tfmbs.dialect.shapes import tensor_type
+from tfmbs.passes.graph.packing_choice import Home, Weights, choose_packing
+from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.abi.types import Packing
 
 TOKENS, START, LOGITS = "tokens", "start", "logits"
@@ -31,7 +33,7 @@ class DecoderBuilder:
     """Builds entry points. Weights are read where the first of them needs them, one at a time, and packed at once."""
 
     tensors: Tensors
-    packing: Packing = Packing.PT5
+    target: Target
     _stored: dict[str, Stored] = field(default_factory=dict)
 
     @property
@@ -74,8 +76,17 @@ class DecoderBuilder:
         key = f"{name} of a product"
         if key not in self._stored:
             matrix = self.tensors.table(role) if layer is None else self.tensors.product(role, layer)
-            self._stored[key] = Stored.product(matrix, name, self.packing)
+            self._stored[key] = Stored.product(matrix, name, self._packing(matrix))
         return name, self._stored[key]
+
+    def _packing(self, matrix: Matrix) -> Packing:
+        """What `tfmbs-pack` is going to choose for trits, so that they are not packed twice."""
+        if not isinstance(matrix, Grouped) or matrix.bits != TRITS:
+            return Packing.DENSE
+        rows = matrix.stored.reshape(-1, matrix.group)
+        weights = Weights(*rows.shape, nonzeros=int(np.count_nonzero(rows)))
+        home = Home.of(self.tensors.product_weights(), self.target)
+        return choose_packing(weights, home, self.target).packing
 
     def table(self) -> tuple[str, Stored]:
         """The embedding, to be looked up, and its name."""

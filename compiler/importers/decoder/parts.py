@@ -47,7 +47,7 @@ class Stored:
             real = np.asarray(matrix, np.float32)
             return cls(resource_attr(real, name), real.shape, _f32())
         rows = matrix.stored.reshape(-1, matrix.group)
-        element = {TRITS: ternary(packing), NIBBLES: int4(), BYTES: quantized(1.0)}[matrix.bits]
+        element = ternary(packing) if matrix.bits == TRITS else {NIBBLES: int4(), BYTES: quantized(1.0)}[matrix.bits]
         dense = packing_of(element) is Packing.DENSE
         stored = rows if dense else pack_rows(rows, packing_of(element)).view(np.int8)
         return cls(_attribute(stored, name), rows.shape, element, _attribute(matrix.scales, f"{name}.scales"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,11 @@ class Tensors:
                 raise self._error(name, "shape", "1", _text(self.weights.shape(name)))
         if unread := sorted(held - set(known) - scales):
             raise self._error(unread[0], "tensor", "one that a decoder of this architecture has")
+
+    def product_weights(self) -> int:
+        """How many weights the layers' products have."""
+        shapes = shapes_of(self.config)
+        return self.config.layers * sum(prod(shapes[role]) for role in PRODUCTS)
 
     def vector(self, role: str, layer: int | None = None) -> F32:
         """A vector in f32."""

@@ -8,7 +8,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.records import DESCRIPTOR, NONE, PROGRAM, SCHEDULE, Dataflow, Kind, Record, ZeroSkip
 from tfmbs.runtime.abi.siw_word import decode_word
-from tfmbs.runtime.abi.target import Feature
+from tfmbs.runtime.abi.target import FEATURE_OF_PACKING, Feature
 from tfmbs.runtime.abi.types import DType, Packing
 from tfmbs.runtime.abi.verify.subject import Subject
 
@@ -20,7 +20,6 @@ _FEATURE_OF_KIND = {
     Kind.GROUP_GEMM: Feature.GROUPS,
     Kind.LSTM: Feature.LSTM,
 }
-_FEATURE_OF_PACKING = {Packing.PT5: Feature.PT5, Packing.T2: Feature.T2, Packing.NIBBLES: Feature.INT4}
 _PRODUCTS = frozenset({Kind.GEMM, Kind.GEMV, Kind.CONV2D, Kind.CONV3D, Kind.ATTENTION, Kind.GROUP_GEMM, Kind.LSTM})
 
 
@@ -39,8 +38,8 @@ def _features(subject: Subject, descriptor: Row) -> Iterator[tuple[str, Feature]
         yield "program", Feature.EPILOGUE
     if descriptor["rhs"] != NONE:
         packing = Packing(subject.tensor(descriptor["rhs"])["packing"])
-        if packing in _FEATURE_OF_PACKING:
-            yield "rhs", _FEATURE_OF_PACKING[packing]
+        if packing in FEATURE_OF_PACKING:
+            yield "rhs", FEATURE_OF_PACKING[packing]
 
 
 def _types(words: Sequence[bytes]) -> dict[str, None]:

@@ -1,0 +1,97 @@
+"""Which packing trits get: the one that costs least energy on the target, by what the layer's weights are.
+
+    E per trit = bytes · arrival + operations · e(vector i32)
+
+Arrival is the way of a byte into L1: from external memory by L3 and L2 (external + 2·l3 + 2·l2 + l1 write), from L3 or
+from L2 where all trits of the program fit there, five to a byte, and stay. Operations are those of a lane that unpacks:
+
+    i8        none: a byte is a trit
+    t2        2: shift, mask
+    pt5       3.6: X′ = 3·X mod 256, digit = (3·X − X′) / 256 as multiply, subtract, shift; and for each byte v
+              X = ⌈256·v / 243⌉ as multiply, add, shift
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tfmbs.runtime.abi.packing import Bytes, nonzeros_by_row
+from tfmbs.runtime.abi.target import FEATURE_OF_PACKING, Target
+from tfmbs.runtime.abi.types import DType, Packing, row_bytes
+
+UNPACK_OPERATIONS: Mapping[Packing, float] = {Packing.PT5: 3.6, Packing.T2: 2, Packing.I8: 0}
+"""Operations of a lane for each trit. Of packings that cost the same, the first is taken."""
+
+TRITS_PER_BYTE = 5
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Trits of a layer: `rows` of `width`, `nonzeros` of them not zero."""
+
+    rows: int
+    width: int
+    nonzeros: int
+
+    @property
+    def sparsity(self) -> float:
+        """The fraction that is zero."""
+        return 1 - self.nonzeros / (self.rows * self.width)
+
+    @classmethod
+    def measured(cls, stored: Bytes, width: int, packing: Packing) -> Weights:
+        """What rows of packed trits hold, counted."""
+        return cls(len(stored), width, int(nonzeros_by_row(stored, packing).sum()))
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where the trits of a program lie between runs, and the picojoules of a byte's way from there into L1."""
+
+    name: str
+    arrival: float
+
+    @classmethod
+    def of(cls, trits: int, target: Target) -> Home:
+        """The innermost memory that `trits`, five to a byte, fit."""
+        moved, size = target.energy.per_byte, -(-trits // TRITS_PER_BYTE)
+        from_l2 = 2 * moved.l2 + moved.l1_write
+        if size <= target.l2.size:
+            return cls("L2", from_l2)
+        if size <= target.l3.size:
+            return cls("L3", 2 * moved.l3 + from_l2)
+        return cls("external memory", moved.external + 2 * moved.l3 + from_l2)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The packing of a layer, and what each that the target has costs, in picojoules for a trit."""
+
+    packing: Packing
+    costs: Mapping[Packing, float]
+    home: Home
+    sparsity: float
+
+    def reason(self) -> str:
+        """The choice and why, in a line."""
+        own = f"{self.packing.name.lower()}, {self.costs[self.packing]:.2f} pJ per trit from {self.home.name}"
+        others = [f"{packing.name.lower()} {cost:.2f}" for packing, cost in self.costs.items()]
+        others.remove(f"{self.packing.name.lower()} {self.costs[self.packing]:.2f}")
+        return f"{own}, {self.sparsity:.1%} zeros{'; ' if others else ''}{', '.join(others)}"
+
+
+def choose_packing(weights: Weights, home: Home, target: Target) -> Choice:
+    """The cheapest of the packings that the target has."""
+    costs = {packing: cost_of(packing, weights, home, target) for packing in UNPACK_OPERATIONS if _has(target, packing)}
+    return Choice(min(costs, key=lambda packing: costs[packing]), costs, home, weights.sparsity)
+
+
+def cost_of(packing: Packing, weights: Weights, home: Home, target: Target) -> float:
+    """Picojoules for one trit."""
+    size = row_bytes(DType.TRIT, packing, weights.width) / weights.width
+    return size * home.arrival + UNPACK_OPERATIONS[packing] * target.energy.per_op.vector_i32
+
+
+def _has(target: Target, packing: Packing) -> bool:
+    return packing not in FEATURE_OF_PACKING or target.has(FEATURE_OF_PACKING[packing])

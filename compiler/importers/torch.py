@@ -19,7 +19,7 @@ from tfmbs.dialect.mlir import fx_importer, ir
 from tfmbs.runtime.abi.errors import TfmbsError
 
 TO_TORCH = (
-    "builtin.module(convert-lstm-to-tfmbs,func.func(torch-match-quantized-custom-ops),"
+    "builtin.module(convert-lstm-to-tfmbs,convert-trained-to-tfmbs,func.func(torch-match-quantized-custom-ops),"
     f"torchdynamo-export-to-torch-backend-pipeline{{backend-legal-ops={','.join(KEPT_TORCH_OPS)}}},tfmbs-annotate)"
 )
 

@@ -18,6 +18,7 @@ from torch.export import ExportedProgram
 from torch.export.pt2_archive import constants
 from torch.export.pt2_archive._package import PT2ArchiveReader
 
+from tfmbs.compiler.importers import trained_operators  # noqa: F401  # torch's reader looks them up
 from tfmbs.compiler.importers.messages import first_line, own_warnings_ignored
 from tfmbs.compiler.importers.torch_archive_rules import check_program
 from tfmbs.runtime.abi.errors import TfmbsError

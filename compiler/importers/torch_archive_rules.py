@@ -17,6 +17,7 @@ _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)?")
 _PLAIN = re.compile(r"[A-Za-z0-9_.+:,/ -]*")
 _TARGET = re.compile(
     r"torch\.ops\.(aten|prims)\.(?!from_file\.)[A-Za-z_]\w*\.[A-Za-z]\w*"
+    r"|torch\.ops\.tfmbs\.(ternary_weight|bit_linear)\.default"
     r"|torch\.ops\.higher_order\.[A-Za-z]\w*|_operator\.getitem",
     re.ASCII,
 )

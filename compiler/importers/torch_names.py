@@ -35,7 +35,7 @@ def layer_name(node: Any) -> str:
     stack = list(node.meta.get("nn_module_stack", {}).values())
     path, kind = stack[-1] if stack else ("", "")
     own = own_name(node)
-    is_layer = bool(path) and str(kind).startswith("torch.nn.")
+    is_layer = bool(path) and str(kind).startswith(("torch.nn.", "tfmbs.torch."))
     return path if is_layer else f"{path}.{own}" if path else own
 
 

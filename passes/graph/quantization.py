@@ -19,6 +19,7 @@ ACTIVATION_MIN, ACTIVATION_MAX = -128, 127
 WEIGHT_MAX = 127
 INT4_MAX = 7
 TERNARY_THRESHOLD = 0.7
+ABSMEAN_LEAST = 1e-5
 SMALLEST_NORMAL = 2.0**-126
 I32_MIN, I32_MAX = -(2**31), 2**31 - 1
 
@@ -92,6 +93,19 @@ def ternarize(weights: F32, group: int | None = None) -> tuple[I8, F32]:
     scales = _ordered_sum(np.where(selected, magnitude, 0.0)) / np.maximum(selected.sum(axis=1), 1)
     trits = (np.sign(rows) * selected).astype(np.int8)
     return trits.reshape(weights.shape), scales.astype(np.float32).reshape(-1, count)
+
+
+def absmean(weights: F32) -> tuple[I8, np.float32]:
+    """Trits of the shape of `weights` and their one scale: weights ≈ trit · scale.
+
+    scale = max(mean|w|, 1e-5) over all weights, a trit is round_half_even(w / scale) in −1…1. Source: Ma et al., "The
+    era of 1-bit LLMs: all large language models are in 1.58 bits", 2024, §2. Raises ValueError for weights that are
+    not finite.
+    """
+    flat = _rows(weights).reshape(1, -1)
+    scale = np.float32(max(float(_ordered_sum(np.abs(flat))[0]) / flat.size, ABSMEAN_LEAST))
+    trits = np.clip(np.rint(flat / np.float64(scale)), -1, 1)
+    return trits.astype(np.int8).reshape(weights.shape), scale
 
 
 def accumulator_scales(activation: Activation, stored: I8, scales: F32, bias: F32 | None) -> F32:

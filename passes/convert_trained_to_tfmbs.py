@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from tfmbs.dialect import graph
-from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import arith, ir
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.types import ternary
+from tfmbs.passes.graph.kernels import refusal
 from tfmbs.passes.graph.quantization import F32, absmean, ternarize
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.torch import values as tv
-from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.types import Packing
 
 OPERATOR = "torch.operator"
@@ -49,7 +48,7 @@ class ConvertTrainedToTfmbs(Pass):
           %scales = arith.constant dense<1.0> : tensor<2x1xf32>
           %1 = torch_c.to_builtin_tensor %x : !torch.vtensor<[1,4],f32> -> tensor<1x4xf32>
           %2 = "tfmbs.group_matmul"(%1, %0, %scales) ({}) {
-            activations = "absmax", operandSegmentSizes = array<i32: 1, 1, 1, 0>, roles = []
+            activations = "absmax", operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []
           } : (tensor<1x4xf32>, tensor<2x4x!tfmbs.ternary<"i8">>, tensor<2x1xf32>) -> tensor<1x2xf32>
           %3 = torch_c.from_builtin_tensor %2 : tensor<1x2xf32> -> !torch.vtensor<[1,2],f32>
           return %3 : !torch.vtensor<[1,2],f32>
@@ -78,12 +77,11 @@ class ConvertTrainedToTfmbs(Pass):
 def _parameter(op: Any, weight: Any) -> F32:
     """The real weights that a layer was trained with."""
     array = tv.literal(weight)
+    name = op.attributes["name"].value.removeprefix("torch.")
     if array is None or array.dtype != np.float32:
-        name = op.attributes["name"].value.removeprefix("torch.")
-        where = f"{place(op.location)} ({name})"
-        raise TfmbsError("unsupported", where, "weights", "a parameter of f32", f"computed, {weight.type}")
+        raise refusal(op, "unsupported", f"weights of {name}", "a parameter of f32", f"computed, {weight.type}")
     if not np.isfinite(array).all():
-        raise TfmbsError("quantize", place(op.location), "weights are not finite")
+        raise refusal(op, "quantize", f"weights of {name} are not finite")
     return array
 
 

@@ -28,7 +28,7 @@ class TelemetryHint(TypedDict):
 class TernaryLayer(nn.Module):
     """What the layers share: their trits and scales as they are now."""
 
-    weight: nn.Parameter
+    weight: Tensor
 
     def rounded(self) -> Rounded:
         """Trits, i8 of the shape of the weight, and the f32 scale of each output channel.
@@ -63,7 +63,8 @@ class TernaryLinear(TernaryLayer, nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…, in) -> (…, out)."""
-        return functional.linear(x, ternary_weight(self.weight), self.bias)
+        out: Tensor = functional.linear(x, ternary_weight(self.weight), self.bias)
+        return out
 
 
 class TernaryConv2d(TernaryLayer, nn.Conv2d):
@@ -71,7 +72,8 @@ class TernaryConv2d(TernaryLayer, nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (n, in, height, width) -> (n, out, height', width')."""
-        return self._conv_forward(x, ternary_weight(self.weight), self.bias)
+        out: Tensor = self._conv_forward(x, ternary_weight(self.weight), self.bias)
+        return out
 
 
 class BitLinear(TernaryLayer, nn.Linear):
@@ -89,9 +91,10 @@ class BitLinear(TernaryLayer, nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…, in) of f32 -> (…, out)."""
-        rows = bit_linear(x.reshape(-1, self.in_features), self.weight)
+        rows: Tensor = bit_linear(x.reshape(-1, self.in_features), self.weight)
         out = rows.reshape(*x.shape[:-1], self.out_features)
-        return out if self.bias is None else out + self.bias
+        bias: Tensor | None = self.bias
+        return out if bias is None else out + bias
 
 
 def telemetry_hints(module: nn.Module) -> dict[str, TelemetryHint]:

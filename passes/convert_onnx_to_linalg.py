@@ -23,6 +23,7 @@ class ConvertOnnxToLinalg(Pass):
     operator is a `torch.operator` named after ONNX's; `passes/onnx/table.py` says which are taken. Which op computes an
     integer follows from the sign in the value tensor's type, as builtin integers have none. Sizes are those of the
     types: an operand that is only known at run time and asks for another shape than the declared one is not checked.
+    Products of integers, and of what DequantizeLinear gives, become tfmbs ops on tensors of quantized type.
     Operators that no fabric computes (training optimizers, strings, random numbers, image files) are refused. A large
     constant of floats stays a resource: torch-mlir would copy its elements.
 

@@ -14,13 +14,11 @@ import numpy as np
 from tfmbs.dialect import graph
 from tfmbs.dialect.mlir import arith, ir
 from tfmbs.dialect.resources import resource_attr
-from tfmbs.dialect.shapes import element_of, shape_of, tensor_type
-from tfmbs.dialect.types import quantized, scales_of, zero_points_of
+from tfmbs.dialect.shapes import shape_of
 from tfmbs.passes.graph.quantization import F32, I32, I32_MAX, I32_MIN
-from tfmbs.passes.linalg.scalar import constant
 from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 from tfmbs.passes.onnx import build, integer_kernels
-from tfmbs.passes.onnx.arithmetic import SI32
+from tfmbs.passes.onnx.activation_products import product
 from tfmbs.passes.onnx.dequantized import (
     MATRIX,
     Blocks,
@@ -37,7 +35,6 @@ from tfmbs.passes.onnx.node import Node, Results
 Value = Any
 
 I8_MIN, I8_MAX = -128, 127
-_BYTE_MAX = 255
 
 
 def conv(node: Node) -> Results | None:
@@ -101,53 +98,15 @@ def _linear(node: Node, channels: int, *, has_bias: bool) -> Results | None:
 
 
 def _product(node: Node) -> Results | None:
-    """A product of two activations with the same batches: Σ (a − z)·b less the right zero point times Σ (a − z)."""
+    """A product of two activations with the same batches; None for any other."""
     a, b = activations_of(node, 0), activations_of(node, 1)
-    (*batch, m, k), (*others, _, n) = node.shape(0), node.shape(1)
-    if a is None or b is None or batch != others:
+    if a is None or b is None:
         return None
-    if k * _BYTE_MAX * _BYTE_MAX > I32_MAX:
-        raise node.refuse("terms of a 32-bit sum", f"at most {I32_MAX // _BYTE_MAX**2}", k)
-    point = zero_points_of(element_of(b.integers.value))[0]
-    count = int(np.prod(batch, dtype=np.int64))
-    left = build.reshape(a.integers.value, (count, m, k))
-    right = build.reshape(_without_zero_point(b.integers.value), (count, k, n))
-    sums = graph.batch_matmul(left, right, "kn").result
-    if point:
-        rows = _row_sums(left)
-
-        def less(total: Value, row: Value) -> Value:
-            share = arith.MulIOp(row, constant(SI32.mlir, point)).result
-            return arith.SubIOp(total, share).result
-
-        sums = build.broadcasting([sums, rows], (count, m, n), SI32.mlir, less)
+    sums = product(node, a.integers.value, b.integers.value)
+    if sums is None:
+        return None
     scale = np.float32(a.scale) * np.float32(b.scale)
-    sums = build.reshape(sums, (*batch, m, n))
     return graph.dequantize(sums, _vector(np.array([scale], np.float32), "scale")).result
-
-
-def _row_sums(value: Value) -> Value:
-    """B×M×K of quantized type → B×M×1, the sums of the integers less their zero point."""
-    point, (count, m, _) = zero_points_of(element_of(value))[0], shape_of(value.type)
-    stored = _cast(value, ir.IntegerType.get_signless(8))
-
-    def add(x: Value, total: Value) -> Value:
-        wide = arith.ExtSIOp(SI32.mlir, x).result
-        return arith.AddIOp(total, arith.SubIOp(wide, constant(SI32.mlir, point)).result).result
-
-    sums = build.reduce(stored, [2], constant(SI32.mlir, 0), add)
-    return build.reshape(sums, (count, m, 1))
-
-
-def _without_zero_point(value: Value) -> Value:
-    """The same bytes in a type whose zero point is 0, as right operands have it."""
-    (scale,), (point,) = scales_of(element_of(value)), zero_points_of(element_of(value))
-    return value if point == 0 else _cast(_cast(value, ir.IntegerType.get_signless(8)), quantized(scale))
-
-
-def _cast(value: Value, element: Any) -> Value:
-    type_ = tensor_type(shape_of(value.type), element)
-    return ir.Operation.create("quant.scast", results=[type_], operands=[value]).result
 
 
 def _units(a: Dequantized, grid: Grid) -> F32:

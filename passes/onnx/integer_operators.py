@@ -14,12 +14,15 @@ from tfmbs.dialect.resources import resource_attr
 from tfmbs.dialect.types import quantized
 from tfmbs.passes.graph.quantization import F32, I32
 from tfmbs.passes.onnx import integer_kernels
+from tfmbs.passes.onnx.activation_products import product
 from tfmbs.passes.onnx.integer_kernels import Activations
 from tfmbs.passes.onnx.integer_weights import IntegerWeights
 from tfmbs.passes.onnx.node import Node
 from tfmbs.passes.onnx.stored_bytes import BYTES, as_quantized, as_stored, lowered, scale_of, zero_point_of
 
 Value = Any
+
+MATRIX = 2
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,26 @@ class Scales:
 
 
 def matmul(node: Node, which: Operands) -> Value | None:
-    """The sums of a matrix product with a constant matrix K×N, in the shape of the result; None for any other."""
-    if len(node.shape(which.weights)) != 2 or len(node.shape(which.a)) < 2:
-        return None
+    """The sums of a matrix product in the shape of the result, with a constant matrix K×N, or of two activations with
+    the same batches and constant zero points; None for any other.
+    """
+    if len(node.shape(which.weights)) != MATRIX or len(node.shape(which.a)) < MATRIX:
+        return _activation_product(node, which)
     found = _operands(node, which, transposed=True)
     if found is None:
-        return None
+        return _activation_product(node, which)
     a, weights, _ = found
     return integer_kernels.linear(node, a, weights, None, node.label(which.weights))
+
+
+def _activation_product(node: Node, which: Operands) -> Value | None:
+    values = []
+    for index, zero in ((which.a, which.a_zero), (which.weights, which.weights_zero)):
+        element, point = node.element(index), zero_point_of(node, zero)
+        if element.name not in BYTES or point is None or node.constant(index) is not None:
+            return None
+        values.append(as_quantized(node.tensor(index), element, _scale_beside(node, index, zero), point))
+    return product(node, *values)
 
 
 def convolution(node: Node, which: Operands) -> Value | None:
@@ -113,15 +128,18 @@ def _operands(
 def _activations(node: Node, which: Operands) -> Activations | None:
     element, point = node.element(which.a), zero_point_of(node, which.a_zero)
     if point is not None:
-        return Activations(as_quantized(node.tensor(which.a), element, _scale_beside(node, which), point))
+        scale = _scale_beside(node, which.a, which.a_zero)
+        return Activations(as_quantized(node.tensor(which.a), element, scale, point))
     if _size(node.shape(which.a_zero)) != 1:
         return None
     return Activations.shifted(node.tensor(which.a), element, node.tensor(which.a_zero))
 
 
-def _scale_beside(node: Node, which: Operands) -> float:
-    """The activations' scale, which QLinear operators have between them and their zero point; 1 without one."""
-    scale = scale_of(node, which.a + 1) if which.a_zero == which.a + 2 and which.weights != which.a + 1 else None
+def _scale_beside(node: Node, index: int, zero: int) -> float:
+    """The scale of an operand, which QLinear operators have between it and its zero point; 1 without one."""
+    between = index + 1
+    is_scale = zero == between + 1 and node.has(between) and node.element(between).is_float
+    scale = scale_of(node, between) if is_scale else None
     return 1.0 if scale is None else scale
 
 

@@ -1,6 +1,7 @@
 """Products and convolutions of 8-bit integers with zero points: exact in 32 bits, and requantized where ONNX asks.
 
-With constant weights they are kernels (`integer_kernels`); these here read operands that are known at run time only.
+They are kernels (`integer_operators`) where weights are constants, or zero points of activations are; what else there
+is, is computed here.
 """
 
 from __future__ import annotations

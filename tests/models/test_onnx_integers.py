@@ -99,6 +99,20 @@ def test_matrix_products(activations: type, weights: tuple[type, int]) -> None:
     check(made, inputs, times("GEMM", zero), at_onnxruntime=known)
 
 
+@pytest.mark.parametrize("zero", [0, 200])
+def test_products_of_activations(zero: int) -> None:
+    a, b = integers(8, np.uint8, 3, 5, 17), integers(9, np.uint8, 3, 17, 6)
+    inputs = {"a": a, "b": b}
+    constants = {
+        "as": np.float32(0.02), "az": np.uint8(100), "bs": np.float32(0.03), "bz": np.uint8(zero),
+        "ys": np.float32(2.3), "yz": np.uint8(128),
+    }  # fmt: skip
+    made = model([helper.make_node("QLinearMatMul", list(MATMUL), ["y"])], inputs, {"y": np.uint8}, constants)
+    check(made, inputs, ["GEMM"])
+    node = helper.make_node("MatMulInteger", ["a", "b", "", "bz"], ["y"])
+    check(model([node], inputs, {"y": np.int32}, {"bz": np.uint8(zero)}), inputs, ["GEMM"], at_onnxruntime=False)
+
+
 @pytest.mark.parametrize("spatial", [1, 3])
 def test_convolutions_of_other_ranks(spatial: int) -> None:
     x, w = integers(4, np.uint8, 1, 3, *(5,) * spatial), integers(5, np.int8, 4, 3, *(2,) * spatial)

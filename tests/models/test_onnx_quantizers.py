@@ -21,7 +21,7 @@ from onnx.reference import ReferenceEvaluator
 import tfmbs
 from examples.digits.data import split
 from tests.models.integer_models import Arrays, by_linalg, by_onnxruntime, model, products
-from tests.models.zoo import build, node, weights
+from tests.models.zoo import build, node, transformer_block, weights
 
 CNN = Path(__file__).parents[2] / "examples" / "digits" / "cnn.onnx"
 BATCH = 40
@@ -142,6 +142,29 @@ def test_a_residual_network(form: Any, tmp_path: Path) -> None:
     for sample in samples:
         np.testing.assert_array_equal(program.run(dict(sample))["y"], by_onnxruntime(made, sample)["y"])
     assert program.run(dict(samples[0]))["y"].tobytes() == by_linalg(made, samples[0])["y"].tobytes()
+
+
+@pytest.mark.parametrize("form", [QDQ, OPERATOR, None], ids=str)
+def test_a_transformer_block(form: Any, tmp_path: Path) -> None:
+    """Static: its products of activations are integer kernels, too. Dynamic: those with weights, the rest in floats."""
+    made = transformer_block()
+    (value,) = made.graph.input
+    shape = [d.dim_value for d in value.type.tensor_type.shape.dim]
+    rng = np.random.default_rng(9)
+    samples = [{value.name: rng.standard_normal(shape).astype(np.float32)} for _ in range(12)]
+    options: dict[str, Any] = {} if form is None else {"quant_format": form, "per_channel": form == QDQ}
+    made = quantized(made, tmp_path, None if form is None else samples[:4], weight_type=I8, **options)
+    program = tfmbs.compile(made)
+    assert len(products(program)) == 8
+    assert sum(lhs == "I8" for _, lhs, _ in products(program)) == (6 if form is None else 8)
+    name = made.graph.output[0].name
+    for sample in samples:
+        got, wanted = program.run(dict(sample))[name], by_onnxruntime(made, sample)[name]
+        if form is None:
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=2e-6 * np.abs(wanted).max())
+        else:
+            np.testing.assert_array_equal(got, wanted)
+    assert program.run(dict(samples[0]))[name].tobytes() == by_linalg(made, samples[0])[name].tobytes()
 
 
 def layer(scales: np.ndarray, w: np.ndarray, zero: int, bias: np.ndarray, batch: int) -> onnx.ModelProto:

@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from tfmbs.compiler.compilation import Options
 
 MODEL, EXPORTED, IR = ".onnx", ".pt2", ".mlir"
-GGUF = ".gguf"
-DECODERS = (GGUF,)
+DECODERS = (".gguf", ".safetensors")
 """Suffixes of files of weights whose decoder is written here."""
 PICKLES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
 """Suffixes of files whose reader would run code from the file."""
 
-_FILES = f"{MODEL}, {EXPORTED}, {IR} or {GGUF}"
+_FILES = f"{MODEL}, {EXPORTED}, {IR}, {' or '.join(DECODERS)}"
 _OBJECTS = "a path, an onnx.ModelProto, a torch.nn.Module or a torch.export.ExportedProgram"
 
 
@@ -111,15 +110,18 @@ def _of_onnx(parts: Any, options: Options, raw: bool, where: str) -> Any:
 
 
 def _of_decoder(path: Path, options: Options) -> Any:
+    from tfmbs.compiler.importers.decoder_files import import_decoder
+
+    if options.example_inputs is not None:
+        raise TfmbsError("usage", path, "example_inputs", "none for a decoder, whose inputs have shapes")
     try:
-        from tfmbs.compiler.importers.decoder_files import import_gguf
+        return import_decoder(
+            path, dims=options.dims, entries=options.entries, target=options.target, context=context()
+        )
     except ModuleNotFoundError as error:
         if missing := not_installed(error, str(path)):
             raise missing from error
         raise
-    if options.example_inputs is not None:
-        raise TfmbsError("usage", path, "example_inputs", "none for a decoder, whose inputs have shapes")
-    return import_gguf(path, dims=options.dims, entries=options.entries, target=options.target, context=context())
 
 
 def _of_torch(model: object, options: Options, raw: bool, where: str) -> Any:

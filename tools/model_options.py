@@ -21,7 +21,7 @@ _DIGITS = 19
 
 
 def add_model_options(
-    parser: argparse.ArgumentParser, kinds: str = ".onnx, .pt2, .gguf or .mlir", *, ranges: bool = False
+    parser: argparse.ArgumentParser, kinds: str = ".onnx, .pt2, .mlir, .gguf or .safetensors", *, ranges: bool = False
 ) -> None:
     """Declares them on `parser`; `kinds` are the suffixes of the models that the tool takes, `ranges` whether a
     dimension may have a range of sizes.

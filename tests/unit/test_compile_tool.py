@@ -230,7 +230,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "empty": (["{tmp}/empty.onnx"], 1, "an ONNX protobuf, got an empty file"),
     "exported program": (["model.pt2"], 1, "error: model.pt2: cannot read the model, got No such file or directory\n"),
     "pickle": (["model.pt"], 1, "model.pt: kind of model: a pickle can run any code"),
-    "another kind": (["model.txt"], 1, "kind of model, expected .onnx, .pt2, .mlir or .gguf, got .txt"),
+    "another kind": (["model.txt"], 1, "kind of model, expected .onnx, .pt2, .mlir, .gguf or .safetensors, got .txt"),
     "unbound": (["{model}"], 1, "symbolic dimension 'n' is not bound"),
     "no size": (["{model}", "--dim", "n"], 2, "size of a dimension, expected NAME=N or NAME=LO..HI, at least 1, got n"),
     "zero size": (["{model}", "--dim", "n=0"], 2, "expected NAME=N or NAME=LO..HI, at least 1, got n=0"),

@@ -48,7 +48,9 @@ class _Keys:
 
     def error(self, key: str, what: str, expected: object, got: object) -> TfmbsError:
         """The error about a key."""
-        return TfmbsError("gguf.unsupported", f"{self.file.name}: {key}", what, expected, got)
+        return TfmbsError(
+            "gguf.unsupported", f"{self.file.name}: {key}", what, expected, "nothing" if got is None else got
+        )
 
 
 def config_of(file: GgufFile) -> Config:

@@ -45,9 +45,9 @@ def test_linear_layers(most: int, groups: int, kernel: tuple[str, str, str]) -> 
 
 def test_the_report_names_what_was_found() -> None:
     program = tfmbs.compile(linear(1, 64, 1))
-    assert len(program.image.weights) < 16 * 64  # five trits to a byte, not four bytes to a weight
+    assert len(program.image.weights) < 16 * 64  # four trits to a byte, not four bytes to a weight
     (row,) = [line for line in html_report(program.image, "fc").splitlines() if "fc" in line and "trit" in line]
-    assert "pt5" in row
+    assert "trit/t2" in row
 
 
 def convolution(quantized: bool) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,9 +53,10 @@ class Grid:
 
 
 def grid_of(node: Node, index: int) -> Grid | None:
-    """The grid that a constant operand lies on; None for any other operand."""
-    source = _dequantizer(node, index)
-    return None if source is None else _grid(source)
+    """The grid that a constant operand lies on, or a matrix that it is the transpose of; None for any other operand."""
+    source, turned = _dequantizer(node, index)
+    grid = None if source is None else _grid(source)
+    return replace(grid, integers=grid.integers.T, axis=1 - grid.axis) if grid is not None and turned else grid
 
 
 def _grid(source: Node) -> Grid | None:
@@ -98,8 +99,8 @@ class Blocks:
 
 def blocks_of(node: Node, index: int) -> Blocks | None:
     """A constant matrix with a scale for each block of a column; None for any other operand."""
-    source = _dequantizer(node, index)
-    return None if source is None else _blocks(source)
+    source, turned = _dequantizer(node, index)
+    return None if source is None or turned else _blocks(source)
 
 
 def _blocks(source: Node) -> Blocks | None:
@@ -121,7 +122,7 @@ def weights_of(node: Node, index: int) -> Grid | None:
     grid = grid_of(node, index)
     if grid is None or not grid.integers.size or not np.isfinite(grid.scales).all():
         return None
-    source = _dequantizer(node, index)
+    source, _ = _dequantizer(node, index)
     return grid if source is not None and source.element(0).name in _WEIGHTS else None
 
 
@@ -135,8 +136,8 @@ class Dequantized:
 
 def activations_of(node: Node, index: int) -> Dequantized | None:
     """Operand `index` as 8-bit integers with one scale and zero point for all; None where it is no such thing."""
-    source = _dequantizer(node, index)
-    if source is None or source.element(0).name not in BYTES or source.constant(0) is not None:
+    source, turned = _dequantizer(node, index)
+    if source is None or turned or source.element(0).name not in BYTES or source.constant(0) is not None:
         return None
     if source.result_element().name != "f32":
         return None
@@ -147,9 +148,14 @@ def activations_of(node: Node, index: int) -> Dequantized | None:
     return Dequantized(Activations(value), scale)
 
 
-def _dequantizer(node: Node, index: int) -> Node | None:
+def _dequantizer(node: Node, index: int) -> tuple[Node | None, bool]:
+    """The DequantizeLinear that gives an operand, and whether the operand is the transpose of the matrix it gives."""
     source = node.producer(index)
-    return source if source is not None and source.op == DEQUANTIZE and source.is_static else None
+    turned = source is not None and source.op == "Transpose" and source.is_static and len(source.shape(0)) == MATRIX
+    if source is not None and turned and source.integers("perm") in (None, (1, 0)):
+        source = source.producer(0)
+    found = source is not None and source.op == DEQUANTIZE and source.is_static
+    return (source, turned) if found else (None, False)
 
 
 def dequantized_literal(node: Node) -> Any:

@@ -51,8 +51,10 @@ CASES = (
     Case("ternary afterwards, nearest", "ternary"),
     Case("ternary afterwards, GPTQ", "ternary", {"rounding": "gptq"}),
     Case("ternary afterwards, GPTQ, groups of 32", "ternary", {"rounding": "gptq", "group_size": 32}),
+    Case("ternary, trained", "ternary", calibrated=False, network="cnn_ternary"),
+    Case("ternary, trained, int8 activations", "ternary", network="cnn_ternary"),
 )
-BOUNDS = {"int8": 0.3, "int4, GPTQ": 0.5}
+BOUNDS = {"int8": 0.3, "int4, GPTQ": 0.5, "ternary, trained": 1.0, "ternary, trained, int8 activations": 1.0}
 """Points of accuracy that a row may lose to fp32."""
 
 

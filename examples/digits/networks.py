@@ -1,33 +1,11 @@
-"""The two networks as torch modules: a small CNN, and an MLP whose weights are ternary already while it is trained."""
+"""The networks as torch modules: a small CNN, the same with ternary weights, and an MLP with ternary weights."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-THRESHOLD = 0.7
-
-
-def ternarize(weight: Tensor) -> Tensor:
-    """Per output channel (row) c: alpha_c * {-1, 0, +1}, with the weights above 0.7 * mean|W_c| selected.
-
-    alpha_c is the mean of |W_c| over the selected weights, computed in f64 and rounded once, so that ternarizing the
-    result again gives the same bits. Source: Li and Liu, "Ternary weight networks", 2016.
-    """
-    magnitude = weight.double().abs()
-    selected = magnitude > THRESHOLD * magnitude.mean(dim=1, keepdim=True)
-    alpha = (magnitude * selected).sum(dim=1, keepdim=True) / selected.sum(dim=1, keepdim=True)
-    return torch.where(selected, weight.sign() * alpha.float(), 0.0)
-
-
-class TernaryLinear(nn.Linear):
-    """A linear layer that computes with `ternarize(weight)` and passes the gradient straight through to `weight`."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x (n, in) -> (n, out)."""
-        ternary = self.weight + (ternarize(self.weight) - self.weight).detach()
-        return functional.linear(x, ternary, self.bias)
+from tfmbs.torch import TernaryLinear, convert
 
 
 class Cnn(nn.Module):
@@ -46,6 +24,14 @@ class Cnn(nn.Module):
         x = functional.max_pool2d(self.conv2(x).relu(), 2)
         out: Tensor = self.fc2(self.fc1(x.flatten(1)).relu())
         return out
+
+
+class TernaryCnn(Cnn):
+    """The CNN with weights of three values in all layers, biases in float."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        convert(self)
 
 
 class TernaryMlp(nn.Module):

@@ -1,4 +1,4 @@
-"""Compiles the two digit networks, runs every held-out digit on the emulator and through linalg, and prints a table.
+"""Compiles the digit networks, runs every held-out digit on the emulator and through linalg, and prints a table.
 
     python -m examples.digits.run        (what `make run` does)
 
@@ -32,6 +32,8 @@ CASES = (
     ("cnn", "fp32", False),
     ("cnn", "int8", True),
     ("cnn", "ternary", False),
+    ("cnn_ternary", "ternary", False),
+    ("cnn_ternary", "ternary", True),
     ("mlp_ternary", "fp32", False),
     ("mlp_ternary", "ternary", False),
     ("mlp_ternary", "ternary", True),

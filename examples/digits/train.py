@@ -1,8 +1,8 @@
-"""Trains the two networks on the training part of `data.split` and writes cnn.onnx and mlp_ternary.onnx.
+"""Trains the networks on the training part of `data.split` and writes each as NAME.onnx.
 
-    python -m examples.digits.train [--only cnn|mlp_ternary] [--folds N] [--output DIR]
+    python -m examples.digits.train [--only NAME] [--folds N] [--output DIR]
 
-With --folds N it prints the N-fold cross-validation accuracy of the CNN instead and writes nothing.
+With --folds N it prints the N-fold cross-validation accuracy instead and writes nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from examples.digits import data, export, networks
+from tfmbs.torch import TernaryLayer
 
 HERE = Path(__file__).parent
 BATCH = 64
@@ -38,6 +39,7 @@ class Recipe:
 
 RECIPES = {
     "cnn": Recipe(networks.Cnn, export.cnn, epochs=60, learning_rate=3e-3),
+    "cnn_ternary": Recipe(networks.TernaryCnn, export.cnn, epochs=60, learning_rate=6e-3),
     "mlp_ternary": Recipe(networks.TernaryMlp, export.ternary_mlp, epochs=200, learning_rate=4e-3),
 }
 
@@ -70,8 +72,8 @@ def _parameters(network: nn.Module) -> dict[str, NDArray[np.float32]]:
     """Weights and biases by name, as the network computes with them: those of a ternary layer are ternarized."""
     parameters = {name: value.detach() for name, value in network.named_parameters()}
     for name, module in network.named_modules():
-        if isinstance(module, networks.TernaryLinear):
-            parameters[f"{name}.weight"] = networks.ternarize(parameters[f"{name}.weight"])
+        if isinstance(module, TernaryLayer):
+            parameters[f"{name}.weight"] = module.rounded_weight()
     return {name: value.numpy() for name, value in parameters.items()}
 
 
@@ -92,7 +94,7 @@ def cross_validate(recipe: Recipe, count: int) -> list[tuple[onnx.ModelProto, da
 def main() -> None:
     """Command line; see the module's text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=RECIPES, help="train one of the two networks")
+    parser.add_argument("--only", choices=RECIPES, help="train one of the networks")
     parser.add_argument("--folds", type=int, help="cross-validate with so many folds; write nothing")
     parser.add_argument("--output", type=Path, default=HERE, help="where the .onnx files go")
     options = parser.parse_args()

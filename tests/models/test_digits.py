@@ -18,6 +18,7 @@ import tfmbs
 from examples.digits import data
 from tfmbs.compiler.api import lower
 from tfmbs.compiler.jit import Reference
+from tfmbs.runtime.abi.types import DType
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits"
 NETWORKS = ("cnn", "mlp_ternary")
@@ -117,3 +118,19 @@ def test_split_is_the_documented_one() -> None:
 
 def test_example_models_are_small() -> None:
     assert sum(path.stat().st_size for path in DIGITS.glob("*.onnx")) < 300_000
+
+
+@pytest.mark.parametrize("precision", ["fp32", "ternary", "ternary+int8"])
+def test_trained_ternary_cnn_classifies_as_well_as_was_promised(precision: str) -> None:
+    assert accuracy(ours("cnn_ternary", precision)) >= 0.975
+
+
+def test_trained_ternary_cnn_has_the_bytes_of_linalg_on_integers() -> None:
+    reference = Reference(lower(DIGITS / "cnn_ternary.onnx", "linalg", **options("cnn_ternary", "ternary+int8")))
+    assert ours("cnn_ternary", "ternary+int8").tobytes() == stacked(reference.run, feeds("cnn_ternary")).tobytes()
+
+
+def test_trained_ternary_cnn_is_trits_in_the_binary() -> None:
+    program = tfmbs.compile(DIGITS / "cnn_ternary.onnx", **options("cnn_ternary", "fp32"))
+    packed = [t for t in program.image.tensors if t["dtype"] == DType.TRIT]
+    assert sorted(t["dims"][0] for t in packed) == [10, 16, 32, 64]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,8 @@ from tfmbs.compiler.jit import Reference
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.packing import pack_rows
-from tfmbs.runtime.abi.types import Packing
+from tfmbs.runtime.abi.types import DType, Packing
 from tfmbs.torch import BitLinear, TernaryConv2d, TernaryLayer, TernaryLinear, convert, telemetry_hints
-
-NEAR = Packing.T2  # what the compiler chooses for trits that fit L2
 
 
 def network(kind: Any = "ternary") -> nn.Sequential:
@@ -34,19 +33,24 @@ def images() -> Tensor:
     return torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(5))
 
 
-def packed_weights(image: Image) -> list[bytes]:
-    """The packed trits of all tensors in the section WEIGHTS."""
-    rows = [t for t in image.tensors if t["packing"] == NEAR]
-    return [bytes(image.weights[row["offset"] : row["offset"] + row["bytes"]]) for row in rows]
+def assert_packed(image: Image, layers: Iterable[TernaryLayer]) -> None:
+    """Each ternary tensor of the binary holds the trits of one layer, in whatever packing was chosen for it."""
+    stored = [t for t in image.tensors if t["dtype"] == DType.TRIT]
+    for tensor, layer in zip(stored, layers, strict=True):
+        content = bytes(image.weights[tensor["offset"] : tensor["offset"] + tensor["bytes"]])
+        assert content == pack_rows(layer.trits().flatten(1).numpy(), Packing(tensor["packing"])).tobytes()
+
+
+def of_trits(module: nn.Module) -> list[TernaryLayer]:
+    return [layer for layer in module.modules() if isinstance(layer, TernaryLayer)]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "ternary"])
 def test_binary_holds_the_trained_trits(precision: str) -> None:
     module = network()
     program = tfmbs.compile(module, example_inputs=(images(),), precision=precision)
-    layers = [layer for layer in module if isinstance(layer, TernaryLayer)]
-    expected = [pack_rows(layer.trits().flatten(1).numpy(), NEAR).tobytes() for layer in layers]
-    assert packed_weights(program.image) == expected
+    assert len(of_trits(module)) == 3
+    assert_packed(program.image, of_trits(module))
     ours = program.run({"input": images().numpy()})["output"]
     np.testing.assert_allclose(ours, module(images()).detach().numpy(), atol=1e-6)
 
@@ -94,9 +98,8 @@ def test_bit_linear_holds_the_trained_trits_also_by_way_of_a_file(tmp_path: Path
     module, x = network("bitnet")[3:].eval(), torch.randn(2, 5, 128)
     torch.export.save(torch.export.export(module, (x,)), tmp_path / "m.pt2")
     image = tfmbs.compile(tmp_path / "m.pt2").image
-    layers = [layer for layer in module if isinstance(layer, BitLinear)]
-    expected = [pack_rows(layer.trits().numpy(), NEAR).tobytes() for layer in layers]
-    assert packed_weights(image) == expected
+    assert len(of_trits(module)) == 2
+    assert_packed(image, of_trits(module))
 
 
 def test_absmean_is_the_formula_of_the_paper() -> None:

@@ -13,7 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tfmbs.compiler.importers.trained_operators import Rounded, absmean_ternary, bit_linear, ternary, ternary_weight
+from tfmbs.compiler.importers.trained_operators import (
+    Rounded,
+    absmean_ternary,
+    bit_linear,
+    real,
+    ternary,
+    ternary_weight,
+)
 
 
 class TelemetryHint(TypedDict):
@@ -45,6 +52,10 @@ class TernaryLayer(nn.Module):
     def scales(self) -> Tensor:
         """The f32 scale of each output channel."""
         return self.rounded()[1]
+
+    def rounded_weight(self) -> Tensor:
+        """What the layer computes with, trit · scale, of the shape and type of the weight; without a gradient."""
+        return real(self.rounded(), self.weight.dtype)
 
     def telemetry_hint(self, layer: str = "") -> TelemetryHint:
         """The telemetry that a binary of these weights reports for the layer, known before it is compiled."""

@@ -21,6 +21,8 @@ from tfmbs.runtime.abi.errors import TfmbsError
 
 Array = npt.NDArray[Any]
 
+MATRIX = 2
+
 
 @dataclass
 class _Seen:
@@ -36,52 +38,82 @@ class _Seen:
         self.high = float(np.maximum(self.high, values.max()))
 
 
+@dataclass(frozen=True)
+class Observation:
+    """How samples are observed.
+
+    Attributes:
+        moments: whether products get second moments, from which `tfmbs-gptq` rounds weights.
+        held_out: every so manieth batch does not count in moments, none where it is 0: choices are measured on those.
+        mask: name of an input that is not zero where a row counts, of products whose input has as many rows (tokens
+            that are no padding); where it is None all count.
+        start: loads the binary by which the graph runs; without it, the byte reference does, which takes long.
+    """
+
+    moments: bool = False
+    held_out: int = 0
+    mask: str | None = None
+    start: Start | None = None
+
+    def rows(self, batch: Mapping[str, Array], values: Array) -> Array:
+        """The rows of a product's input that count."""
+        if self.mask is None:
+            return values
+        if self.mask not in batch:
+            names = ", ".join(batch)
+            raise TfmbsError("usage", "calibration mask", "input of the model", names, self.mask)
+        counted = np.asarray(batch[self.mask]).reshape(-1) != 0
+        is_rows = values.ndim == MATRIX and len(values) == counted.size and counted.any()
+        return values[counted] if is_rows else values
+
+
 def calibrate(
-    module: Any, batches: Iterable[Mapping[str, Array]], *, moments: bool = False, start: Start | None = None
+    module: Any,
+    batches: Iterable[Mapping[str, Array]],
+    observation: Observation = Observation(),  # frozen
 ) -> None:
     """Sets `tfmbs.input_range = [min, max]` (f32) on every product that `tfmbs-quantize` takes.
 
-    With `moments` also `tfmbs.second_moment`, the sum over the batches, from which `tfmbs-gptq` rounds weights.
+    Where the observation asks for moments, products get `tfmbs.second_moment`, too: the sum over the batches.
 
     Args:
         module: the graph level in f32, before quantization.
         batches: inputs by name, each of the shape the entry takes; at least one.
-        start: loads the binary by which the graph runs; without it, the byte reference does, which takes long.
 
     Raises:
         TfmbsError: `quantize` without batches or where a product's input is not finite; `input.…` where a batch does
-            not fit the entry.
+            not fit the entry; `usage` for a mask that is no input.
     """
     products = ops_where(module, lambda op: constant_weights(op) is not None)
     if not products:
         return
-    observed = _observe(module, batches, products if moments else [], start)
+    observed = _observe(module, batches, products, observation)
     with module.context, ir.Location.unknown():
         for op, seen in zip(products, observed, strict=True):
             if not np.isfinite([seen.low, seen.high]).all():
                 raise refusal(op, "quantize", "input on the samples", "finite values", f"{seen.low}…{seen.high}")
             op.attributes[INPUT_RANGE] = ir.DenseF32ArrayAttr.get([seen.low, seen.high])
-            if moments:
+            if observation.moments:
                 set_moment(op, seen.moments[vectors_of(op)])
 
 
-def _observe(
-    module: Any, batches: Iterable[Mapping[str, Array]], with_moments: list[Any], start: Start | None
-) -> list[_Seen]:
-    """What the products of `module` see, in their order, with moments if `with_moments` are these products."""
+def _observe(module: Any, batches: Iterable[Mapping[str, Array]], products: list[Any], how: Observation) -> list[_Seen]:
+    """What the products of `module` see, in their order."""
     copy = copy_module(module)
     with copy.context, ir.Location.unknown():
         names = _expose_inputs(entry_of(copy))
-    run, count = trial(copy, start), 0
+    run, count = trial(copy, how.start), 0
     ranges = {name: _Seen() for name in names}
-    kinds = {(name, vectors_of(op)): op for name, op in zip(names, with_moments, strict=False)}
+    kinds = {(name, vectors_of(op)): op for name, op in zip(names, products, strict=True)}
     for batch in batches:
         outputs, count = run(batch), count + 1
         for name, seen in ranges.items():
-            seen.widen(outputs[name])
+            seen.widen(how.rows(batch, outputs[name]))
+        if not how.moments or (how.held_out and count % how.held_out == 0):
+            continue
         for (name, vectors), op in kinds.items():
             moments = ranges[name].moments
-            moments[vectors] = moments.get(vectors, 0) + second_moment(op, outputs[name])
+            moments[vectors] = moments.get(vectors, 0) + second_moment(op, how.rows(batch, outputs[name]))
     if not count:
         raise TfmbsError("quantize", "calibration", "number of sample batches", "at least 1", 0)
     return [ranges[name] for name in names]

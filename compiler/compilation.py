@@ -194,15 +194,17 @@ class Compilation:
     def _run(self, name: str) -> None:
         self.options.progress(name)
         if name == "quantize" and self._samples is not None and self.options.precision not in FLOATS:
-            from tfmbs.compiler.calibration import calibrate
+            from tfmbs.compiler.calibration import Observation, calibrate
 
             shapes = input_shapes(self.module)
             batches = [part for batch in self._samples for part in cut(batch, shapes)]
-            moments = self.options.quantization.rounding == "gptq"
-            calibrate(self.module, batches, moments=moments, start=self.options.start_binary)
-        if name == "quantize" and self.options.precision == MIXED:
-            self.plan = self._plan(batches)
-            self.plan.apply(self.module)
+            knobs, is_mixed = self.options.quantization, self.options.precision == MIXED
+            held_out = HELD_OUT if is_mixed and len(batches) >= LEAST_HELD_OUT else 0
+            observed = Observation(knobs.rounding == "gptq", held_out, knobs.mask, self.options.start_binary)
+            calibrate(self.module, batches, observed)
+            if is_mixed:
+                self.plan = self._plan(batches[held_out - 1 :: held_out] if held_out else batches)
+                self.plan.apply(self.module)
         settings = {"precision": self.options.precision, "target": self.options.target}
         settings = {**settings, "numerics": self.options.numerics, **self.options.quantization.settings}
         text = sequence_text(name, settings)
@@ -232,6 +234,11 @@ class Compilation:
 
 FLOATS = ("fp32", "bf16")
 """Precisions whose activations stay floats, whatever samples there are."""
+
+HELD_OUT, LEAST_HELD_OUT = 4, 8
+"""Of samples for mixed precision every fourth is kept for measuring, and weights are not rounded by it, if there are so
+many: rounding fits the samples that it sees better than others."""
+
 
 LEVEL_AFTER = {"import": "tfmbs", "quantize": "tfmbs", "optimise": "tfmbs"}
 """The level that a sequence of `PIPELINES` ends at, where it has another name."""

@@ -25,6 +25,8 @@ class Quantization:
         activations: beside integer weights: ``int8`` by the range of the samples (without any, they stay f32 beside
             int4 and ternary), ``dynamic``, int8 by the largest magnitude of each row of a linear layer's input, or
             ``bf16`` beside int4 and ternary.
+        mask: name of an input of the model that is not zero for rows (tokens) that count; padding does not in
+            calibration then.
         accuracy_budget: of precision ``mixed``: the least mean cosine between outputs on the samples and those in f32.
         plan: of precision ``mixed``: a file with a plan that was made before, instead of a budget.
     """
@@ -32,6 +34,7 @@ class Quantization:
     group_size: str = DEFAULT
     rounding: str = "nearest"
     activations: str = "int8"
+    mask: str | None = None
     accuracy_budget: float | None = None
     plan: str | None = None
 

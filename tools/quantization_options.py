@@ -21,6 +21,8 @@ def add_quantization_options(parser: argparse.ArgumentParser) -> None:
         default="int8",
         help="int8, dynamic (int8 by row), or bf16 beside int4, ternary",
     )
+    mask = "input that is not zero for rows (tokens) that count in calibration: padding does not"
+    add("--calibration-mask", metavar="INPUT", help=mask)
     budget = "mixed: the least mean cosine of outputs on the samples to those in f32"
     add("--accuracy-budget", metavar="X", type=float, help=budget)
     add("--plan", metavar="FILE", help="mixed: a plan that --save-plan of tfmbs-compile wrote, instead of a budget")
@@ -30,4 +32,11 @@ def quantization_of(given: Any) -> Quantization:
     """What the parsed arguments ask for. Raises TfmbsError ``usage`` for values that mean nothing."""
     from tfmbs.compiler.quantization import Quantization
 
-    return Quantization(given.group_size, given.rounding, given.activations, given.accuracy_budget, given.plan)
+    return Quantization(
+        given.group_size,
+        given.rounding,
+        given.activations,
+        given.calibration_mask,
+        given.accuracy_budget,
+        given.plan,
+    )

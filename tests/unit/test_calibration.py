@@ -4,11 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfmbs.compiler.calibration import calibrate
+from tfmbs.compiler.calibration import Observation, calibrate
 from tfmbs.compiler.diagnostics import Diagnostics
 from tfmbs.compiler.samples import batches_of
 from tfmbs.compiler.source import Source, parse
 from tfmbs.dialect.mlir import context
+from tfmbs.dialect.resources import read_elements
 from tfmbs.passes.graph.kernels import ops_where
 from tfmbs.runtime.abi.errors import TfmbsError
 
@@ -107,3 +108,35 @@ def test_samples_may_be_a_file_or_one_mapping(tmp_path: Path) -> None:
     for given in (tmp_path / "samples.npz", str(tmp_path / "samples.npz"), arrays, iter([arrays])):
         (batch,) = batches_of(given)
         np.testing.assert_array_equal(batch["x"], arrays["x"])
+
+
+def test_rows_that_a_mask_leaves_out_do_not_count() -> None:
+    text = NETWORK.replace(
+        '%y: tensor<2x3xf32> {tfmbs.name = "y"})',
+        '%y: tensor<2x3xf32> {tfmbs.name = "y"}, %m: tensor<1x2xi64> {tfmbs.name = "m"})',
+    )
+    module = parse(Source("network.mlir", text.encode()), context(), Diagnostics())
+    samples = [{**sample, "m": np.array([[1, 0]])} for sample in batches(3)]
+    calibrate(module, samples, Observation(moments=True, mask="m"))
+    rows = np.stack([sample["x"][0] for sample in samples]).astype(np.float64)
+    assert ranges(module)["first"] == (np.float32(rows.min()), np.float32(rows.max()))
+    found = moments(module)["first"]
+    expected = rows.T @ rows
+    np.testing.assert_allclose(found, expected / np.diag(expected).mean(), rtol=1e-6)
+    with pytest.raises(TfmbsError, match="calibration mask: input of the model, expected x, y, m, got mask"):
+        calibrate(module, samples, Observation(mask="mask"))
+
+
+def test_batches_that_are_held_out_count_in_ranges_only() -> None:
+    module, samples = network(), batches(5)
+    calibrate(module, samples, Observation(moments=True, held_out=2))
+    inputs = np.concatenate([sample["x"] for sample in samples])
+    assert ranges(module)["first"] == (inputs.min(), inputs.max())
+    rows = np.concatenate([samples[i]["x"] for i in (0, 2, 4)]).astype(np.float64)
+    expected = rows.T @ rows
+    np.testing.assert_allclose(moments(module)["first"], expected / np.diag(expected).mean(), rtol=1e-6)
+
+
+def moments(module: Any) -> dict[str, np.ndarray]:
+    products = ops_where(module, lambda op: "tfmbs.second_moment" in op.operation.attributes)
+    return {op.location.name_str: read_elements(op.attributes["tfmbs.second_moment"])[0] for op in products}

@@ -80,14 +80,8 @@ def _is_looked_through(operation: Any) -> bool:
 
 def _convert(operation: Any) -> None:
     node = Node(operation)
-    if _is_looked_through(operation):
-        if not any(True for _ in operation.results[0].uses):
-            operation.erase()
-            return
-        if (literal := dequantized_literal(node)) is not None:
-            operation.results[0].replace_all_uses_with(literal)
-            operation.erase()
-            return
+    if _is_looked_through(operation) and _is_settled(node):
+        return
     if (reason := REFUSALS.get(node.op)) is not None:
         raise node.refuse(reason)
     lowering = LOWERINGS.get(node.op)
@@ -106,6 +100,26 @@ def _convert(operation: Any) -> None:
             if value is not None:
                 _check(node, number, value)
                 result.replace_all_uses_with(from_builtin(value, result.type))
+    _erase(operation)
+
+
+def _is_settled(node: Node) -> bool:
+    """Removes a DequantizeLinear that nobody needs any more, or replaces it by a literal; says whether it is gone."""
+    operation = node.operation
+    for user in [use.owner for use in operation.results[0].uses]:
+        if is_op(user, "Transpose") and not any(True for _ in user.results[0].uses):
+            user.erase()
+    if any(True for _ in operation.results[0].uses):
+        literal = dequantized_literal(node) if node.is_static else None
+        if literal is None:
+            return False
+        operation.results[0].replace_all_uses_with(literal)
+    _erase(operation)
+    return True
+
+
+def _erase(operation: Any) -> None:
+    """Erases an op, and the constants that nobody else reads."""
     producers = dict.fromkeys(value.owner for value in operation.operands)
     operation.erase()
     for producer in producers:

@@ -99,7 +99,11 @@ def _flipped(value: Value) -> Value:
 def _flipped_back(value: Value) -> Value:
     """`_flipped`, or what this value is `_flipped` of."""
     view = None if isinstance(value.owner, ir.Block) else as_elementwise(value.owner.opview)
-    if view is not None and [type(op) for op in view.body] == [arith.ConstantOp, arith.XOrIOp]:
+    if (
+        view is not None
+        and view.maps == (identity(len(view.shape)),)
+        and [type(op) for op in view.body] == [arith.ConstantOp, arith.XOrIOp]
+    ):
         number, flip = view.body
         if number.literal_value == _LOWEST and list(flip.operands) == [view.block.arguments[0], number.result]:
             return view.inputs[0]

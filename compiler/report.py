@@ -33,16 +33,20 @@ dl {{ display: grid; grid-template-columns: max-content auto; gap: .2rem 1rem }}
 </style></head><body><h1>{title}</h1><dl>{facts}</dl>
 <table><thead><tr>{head}</tr></thead><tbody>
 {rows}
-</tbody></table></body></html>
+</tbody></table>
+{further}</body></html>
 """
 
 
-def html_report(image: Image, title: str) -> str:
-    """The page. Shapes are left × right → result in elements, or those of the windows; sparsity is as quantized."""
+def html_report(image: Image, title: str, further: str = "") -> str:
+    """The page. Shapes are left × right → result in elements, or those of the windows; sparsity is as quantized.
+
+    `further` is HTML for its end.
+    """
     head = "".join(f"<th>{escape(column)}</th>" for column in COLUMNS)
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(image))
     rows = "\n".join(_row(image, index) for index in range(len(image.descriptors)))
-    return _PAGE.format(title=escape(title), facts=facts, head=head, rows=rows)
+    return _PAGE.format(title=escape(title), facts=facts, head=head, rows=rows, further=further)
 
 
 def _facts(image: Image) -> Iterator[tuple[str, str]]:

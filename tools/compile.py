@@ -127,10 +127,15 @@ def _write_sized(given: Any, options: Options) -> None:
 
 def _write(given: Any, compilation: Any) -> None:
     if given.compile_to == BINARY:
-        binary = compilation.container()
+        binary, plan = compilation.container(), compilation.plan
         if given.save_plan:
-            save(given.save_plan, compilation.plan.text().encode())
-        _write_binary(given, binary)
+            save(given.save_plan, plan.text().encode())
+        further = ""
+        if plan is not None:
+            from tfmbs.compiler.mixed.report import plan_html
+
+            further = plan_html(plan)
+        _write_binary(given, binary, further=further)
     else:
         compilation.lower(given.compile_to)
         content = compilation.text().encode()
@@ -140,7 +145,10 @@ def _write(given: Any, compilation: Any) -> None:
             save(_output(given, ".mlir"), content)
 
 
-def _write_binary(given: Any, binary: Container, verify: Callable[[Image], object] | None = None) -> None:
+def _write_binary(
+    given: Any, binary: Container, verify: Callable[[Image], object] | None = None, further: str = ""
+) -> None:
+    """Writes the binary, and the report with `further` HTML at its end."""
     from tfmbs.compiler.report import html_report
 
     def check(content: BytesLike | mmap.mmap) -> None:
@@ -150,7 +158,7 @@ def _write_binary(given: Any, binary: Container, verify: Callable[[Image], objec
         if verify is not None:
             verify(image)
         if given.report:
-            save(given.report, html_report(image, Path(given.model).name).encode())
+            save(given.report, html_report(image, Path(given.model).name, further).encode())
 
     if given.output == "-":
         content = write(binary)

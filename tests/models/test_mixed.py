@@ -183,8 +183,12 @@ def test_the_tool_writes_plans_and_reads_them(tmp_path: Path) -> None:
     onnx.save(network(), model)
     np.savez(data, x=np.concatenate([sample["x"] for sample in samples()]))
     common = [str(model), "--precision", "mixed", "--calibrate", str(data)]
-    first, second = tmp_path / "a.tfb", tmp_path / "b.tfb"
-    assert main([*common, "--accuracy-budget", "0.99", "--save-plan", str(plan), "-o", str(first)]) == 0
+    first, second, page = tmp_path / "a.tfb", tmp_path / "b.tfb", tmp_path / "page.html"
+    wanted = ["--accuracy-budget", "0.99", "--save-plan", str(plan), "--report", str(page)]
+    assert main([*common, *wanted, "-o", str(first)]) == 0
+    report = page.read_text()
+    assert f"<dt>Measured</dt><dd>{read_plan(plan).measured:.6g}</dd>" in report
+    assert all(f"<td>{entry.name}</td><td>{entry.precision}</td>" in report for entry in read_plan(plan).layers)
     assert main([*common, "--plan", str(plan), "-o", str(second)]) == 0
     assert first.read_bytes() == second.read_bytes()
     assert read_plan(plan).budget == 0.99

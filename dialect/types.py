@@ -5,18 +5,18 @@ from typing import Any
 
 from tfmbs.dialect.base import Type
 from tfmbs.dialect.mlir import ir, quant
-from tfmbs.runtime.abi.types import PACKED_PER_BYTE, PACKING_TRITS_PER_BYTE, Packing, packed_dtype, row_bytes
+from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, TRIT_PACKINGS, Packing, packed_dtype, row_bytes
 
-PACKINGS: dict[str, Packing] = {packing.name.lower(): packing for packing in PACKING_TRITS_PER_BYTE}
+PACKINGS: dict[str, Packing] = {packing.name.lower(): packing for packing in TRIT_PACKINGS}
 """Packings of trits, by name."""
-ROW_PACKINGS: dict[str, Packing] = {packing.name.lower(): packing for packing in PACKED_PER_BYTE}
+ROW_PACKINGS: dict[str, Packing] = {packing.name.lower(): packing for packing in (*PACKED_PER_BYTE, *SPARSE)}
 """All packings whose rows end on a whole byte, by name."""
 
 INT4_BITS = 4
 
 
 class TernaryType(Type, name="ternary"):
-    """`!tfmbs.ternary<"pt5">`: a trit −1, 0 or +1. The parameter names how trits lie in memory: "i8", "pt5" or "t2"."""
+    """`!tfmbs.ternary<"pt5">`: a trit −1, 0 or +1. The parameter names how trits lie in memory, by `PACKINGS`."""
 
     packing: ir.StringAttr
 

@@ -25,12 +25,15 @@ from tfmbs.runtime.abi.types import Packing
 
 @dataclass(frozen=True)
 class TfmbsPack(Pass):
-    """Pack the trits of constant weights: five per byte (pt5), four (t2) or one (i8); `auto` takes the cheapest.
+    """Pack the trits of constant weights: five per byte (pt5), four (t2), one (i8), or flags and signs (s2, s4).
 
-    Trits are packed along the reduction, each output channel's row (all other dimensions, flattened) on its own and
-    padded to a whole byte. Constants that anything but a product reads keep their packing. With `auto`, the cost
-    is that of `passes/graph/packing_choice.py` on the target, for what is measured of the layer; the weights of one
-    launch share a packing, and the module says which each layer got and why (`tfmbs.packing`).
+    `s2` and `s4` hold rows of which at most half or a quarter are not zero. Trits are packed along the reduction, each
+    output channel's row (all other dimensions, flattened) on its own and padded to a whole byte. Constants that
+    anything but a product reads keep their packing.
+
+    `auto` takes the cheapest: the cost is that of `passes/graph/packing_choice.py` on the target, for what is measured
+    of the layer. The weights of one launch share a packing, and the module says which each layer got and why
+    (`tfmbs.packing`).
 
     Options: packing=t2
 
@@ -57,7 +60,7 @@ class TfmbsPack(Pass):
         }
     """
 
-    packing: Literal["auto", "pt5", "t2", "i8"] = "pt5"
+    packing: Literal["auto", "pt5", "t2", "i8", "s2", "s4"] = "pt5"
     target: str = "kpu-16x16"
 
     def run(self, module: Any) -> None:
@@ -97,7 +100,7 @@ class _Launch:
             rows, *rest = shape_of(op.result.type)
             stored = read_elements(op.value).view(np.uint8).reshape(rows, -1)
             parts.append(Weights.measured(stored, elements(tuple(rest)), packing_of(element_of(op.result))))
-        return Weights(sum(part.rows for part in parts), parts[0].width, sum(part.nonzeros for part in parts))
+        return Weights.joined(parts)
 
     def repack(self, packing: Packing) -> None:
         """Gives them `packing`."""

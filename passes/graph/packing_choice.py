@@ -9,19 +9,28 @@ from L2 where all trits of the program fit there, five to a byte, and stay. Oper
     t2        2: shift, mask
     pt5       3.6: X′ = 3·X mod 256, digit = (3·X − X′) / 256 as multiply, subtract, shift; and for each byte v
               X = ⌈256·v / 243⌉ as multiply, add, shift
+    s2, s4    3 + 4 · (1 − zeros): the flag by shift and mask, count; the sign by shift and mask, ±1 by shift, subtract
+
+Rows with more trits other than zero than s2 and s4 hold leave these out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tfmbs.runtime.abi.packing import Bytes, nonzeros_by_row
 from tfmbs.runtime.abi.target import FEATURE_OF_PACKING, Target
-from tfmbs.runtime.abi.types import DType, Packing, row_bytes
+from tfmbs.runtime.abi.types import SPARSE, DType, Packing, most_nonzeros, row_bytes
 
-UNPACK_OPERATIONS: Mapping[Packing, float] = {Packing.PT5: 3.6, Packing.T2: 2, Packing.I8: 0}
-"""Operations of a lane for each trit. Of packings that cost the same, the first is taken."""
+_UNPACK: Mapping[Packing, tuple[float, float]] = {
+    Packing.PT5: (3.6, 0),
+    Packing.T2: (2, 0),
+    Packing.S4: (3, 4),
+    Packing.S2: (3, 4),
+    Packing.I8: (0, 0),
+}
+"""Operations of a lane for each trit, and more for each that is not zero. Of packings that cost the same, the first."""
 
 TRITS_PER_BYTE = 5
 
@@ -33,6 +42,7 @@ class Weights:
     rows: int
     width: int
     nonzeros: int
+    most: int  # of the row that has most
 
     @property
     def sparsity(self) -> float:
@@ -42,7 +52,14 @@ class Weights:
     @classmethod
     def measured(cls, stored: Bytes, width: int, packing: Packing) -> Weights:
         """What rows of packed trits hold, counted."""
-        return cls(len(stored), width, int(nonzeros_by_row(stored, packing).sum()))
+        counts = nonzeros_by_row(stored, width, packing)
+        return cls(len(stored), width, int(counts.sum()), int(counts.max()))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Weights]) -> Weights:
+        """Of several layers of one width."""
+        rows, nonzeros = sum(part.rows for part in parts), sum(part.nonzeros for part in parts)
+        return cls(rows, parts[0].width, nonzeros, max(part.most for part in parts))
 
 
 @dataclass(frozen=True)
@@ -83,14 +100,20 @@ class Choice:
 
 def choose_packing(weights: Weights, home: Home, target: Target) -> Choice:
     """The cheapest of the packings that the target has."""
-    costs = {packing: cost_of(packing, weights, home, target) for packing in UNPACK_OPERATIONS if _has(target, packing)}
+    fitting = [packing for packing in _UNPACK if _has(target, packing) and _fits(packing, weights)]
+    costs = {packing: cost_of(packing, weights, home, target) for packing in fitting}
     return Choice(min(costs, key=lambda packing: costs[packing]), costs, home, weights.sparsity)
 
 
 def cost_of(packing: Packing, weights: Weights, home: Home, target: Target) -> float:
     """Picojoules for one trit."""
     size = row_bytes(DType.TRIT, packing, weights.width) / weights.width
-    return size * home.arrival + UNPACK_OPERATIONS[packing] * target.energy.per_op.vector_i32
+    each, nonzero = _UNPACK[packing]
+    return size * home.arrival + (each + nonzero * (1 - weights.sparsity)) * target.energy.per_op.vector_i32
+
+
+def _fits(packing: Packing, weights: Weights) -> bool:
+    return packing not in SPARSE or weights.most <= most_nonzeros(packing, weights.width)
 
 
 def _has(target: Target, packing: Packing) -> bool:

@@ -17,8 +17,9 @@ import numpy as np
 from tfmbs.dialect.mlir import arith, ir, linalg, math
 from tfmbs.dialect.shapes import Shape, Window, element_of, shape_of
 from tfmbs.passes.linalg import scalar
+from tfmbs.passes.linalg.sparse_trits import unpack_sparse
 from tfmbs.passes.linalg.structured import PARALLEL, REDUCTION, dims, identity, inline, mapping
-from tfmbs.runtime.abi.types import PACKED_PER_BYTE, Packing
+from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, Packing
 
 BASES = {Packing.PT5: 3, Packing.T2: 4, Packing.NIBBLES: 16}
 """What each packing's bytes are numbers to the base of; the first element is the least significant digit."""
@@ -167,6 +168,9 @@ def unpack(place: Any, packed: Any, packing: Packing, shape: Shape) -> Any:
     """Elements one per byte of logical `shape` (axis 0 are the rows) from `packed` rows × bytes."""
     if packing in (Packing.I8, Packing.DENSE):
         return packed
+    if packing in SPARSE:
+        flat = unpack_sparse(place, packed, int(np.prod(shape[1:], dtype=np.int64)))
+        return flat if len(shape) == 2 else place.reshaped(flat, shape)
     per_byte, base = PACKED_PER_BYTE[packing], BASES[packing]
     rows, row = shape[0], int(np.prod(shape[1:], dtype=np.int64))
     _, column = dims(0, 1)

@@ -12,6 +12,7 @@
 - 5: run-time sizes: sections SIZES, PATCHES and TERMS. The optional section SEMANTICS, which a file of any minor
   version may have.
 - 6: the target's feature `lstm`, and with it kind LSTM and section LSTM_GEOMETRY.
+- 7: the target's feature `sparse`, and with it packings S2 and S4.
 
 The TARGET section, and the sections there are, say which minor version a file is of; keys that an older one lacks have
 the values of `TARGET_DEFAULTS`.
@@ -40,7 +41,12 @@ TARGET_REMOVED: dict[int, dict[str, tuple[str, ...]]] = {2: {"vector": ("dtypes"
 """Minor version → keys of tables of TARGET that files of minor versions before have, and whose values mean nothing."""
 
 
-TARGET_FEATURES: dict[int, tuple[str, ...]] = {3: ("conv3d", "attention"), 4: ("int4", "groups"), 6: ("lstm",)}
+TARGET_FEATURES: dict[int, tuple[str, ...]] = {
+    3: ("conv3d", "attention"),
+    4: ("int4", "groups"),
+    6: ("lstm",),
+    7: ("sparse",),
+}
 """Minor version → features of the target that it added; no target in a file of a minor version before has them."""
 
 

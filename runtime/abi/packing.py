@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.runtime.abi.types import PACKED_PER_BYTE, Packing
+from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, Packing, most_nonzeros
 
 Elements = npt.NDArray[np.int8]
 Bytes = npt.NDArray[np.uint8]
@@ -19,11 +19,13 @@ def pack_rows(elements: Elements, packing: Packing) -> Bytes:
     Raises:
         ValueError: `packing` is DENSE, or an element is none of its values.
     """
-    per_byte = _per_byte(packing)
     rows, n = elements.shape
     what, low, high = ("4-bit integers", -8, 7) if packing is Packing.NIBBLES else ("trits", -1, 1)
     if elements.size and not low <= elements.min() <= elements.max() <= high:
         raise ValueError(f"{what} lie in {low}…{high}, got {elements.min()}…{elements.max()}")
+    if packing in SPARSE:
+        return _pack_sparse(np.asarray(elements, np.int8), packing)
+    per_byte = _per_byte(packing)
     if packing is Packing.I8:
         return np.ascontiguousarray(elements, np.int8).view(np.uint8)
     if packing is Packing.NIBBLES:
@@ -42,6 +44,8 @@ def unpack_rows(data: Bytes, n: int, packing: Packing) -> Elements:
     Raises:
         ValueError: a row has not the bytes of n elements, a byte is no code of the packing, or a tail is not 0.
     """
+    if packing in SPARSE:
+        return _unpack_sparse(data, n, packing)
     per_byte = _per_byte(packing)
     what = "4-bit integers" if packing is Packing.NIBBLES else "trits"
     if data.shape[1] != -(-n // per_byte):
@@ -58,10 +62,48 @@ def unpack_rows(data: Bytes, n: int, packing: Packing) -> Elements:
     return _unpadded(trits, n)
 
 
-def nonzeros_by_row(data: Bytes, packing: Packing) -> npt.NDArray[np.int64]:
-    """How many trits of each packed row are not 0, without unpacking them; bytes that are no codes count as any."""
-    digits = _every_digit(packing)
-    counts = np.count_nonzero(digits != 1, axis=1).astype(np.uint8)
+def _pack_sparse(trits: Elements, packing: Packing) -> Bytes:
+    """Flags, then signs of what is flagged."""
+    rows, n = trits.shape
+    most = most_nonzeros(packing, n)
+    flags = trits != 0
+    counts = flags.sum(axis=1)
+    if rows and counts.max(initial=0) > most:
+        raise ValueError(f"a row of {n} trits of {packing.name} has at most {most} that are not 0, got {counts.max()}")
+    signs = np.zeros((rows, -(-most // 8) * 8), np.bool_)
+    signs[np.nonzero(flags)[0], (np.cumsum(flags, axis=1) - 1)[flags]] = trits[flags] < 0
+    packed: Bytes = np.hstack([np.packbits(bits, axis=1, bitorder="little") for bits in (flags, signs)])
+    return packed
+
+
+def _unpack_sparse(data: Bytes, n: int, packing: Packing) -> Elements:
+    """The inverse of `_pack_sparse`, which refuses whatever that does not give."""
+    most, split = most_nonzeros(packing, n), -(-n // 8)
+    if data.shape[1] != split + -(-most // 8):
+        raise ValueError(f"a row of {n} trits has {split + -(-most // 8)} bytes, got {data.shape[1]}")
+    flags, signs = (np.unpackbits(part, axis=1, bitorder="little") for part in (data[:, :split], data[:, split:]))
+    counts = flags.sum(axis=1)
+    unused = np.arange(signs.shape[1]) >= counts[:, None]
+    for bad, what in (
+        (flags[:, n:].any(axis=1), "flags more trits than it has"),
+        (counts > most, f"has more than {most} trits that are not 0"),
+        ((signs.astype(np.bool_) & unused).any(axis=1), "has signs of no trit"),
+    ):
+        if bad.any():
+            raise ValueError(f"row {int(bad.argmax())} {what}")
+    trits = flags[:, :n].astype(np.int8)
+    flagged = trits != 0
+    places = (np.cumsum(flagged, axis=1) - 1)[flagged]
+    trits[flagged] -= 2 * signs[np.nonzero(flagged)[0], places].astype(np.int8)
+    return trits
+
+
+def nonzeros_by_row(data: Bytes, n: int, packing: Packing) -> npt.NDArray[np.int64]:
+    """How many trits of each packed row of n are not 0, without unpacking; bytes that are no codes count as any."""
+    if packing in SPARSE:
+        bits: npt.NDArray[np.int64] = np.unpackbits(data[:, : -(-n // 8)], axis=1).sum(axis=1, dtype=np.int64)
+        return bits
+    counts = np.count_nonzero(_every_digit(packing) != 1, axis=1).astype(np.uint8)
     found: npt.NDArray[np.int64] = counts[data].sum(axis=1, dtype=np.int64)
     return found
 

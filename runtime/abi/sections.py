@@ -24,6 +24,7 @@ class Feature(IntEnum):
     TERNARY = 1
     STATE = 2
     INT4 = 3
+    SPARSE = 4
 
 
 class SectionFlag(IntEnum):

@@ -19,7 +19,7 @@ from tfmbs.runtime.abi.records import Dataflow, ZeroSkip
 from tfmbs.runtime.abi.sections import MINOR
 from tfmbs.runtime.abi.siw import OPS
 from tfmbs.runtime.abi.target_table import Rule, read_table
-from tfmbs.runtime.abi.types import DTYPES, DType, Packing
+from tfmbs.runtime.abi.types import DTYPES, SPARSE, DType, Packing
 
 MAX_TILES = 256
 ACCUMULATOR_BYTES = 4
@@ -39,9 +39,11 @@ class Feature(IntEnum):
     LSTM = 7
     INT4 = 8
     GROUPS = 9
+    SPARSE = 10
 
 
 FEATURE_OF_PACKING = {Packing.PT5: Feature.PT5, Packing.T2: Feature.T2, Packing.NIBBLES: Feature.INT4}
+FEATURE_OF_PACKING |= dict.fromkeys(SPARSE, Feature.SPARSE)
 """What a target needs for each packing that not every one has."""
 
 

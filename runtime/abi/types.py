@@ -126,7 +126,9 @@ class Packing(IntEnum):
     (t_i + 1) * 3**i, trit 0 least significant, each row (all dimensions but the first, flattened) padded with trit 0 to
     a whole byte. T2: four trits per byte, two bits each holding t + 1, trit 0 in the low bits, rows padded with trit 0;
     the bit pattern 3 is invalid. NIBBLES: two I4 per byte in two's complement, the first in the low bits, rows padded
-    with 0.
+    with 0. S2, S4: rows of n trits of which at most half, or a quarter (rounded up), are not 0: ceil(n / 8) bytes of
+    flags, bit i of byte j for trit 8 j + i, set where it is not 0; then for these, in order, a bit each, from the low
+    one on, set for -1, in as many bytes as the most of them take. Bits without a trit are 0.
     """
 
     DENSE = 0
@@ -134,9 +136,15 @@ class Packing(IntEnum):
     PT5 = 2
     T2 = 3
     NIBBLES = 4
+    S2 = 5
+    S4 = 6
 
 
 PACKING_TRITS_PER_BYTE: dict[Packing, int] = {Packing.I8: 1, Packing.PT5: 5, Packing.T2: 4}
+SPARSE: dict[Packing, int] = {Packing.S2: 2, Packing.S4: 4}
+"""Packings that hold at most one of so many trits of a row that is not 0."""
+TRIT_PACKINGS: tuple[Packing, ...] = (*PACKING_TRITS_PER_BYTE, *SPARSE)
+"""All packings of trits."""
 PACKED_PER_BYTE: dict[Packing, int] = {**PACKING_TRITS_PER_BYTE, Packing.NIBBLES: 2}
 """Elements per byte, of trits and of all elements that only exist packed."""
 
@@ -153,8 +161,15 @@ def is_packed(dtype: DType) -> bool:
     return not DTYPES[dtype].bits
 
 
+def most_nonzeros(packing: Packing, row_elements: int) -> int:
+    """How many trits of a row may be other than 0 in a packing of `SPARSE`."""
+    return -(-row_elements // SPARSE[packing])
+
+
 def row_bytes(dtype: DType, packing: Packing, row_elements: int) -> int:
     """Bytes of one row of `row_elements` elements; rows of packed elements end on a whole byte."""
+    if packing in SPARSE:
+        return -(-row_elements // 8) + -(-most_nonzeros(packing, row_elements) // 8)
     if is_packed(dtype):
         return -(-row_elements // PACKED_PER_BYTE[packing])
     return row_elements * DTYPES[dtype].bits // 8

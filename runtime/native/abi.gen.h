@@ -64,6 +64,8 @@ enum class Packing : uint8_t {
   PT5 = 2,
   T2 = 3,
   NIBBLES = 4,
+  S2 = 5,
+  S4 = 6,
 };
 
 // Where a tensor lives. WEIGHTS is read only; INPUT and OUTPUT have one buffer per argument (`slot`).

@@ -52,9 +52,40 @@ std::vector<int8_t> unpack_nibbles(const uint8_t* data, uint64_t rows, uint64_t 
   return out;
 }
 
+// One of how many trits may be other than 0; 0 for packings that hold any trits.
+uint64_t share_of(abi::Packing packing) {
+  return packing == abi::Packing::S2 ? 2 : packing == abi::Packing::S4 ? 4 : 0;
+}
+
+uint64_t up(uint64_t count, uint64_t unit) { return count / unit + (count % unit != 0); }
+
+bool bit(const uint8_t* data, uint64_t i) { return data[i / 8] >> i % 8 & 1; }
+
+// Flags of the trits that are not 0, then the signs of these.
+std::vector<int8_t> unpack_sparse(const uint8_t* data, uint64_t rows, uint64_t length, abi::Packing packing,
+                                  const std::string& where) {
+  std::vector<int8_t> out(rows * length);
+  const uint64_t flags = up(length, 8), most = up(length, share_of(packing)), row_bytes = flags + up(most, 8);
+  for (uint64_t row = 0; row < rows; ++row, data += row_bytes) {
+    const uint8_t* signs = data + flags;
+    uint64_t found = 0;
+    for (uint64_t i = 0; i < length; ++i) {
+      if (!bit(data, i)) continue;
+      if (found == most) refuse(where, row, i / 8, "has more trits that are not 0 than its packing holds");
+      out[row * length + i] = bit(signs, found++) ? int8_t{-1} : int8_t{1};
+    }
+    for (uint64_t i = length; i < flags * 8; ++i)
+      if (bit(data, i)) refuse(where, row, i / 8, "flags a trit behind the last");
+    for (uint64_t i = found; i < (row_bytes - flags) * 8; ++i)
+      if (bit(signs, i)) refuse(where, row, flags + i / 8, "has a sign of no trit");
+  }
+  return out;
+}
+
 }  // namespace
 
 uint64_t packed_row_bytes(abi::Packing packing, uint64_t length) {
+  if (const uint64_t share = share_of(packing)) return up(length, 8) + up(up(length, share), 8);
   const uint64_t per_byte = code_of(packing).per_byte;
   return length / per_byte + (length % per_byte != 0);
 }
@@ -62,6 +93,7 @@ uint64_t packed_row_bytes(abi::Packing packing, uint64_t length) {
 std::vector<int8_t> unpack_elements(const uint8_t* data, uint64_t rows, uint64_t length, abi::Packing packing,
                                  const std::string& where) {
   if (packing == abi::Packing::NIBBLES) return unpack_nibbles(data, rows, length, where);
+  if (share_of(packing)) return unpack_sparse(data, rows, length, packing, where);
   const Code code = code_of(packing);
   std::vector<int8_t> trits(rows * length);
   if (code.codes == 0) {

@@ -329,3 +329,28 @@ def lstm() -> Image:
     b.launch("back", Kind.LSTM, [r, h, c], [first], lhs=x, rhs=w, out=z, geometry=back, schedule=schedule)
     b.entry("main", [x, h, c], [y, z])
     return b.finish()
+
+
+def sparse() -> Image:
+    """Trits as flags and signs: S2 in a GEMM of f32, S4 in groups of i8 by row."""
+    b, rng = Builder("sparse"), np.random.default_rng(9)
+    x = b.tensor("x", Region.INPUT, DType.F32, (3, 13))
+    q = b.tensor("q", Region.INPUT, DType.F32, (3, 22), slot=1)
+    y = b.tensor("y", Region.OUTPUT, DType.F32, (3, 4))
+    z = b.tensor("z", Region.OUTPUT, DType.F32, (3, 2), slot=1)
+    rows = [np.zeros((4, 13), np.int8), np.zeros((4, 11), np.int8)]
+    for trits, most in zip(rows, (7, 3), strict=True):
+        for count, trit_row in enumerate(trits):
+            places = rng.permutation(trits.shape[1])[: most - count % 2]
+            trit_row[places] = rng.choice([-1, 1], places.size)
+    halves = b.constant("halves", rows[0], DType.TRIT, Packing.S2)
+    quarters = b.constant("quarters", rows[1], DType.TRIT, Packing.S4)
+    scales = b.constant("scales", rng.random((2, 2)).astype(np.float32), DType.F32)
+    one = b.gemm(3, 4, 13)
+    two = b.geometry("group_geometry", m=3, n=2, k=22, group=11, lhs_m_stride=22, lhs_k_stride=1, scales=scales,
+                     activations=Activations.ABSMAX)  # fmt: skip
+    schedule = b.schedule(8, 8, 8)
+    first = b.launch("halves", Kind.GEMM, lhs=x, rhs=halves, out=y, geometry=one, schedule=schedule)
+    b.launch("quarters", Kind.GROUP_GEMM, waits=[first], lhs=q, rhs=quarters, out=z, geometry=two, schedule=schedule)
+    b.entry("main", [x, q], [y, z], 0)
+    return b.finish()

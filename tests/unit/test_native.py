@@ -324,18 +324,28 @@ def test_unknown_instruction_set() -> None:
         _native.load({}, source.strings, np.zeros(0, np.uint8), "sse9", MEMORY)
 
 
-@pytest.mark.parametrize("packing", [Packing.I8, Packing.PT5, Packing.T2])
-def test_every_byte_is_a_code_or_refused(packing: Packing) -> None:
-    """A row of one byte holds what `unpack_rows` says, or neither takes it."""
-    length = {Packing.I8: 1, Packing.PT5: 5, Packing.T2: 4}[packing]
+ROWS = {
+    Packing.I8: (1, [[byte] for byte in range(256)]),
+    Packing.PT5: (5, [[byte] for byte in range(256)]),
+    Packing.T2: (4, [[byte] for byte in range(256)]),
+    Packing.S2: (3, [[flags, signs] for flags in range(16) for signs in range(8)]),
+    Packing.S4: (5, [[flags, signs] for flags in range(64) for signs in range(0, 8, 3)]),
+}
+"""Trits of a row, and the bytes that are tried."""
+
+
+@pytest.mark.parametrize("packing", ROWS)
+def test_every_row_is_of_its_packing_or_refused(packing: Packing) -> None:
+    """A row holds what `unpack_rows` says, or neither takes it."""
+    length, candidates = ROWS[packing]
     builder = Builder()
     x, out = builder.input("x", (length, length), F32), builder.output("y", (length, 1), F32)
     weights = builder.constant(np.zeros((1, length), np.int8), packing)
     builder.gemm(x, weights, out, m=length, n=1, k=length)
     source = builder.image()
     tables = {name: bytes(data) for name, data in tables_of(source).items()}
-    for byte in range(256):
-        octets = np.array([byte], np.uint8)
+    for candidate in candidates:
+        octets = np.array(candidate, np.uint8)
         try:
             expected = unpack_rows(octets[None], length, packing)
         except ValueError:

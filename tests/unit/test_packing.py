@@ -1,4 +1,5 @@
 import itertools
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -6,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tfmbs.runtime.abi.packing import pack_rows, unpack_rows
-from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE, DType, Packing, row_bytes
+from tfmbs.runtime.abi.packing import nonzeros_by_row, pack_rows, unpack_rows
+from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE, SPARSE, DType, Packing, most_nonzeros, row_bytes
 
 PACKINGS = sorted(PACKING_TRITS_PER_BYTE)
 ROWS = hnp.array_shapes(min_dims=2, max_dims=2, max_side=33).flatmap(
@@ -78,6 +79,58 @@ def test_wrong_arguments_are_refused() -> None:
         pack_rows(np.array([[1]], np.int8), Packing.DENSE)
     with pytest.raises(ValueError, match="a row of 6 trits has 2 bytes, got 1"):
         unpack_rows(np.array([[0]], np.uint8), 6, Packing.PT5)
+
+
+@st.composite
+def sparse_rows(draw: st.DrawFn) -> tuple[np.ndarray, Packing]:
+    """Trits of which each row has as many that are not 0 as its packing holds, or fewer."""
+    packing = draw(st.sampled_from(sorted(SPARSE)))
+    rows, n = draw(st.integers(1, 5)), draw(st.integers(1, 70))
+    trits = np.zeros((rows, n), np.int8)
+    for row in trits:
+        places = draw(st.sets(st.integers(0, n - 1), max_size=most_nonzeros(packing, n)))
+        for place in places:
+            row[place] = draw(st.sampled_from([-1, 1]))
+    return trits, packing
+
+
+@given(sparse_rows())
+def test_sparse_rows_are_flags_then_signs(case: tuple[np.ndarray, Packing]) -> None:
+    trits, packing = case
+    n = trits.shape[1]
+    packed = pack_rows(trits, packing)
+    assert packed.shape == (len(trits), row_bytes(DType.TRIT, packing, n))
+    np.testing.assert_array_equal(unpack_rows(packed, n, packing), trits)
+    assert nonzeros_by_row(packed, n, packing).tolist() == np.count_nonzero(trits, axis=1).tolist()
+    for row, data in zip(trits.tolist(), packed.tolist(), strict=True):
+        bits = [byte >> i & 1 for byte in data for i in range(8)]
+        signs = iter(bits[-(-n // 8) * 8 :])
+        assert row == [(1 - 2 * next(signs)) if flag else 0 for flag in bits[:n]]
+
+
+@given(sparse_rows(), st.data())
+def test_damaged_sparse_rows_are_other_rows_or_refused(case: tuple[np.ndarray, Packing], data: st.DataObject) -> None:
+    trits, packing = case
+    packed = pack_rows(trits, packing)
+    at = data.draw(st.integers(0, packed.size - 1))
+    packed.reshape(-1)[at] ^= 1 << data.draw(st.integers(0, 7))
+    with suppress(ValueError):
+        other = unpack_rows(packed, trits.shape[1], packing)
+        assert pack_rows(other, packing).tobytes() == packed.tobytes()
+
+
+def test_sparse_rows_of_known_trits() -> None:
+    trits = np.array([[0, -1, 0, 0, 1, 0, 0, -1, 0]], np.int8)
+    assert pack_rows(trits, Packing.S2).tolist() == [[0b10010010, 0, 0b101]]
+    assert row_bytes(DType.TRIT, Packing.S4, 2560) == 320 + 80
+    with pytest.raises(ValueError, match="a row of 9 trits of S4 has at most 3 that are not 0, got 4"):
+        pack_rows(np.array([[1, -1, 1, 1, 0, 0, 0, 0, 0]], np.int8), Packing.S4)
+    with pytest.raises(ValueError, match="row 0 flags more trits than it has"):
+        unpack_rows(np.array([[0, 2, 0]], np.uint8), 9, Packing.S2)
+    with pytest.raises(ValueError, match="row 0 has signs of no trit"):
+        unpack_rows(np.array([[1, 0, 2]], np.uint8), 9, Packing.S2)
+    with pytest.raises(ValueError, match="row 0 has more than 5 trits that are not 0"):
+        unpack_rows(np.array([[63, 0, 0]], np.uint8), 9, Packing.S2)
 
 
 NIBBLES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=33).flatmap(

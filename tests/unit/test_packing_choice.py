@@ -18,7 +18,7 @@ from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE, Packing
 
 # L2 512 KiB, L3 512 KiB; pJ per byte: L1 write 0.3, L2 0.7, L3 1.5, external 12; per i32 operation 0.08
 TARGET = load_target("kpu-16x16")
-THIRD = Weights(100, 100, 6667)
+THIRD = Weights(100, 100, 6667, 80)
 
 
 def home(trits):
@@ -47,8 +47,18 @@ def test_far_trits_are_five_to_a_byte_and_near_ones_four():
     assert choose_packing(THIRD, home(10**4), TARGET).packing is Packing.T2
 
 
+def test_sparse_trits_are_flags_and_signs():
+    far = home(10**9)
+    half, quarter = Weights(100, 1000, 45_000, 490), Weights(100, 1000, 20_000, 240)
+    assert cost_of(Packing.S4, quarter, far, TARGET) == pytest.approx(0.157 * 16.7 + (3 + 4 * 0.2) * 0.08)
+    assert choose_packing(quarter, far, TARGET).packing is Packing.S4
+    assert choose_packing(half, far, TARGET).packing is Packing.S2
+    assert Packing.S4 not in choose_packing(half, far, TARGET).costs  # 490 of a row, where it holds 250
+    assert choose_packing(Weights(100, 1000, 20_000, 501), far, TARGET).packing is Packing.PT5
+
+
 def test_groups_are_padded_and_that_counts():
-    groups = Weights(100, 4, 267)  # five to a byte as four to a byte: one byte each, but more work
+    groups = Weights(100, 4, 267, 4)  # five to a byte as four to a byte: one byte each, but more work
     assert choose_packing(groups, home(10**9), TARGET).packing is Packing.T2
 
 
@@ -64,7 +74,7 @@ TRITS = hnp.arrays(np.int8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40
 @given(TRITS, st.sampled_from(sorted(PACKING_TRITS_PER_BYTE)))
 def test_zeros_are_counted_in_packed_rows(trits, packing):
     expected = np.count_nonzero(trits, axis=1)
-    assert nonzeros_by_row(pack_rows(trits, packing), packing).tolist() == expected.tolist()
+    assert nonzeros_by_row(pack_rows(trits, packing), trits.shape[1], packing).tolist() == expected.tolist()
 
 
 LAYER = """

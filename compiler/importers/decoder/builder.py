@@ -84,7 +84,8 @@ class DecoderBuilder:
         if not isinstance(matrix, Grouped) or matrix.bits != TRITS:
             return Packing.DENSE
         rows = matrix.stored.reshape(-1, matrix.group)
-        weights = Weights(*rows.shape, nonzeros=int(np.count_nonzero(rows)))
+        counts = np.count_nonzero(rows, axis=1)
+        weights = Weights(*rows.shape, nonzeros=int(counts.sum()), most=int(counts.max()))
         home = Home.of(self.tensors.product_weights(), self.target)
         return choose_packing(weights, home, self.target).packing
 

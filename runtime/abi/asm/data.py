@@ -10,7 +10,7 @@ import numpy as np
 from tfmbs.runtime.abi.asm.cursor import Cursor
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.packing import pack_rows, unpack_rows
-from tfmbs.runtime.abi.types import DTYPES, PACKING_TRITS_PER_BYTE, DType, Packing, Region
+from tfmbs.runtime.abi.types import DTYPES, TRIT_PACKINGS, DType, Packing, Region
 
 _HEX_BYTES = 32
 _PER_LINE = 8
@@ -99,10 +99,13 @@ def _parse_trits(cursor: Cursor) -> bytes:
     start = cursor.position
     text = cursor.rest()
     bad = next((i for i, c in enumerate(text) if c not in _TRITS), None)
-    if bad is not None or not text or packing not in PACKING_TRITS_PER_BYTE:
+    if bad is not None or not text or packing not in TRIT_PACKINGS:
         raise cursor.error("trits", "a packing and a row of + 0 -", at=start + (bad or 0))
     row = np.array([[_TRITS.index(c) - 1 for c in text]], np.int8)
-    return pack_rows(row, packing).tobytes()
+    try:
+        return pack_rows(row, packing).tobytes()
+    except ValueError as error:
+        raise cursor.error("trits", "a row of the packing", error, at=start) from error
 
 
 def _parse_nibbles(cursor: Cursor) -> bytes:

@@ -8,7 +8,8 @@ import numpy as np
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
-from tfmbs.runtime.abi.types import PACKED_PER_BYTE, DType, Packing, Region, is_packed
+from tfmbs.runtime.abi.packing import unpack_rows
+from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, DType, Packing, Region, is_packed
 
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 _Flags = np.ndarray[Any, np.dtype[np.bool_]]
@@ -41,8 +42,26 @@ def _bad_tails(last: _Bytes, packing: Packing, used: int) -> _Flags:
     return bad
 
 
+def _check_sparse(data: _Bytes, tensor: Row, where: str) -> None:
+    rows, row_length = tensor["dims"][0], int(np.prod(tensor["dims"][1 : tensor["rank"]], dtype=object))
+    lines = data.reshape(rows, -1)
+    step = max(1, _ROW_BLOCK // lines.shape[1])
+    for start in range(0, rows, step):
+        _check_lines(lines[start : start + step], row_length, Packing(tensor["packing"]), f"{where} row {start} on")
+
+
+def _check_lines(lines: _Bytes, row_length: int, packing: Packing, where: str) -> None:
+    try:
+        unpack_rows(lines, row_length, packing)
+    except ValueError as error:
+        raise TfmbsError("record", where, "packed trits", f"rows of {packing.name}", error) from error
+
+
 def _check_packed(data: _Bytes, tensor: Row, where: str) -> None:
     packing = Packing(tensor["packing"])
+    if packing in SPARSE:
+        _check_sparse(data, tensor, where)
+        return
     for start in range(0, len(data), _ROW_BLOCK):
         bad = _bad_codes(data[start : start + _ROW_BLOCK], packing)
         if bad.any():

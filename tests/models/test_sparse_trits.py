@@ -1,0 +1,115 @@
+"""Sparse trits from the graph to the binary: every level computes the same bytes, and wrong rows are refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tfmbs.compiler.compilation import Compilation, Options
+from tfmbs.compiler.jit import Reference
+from tfmbs.dialect import graph
+from tfmbs.dialect.attributes import NAME
+from tfmbs.dialect.mlir import arith, context, func, ir
+from tfmbs.dialect.resources import resource_attr
+from tfmbs.dialect.shapes import tensor_type
+from tfmbs.dialect.types import packed_shape, ternary
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.packing import pack_rows
+from tfmbs.runtime.abi.types import Packing, most_nonzeros
+from tfmbs.runtime.program import Program
+
+RANDOM = np.random.default_rng(5)
+
+
+def trits(packing, shape):
+    """Rows as full as the packing holds, and emptier ones."""
+    row = int(np.prod(shape[1:]))
+    values = np.zeros((shape[0], row), np.int8)
+    for number, line in enumerate(values):
+        places = RANDOM.permutation(row)[: max(0, most_nonzeros(packing, row) - number)]
+        line[places] = RANDOM.choice([-1, 1], places.size)
+    return values.reshape(shape)
+
+
+def matmul(x, weights):
+    return graph.matmul(x, weights).result
+
+
+def conv(x, weights):
+    return graph.conv2d(x, weights, pads=(1, 1, 1, 1)).result
+
+
+def groups(x, weights):
+    scales = np.linspace(0.1, 0.9, 8, dtype=np.float32).reshape(4, 2)
+    attribute = resource_attr(scales, "scales")
+    return graph.group_matmul(x, weights, arith.ConstantOp(attribute.type, attribute).result, "absmax").result
+
+
+CASES = {
+    "matmul": (matmul, (3, 70), (5, 70)),
+    "conv": (conv, (1, 3, 5, 6), (4, 3, 3, 3)),
+    "groups": (groups, (3, 42), (8, 21)),
+}
+
+
+def module(build, x_shape, values, packing):
+    """A function of one product with packed weights."""
+    with context(), ir.Location.unknown():
+        result = ir.Module.create()
+        with ir.InsertionPoint(result.body):
+            x = tensor_type(x_shape, ir.F32Type.get())
+            function = func.FuncOp("main", ([x], []))
+            function.arg_attrs = [ir.DictAttr.get({NAME: ir.StringAttr.get("x")})]
+            with ir.InsertionPoint(function.add_entry_block()) as point:
+                stored = pack_rows(values.reshape(len(values), -1), packing).view(np.int8)
+                element = ternary(packing)
+                attribute = resource_attr(stored.reshape(packed_shape(values.shape, packing)), "w")
+                y = build(point.block.arguments[0], graph.constant(attribute, values.shape, element).result)
+                func.ReturnOp([y])
+            signature = ir.FunctionType.get([x], [y.type])
+            function.attributes["function_type"] = ir.TypeAttr.get(signature)
+            names = [ir.DictAttr.get({NAME: ir.StringAttr.get("y")})]
+            function.attributes["res_attrs"] = ir.ArrayAttr.get(names)
+    return result
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("packing", [Packing.S2, Packing.S4], ids=lambda packing: packing.name)
+def test_every_level_gives_the_same_bytes(tmp_path, packing, case):
+    build, x_shape, shape = CASES[case]
+    values = trits(packing, shape)
+    inputs = {"x": RANDOM.standard_normal(x_shape).astype(np.float32)}
+    outputs = {}
+    for level in ("tfmbs", "kernel", "fabric"):
+        made = Compilation(module(build, x_shape, values, packing), "tfmbs", Options(start="tfmbs"))
+        outputs[level] = Reference(made.lower(level)).run(inputs)["y"]
+    program = Program(Compilation(module(build, x_shape, values, packing), "tfmbs", Options(start="tfmbs")).image())
+    assert packing in [row["packing"] for row in program.image.tensors]
+    ours = program.run(inputs)["y"]
+    assert np.abs(ours).max() > 0
+    for output in outputs.values():
+        assert output.tobytes() == ours.tobytes()
+    if case == "matmul":
+        np.testing.assert_allclose(ours, inputs["x"] @ values.T.astype(np.float32), rtol=1e-5, atol=1e-5)
+
+
+def test_wrong_rows_are_refused_at_load():
+    values = trits(Packing.S4, (5, 70))
+    image = Compilation(module(matmul, (3, 70), values, Packing.S4), "tfmbs", Options(start="tfmbs")).image()
+    (row,) = [row for row in image.tensors if row["packing"] == Packing.S4]
+    for byte, what in ((0, "has more than 18 trits"), (8, "flags more trits"), (11, "has signs of no trit")):
+        weights = bytearray(image.weights)
+        first = row["offset"] + (12 * 2 if byte == 11 else 0)  # the third row has two signs fewer than it could
+        weights[first + byte] = 255
+        with pytest.raises(TfmbsError, match=what):
+            Image.from_buffer(with_weights(image, weights))
+
+
+def with_weights(image, weights):
+    """The bytes of an image with other weights."""
+    original, image.weights = image.weights, bytes(weights)
+    try:
+        return image.to_bytes()
+    finally:
+        image.weights = original

@@ -57,6 +57,13 @@ CASES = (
     Case("fp32", "fp32", cosine=0.999999),
     Case("int8 by range", "int8"),
     Case("int8 by row", "int8", {"activations": "dynamic"}),
+    Case(
+        "int8 by row, migrated",
+        "int8",
+        {"activations": "dynamic", "migration": 0.5},
+        cosine=0.9985,
+        spearman=0.99,
+    ),
     Case("int4, nearest, bf16", "int4", {"activations": "bf16"}),
     Case("int4, GPTQ, bf16", "int4", {"rounding": "gptq", "activations": "bf16"}, cosine=0.99),
     Case("int4, GPTQ, int8 by row", "int4", {"rounding": "gptq", "activations": "dynamic"}),

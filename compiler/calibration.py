@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from tfmbs.compiler.jit import copy_module, entry_of
 from tfmbs.compiler.trial import Start, trial
-from tfmbs.dialect.attributes import INPUT_RANGE, NAME
+from tfmbs.dialect.attributes import INPUT_CHANNELS, INPUT_RANGE, NAME
 from tfmbs.dialect.mlir import func, ir
-from tfmbs.passes.graph.grids import F64
+from tfmbs.dialect.resources import resource_attr
+from tfmbs.passes.graph.grids import F32, F64
 from tfmbs.passes.graph.kernels import left, ops_where, refusal
 from tfmbs.passes.graph.moments import second_moment, set_moment, vectors_of
 from tfmbs.passes.tfmbs_quantize import constant_weights
@@ -26,16 +27,24 @@ MATRIX = 2
 
 @dataclass
 class _Seen:
-    """Smallest and largest value seen so far, and the sums of second moments by `vectors_of` the products."""
+    """Smallest and largest value seen so far, and the sums of second moments by `vectors_of` the products.
+
+    `channels` are smallest and largest values along the last axis, 2×K, where the value is a matrix.
+    """
 
     low: float = np.inf
     high: float = -np.inf
+    channels: F32 | None = None
     moments: dict[object, F64] = field(default_factory=dict)
 
     def widen(self, values: Array) -> None:
         """Takes in further values; a NaN stays."""
         self.low = float(np.minimum(self.low, values.min()))
         self.high = float(np.maximum(self.high, values.max()))
+        if values.ndim == MATRIX:
+            found = np.stack([values.min(axis=0), values.max(axis=0)])
+            known = found if self.channels is None else self.channels
+            self.channels = np.stack([np.minimum(known[0], found[0]), np.maximum(known[1], found[1])])
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,7 @@ class Observation:
         held_out: every so manieth batch does not count in moments, none where it is 0: choices are measured on those.
         mask: name of an input that is not zero where a row counts, of products whose input has as many rows (tokens
             that are no padding); where it is None all count.
+        channels: whether linear layers get the range of each channel, by which `tfmbs-migrate-outliers` scales them.
         start: loads the binary by which the graph runs; without it, the byte reference does, which takes long.
     """
 
@@ -54,6 +64,7 @@ class Observation:
     held_out: int = 0
     mask: str | None = None
     start: Start | None = None
+    channels: bool = False
 
     def rows(self, batch: Mapping[str, Array], values: Array) -> Array:
         """The rows of a product's input that count."""
@@ -93,6 +104,8 @@ def calibrate(
             if not np.isfinite([seen.low, seen.high]).all():
                 raise refusal(op, "quantize", "input on the samples", "finite values", f"{seen.low}…{seen.high}")
             op.attributes[INPUT_RANGE] = ir.DenseF32ArrayAttr.get([seen.low, seen.high])
+            if observation.channels and seen.channels is not None:
+                op.attributes[INPUT_CHANNELS] = resource_attr(seen.channels, "input_channels")
             if observation.moments:
                 set_moment(op, seen.moments[vectors_of(op)])
 

@@ -72,7 +72,8 @@ class Options:
 
     def __post_init__(self) -> None:
         knobs = self.quantization
-        for asks, what in ((knobs.rounding == "gptq", "rounding gptq"), (self.precision == MIXED, "precision mixed")):
+        needs = {"rounding gptq": knobs.rounding == "gptq", "migration": knobs.migration is not None}
+        for what, asks in {**needs, "precision mixed": self.precision == MIXED}.items():
             if asks and self.calibration is None:
                 raise TfmbsError("usage", what, "what layers see", "samples for calibration", "none")
         given = [name for name in ("accuracy_budget", "plan") if getattr(knobs, name) is not None]
@@ -200,21 +201,27 @@ class Compilation:
             batches = [part for batch in self._samples for part in cut(batch, shapes)]
             knobs, is_mixed = self.options.quantization, self.options.precision == MIXED
             held_out = HELD_OUT if is_mixed and len(batches) >= LEAST_HELD_OUT else 0
-            observed = Observation(knobs.rounding == "gptq", held_out, knobs.mask, self.options.start_binary)
+            start, moves = self.options.start_binary, knobs.migration is not None
+            observed = Observation(knobs.rounding == "gptq", held_out, knobs.mask, start, channels=moves)
             calibrate(self.module, batches, observed)
+            if moves:
+                self._drive(f"{MODULE}(tfmbs-migrate-outliers{{alpha={knobs.migration}}})")
             if is_mixed:
                 self.plan = self._plan(batches[held_out - 1 :: held_out] if held_out else batches)
                 self.plan.apply(self.module)
         settings = {"precision": self.options.precision, "target": self.options.target}
         settings = {**settings, "numerics": self.options.numerics, **self.options.quantization.settings}
         text = sequence_text(name, settings)
-        checks = [self._check] if self._check else []
-        Driver(observers=[*self.options.observers, *checks]).run_text(self.module, text)
+        self._drive(text)
         check_level(self.module, LEVEL_AFTER.get(name, name))
         if self.options.save_temps:
             self.options.save_temps.mkdir(parents=True, exist_ok=True)
             file = self.options.save_temps / f"{self.name}.{list(PIPELINES).index(name)}-{name}.mlir"
             save(file, self.text().encode())
+
+    def _drive(self, text: str) -> None:
+        checks = [self._check] if self._check else []
+        Driver(observers=[*self.options.observers, *checks]).run_text(self.module, text)
 
     def _plan(self, batches: Sequence[Batch]) -> Plan:
         """The plan that was given, or one that keeps the budget."""

@@ -25,6 +25,8 @@ class Quantization:
         activations: beside integer weights: ``int8`` by the range of the samples (without any, they stay f32 beside
             int4 and ternary), ``dynamic``, int8 by the largest magnitude of each row of a linear layer's input, or
             ``bf16`` beside int4 and ternary.
+        migration: how much of the size of outlying channels moves from the inputs of linear layers into their weights,
+            0…1, None for nothing (SmoothQuant's alpha; 0.5 is usual); needs samples.
         mask: name of an input of the model that is not zero for rows (tokens) that count; padding does not in
             calibration then.
         accuracy_budget: of precision ``mixed``: the least mean cosine between outputs on the samples and those in f32.
@@ -34,6 +36,7 @@ class Quantization:
     group_size: str = DEFAULT
     rounding: str = "nearest"
     activations: str = "int8"
+    migration: float | None = None
     mask: str | None = None
     accuracy_budget: float | None = None
     plan: str | None = None
@@ -50,14 +53,17 @@ class Quantization:
                 raise TfmbsError("usage", "quantization", "unknown option", f"one of {', '.join(known)}", repr(name))
         if "group_size" in values:
             values["group_size"] = str(values["group_size"])
-        if values.get("accuracy_budget") is not None:
-            values["accuracy_budget"] = _number("accuracy_budget", values["accuracy_budget"])
+        for name in ("accuracy_budget", "migration"):
+            if values.get(name) is not None:
+                values[name] = _number(name, values[name])
         return cls(**values)
 
     def __post_init__(self) -> None:
         Settings("", self.group_size).check("quantization")
         _check("rounding", self.rounding, ROUNDINGS)
         _check("activations", self.activations, ACTIVATIONS)
+        if self.migration is not None and not 0 <= self.migration <= 1:
+            raise TfmbsError("usage", "quantization", "migration", "a number from 0 to 1", self.migration)
         if self.accuracy_budget is not None and not 0 < self.accuracy_budget <= 1:
             expected = "a cosine above 0, at most 1"
             raise TfmbsError("usage", "quantization", "accuracy_budget", expected, self.accuracy_budget)

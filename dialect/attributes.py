@@ -11,6 +11,7 @@ SCHEDULE = "tfmbs.schedule"
 TELEMETRY = "telemetry"
 SEMANTICS = "tfmbs.semantics"  # what a part of a network is for
 INPUT_RANGE = "tfmbs.input_range"
+INPUT_CHANNELS = "tfmbs.input_channels"  # smallest and largest value of each channel of a product's input, 2×K
 NAME = "tfmbs.name"  # of an argument or result of an entry point
 ELEMENT = "tfmbs.element"  # of one whose elements its builtin type does not tell: a key of dialect.elements.ELEMENTS
 STATE = "tfmbs.state"  # name of the buffer that an argument, and the result of that name, is before and after a run

@@ -21,6 +21,8 @@ def add_quantization_options(parser: argparse.ArgumentParser) -> None:
         default="int8",
         help="int8, dynamic (int8 by row), or bf16 beside int4, ternary",
     )
+    move = "move outliers of linear layers' inputs into weights: SmoothQuant's alpha, 0 to 1"
+    add("--migrate-outliers", metavar="ALPHA", type=float, help=move)
     mask = "input that is not zero for rows (tokens) that count in calibration: padding does not"
     add("--calibration-mask", metavar="INPUT", help=mask)
     budget = "mixed: the least mean cosine of outputs on the samples to those in f32"
@@ -36,6 +38,7 @@ def quantization_of(given: Any) -> Quantization:
         given.group_size,
         given.rounding,
         given.activations,
+        given.migrate_outliers,
         given.calibration_mask,
         given.accuracy_budget,
         given.plan,

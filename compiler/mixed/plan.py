@@ -93,7 +93,7 @@ class Plan:
 
 
 _HEAD = [field.name for field in fields(Plan) if field.name != "layers"]
-_KNOBS = ("group_size", "rounding", "activations")
+_KNOBS = ("group_size", "rounding", "activations")  # another migration or mask makes another graph, or other weights
 _NUMBERS = ("budget", "predicted", "measured")
 
 

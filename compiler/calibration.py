@@ -114,7 +114,7 @@ def _observe(module: Any, batches: Iterable[Mapping[str, Array]], products: list
     """What the products of `module` see, in their order."""
     copy = copy_module(module)
     with copy.context, ir.Location.unknown():
-        names = _expose_inputs(entry_of(copy))
+        names = expose_inputs(entry_of(copy))
     run, count = trial(copy, how.start), 0
     ranges = {name: _Seen() for name in names}
     kinds = {(name, vectors_of(op)): op for name, op in zip(names, products, strict=True)}
@@ -132,7 +132,7 @@ def _observe(module: Any, batches: Iterable[Mapping[str, Array]], products: list
     return [ranges[name] for name in names]
 
 
-def _expose_inputs(entry: Any) -> list[str]:
+def expose_inputs(entry: Any) -> list[str]:
     """Makes the left operand of every product a further result of `entry`; their names, one per product."""
     lefts = [left(op) for op in ops_where(entry, lambda op: constant_weights(op) is not None)]
     values: list[Any] = []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from html import escape
 
+from tfmbs.compiler.html import facts, page, table
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
 from tfmbs.runtime.abi.types import DType, Packing, Region
@@ -23,30 +23,16 @@ COLUMNS = (
     "Node",
 )
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ font: 14px/1.45 system-ui, sans-serif; margin: 2rem; color: #1a1a1a; background: #fff }}
-table {{ border-collapse: collapse }}
-th, td {{ text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #ddd; vertical-align: top }}
-td.number {{ text-align: right; font-variant-numeric: tabular-nums }}
-dl {{ display: grid; grid-template-columns: max-content auto; gap: .2rem 1rem }} dd {{ margin: 0 }}
-</style></head><body><h1>{title}</h1><dl>{facts}</dl>
-<table><thead><tr>{head}</tr></thead><tbody>
-{rows}
-</tbody></table>
-{further}</body></html>
-"""
+_NUMBERS = (0, 5, 6, 8)
 
 
 def html_report(image: Image, title: str, further: str = "") -> str:
     """The page. Shapes are left × right → result in elements, or those of the windows; sparsity is as quantized.
 
-    `further` is HTML for its end.
+    `further` is a part for its end.
     """
-    head = "".join(f"<th>{escape(column)}</th>" for column in COLUMNS)
-    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(image))
-    rows = "\n".join(_row(image, index) for index in range(len(image.descriptors)))
-    return _PAGE.format(title=escape(title), facts=facts, head=head, rows=rows, further=further)
+    rows = (_cells(image, index) for index in range(len(image.descriptors)))
+    return page(title, facts(_facts(image)), table(COLUMNS, rows, _NUMBERS), further)
 
 
 def _facts(image: Image) -> Iterator[tuple[str, str]]:
@@ -62,13 +48,13 @@ def _facts(image: Image) -> Iterator[tuple[str, str]]:
     )
 
 
-def _row(image: Image, index: int) -> str:
+def _cells(image: Image, index: int) -> tuple[str, ...]:
     descriptor = image.descriptors[index]
     operands = [image.tensors[descriptor[name]] for name in ("lhs", "rhs", "out") if descriptor[name] != NONE]
     windows = _windows(image, descriptor)
     layer = image.telemetry[descriptor["telemetry"]] if descriptor["telemetry"] != NONE else None
     has_epilogue = descriptor["program"] != NONE and descriptor["kind"] != Kind.VECTOR
-    cells = (
+    return (
         str(index),
         image.strings[layer["layer"]] if layer else "",
         Kind(descriptor["kind"]).name,
@@ -81,9 +67,6 @@ def _row(image: Image, index: int) -> str:
         _schedule(image, descriptor),
         _node(image, index),
     )
-    numbers = {0, 5, 6, 8}
-    tags = ('<td class="number">' if i in numbers else "<td>" for i in range(len(cells)))
-    return "<tr>" + "".join(f"{tag}{escape(cell)}</td>" for tag, cell in zip(tags, cells, strict=True)) + "</tr>"
 
 
 def _packing(image: Image, layer: str) -> str:

@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the first bad layer, its inputs in PREFIX.npz (default: MODEL.layer)",
     )
     add("--json", metavar="FILE", help="the result as JSON; - is standard output, instead of the table")
+    add("--report", metavar="FILE.html", help="the result as a page: errors, weights and inputs, drawn by layer")
     return parser
 
 
@@ -108,6 +109,11 @@ def _show(given: Any, result: Verification) -> int:
     as_json = json.dumps(json_value(result), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     if given.json and given.json != "-":
         save(Path(given.json), as_json.encode())
+    if given.report:
+        from tfmbs.compiler.verify.drawn import html_report
+
+        title = f"{Path(given.model).name} beside {result.reference}"
+        save(Path(given.report), html_report(result, title).encode())
     sys.stdout.write(as_json if given.json == "-" else text(result))
     if result.first is None:
         return OK

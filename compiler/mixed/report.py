@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 
-from tfmbs.compiler.mixed.plan import Plan
+from tfmbs.compiler.charts import Bar, bars
+from tfmbs.compiler.html import facts, section, table
+from tfmbs.compiler.mixed.plan import Entry, Plan
 
 COLUMNS = ("Layer", "Precision", "Loses alone, 1 − cosine", "Energy, pJ", "Weights, bytes")
-_TEXTS = 2
-"""Columns of words; the others are numbers."""
+_NUMBERS = (2, 3, 4)
 
 
 def plan_html(plan: Plan) -> str:
-    """A heading, the figures of the whole network, and a table of its layers, those that lose most first."""
-    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(plan))
-    head = "".join(f"<th>{escape(column)}</th>" for column in COLUMNS)
-    rows = "\n".join(_rows(plan))
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>"
-    return f"<h2>Mixed precision</h2><dl>{facts}</dl>\n{table}\n"
+    """A heading, the figures of the whole network, its layers drawn and as a table, those that lose most first."""
+    layers = sorted(plan.layers, key=lambda entry: -entry.loss)
+    text = "What each layer loses alone at the precision that was chosen for it, those that lose most first."
+    chart = bars([Bar(entry.name, entry.loss, f"{entry.loss:.2e}  {entry.precision}") for entry in layers])
+    return section("Mixed precision", text, facts(_facts(plan)), chart, table(COLUMNS, map(_cells, layers), _NUMBERS))
 
 
 def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -29,8 +28,5 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "Weights of products", f"{sum(entry.bytes for entry in plan.layers)} bytes"
 
 
-def _rows(plan: Plan) -> Iterator[str]:
-    for entry in sorted(plan.layers, key=lambda entry: -entry.loss):
-        cells = (entry.name, entry.precision, f"{entry.loss:.2e}", f"{entry.cost:.4g}", str(entry.bytes))
-        tags = ("<td>" if i < _TEXTS else '<td class="number">' for i in range(len(cells)))
-        yield "<tr>" + "".join(f"{tag}{escape(cell)}</td>" for tag, cell in zip(tags, cells, strict=True)) + "</tr>"
+def _cells(entry: Entry) -> tuple[str, ...]:
+    return entry.name, entry.precision, f"{entry.loss:.2e}", f"{entry.cost:.4g}", str(entry.bytes)

@@ -25,6 +25,8 @@ class Figures:
         ulp: the most floats that lie between two elements, None for integers and beside a NaN.
         scale: the largest finite |reference|.
         unequal: how many elements differ.
+        sqnr: the ratio of signal to (quantization) noise, 10 · log10(Σ reference² / Σ (ours − reference)²) in dB, of
+            elements finite in both; infinite where they are equal, −infinite where the reference is 0.
     """
 
     max_abs: float
@@ -33,6 +35,7 @@ class Figures:
     ulp: int | None
     scale: float
     unequal: int
+    sqnr: float
 
     def exceeds(self, tolerance: float) -> bool:
         """Whether max_abs is more than `tolerance` times the scale; with a tolerance of 0, whether anything differs."""
@@ -69,6 +72,7 @@ def measure(ours: Array, reference: Array, where: str) -> Figures:
         ulp=_ulp(a[~equal], b[~equal]) if is_float(ours) else None,
         scale=float(np.abs(wide_b[np.isfinite(wide_b)]).max(initial=0.0)),
         unequal=int((~equal).sum()),
+        sqnr=_sqnr(distance[finite], wide_b[finite]),
     )
 
 
@@ -94,6 +98,17 @@ def _cosine(a: Array, b: Array) -> float:
         return 0.0
     a, b = a / tops[0], b / tops[1]
     return float(np.clip(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)), -1, 1))
+
+
+def _sqnr(noise: Array, signal: Array) -> float:
+    tops = [float(np.abs(v).max(initial=0.0)) for v in (signal, noise)]
+    if tops[1] == 0.0:
+        return math.inf
+    if tops[0] == 0.0:
+        return -math.inf
+    # Scaled first, as for the cosine.
+    powers = [float(((v / top) ** 2).sum()) for v, top in zip((signal, noise), tops, strict=True)]
+    return 10 * math.log10(powers[0] / powers[1]) + 20 * (math.log10(tops[0]) - math.log10(tops[1]))
 
 
 def _ulp(a: Array, b: Array) -> int | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tfmbs.compiler.verify.products import Product
 from tfmbs.compiler.verify.verification import Repeat, Row, Verification
 
-_HEAD = ("layer", "op", "value", "max abs", "max rel", "cosine", "ulp", "")
+_HEAD = ("layer", "op", "value", "max abs", "max rel", "cosine", "sqnr dB", "ulp", "saturated", "")
 _LEFT = 3  # columns of words
 
 
@@ -18,9 +19,10 @@ def text(result: Verification) -> str:
 
 
 def _table(result: Verification) -> Iterator[str]:
+    saturated = {product.layer: saturation(product) for product in result.products}
     end = [("", "end to end, as compiled"), *((row, "") for row in result.outputs)]
     taps = [("", "per layer, with every value as an output"), *((row, "") for row in result.layers)]
-    rows = [_HEAD, *(_cells(row) if isinstance(row, Row) else (title,) for row, title in (*end, *taps))]
+    rows = [_HEAD, *(_cells(row, saturated) if isinstance(row, Row) else (title,) for row, title in (*end, *taps))]
     widths = [max(len(row[i]) for row in rows if len(row) > 1) for i in range(len(_HEAD))]
     for row in rows:
         yield row[0] if len(row) == 1 else _line(row, widths)
@@ -34,11 +36,22 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(columns).rstrip()
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def decibels(value: float) -> str:
+    """A ratio in dB; `inf` for values that are equal."""
+    return f"{value:.1f}"
+
+
+def saturation(product: Product) -> str:
+    """How many inputs of a product are clamped, of how many; nothing where they are no integers."""
+    return "" if product.saturated is None else f"{product.saturated}/{product.inputs.size}"
+
+
+def _cells(row: Row, saturated: Mapping[str, str]) -> tuple[str, ...]:
     figures = row.figures
     ulp = "" if figures.ulp is None else str(figures.ulp)
-    numbers = (f"{figures.max_abs:.2e}", f"{figures.max_rel:.2e}", f"{figures.cosine:.6f}", ulp)
-    return (row.layer.node, row.layer.op, row.layer.value, *numbers, "OVER" if row.bad else "")
+    numbers = (f"{figures.max_abs:.2e}", f"{figures.max_rel:.2e}", f"{figures.cosine:.6f}", decibels(figures.sqnr), ulp)
+    clamped = saturated.get(row.layer.node, "")
+    return (row.layer.node, row.layer.op, row.layer.value, *numbers, clamped, "OVER" if row.bad else "")
 
 
 def _conclusion(result: Verification) -> Iterator[str]:
@@ -90,6 +103,7 @@ def json_value(result: Verification) -> dict[str, Any]:
         "passed": result.first is None,
         "outputs": [_row(row) for row in result.outputs],
         "layers": [_row(row) for row in result.layers],
+        "products": [_product(product) for product in result.products],
         "not_compared": [layer.value for layer in result.skipped],
         "taps_keep_bytes": result.same_bytes,
         "first_over": _row(result.first) if result.first else None,
@@ -106,10 +120,23 @@ def _row(row: Row) -> dict[str, Any]:
         "max_abs": _number(figures.max_abs),
         "max_rel": _number(figures.max_rel),
         "cosine": _number(figures.cosine),
+        "sqnr": _number(figures.sqnr),
         "ulp": figures.ulp,
         "max_reference": figures.scale,
         "unequal": figures.unequal,
         "over": row.bad,
+    }
+
+
+def _product(product: Product) -> dict[str, Any]:
+    return {
+        "layer": product.layer,
+        "kernel": product.kind,
+        "precision": product.precision,
+        "sparsity": product.sparsity,
+        "range": product.range,
+        "inputs": product.inputs.size,
+        "saturated": product.saturated,
     }
 
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
+
 from tfmbs.compiler.compilation import Options
 from tfmbs.compiler.importers.layers import Layer
+from tfmbs.compiler.trial import Run
 from tfmbs.compiler.verify.figures import Figures, is_float, measure
+from tfmbs.compiler.verify.products import Product, ProductWatcher
 from tfmbs.compiler.verify.subject import Array, Arrays, Execute, Part, Subject
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image
 
 TOLERANCES: Mapping[str, float] = {"fp32": 1e-4, "bf16": 0.02, "int8": 0.1, "int4": 0.25, "ternary": 0.5, "mixed": 0.5}
 """By precision: how far a layer of floats may be off where nobody says, relative to its largest element. Ternary
@@ -49,6 +55,8 @@ class Verification:
         same_bytes: whether both programs give the same bytes for the model's own outputs: taps keep what is between
             layers from being fused away, so that the two may differ.
         first: the first layer over the tolerance; a layer of `outputs` where none of `layers` is.
+        precision: what the model was compiled at.
+        products: what quantization did to the products with constant weights; none at fp32 and of models of integers.
     """
 
     reference: str
@@ -59,6 +67,8 @@ class Verification:
     same_bytes: bool
     first: Row | None = None
     repeat: Repeat | None = None
+    precision: str = "fp32"
+    products: tuple[Product, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,11 @@ class Verifier:
             TfmbsError: what the compiler refuses, also of the model with all values as outputs; ``reference``.
         """
         expected = subject.values()
-        plain = subject.ours(self.options, self.execute, expected)
+        watcher = ProductWatcher()
+        watched = replace(self.options, observers=[*self.options.observers, watcher])
+        plain = subject.ours(watched, self.execute, expected)
+        self.options.progress("products")
+        products = watcher.products(expected, self._start)
         by_value = {layer.value: layer for layer in subject.layers}
         outputs = tuple(
             self._row(by_value.get(name, Layer(name, "output", name)), plain[name], expected)
@@ -100,7 +114,15 @@ class Verifier:
             all(plain[name].tobytes() == taps[name].tobytes() for name in subject.outputs),
             first,
             self._repeat(subject, first, expected) if first and first.layer in subject.layers else None,
+            self.options.precision,
+            products,
         )
+
+    def _start(self, image: Image) -> Run:
+        def run(inputs: Mapping[str, npt.ArrayLike]) -> Arrays:
+            return self.execute(image, {name: np.asarray(array) for name, array in inputs.items()})
+
+        return run
 
     def _row(self, layer: Layer, ours: Array, expected: Mapping[str, Array]) -> Row:
         reference = expected[layer.value]

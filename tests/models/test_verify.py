@@ -245,3 +245,47 @@ def test_models_that_cannot_be_compared(
     code, out, error = run(capsys, file)
     assert (code, out) == (1, "")
     assert error.startswith(message)
+
+
+def quantized(tmp_path: Path, factor: float, *more: str) -> list[str]:
+    """Arguments for an int8 model calibrated on its inputs times `factor`."""
+    x = np.random.default_rng(3).standard_normal((3, 8)).astype(np.float32)
+    np.savez(tmp_path / "in.npz", x=x)
+    np.savez(tmp_path / "samples.npz", x=x * np.float32(factor))
+    files = ["--inputs", str(tmp_path / "in.npz"), "--calibrate", str(tmp_path / "samples.npz")]
+    return ["--precision", "int8", "--tolerance", "10", *files, *more]
+
+
+def test_saturation_counts_inputs_beyond_the_calibrated_range(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, model, *quantized(tmp_path, 0.5, "--json", "-"))
+    assert code == 0
+    first, second = json.loads(out)["products"]
+    assert (first["layer"], first["precision"], first["inputs"]) == ("matmul_h1", "int8", 24)
+    low, high = first["range"]
+    x, step = np.load(tmp_path / "in.npz")["x"], (high - low) / 255
+    clamped = int(((x < low - step / 2) | (x > high + step / 2)).sum())
+    assert first["saturated"] == clamped > 0
+    assert second["saturated"] > 0
+    code, out, _ = run(capsys, model, *quantized(tmp_path, 1.0))
+    rows = {line.split()[0]: line.split() for line in out.splitlines() if line.startswith("matmul")}
+    assert rows["matmul_h1"][-1] == "0/24"
+
+
+def test_report_draws_layers_and_products(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, model, *quantized(tmp_path, 0.5, "--report", "page.html"))[0] == 0
+    page = Path("page.html").read_text()
+    assert "m.onnx beside onnxruntime" in page
+    assert page.count('<div class="card">') == 2
+    assert page.count("<svg") == 2 + 2 * 2  # errors, sparsity, and weights and inputs of each product
+    assert 'class="outside"' in page
+    assert not any(foreign in page for foreign in ("http:", "https:", "<script"))
+
+
+def test_floats_have_no_saturation(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, model, "--json", "-", "--report", "page.html")
+    value = json.loads(out)
+    assert [product["saturated"] for product in value["products"]] == [None, None]
+    assert {product["precision"] for product in value["products"]} == {"fp32"}
+    assert "outside" not in Path("page.html").read_text().partition("</style>")[2]

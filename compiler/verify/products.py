@@ -13,10 +13,11 @@ from tfmbs.compiler.driver import Observer
 from tfmbs.compiler.jit import copy_module, entry_of
 from tfmbs.compiler.trial import Start, trial
 from tfmbs.compiler.verify.subject import Array, Arrays
+from tfmbs.dialect import graph
 from tfmbs.dialect.attributes import INPUT_RANGE, NAME
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.telemetry import telemetry_of
-from tfmbs.passes.graph.choices import MOST, Settings, choice_of
+from tfmbs.passes.graph.choices import MOST, Choice, Settings, choice_of
 from tfmbs.passes.graph.grids import F32, real_weights
 from tfmbs.passes.graph.kernels import kernel_name, ops_where
 from tfmbs.passes.graph.quantization import ACTIVATION_MAX, ACTIVATION_MIN, Activation, activation_for
@@ -86,24 +87,54 @@ class ProductWatcher(Observer):
         if isinstance(step.ours, TfmbsQuantize) and self._graph is None:
             self._graph, self._pass = copy_module(op), step.ours
 
-    def products(self, inputs: Arrays, start: Start | None) -> tuple[Product, ...]:
+    def products(self, inputs: Arrays, start: Start | None, of_floats: bool) -> tuple[Product, ...]:
         """The products of the model, in its order, on `inputs`, which its entry takes by name; `start` as in `trial`.
+
+        None where no product has integers as inputs, unless `of_floats`: the graph is compiled once more for them.
 
         Raises:
             TfmbsError: what `trial` refuses.
         """
         if self._graph is None or self._pass is None or self._weights is None:
             return ()
-        found = _products(self._graph)
-        if not found:
+        settings = Settings(self._pass.precision, self._pass.group_size)
+        found = [
+            _Found(op, choice_of(op, _weights(op), settings), self._pass.activations) for op in _products(self._graph)
+        ]
+        if not found or not (of_floats or any(product.activation for product in found)):
             return ()
         values = _inputs_of(self._graph, inputs, start)
-        settings, seen = Settings(self._pass.precision, self._pass.group_size), zip(self._weights, values, strict=True)
-        activations = self._pass.activations
-        return tuple(
-            _product(op, number, settings, activations, *own)
-            for number, (op, own) in enumerate(zip(found, seen, strict=True))
-        )
+        seen = zip(found, self._weights, values, strict=True)
+        return tuple(product.product(number, *own) for number, (product, *own) in enumerate(seen))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A product of the graph, what it is to become, and what its pass makes of activations."""
+
+    op: Any
+    choice: Choice
+    activations: str
+
+    @property
+    def activation(self) -> Activation | None:
+        """As `tfmbs-quantize` chooses it, of a product that it takes."""
+        floats = self.activations == "bf16" and self.choice.precision != "int8"
+        by_row = self.activations == "dynamic" and isinstance(self.op, graph.MatmulOp | graph.GemvOp)
+        if self.choice.precision not in MOST or floats or by_row or INPUT_RANGE not in self.op.attributes:
+            return None
+        return activation_for(*self.op.attributes[INPUT_RANGE])
+
+    def product(self, number: int, before: F32, inputs: Array) -> Product:
+        """With its weights before quantization, and its inputs; `number` names it where nothing else does."""
+        weights, precision = _weights(self.op), self.choice.precision
+        if precision in MOST:
+            stored = real_weights(*stored_weights(weights, self.choice))
+        else:
+            stored = round_bf16(weights) if precision == "bf16" else weights
+        telemetry, kind = telemetry_of(self.op), kernel_name(self.op)
+        name = (telemetry.layer if telemetry else layer_name(self.op)) or f"{kind}_{number}"
+        return Product(name, kind, precision, before, stored.reshape(before.shape), inputs, self.activation)
 
 
 def _products(module: Any) -> list[Any]:
@@ -125,25 +156,3 @@ def _inputs_of(graph: Any, inputs: Arrays, start: Start | None) -> list[Array]:
         names = expose_inputs(entry)
     outputs: Mapping[str, Array] = trial(copy, start)({name: inputs[name] for name in taken})
     return [outputs[name] for name in names]
-
-
-def _product(op: Any, number: int, settings: Settings, activations: str, before: F32, inputs: Array) -> Product:
-    weights = _weights(op)
-    choice = choice_of(op, weights, settings)
-    if choice.precision in MOST:
-        stored = real_weights(*stored_weights(weights, choice))
-    else:
-        stored = round_bf16(weights) if choice.precision == "bf16" else weights
-    telemetry = telemetry_of(op)
-    name = (telemetry.layer if telemetry else layer_name(op)) or f"{kernel_name(op)}_{number}"
-    activation = _activation(op, choice.precision, activations, weights.ndim)
-    return Product(name, kernel_name(op), choice.precision, before, stored.reshape(before.shape), inputs, activation)
-
-
-def _activation(op: Any, precision: str, activations: str, rank: int) -> Activation | None:
-    """As `tfmbs-quantize` chooses it, of a product that it takes."""
-    floats = activations == "bf16" and precision != "int8"
-    by_row = activations == "dynamic" and rank == len(("rows", "columns"))
-    if precision not in MOST or floats or by_row or INPUT_RANGE not in op.attributes:
-        return None
-    return activation_for(*op.attributes[INPUT_RANGE])

@@ -56,7 +56,8 @@ class Verification:
             layers from being fused away, so that the two may differ.
         first: the first layer over the tolerance; a layer of `outputs` where none of `layers` is.
         precision: what the model was compiled at.
-        products: what quantization did to the products with constant weights; none at fp32 and of models of integers.
+        products: what quantization did to the products with constant weights; none of models of
+            integers, and where all have floats as inputs only if they are to be drawn.
     """
 
     reference: str
@@ -76,12 +77,13 @@ class Verifier:
     """Compares a subject with its reference; `execute` runs a binary of ours.
 
     `tolerance` bounds max|ours − reference| of floats relative to max|reference| of the same value; integers and
-    booleans must be equal.
+    booleans must be equal. `draws` has products looked at also where all of them have floats as inputs.
     """
 
     options: Options
     execute: Execute
     tolerance: float = TOLERANCES["fp32"]
+    draws: bool = False
 
     def verify(self, subject: Subject) -> Verification:
         """Compares the model's outputs, then each layer's, and cuts out the first one that is off.
@@ -94,7 +96,7 @@ class Verifier:
         watched = replace(self.options, observers=[*self.options.observers, watcher])
         plain = subject.ours(watched, self.execute, expected)
         self.options.progress("products")
-        products = watcher.products(expected, self._start)
+        products = watcher.products(expected, self._start, self.draws)
         by_value = {layer.value: layer for layer in subject.layers}
         outputs = tuple(
             self._row(by_value.get(name, Layer(name, "output", name)), plain[name], expected)

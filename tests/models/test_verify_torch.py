@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tfmbs.compiler.compilation import Options
 from tfmbs.compiler.verify.torch_inputs import inputs_of
 from tfmbs.compiler.verify.torch_subject import TorchSubject
 from tfmbs.compiler.verify.verification import Verifier
+from tfmbs.torch import BitLinear
 
 
 class Network(torch.nn.Module):
@@ -73,6 +75,41 @@ def test_state_that_a_program_writes() -> None:
     program = exported(module, steps["prefill"])
     result = Verifier(Options(), execute).verify(TorchSubject(program, inputs_of(program, 0, "m")))
     assert result.first is None
+
+
+class Counted(torch.nn.Module):
+    """A product, and a sum of all that it gave so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(16, 8)
+        self.register_buffer("total", torch.zeros(8))
+
+    def forward(self, x: Any) -> Any:
+        y = self.linear(x)
+        self.total.add_(y.sum(0))
+        return y * self.total
+
+
+def test_products_of_a_program_with_state() -> None:
+    program = exported(Counted(), (torch.randn(4, 16),))
+    inputs = inputs_of(program, 0, "m")
+    start = partial(partial, execute)  # what takes a binary, and then inputs
+    options = Options(precision="int8", calibration=[inputs], start_binary=start)
+    result = Verifier(options, execute, 0.1).verify(TorchSubject(program, inputs))
+    assert result.first is None
+    (product,) = result.products
+    assert (product.layer, product.saturated) == ("linear", 0)
+    np.testing.assert_array_equal(product.inputs, next(iter(inputs.values())))
+    assert product.stored.shape == product.weights.shape == (8, 16)
+
+
+def test_trained_layers_are_compared_to_the_last_bit() -> None:
+    module = torch.nn.Sequential(BitLinear(16, 12), torch.nn.ReLU(), BitLinear(12, 4, bias=False))
+    program = exported(module, (torch.randn(4, 16),))
+    result = Verifier(Options(), execute, 0.0).verify(TorchSubject(program, inputs_of(program, 0, "m")))
+    assert result.first is None
+    assert {"0", "2"} <= {row.layer.node for row in result.layers}
 
 
 def test_command_line(

@@ -32,6 +32,7 @@ from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.target_file import load_target
 
 if TYPE_CHECKING:
+    from tfmbs.compiler.calibration.results import Calibration
     from tfmbs.compiler.mixed.plan import Plan
 from tfmbs.runtime.abi.writing import write
 
@@ -76,6 +77,8 @@ class Options:
         for what, asks in {**needs, "precision mixed": self.precision == MIXED}.items():
             if asks and self.calibration is None:
                 raise TfmbsError("usage", what, "what layers see", "samples for calibration", "none")
+        if knobs.ranges is not None and self.calibration is not None:
+            raise TfmbsError("usage", "ranges", "where they come from", "a file or samples", "both")
         given = [name for name in ("accuracy_budget", "plan") if getattr(knobs, name) is not None]
         if self.precision == MIXED and len(given) != 1:
             expected = "accuracy_budget or plan"
@@ -96,6 +99,8 @@ class Compilation:
     _check: NumericCheck | None = field(init=False)
     plan: Plan | None = field(init=False, default=None)
     """The precisions that were chosen, of a mixed compilation at the graph level or below it."""
+    calibration: Calibration | None = field(init=False, default=None)
+    """The ranges of activations, of a calibrated compilation at the graph level or below it."""
 
     def __post_init__(self) -> None:
         given = self.options.calibration
@@ -194,21 +199,8 @@ class Compilation:
 
     def _run(self, name: str) -> None:
         self.options.progress(name)
-        if name == "quantize" and self._samples is not None and self.options.precision not in FLOATS:
-            from tfmbs.compiler.calibration import Observation, calibrate
-
-            shapes = input_shapes(self.module)
-            batches = [part for batch in self._samples for part in cut(batch, shapes)]
-            knobs, is_mixed = self.options.quantization, self.options.precision == MIXED
-            held_out = HELD_OUT if is_mixed and len(batches) >= LEAST_HELD_OUT else 0
-            start, moves = self.options.start_binary, knobs.migration is not None
-            observed = Observation(knobs.rounding == "gptq", held_out, knobs.mask, start, channels=moves)
-            calibrate(self.module, batches, observed)
-            if moves:
-                self._drive(f"{MODULE}(tfmbs-migrate-outliers{{alpha={knobs.migration}}})")
-            if is_mixed:
-                self.plan = self._plan(batches[held_out - 1 :: held_out] if held_out else batches)
-                self.plan.apply(self.module)
+        if name == "quantize" and self.options.precision not in FLOATS:
+            self._calibrate()
         settings = {"precision": self.options.precision, "target": self.options.target}
         settings = {**settings, "numerics": self.options.numerics, **self.options.quantization.settings}
         text = sequence_text(name, settings)
@@ -218,6 +210,38 @@ class Compilation:
             self.options.save_temps.mkdir(parents=True, exist_ok=True)
             file = self.options.save_temps / f"{self.name}.{list(PIPELINES).index(name)}-{name}.mlir"
             save(file, self.text().encode())
+
+    def _calibrate(self) -> None:
+        """Gives products what the samples, or a calibration that was made before, say about them."""
+        from tfmbs.compiler.calibration.collect import Observation, calibrate
+        from tfmbs.compiler.calibration.results import Calibration, read_calibration
+
+        knobs, is_mixed = self.options.quantization, self.options.precision == MIXED
+        if knobs.ranges is not None:
+            self.calibration = read_calibration(Path(knobs.ranges))
+            self.calibration.apply(self.module)
+        if self._samples is None:
+            return
+        shapes = input_shapes(self.module)
+        batches = [part for batch in self._samples for part in cut(batch, shapes)]
+        held_out = HELD_OUT if is_mixed and len(batches) >= LEAST_HELD_OUT else 0
+        start, moves = self.options.start_binary, knobs.migration is not None
+        observed = Observation(
+            knobs.rounding == "gptq",
+            held_out,
+            knobs.mask,
+            start,
+            channels=moves,
+            observer=knobs.observer,
+            symmetric=knobs.zero_point == "symmetric",
+        )
+        calibrate(self.module, batches, observed)
+        self.calibration = Calibration.of(self.module)
+        if moves:
+            self._drive(f"{MODULE}(tfmbs-migrate-outliers{{alpha={knobs.migration}}})")
+        if is_mixed:
+            self.plan = self._plan(batches[held_out - 1 :: held_out] if held_out else batches)
+            self.plan.apply(self.module)
 
     def _drive(self, text: str) -> None:
         checks = [self._check] if self._check else []

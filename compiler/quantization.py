@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tfmbs.compiler.calibration.observers import OBSERVERS
 from tfmbs.passes.graph.choices import DEFAULT, Settings
 from tfmbs.runtime.abi.errors import TfmbsError
 
 ROUNDINGS = ("nearest", "gptq")
 ACTIVATIONS = ("int8", "dynamic", "bf16")
+ZERO_POINTS = ("asymmetric", "symmetric")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class Quantization:
             0…1, None for nothing (SmoothQuant's alpha; 0.5 is usual); needs samples.
         mask: name of an input of the model that is not zero for rows (tokens) that count; padding does not in
             calibration then.
+        observer: which range of an input i8 stands for: all values (``minmax``), 99.99 % of them (``percentile``), or
+            that with the least squared error (``mse``) or loss of information (``entropy``).
+        zero_point: of i8 activations: ``asymmetric``, where the range wants it, or ``symmetric``, 0.
+        ranges: a file with the ranges of a calibration that was made before, instead of samples.
         accuracy_budget: of precision ``mixed``: the least mean cosine between outputs on the samples and those in f32.
         plan: of precision ``mixed``: a file with a plan that was made before, instead of a budget.
     """
@@ -38,6 +44,9 @@ class Quantization:
     activations: str = "int8"
     migration: float | None = None
     mask: str | None = None
+    observer: str = "minmax"
+    zero_point: str = "asymmetric"
+    ranges: str | None = None
     accuracy_budget: float | None = None
     plan: str | None = None
 
@@ -62,6 +71,11 @@ class Quantization:
         Settings("", self.group_size).check("quantization")
         _check("rounding", self.rounding, ROUNDINGS)
         _check("activations", self.activations, ACTIVATIONS)
+        _check("observer", self.observer, tuple(OBSERVERS))
+        _check("zero_point", self.zero_point, ZERO_POINTS)
+        if self.migration is not None and (self.observer, self.zero_point) != ("minmax", ZERO_POINTS[0]):
+            asked = f"{self.observer}, {self.zero_point}"
+            raise TfmbsError("usage", "migration", "ranges of what it moves", "minmax, asymmetric", asked)
         if self.migration is not None and not 0 <= self.migration <= 1:
             raise TfmbsError("usage", "quantization", "migration", "a number from 0 to 1", self.migration)
         if self.accuracy_budget is not None and not 0 < self.accuracy_budget <= 1:

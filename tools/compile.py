@@ -52,6 +52,8 @@ def main(arguments: Sequence[str]) -> int:
         if given.emit_annotations:
             _write_annotations(given.emit_annotations, compilation.annotate())
         _write(given, compilation)
+        if given.save_ranges:
+            _write_ranges(given.save_ranges, compilation.calibration)
     finally:
         bar.clear()
     return OK
@@ -71,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--save-temps", metavar="DIR", type=Path, help="folder for the IR of each stage")
     add("--emit-annotations", metavar="FILE", help="what the parts of the network are for: text, or JSON for .json")
     add("--save-plan", metavar="FILE", type=Path, help="mixed: file for the precisions that were chosen")
+    add("--save-ranges", metavar="FILE", type=Path, help="file for the ranges that calibration found, for --ranges")
     add("--report", metavar="FILE.html", type=Path, help="page with a row for each launch")
     return parser
 
@@ -107,6 +110,13 @@ def _write_annotations(path: str, found: dict[str, Any]) -> None:
         save(Path(path), text.encode())
 
 
+def _write_ranges(path: Path, found: Any) -> None:
+    if found is None:
+        expected = "a quantized precision with --calibrate, compiled to tfmbs or further"
+        raise TfmbsError("usage", "--save-ranges", "nothing was calibrated", expected, "none")
+    save(path, found.text().encode())
+
+
 def _write_sized(given: Any, options: Options) -> None:
     """The binary of a model with run-time sizes. Raises TfmbsError ``usage`` for options that IR of one size is for."""
     from tfmbs.compiler.sizes.binary import sized_binary, verify_sized
@@ -116,6 +126,7 @@ def _write_sized(given: Any, options: Options) -> None:
         "--compile-from": bool(given.compile_from),
         "--emit-annotations": bool(given.emit_annotations),
         "--save-temps": bool(given.save_temps),
+        "--save-ranges": bool(given.save_ranges),
         "--mlir-print-ir-after-all": given.mlir_print_ir_after_all,
         "--verify-each-numerically": given.verify_each_numerically,
     }

@@ -25,6 +25,9 @@ def add_quantization_options(parser: argparse.ArgumentParser) -> None:
     add("--migrate-outliers", metavar="ALPHA", type=float, help=move)
     mask = "input that is not zero for rows (tokens) that count in calibration: padding does not"
     add("--calibration-mask", metavar="INPUT", help=mask)
+    add("--observer", metavar="NAME", default="minmax", help="ranges of int8: minmax, percentile, mse or entropy")
+    add("--zero-point", metavar="HOW", default="asymmetric", help="of int8 activations: asymmetric or symmetric (0)")
+    add("--ranges", metavar="FILE", help="ranges that --save-ranges of tfmbs-compile wrote, instead of samples")
     budget = "mixed: the least mean cosine of outputs on the samples to those in f32"
     add("--accuracy-budget", metavar="X", type=float, help=budget)
     add("--plan", metavar="FILE", help="mixed: a plan that --save-plan of tfmbs-compile wrote, instead of a budget")
@@ -40,6 +43,9 @@ def quantization_of(given: Any) -> Quantization:
         given.activations,
         given.migrate_outliers,
         given.calibration_mask,
+        given.observer,
+        given.zero_point,
+        given.ranges,
         given.accuracy_budget,
         given.plan,
     )

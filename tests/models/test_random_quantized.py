@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.models.graphs import add, assert_same_bytes, elementwise, graph, normal, weights
-from tfmbs.compiler.calibration import calibrate
+from tfmbs.compiler.calibration.collect import calibrate
 from tfmbs.compiler.driver import Driver
 from tfmbs.dialect import graph as ops
 from tfmbs.dialect.mlir import arith, ir, tensor

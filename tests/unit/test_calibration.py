@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfmbs.compiler.calibration import Observation, calibrate
+from tfmbs.compiler.calibration.collect import Observation, calibrate
 from tfmbs.compiler.diagnostics import Diagnostics
 from tfmbs.compiler.samples import batches_of
 from tfmbs.compiler.source import Source, parse

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.models.graphs import graph, normal, weights
-from tfmbs.compiler.calibration import Observation, calibrate
+from tfmbs.compiler.calibration.collect import Observation, calibrate
 from tfmbs.compiler.driver import Driver
 from tfmbs.compiler.jit import Reference
 from tfmbs.dialect import graph as ops

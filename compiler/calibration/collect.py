@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfmbs.compiler.calibration.histogram import Histogram
+from tfmbs.compiler.calibration.observers import OBSERVERS, range_of
 from tfmbs.compiler.jit import copy_module, entry_of
 from tfmbs.compiler.trial import Start, trial
 from tfmbs.dialect.attributes import INPUT_CHANNELS, INPUT_RANGE, NAME
@@ -29,18 +31,22 @@ MATRIX = 2
 class _Seen:
     """Smallest and largest value seen so far, and the sums of second moments by `vectors_of` the products.
 
-    `channels` are smallest and largest values along the last axis, 2×K, where the value is a matrix.
+    `channels` are smallest and largest values along the last axis, 2×K, where the value is a matrix. A histogram is
+    filled where there is one.
     """
 
     low: float = np.inf
     high: float = -np.inf
     channels: F32 | None = None
     moments: dict[object, F64] = field(default_factory=dict)
+    histogram: Histogram | None = None
 
     def widen(self, values: Array) -> None:
         """Takes in further values; a NaN stays."""
         self.low = float(np.minimum(self.low, values.min()))
         self.high = float(np.maximum(self.high, values.max()))
+        if self.histogram is not None:
+            self.histogram.add(values)
         if values.ndim == MATRIX:
             found = np.stack([values.min(axis=0), values.max(axis=0)])
             known = found if self.channels is None else self.channels
@@ -57,6 +63,8 @@ class Observation:
         mask: name of an input that is not zero where a row counts, of products whose input has as many rows (tokens
             that are no padding); where it is None all count.
         channels: whether linear layers get the range of each channel, by which `tfmbs-migrate-outliers` scales them.
+        observer: what range is made of the values, one of `OBSERVERS`.
+        symmetric: whether zero points are 0.
         start: loads the binary by which the graph runs; without it, the byte reference does, which takes long.
     """
 
@@ -65,6 +73,16 @@ class Observation:
     mask: str | None = None
     start: Start | None = None
     channels: bool = False
+    observer: str = "minmax"
+    symmetric: bool = False
+
+    def __post_init__(self) -> None:
+        if self.observer not in OBSERVERS:
+            raise TfmbsError("usage", "calibration", "observer", f"one of {', '.join(OBSERVERS)}", repr(self.observer))
+
+    def seen(self) -> _Seen:
+        """Nothing seen yet."""
+        return _Seen(histogram=Histogram() if self.observer != "minmax" or self.symmetric else None)
 
     def rows(self, batch: Mapping[str, Array], values: Array) -> Array:
         """The rows of a product's input that count."""
@@ -83,7 +101,7 @@ def calibrate(
     batches: Iterable[Mapping[str, Array]],
     observation: Observation = Observation(),  # frozen
 ) -> None:
-    """Sets `tfmbs.input_range = [min, max]` (f32) on every product that `tfmbs-quantize` takes.
+    """Sets `tfmbs.input_range = [low, high]` (f32) on every product that `tfmbs-quantize` takes, as the observer says.
 
     Where the observation asks for moments, products get `tfmbs.second_moment`, too: the sum over the batches.
 
@@ -103,7 +121,10 @@ def calibrate(
         for op, seen in zip(products, observed, strict=True):
             if not np.isfinite([seen.low, seen.high]).all():
                 raise refusal(op, "quantize", "input on the samples", "finite values", f"{seen.low}…{seen.high}")
-            op.attributes[INPUT_RANGE] = ir.DenseF32ArrayAttr.get([seen.low, seen.high])
+            low, high = seen.low, seen.high
+            if seen.histogram is not None:
+                low, high = range_of(seen.histogram, observation.observer, observation.symmetric)
+            op.attributes[INPUT_RANGE] = ir.DenseF32ArrayAttr.get([low, high])
             if observation.channels and seen.channels is not None:
                 op.attributes[INPUT_CHANNELS] = resource_attr(seen.channels, "input_channels")
             if observation.moments:
@@ -116,7 +137,7 @@ def _observe(module: Any, batches: Iterable[Mapping[str, Array]], products: list
     with copy.context, ir.Location.unknown():
         names = expose_inputs(entry_of(copy))
     run, count = trial(copy, how.start), 0
-    ranges = {name: _Seen() for name in names}
+    ranges = {name: how.seen() for name in names}
     kinds = {(name, vectors_of(op)): op for name, op in zip(names, products, strict=True)}
     for batch in batches:
         outputs, count = run(batch), count + 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmbs.compiler.calibration import expose_inputs
+from tfmbs.compiler.calibration.collect import expose_inputs
 from tfmbs.compiler.driver import Observer
 from tfmbs.compiler.jit import copy_module, entry_of
 from tfmbs.compiler.trial import Start, trial

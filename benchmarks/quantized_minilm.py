@@ -4,7 +4,8 @@
 
 100 further sentences are for calibration, in which the tokens of the padding do not count.
 Cosine: of the sentence's vector to that of torch in f32, mean and least. Spearman: rank correlation of all pairwise
-similarities with those in f32. Weights: bytes of linear layers without scales, with them in mixed precision. Exits with 1 where a bound of `CASES` does not hold.
+similarities with those in f32. Weights: bytes of linear layers without scales, with them in mixed precision. Exits
+with 1 where a bound of `CASES` does not hold.
 """
 
 from __future__ import annotations

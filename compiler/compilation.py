@@ -16,7 +16,7 @@ from tfmbs.compiler.numeric_check import NumericCheck
 from tfmbs.compiler.pipeline_text import MODULE
 from tfmbs.compiler.pipelines import LEVELS, PIPELINES, sequence_text, sequences
 from tfmbs.compiler.quantization import DEFAULTS, Quantization
-from tfmbs.compiler.samples import Batch, cut
+from tfmbs.compiler.samples import Arrays, Batch, cut
 from tfmbs.compiler.source import Source, parse
 from tfmbs.compiler.trial import Start
 from tfmbs.dialect.attributes import NAME, PRECISION
@@ -247,7 +247,7 @@ class Compilation:
         checks = [self._check] if self._check else []
         Driver(observers=[*self.options.observers, *checks]).run_text(self.module, text)
 
-    def _plan(self, batches: Sequence[Batch]) -> Plan:
+    def _plan(self, batches: Sequence[Arrays]) -> Plan:
         """The plan that was given, or one that keeps the budget."""
         knobs = self.options.quantization
         if knobs.plan is not None:

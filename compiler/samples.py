@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ import numpy.typing as npt
 from tfmbs.runtime.abi.errors import TfmbsError
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-Batch = Mapping[str, npt.ArrayLike]
+Batch = Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike]
+"""Arrays by the names of the inputs, or in their order."""
 
-
-Samples = str | Path | Batch | Iterable[Batch]
-"""An ``.npz`` file, arrays by name, or several of those; each array holds one or more batches along its first axis."""
+Samples = str | Path | Mapping[str, npt.ArrayLike] | Iterable[Batch]
+"""An ``.npz`` file, arrays by name, or several of those, by name or in the order of the inputs; each array holds one or
+more batches along its first axis.
+"""
 
 
 def batches_of(samples: Samples) -> Iterable[Batch]:
@@ -56,11 +58,16 @@ def _array(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
 def cut(batch: Batch, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Arrays]:
     """Batches of the inputs' own `shapes` from arrays that hold one or more along the first axis (scalars: for all).
 
+    A sequence, as a `DataLoader` gives it, has the arrays in the order of the inputs.
+
     Raises:
         TfmbsError: ``input.name`` or ``input.shape``, for arrays that are missing or hold no whole number of batches.
     """
+    if isinstance(batch, tuple | list) and len(batch) == len(shapes):
+        batch = dict(zip(shapes, batch, strict=True))
     if not isinstance(batch, Mapping):
-        raise TfmbsError("input.name", "samples", "kind of value", "arrays by name", type(batch).__qualname__)
+        expected = f"arrays by name, or {len(shapes)} in the order of the inputs"
+        raise TfmbsError("input.name", "samples", "kind of value", expected, type(batch).__qualname__)
     samples = {name: _array(name, array) for name, array in batch.items()}
     counts = set()
     for name, shape in shapes.items():

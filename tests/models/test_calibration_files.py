@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
 
+import tfmbs
 from tests.models.zoo import build, node, weights
 from tfmbs.compiler.calibration.histogram import Histogram
 from tfmbs.compiler.calibration.observers import range_of
@@ -115,3 +118,13 @@ def test_symmetric_activations_have_no_zero_point() -> None:
     types = {word for word in compilation.text().split("!quant.uniform<i8:f32, ")[1:] if word}
     assert types
     assert not any(":" in text.split(">")[0] for text in types)
+
+
+def test_a_data_loader_is_an_iterable_of_batches(files: Path) -> None:
+    """It gives a list of tensors, one for each input in their order."""
+    values = np.load(files / "samples.npz")["x"]
+    loader: Any = DataLoader(TensorDataset(torch.from_numpy(values)), batch_size=8)
+    program = tfmbs.compile(files / "model.onnx", precision="int8", calibration=loader)
+    assert program.image.to_bytes() == (files / "first.tfb").read_bytes()
+    with pytest.raises(TfmbsError, match="kind of value, expected arrays by name, or 1 in the order of the inputs"):
+        tfmbs.compile(files / "model.onnx", precision="int8", calibration=[[values, values]])

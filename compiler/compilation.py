@@ -74,6 +74,7 @@ class Options:
     def __post_init__(self) -> None:
         knobs = self.quantization
         needs = {"rounding gptq": knobs.rounding == "gptq", "migration": knobs.migration is not None}
+        needs["biases corrected"] = knobs.biases == "corrected"
         for what, asks in {**needs, "precision mixed": self.precision == MIXED}.items():
             if asks and self.calibration is None:
                 raise TfmbsError("usage", what, "what layers see", "samples for calibration", "none")
@@ -234,6 +235,7 @@ class Compilation:
             channels=moves,
             observer=knobs.observer,
             symmetric=knobs.zero_point == "symmetric",
+            means=knobs.biases == "corrected",
         )
         calibrate(self.module, batches, observed)
         self.calibration = Calibration.of(self.module)

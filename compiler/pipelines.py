@@ -39,6 +39,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "quantize": (
         "tfmbs-detect-grids{$precision}",
         "tfmbs-gptq{$precision $group_size}",
+        "tfmbs-correct-bias{$precision $group_size}",
         "tfmbs-quantize{$precision $group_size $activations}",
     ),
     "optimise": (

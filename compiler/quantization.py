@@ -13,6 +13,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 
 ROUNDINGS = ("nearest", "gptq")
 ACTIVATIONS = ("int8", "dynamic", "bf16")
+BIASES = ("kept", "corrected")
 ZERO_POINTS = ("asymmetric", "symmetric")
 
 
@@ -34,6 +35,8 @@ class Quantization:
         observer: which range of an input i8 stands for: all values (``minmax``), 99.99 % of them (``percentile``), or
             that with the least squared error (``mse``) or loss of information (``entropy``).
         zero_point: of i8 activations: ``asymmetric``, where the range wants it, or ``symmetric``, 0.
+        biases: ``kept``, or ``corrected`` by what rounded weights change in the mean of the samples; rounding to
+            nearest only.
         ranges: a file with the ranges of a calibration that was made before, instead of samples.
         accuracy_budget: of precision ``mixed``: the least mean cosine between outputs on the samples and those in f32.
         plan: of precision ``mixed``: a file with a plan that was made before, instead of a budget.
@@ -46,6 +49,7 @@ class Quantization:
     mask: str | None = None
     observer: str = "minmax"
     zero_point: str = "asymmetric"
+    biases: str = "kept"
     ranges: str | None = None
     accuracy_budget: float | None = None
     plan: str | None = None
@@ -72,6 +76,9 @@ class Quantization:
         _check("rounding", self.rounding, ROUNDINGS)
         _check("activations", self.activations, ACTIVATIONS)
         _check("observer", self.observer, tuple(OBSERVERS))
+        _check("biases", self.biases, BIASES)
+        if self.biases == "corrected" and self.rounding == "gptq":
+            raise TfmbsError("usage", "biases corrected", "rounding", ROUNDINGS[0], self.rounding)
         _check("zero_point", self.zero_point, ZERO_POINTS)
         if self.migration is not None and (self.observer, self.zero_point) != ("minmax", ZERO_POINTS[0]):
             asked = f"{self.observer}, {self.zero_point}"

@@ -12,6 +12,7 @@ TELEMETRY = "telemetry"
 SEMANTICS = "tfmbs.semantics"  # what a part of a network is for
 INPUT_RANGE = "tfmbs.input_range"
 INPUT_CHANNELS = "tfmbs.input_channels"  # smallest and largest value of each channel of a product's input, 2×K
+INPUT_MEAN = "tfmbs.input_mean"  # of the vectors that a product multiplies: `passes.graph.moments`
 NAME = "tfmbs.name"  # of an argument or result of an entry point
 ELEMENT = "tfmbs.element"  # of one whose elements its builtin type does not tell: a key of dialect.elements.ELEMENTS
 STATE = "tfmbs.state"  # name of the buffer that an argument, and the result of that name, is before and after a run

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.dialect.attributes import INPUT_CHANNELS, INPUT_RANGE, SECOND_MOMENT
+from tfmbs.dialect.attributes import INPUT_CHANNELS, INPUT_MEAN, INPUT_RANGE, SECOND_MOMENT
 from tfmbs.dialect.mlir import arith, ir
 from tfmbs.dialect.resources import read_elements, resource_attr
 from tfmbs.dialect.shapes import shape_of
 from tfmbs.passes.graph.grids import F32
 from tfmbs.passes.graph.kernels import kernel_name, left, ops_where, refusal, replace_right
-from tfmbs.passes.graph.moments import moment_of
+from tfmbs.passes.graph.moments import mean_of, moment_of, set_mean
 from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.tfmbs_quantize import constant_weights
@@ -32,8 +32,8 @@ class TfmbsMigrateOutliers(Pass):
     Products with `tfmbs.input_channels`, the smallest and largest value of each channel j of their input on the samples
     (f32, 2×K), get inputs xⱼ / sⱼ and weights wₙⱼ · sⱼ with sⱼ = max|xⱼ|^alpha / max|wⱼ|^(1 − alpha), where max|wⱼ| is
     that of all products of the same input, which share s. s is rounded to powers of two, so that no bit of a product in
-    f32 changes (but of results that overflow or are denormal); range and second moment follow. Source: Xiao et al.,
-    "SmoothQuant: accurate and efficient post-training quantization for large language models", ICML 2023, eq. 4.
+    f32 changes (but of results that overflow or are denormal); range, mean and second moment follow. Source: Xiao et
+    al., "SmoothQuant: accurate and efficient post-training quantization for large language models", ICML 2023, eq. 4.
 
     Before:
 
@@ -93,6 +93,8 @@ class TfmbsMigrateOutliers(Pass):
                 if INPUT_RANGE in op.attributes:
                     ends = [float((low / scale).min()), float((high / scale).max())]
                     op.attributes[INPUT_RANGE] = ir.DenseF32ArrayAttr.get(ends)
+                if INPUT_MEAN in op.attributes:
+                    set_mean(op, mean_of(op) / scale)
                 moment = moment_of(op)
                 if moment is not None:
                     followed = (moment / np.outer(scale, scale).astype(np.float64)).astype(np.float32)

@@ -18,7 +18,7 @@ from tfmbs.dialect.mlir import func, ir
 from tfmbs.dialect.resources import resource_attr
 from tfmbs.passes.graph.grids import F32, F64
 from tfmbs.passes.graph.kernels import left, ops_where, refusal
-from tfmbs.passes.graph.moments import second_moment, set_moment, vectors_of
+from tfmbs.passes.graph.moments import second_moment, set_mean, set_moment, vectors, vectors_of
 from tfmbs.passes.tfmbs_quantize import constant_weights
 from tfmbs.runtime.abi.errors import TfmbsError
 
@@ -40,6 +40,8 @@ class _Seen:
     channels: F32 | None = None
     moments: dict[object, F64] = field(default_factory=dict)
     histogram: Histogram | None = None
+    sums: dict[object, tuple[F64, int]] = field(default_factory=dict)
+    """Of the vectors that products multiply, and how many there were, by `vectors_of` the products."""
 
     def widen(self, values: Array) -> None:
         """Takes in further values; a NaN stays."""
@@ -65,6 +67,7 @@ class Observation:
         channels: whether linear layers get the range of each channel, by which `tfmbs-migrate-outliers` scales them.
         observer: what range is made of the values, one of `OBSERVERS`.
         symmetric: whether zero points are 0.
+        means: whether products get the mean of their vectors, by which `tfmbs-correct-bias` changes their bias.
         start: loads the binary by which the graph runs; without it, the byte reference does, which takes long.
     """
 
@@ -75,6 +78,7 @@ class Observation:
     channels: bool = False
     observer: str = "minmax"
     symmetric: bool = False
+    means: bool = False
 
     def __post_init__(self) -> None:
         if self.observer not in OBSERVERS:
@@ -127,6 +131,9 @@ def calibrate(
             op.attributes[INPUT_RANGE] = ir.DenseF32ArrayAttr.get([low, high])
             if observation.channels and seen.channels is not None:
                 op.attributes[INPUT_CHANNELS] = resource_attr(seen.channels, "input_channels")
+            if observation.means:
+                total, number = seen.sums[vectors_of(op)]
+                set_mean(op, total / number)
             if observation.moments:
                 set_moment(op, seen.moments[vectors_of(op)])
 
@@ -143,11 +150,16 @@ def _observe(module: Any, batches: Iterable[Mapping[str, Array]], products: list
         outputs, count = run(batch), count + 1
         for name, seen in ranges.items():
             seen.widen(how.rows(batch, outputs[name]))
+        if how.means:
+            for (name, kind), op in kinds.items():
+                rows = vectors(op, how.rows(batch, outputs[name]))
+                total, number = ranges[name].sums.get(kind, (np.zeros(1), 0))
+                ranges[name].sums[kind] = total + rows.sum(axis=1), number + rows.shape[1]
         if not how.moments or (how.held_out and count % how.held_out == 0):
             continue
-        for (name, vectors), op in kinds.items():
+        for (name, kind), op in kinds.items():
             moments = ranges[name].moments
-            moments[vectors] = moments.get(vectors, 0) + second_moment(op, how.rows(batch, outputs[name]))
+            moments[kind] = moments.get(kind, 0) + second_moment(op, how.rows(batch, outputs[name]))
     if not count:
         raise TfmbsError("quantize", "calibration", "number of sample batches", "at least 1", 0)
     return [ranges[name] for name in names]

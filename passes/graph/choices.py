@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmbs.dialect.attributes import INPUT_CHANNELS, INPUT_RANGE, PRECISION, SECOND_MOMENT, WEIGHT_SCALES
+from tfmbs.dialect.attributes import INPUT_CHANNELS, INPUT_MEAN, INPUT_RANGE, PRECISION, SECOND_MOMENT, WEIGHT_SCALES
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.resources import read_elements
 from tfmbs.passes.graph.grids import F32, Grid
@@ -37,7 +37,7 @@ DEFAULT_GROUP = {"int4": 32}
 
 PER_CHANNEL = "channel"
 DEFAULT = "default"
-OWN = (PRECISION, WEIGHT_SCALES, SECOND_MOMENT, INPUT_RANGE, INPUT_CHANNELS)
+OWN = (PRECISION, WEIGHT_SCALES, SECOND_MOMENT, INPUT_RANGE, INPUT_CHANNELS, INPUT_MEAN)
 """Attributes that say how a product is to be quantized, which it has not any more when it is."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.dialect.attributes import SECOND_MOMENT
+from tfmbs.dialect.attributes import INPUT_MEAN, SECOND_MOMENT
 from tfmbs.dialect.graph_windows import ConvolutionOp
 from tfmbs.dialect.resources import read_elements, resource_attr
 from tfmbs.dialect.shapes import Window, shape_of
@@ -25,12 +25,16 @@ Array = npt.NDArray[Any]
 
 def second_moment(op: Any, values: Array) -> F64:
     """Σ x·xᵀ of a product on one value of its left operand, G×K×K with G = 1 but for grouped convolutions, in f64."""
-    if not isinstance(op, ConvolutionOp):
-        rows = values.reshape(1, -1, values.shape[-1]).astype(np.float64)
-    else:
-        rows = _patches(values.astype(np.float64), op.window, op.groups)
+    rows = vectors(op, values)
     moment: F64 = np.swapaxes(rows, 1, 2) @ rows
     return moment
+
+
+def vectors(op: Any, values: Array) -> F64:
+    """The vectors that a product multiplies of one value of its left operand, G×R×K."""
+    if isinstance(op, ConvolutionOp):
+        return _patches(values.astype(np.float64), op.window, op.groups)
+    return values.reshape(1, -1, values.shape[-1]).astype(np.float64)
 
 
 def vectors_of(op: Any) -> object:
@@ -62,6 +66,25 @@ def set_moment(op: Any, moment: F64) -> None:
     mean = np.einsum("gkk->", moment) / moment[:, 0].size
     scaled = (moment / mean if mean > 0 else moment).astype(np.float32)
     op.attributes[SECOND_MOMENT] = resource_attr(scaled, "second_moment")
+
+
+def set_mean(op: Any, mean: F64) -> None:
+    """Gives a product the mean of its vectors, G×K, rounded to f32."""
+    op.attributes[INPUT_MEAN] = resource_attr(mean.astype(np.float32), "input_mean")
+
+
+def mean_of(op: Any) -> F64:
+    """The mean that a product has, G×K in f64.
+
+    Raises:
+        TfmbsError: ``quantize``, it does not fit the weights.
+    """
+    found = read_elements(op.attributes[INPUT_MEAN])
+    groups = op.groups if isinstance(op, ConvolutionOp) else 1
+    width = int(np.prod(shape_of(right(op).type)[1:]))
+    if found.dtype != np.float32 or found.shape != (groups, width) or not np.isfinite(found).all():
+        raise refusal(op, "quantize", INPUT_MEAN, f"finite f32 of {(groups, width)}", f"{found.dtype} of {found.shape}")
+    return found.astype(np.float64)
 
 
 def moment_of(op: Any) -> F64 | None:

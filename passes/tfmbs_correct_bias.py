@@ -29,9 +29,9 @@ class TfmbsCorrectBias(Pass):
 
     Products with `tfmbs.input_mean`, the mean E[x] of the vectors they multiply on the samples (f32, G×K for G groups
     of channels), get the bias bₙ + Σₖ (wₙₖ − ŵₙₖ) · E[xₖ], where ŵ are the weights as `tfmbs-quantize` will store them,
-    to nearest. The constant that is added behind the product is changed; where there is none, one is added. Products whose
-    weights stay floats, or are on their grid already, stay what they are. Source: Nagel, van Baalen, Blankevoort and
-    Welling, "Data-free quantization through weight equalization and bias correction", ICCV 2019, §4.2.
+    to nearest. The constant that is added behind the product is changed; where there is none, one is added. Products
+    whose weights stay floats, or are on their grid already, stay what they are. Source: Nagel, van Baalen, Blankevoort
+    and Welling, "Data-free quantization through weight equalization and bias correction", ICCV 2019, §4.2.
 
     Options: precision=int8
 

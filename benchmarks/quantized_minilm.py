@@ -71,7 +71,7 @@ CASES = (
     Case(
         "mixed, budget 0.995",
         "mixed",
-        {"rounding": "gptq", "activations": "dynamic", "accuracy_budget": 0.995},
+        {"rounding": "gptq", "activations": "dynamic", "migration": 0.5, "accuracy_budget": 0.995},
         cosine=0.995,
     ),
 )

@@ -14,7 +14,7 @@ from tfmbs.compiler.driver import Driver
 from tfmbs.compiler.graph_digest import graph_digest
 from tfmbs.compiler.jit import copy_module
 from tfmbs.compiler.mixed.layers import Candidate, Layer, layers_of
-from tfmbs.compiler.mixed.measure import agreement, spread
+from tfmbs.compiler.mixed.measure import agreement, agreement_and_error, spread
 from tfmbs.compiler.mixed.plan import Entry, Plan
 from tfmbs.compiler.mixed.probe import Probe, Setting
 from tfmbs.compiler.mixed.search import Option, cheapest
@@ -49,7 +49,8 @@ def choose(module: Any, batches: Sequence[Batch], budget: float, options: Option
         batches: inputs by name, on which layers and choices are measured; at least one.
 
     Losses of layers, 1 − cosine, are taken to add up; how much they may add up to is then found by measuring: the
-    allowance grows while the choice keeps the budget, and shrinks while it does not. The cheapest choice that keeps it
+    allowance grows while the choice keeps the budget, and shrinks while it does not. A budget is kept where the loss
+    and its standard error on the samples together do, so that it is on others, too. The cheapest choice that keeps it
     in the quantized network is taken.
 
     Raises:
@@ -59,8 +60,8 @@ def choose(module: Any, batches: Sequence[Batch], budget: float, options: Option
     limit = 1 - budget
     kept = sorted(search.keeping(limit), key=search.cost)
     for choice in (*kept, search.most_accurate):
-        loss = search.exact_loss(choice)
-        if loss <= limit:
+        loss, error = search.exact_loss(choice)
+        if loss + error <= limit:
             break
     else:
         raise _unmet(search, budget, loss)
@@ -136,12 +137,13 @@ class _Search:
         return sum(item.losses[i] for item, i in zip(self.items, choice, strict=True))
 
     def loss(self, choice: Choice) -> float:
-        """What the network loses with all layers as chosen, in the probe."""
+        """What the network loses with all layers as chosen, in the probe, and the standard error of that on top."""
         settings = [item.candidates[i].setting for item, i in zip(self.items, choice, strict=True)]
-        return 1 - agreement(self._outputs(self._together, settings), self._expected)
+        mean, error = agreement_and_error(self._outputs(self._together, settings), self._expected)
+        return 1 - mean + error
 
-    def exact_loss(self, choice: Choice) -> float:
-        """What the quantized network loses."""
+    def exact_loss(self, choice: Choice) -> tuple[float, float]:
+        """What the quantized network loses, and the standard error of that."""
         copy = copy_module(self._module)
         products = ops_where(copy, lambda op: constant_weights(op) is not None)
         with copy.context:
@@ -149,7 +151,8 @@ class _Search:
                 op.attributes[PRECISION] = ir.StringAttr.get(item.candidates[index].precision)
         Driver().run_text(copy, sequence_text("quantize", {"precision": MIXED, **self._knobs.settings}))
         run = trial(copy, self._start, self.target)
-        return 1 - agreement([run(sample) for sample in self._together], self._expected)
+        mean, error = agreement_and_error([run(sample) for sample in self._together], self._expected)
+        return 1 - mean, error
 
     def keeping(self, limit: float) -> list[Choice]:
         """Choices that lose no more than `limit` in the probe, each the cheapest for the losses that it predicts."""

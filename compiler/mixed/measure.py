@@ -27,8 +27,15 @@ def agreement(outputs: Iterable[Mapping[str, Array]], expected: Iterable[Mapping
     Raises:
         TfmbsError: ``unsupported``, no output is a float.
     """
+    return agreement_and_error(outputs, expected)[0]
+
+
+def agreement_and_error(
+    outputs: Iterable[Mapping[str, Array]], expected: Iterable[Mapping[str, Array]]
+) -> tuple[float, float]:
+    """`agreement`, and the standard error of that mean: other samples will give others. Raises as `agreement`."""
     runs = [_least_cosine(ours, reference) for ours, reference in zip(outputs, expected, strict=True)]
-    return float(np.mean(runs))
+    return float(np.mean(runs)), float(np.std(runs, ddof=1) / np.sqrt(len(runs))) if len(runs) > 1 else 0.0
 
 
 def _least_cosine(ours: Mapping[str, Array], expected: Mapping[str, Array]) -> float:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tfmbs.compiler.graph_digest import graph_digest
+from tfmbs.compiler.numbered_lines import numbered_lines
 from tfmbs.dialect.attributes import INPUT_RANGE
 from tfmbs.dialect.mlir import ir
 from tfmbs.passes.graph.kernels import kernel_name, ops_where
@@ -82,20 +83,12 @@ def read_calibration(path: Path) -> Calibration:
     Raises:
         TfmbsError: ``io``, it cannot be read; ``quantize`` with file and line, it is no calibration.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise TfmbsError("io", path, "cannot read the calibration", got=error.strerror) from error
-    except UnicodeDecodeError as error:
-        raise TfmbsError("quantize", path, "calibration", FIRST_LINE, "no text") from error
-    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
-    if not lines or lines[0][1] != FIRST_LINE:
-        raise TfmbsError("quantize", path, "first line", FIRST_LINE, lines[0][1] if lines else "nothing")
-    number, line = lines[1] if len(lines) > 1 else (lines[0][0] + 1, "nothing")
+    lines = numbered_lines(path, "calibration", FIRST_LINE)
+    number, line = lines[0] if lines else (2, "nothing")
     key, _, digest = line.partition(" ")
     if key != "graph" or not digest:
         raise TfmbsError("quantize", f"{path}:{number}", "line of a calibration", "graph DIGEST", line)
-    return Calibration(digest, tuple(_input(line, f"{path}:{number}") for number, line in lines[2:]))
+    return Calibration(digest, tuple(_input(line, f"{path}:{number}") for number, line in lines[1:]))
 
 
 def _input(line: str, where: str) -> Calibrated:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tfmbs.compiler.graph_digest import graph_digest
+from tfmbs.compiler.numbered_lines import numbered_lines
 from tfmbs.compiler.quantization import Quantization
 from tfmbs.dialect.attributes import PRECISION
 from tfmbs.dialect.mlir import ir
@@ -111,16 +112,8 @@ def read_plan(path: Path) -> Plan:
     Raises:
         TfmbsError: ``io``, it cannot be read; ``quantize`` with file and line, it is no plan.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise TfmbsError("io", path, "cannot read the plan", got=error.strerror) from error
-    except UnicodeDecodeError as error:
-        raise TfmbsError("quantize", path, "plan", FIRST_LINE, "no text") from error
-    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
-    if not lines or lines[0][1] != FIRST_LINE:
-        raise TfmbsError("quantize", path, "first line", FIRST_LINE, lines[0][1] if lines else "nothing")
-    head, layers = lines[1 : 1 + len(_HEAD)], lines[1 + len(_HEAD) :]
+    lines = numbered_lines(path, "plan", FIRST_LINE)
+    head, layers = lines[: len(_HEAD)], lines[len(_HEAD) :]
     values: dict[str, Any] = {}
     for name, (number, line) in zip(_HEAD, head, strict=False):
         key, _, value = line.partition(" ")

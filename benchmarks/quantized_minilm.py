@@ -57,6 +57,9 @@ class Case:
 CASES = (
     Case("fp32", "fp32", cosine=0.999999),
     Case("int8 by range", "int8"),
+    Case("int8 by range, percentile", "int8", {"observer": "percentile"}),
+    Case("int8 by range, mse", "int8", {"observer": "mse"}),
+    Case("int8 by range, entropy", "int8", {"observer": "entropy"}),
     Case("int8 by row", "int8", {"activations": "dynamic"}),
     Case(
         "int8 by row, migrated",

@@ -201,6 +201,8 @@ class Compilation:
     def _run(self, name: str) -> None:
         self.options.progress(name)
         if name == "quantize" and self.options.precision not in FLOATS:
+            if self.options.quantization.channels == "equalized":
+                self._drive(f"{MODULE}(tfmbs-equalize-channels)")
             self._calibrate()
         settings = {"precision": self.options.precision, "target": self.options.target}
         settings = {**settings, "numerics": self.options.numerics, **self.options.quantization.settings}

@@ -14,6 +14,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 ROUNDINGS = ("nearest", "gptq")
 ACTIVATIONS = ("int8", "dynamic", "bf16")
 BIASES = ("kept", "corrected")
+CHANNELS = ("kept", "equalized")
 ZERO_POINTS = ("asymmetric", "symmetric")
 
 
@@ -37,6 +38,8 @@ class Quantization:
         zero_point: of i8 activations: ``asymmetric``, where the range wants it, or ``symmetric``, 0.
         biases: ``kept``, or ``corrected`` by what rounded weights change in the mean of the samples; rounding to
             nearest only.
+        channels: between two layers with only biases, ReLU and pooling between them: ``kept``, or ``equalized``, by
+            scales that make weights on both sides of like size.
         ranges: a file with the ranges of a calibration that was made before, instead of samples.
         accuracy_budget: of precision ``mixed``: the least mean cosine between outputs on the samples and those in f32.
         plan: of precision ``mixed``: a file with a plan that was made before, instead of a budget.
@@ -50,6 +53,7 @@ class Quantization:
     observer: str = "minmax"
     zero_point: str = "asymmetric"
     biases: str = "kept"
+    channels: str = "kept"
     ranges: str | None = None
     accuracy_budget: float | None = None
     plan: str | None = None
@@ -77,6 +81,7 @@ class Quantization:
         _check("activations", self.activations, ACTIVATIONS)
         _check("observer", self.observer, tuple(OBSERVERS))
         _check("biases", self.biases, BIASES)
+        _check("channels", self.channels, CHANNELS)
         if self.biases == "corrected" and self.rounding == "gptq":
             raise TfmbsError("usage", "biases corrected", "rounding", ROUNDINGS[0], self.rounding)
         _check("zero_point", self.zero_point, ZERO_POINTS)

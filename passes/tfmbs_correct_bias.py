@@ -16,7 +16,7 @@ from tfmbs.passes.graph.grids import F32, real_weights
 from tfmbs.passes.graph.kernels import channel_axis, kernel_name, ops_where, refusal, sole_user
 from tfmbs.passes.graph.moments import mean_of
 from tfmbs.passes.graph.quantized_operands import stored_weights
-from tfmbs.passes.linalg.generics import as_elementwise, channel_constant, is_addition
+from tfmbs.passes.linalg.generics import added_channels, as_elementwise
 from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.tfmbs_quantize import constant_weights
@@ -102,19 +102,18 @@ def _add(op: Any, lost: F32) -> None:
     """Adds a constant to each output channel: to the constant that is added there, else by an op behind."""
     name, axis = f"{layer_name(op) or kernel_name(op)}.bias", channel_axis(op)
     view = as_elementwise(sole_user(op.result))
-    if view is not None and is_addition(view):
-        index = 1 if view.inputs[0] == op.result else 0
-        bias = channel_constant(view, index, axis)
-        if bias is not None and view.maps[1 - index] == identity(len(view.shape)):
-            shape = shape_of(view.inputs[index].type)
-            with view.op.location, ir.InsertionPoint(view.op):
-                view.op.operation.operands[index] = _constant((bias + lost).reshape(shape), name)
-            return
+    added = None if view is None else added_channels(view, op.result, axis)
+    if view is not None and added is not None:
+        index, bias = added
+        shape = shape_of(view.inputs[index].type)
+        with view.op.location, ir.InsertionPoint(view.op):
+            view.op.operation.operands[index] = _constant((bias + lost).reshape(shape), name)
+        return
     shape = shape_of(op.result.type)
     with op.location, ir.InsertionPoint.after(op.operation):
         inputs = [(op.result, identity(len(shape))), (_constant(lost, name), mapping(len(shape), [axis]))]
-        added = elementwise(inputs, shape, ir.F32Type.get(), lambda x, b: arith.AddFOp(x, b).result)
-    op.result.replace_all_uses_except(added, added.owner.operation)
+        result = elementwise(inputs, shape, ir.F32Type.get(), lambda x, b: arith.AddFOp(x, b).result)
+    op.result.replace_all_uses_except(result, result.owner.operation)
 
 
 def _constant(values: F32, name: str) -> Any:

@@ -41,7 +41,7 @@ from tfmbs.passes.graph.quantization import (
     quantize_bias,
 )
 from tfmbs.passes.graph.quantized_operands import Inputs, stored_weights, widened_bf16
-from tfmbs.passes.linalg.generics import Elementwise, as_elementwise, channel_constant, is_addition
+from tfmbs.passes.linalg.generics import Elementwise, added_channels, as_elementwise
 from tfmbs.passes.linalg.structured import elementwise, identity, mapping
 from tfmbs.passes.registry import Pass
 from tfmbs.passes.tfmbs_telemetry import count_weights
@@ -288,15 +288,12 @@ class _Product:
     def bias(self) -> tuple[Elementwise, F32] | None:
         """The addition of a constant per channel that is all the op's result is used for, and that constant."""
         view = as_elementwise(sole_user(self.op.result))
-        if view is None or not is_addition(view):
+        added = None if view is None else added_channels(view, self.op.result, channel_axis(self.op))
+        if view is None or added is None:
             return None
-        index = 1 if view.inputs[0] == self.op.result else 0
-        values = channel_constant(view, index, channel_axis(self.op))
-        if values is None or view.maps[1 - index] != identity(len(view.shape)):
-            return None
-        if not np.isfinite(values).all():
+        if not np.isfinite(added[1]).all():
             raise refusal(self.op, "quantize", "the bias is not finite")
-        return view, values
+        return view, added[1]
 
     def quantized_input(self, activation: Activation) -> Any:
         """The quantized left operand."""

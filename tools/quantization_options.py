@@ -28,6 +28,7 @@ def add_quantization_options(parser: argparse.ArgumentParser) -> None:
     add("--observer", metavar="NAME", default="minmax", help="ranges of int8: minmax, percentile, mse or entropy")
     add("--zero-point", metavar="HOW", default="asymmetric", help="of int8 activations: asymmetric or symmetric (0)")
     add("--biases", metavar="HOW", default="kept", help="kept, or corrected by what rounding weights does to the mean")
+    add("--channels", metavar="HOW", default="kept", help="kept, or equalized: weights of like size on both sides")
     add("--ranges", metavar="FILE", help="ranges that --save-ranges of tfmbs-compile wrote, instead of samples")
     budget = "mixed: the least mean cosine of outputs on the samples to those in f32"
     add("--accuracy-budget", metavar="X", type=float, help=budget)
@@ -47,6 +48,7 @@ def quantization_of(given: Any) -> Quantization:
         given.observer,
         given.zero_point,
         given.biases,
+        given.channels,
         given.ranges,
         given.accuracy_budget,
         given.plan,

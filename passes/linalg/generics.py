@@ -130,3 +130,14 @@ def channel_constant(view: Elementwise, index: int, channel_axis: int) -> Any:
     if values is None or values.size != channels or view.role(index, channel_axis) is None:
         return None
     return values.reshape(channels)
+
+
+def added_channels(view: Elementwise, value: Any, channel_axis: int) -> tuple[int, Any] | None:
+    """The constant for each channel that an op does nothing but add to `value`: its number among the inputs, and it."""
+    if not is_addition(view):
+        return None
+    index = 1 if view.inputs[0] == value else 0
+    values = channel_constant(view, index, channel_axis)
+    if values is None or view.maps[1 - index] != ir.AffineMap.get_identity(len(view.shape)):
+        return None
+    return index, values

@@ -58,7 +58,7 @@ BOUNDS = {"int8": 0.3, "int4, GPTQ": 0.5, "ternary, trained": 1.0, "ternary, tra
 """Points of accuracy that a row may lose to fp32."""
 
 
-class Images(CalibrationDataReader):  # type: ignore[misc]
+class Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
     """The calibration images one by one, for onnxruntime's quantizer."""
 
     def __init__(self, images: NDArray[np.float32]) -> None:

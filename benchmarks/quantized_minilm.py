@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def ours(case: Case, module: torch.nn.Module, samples: list[Feed], texts: list[F
     return np.concatenate([next(iter(context.run(feed).values())) for feed in texts]), weights
 
 
-class Samples(CalibrationDataReader):  # type: ignore[misc]
+class Samples(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
     """Samples for onnxruntime's quantizer."""
 
     def __init__(self, names: Sequence[str], samples: list[Feed]) -> None:
@@ -207,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tensors = [torch.from_numpy(np.concatenate([feed[name] for feed in texts])) for name in NAMES]
         expected: Floats = module(*tensors).numpy()
     runs: dict[str, Callable[[], tuple[Floats, int]]] = {
-        **{case.name: lambda case=case: ours(case, module, samples, texts) for case in CASES},  # type: ignore[misc]
+        **{case.name: partial(ours, case, module, samples, texts) for case in CASES},
         **onnxruntime_rows(module, samples, texts),
     }
     rows = {}

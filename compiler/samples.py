@@ -39,13 +39,17 @@ def read_samples(path: Path) -> list[Arrays]:
     Raises:
         TfmbsError: ``io`` or ``quantize``, naming the file.
     """
+    wanted = "quantize", path, "samples", "an .npz file of plain arrays", "other bytes"
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return [{name: file[name] for name in file.files}]
+        with path.open("rb") as file:
+            if not zipfile.is_zipfile(file):  # numpy would leave what it began to read, with a message of its own
+                raise TfmbsError(*wanted)
+        with np.load(path, allow_pickle=False) as arrays:
+            return [{name: arrays[name] for name in arrays.files}]
     except OSError as error:
         raise TfmbsError("io", path, "cannot read the samples", got=error.strerror or str(error)) from error
-    except (ValueError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise TfmbsError("quantize", path, "samples", "an .npz file of plain arrays", "other bytes") from error
+    except (EOFError, ValueError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        raise TfmbsError(*wanted) from error
 
 
 def _array(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:

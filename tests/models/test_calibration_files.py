@@ -128,3 +128,13 @@ def test_a_data_loader_is_an_iterable_of_batches(files: Path) -> None:
     assert program.image.to_bytes() == (files / "first.tfb").read_bytes()
     with pytest.raises(TfmbsError, match="kind of value, expected arrays by name, or 1 in the order of the inputs"):
         tfmbs.compile(files / "model.onnx", precision="int8", calibration=[[values, values]])
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"PK\x03\x04cut off", b"\x93NUMPY", b"tfmbs-calibration 1\n"])
+def test_samples_that_are_no_npz_file_are_refused_in_a_line(
+    files: Path, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (files / "bad.npz").write_bytes(content)
+    assert main([str(files / "model.onnx"), "--precision", "int8", "--calibrate", str(files / "bad.npz")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"error: {files / 'bad.npz'}: samples, expected an .npz file of plain arrays, got other bytes"

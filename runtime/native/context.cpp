@@ -198,17 +198,20 @@ void Context::multiply(const Launch& launch, const Bound& bound, LaunchCounters&
   const uint64_t lhs_size = conv ? 0 : gemm_lhs_bytes(engine, launch);
   if (own > memory_limit_ || rhs_size > memory_limit_ - own || lhs_size > memory_limit_ - own - rhs_size)
     throw Error("resource-limit", launch.name, "its buffers take more memory than is granted");
-  PackedWeights packed;
   if (!launch.constant) {
     Vectors rhs;
     if (launch.integer) rhs.i8 = reinterpret_cast<const int8_t*>(bound.rhs);
     else rhs.f32 = reinterpret_cast<const float*>(bound.rhs);
-    packed = conv ? pack_conv(launch.volume, rhs, launch.words, engine.kernels.rows)
-                  : pack_gemm(launch.gemm, rhs, launch.words, engine.kernels.panel);
+    if (conv) {
+      rhs_ = pack_conv(launch.volume, rhs, launch.words, engine.kernels.rows);
+    } else {
+      const GemmPacking packing(launch.gemm, rhs, launch.words, engine.kernels.panel, rhs_);
+      workers_.run(packing.blocks(), [&](uint64_t block, unsigned) { packing.pack(block); });
+    }
   }
   counters.operations = launch.work.all;
   counters.active = launch.work.active;
-  (conv ? run_conv : run_gemm)(engine, bound, launch.constant ? *launch.weights : packed);
+  (conv ? run_conv : run_gemm)(engine, bound, launch.constant ? *launch.weights : rhs_);
 }
 
 void Context::multiply_groups(const Launch& launch, const Bound& bound, LaunchCounters& counters) {

@@ -109,6 +109,7 @@ class Context {
   std::vector<std::unique_ptr<Worker>> buffers_;
   std::vector<std::unique_ptr<Machine>> machines_;  // of the launches of a group
   AlignedWords lhs_;                                // of a product, packed
+  PackedWeights rhs_;                               // of a product, where it is not constant
   AlignedWords recurrence_;
   uint64_t step_limit_, operation_limit_, memory_limit_, operations_left_ = 0;
   const std::vector<Buffer>* inputs_ = nullptr;

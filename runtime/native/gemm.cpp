@@ -29,26 +29,57 @@ namespace {
 
 // Rows whose sums are kept at once, in tiles, and steps of the reduction that a panel stays in the first cache for
 // while they pass. A panel that serves a single tile is not kept.
-constexpr uint64_t MOST_TILES = 8;
+constexpr uint64_t MOST_TILES = 16;
 constexpr uint64_t MOST_STEPS = 256;
+// Units of work for each thread, so that none waits long for the last one, as long as a unit keeps the least of both.
+constexpr uint64_t UNITS_OF_A_THREAD = 4, LEAST_TILES = 4, LEAST_COLUMNS = 128;
+
+uint64_t up(uint64_t count, uint64_t unit) { return (count + unit - 1) / unit; }
+
+// A product in blocks of rows, in tiles, by chunks of columns, in panels.
+struct Cut {
+  uint64_t tiles, panels;    // of the product
+  uint64_t blocks, chunks;   // blocks of rows, chunks of columns
+  uint64_t block, chunk;     // tiles of a block, panels of a chunk; the last ones may have fewer
+
+  Cut(const abi::GemmGeometry& g, const Kernels& kernels, uint64_t threads)
+      : tiles(up(g.m, kernels.rows)), panels(up(g.n, kernels.panel)) {
+    divide(MOST_TILES, abi::VLMAX / kernels.panel);
+    const uint64_t wanted = threads > 1 ? UNITS_OF_A_THREAD * threads : 1;
+    while (g.batch * blocks * chunks < wanted && chunk * kernels.panel > LEAST_COLUMNS) divide(block, up(chunk, 2));
+    while (g.batch * blocks * chunks < wanted && block > LEAST_TILES) divide(up(block, 2), chunk);
+  }
+
+ private:
+  // In parts of at most so many tiles and panels, as even as can be.
+  void divide(uint64_t most_tiles, uint64_t most_panels) {
+    blocks = up(tiles, most_tiles);
+    chunks = up(panels, most_panels);
+    block = up(tiles, blocks);
+    chunk = up(panels, chunks);
+    blocks = up(tiles, block);
+    chunks = up(panels, chunk);
+  }
+};
 
 class Product {
  public:
   Product(const Engine& engine, const Bound& bound, const PackedWeights& weights)
-      : engine_(engine), bound_(bound), weights_(weights), g_(bound.launch.gemm), words_(bound.launch.words) {
-    depth_ = depth_of(g_.k, words_);
-    tile_ = engine.kernels.rows;
-    tiles_ = (static_cast<uint64_t>(g_.m) + tile_ - 1) / tile_;
-    columns_ = (static_cast<uint64_t>(g_.n) + engine.kernels.panel - 1) / engine.kernels.panel * engine.kernels.panel;
-    blocks_ = (tiles_ + MOST_TILES - 1) / MOST_TILES;
-    chunks_ = (static_cast<uint64_t>(g_.n) + abi::VLMAX - 1) / abi::VLMAX;
-  }
+      : engine_(engine),
+        bound_(bound),
+        weights_(weights),
+        g_(bound.launch.gemm),
+        words_(bound.launch.words),
+        cut_(g_, engine.kernels, engine.buffers.size()),
+        depth_(depth_of(g_.k, words_)),
+        tile_(engine.kernels.rows),
+        columns_(cut_.panels * engine.kernels.panel) {}
 
   // Tiles of rows of the batch.
-  uint64_t tiles() const { return g_.batch * tiles_; }
+  uint64_t tiles() const { return g_.batch * cut_.tiles; }
 
   void pack(uint64_t tile) const {
-    const uint64_t batch = tile / tiles_, row = tile % tiles_ * tile_;
+    const uint64_t batch = tile / cut_.tiles, row = tile % cut_.tiles * tile_;
     const unsigned rows = static_cast<unsigned>(std::min<uint64_t>(tile_, g_.m - row));
     Vectors lhs;
     lhs.stride = g_.lhs_m_stride;
@@ -60,15 +91,16 @@ class Product {
   }
 
   // A block of rows by a chunk of columns. Blocks of the same columns follow each other: their weights stay in a cache.
-  uint64_t units() const { return g_.batch * chunks_ * blocks_; }
+  uint64_t units() const { return g_.batch * cut_.chunks * cut_.blocks; }
 
   void unit(uint64_t unit, unsigned index) const {
     Worker& worker = *engine_.buffers[index];
-    const uint64_t batch = unit / blocks_ / chunks_, column = unit / blocks_ % chunks_ * abi::VLMAX;
-    const uint64_t row = unit % blocks_ * MOST_TILES * tile_;
-    const uint64_t rows = std::min<uint64_t>(MOST_TILES * tile_, g_.m - row);
-    const uint32_t lanes = static_cast<uint32_t>(std::min<uint64_t>(abi::VLMAX, g_.n - column));
-    worker.accumulators.resize(std::min<uint64_t>(MOST_TILES * tile_, g_.m) * abi::VLMAX);
+    const uint64_t width = cut_.chunk * engine_.kernels.panel, height = cut_.block * tile_;
+    const uint64_t batch = unit / cut_.blocks / cut_.chunks, column = unit / cut_.blocks % cut_.chunks * width;
+    const uint64_t row = unit % cut_.blocks * height;
+    const uint64_t rows = std::min(height, g_.m - row);
+    const uint32_t lanes = static_cast<uint32_t>(std::min(width, g_.n - column));
+    worker.accumulators.resize(std::min<uint64_t>(height, g_.m) * abi::VLMAX);
     uint32_t* sums = worker.accumulators.data();
     start(sums, rows, batch, column, lanes);
     const uint64_t steps = rows > tile_ ? std::min(MOST_STEPS, depth_) : depth_;
@@ -107,7 +139,7 @@ class Product {
   void add(const Tile& tile, uint32_t* sums) const {
     const Kernels& kernels = engine_.kernels;
     const unsigned rows = static_cast<unsigned>(tile.rows);
-    const uint32_t* a = engine_.lhs.data() + (tile.batch * tiles_ * tile_ + tile.row) * depth_ + tile.step * rows;
+    const uint32_t* a = engine_.lhs.data() + (tile.batch * cut_.tiles * tile_ + tile.row) * depth_ + tile.step * rows;
     const uint32_t* b = weights_.words.data() + (product(tile.batch) * columns_ + tile.column) * depth_ +
                         tile.step * kernels.panel;
     if (words_ == Words::F32)
@@ -121,8 +153,9 @@ class Product {
   const Bound& bound_;
   const PackedWeights& weights_;
   const abi::GemmGeometry& g_;
-  Words words_;
-  uint64_t depth_, tile_, tiles_, columns_, blocks_, chunks_;
+  const Words words_;
+  const Cut cut_;
+  const uint64_t depth_, tile_, columns_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "checks.h"
+#include "interleave.h"
 
 namespace tfmbs {
 namespace {
@@ -33,23 +34,34 @@ uint64_t nonzero(const Vectors& from, uint64_t vector, uint64_t k) {
   return count;
 }
 
-// Vectors in blocks, each at the end of what `out` holds, with the sums that tiles of QUADS need.
+// A block of `width` vectors, `count` of which are those of `from`, the others zero; `sums`: those that tiles of QUADS
+// need, or nullptr.
+void pack_block(const Vectors& from, unsigned count, unsigned width, uint64_t k, Words words, uint32_t* out,
+                uint32_t* sums) {
+  const uint64_t depth = depth_of(k, words);
+  // Where the block is not filled up by vectors, or a vector does not fill up its last word.
+  if (count < width || k % step_of(words)) std::fill_n(out, depth * width, 0u);
+  pack_weights(from, count, width, k, words, out);
+  if (!sums) return;
+  for (unsigned j = 0; j < width; ++j) {
+    uint32_t sum = 0;
+    for (uint64_t i = 0; i < k && j < count; ++i)
+      sum += static_cast<uint32_t>(from.i8[j * from.stride + i * from.k_stride]);
+    sums[j] = sum;
+  }
+}
+
+// Blocks of vectors, each at the end of what `out` holds.
 class Packer {
  public:
   Packer(Words words, uint64_t k, uint64_t total) : words_(words), k_(k) { out_.words.reserve(total); }
 
-  // A block of `width` vectors, `count` of which are those of `from`, the others zero.
   void block(const Vectors& from, unsigned count, unsigned width) {
-    const size_t at = out_.words.size();
+    const size_t at = out_.words.size(), sum = out_.sums.size();
     out_.words.resize(at + depth_of(k_, words_) * width);
-    pack_weights(from, count, width, k_, words_, out_.words.data() + at);
-    if (words_ != Words::QUADS) return;
-    for (unsigned j = 0; j < width; ++j) {
-      uint32_t sum = 0;
-      for (uint64_t i = 0; i < k_ && j < count; ++i)
-        sum += static_cast<uint32_t>(from.i8[j * from.stride + i * from.k_stride]);
-      out_.sums.push_back(sum);
-    }
+    if (words_ == Words::QUADS) out_.sums.resize(sum + width);
+    pack_block(from, count, width, k_, words_, out_.words.data() + at,
+               words_ == Words::QUADS ? out_.sums.data() + sum : nullptr);
   }
   PackedWeights done() { return std::move(out_); }
 
@@ -68,24 +80,11 @@ void order_by_tap(const Vectors& from, unsigned count, uint64_t k, uint64_t chan
         out[tap * channels + channel] = from.i8[j * from.stride + channel * taps + tap];
 }
 
-// Four i8 as they follow each other in a vector.
-uint32_t quad(const int8_t* first) {
-  uint32_t word;
-  std::memcpy(&word, first, sizeof word);
-  return word;
-}
-
 // Quads of a vector after the other, each byte with the bits of `flip` inverted.
 void pack_quads(const Vectors& from, unsigned count, unsigned width, uint64_t k, uint8_t flip, uint32_t* out) {
-  uint64_t whole = 0;
-  if (from.k_stride == 1) {
-    whole = k / 4;
-    const uint32_t flips = flip * 0x01010101u;
-    for (unsigned j = 0; j < count; ++j) {
-      const int8_t* vector = from.i8 + j * from.stride;
-      for (uint64_t i = 0; i < whole; ++i) out[i * width + j] = quad(vector + 4 * i) ^ flips;
-    }
-  }
+  const uint64_t whole = from.k_stride == 1 ? k / 4 : 0;
+  if (whole)
+    interleave(reinterpret_cast<const uint8_t*>(from.i8), from.stride, count, width, whole, flip * 0x01010101u, out);
   uint8_t* bytes = reinterpret_cast<uint8_t*>(out);
   in_memory_order(from.at(4 * whole * from.k_stride), count, k - 4 * whole, [&](uint64_t i, unsigned j) {
     const uint64_t at = 4 * whole + i;
@@ -102,6 +101,13 @@ void pack_pairs(const Vectors& from, unsigned count, unsigned width, uint64_t k,
 }
 
 void pack_f32(const Vectors& from, unsigned count, unsigned width, uint64_t k, uint32_t* out) {
+  if (from.f32 && from.k_stride == 1)
+    return interleave(reinterpret_cast<const uint8_t*>(from.f32), from.stride * sizeof(float), count, width, k, 0, out);
+  if (from.f32 && from.stride == 1) {
+    for (uint64_t i = 0; i < k; ++i)
+      std::memcpy(out + i * width, from.f32 + i * from.k_stride, count * sizeof(float));
+    return;
+  }
   float* floats = reinterpret_cast<float*>(out);
   in_memory_order(from, count, k, [&](uint64_t i, unsigned j) {
     const uint64_t at = j * from.stride + i * from.k_stride;
@@ -143,18 +149,30 @@ uint64_t packed_bytes(const abi::VolumeGeometry& g, Words words, const std::stri
   return product({g.out_channels, depth_of(depth_of(g), words) + (words == Words::QUADS), sizeof(uint32_t)}, where);
 }
 
-PackedWeights pack_gemm(const abi::GemmGeometry& g, Vectors rhs, Words words, unsigned panel) {
-  const uint64_t columns = (static_cast<uint64_t>(g.n) + panel - 1) / panel * panel;
-  Packer packer(words, g.k, products_of(g) * columns * depth_of(g.k, words));
-  rhs.stride = g.rhs_n_stride;
-  rhs.k_stride = g.rhs_k_stride;
-  for (uint64_t b = 0; b < products_of(g); ++b) {
-    for (uint64_t n = 0; n < g.n; n += panel) {
-      const unsigned count = static_cast<unsigned>(std::min<uint64_t>(panel, g.n - n));
-      packer.block(rhs.at(b * g.rhs_batch_stride + n * g.rhs_n_stride), count, panel);
-    }
-  }
-  return packer.done();
+GemmPacking::GemmPacking(const abi::GemmGeometry& geometry, const Vectors& rhs, Words words, unsigned panel,
+                         PackedWeights& out)
+    : g_(geometry), rhs_(rhs), words_(words), panel_(panel), panels_((uint64_t{g_.n} + panel - 1) / panel), out_(out) {
+  rhs_.stride = g_.rhs_n_stride;
+  rhs_.k_stride = g_.rhs_k_stride;
+  out.words.resize(blocks() * panel * depth_of(g_.k, words));
+  out.sums.resize(words == Words::QUADS ? blocks() * panel : 0);
+}
+
+uint64_t GemmPacking::blocks() const { return products_of(g_) * panels_; }
+
+void GemmPacking::pack(uint64_t block) const {
+  const uint64_t product = block / panels_, n = block % panels_ * panel_;
+  const unsigned count = static_cast<unsigned>(std::min<uint64_t>(panel_, g_.n - n));
+  pack_block(rhs_.at(product * g_.rhs_batch_stride + n * g_.rhs_n_stride), count, panel_, g_.k, words_,
+             out_.words.data() + block * panel_ * depth_of(g_.k, words_),
+             words_ == Words::QUADS ? out_.sums.data() + block * panel_ : nullptr);
+}
+
+PackedWeights pack_gemm(const abi::GemmGeometry& g, const Vectors& rhs, Words words, unsigned panel) {
+  PackedWeights out;
+  const GemmPacking packing(g, rhs, words, panel, out);
+  for (uint64_t block = 0; block < packing.blocks(); ++block) packing.pack(block);
+  return out;
 }
 
 PackedWeights pack_groups(const abi::GroupGeometry& g, const int8_t* weights, const float* scales, Words words,

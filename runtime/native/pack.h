@@ -78,7 +78,22 @@ uint64_t packed_bytes(const abi::GemmGeometry& geometry, Words words, unsigned p
 uint64_t packed_bytes(const abi::GroupGeometry& geometry, Words words, unsigned panel, const std::string& where);
 uint64_t packed_bytes(const abi::VolumeGeometry& geometry, Words words, const std::string& where);
 // GEMM: per product of the batch (one if shared), panels of `panel` columns, the last one padded with zeros.
-PackedWeights pack_gemm(const abi::GemmGeometry& geometry, Vectors rhs, Words words, unsigned panel);
+PackedWeights pack_gemm(const abi::GemmGeometry& geometry, const Vectors& rhs, Words words, unsigned panel);
+// The same into `out`, whose memory is used again; its blocks can be packed in any order, and at the same time.
+class GemmPacking {
+ public:
+  GemmPacking(const abi::GemmGeometry& geometry, const Vectors& rhs, Words words, unsigned panel, PackedWeights& out);
+  uint64_t blocks() const;
+  void pack(uint64_t block) const;
+
+ private:
+  const abi::GemmGeometry& g_;
+  Vectors rhs_;
+  Words words_;
+  unsigned panel_;
+  uint64_t panels_;  // of one product
+  PackedWeights& out_;
+};
 // GROUP_GEMM: panels of `panel` columns; of integers, a block for each group of k, of f32, one of all k, by their scales.
 PackedWeights pack_groups(const abi::GroupGeometry& geometry, const int8_t* weights, const float* scales, Words words,
                           unsigned panel);

@@ -35,7 +35,9 @@ template <unsigned ROWS, unsigned PANELS, bool MASKED, bool FRESH, class Left>
 [[gnu::always_inline]] inline void tile_rows_f32(size_t k, Left left, const float* b, size_t step, size_t apart,
                                                  const uint32_t* valid, float* out, size_t stride) {
   VecF sum[ROWS][2 * PANELS];
+#pragma GCC unroll 8
   for (unsigned r = 0; r < ROWS; ++r)
+#pragma GCC unroll 8
     for (unsigned p = 0; p < 2 * PANELS; ++p) sum[r][p] = FRESH ? zero_f() : load_f(out + r * stride + p * LANES);
   for (size_t i = 0; i < k; ++i, b += step) {
     VecF right[2 * PANELS];
@@ -54,7 +56,9 @@ template <unsigned ROWS, unsigned PANELS, bool MASKED, bool FRESH, class Left>
       }
     }
   }
+#pragma GCC unroll 8
   for (unsigned r = 0; r < ROWS; ++r, out += stride)
+#pragma GCC unroll 8
     for (unsigned p = 0; p < 2 * PANELS; ++p) store_canonical(out + p * LANES, sum[r][p]);
 }
 
@@ -82,6 +86,7 @@ inline void add_scaled(unsigned rows, const int32_t* parts, const float* scales,
 template <class Dot, unsigned ROWS>
 void tile_rows_int(size_t k, const int32_t* a, const int32_t* b, int32_t* out, size_t stride) {
   VecI sum[ROWS][2];
+#pragma GCC unroll 8
   for (unsigned r = 0; r < ROWS; ++r) {
     sum[r][0] = load_i(out + r * stride);
     sum[r][1] = load_i(out + r * stride + LANES);
@@ -95,6 +100,7 @@ void tile_rows_int(size_t k, const int32_t* a, const int32_t* b, int32_t* out, s
       sum[r][1] = Dot::dot(x, right, sum[r][1]);
     }
   }
+#pragma GCC unroll 8
   for (unsigned r = 0; r < ROWS; ++r, out += stride) {
     store_i(out, sum[r][0]);
     store_i(out + LANES, sum[r][1]);

@@ -10,6 +10,7 @@
 #include "float_environment.h"
 #include "launch.h"
 #include "lstm.h"
+#include "share.h"
 
 namespace tfmbs {
 namespace {
@@ -282,28 +283,38 @@ void Context::execute(const Launch& launch, LaunchCounters& counters) {
   for (const auto& worker : buffers_) counters.add(worker->machine.counters());
 }
 
+// Threads share what does not fail: groups are within the limits of their programs, not always within those of the run.
+bool Context::may_share(const Group& group) const {
+  uint64_t bytes = 0;
+  for (const Group::Own& own : group.own) bytes += own.bytes;
+  return group.spreads && buffers_.size() > 1 && group.words <= buffers_[0]->steps_left &&
+         bytes <= memory_limit_ / buffers_.size();
+}
+
 void Context::take_turns(const Group& group, const Launch* launches, LaunchCounters* counters,
                          Clock::time_point start) {
   uint64_t& steps_left = buffers_[0]->steps_left;
-  while (machines_.size() < group.count) machines_.push_back(std::make_unique<Machine>(image_->kernels()));
   std::vector<Bound> bound;
+  for (uint32_t i = 0; i < group.count; ++i) bound.push_back(bind(launches[i]));
+  if (may_share(group)) {
+    share_group(group, bound, image_->kernels(), workers_, machines_, buffers_, counters, start);
+    steps_left -= group.words;
+    return;
+  }
+  while (machines_.size() < group.count) machines_.push_back(std::make_unique<Machine>(image_->kernels()));
   for (uint32_t i = 0; i < group.count; ++i) {
-    bound.push_back(bind(launches[i]));
     machines_[i]->counters() = {};
     machines_[i]->clear(*launches[i].program);
     machines_[i]->start(*launches[i].program, abi::VLMAX);
   }
-  // Where the steps do not last, launches run whole, and stop where they would by themselves.
-  std::vector<Group::Part> parts = group.parts;
-  if (group.words > steps_left) {
-    parts.clear();
-    for (uint32_t i = 0; i < group.count; ++i) parts.push_back({i, TO_THE_END});
-  }
-  for (const Group::Part& part : parts) {
+  // Where the steps do not last, launches run whole, and stop where they would by themselves; one alone always does.
+  const bool whole = group.words > steps_left || group.count == 1;
+  for (uint32_t i = 0; i < (whole ? group.count : group.parts.size()); ++i) {
+    const uint32_t launch = whole ? i : group.parts[i].launch;
     const auto before = Clock::now();
-    machines_[part.launch]->advance(*launches[part.launch].program, bound[part.launch].windows, part.turns,
-                                    &steps_left);
-    LaunchCounters& own = counters[part.launch];
+    machines_[launch]->advance(*launches[launch].program, bound[launch].windows,
+                               whole ? TO_THE_END : group.parts[i].turns, &steps_left);
+    LaunchCounters& own = counters[launch];
     if (!own.wall_ns) own.start_ns = nanoseconds(before - start);
     own.wall_ns += nanoseconds(Clock::now() - before);
   }

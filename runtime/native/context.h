@@ -60,6 +60,7 @@ struct Worker {
   std::vector<float> scores;  // of an attention, with what its tiles take
   Segments segments;
   std::vector<uint32_t> valid;
+  AlignedWords scratch;  // windows that a part of a launch has for itself
   std::vector<int8_t> quantized;  // rows of activations
   uint64_t steps_left = 0;
 };
@@ -99,6 +100,7 @@ class Context {
   Bound bind(const Launch& launch) const;
   void execute(const Launch& launch, LaunchCounters& counters);
   void take_turns(const Group& group, const Launch* launches, LaunchCounters* counters, Clock::time_point start);
+  bool may_share(const Group& group) const;
   void multiply_groups(const Launch& launch, const Bound& bound, LaunchCounters& counters);
   void multiply(const Launch& launch, const Bound& bound, LaunchCounters& counters);
   void recur(const Launch& launch, const Bound& bound, LaunchCounters& counters);

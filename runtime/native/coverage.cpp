@@ -1,23 +1,12 @@
 #include "coverage.h"
 
-#include <algorithm>
+#include "bit_ranges.h"
 
 namespace tfmbs {
 namespace {
 
 constexpr uint64_t BITS = 64;
 constexpr uint64_t MOST = uint64_t{1} << 28;  // bytes of an output that are looked at
-
-// Calls visit(word, mask) for the words that bits first … end lie in.
-template <class Visit>
-void each_word(uint64_t first, uint64_t end, Visit visit) {
-  for (uint64_t at = first; at < end;) {
-    const uint64_t low = at % BITS, count = std::min(BITS - low, end - at);
-    const uint64_t ones = count == BITS ? ~uint64_t{0} : (uint64_t{1} << count) - 1;
-    visit(at / BITS, ones << low);
-    at += count;
-  }
-}
 
 }  // namespace
 

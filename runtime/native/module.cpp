@@ -9,6 +9,7 @@
 #include "context.h"
 #include "error.h"
 #include "image.h"
+#include "plan.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -82,6 +83,19 @@ nb::list counters(LoadedContext& self) {
   return rows;
 }
 
+// By launch of an entry that is executed in parts: how many parts there are, and how many threads may begin by themselves.
+std::map<uint32_t, std::vector<uint32_t>> parts(const LoadedImage& self, uint32_t entry) {
+  const nb::gil_scoped_release released;
+  std::map<uint32_t, std::vector<uint32_t>> result;
+  for (const Group& group : self.image->plan(entry).groups)
+    for (const Group::Part& part : group.parts) {
+      std::vector<uint32_t>& counts = result.try_emplace(group.first + part.launch, 2).first->second;
+      ++counts[0];
+      counts[1] += part.entrance != nullptr;
+    }
+  return result;
+}
+
 void raise(const std::string& code, const std::string& where, const std::string& what) {
   const nb::object type = nb::module_::import_("tfmbs.runtime.abi.errors").attr("TfmbsError");
   PyErr_SetObject(type.ptr(), type(code, where, what).ptr());
@@ -117,7 +131,10 @@ NB_MODULE(_native, m) {
             return self.image->plan(entry).written;
           },
           "entry"_a,
-          "By output of an entry, how many of its first bytes a run writes, and does not read before.");
+          "By output of an entry, how many of its first bytes a run writes, and does not read before.")
+      .def("parts", &parts, "entry"_a,
+           "By launch of an entry that is executed in parts: their number, and that of those that a thread may begin "
+           "without what comes before them.");
   m.def("load", &load, "tables"_a, "strings"_a, "weights"_a, "isa"_a, "memory_limit"_a,
         "whole"_a.none() = nb::none(),
         "Checks and prepares an image; `tables` are section bytes by name, `isa` one of instruction_sets() or ''. "

@@ -5,15 +5,8 @@
 namespace tfmbs {
 namespace {
 
-bool meet(const std::vector<Span>& one, const std::vector<Span>& other) {
-  for (const Span& a : one)
-    for (const Span& b : other)
-      if (a.memory == b.memory && (a.writes || b.writes) && a.low < b.end && b.low < a.end) return true;
-  return false;
-}
-
 // How many parts of an earlier launch come before this part of a later one.
-size_t needed(const Parts& earlier, const std::vector<Span>& part) {
+size_t needed(const Parts& earlier, const Spans& part) {
   size_t count = earlier.size();
   while (count && !meet(earlier[count - 1], part)) --count;
   return count;
@@ -64,6 +57,15 @@ class Interleaver {
 };
 
 }  // namespace
+
+bool meet(const Spans& one, const Spans& other, uint32_t apart) {
+  for (const Span& a : one)
+    for (const Span& b : other)
+      if (a.memory == b.memory && (a.writes || b.writes) && a.low < b.end && b.low < a.end &&
+          !(apart >> a.window & apart >> b.window & 1u))
+        return true;
+  return false;
+}
 
 std::vector<uint32_t> interleaved(const std::vector<Parts>& launches) { return Interleaver(launches).order(); }
 

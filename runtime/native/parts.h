@@ -14,8 +14,12 @@ struct Span {
   bool writes;
 };
 
+using Spans = std::vector<Span>;
 // The spans of each part of a launch.
-using Parts = std::vector<std::vector<Span>>;
+using Parts = std::vector<Spans>;
+
+// Whether two parts access the same bytes, one of them storing; windows that are bits of `apart` do not count.
+bool meet(const Spans& one, const Spans& other, uint32_t apart = 0);
 
 // Launches, by number, in the order in which their next parts are executed: late launches as early as may be.
 std::vector<uint32_t> interleaved(const std::vector<Parts>& launches);

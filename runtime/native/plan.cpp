@@ -5,8 +5,7 @@
 
 #include "checks.h"
 #include "coverage.h"
-#include "parts.h"
-#include "siw_walk.h"
+#include "plan_launch.h"
 
 namespace tfmbs {
 namespace {
@@ -18,17 +17,9 @@ using abi::Region;
 constexpr uint64_t MOST_WORDS = 1u << 18;         // of a launch that is looked at; programs beyond it stay whole
 constexpr uint64_t MOST_WALKED = 1u << 24;        // words of an entry that are looked at
 constexpr uint64_t MOST_LANES = 1u << 22;         // of an entry that are looked at one by one
-constexpr uint64_t MOST_PARTS = 64;               // of a launch
-constexpr uint64_t PART_BYTES = 1u << 16;         // of its largest window that a part accesses
 constexpr uint64_t LEAST_GROUP_BYTES = 1u << 20;  // less than that stays in a cache anyway
 constexpr uint32_t MOST_LAUNCHES = 8;             // of a group, each of which needs registers of its own
-
-// A vector program whose accesses are known.
-struct Known {
-  Walk walk;
-  uint64_t bytes = 0;  // of its windows
-  Parts parts;
-};
+constexpr size_t LEAST_SHARED = 4;                // parts of a launch for which it is worth waking threads
 
 class Planner {
  public:
@@ -79,88 +70,97 @@ class Planner {
   }
 
   std::optional<Known> look_into(const Launch& launch) {
-    Known known;
-    std::vector<uint64_t> elements(abi::WINDOWS);
-    std::vector<const abi::Tensor*> windows(abi::WINDOWS);
-    uint64_t largest = 0;
-    for (const WindowUse& use : launch.program->uses) {
-      const abi::Tensor& window = tensor(launch.args[use.window], launch);
-      windows[use.window] = &window;
-      elements[use.window] = element_count(window, launch.name);
-      largest = std::max(largest, window.bytes);
-    }
-    for (const abi::Tensor* window : windows) known.bytes += window ? window->bytes : 0;
     // It is walked twice.
     const uint64_t limit = std::min(MOST_WORDS, launch.program->max_steps);
     if (walked_ + 2 * limit > MOST_WALKED) return std::nullopt;
-    const bool whole = walk(*launch.program, elements, limit, known.walk, [](const Access&, uint64_t) {});
-    walked_ += 2 * known.walk.words;
-    if (!whole) return std::nullopt;
-
-    const uint64_t wanted = std::clamp<uint64_t>(largest / PART_BYTES, 1, MOST_PARTS);
-    const uint64_t parts = std::clamp<uint64_t>(known.walk.turns, 1, wanted), turns = known.walk.turns;
-    known.parts.resize(parts);
-    Walk again;
-    walk(*launch.program, elements, limit, again, [&](const Access& access, uint64_t turn) {
-      // Part p takes turns p * turns / parts to (p + 1) * turns / parts, and the last one what is behind.
-      const uint64_t part = turns ? std::min(((turn + 1) * parts - 1) / turns, parts - 1) : 0;
-      add(known.parts[part], access, *windows[access.window]);
-    });
+    uint64_t words = 0;
+    std::optional<Known> known =
+        known_of(*launch.program, Windows(image_, launch), limit, words,
+                 [this](const Access& access, const abi::Tensor& window) { cover(access, window); });
+    walked_ += words;
     return known;
   }
 
-  void add(std::vector<Span>& spans, const Access& access, const abi::Tensor& window) {
+  void cover(const Access& access, const abi::Tensor& window) {
+    if (window.region != Region::OUTPUT) return;
     const uint64_t size = element_bytes(window.dtype);
+    const auto offset = [&](int64_t element) { return window.offset + static_cast<uint64_t>(element) * size; };
     const int64_t last = access.first + access.stride * (static_cast<int64_t>(access.lanes) - 1);
-    const uint64_t low = window.offset + static_cast<uint64_t>(std::min(access.first, last)) * size;
-    const uint64_t end = window.offset + static_cast<uint64_t>(std::max(access.first, last) + 1) * size;
-    const uint64_t memory = static_cast<uint64_t>(window.region) << 32 | window.slot;
-    const auto found = std::find_if(spans.begin(), spans.end(), [&](const Span& span) {
-      return span.window == access.window && span.writes == access.writes;
-    });
-    if (found == spans.end()) {
-      spans.push_back({access.window, memory, low, end, access.writes});
-    } else {
-      found->low = std::min(found->low, low);
-      found->end = std::max(found->end, end);
-    }
-    if (window.region == Region::OUTPUT) cover(access, window, low, end, size);
-  }
-
-  void cover(const Access& access, const abi::Tensor& window, uint64_t low, uint64_t end, uint64_t size) {
+    const int64_t low = std::min(access.first, last), high = std::max(access.first, last);
+    const uint64_t bytes = static_cast<uint64_t>(high - low + 1) * size;
     const bool dense = access.stride == 1 || access.lanes == 1;
-    if (!access.writes) return coverage_.read(window.slot, low, end - low);
-    if (dense) return coverage_.write(window.slot, low, end - low);
+    if (!access.writes) return coverage_.read(window.slot, offset(low), bytes);
+    if (dense) return coverage_.write(window.slot, offset(low), bytes);
     if (lanes_ + access.lanes > MOST_LANES) return;
     lanes_ += access.lanes;
-    for (uint32_t i = 0; i < access.lanes; ++i) {
-      const int64_t element = access.first + access.stride * i;
-      coverage_.write(window.slot, window.offset + static_cast<uint64_t>(element) * size, size);
+    for (uint32_t i = 0; i < access.lanes; ++i)
+      coverage_.write(window.slot, offset(access.first + access.stride * i), size);
+  }
+
+  // Makes groups of the launches before `end`: one where their parts come between each other, else of those each that
+  // threads can share.
+  void close(const std::vector<Known>& run, uint32_t end) {
+    if (run.empty()) return;
+    const uint32_t first = end - static_cast<uint32_t>(run.size());
+    uint64_t bytes = 0;
+    for (const Known& known : run) bytes += known.bytes;
+    if (run.size() > 1 && bytes >= LEAST_GROUP_BYTES) {
+      Group group = group_of(run.data(), first, static_cast<uint32_t>(run.size()));
+      uint32_t changes = 0;
+      for (size_t i = 1; i < group.parts.size(); ++i) changes += group.parts[i].launch != group.parts[i - 1].launch;
+      if (changes >= run.size()) return plan_.groups.push_back(std::move(group));
+    }
+    for (uint32_t i = 0; i < run.size(); ++i) {
+      if (run[i].parts.size() < LEAST_SHARED) continue;
+      Group group = group_of(&run[i], first + i, 1);
+      if (group.spreads) plan_.groups.push_back(std::move(group));
     }
   }
 
-  // Makes a group of the launches before `end` where their parts come between each other.
-  void close(const std::vector<Known>& run, uint32_t end) {
-    uint64_t bytes = 0;
-    for (const Known& known : run) bytes += known.bytes;
-    if (run.size() < 2 || bytes < LEAST_GROUP_BYTES) return;
-    Group group{end - static_cast<uint32_t>(run.size()), static_cast<uint32_t>(run.size()), 0, {}};
+  static Group group_of(const Known* known, uint32_t first, uint32_t count) {
+    Group group{first, count, 0, {}, {}, false};
     std::vector<Parts> parts;
-    for (const Known& known : run) {
-      group.words += known.walk.words;
-      parts.push_back(known.parts);
+    std::vector<uint32_t> apart(count);  // windows of their own, as bits
+    for (uint32_t launch = 0; launch < count; ++launch) {
+      group.words += known[launch].walk.words;
+      parts.push_back(known[launch].parts);
+      for (const auto& [window, size] : known[launch].own) {
+        apart[launch] |= uint32_t{1} << window;
+        group.own.push_back({launch, window, size});
+      }
     }
-    std::vector<uint64_t> done(run.size());
+    std::vector<Spans> spans;  // of the parts of the group
+    std::vector<size_t> done(count);
     for (const uint32_t launch : interleaved(parts)) {
-      const uint64_t count = parts[launch].size(), turns = run[launch].walk.turns,
-                     before = done[launch] * turns / count;
-      const bool ends = ++done[launch] == count;
-      const uint64_t more = ends ? TO_THE_END : done[launch] * turns / count - before;
-      if (group.parts.empty() || group.parts.back().launch != launch) group.parts.push_back({launch, more});
-      else if (ends) group.parts.back().turns = TO_THE_END;
-      else group.parts.back().turns += more;
+      const size_t number = done[launch]++;
+      const uint64_t all = parts[launch].size(), turns = known[launch].walk.turns, before = number * turns / all;
+      const uint64_t more = done[launch] == all ? TO_THE_END : done[launch] * turns / all - before;
+      auto entrance = known[launch].entrances[number];
+      // What depends on the part before it may as well go on where that ended.
+      if (entrance && meet(parts[launch][number - 1], parts[launch][number], apart[launch])) entrance = nullptr;
+      group.spreads |= entrance != nullptr;
+      if (!entrance && !group.parts.empty() && group.parts.back().launch == launch) {
+        Group::Part& last = group.parts.back();
+        last.turns = more == TO_THE_END ? TO_THE_END : last.turns + more;
+        spans.back().insert(spans.back().end(), parts[launch][number].begin(), parts[launch][number].end());
+        continue;
+      }
+      group.parts.push_back({launch, more, {}, std::move(entrance)});
+      spans.push_back(parts[launch][number]);
     }
-    if (group.parts.size() > run.size()) plan_.groups.push_back(std::move(group));
+    for (uint32_t part = 1; part < group.parts.size(); ++part) find_waits(group, spans, apart, part);
+    return group;
+  }
+
+  static void find_waits(Group& group, const std::vector<Spans>& spans, const std::vector<uint32_t>& apart,
+                         uint32_t part) {
+    Group::Part& own = group.parts[part];
+    bool goes_on = !own.entrance;
+    for (uint32_t before = part; before--;) {
+      const bool same = group.parts[before].launch == own.launch;
+      if ((same && goes_on) || meet(spans[before], spans[part], same ? apart[own.launch] : 0)) own.waits.push_back(before);
+      goes_on &= !same;
+    }
   }
 
   const Image& image_;

@@ -124,6 +124,14 @@ void Machine::start(const Program& program, uint32_t lanes) {
   registers_.drop();
 }
 
+void Machine::stand(const Standing& standing) {
+  std::memcpy(scalars_, standing.scalars, sizeof scalars_);
+  std::memcpy(read_, standing.read, sizeof read_);
+  std::memcpy(written_, standing.written, sizeof written_);
+  flow_ = standing.flow;
+  words_ = standing.words;
+}
+
 void Machine::advance(const Program& program, const Window* windows, uint64_t turns, uint64_t* step_limit) {
   const Action* const actions = program.actions.data();
   Place place{program, windows, std::min(program.max_steps, *step_limit), words_};

@@ -88,11 +88,23 @@ struct Action {
   Function run;
 };
 
+// What an action does to vector registers, for those who look at programs without running them.
+struct Effect {
+  uint64_t reads = 0, writes = 0;  // registers, and the pairs behind them that results wait in, as bits
+  bool wide = false;               // an operand has 64-bit lanes
+  bool whole = false;              // all VLMAX lanes are written, whatever VL is
+  bool partial = false;            // the first lanes of the result are read and written, as sums
+  abi::DOp op{};                   // of COMPUTE
+  abi::DType type{};               // of its result, or of elements in memory
+  uint8_t aux = 0;
+};
+
 struct Program {
   std::string name;
   abi::ProgramKind kind{};
   uint64_t max_steps = 0;
   std::vector<Action> actions;
+  std::vector<Effect> effects;  // of the actions
   std::vector<WindowUse> uses;
   std::vector<unsigned> cleared;  // vector registers whose value at the start matters
 };
@@ -123,6 +135,14 @@ struct Flow {
   Loop loops[abi::LOOP_DEPTH] = {};
 };
 
+// The scalar side of a machine at the head of an outermost loop.
+struct Standing {
+  int64_t scalars[abi::SCALAR_REGISTERS + 1] = {};
+  uint64_t read[abi::WINDOWS] = {}, written[abi::WINDOWS] = {};  // cursors
+  Flow flow;
+  uint64_t words = 0;
+};
+
 class Machine {
  public:
   explicit Machine(const Kernels& kernels)
@@ -140,6 +160,8 @@ class Machine {
   // The same in parts: start() goes before the first word, advance() on until `turns` more turns of outermost loops
   // have been taken, or to the end; then *step_limit is counted down.
   void start(const Program& program, uint32_t lanes);
+  // Goes to where another machine would be; vector registers stay as they are. The standing is of `program`.
+  void stand(const Standing& standing);
   void advance(const Program& program, const Window* windows, uint64_t turns, uint64_t* step_limit);
 
  private:

@@ -102,7 +102,8 @@ class Decoder {
 
   uint32_t here() const { return static_cast<uint32_t>(program_.actions.size()); }
 
-  void push(Action action) {
+  void push(Action action, const Effect& effect = {}) {
+    program_.effects.push_back(effect);
     action.word = static_cast<uint32_t>(number_);
     action.words = std::exchange(uncounted_, 0);
     program_.actions.push_back(action);
@@ -111,11 +112,19 @@ class Decoder {
   void emit(const std::array<Slot, DATA_SLOTS>& slots) {
     const SlotOrder order = order_of({slots[0].use, slots[1].use, slots[2].use});
     std::vector<Action> copies;
+    std::vector<Effect> effects;  // of the copies
     for (const unsigned number : order.slots) {
       const Slot& slot = slots[number];
       if (!slot.active) continue;
       Action action = slot.action;
+      Effect effect = slot.effect;
+      effect.reads = slot.use.reads;
+      effect.writes = slot.use.writes;
       if (order.staged >> number & 1u) {
+        Effect home;
+        home.reads = (slot.lane_words > 1 ? uint64_t{3} : uint64_t{1}) << waiting_room(number);
+        home.writes = std::exchange(effect.writes, home.reads);
+        home.wide = slot.lane_words > 1;
         Action copy = control(Kind::COPY);
         copy.d = action.d;
         copy.a = action.d = waiting_room(number);
@@ -125,15 +134,18 @@ class Decoder {
         copy.lane_words = slot.lane_words;
         action.lends = false;
         copies.push_back(copy);
+        effects.push_back(home);
         if (slot.accumulates) {
           std::swap(copy.d, copy.a);
           copy.settles = std::exchange(copy.writes, 0);
-          push(copy);
+          effect.reads |= home.reads;
+          std::swap(home.reads, home.writes);
+          push(copy, home);
         }
       }
-      push(action);
+      push(action, effect);
     }
-    for (const Action& copy : copies) push(copy);
+    for (size_t i = 0; i < copies.size(); ++i) push(copies[i], effects[i]);
   }
 
   void emit(const abi::Word& word, uint8_t scalar) {

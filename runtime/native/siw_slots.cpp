@@ -41,6 +41,7 @@ void SlotDecoder::touch(Slot& slot, std::initializer_list<Operand> operands) con
   const auto mask = [](const Operand& o) { return (o.wide ? 3u : 1u) << o.number; };
   for (const Operand& o : operands) {
     if (!o.reads && !o.writes) continue;
+    slot.effect.wide |= o.wide;
     if (o.wide && o.number % 2)
       fail_("v" + std::to_string(o.number) + " is not the first of a pair, which 64-bit lanes need");
     if (o.reads) slot.use.reads |= mask(o);
@@ -66,6 +67,11 @@ void SlotDecoder::compute(Slot& slot, DOp op, abi::DType type, uint8_t aux, cons
   if (is_partial(op)) slot.fixed_words = static_cast<uint16_t>(abi::REDUCTION_LANES * slot.lane_words);
   if (fills(op)) slot.fixed_words = static_cast<uint16_t>(abi::VLMAX * slot.lane_words);
   slot.reads_beyond = is_partial(op) || op == DOp::FOLD;
+  slot.effect.partial = is_partial(op);
+  slot.effect.whole = fills(op);
+  slot.effect.op = op;
+  slot.effect.type = type;
+  slot.effect.aux = aux;
 }
 
 Slot SlotDecoder::d(const abi::Word& word) const {
@@ -92,7 +98,7 @@ MoveFns SlotDecoder::moves(Slot& slot, abi::DType type, unsigned window, const c
   if (window >= windows_) fail_(std::string(name) + ": window " + std::to_string(window) + " is not declared");
   slot.active = true;
   slot.window = slot.action.window = static_cast<uint8_t>(window);
-  slot.type = type;
+  slot.type = slot.effect.type = type;
   return fns;
 }
 
@@ -142,6 +148,7 @@ Slot SlotDecoder::s(const abi::Word& word) const {
     const bool is_64 = word.s_type == abi::DType::I64;
     if (!is_64 && word.s_type != abi::DType::I32) fail_(std::string(abi::name_of(op)) + " is for I32 and I64");
     slot.active = true;
+    slot.effect.type = word.s_type;
     action.run.index = is_64 ? kernels_.index64 : kernels_.index32;
     if (op == SOp::SGET) {
       scalar(slot, word);

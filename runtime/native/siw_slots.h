@@ -20,6 +20,7 @@ struct Slot {
   uint16_t lane_words = 1;    // of one lane of its result
   unsigned window = abi::WINDOWS;
   abi::DType type{};
+  Effect effect;  // but for where its result waits
 };
 
 class SlotDecoder {

@@ -30,16 +30,16 @@ bool is_inside(const Access& access, uint64_t elements) {
 
 class Walker {
  public:
-  Walker(const std::vector<uint64_t>& elements, const std::function<void(const Access&, uint64_t)>& visit)
-      : elements_(elements), visit_(visit) {}
+  Walker(const std::vector<uint64_t>& elements, Visitor& visitor) : elements_(elements), visitor_(visitor) {}
 
   bool run(const Program& program, uint64_t limit, Walk& result) {
     const Action* const actions = program.actions.data();
-    Flow flow;
+    Flow& flow = at_.flow;
     flow.next = actions;
     flow.lanes = abi::VLMAX;
-    for (;;) {
+    for (size_t loop = 0;;) {
       const Action& action = *flow.next++;
+      const unsigned depth = flow.depth;
       result.words += action.words;
       if (result.words > limit) return false;
       switch (action.kind) {
@@ -47,45 +47,51 @@ class Walker {
         case Kind::STORE:
         case Kind::RECV:
         case Kind::SEND:
-          if (!visit(action, flow.lanes, result.turns)) return false;
+          if (!access(action, result.turns)) return false;
           break;
-        case Kind::REPEAT: result.turns += flow.depth == 1; break;
+        case Kind::REPEAT: result.turns += depth == 1; break;
         case Kind::END: return true;
         default: break;
       }
-      follow(action, actions, scalars_, flow);
+      follow(action, actions, at_.scalars, flow);
+      const bool enters = action.kind == Kind::LOOP && depth == 0, repeats = action.kind == Kind::REPEAT && depth == 1;
+      if (enters) loop = static_cast<size_t>(&action - actions);
+      if ((enters || repeats) && flow.depth == 1) {
+        at_.words = result.words;
+        visitor_.head(loop, result.turns, at_);
+      }
     }
   }
 
  private:
-  bool visit(const Action& action, uint32_t lanes, uint64_t turn) {
+  bool access(const Action& action, uint64_t turn) {
+    const uint32_t lanes = at_.flow.lanes;
     const bool streams = action.kind == Kind::RECV || action.kind == Kind::SEND;
     const bool writes = action.kind == Kind::STORE || action.kind == Kind::SEND;
     Access access{action.window, writes, 0, 1, lanes};
-    int64_t& cursor = (writes ? written_ : read_)[action.window];
-    if (streams) access.first = cursor;
-    else if (__builtin_add_overflow(scalars_[action.base], action.immediate, &access.first)) return false;
-    if (!streams) access.stride = scalars_[action.index];
+    uint64_t& cursor = (writes ? at_.written : at_.read)[action.window];
+    if (streams) access.first = wrap(cursor);
+    else if (__builtin_add_overflow(at_.scalars[action.base], action.immediate, &access.first)) return false;
+    if (!streams) access.stride = at_.scalars[action.index];
     if (!is_inside(access, elements_[action.window])) return false;
     if (streams) cursor += lanes;
-    visit_(access, turn);
+    visitor_.access(access, turn, at_.flow.depth > 0);
     return true;
   }
 
   const std::vector<uint64_t>& elements_;
-  const std::function<void(const Access&, uint64_t)>& visit_;
-  int64_t scalars_[abi::SCALAR_REGISTERS + 1] = {};
-  int64_t read_[abi::WINDOWS] = {}, written_[abi::WINDOWS] = {};
+  Visitor& visitor_;
+  Standing at_;
 };
 
 }  // namespace
 
 bool walk(const Program& program, const std::vector<uint64_t>& elements, uint64_t limit, Walk& result,
-          const std::function<void(const Access&, uint64_t)>& visit) {
+          Visitor& visitor) {
   if (std::any_of(program.actions.begin(), program.actions.end(),
                   [](const Action& action) { return depends_on_lanes(action.kind); }))
     return false;
-  return Walker(elements, visit).run(program, std::min(limit, program.max_steps), result);
+  return Walker(elements, visitor).run(program, std::min(limit, program.max_steps), result);
 }
 
 }  // namespace tfmbs

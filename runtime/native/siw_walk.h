@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "siw.h"
@@ -22,10 +21,19 @@ struct Walk {
   uint64_t turns = 0;  // of outermost loops
 };
 
-// Calls `visit(access, turn)` for the accesses of a program that starts with VL = VLMAX, in order; `turn` counts the
-// turns of outermost loops that are over. Returns false where what it accesses depends on its operands, where it leaves
-// a window, of `elements` each, and where it takes more than `limit` words; what it visited until then is void.
+// Whom a walk tells what it meets, in order. `turn` counts the turns of outermost loops that are over.
+class Visitor {
+ public:
+  virtual ~Visitor() = default;
+  // `inside`: of an outermost loop.
+  virtual void access(const Access&, uint64_t /*turn*/, bool /*inside*/) {}
+  // The head of an outermost loop, before a turn; `loop` is its LOOP action.
+  virtual void head(size_t /*loop*/, uint64_t /*turn*/, const Standing&) {}
+};
+
+// Walks a program that starts with VL = VLMAX. Returns false where what it accesses depends on its operands, where it
+// leaves a window, of `elements` each, and where it takes more than `limit` words; what it told until then is void.
 bool walk(const Program& program, const std::vector<uint64_t>& elements, uint64_t limit, Walk& result,
-          const std::function<void(const Access&, uint64_t)>& visit);
+          Visitor& visitor);
 
 }  // namespace tfmbs

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "checks.h"
+#include "cut.h"
 #include "launch.h"
 
 namespace tfmbs {
@@ -27,40 +28,8 @@ void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, cons
 
 namespace {
 
-// Rows whose sums are kept at once, in tiles, and steps of the reduction that a panel stays in the first cache for
-// while they pass. A panel that serves a single tile is not kept.
-constexpr uint64_t MOST_TILES = 16;
+// Steps of the reduction that a panel stays in the first cache for while several tiles of rows pass.
 constexpr uint64_t MOST_STEPS = 256;
-// Units of work for each thread, so that none waits long for the last one, as long as a unit keeps the least of both.
-constexpr uint64_t UNITS_OF_A_THREAD = 4, LEAST_TILES = 4, LEAST_COLUMNS = 128;
-
-uint64_t up(uint64_t count, uint64_t unit) { return (count + unit - 1) / unit; }
-
-// A product in blocks of rows, in tiles, by chunks of columns, in panels.
-struct Cut {
-  uint64_t tiles, panels;    // of the product
-  uint64_t blocks, chunks;   // blocks of rows, chunks of columns
-  uint64_t block, chunk;     // tiles of a block, panels of a chunk; the last ones may have fewer
-
-  Cut(const abi::GemmGeometry& g, const Kernels& kernels, uint64_t threads)
-      : tiles(up(g.m, kernels.rows)), panels(up(g.n, kernels.panel)) {
-    divide(MOST_TILES, abi::VLMAX / kernels.panel);
-    const uint64_t wanted = threads > 1 ? UNITS_OF_A_THREAD * threads : 1;
-    while (g.batch * blocks * chunks < wanted && chunk * kernels.panel > LEAST_COLUMNS) divide(block, up(chunk, 2));
-    while (g.batch * blocks * chunks < wanted && block > LEAST_TILES) divide(up(block, 2), chunk);
-  }
-
- private:
-  // In parts of at most so many tiles and panels, as even as can be.
-  void divide(uint64_t most_tiles, uint64_t most_panels) {
-    blocks = up(tiles, most_tiles);
-    chunks = up(panels, most_panels);
-    block = up(tiles, blocks);
-    chunk = up(panels, chunks);
-    blocks = up(tiles, block);
-    chunks = up(panels, chunk);
-  }
-};
 
 class Product {
  public:
@@ -70,7 +39,7 @@ class Product {
         weights_(weights),
         g_(bound.launch.gemm),
         words_(bound.launch.words),
-        cut_(g_, engine.kernels, engine.buffers.size()),
+        cut_({g_.batch, g_.m, g_.n}, engine.kernels.rows, engine.kernels.panel, engine.buffers.size()),
         depth_(depth_of(g_.k, words_)),
         tile_(engine.kernels.rows),
         columns_(cut_.panels * engine.kernels.panel) {}
@@ -161,7 +130,7 @@ class Product {
 }  // namespace
 
 uint64_t gemm_buffer_bytes(const Engine& engine, const Launch& launch) {
-  return std::min<uint64_t>(MOST_TILES * engine.kernels.rows, launch.gemm.m) * abi::VLMAX * sizeof(uint32_t);
+  return sum_words(launch.gemm.m, engine.kernels.rows) * sizeof(uint32_t);
 }
 
 uint64_t gemm_lhs_bytes(const Engine& engine, const Launch& launch) {

@@ -3,27 +3,18 @@
 // Integers: the products of a group are summed in i32, and fma(f32(sum), scale, out) takes them in, in ascending order
 // of groups. F32: weights are f32(weight) * scale, rounded, and the reduction is that of a GEMM.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "checks.h"
+#include "cut.h"
 #include "launch.h"
 
 namespace tfmbs {
 namespace {
 
-constexpr uint64_t MOST_TILES = 8;  // of rows that a unit keeps the sums of
 constexpr unsigned MOST_PANEL = 32, MOST_ROWS = 8;
-
-constexpr float LARGEST = 127.0f, LEAST_MAGNITUDE = 1e-5f;
-
-uint64_t up(uint64_t count, uint64_t unit) { return (count + unit - 1) / unit; }
-
-// x as i8, rounded half to even (in the mode of `FloatEnvironment`) and saturated; 0 for a NaN.
-int8_t saturate(float x) {
-  if (!(x > -128.0f)) return x <= -128.0f ? int8_t{-128} : int8_t{0};
-  return x >= LARGEST ? int8_t{127} : static_cast<int8_t>(std::nearbyint(x));
-}
+constexpr uint64_t REAL_STEPS = 256;  // of weights that are made f32 at once and stay in the first cache
+constexpr uint64_t TOGETHER = 8;      // weights of a word of NIBBLES
 
 class GroupProduct {
  public:
@@ -33,20 +24,20 @@ class GroupProduct {
         weights_(weights),
         g_(bound.launch.groups),
         words_(bound.launch.words),
-        length_(words_ == Words::F32 ? g_.k : g_.group),
+        real_(!bound.launch.integer),
+        absmax_(g_.activations == abi::Activations::ABSMAX),
+        length_(real_ ? g_.k : g_.group),
         groups_(g_.k / length_),
-        depth_(depth_of(length_, words_)),
-        tile_(engine.kernels.rows),
-        tiles_(up(g_.m, tile_)),
-        blocks_(up(tiles_, MOST_TILES)),
-        absmax_(g_.activations == abi::Activations::ABSMAX) {}
+        depth_(real_ ? g_.k : words_ == Words::NIBBLES ? 2 * depth_of(g_.group, words_) : depth_of(length_, words_)),
+        tile_(!real_ && words_ == Words::NIBBLES ? engine.kernels.nibbles.rows : engine.kernels.rows),
+        cut_({1, g_.m, g_.n}, tile_, engine.kernels.panel, engine.buffers.size()) {}
 
-  // Words of the packed left operand, and behind them the factor of each row.
+  // Words of the packed left operand, behind them the start of each row's sum of each group, and the factor of each row.
   uint64_t lhs_words() const {
-    return product({tiles_ * tile_, product({groups_, depth_}, bound_.launch.name) + 1}, bound_.launch.name);
+    return product({cut_.tiles * tile_, product({groups_, depth_ + 1}, bound_.launch.name) + 1}, bound_.launch.name);
   }
-  uint64_t tiles() const { return tiles_; }
-  uint64_t units() const { return up(g_.n, abi::VLMAX) * blocks_; }
+  uint64_t tiles() const { return cut_.tiles; }
+  uint64_t units() const { return cut_.chunks * cut_.blocks; }
 
   void pack(uint64_t tile, Worker& worker) const {
     const uint64_t row = tile * tile_;
@@ -60,27 +51,24 @@ class GroupProduct {
     if (absmax_) {
       worker.quantized.resize(rows * static_cast<uint64_t>(g_.k));
       for (unsigned r = 0; r < rows; ++r)
-        factors()[row + r] = quantize(lhs.f32 + r * lhs.stride, worker.quantized.data() + r * uint64_t{g_.k});
+        factors()[row + r] = engine_.kernels.groups.quantize(lhs.f32 + r * lhs.stride, lhs.k_stride, g_.k,
+                                                             worker.quantized.data() + r * uint64_t{g_.k});
       lhs = {nullptr, worker.quantized.data(), g_.k, 1};
     }
-    for (uint64_t group = 0; group < groups_; ++group)
-      pack_activations(lhs.at(group * length_ * lhs.k_stride), rows, rows, length_, g_.lhs_zero, words_,
-                       packed(tile, group, rows));
+    for (uint64_t group = 0; group < groups_; ++group) pack_group(lhs.at(group * length_ * lhs.k_stride), tile, group, rows);
   }
 
   void unit(uint64_t unit, Worker& worker) const {
-    const uint64_t column = unit / blocks_ * abi::VLMAX, first = unit % blocks_ * MOST_TILES;
-    const uint64_t end = std::min(tiles_, first + MOST_TILES), row = first * tile_;
-    const uint32_t lanes = static_cast<uint32_t>(std::min<uint64_t>(abi::VLMAX, g_.n - column));
-    const uint64_t rows = std::min<uint64_t>(end * tile_, g_.m) - row;
+    const unsigned panel = engine_.kernels.panel;
+    const uint64_t width = cut_.chunk * panel, column = unit / cut_.blocks * width;
+    const uint64_t first = unit % cut_.blocks * cut_.block, end = std::min(cut_.tiles, first + cut_.block);
+    const uint32_t lanes = static_cast<uint32_t>(std::min<uint64_t>(width, g_.n - column));
+    const uint64_t row = first * tile_, rows = std::min<uint64_t>(end * tile_, g_.m) - row;
     worker.accumulators.assign(rows * abi::VLMAX, 0);
-    uint32_t* sums = worker.accumulators.data();
-    for (uint32_t lane = 0; lane < lanes; lane += engine_.kernels.panel)
-      for (uint64_t tile = first; tile < end; ++tile)
-        add(tile, (column + lane) / engine_.kernels.panel,
-            reinterpret_cast<float*>(sums + (tile - first) * tile_ * abi::VLMAX + lane));
+    float* sums = reinterpret_cast<float*>(worker.accumulators.data());
+    for (uint32_t lane = 0; lane < lanes; lane += panel) add({first, end, (column + lane) / panel}, worker, sums + lane);
     for (uint64_t r = 0; r < rows; ++r) {
-      float* line = reinterpret_cast<float*>(sums + r * abi::VLMAX);
+      float* line = sums + r * abi::VLMAX;
       if (absmax_) divide(line, factors()[row + r], lanes);
       finish_chunk(engine_, bound_, worker, line,
                    {(row + r) * g_.n + column, static_cast<uint32_t>(column), 1, lanes});
@@ -88,22 +76,38 @@ class GroupProduct {
   }
 
  private:
-  float* factors() const { return reinterpret_cast<float*>(engine_.lhs.data() + tiles_ * tile_ * groups_ * depth_); }
+  // Tiles of rows of a unit and a panel of columns.
+  struct Part {
+    uint64_t first, end, panel;
+  };
+
+  int32_t* starts() const {
+    return reinterpret_cast<int32_t*>(engine_.lhs.data() + cut_.tiles * tile_ * groups_ * depth_);
+  }
+  float* factors() const { return reinterpret_cast<float*>(starts() + cut_.tiles * tile_ * groups_); }
 
   uint32_t* packed(uint64_t tile, uint64_t group, unsigned rows) const {
     return engine_.lhs.data() + tile * tile_ * groups_ * depth_ + group * depth_ * rows;
   }
+  int32_t* starts(uint64_t tile, uint64_t group, unsigned rows) const {
+    return starts() + tile * tile_ * groups_ + group * rows;
+  }
+  unsigned rows_of(uint64_t tile) const { return static_cast<unsigned>(std::min<uint64_t>(tile_, g_.m - tile * tile_)); }
 
-  // A row as i8 by its largest magnitude (a NaN has none); returns the factor.
-  float quantize(const float* row, int8_t* out) const {
-    float most = 0.0f;
-    for (uint64_t k = 0; k < g_.k; ++k) {
-      const float magnitude = std::fabs(row[k * g_.lhs_k_stride]);
-      if (magnitude > most) most = magnitude;
+  void pack_group(const Vectors& lhs, uint64_t tile, uint64_t group, unsigned rows) const {
+    uint32_t* to = packed(tile, group, rows);
+    if (real_) return pack_activations(lhs, rows, rows, length_, 0, Words::F32, to);
+    if (words_ == Words::NIBBLES && length_ % TOGETHER) std::fill_n(to, depth_ * rows, 0u);
+    pack_activations(lhs, rows, rows, length_, g_.lhs_zero, words_, to);
+    if (words_ != Words::NIBBLES) return;
+    for (unsigned r = 0; r < rows; ++r) {
+      const Vectors line = lhs.at(r * lhs.stride);
+      int32_t sum = 0;
+      if (line.k_stride == 1) sum = engine_.kernels.groups.sum(line.i8, length_);
+      else
+        for (uint64_t i = 0; i < length_; ++i) sum += line.i8[i * line.k_stride];
+      starts(tile, group, rows)[r] = -8 * sum;
     }
-    const float factor = LARGEST / std::max(most, LEAST_MAGNITUDE);
-    for (uint64_t k = 0; k < g_.k; ++k) out[k] = saturate(row[k * g_.lhs_k_stride] * factor);
-    return factor;
   }
 
   void divide(float* line, float factor, uint32_t lanes) const {
@@ -113,26 +117,87 @@ class GroupProduct {
     }
   }
 
-  void add(uint64_t tile, uint64_t panel, float* out) const {
+  void add(const Part& part, Worker& worker, float* sums) const {
+    if (real_ && words_ == Words::NIBBLES) return add_real(part, worker, sums);
+    for (uint64_t tile = part.first; tile < part.end; ++tile, sums += tile_ * abi::VLMAX) {
+      if (real_) {
+        const float* b = reinterpret_cast<const float*>(weights_.words.data()) + part.panel * engine_.kernels.panel * g_.k;
+        add_product(tile, 0, g_.k, b, sums);
+      } else if (words_ == Words::NIBBLES) {
+        add_nibbles(tile, part.panel, sums);
+      } else {
+        add_integers(tile, part.panel, sums);
+      }
+    }
+  }
+
+  // Steps of the reduction from `step` on.
+  void add_product(uint64_t tile, uint64_t step, uint64_t steps, const float* b, float* sums) const {
+    const unsigned rows = rows_of(tile);
+    const float* a = reinterpret_cast<const float*>(packed(tile, 0, rows)) + step * rows;
+    engine_.kernels.tile_f32(rows, steps, a, b, nullptr, sums, abi::VLMAX);
+  }
+
+  // A block of weights as f32 serves all tiles.
+  void add_real(const Part& part, Worker& worker, float* sums) const {
+    const unsigned width = engine_.kernels.panel;
+    worker.panel.resize(REAL_STEPS * width);
+    float* real = reinterpret_cast<float*>(worker.panel.data());
+    for (uint64_t k = 0; k < g_.k;) {
+      const uint64_t steps = real_weights(part.panel, k, real);
+      for (uint64_t tile = part.first; tile < part.end; ++tile)
+        add_product(tile, k, steps, real, sums + (tile - part.first) * tile_ * abi::VLMAX);
+      k += steps;
+    }
+  }
+
+  // Steps from `k` on; returns how many.
+  uint64_t real_weights(uint64_t panel, uint64_t k, float* out) const {
+    const unsigned width = engine_.kernels.panel;
+    const uint64_t words = depth_of(g_.group, words_), groups = g_.k / g_.group;
+    uint64_t steps = 0;
+    while (k + steps < g_.k) {
+      const uint64_t group = (k + steps) / g_.group, within = (k + steps) % g_.group;
+      const uint64_t room = (REAL_STEPS - steps) / TOGETHER * TOGETHER;
+      const uint64_t count = std::min<uint64_t>(g_.group - within, room);
+      if (!count) break;
+      const uint64_t block = panel * groups + group;
+      engine_.kernels.groups.real_nibbles(
+          count, weights_.words.data() + (block * words + within / TOGETHER) * width,
+          reinterpret_cast<const float*>(weights_.scales.data()) + block * width, out + steps * width);
+      steps += count;
+    }
+    return steps;
+  }
+
+  void add_nibbles(uint64_t tile, uint64_t panel, float* sums) const {
+    const unsigned rows = rows_of(tile);
+    const uint64_t words = depth_ / 2, block = panel * groups_ * engine_.kernels.panel;
+    NibbleTile operands{};
+    operands.groups = groups_;
+    operands.words = words;
+    operands.a = packed(tile, 0, rows);
+    operands.b = weights_.words.data() + block * words;
+    operands.starts = starts(tile, 0, rows);
+    operands.scales = reinterpret_cast<const float*>(weights_.scales.data()) + block;
+    operands.zero = g_.lhs_zero;
+    if (g_.lhs_zero) operands.sums = reinterpret_cast<const int32_t*>(weights_.sums.data()) + block;
+    engine_.kernels.nibbles.tile(rows, operands, sums, abi::VLMAX);
+  }
+
+  void add_integers(uint64_t tile, uint64_t panel, float* sums) const {
     const Kernels& kernels = engine_.kernels;
-    const unsigned rows = static_cast<unsigned>(std::min<uint64_t>(tile_, g_.m - tile * tile_));
-    const unsigned width = kernels.panel;
+    const unsigned rows = rows_of(tile), width = kernels.panel;
     alignas(64) int32_t parts[MOST_ROWS * MOST_PANEL];
     for (uint64_t group = 0; group < groups_; ++group) {
       const uint64_t block = (panel * groups_ + group) * width;
-      const uint32_t* b = weights_.words.data() + block * depth_;
-      const uint32_t* a = packed(tile, group, rows);
-      if (words_ == Words::F32) {
-        kernels.tile_f32(rows, depth_, reinterpret_cast<const float*>(a), reinterpret_cast<const float*>(b), nullptr,
-                         out, abi::VLMAX);
-        continue;
-      }
       for (unsigned j = 0; j < width; ++j) {
         const uint32_t start = words_ == Words::QUADS ? start_of(words_, g_.lhs_zero, weights_.sums[block + j]) : 0;
         for (unsigned r = 0; r < rows; ++r) parts[r * width + j] = static_cast<int32_t>(start);
       }
-      kernels.integers.activations(rows, depth_, a, b, parts, width);
-      kernels.add_scaled(rows, parts, reinterpret_cast<const float*>(weights_.scales.data() + block), out, abi::VLMAX);
+      kernels.integers.activations(rows, depth_, packed(tile, group, rows), weights_.words.data() + block * depth_, parts,
+                                   width);
+      kernels.add_scaled(rows, parts, reinterpret_cast<const float*>(weights_.scales.data() + block), sums, abi::VLMAX);
     }
   }
 
@@ -143,16 +208,18 @@ class GroupProduct {
   const PackedWeights& weights_;
   const abi::GroupGeometry& g_;
   const Words words_;
-  const uint64_t length_, groups_, depth_, tile_, tiles_, blocks_;
-  const bool absmax_;
+  const bool real_, absmax_;
+  const uint64_t length_, groups_, depth_, tile_;
+  const Cut cut_;
 };
 
 }  // namespace
 
 uint64_t groups_buffer_bytes(const Engine& engine, const Launch& launch) {
   const abi::GroupGeometry& g = launch.groups;
-  const uint64_t rows = std::min<uint64_t>(MOST_TILES * engine.kernels.rows, g.m);
-  return rows * abi::VLMAX * sizeof(uint32_t) + product({engine.kernels.rows, g.k}, launch.name);
+  const uint64_t tile = std::max(engine.kernels.rows, engine.kernels.nibbles.rows);
+  return (sum_words(g.m, tile) + REAL_STEPS * engine.kernels.panel) * sizeof(uint32_t) +
+         product({tile, g.k}, launch.name);
 }
 
 uint64_t groups_lhs_bytes(const Engine& engine, const Bound& bound) {

@@ -238,6 +238,7 @@ void Image::prepare_groups(Launch& launch) {
   const abi::Tensor& scales = tensor(g.scales, launch.name);
   check_place(rhs, weights_.size, launch.name);
   check_place(scales, weights_.size, launch.name);
+  if (is_packed(rhs.dtype)) launch.words = Words::NIBBLES;  // trits have less than 4 bits
   abi::GroupGeometry one = g;
   one.m = 1;
   one.lhs_m_stride = one.lhs_k_stride = one.scales = 0;

@@ -10,15 +10,18 @@ extern const Kernels kernels_avx2;
 extern const Kernels kernels_avx512;
 extern const IntegerTiles tiles_avxvnni;
 extern const IntegerTiles tiles_avx512vnni;
+extern const NibbleTiles nibbles_avxvnni;
+extern const NibbleTiles nibbles_avx512vnni;
 #endif
 
 namespace {
 
 #if defined(TFMBS_X86)
 // A set that differs from another one in the products of integers.
-Kernels with_tiles(Kernels set, const char* name, const IntegerTiles& tiles) {
+Kernels with_tiles(Kernels set, const char* name, const IntegerTiles& tiles, const NibbleTiles& nibbles) {
   set.name = name;
   set.integers = tiles;
+  set.nibbles = nibbles;
   return set;
 }
 #endif
@@ -26,8 +29,8 @@ Kernels with_tiles(Kernels set, const char* name, const IntegerTiles& tiles) {
 std::vector<const Kernels*> available() {
   std::vector<const Kernels*> sets{&kernels_baseline};
 #if defined(TFMBS_X86)
-  static const Kernels avxvnni = with_tiles(kernels_avx2, "avxvnni", tiles_avxvnni);
-  static const Kernels avx512vnni = with_tiles(kernels_avx512, "avx512vnni", tiles_avx512vnni);
+  static const Kernels avxvnni = with_tiles(kernels_avx2, "avxvnni", tiles_avxvnni, nibbles_avxvnni);
+  static const Kernels avx512vnni = with_tiles(kernels_avx512, "avx512vnni", tiles_avx512vnni, nibbles_avx512vnni);
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     sets.push_back(&kernels_avx2);

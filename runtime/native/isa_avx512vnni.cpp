@@ -1,7 +1,9 @@
 // Products of integers compiled with -mavx512f -mavx512bw -mavx512vnni.
-#include "tile.h"
+#include "tile_nibbles.h"
 
 namespace tfmbs {
 extern const IntegerTiles tiles_avx512vnni;
 const IntegerTiles tiles_avx512vnni = QUAD_TILES;
+extern const NibbleTiles nibbles_avx512vnni;
+const NibbleTiles nibbles_avx512vnni = NIBBLE_TILES;
 }  // namespace tfmbs

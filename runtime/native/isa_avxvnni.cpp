@@ -1,7 +1,9 @@
 // Products of integers compiled with -mavx2 -mfma -mavxvnni.
-#include "tile.h"
+#include "tile_nibbles.h"
 
 namespace tfmbs {
 extern const IntegerTiles tiles_avxvnni;
 const IntegerTiles tiles_avxvnni = QUAD_TILES;
+extern const NibbleTiles nibbles_avxvnni;
+const NibbleTiles nibbles_avxvnni = NIBBLE_TILES;
 }  // namespace tfmbs

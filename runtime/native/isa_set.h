@@ -1,6 +1,7 @@
 // The kernel table of one instruction set; the including file names it.
 #pragma once
 
+#include "activations.h"
 #include "columns.h"
 #include "lane_loops.h"
 #include "lanes.h"
@@ -8,6 +9,7 @@
 #include "rows.h"
 #include "scores.h"
 #include "tile.h"
+#include "tile_nibbles.h"
 
 namespace {
 
@@ -18,6 +20,8 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           tile_f32<>,
           PAIR_TILES,
           add_scaled,
+          NIBBLE_TILES,
+          {real_nibbles, quantize_row, sum_row},
           spread_tile_f32<>,
           {panel_of, are_finite, scale_row, add_row, hide_row, soften_row},
           tap_row_f32,

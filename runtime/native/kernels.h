@@ -45,6 +45,7 @@ enum class Words {
   F32,    // one f32
   PAIRS,  // two i16 in both operands: products of i8, less a zero point, with i8
   QUADS,  // four u8 of the activations, by 128 more than their i8, and four i8 of the weights
+  NIBBLES,  // eight weights of 4 bits by 8 more than they are: low halves of the bytes, then high ones
 };
 
 // out[r][c] += sum over ascending i < k of a[i][r] * b[i][c] for r < rows and all columns c of a panel. a is k words x
@@ -56,6 +57,34 @@ struct IntegerTiles {
   Words words;
   TileFn activations;  // where a are the activations, b the weights
   TileFn weights;      // where a are the weights, b the activations
+};
+
+// Weights of NIBBLES with a scale for each group of the reduction, against activations in two words of four i8 for each
+// word of weights.
+struct NibbleTile {
+  size_t groups, words;   // words of weights of a group
+  const uint32_t* a;      // groups x 2 words x rows
+  const uint32_t* b;      // groups x words x panel
+  const int32_t* starts;  // groups x rows: -8 times the sums of the activations
+  const float* scales;    // groups x panel
+  int32_t zero;           // zero point of the activations, and
+  const int32_t* sums;    // groups x panel: sums of the weights, where it is not 0, else nullptr
+};
+
+// out[r][c] = fma(f32(sum of products of a group), scale, out[r][c]), group after group, for r < rows and all columns c
+// of a panel; out has `stride` columns. A NaN becomes the canonical one.
+struct NibbleTiles {
+  unsigned rows;  // most rows of a tile
+  void (*tile)(unsigned rows, const NibbleTile& tile, float* out, size_t stride);
+};
+
+// Rows of activations and weights of groups.
+struct GroupFns {
+  // out[i * panel + c] = f32(weight i of column c) * scales[c], rounded, for i < length: weights of NIBBLES.
+  void (*real_nibbles)(size_t length, const uint32_t* weights, const float* scales, float* out);
+  // n elements, `stride` apart, as i8 by their largest magnitude (`Activations::ABSMAX`); returns the factor.
+  float (*quantize)(const float* x, size_t stride, size_t n, int8_t* out);
+  int32_t (*sum)(const int8_t* x, size_t n);
 };
 
 // Rows of scores. They are read up to the end of a group of 16.
@@ -85,6 +114,8 @@ struct Kernels {
   // out[r][c] = fma(f32(parts[r][c]), scales[c], out[r][c]) for r < rows and all columns c of a panel, which parts has no
   // more than; out has `stride` columns. A NaN becomes the canonical one.
   void (*add_scaled)(unsigned rows, const int32_t* parts, const float* scales, float* out, size_t stride);
+  NibbleTiles nibbles;
+  GroupFns groups;
 
   // tile_f32 on `panels` panels of columns, from +0.0 and without packing: row r of a is at a[r], step i of panel p of b
   // at b + p * apart + i * step; panels follow each other in out.

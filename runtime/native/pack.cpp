@@ -40,7 +40,7 @@ void pack_block(const Vectors& from, unsigned count, unsigned width, uint64_t k,
                 uint32_t* sums) {
   const uint64_t depth = depth_of(k, words);
   // Where the block is not filled up by vectors, or a vector does not fill up its last word.
-  if (count < width || k % step_of(words)) std::fill_n(out, depth * width, 0u);
+  if (words != Words::NIBBLES && (count < width || k % step_of(words))) std::fill_n(out, depth * width, 0u);
   pack_weights(from, count, width, k, words, out);
   if (!sums) return;
   for (unsigned j = 0; j < width; ++j) {
@@ -54,19 +54,22 @@ void pack_block(const Vectors& from, unsigned count, unsigned width, uint64_t k,
 // Blocks of vectors, each at the end of what `out` holds.
 class Packer {
  public:
-  Packer(Words words, uint64_t k, uint64_t total) : words_(words), k_(k) { out_.words.reserve(total); }
+  Packer(Words words, uint64_t k, uint64_t total)
+      : words_(words), sums_(words == Words::QUADS || words == Words::NIBBLES), k_(k) {
+    out_.words.reserve(total);
+  }
 
   void block(const Vectors& from, unsigned count, unsigned width) {
     const size_t at = out_.words.size(), sum = out_.sums.size();
     out_.words.resize(at + depth_of(k_, words_) * width);
-    if (words_ == Words::QUADS) out_.sums.resize(sum + width);
-    pack_block(from, count, width, k_, words_, out_.words.data() + at,
-               words_ == Words::QUADS ? out_.sums.data() + sum : nullptr);
+    if (sums_) out_.sums.resize(sum + width);
+    pack_block(from, count, width, k_, words_, out_.words.data() + at, sums_ ? out_.sums.data() + sum : nullptr);
   }
   PackedWeights done() { return std::move(out_); }
 
  private:
   Words words_;
+  bool sums_;
   uint64_t k_;
   PackedWeights out_;
 };
@@ -91,6 +94,18 @@ void pack_quads(const Vectors& from, unsigned count, unsigned width, uint64_t k,
     bytes[(at / 4 * width + j) * 4 + at % 4] =
         static_cast<uint8_t>(from.i8[j * from.stride + at * from.k_stride]) ^ flip;
   });
+}
+
+// Two rows of quads to a row of nibbles.
+void pack_nibbles(const Vectors& from, unsigned count, unsigned width, uint64_t k, uint32_t* out) {
+  constexpr uint32_t EIGHTS = 0x08080808u, LOW = 0x0f0f0f0fu;
+  const uint64_t words = depth_of(k, Words::NIBBLES);
+  std::vector<uint32_t> quads(2 * words * width);
+  pack_quads(from, count, width, k, 0, quads.data());
+  // In two's complement, 8 more is another highest bit.
+  const auto nibbles = [&](uint64_t row, unsigned j) { return (quads[row * width + j] ^ EIGHTS) & LOW; };
+  for (uint64_t i = 0; i < words; ++i)
+    for (unsigned j = 0; j < width; ++j) out[i * width + j] = nibbles(2 * i, j) | nibbles(2 * i + 1, j) << 4;
 }
 
 void pack_pairs(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, uint32_t* out) {
@@ -122,6 +137,7 @@ void pack_weights(const Vectors& from, unsigned count, unsigned width, uint64_t 
     case Words::F32: return pack_f32(from, count, width, k, out);
     case Words::PAIRS: return pack_pairs(from, count, width, k, 0, out);
     case Words::QUADS: return pack_quads(from, count, width, k, 0, out);
+    case Words::NIBBLES: return pack_nibbles(from, count, width, k, out);
   }
 }
 
@@ -131,6 +147,7 @@ void pack_activations(const Vectors& from, unsigned count, unsigned width, uint6
     case Words::F32: return pack_f32(from, count, width, k, out);
     case Words::PAIRS: return pack_pairs(from, count, width, k, zero, out);
     case Words::QUADS: return pack_quads(from, count, width, k, 0x80, out);  // x + 128
+    case Words::NIBBLES: return pack_quads(from, count, width, k, 0, out);
   }
 }
 

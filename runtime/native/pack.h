@@ -25,11 +25,20 @@ struct Vectors {
 };
 
 // Elements of a vector in one word.
-inline uint64_t step_of(Words words) { return words == Words::F32 ? 1 : words == Words::PAIRS ? 2 : 4; }
+inline uint64_t step_of(Words words) {
+  switch (words) {
+    case Words::F32: return 1;
+    case Words::PAIRS: return 2;
+    case Words::QUADS: return 4;
+    case Words::NIBBLES: return 8;
+  }
+  return 1;
+}
 // Words of a vector of k elements; what fills up the last one of weights is zero.
 inline uint64_t depth_of(uint64_t k, Words words) { return k / step_of(words) + (k % step_of(words) != 0); }
 
-// Word i of vector j goes to out[i * width + j], for j < count; the rest of `out` stays as it is.
+// Word i of vector j goes to out[i * width + j], for j < count; the rest of `out` stays as it is, but for NIBBLES, whose
+// vectors fill up all words.
 void pack_weights(const Vectors& from, unsigned count, unsigned width, uint64_t k, Words words, uint32_t* out);
 // The same for the operand whose zero point is `zero`, integers only.
 void pack_activations(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, Words words,
@@ -59,7 +68,7 @@ inline uint64_t depth_of(const abi::VolumeGeometry& g) {
 // The weights of a launch in blocks, zero where they are padded.
 struct PackedWeights {
   AlignedWords words;
-  std::vector<uint32_t> sums;  // of QUADS: of each vector of weights, wrapped, in the order of the blocks
+  std::vector<uint32_t> sums;  // of QUADS and NIBBLES: of each vector of weights, wrapped, in the order of the blocks
   AlignedWords scales;         // f32, one for each vector of weights that is a group, in the order of the blocks
 };
 
@@ -94,7 +103,8 @@ class GemmPacking {
   uint64_t panels_;  // of one product
   PackedWeights& out_;
 };
-// GROUP_GEMM: panels of `panel` columns; of integers, a block for each group of k, of f32, one of all k, by their scales.
+// GROUP_GEMM: panels of `panel` columns; of F32 a block of all k, by their scales, of other words one for each group of
+// k and the scales beside them.
 PackedWeights pack_groups(const abi::GroupGeometry& geometry, const int8_t* weights, const float* scales, Words words,
                           unsigned panel);
 // CONV2D, CONV3D: per group, blocks of `rows` output channels, the last one smaller. The reduction of f32 goes over the

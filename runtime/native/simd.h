@@ -41,6 +41,19 @@ inline VecI broadcast_i(int32_t x) { return _mm512_set1_epi32(x); }
 // Rounded to nearest even.
 inline VecF float_of(VecI x) { return _mm512_cvtepi32_ps(x); }
 inline VecI dot_i16(VecI a, VecI b, VecI c) { return _mm512_add_epi32(c, _mm512_madd_epi16(a, b)); }
+inline VecI and_i(VecI a, VecI b) { return _mm512_and_si512(a, b); }
+inline VecI shift_right_i(VecI x, unsigned bits) { return _mm512_srl_epi32(x, _mm_cvtsi32_si128(static_cast<int>(bits))); }
+inline VecI subtract_i(VecI a, VecI b) { return _mm512_sub_epi32(a, b); }
+inline VecI multiply_i(VecI a, VecI b) { return _mm512_mullo_epi32(a, b); }
+inline VecF multiply_f(VecF a, VecF b) { return _mm512_mul_ps(a, b); }
+inline void store_f(float* p, VecF x) { _mm512_storeu_ps(p, x); }
+// The lowest four bits less 8.
+inline VecF real_nibble(VecI x) {
+  return _mm512_permutexvar_ps(x, _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline VecI add_i16(VecI a, VecI b) { return _mm512_add_epi16(a, b); }
+// Sums of pairs of products of u8 and i8, which an i16 must hold.
+inline VecI pairs_u8_i8(VecI a, VecI b) { return _mm512_maddubs_epi16(a, b); }
 #if defined(__AVX512VNNI__)
 // c plus the products of four u8 of a and four i8 of b.
 inline VecI dot_u8_i8(VecI a, VecI b, VecI c) { return _mm512_dpbusd_epi32(c, a, b); }
@@ -70,6 +83,17 @@ inline void store_i(int32_t* p, VecI x) { _mm256_storeu_si256(reinterpret_cast<_
 inline VecI broadcast_i(int32_t x) { return _mm256_set1_epi32(x); }
 inline VecF float_of(VecI x) { return _mm256_cvtepi32_ps(x); }
 inline VecI dot_i16(VecI a, VecI b, VecI c) { return _mm256_add_epi32(c, _mm256_madd_epi16(a, b)); }
+inline VecI and_i(VecI a, VecI b) { return _mm256_and_si256(a, b); }
+inline VecI shift_right_i(VecI x, unsigned bits) { return _mm256_srl_epi32(x, _mm_cvtsi32_si128(static_cast<int>(bits))); }
+inline VecI subtract_i(VecI a, VecI b) { return _mm256_sub_epi32(a, b); }
+inline VecI multiply_i(VecI a, VecI b) { return _mm256_mullo_epi32(a, b); }
+inline VecF multiply_f(VecF a, VecF b) { return _mm256_mul_ps(a, b); }
+inline void store_f(float* p, VecF x) { _mm256_storeu_ps(p, x); }
+inline VecF real_nibble(VecI x) {
+  return _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_and_si256(x, _mm256_set1_epi32(15)), _mm256_set1_epi32(8)));
+}
+inline VecI add_i16(VecI a, VecI b) { return _mm256_add_epi16(a, b); }
+inline VecI pairs_u8_i8(VecI a, VecI b) { return _mm256_maddubs_epi16(a, b); }
 #if defined(__AVXVNNI__)
 inline VecI dot_u8_i8(VecI a, VecI b, VecI c) { return _mm256_dpbusd_avx_epi32(c, a, b); }
 #endif
@@ -126,6 +150,39 @@ inline VecI dot_i16(VecI a, VecI b, VecI c) {
     c.lane[i] += static_cast<uint32_t>(low) + static_cast<uint32_t>(high);
   }
   return c;
+}
+inline VecI dot_u8_i8(VecI a, VecI b, VecI c) {
+  for (unsigned i = 0; i < LANES; ++i)
+    for (unsigned byte = 0; byte < 4; ++byte)
+      c.lane[i] += static_cast<uint32_t>(static_cast<int32_t>(a.lane[i] >> 8 * byte & 0xffu) *
+                                         static_cast<int8_t>(b.lane[i] >> 8 * byte));
+  return c;
+}
+inline VecI and_i(VecI a, VecI b) {
+  for (unsigned i = 0; i < LANES; ++i) a.lane[i] &= b.lane[i];
+  return a;
+}
+inline VecI shift_right_i(VecI x, unsigned bits) {
+  for (unsigned i = 0; i < LANES; ++i) x.lane[i] >>= bits;
+  return x;
+}
+inline VecI subtract_i(VecI a, VecI b) {
+  for (unsigned i = 0; i < LANES; ++i) a.lane[i] -= b.lane[i];
+  return a;
+}
+inline VecI multiply_i(VecI a, VecI b) {
+  for (unsigned i = 0; i < LANES; ++i) a.lane[i] *= b.lane[i];
+  return a;
+}
+inline VecF multiply_f(VecF a, VecF b) {
+  for (unsigned i = 0; i < LANES; ++i) a.lane[i] *= b.lane[i];
+  return a;
+}
+inline void store_f(float* p, VecF x) { std::memcpy(p, x.lane, sizeof x.lane); }
+inline VecF real_nibble(VecI x) {
+  VecF y;
+  for (unsigned i = 0; i < LANES; ++i) y.lane[i] = static_cast<float>(static_cast<int32_t>(x.lane[i] & 15u) - 8);
+  return y;
 }
 
 #endif

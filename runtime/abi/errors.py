@@ -56,6 +56,7 @@ _EXTRAS = {
     "tomli": "compiler",
     "torch": "torch",
     "onnxruntime": "examples",
+    "threadpoolctl": "bench",
 }
 
 

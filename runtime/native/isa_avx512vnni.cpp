@@ -1,4 +1,5 @@
 // Products of integers compiled with -mavx512f -mavx512bw -mavx512vnni.
+#include "burn.h"
 #include "tile_nibbles.h"
 
 namespace tfmbs {
@@ -6,4 +7,6 @@ extern const IntegerTiles tiles_avx512vnni;
 const IntegerTiles tiles_avx512vnni = QUAD_TILES;
 extern const NibbleTiles nibbles_avx512vnni;
 const NibbleTiles nibbles_avx512vnni = NIBBLE_TILES;
+extern const Probes probes_avx512vnni;
+const Probes probes_avx512vnni = PROBES;
 }  // namespace tfmbs

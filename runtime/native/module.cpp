@@ -10,6 +10,7 @@
 #include "error.h"
 #include "image.h"
 #include "plan.h"
+#include "probes.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -96,6 +97,24 @@ std::map<uint32_t, std::vector<uint32_t>> parts(const LoadedImage& self, uint32_
   return result;
 }
 
+nb::tuple peak(const std::string& isa, const std::string& type, unsigned threads, double seconds) {
+  const Probes& found = probes(isa);
+  if (type != "f32" && type != "i8") throw Error("usage", "type", "expected f32 or i8, got " + type);
+  const Burn& burn = type == "f32" ? found.f32 : found.i8;
+  double rate;
+  {
+    const nb::gil_scoped_release release;
+    rate = peak_rate(burn, threads, seconds);
+  }
+  return nb::make_tuple(burn.unit, rate);
+}
+
+double read_time(const std::string& isa, Octets bytes, unsigned threads, unsigned passes) {
+  const Probes& found = probes(isa);
+  const nb::gil_scoped_release release;
+  return read_seconds(found, bytes.data(), bytes.size(), threads, passes);
+}
+
 void raise(const std::string& code, const std::string& where, const std::string& what) {
   const nb::object type = nb::module_::import_("tfmbs.runtime.abi.errors").attr("TfmbsError");
   PyErr_SetObject(type.ptr(), type(code, where, what).ptr());
@@ -119,6 +138,11 @@ NB_MODULE(_native, m) {
   // At exit the interpreter need not free what a global variable holds; that is no leak to tell a user about.
   nb::set_leak_warnings(false);
   m.def("instruction_sets", &instruction_sets, "Instruction sets that this processor runs, slowest first.");
+  m.def("peak", &peak, "isa"_a, "type"_a, "threads"_a, "seconds"_a,
+        "The instruction set's multiplier of a type, f32 or i8, and its operations per second on several threads: the "
+        "best of bursts of about so many seconds each.");
+  m.def("read_seconds", &read_time, "isa"_a, "bytes"_a, "threads"_a, "passes"_a = 1,
+        "Seconds of reading all bytes so many times, a part of them on each thread.");
   nb::class_<LoadedImage>(m, "Image")
       .def_prop_ro("isa", [](const LoadedImage& self) { return self.image->kernels().name; })
       .def_prop_ro(

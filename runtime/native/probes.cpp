@@ -1,0 +1,64 @@
+#include "probes.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+
+#include "error.h"
+#include "kernels.h"
+#include "workers.h"
+
+namespace tfmbs {
+
+extern const Probes probes_baseline;
+#if defined(TFMBS_X86)
+extern const Probes probes_avx2, probes_avxvnni, probes_avx512, probes_avx512vnni;
+#endif
+
+namespace {
+
+constexpr unsigned BURSTS = 3;
+constexpr uint64_t FIRST_TRIPS = 1 << 12;
+
+std::atomic<uint64_t> sink{0};  // written, so that no probe can be left out
+
+double seconds_of(Workers& workers, unsigned threads, const Workers::Task& task) {
+  const auto start = std::chrono::steady_clock::now();
+  workers.run(threads, task);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+double peak_rate(const Burn& burn, unsigned threads, double seconds) {
+  Workers workers(threads);
+  uint64_t trips = FIRST_TRIPS;
+  const auto burst = [&] { return seconds_of(workers, threads, [&](uint64_t, unsigned) { sink += burn.run(trips); }); };
+  while (burst() < seconds) trips *= 2;
+  double best = burst();
+  for (unsigned i = 1; i < BURSTS; ++i) best = std::min(best, burst());
+  return static_cast<double>(trips) * static_cast<double>(burn.operations) * threads / best;
+}
+
+double read_seconds(const Probes& probes, const uint8_t* bytes, size_t size, unsigned threads, unsigned passes) {
+  Workers workers(threads);
+  const size_t part = (size + threads - 1) / threads;
+  return seconds_of(workers, threads, [&](uint64_t unit, unsigned) {
+    const size_t from = std::min(size, static_cast<size_t>(unit) * part), to = std::min(size, from + part);
+    for (unsigned pass = 0; pass < passes; ++pass) sink += probes.read(bytes + from, to - from);
+  });
+}
+
+const Probes& probes(const std::string& isa) {
+  const std::string name = kernels(isa).name;
+#if defined(TFMBS_X86)
+  if (name == "avx2") return probes_avx2;
+  if (name == "avxvnni") return probes_avxvnni;
+  if (name == "avx512") return probes_avx512;
+  if (name == "avx512vnni") return probes_avx512vnni;
+#endif
+  if (name == "baseline") return probes_baseline;
+  throw Error("device", "emulator", "nothing measures what instruction set '" + name + "' can do");
+}
+
+}  // namespace tfmbs

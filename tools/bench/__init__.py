@@ -1,0 +1,1 @@
+"""``tfmbs-bench``: measured claims, with peers side by side in the same run."""

@@ -83,7 +83,7 @@ def rows(layer: Layer, repeats: int) -> Iterator[tuple[str, float]]:
         yield "numpy fp32", best_seconds(lambda: reference(layer.x), repeats)
     for precision in PRECISIONS:
         calibration = [{"x": layer.x}] if precision == "int8" else None
-        context = tfmbs.compile(layer.model, precision=precision, calibration=calibration).context()
+        context = tfmbs.compile(layer.model, precision=precision, calibration=calibration).context(threads=1)
         yield f"tfmbs {precision}", best_seconds(_runner(context, layer.x), repeats)
 
 

@@ -87,7 +87,7 @@ def checked(kernel: Kernel, program: Program) -> None:
 def wall(kernel: Kernel, program: Program, rounds: int) -> dict[str, Seconds]:
     """Times of the emulator, torch and, where it has the kernel, onnxruntime."""
     tensors = {name: torch.from_numpy(array) for name, array in kernel.inputs.items()}
-    context = program.context()
+    context = program.context(threads=1)
     runs: dict[str, Callable[[], object]] = {
         "emulator": lambda: context.run(kernel.inputs),
         "torch": lambda: kernel.torch(tensors),

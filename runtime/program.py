@@ -15,6 +15,7 @@ from tfmbs.runtime.devices import open_device
 from tfmbs.runtime.devices.base import Array, Device, DeviceContext
 from tfmbs.runtime.signature import Argument, Entry, entries_of
 from tfmbs.runtime.stats import Stats
+from tfmbs.runtime.threads import checked_threads
 
 DEFAULT_DEVICE = "emulator"
 
@@ -94,9 +95,13 @@ class Program:
         """
         return chosen(self.entries, inputs)
 
-    def context(self, device: str = DEFAULT_DEVICE, threads: int = 1) -> Context:
-        """A context of its own, with zeroed state. Raises TfmbsError `device`, `usage`."""
-        return Context(self, self._device(str(device)).context(threads))
+    def context(self, device: str = DEFAULT_DEVICE, threads: int | None = None) -> Context:
+        """A context of its own, with zeroed state, that uses at most `threads` threads of this machine.
+
+        Without a number, it is that of the environment variable `TFMBS_NUM_THREADS`, else that of the processors that
+        this process may use. Results do not depend on it. Raises TfmbsError `device`, `usage`.
+        """
+        return Context(self, self._device(str(device)).context(checked_threads(threads)))
 
     def run(
         self, inputs: Mapping[str, npt.ArrayLike], device: str = DEFAULT_DEVICE, entry: str | None = None

@@ -1,5 +1,6 @@
 """Settings of all tests."""
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +12,10 @@ from hypothesis import settings
 settings.register_profile("tfmbs", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile("tfmbs")
+
+# Processes of tests that run side by side have the processors between them; tests of threads say how many they want.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("TFMBS_NUM_THREADS", "1")
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("model", metavar="MODEL.tfb", help="fabric binary")
     add("--device", default=DEFAULT_DEVICE, help=f"device: {', '.join(DEVICES)} (default: %(default)s)")
-    add("--threads", type=int, default=1, help="threads of this machine; results do not depend on it (default: 1)")
+    add("--threads", type=int, help="threads of this machine (default: TFMBS_NUM_THREADS, else one per processor)")
     add("--entry", metavar="NAME", help="entry point (default: the first that takes inputs of these shapes)")
     add("--input", metavar="NAME=FILE.npy", action="append", default=[], help="an input; once for each")
     add("--output", metavar="NAME=FILE.npy", action="append", default=[], help="where an output goes; may be repeated")

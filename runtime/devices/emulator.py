@@ -17,11 +17,11 @@ from tfmbs.runtime.devices.base import Array
 from tfmbs.runtime.instances import Instances
 from tfmbs.runtime.signature import Entry, Shape, entries_of, piece_entry
 from tfmbs.runtime.stats import LaunchCounters, Stats, launch_stats
+from tfmbs.runtime.threads import checked_threads
 
 ISA_VARIABLE = "TFMBS_ISA"
 """Environment variable that names the instruction set to use, for tests: one of `_native.instruction_sets()`."""
 
-MAX_THREADS = 256
 WEIGHTS_ALIGNMENT = 8
 _TABLES = (Content.RECORDS, Content.U32, Content.WORDS)
 
@@ -133,8 +133,7 @@ class Emulator:
 
     def context(self, threads: int = 1) -> EmulatorContext:
         """A context with its own memory. Raises TfmbsError `usage` for an impossible number of threads."""
-        _check_threads(threads)
-        limits = self.limits
+        threads, limits = checked_threads(threads), self.limits
         return EmulatorContext(
             self, _native.Context(self.whole.native, threads, limits.steps, limits.operations, limits.memory)
         )
@@ -143,11 +142,6 @@ class Emulator:
 def create(image: Image) -> Emulator:
     """The emulator for an image, on the instruction set that the environment names, else on the fastest one."""
     return Emulator(image, os.environ.get(ISA_VARIABLE, ""))
-
-
-def _check_threads(threads: object) -> None:
-    if not isinstance(threads, int | np.integer) or threads not in range(1, MAX_THREADS + 1):
-        raise TfmbsError("usage", "threads", "number of threads", f"1…{MAX_THREADS}", threads)
 
 
 def _octets(array: Array) -> Array:

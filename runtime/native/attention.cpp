@@ -275,7 +275,7 @@ uint64_t attention_buffer_bytes(const Engine& engine, const Launch& launch) {
 
 void run_attention(const Engine& engine, const Bound& bound) {
   const Attention attention(engine, bound);
-  engine.workers.run(attention.units(),
+  engine.workers.spread(attention.units(),
                      [&](uint64_t unit, unsigned index) { attention.unit(unit, *engine.buffers[index]); });
 }
 

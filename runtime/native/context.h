@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "bindings.h"
 #include "gather.h"
 #include "image.h"
 #include "plan.h"
@@ -18,12 +19,6 @@ using Clock = std::chrono::steady_clock;
 inline uint64_t nanoseconds(Clock::duration time) {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
 }
-
-// One input or output buffer of a run.
-struct Buffer {
-  uint8_t* data = nullptr;
-  uint64_t size = 0;
-};
 
 // What one launch did in the last run.
 struct LaunchCounters {
@@ -65,18 +60,7 @@ struct Worker {
   uint64_t steps_left = 0;
 };
 
-// A launch with its operands bound to memory.
-struct Bound {
-  explicit Bound(const Launch& of) : launch(of) {}
-
-  const Launch& launch;
-  const uint8_t* lhs = nullptr;
-  const uint8_t* rhs = nullptr;
-  uint8_t* out = nullptr;
-  const uint8_t* further[5] = {};  // of an ATTENTION: values, mask; of an LSTM: recurrent weights and what else it has
-  abi::DType out_type{};
-  Window windows[abi::WINDOWS];
-};
+struct Engine;
 
 class Context {
  public:
@@ -95,15 +79,22 @@ class Context {
   std::vector<LaunchCounters> counters();
 
  private:
-  Buffer region(const abi::Tensor& tensor, const std::string& where) const;
-  uint8_t* place(uint32_t tensor, const std::string& where) const;
-  Bound bind(const Launch& launch) const;
-  void execute(const Launch& launch, LaunchCounters& counters);
-  void take_turns(const Group& group, const Launch* launches, LaunchCounters* counters, Clock::time_point start);
+  // An entry that has been run, with what does not change from run to run.
+  struct Prepared {
+    std::shared_ptr<const Image> image;
+    uint32_t entry;
+    const Plan* plan;
+    std::unique_ptr<Bindings> bindings;
+  };
+
+  Prepared& prepared(std::shared_ptr<const Image> image, uint32_t entry);
+  Engine engine();
+  void check_memory(const Bound& bound);
+  void execute(const Bound& bound, LaunchCounters& counters);
+  void take_turns(const Group& group, const Bound* bound, LaunchCounters* counters, Clock::time_point start);
   bool may_share(const Group& group) const;
-  void multiply_groups(const Launch& launch, const Bound& bound, LaunchCounters& counters);
-  void multiply(const Launch& launch, const Bound& bound, LaunchCounters& counters);
-  void recur(const Launch& launch, const Bound& bound, LaunchCounters& counters);
+  void multiply(const Engine& engine, const Bound& bound);
+  void recur(const Engine& engine, const Bound& bound);
 
   std::shared_ptr<const Image> image_;
   Arena scratch_, state_;
@@ -111,11 +102,10 @@ class Context {
   std::vector<std::unique_ptr<Worker>> buffers_;
   std::vector<std::unique_ptr<Machine>> machines_;  // of the launches of a group
   AlignedWords lhs_;                                // of a product, packed
-  PackedWeights rhs_;                               // of a product, where it is not constant
   AlignedWords recurrence_;
+  PackedWeights rhs_[2];  // right operands that are not constant, packed
   uint64_t step_limit_, operation_limit_, memory_limit_, operations_left_ = 0;
-  const std::vector<Buffer>* inputs_ = nullptr;
-  const std::vector<Buffer>* outputs_ = nullptr;
+  std::vector<Prepared> prepared_;  // the last one was used last
   std::vector<LaunchCounters> counters_;
   std::atomic<bool> busy_{false};
 };

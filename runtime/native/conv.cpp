@@ -170,7 +170,7 @@ uint64_t conv_buffer_bytes(const Engine& engine, const Launch& launch) {
 
 void run_conv(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   const Convolution convolution(engine, bound, weights);
-  engine.workers.run(convolution.units(), [&](uint64_t unit, unsigned worker) { convolution.unit(unit, worker); });
+  engine.workers.spread(convolution.units(), [&](uint64_t unit, unsigned worker) { convolution.unit(unit, worker); });
 }
 
 }  // namespace tfmbs

@@ -142,8 +142,8 @@ uint64_t gemm_lhs_bytes(const Engine& engine, const Launch& launch) {
 void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   const Product product(engine, bound, weights);
   engine.lhs.resize(gemm_lhs_bytes(engine, bound.launch) / sizeof(uint32_t));
-  engine.workers.run(product.tiles(), [&](uint64_t tile, unsigned) { product.pack(tile); });
-  engine.workers.run(product.units(), [&](uint64_t unit, unsigned worker) { product.unit(unit, worker); });
+  engine.workers.spread(product.tiles(), [&](uint64_t tile, unsigned) { product.pack(tile); });
+  engine.workers.spread(product.units(), [&](uint64_t unit, unsigned worker) { product.unit(unit, worker); });
 }
 
 }  // namespace tfmbs

@@ -230,10 +230,10 @@ uint64_t groups_lhs_bytes(const Engine& engine, const Bound& bound) {
 void run_groups(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   const GroupProduct product(engine, bound, weights);
   engine.lhs.resize(product.lhs_words());
-  engine.workers.run(product.tiles(), [&](uint64_t tile, unsigned worker) {
+  engine.workers.spread(product.tiles(), [&](uint64_t tile, unsigned worker) {
     product.pack(tile, *engine.buffers[worker]);
   });
-  engine.workers.run(product.units(), [&](uint64_t unit, unsigned worker) {
+  engine.workers.spread(product.units(), [&](uint64_t unit, unsigned worker) {
     product.unit(unit, *engine.buffers[worker]);
   });
 }

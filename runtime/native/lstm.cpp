@@ -90,11 +90,11 @@ class Lstm {
     const uint64_t blocks = parts(g_.batch, rows_), chunks = parts(g_.hidden, chunk_);
     if (shared_) {
       for (uint64_t t = 0; t < g_.steps; ++t)
-        engine.workers.run(ways_ * blocks * chunks, [&](uint64_t unit, unsigned worker) {
+        engine.workers.spread(ways_ * blocks * chunks, [&](uint64_t unit, unsigned worker) {
           step(t, part(unit / chunks, unit % chunks * chunk_), *engine.buffers[worker]);
         });
     } else {
-      engine.workers.run(ways_ * blocks, [&](uint64_t unit, unsigned worker) {
+      engine.workers.spread(ways_ * blocks, [&](uint64_t unit, unsigned worker) {
         for (uint64_t t = 0; t < g_.steps; ++t)
           for (uint64_t column = 0; column < g_.hidden; column += chunk_)
             step(t, part(unit, column), *engine.buffers[worker]);

@@ -54,8 +54,12 @@ void pack_block(const Vectors& from, unsigned count, unsigned width, uint64_t k,
 // Blocks of vectors, each at the end of what `out` holds.
 class Packer {
  public:
-  Packer(Words words, uint64_t k, uint64_t total)
-      : words_(words), sums_(words == Words::QUADS || words == Words::NIBBLES), k_(k) {
+  // `reuse` lends its memory.
+  Packer(Words words, uint64_t k, uint64_t total, PackedWeights reuse = {})
+      : words_(words), sums_(words == Words::QUADS || words == Words::NIBBLES), k_(k), out_(std::move(reuse)) {
+    out_.words.clear();
+    out_.sums.clear();
+    out_.scales.clear();
     out_.words.reserve(total);
   }
 
@@ -226,9 +230,9 @@ PackedWeights pack_groups(const abi::GroupGeometry& g, const int8_t* weights, co
   return out;
 }
 
-PackedWeights pack_conv(const abi::VolumeGeometry& g, Vectors rhs, Words words, unsigned rows) {
+PackedWeights pack_conv(const abi::VolumeGeometry& g, Vectors rhs, Words words, unsigned rows, PackedWeights reuse) {
   const uint64_t k = depth_of(g), channels = g.out_channels / g.groups;
-  Packer packer(words, k, g.out_channels * depth_of(k, words));
+  Packer packer(words, k, g.out_channels * depth_of(k, words), std::move(reuse));
   rhs.stride = k;
   rhs.k_stride = 1;
   std::vector<int8_t> by_tap;

@@ -109,7 +109,8 @@ PackedWeights pack_groups(const abi::GroupGeometry& geometry, const int8_t* weig
                           unsigned panel);
 // CONV2D, CONV3D: per group, blocks of `rows` output channels, the last one smaller. The reduction of f32 goes over the
 // taps of one input channel after the other, that of integers over the channels of one tap after the other.
-PackedWeights pack_conv(const abi::VolumeGeometry& geometry, Vectors rhs, Words words, unsigned rows);
+PackedWeights pack_conv(const abi::VolumeGeometry& geometry, Vectors rhs, Words words, unsigned rows,
+                        PackedWeights reuse = {});
 
 // Outputs along one axis for which tap number `tap` of the window lies on the input, not on padding.
 uint64_t positions(uint64_t tap, uint64_t out, uint64_t in, uint64_t stride, uint64_t dilation, uint64_t pad);

@@ -87,7 +87,7 @@ void run_pool(const Engine& engine, const Bound& bound) {
   const uint64_t plane = static_cast<uint64_t>(g.out_height) * g.out_width;
   const uint64_t chunks = (plane + abi::VLMAX - 1) / abi::VLMAX;
   const Pool pool(engine, bound);
-  engine.workers.run(static_cast<uint64_t>(g.batch) * g.out_channels * chunks, [&](uint64_t unit, unsigned index) {
+  engine.workers.spread(static_cast<uint64_t>(g.batch) * g.out_channels * chunks, [&](uint64_t unit, unsigned index) {
     Worker& worker = *engine.buffers[index];
     const uint64_t channel = unit / chunks, first = unit % chunks * abi::VLMAX;
     const uint32_t lanes = static_cast<uint32_t>(std::min<uint64_t>(abi::VLMAX, plane - first));

@@ -13,7 +13,7 @@ constexpr uint64_t NO_LIMIT = UINT64_MAX / 2;
 
 class Sharing {
  public:
-  Sharing(const Group& group, const std::vector<Bound>& bound, const Kernels& kernels,
+  Sharing(const Group& group, const Bound* bound, const Kernels& kernels,
           std::vector<std::unique_ptr<Machine>>& machines, std::vector<std::unique_ptr<Worker>>& buffers,
           LaunchCounters* counters, Clock::time_point start)
       : group_(group),
@@ -124,7 +124,7 @@ class Sharing {
   }
 
   const Group& group_;
-  const std::vector<Bound>& bound_;
+  const Bound* bound_;
   const Kernels& kernels_;
   std::vector<std::unique_ptr<Machine>>& free_;
   std::vector<std::unique_ptr<Worker>>& buffers_;
@@ -139,7 +139,7 @@ class Sharing {
 
 }  // namespace
 
-void share_group(const Group& group, const std::vector<Bound>& bound, const Kernels& kernels, Workers& workers,
+void share_group(const Group& group, const Bound* bound, const Kernels& kernels, Workers& workers,
                  std::vector<std::unique_ptr<Machine>>& machines, std::vector<std::unique_ptr<Worker>>& buffers,
                  LaunchCounters* counters, Clock::time_point start) {
   Sharing sharing(group, bound, kernels, machines, buffers, counters, start);

@@ -1,0 +1,136 @@
+#include "bindings.h"
+
+#include <algorithm>
+
+#include "checks.h"
+#include "error.h"
+#include "lstm.h"
+
+namespace tfmbs {
+namespace {
+
+using abi::Kind;
+using abi::NO_INDEX;
+using abi::Region;
+
+// Operands by number; of an ATTENTION or LSTM, its args follow, else those of the windows.
+enum Operand : unsigned { LHS, RHS, OUT, FURTHER, WINDOW = 16 };
+
+// Operations, or elements that an epilogue takes, that one thread is done with in a few microseconds.
+constexpr uint64_t SMALL_OPERATIONS = 1u << 17, SMALL_RESULTS = 1u << 10;
+
+}  // namespace
+
+uint64_t operations_of(const Launch& launch) {
+  const abi::GemmGeometry& g = launch.gemm;
+  const abi::VolumeGeometry& w = launch.volume;
+  switch (launch.record.kind) {
+    case Kind::GEMM:
+    case Kind::GEMV: return product({g.batch, g.m, g.n, g.k}, launch.name);
+    case Kind::CONV2D:
+    case Kind::CONV3D:
+      return product({w.batch, w.out_channels, w.out_depth, w.out_height, w.out_width, w.in_channels / w.groups,
+                      w.kernel_depth, w.kernel_height, w.kernel_width},
+                     launch.name);
+    case Kind::ATTENTION: {
+      const abi::AttentionGeometry& a = launch.attention;
+      const uint64_t both = static_cast<uint64_t>(a.width) + a.value_width;
+      return product({a.batch, a.groups, a.shared, a.rows, a.columns, both}, launch.name);
+    }
+    case Kind::LSTM: {
+      const abi::LstmGeometry& l = launch.lstm;
+      const uint64_t both = static_cast<uint64_t>(l.width) + l.hidden;
+      return product({l.steps, l.batch, ways_of(l), LSTM_GATES, l.hidden, both}, launch.name);
+    }
+    case Kind::GROUP_GEMM: return product({launch.groups.m, launch.groups.n, launch.groups.k}, launch.name);
+    case Kind::POOL:
+      // Windows are clipped to the input.
+      return product({w.batch, w.out_channels, w.out_height, w.out_width, std::min(w.kernel_height, w.in_height),
+                      std::min(w.kernel_width, w.in_width)},
+                     launch.name);
+    default: return 0;
+  }
+}
+
+Bindings::Bindings(const Image& image, const abi::Entry& entry, Buffer scratch, Buffer state)
+    : image_(image), scratch_(scratch), state_(state) {
+  launches_.reserve(entry.descriptor_count);
+  for (uint32_t i = 0; i < entry.descriptor_count; ++i) add(image.launches()[entry.first_descriptor + i]);
+}
+
+void Bindings::add(const Launch& launch) {
+  const abi::Descriptor& record = launch.record;
+  launches_.emplace_back(launch);
+  Bound& bound = launches_.back();
+  bound.operations = operations_of(launch);
+  if (record.lhs != NO_INDEX) add(record.lhs, LHS);
+  if (record.rhs != NO_INDEX) add(record.rhs, RHS);
+  uint64_t results = 0;
+  if (record.out != NO_INDEX) {
+    add(record.out, OUT);
+    const abi::Tensor& out = image_.tensor(record.out, launch.name);
+    bound.out_type = out.dtype;
+    bound.out_bytes = out.bytes;
+    results = element_count(out, launch.name);
+  }
+  bound.is_small = bound.operations <= SMALL_OPERATIONS && (!launch.program || results <= SMALL_RESULTS);
+  if (lists_operands(record.kind))
+    for (unsigned i = 0; i < launch.args.size(); ++i) add(launch.args[i], FURTHER + i);
+  if (!launch.program) return;
+  for (const WindowUse& use : launch.program->uses) {
+    const uint32_t tensor = launch.args[use.window];
+    bound.windows[use.window].elements = element_count(image_.tensor(tensor, launch.name), launch.name);
+    add(tensor, WINDOW + use.window);
+  }
+}
+
+void Bindings::add(uint32_t index, unsigned operand) {
+  Bound& bound = launches_.back();
+  const std::string& where = bound.launch.name;
+  const abi::Tensor& tensor = image_.tensor(index, where);
+  switch (tensor.region) {
+    // The weights are never written: check_launch refuses it.
+    case Region::WEIGHTS: {
+      const Buffer weights{const_cast<uint8_t*>(image_.weights().data), image_.weights().size};
+      return set(bound, operand, place(tensor, weights, where));
+    }
+    case Region::SCRATCH: return set(bound, operand, place(tensor, scratch_, where));
+    case Region::STATE: return set(bound, operand, place(tensor, state_, where));
+    case Region::INPUT:
+    case Region::OUTPUT: brought_.push_back({static_cast<uint32_t>(launches_.size() - 1), index, operand}); return;
+  }
+  throw Error("record", where, "a tensor lies in no region");
+}
+
+void Bindings::bind(const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs) {
+  for (const Brought& brought : brought_) {
+    Bound& bound = launches_[brought.launch];
+    const abi::Tensor& tensor = image_.tensor(brought.tensor, bound.launch.name);
+    const std::vector<Buffer>& buffers = tensor.region == Region::INPUT ? inputs : outputs;
+    if (tensor.slot >= buffers.size())
+      throw Error("record", bound.launch.name, "a tensor has no such input or output");
+    set(bound, brought.operand, place(tensor, buffers[tensor.slot], bound.launch.name));
+  }
+}
+
+void Bindings::set(Bound& bound, unsigned operand, uint8_t* data) const {
+  switch (operand) {
+    case LHS: bound.lhs = data; return;
+    case RHS: bound.rhs = data; return;
+    case OUT: bound.out = data; return;
+    default: break;
+  }
+  if (operand >= WINDOW) bound.windows[operand - WINDOW].data = data;
+  else bound.further[operand - FURTHER] = data;
+}
+
+uint8_t* Bindings::place(const abi::Tensor& tensor, Buffer buffer, const std::string& where) const {
+  check_place(tensor, buffer.size, where);
+  uint8_t* data = buffer.data + tensor.offset;
+  // A caller's array is aligned to its own elements only, and the tensor may be another reading of its bytes.
+  if (reinterpret_cast<uintptr_t>(data) % std::max(element_bytes(tensor.dtype), 1u))
+    throw Error("record", where, "a tensor's elements are larger than those of its input or output");
+  return data;
+}
+
+}  // namespace tfmbs

@@ -9,7 +9,7 @@
 namespace tfmbs {
 
 // Rows whose sums are kept at once, in tiles.
-constexpr uint64_t MOST_TILES = 16;
+constexpr uint64_t MOST_TILES = 8;
 // Units for each thread, so that none waits long for the last one, as long as a unit keeps the least of both.
 constexpr uint64_t UNITS_OF_A_THREAD = 4, LEAST_TILES = 4, LEAST_COLUMNS = 128;
 

@@ -29,7 +29,7 @@ void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, cons
 namespace {
 
 // Steps of the reduction that a panel stays in the first cache for while several tiles of rows pass.
-constexpr uint64_t MOST_STEPS = 256;
+constexpr uint64_t MOST_STEPS = 1024;
 
 class Product {
  public:
@@ -42,7 +42,9 @@ class Product {
         cut_({g_.batch, g_.m, g_.n}, engine.kernels.rows, engine.kernels.panel, engine.buffers.size()),
         depth_(depth_of(g_.k, words_)),
         tile_(engine.kernels.rows),
-        columns_(cut_.panels * engine.kernels.panel) {}
+        columns_(cut_.panels * engine.kernels.panel),
+        stores_sums_(!bound.launch.program &&
+                     bound.out_type == (words_ == Words::F32 ? abi::DType::F32 : abi::DType::I32)) {}
 
   // Tiles of rows of the batch.
   uint64_t tiles() const { return g_.batch * cut_.tiles; }
@@ -69,20 +71,15 @@ class Product {
     const uint64_t row = unit % cut_.blocks * height;
     const uint64_t rows = std::min(height, g_.m - row);
     const uint32_t lanes = static_cast<uint32_t>(std::min(width, g_.n - column));
+    const uint32_t padded = static_cast<uint32_t>(std::min(width, columns_ - column));
+    const uint64_t element = (batch * g_.m + row) * g_.n + column;
+    if (stores_sums_ && padded == lanes)
+      return multiply({batch, row, rows, column, padded}, reinterpret_cast<uint32_t*>(bound_.out) + element, g_.n);
     worker.accumulators.resize(std::min<uint64_t>(height, g_.m) * abi::VLMAX);
-    uint32_t* sums = worker.accumulators.data();
-    start(sums, rows, batch, column, lanes);
-    const uint64_t steps = rows > tile_ ? std::min(MOST_STEPS, depth_) : depth_;
-    for (uint64_t k = 0; k < depth_; k += steps)
-      for (uint64_t lane = 0; lane < lanes; lane += engine_.kernels.panel)
-        for (uint64_t r = 0; r < rows; r += tile_)
-          add({batch, row + r, std::min<uint64_t>(tile_, rows - r), column + lane, k, std::min(steps, depth_ - k)},
-              sums + r * abi::VLMAX + lane);
-    for (uint64_t r = 0; r < rows; ++r) {
-      const uint64_t element = (batch * g_.m + row + r) * g_.n + column;
-      finish_chunk(engine_, bound_, worker, sums + r * abi::VLMAX,
-                   {element, static_cast<uint32_t>(column), 1, lanes});
-    }
+    multiply({batch, row, rows, column, padded}, worker.accumulators.data(), abi::VLMAX);
+    for (uint64_t r = 0; r < rows; ++r)
+      finish_chunk(engine_, bound_, worker, worker.accumulators.data() + r * abi::VLMAX,
+                   {element + r * g_.n, static_cast<uint32_t>(column), 1, lanes});
   }
 
  private:
@@ -91,21 +88,38 @@ class Product {
     uint64_t batch, row, rows, column, step, steps;
   };
 
+  // Rows by whole panels of columns.
+  struct Block {
+    uint64_t batch, row, rows, column;
+    uint32_t columns;
+  };
+
+  // Sums of a block, whose rows are `stride` apart.
+  void multiply(const Block& block, uint32_t* sums, uint64_t stride) const {
+    start(block, sums, stride);
+    const uint64_t steps = block.rows > tile_ ? std::min(MOST_STEPS, depth_) : depth_;
+    for (uint64_t k = 0; k < depth_; k += steps)
+      for (uint64_t lane = 0; lane < block.columns; lane += engine_.kernels.panel)
+        for (uint64_t r = 0; r < block.rows; r += tile_)
+          add({block.batch, block.row + r, std::min<uint64_t>(tile_, block.rows - r), block.column + lane, k,
+               std::min(steps, depth_ - k)},
+              sums + r * stride + lane, stride);
+  }
+
   // Products of the weights that come before those of number `batch`.
   uint64_t product(uint64_t batch) const { return g_.rhs_batch_stride ? batch : 0; }
 
-  void start(uint32_t* sums, uint64_t rows, uint64_t batch, uint64_t column, uint32_t lanes) const {
-    const uint32_t padded = static_cast<uint32_t>(std::min<uint64_t>(abi::VLMAX, columns_ - column));
+  void start(const Block& block, uint32_t* sums, uint64_t stride) const {
     if (words_ != Words::QUADS) {
-      for (uint64_t r = 0; r < rows; ++r) std::fill_n(sums + r * abi::VLMAX, padded, 0u);
+      for (uint64_t r = 0; r < block.rows; ++r) std::fill_n(sums + r * stride, block.columns, 0u);
       return;
     }
-    const uint32_t* weights = weights_.sums.data() + product(batch) * columns_ + column;
-    for (uint32_t i = 0; i < lanes; ++i) sums[i] = start_of(words_, g_.lhs_zero, weights[i]);
-    for (uint64_t r = 1; r < rows; ++r) std::memcpy(sums + r * abi::VLMAX, sums, lanes * sizeof(uint32_t));
+    const uint32_t* weights = weights_.sums.data() + product(block.batch) * columns_ + block.column;
+    for (uint32_t i = 0; i < block.columns; ++i) sums[i] = start_of(words_, g_.lhs_zero, weights[i]);
+    for (uint64_t r = 1; r < block.rows; ++r) std::memcpy(sums + r * stride, sums, block.columns * sizeof(uint32_t));
   }
 
-  void add(const Tile& tile, uint32_t* sums) const {
+  void add(const Tile& tile, uint32_t* sums, uint64_t stride) const {
     const Kernels& kernels = engine_.kernels;
     const unsigned rows = static_cast<unsigned>(tile.rows);
     const uint32_t* a = engine_.lhs.data() + (tile.batch * cut_.tiles * tile_ + tile.row) * depth_ + tile.step * rows;
@@ -113,9 +127,9 @@ class Product {
                         tile.step * kernels.panel;
     if (words_ == Words::F32)
       kernels.tile_f32(rows, tile.steps, reinterpret_cast<const float*>(a), reinterpret_cast<const float*>(b), nullptr,
-                       reinterpret_cast<float*>(sums), abi::VLMAX);
+                       reinterpret_cast<float*>(sums), stride);
     else
-      kernels.integers.activations(rows, tile.steps, a, b, reinterpret_cast<int32_t*>(sums), abi::VLMAX);
+      kernels.integers.activations(rows, tile.steps, a, b, reinterpret_cast<int32_t*>(sums), stride);
   }
 
   const Engine& engine_;
@@ -125,6 +139,7 @@ class Product {
   const Words words_;
   const Cut cut_;
   const uint64_t depth_, tile_, columns_;
+  const bool stores_sums_;  // as they are, without an epilogue
 };
 
 }  // namespace

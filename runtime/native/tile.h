@@ -16,6 +16,14 @@ constexpr unsigned TILE_ROWS = 8;
 constexpr unsigned TILE_ROWS = 6;
 #endif
 
+constexpr size_t WORDS_AHEAD = 1024;  // of a panel: what is read next is on its way from memory
+
+// `count` elements of four bytes, `ahead` behind those at `at`, which may lie behind the end.
+inline void prefetch(const void* at, size_t count, size_t ahead) {
+  const uintptr_t first = reinterpret_cast<uintptr_t>(at) + 4 * ahead;
+  for (size_t i = 0; i < count; i += 16) __builtin_prefetch(reinterpret_cast<const void*>(first + 4 * i));
+}
+
 // Left operands whose rows are packed: element i of row r is at a[i * ROWS + r].
 template <unsigned ROWS>
 struct PackedRows {
@@ -83,6 +91,28 @@ inline void add_scaled(unsigned rows, const int32_t* parts, const float* scales,
   }
 }
 
+// A single row waits for its own sums: two steps at a time have sums of their own, which add up to the same.
+template <class Dot>
+void one_row_int(size_t k, const int32_t* a, const int32_t* b, int32_t* out) {
+  VecI even[2] = {load_i(out), load_i(out + LANES)}, odd[2] = {zero_i(), zero_i()};
+  size_t i = 0;
+  for (; i + 2 <= k; i += 2, b += 2 * PANEL) {
+    prefetch(b, 2 * PANEL, WORDS_AHEAD);
+    const VecI x = broadcast_i(a[i]), y = broadcast_i(a[i + 1]);
+    even[0] = Dot::dot(x, load_i(b), even[0]);
+    even[1] = Dot::dot(x, load_i(b + LANES), even[1]);
+    odd[0] = Dot::dot(y, load_i(b + PANEL), odd[0]);
+    odd[1] = Dot::dot(y, load_i(b + PANEL + LANES), odd[1]);
+  }
+  if (i < k) {
+    const VecI x = broadcast_i(a[i]);
+    even[0] = Dot::dot(x, load_i(b), even[0]);
+    even[1] = Dot::dot(x, load_i(b + LANES), even[1]);
+  }
+  store_i(out, add_i(even[0], odd[0]));
+  store_i(out + LANES, add_i(even[1], odd[1]));
+}
+
 template <class Dot, unsigned ROWS>
 void tile_rows_int(size_t k, const int32_t* a, const int32_t* b, int32_t* out, size_t stride) {
   VecI sum[ROWS][2];
@@ -140,7 +170,9 @@ void tile_int(unsigned rows, size_t k, const uint32_t* a, const uint32_t* b, int
   if constexpr (ROWS > 1) {
     if (rows < ROWS) return tile_int<Dot, ROWS - 1>(rows, k, a, b, out, stride);
   }
-  tile_rows_int<Dot, ROWS>(k, reinterpret_cast<const int32_t*>(a), reinterpret_cast<const int32_t*>(b), out, stride);
+  const int32_t *left = reinterpret_cast<const int32_t*>(a), *right = reinterpret_cast<const int32_t*>(b);
+  if constexpr (ROWS == 1) one_row_int<Dot>(k, left, right, out);
+  else tile_rows_int<Dot, ROWS>(k, left, right, out, stride);
 }
 
 constexpr tfmbs::IntegerTiles PAIR_TILES{tfmbs::Words::PAIRS, tile_int<DotPairs>, tile_int<DotPairs>};

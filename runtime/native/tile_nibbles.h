@@ -77,13 +77,7 @@ template <unsigned ROWS>
 
 #endif
 
-constexpr size_t WORDS_AHEAD = 1024, GROUPS_AHEAD = 16;  // what is read next is on its way from memory
-
-// `count` elements of four bytes, `ahead` behind those at `at`, which may lie behind the end.
-inline void prefetch(const void* at, size_t count, size_t ahead) {
-  const uintptr_t first = reinterpret_cast<uintptr_t>(at) + 4 * ahead;
-  for (size_t i = 0; i < count; i += 16) __builtin_prefetch(reinterpret_cast<const void*>(first + 4 * i));
-}
+constexpr size_t GROUPS_AHEAD = 16;  // as WORDS_AHEAD
 
 template <unsigned ROWS>
 void nibble_rows(const tfmbs::NibbleTile& t, float* out, size_t stride) {

@@ -10,7 +10,7 @@ SEED ?= 0
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint .ci/constraints.txt
 NATIVE := $(wildcard runtime/native/*.cpp runtime/native/*.h runtime/native/*.hpp)
-GENERATORS := tfmbs.runtime.abi.cpp_header tfmbs.runtime.abi.special_render tfmbs.runtime.abi.docs \
+GENERATORS := tfmbs.runtime.abi.cpp_header tfmbs.runtime.abi.movement.header tfmbs.runtime.abi.special_render tfmbs.runtime.abi.docs \
     tfmbs.dialect.irdl tfmbs.dialect.page tfmbs.passes.page
 SANITIZED := build/sanitized
 # The sanitizer's library comes first in the process, and libstdc++ with it, so that exceptions are seen.

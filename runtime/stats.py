@@ -39,7 +39,7 @@ class LaunchCounters:
     """What a device measured of one descriptor: multiply-accumulates or pooling taps, those with a weight that is no
     constant zero, instruction words, lane operations, elements loaded and stored by vector code, and nanoseconds.
 
-    `start_ns` counts from the start of the run.
+    `start_ns` and `start_cycle` count from the start of the run; cycles are those of a simulated core clock, else 0.
     """
 
     operations: int
@@ -50,11 +50,14 @@ class LaunchCounters:
     stores: int
     start_ns: int
     wall_ns: int
+    start_cycle: int = 0
+    cycles: int = 0
 
 
 @dataclass(frozen=True)
 class LaunchStats:
-    """One launch: its names, its counters (see `COUNTERS`) and the emulator's own wall time.
+    """One launch: its names, its counters (see `COUNTERS`), and the emulator's own wall time or that of a simulated
+    device, with its cycles.
 
     `phase` to `intensity` are what the compiler knew of the ops of the network that it does (`semantics.Meaning`).
     """
@@ -79,6 +82,8 @@ class LaunchStats:
     residency_misses: int
     start_ns: int
     wall_ns: int
+    start_cycle: int = 0
+    cycles: int = 0
 
     @property
     def fabric_cost(self) -> float:
@@ -95,11 +100,12 @@ class LaunchStats:
 
 @dataclass(frozen=True)
 class Stats:
-    """All launches of one run of an entry point on a device."""
+    """All launches of one run of an entry point on a device; `timing` is what a simulated one took, see `Timing`."""
 
     device: str
     entry: str
     launches: tuple[LaunchStats, ...]
+    timing: dict[str, Any] | None = None
 
     @property
     def totals(self) -> dict[str, int]:
@@ -123,6 +129,7 @@ class Stats:
             "entry": self.entry,
             "definitions": {**COUNTERS, **FIGURES},
             "totals": {**self.totals, **self.figures, "wall_ns": self.wall_ns},
+            **({"timing": self.timing} if self.timing else {}),
             "launches": [_row(launch) for launch in self.launches],
         }
 
@@ -252,17 +259,21 @@ def _launch(image: Image, descriptor: Row, counters: LaunchCounters, meaning: Me
         residency_misses=misses,
         start_ns=counters.start_ns,
         wall_ns=counters.wall_ns,
+        start_cycle=counters.start_cycle,
+        cycles=counters.cycles,
     )
 
 
-def launch_stats(image: Image, device: str, entry: int, counters: Sequence[LaunchCounters]) -> Stats:
+def launch_stats(
+    image: Image, device: str, entry: int, counters: Sequence[LaunchCounters], timing: dict[str, Any] | None = None
+) -> Stats:
     """Stats of one run of entry number `entry`; `counters` has one item per descriptor of it."""
     record = image.entries[entry]
     first, count = record["first_descriptor"], record["descriptor_count"]
     descriptors = image.descriptors[first : first + count]
     rows = zip(descriptors, counters, meanings(image, entry), strict=True)
     launches = tuple(_launch(image, descriptor, counted, meaning) for descriptor, counted, meaning in rows)
-    return Stats(device, image.strings[record["name"]], launches)
+    return Stats(device, image.strings[record["name"]], launches, timing)
 
 
 if {f.name for f in fields(LaunchStats)} < set(COUNTERS):

@@ -16,6 +16,18 @@ of the next: each element is accumulated in ascending k in every dataflow and fo
 
 Source of the formulas: the usual skewed feed, one diagonal of PEs a cycle. They are for operands that are always there
 when the array wants them, and for folds without double buffering.
+
+Double buffering (`overlapped_cycles`). Each PE has a second register for the operand that stays, or for a sum on its
+way out. Then folds follow each other without a gap in the feed where the stream lasts as long as a load or a drain, of
+R cycles: with F folds of a stream of L,
+
+| dataflow | cycles of F folds |
+|---|---|
+| output stationary | (F − 1)·max(L, R) + L + R + C − 2, and R to drain the last |
+| weight, input stationary | R to load the first, (F − 1)·max(L, R) + L + R + C − 2 |
+
+An output-stationary fold that continues sums of an earlier one takes these in from above: R cycles before it, which
+double buffering hides for all but the first, since sums come in as others leave.
 """
 
 from __future__ import annotations
@@ -112,14 +124,34 @@ def fold_cycles(dataflow: Dataflow, fold: Fold, array: ArrayShape) -> FoldCycles
 def product_cycles(dataflow: Dataflow, sizes: Sizes, array: ArrayShape) -> int:
     """What all folds of a product take: their number times what one takes, since all have the same stream."""
     first = next(folds(dataflow, sizes, array))
+    return fold_count(dataflow, sizes, array) * fold_cycles(dataflow, first, array).total
+
+
+def fold_count(dataflow: Dataflow, sizes: Sizes, array: ArrayShape) -> int:
+    """How many folds a product has."""
     axes = {
         Dataflow.OUTPUT_STATIONARY: (sizes.m, sizes.n),
         Dataflow.WEIGHT_STATIONARY: (sizes.k, sizes.n),
         Dataflow.INPUT_STATIONARY: (sizes.k, sizes.m),
     }
     down, across = axes[dataflow]
-    count = -(-down // array.rows) * -(-across // array.columns)
-    return count * fold_cycles(dataflow, first, array).total
+    return -(-down // array.rows) * -(-across // array.columns)
+
+
+def overlapped_cycles(dataflow: Dataflow, sizes: Sizes, array: ArrayShape) -> int:
+    """What all folds of a product take with double-buffered weights and sums."""
+    first = next(folds(dataflow, sizes, array))
+    one = fold_cycles(dataflow, first, array)
+    length = one.stream - (array.rows + array.columns - 2)
+    return one.total + (fold_count(dataflow, sizes, array) - 1) * max(length, array.rows)
+
+
+def job_cycles(dataflow: Dataflow, sizes: Sizes, array: ArrayShape, *, is_overlapped: bool, is_continued: bool) -> int:
+    """What the array takes for a tile; `is_continued`: output-stationary folds go on with sums of an earlier step."""
+    if is_overlapped:
+        return overlapped_cycles(dataflow, sizes, array) + (array.rows if is_continued else 0)
+    again = array.rows * fold_count(dataflow, sizes, array) if is_continued else 0
+    return product_cycles(dataflow, sizes, array) + again
 
 
 def _cuts(axis: range, size: int) -> Iterator[range]:

@@ -8,11 +8,13 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.devices.base import Device
 
-DEVICES: dict[str, str] = {"emulator": "tfmbs.runtime.devices.emulator"}
+DEVICES: dict[str, str] = {
+    "emulator": "tfmbs.runtime.devices.emulator",
+    "kpu": "tfmbs.runtime.devices.kpu",
+}
 """Name of a device and the module whose `create(image)` opens it."""
 
 ABSENT: dict[str, str] = {
-    "kpu": "the cycle-level KPU simulator is not part of this version",
     "fpga": "the FPGA driver is not part of this version",
 }
 """Devices that are planned, and why they are refused."""

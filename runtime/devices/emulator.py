@@ -68,7 +68,7 @@ class EmulatorContext:
                 array.fill(0)  # what no launch writes, or reads before that, is zero
             outputs[argument.name] = array
         self._last = None
-        sources, results = [_octets(array) for array in arrays], [_octets(array) for array in outputs.values()]
+        sources, results = [octets(array) for array in arrays], [octets(array) for array in outputs.values()]
         self.native.run(loaded.native, index, sources, results)
         self._last = loaded, index
         return outputs
@@ -144,7 +144,7 @@ def create(image: Image) -> Emulator:
     return Emulator(image, os.environ.get(ISA_VARIABLE, ""))
 
 
-def _octets(array: Array) -> Array:
+def octets(array: Array) -> Array:
     """The bytes of an array, which is copied only where it is not contiguous or not aligned."""
     return np.require(array, requirements=["C", "A"]).reshape(-1).view(np.uint8)
 

@@ -6,9 +6,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "loaded.h"
 #include "context.h"
 #include "error.h"
-#include "image.h"
 #include "plan.h"
 #include "probes.h"
 
@@ -17,15 +17,6 @@ using namespace nb::literals;
 
 namespace tfmbs {
 namespace {
-
-using Octets = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using MutableOctets = nb::ndarray<uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
-// An image and the Python object that owns its weights.
-struct LoadedImage {
-  nb::object owner;
-  std::shared_ptr<const Image> image;
-};
 
 LoadedImage load(const std::map<std::string, nb::bytes>& tables, std::vector<std::string> strings, Octets weights,
                  const std::string& isa, uint64_t memory_limit, const LoadedImage* whole) {
@@ -52,13 +43,6 @@ struct LoadedContext {
   nb::object owner;
   Context context;
 };
-
-template <class Arrays>
-std::vector<Buffer> buffers(const Arrays& arrays) {
-  std::vector<Buffer> result;
-  for (const auto& array : arrays) result.push_back({const_cast<uint8_t*>(array.data()), array.size()});
-  return result;
-}
 
 void run(LoadedContext& self, const LoadedImage& image, uint32_t entry, const std::vector<Octets>& inputs,
          const std::vector<MutableOctets>& outputs) {
@@ -171,6 +155,7 @@ NB_MODULE(_native, m) {
       .def(
           "reset", [](LoadedContext& self) { self.context.reset(); }, "Zeroes the state.")
       .def("counters", &counters, "Counters of the last run, one dictionary per descriptor.");
+  bind_kpu(m);
 }
 
 }  // namespace tfmbs

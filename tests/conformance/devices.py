@@ -12,6 +12,7 @@ from tfmbs.runtime import _native
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.devices.base import Array, DeviceContext
 from tfmbs.runtime.devices.emulator import Emulator
+from tfmbs.runtime.devices.kpu import Kpu
 
 
 @dataclass(frozen=True)
@@ -41,4 +42,5 @@ def _emulator_on(isa: str) -> DeviceUnderTest:
 DEVICES: tuple[DeviceUnderTest, ...] = (
     *map(_emulator_on, _native.instruction_sets()),
     DeviceUnderTest("emulator-2-threads", _emulator("", 2)),
+    DeviceUnderTest("kpu", lambda image: Kpu(image).context()),
 )

@@ -177,7 +177,6 @@ REFUSED: dict[str, str] = {
     f"{RUN} x=pickle.npy": "error: pickle.npy: cannot be read as .npy",
     f"{RUN} x=short.npy": "error: short.npy: cannot be read as .npy",
     f"{RUN} x=sub": "error: sub: is a directory",
-    f"{RUN} x=x.npy --device kpu": "error: kpu: the cycle-level KPU simulator is not part of this version",
     f"{RUN} x=x.npy --device fpga": "error: fpga: the FPGA driver is not part of this version",
     f"{RUN} x=x.npy --device gpu": "error: gpu: no such device, expected emulator/kpu/fpga, got gpu",
     f"{RUN} x=x.npy --stats none/s.json": "error: none/s.json",

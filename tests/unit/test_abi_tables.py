@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfmbs.runtime.abi import cpp_header, docs, siw
+from tfmbs.runtime.abi.movement import header as movement_header
 from tfmbs.runtime.abi.records import RECORDS, Field, Record
 from tfmbs.runtime.abi.sections import HEADER, KINDS, SECTION, Feature
 
@@ -214,4 +215,10 @@ def test_the_committed_pages_are_fresh(name):
 def test_the_committed_header_is_fresh():
     assert cpp_header.PATH.read_text(encoding="utf-8") == cpp_header.header(), (
         "run python -m tfmbs.runtime.abi.cpp_header"
+    )
+
+
+def test_the_committed_header_of_movements_is_fresh():
+    assert movement_header.PATH.read_text(encoding="utf-8") == movement_header.header(), (
+        "run python -m tfmbs.runtime.abi.movement.header"
     )

@@ -148,7 +148,7 @@ def test_unknown_entry_and_devices() -> None:
     refusals = {
         "entry": (lambda: program.run(inputs(), entry="decode"), "error: entry: no such entry point"),
         "fpga": (lambda: program.run(inputs(), device="fpga"), "error: fpga: the FPGA driver is not part of"),
-        "kpu": (lambda: program.context(device="kpu"), "error: kpu: the cycle-level KPU simulator is not part of"),
+        "kpu's stats": (lambda: program.context("kpu").stats, "error: kpu: there are no stats before a run"),
         "tpu": (lambda: program.context(device="tpu"), "error: tpu: no such device"),
         "threads": (lambda: program.context(threads=0), "error: threads: number of threads, expected 1…256, got 0"),
         "half a thread": (lambda: program.context(threads=2.0), "error: threads: number of threads, expected 1…256"),

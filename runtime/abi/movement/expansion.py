@@ -1,0 +1,156 @@
+"""What the expansion of an entry keeps from launch to launch: memories, engines in turn, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tfmbs.runtime.abi.image import Image, Row
+from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
+from tfmbs.runtime.abi.movement.memory import Slot, Space
+from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Op, Program, What
+from tfmbs.runtime.abi.types import Region
+
+MEMORY_OF_REGION = {
+    Region.WEIGHTS: Memory.WEIGHTS,
+    Region.SCRATCH: Memory.SCRATCH,
+    Region.STATE: Memory.STATE,
+    Region.INPUT: Memory.INPUT,
+    Region.OUTPUT: Memory.OUTPUT,
+}
+"""Where the tensors of a region lie; inputs and outputs count on by their slot."""
+
+
+class Turns:
+    """Engines that take turns."""
+
+    def __init__(self, engines: Sequence[int]) -> None:
+        self._engines, self._next = engines, 0
+
+    def take(self) -> int:
+        """The next one."""
+        engine = self._engines[self._next]
+        self._next = (self._next + 1) % len(self._engines)
+        return engine
+
+
+class Expansion:
+    """Adds the movements of launches to a program. One per entry."""
+
+    def __init__(self, image: Image, machine: Machine) -> None:
+        self.image, self.machine, self.program = image, machine, Program(machine)
+        target = machine.target
+        self.l3 = Space(self.program, Memory.L3, target.l3.size)
+        self.l2 = Space(self.program, Memory.L2, target.l2.size)
+        self.l1 = [Space(self.program, Memory.L1 + tile, target.l1.size) for tile in range(target.tiles)]
+        dma, mover = (machine.first(kind) for kind in (EngineKind.DMA, EngineKind.BLOCK_MOVER))
+        # Engines take turns in both directions by themselves.
+        self._dma = [Turns(range(dma, dma + target.dma.count)) for _ in range(2)]
+        self._mover = [Turns(range(mover, mover + target.block_mover.count)) for _ in range(2)]
+        self._streamer = [[Turns(machine.streamers_of(tile)) for tile in range(target.tiles)] for _ in range(2)]
+        self._done: dict[int, list[int]] = {}  # by token: the last movements that the launch stored with
+        self._tokens: list[int] = []
+        self._waited: set[int] = set()
+        self._stores: list[int] = []
+        self.launch = 0
+
+    def begin(self, launch: int, descriptor: Row) -> None:
+        """Starts a launch: its number in the entry, and the tokens that its accesses to external memory wait for."""
+        self.launch = launch
+        first = descriptor["waits_first"]
+        tokens = self.image.waits[first : first + descriptor["waits_count"]]
+        self._tokens = [number for token in tokens for number in self._done.get(token, ())]
+        self._waited, self._stores = set(), []
+        for space in (self.l3, self.l2, *self.l1):
+            space.reset()
+
+    def end(self, descriptor: Row) -> None:
+        """Ends a launch: its token is signalled when all that it stored is there."""
+        self._done[descriptor["signal"]] = list(self.program.last_of_queues(self._stores).values()) or self._tokens
+
+    def tokens(self, queue: int, memory: int) -> list[int]:
+        """What an access of a queue to external memory waits for; what is behind it in the queue waits with it."""
+        if memory == Memory.WEIGHTS or queue in self._waited:
+            return []
+        self._waited.add(queue)
+        return self._tokens
+
+    def stored(self, movement: int) -> None:
+        """Notes a movement that the launch's token waits for."""
+        self._stores.append(movement)
+
+    def place(self, tensor: int) -> tuple[int, int]:
+        """Memory and byte offset of a tensor."""
+        row = self.image.tensors[tensor]
+        return MEMORY_OF_REGION[Region(row["region"])] + row["slot"], row["offset"]
+
+    # --- transfers --------------------------------------------------------------------------------------------------
+
+    def load(self, copies: Sequence[Copy], slot: Slot, waits: Iterable[int] = ()) -> None:
+        """External memory to a slot of L3."""
+        engine = self._dma[0].take()
+        number = self._transfer(engine, copies, [*slot.to_write(), *waits], (Level.EXTERNAL, Level.L3))
+        slot.writers.append(number)
+
+    def lift(self, copies: Sequence[Copy], start: Slot, to: Slot) -> None:
+        """L3 to L2, transposed where the copies say so: at full speed."""
+        number = self._transfer(
+            self._mover[0].take(), copies, [*start.writers, *to.to_write()], (Level.L3, Level.L2), is_dense=True
+        )
+        start.readers.append(number)
+        to.writers.append(number)
+
+    def feed(self, copies: Sequence[Copy], start: Slot, to: Slot, tile: int) -> None:
+        """L2 to L1 of a tile."""
+        engine = self._streamer[0][tile].take()
+        waits = [*start.writers, *to.to_write()]
+        number = self._transfer(engine, copies, waits, (Level.L2, Level.L1), tile=tile)
+        start.readers.append(number)
+        to.writers.append(number)
+
+    def streamer(self, tile: int) -> int:
+        """The Streamer that brings the next data to a tile."""
+        return self._streamer[0][tile].take()
+
+    def drop(self, start: Slot, size: int, l2: Slot, l3: Slot, copies: Sequence[Copy], tile: int) -> int:
+        """A result of `size` bytes on its way out: L1, L2, L3, and with `copies` to external memory."""
+        down = Copy(start.memory, start.address, l2.memory, l2.address, run=size)
+        waits = [*start.writers, *l2.to_write()]
+        engine = self._streamer[1][tile].take()
+        number = self._transfer(engine, [down], waits, (Level.L1, Level.L2), tile=tile, outbound=True)
+        start.readers.append(number)
+        l2.writers.append(number)
+        down = Copy(l2.memory, l2.address, l3.memory, l3.address, run=size)
+        waits = [*l2.writers, *l3.to_write()]
+        number = self._transfer(self._mover[1].take(), [down], waits, (Level.L2, Level.L3), outbound=True)
+        l2.readers.append(number)
+        l3.writers.append(number)
+        return self.store(copies, l3)
+
+    def store(self, copies: Sequence[Copy], l3: Slot, waits: Iterable[int] = ()) -> int:
+        """A slot of L3 to external memory."""
+        levels = (Level.L3, Level.EXTERNAL)
+        number = self._transfer(self._dma[1].take(), copies, [*l3.writers, *waits], levels, outbound=True)
+        l3.readers.append(number)
+        self.stored(number)
+        return number
+
+    def _transfer(
+        self,
+        engine: int,
+        copies: Sequence[Copy],
+        waits: list[int],
+        levels: tuple[Level, Level],
+        *,
+        tile: int = 0,
+        outbound: bool = False,
+        is_dense: bool = False,
+    ) -> int:
+        width = self.machine.engines[engine].width
+        moved = sum(copy.bytes for copy in copies)
+        beats = -(-moved // width) if is_dense else sum(copy.beats(width) for copy in copies)
+        if Level.EXTERNAL in levels:
+            queue = self.machine.queue(engine, outbound)
+            for copy in copies:
+                waits += self.tokens(queue, copy.target if outbound else copy.source)
+        what = What(tile, outbound, copies, bytes=moved, source=levels[0], target=levels[1])
+        return self.program.add(Op.COPY, engine, self.launch, beats, waits, what)

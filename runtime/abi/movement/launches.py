@@ -1,0 +1,112 @@
+"""Descriptors of products as the work that `products` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Row
+from tfmbs.runtime.abi.movement.epilogues import Epilogue
+from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
+from tfmbs.runtime.abi.movement.products import ProductExpansion, Result
+from tfmbs.runtime.abi.movement.tiles import Work, planned
+from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
+from tfmbs.runtime.abi.types import DTYPES, DType, Packing
+
+WORD_BITS = 8
+
+
+def expand_matrix(x: Expansion, descriptor: Row, where: str) -> None:
+    """Adds a GEMM or GEMV."""
+    image = x.image
+    g = image.gemm_geometries[descriptor["geometry"]]
+    lhs, rhs = (image.tensors[descriptor[name]] for name in ("lhs", "rhs"))
+    packing = Packing(rhs["packing"])
+    left = Matrix(
+        *x.place(descriptor["lhs"]), DType(lhs["dtype"]), Packing.DENSE, g["batch"], g["m"], g["k"],
+        g["lhs_batch_stride"], g["lhs_m_stride"], g["lhs_k_stride"], True,
+    )  # fmt: skip
+    right = Matrix(
+        *x.place(descriptor["rhs"]), DType(rhs["dtype"]), packing, g["batch"] if g["rhs_batch_stride"] else 1, g["n"],
+        g["k"], g["rhs_batch_stride"], g["rhs_n_stride"], g["rhs_k_stride"], False,
+    )  # fmt: skip
+    if packing is not Packing.DENSE and (g["rhs_n_stride"], g["rhs_k_stride"]) != (g["k"], 1):
+        raise TfmbsError("unsupported", where, "packed rows of another length than k", g["k"], g["rhs_n_stride"])
+    m, n = g["m"], g["n"]
+    memory, offset = x.place(descriptor["out"])
+    epilogue = _epilogue(x, descriptor, is_window=False)
+    e = _bytes_of(x, descriptor["out"])
+    result = Result(memory, offset, e, False, lambda product: product * m * n, n, lambda _: 0)
+    work = Work(g["batch"], m, n, g["k"], left, right, epilogue is not None, e, epilogue.sizes() if epilogue else ())
+    _run(x, descriptor, work, result, epilogue, g["lhs_zero"], where)
+
+
+def expand_windows(x: Expansion, descriptor: Row, where: str) -> None:
+    """Adds a CONV2D or CONV3D."""
+    image = x.image
+    g = volume_of(x, descriptor)
+    rhs = image.tensors[descriptor["rhs"]]
+    packing = Packing(rhs["packing"])
+    taps = g["kernel_depth"] * g["kernel_height"] * g["kernel_width"]
+    groups = g["groups"]
+    k, n = g["in_channels"] // groups * taps, g["out_channels"] // groups
+    pixels = g["out_depth"] * g["out_height"] * g["out_width"]
+    right = Matrix(
+        *x.place(descriptor["rhs"]), DType(rhs["dtype"]), packing, groups, n, k, n * k if groups > 1 else 0, k, 1,
+        False,
+    )  # fmt: skip
+    left = Windows(*x.place(descriptor["lhs"]), _bytes_of(x, descriptor["lhs"]), g, right.unit)
+    memory, offset = x.place(descriptor["out"])
+    epilogue = _epilogue(x, descriptor, is_window=True)
+    e = _bytes_of(x, descriptor["out"])
+
+    def start(product: int) -> int:
+        image_number, group = divmod(product, groups)
+        return (image_number * g["out_channels"] + group * n) * pixels
+
+    result = Result(memory, offset, e, True, start, pixels, lambda product: product % groups * n)
+    sizes = epilogue.sizes() if epilogue else ()
+    work = Work(g["batch"] * groups, pixels, n, k, left, right, epilogue is not None, e, sizes)
+    _run(x, descriptor, work, result, epilogue, g["lhs_zero"], where)
+
+
+def volume_of(x: Expansion, descriptor: Row) -> Mapping[str, int]:
+    """The geometry of a window over planes as one over volumes of a single plane."""
+    if Kind(descriptor["kind"]) is Kind.CONV3D:
+        return x.image.volume_geometries[descriptor["geometry"]]
+    g = x.image.window_geometries[descriptor["geometry"]]
+    deep = dict.fromkeys(("in_depth", "out_depth", "kernel_depth", "stride_depth", "dilation_depth"), 1)
+    return {**g, **deep, "pad_front": 0}
+
+
+def _epilogue(x: Expansion, descriptor: Row, *, is_window: bool) -> Epilogue | None:
+    if descriptor["program"] == NONE:
+        return None
+    return Epilogue.of(x.image, descriptor, x, is_window=is_window)
+
+
+def _bytes_of(x: Expansion, tensor: int) -> int:
+    return DTYPES[DType(x.image.tensors[tensor]["dtype"])].bits // WORD_BITS
+
+
+def fabric_tiles(x: Expansion, descriptor: Row, where: str) -> tuple[int, ...]:
+    """The tiles of a descriptor's mask."""
+    words = x.image.masks[descriptor["mask"]]["words"]
+    tiles = tuple(i for i in range(64 * len(words)) if words[i // 64] >> i % 64 & 1)
+    if not tiles or tiles[-1] >= x.machine.target.tiles:
+        raise TfmbsError("record", where, "tiles of the mask", f"1 to {x.machine.target.tiles}", list(tiles))
+    return tiles
+
+
+def _run(
+    x: Expansion, descriptor: Row, work: Work, result: Result, epilogue: Epilogue | None, zero: int, where: str
+) -> None:
+    schedule = x.image.schedules[descriptor["schedule"]]
+    if schedule["zero_skip"] == ZeroSkip.CYCLE:
+        raise TfmbsError("unsupported", where, "the movement rule has no zero-skip mode CYCLE")
+    wanted = Tile(schedule["tile_m"], schedule["tile_n"], schedule["tile_k"])
+    fabric = fabric_tiles(x, descriptor, where)
+    flow = Dataflow(schedule["dataflow"])
+    plan = planned(work, wanted, flow, min(schedule["buffers"], 2), fabric, x.machine, where)
+    ProductExpansion(x, work, plan, result, epilogue, zero).run()

@@ -1,0 +1,163 @@
+"""Buffers of the on-chip memories: who may use which bytes, after whom, and which chunk of data stays.
+
+A memory is carved into slots anew for each launch. What a movement writes into a slot waits for all that used the bytes
+before, of this launch or of earlier ones; what reads it waits for what wrote it.
+
+Residency. A chunk that is in a slot is not brought again. Another one takes the slot of a chunk that is never used
+again, the least recently used first; if there is none, of that whose next use is furthest away; never of one that is
+used in the current step, nor, where operands are buffered, in the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.movement.program import Program
+
+NEVER = 1 << 60
+ALIGNMENT = 64
+
+
+def aligned(size: int) -> int:
+    """A size as slots have it."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+@dataclass(eq=False)
+class Slot:
+    """Bytes of a memory; `key` names the chunk in it. `writers` filled it, `readers` used that since."""
+
+    memory: int
+    address: int
+    size: int
+    writers: list[int] = field(default_factory=list)
+    readers: list[int] = field(default_factory=list)
+    key: Hashable = None
+    used: int = -NEVER  # the last step that uses it
+
+    def to_write(self) -> list[int]:
+        """Movements before the next that overwrites it; forgets them."""
+        before = self.writers + self.readers
+        self.writers, self.readers = [], []
+        return before
+
+    def place(self, size: int | None = None) -> tuple[int, int, int]:
+        """Memory, first byte and end, of its first `size` bytes."""
+        return self.memory, self.address, self.address + (self.size if size is None else size)
+
+
+class Space:
+    """One memory, carved into slots launch by launch."""
+
+    def __init__(self, program: Program, memory: int, size: int) -> None:
+        self.program, self.memory, self.size = program, memory, size
+        self._old: list[Slot] = []
+        self._slots: list[Slot] = []
+        self._next = 0
+
+    def reset(self) -> None:
+        """Starts a new launch: all bytes may be carved again."""
+        live = [slot for slot in self._slots if slot.writers or slot.readers]
+        covered = [(slot.address, slot.address + slot.size) for slot in live]
+        self._old = live + [
+            slot
+            for slot in self._old
+            if not any(low <= slot.address and slot.address + slot.size <= high for low, high in covered)
+        ]
+        self._slots, self._next = [], 0
+
+    def slots(self, count: int, size: int) -> list[Slot]:
+        """So many slots of at least `size` bytes, each to be written only after all that used its bytes."""
+        size = aligned(size)
+        if self._next + count * size > self.size:
+            raise TfmbsError("resource-limit", "movement", "bytes of a memory", self.size, self._next + count * size)
+        made = []
+        for _ in range(count):
+            slot = Slot(self.memory, self._next, size)
+            before = [
+                number
+                for old in self._old
+                if old.address < slot.address + size and slot.address < old.address + old.size
+                for number in (*old.writers, *old.readers)
+            ]
+            slot.readers = list(self.program.last_of_queues(before).values())
+            made.append(slot)
+            self._next += size
+        self._slots += made
+        return made
+
+    @property
+    def free(self) -> int:
+        """Bytes that are not carved."""
+        return self.size - self._next
+
+
+class Ring:
+    """Slots that are used in turn, for what is used once."""
+
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        self._slots, self._next = slots, 0
+
+    def take(self) -> Slot:
+        """The slot that is used next."""
+        slot = self._slots[self._next]
+        self._next = (self._next + 1) % len(self._slots)
+        return slot
+
+
+class Uses:
+    """In which steps each chunk is used, known beforehand."""
+
+    def __init__(self) -> None:
+        self._steps: dict[Hashable, list[int]] = {}
+
+    def add(self, key: Hashable, step: int) -> None:
+        """The next use, in ascending order of steps."""
+        self._steps.setdefault(key, []).append(step)
+
+    def freeze(self) -> None:
+        """Ends the additions: from now on uses are taken from the front."""
+        for steps in self._steps.values():
+            steps.reverse()
+
+    def after(self, key: Hashable, step: int) -> int:
+        """The first use after a step; steps are asked for in ascending order."""
+        steps = self._steps[key]
+        while steps and steps[-1] <= step:
+            steps.pop()
+        return steps[-1] if steps else NEVER
+
+
+class Residents:
+    """Slots of one operand in one memory, by the rule of residency. `guard` is 1 where operands are buffered."""
+
+    def __init__(self, slots: Iterable[Slot], uses: Uses, guard: int) -> None:
+        self._free = list(slots)[::-1]
+        self._uses, self._guard = uses, guard
+        self._by_key: dict[Hashable, Slot] = {}
+
+    def find(self, key: Hashable, step: int) -> Slot | None:
+        """The slot that holds a chunk, which is used in this step."""
+        slot = self._by_key.get(key)
+        if slot is not None:
+            slot.used = step
+        return slot
+
+    def take(self, key: Hashable, step: int) -> Slot:
+        """A slot for a chunk that is in none; the chunk that it held is gone."""
+        slot = self._free.pop() if self._free else self._victim(step)
+        slot.key, slot.used = key, step
+        self._by_key[key] = slot
+        return slot
+
+    def _victim(self, step: int) -> Slot:
+        candidates = [slot for slot in self._by_key.values() if slot.used < step - self._guard]
+        if not candidates:  # too few slots to keep what the step before used
+            candidates = [slot for slot in self._by_key.values() if slot.used < step]
+        if not candidates:
+            raise TfmbsError("resource-limit", "movement", "slots of an operand in a step", "more", len(self._by_key))
+        slot = max(candidates, key=lambda slot: (self._uses.after(slot.key, step), -slot.used))
+        del self._by_key[slot.key]
+        return slot

@@ -1,0 +1,279 @@
+"""Operands of products in chunks: which one a tile needs, where its bytes lie outside, and how they come to L1.
+
+A chunk is what moves between external memory, L3 and L2 at once; a Streamer makes the tile of an operand in L1 from one
+chunk, or from the blocks of input rows under the windows of a tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import gcd
+from typing import NamedTuple, Protocol
+
+from tfmbs.runtime.abi.movement.memory import Slot
+from tfmbs.runtime.abi.movement.program import Copy
+from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, DType, Packing, row_bytes
+
+Key = tuple[int, ...]
+
+
+class Tile(NamedTuple):
+    """Sizes of a tile of a product, in elements."""
+
+    m: int
+    n: int
+    k: int
+
+
+class Span(NamedTuple):
+    """Elements `first` to `first + size` along an axis."""
+
+    first: int
+    size: int
+
+
+def span(index: int, size: int, whole: int) -> Span:
+    """Part number `index` of an axis that is cut into parts of `size`."""
+    first = index * size
+    return Span(first, min(size, whole - first))
+
+
+class Source(Protocol):
+    """What a product needs to know of an operand."""
+
+    memory: int
+
+    def bytes_in_l1(self, tile: Tile) -> int:
+        """Of the operand's tile in L1."""
+
+    def chunk_bytes(self, tile: Tile) -> int:
+        """Of the largest chunk."""
+
+    def chunks_of_step(self, tile: Tile) -> int:
+        """How many a tile needs at once, at most."""
+
+    def all_chunks(self, tile: Tile) -> int:
+        """How many there are in a launch."""
+
+    def keys(self, product: int, index: int, step: int, tile: Tile) -> list[Key]:
+        """The chunks for block `index` of rows (or columns) and `step` of the reduction of a product."""
+
+    def load(self, key: Key, tile: Tile, to: Slot) -> Copy:
+        """From external memory to L3."""
+
+    def lift(self, key: Key, tile: Tile, start: Slot, to: Slot) -> Copy:
+        """From L3 to L2."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """`count` vectors of `k` elements for each of `products`, `offset` bytes into a memory; strides in elements.
+
+    Product number p of a launch has vectors p modulo `products`, or shares them where `product_stride` is 0. Packed
+    vectors are rows of the tensor.
+    """
+
+    memory: int
+    offset: int
+    dtype: DType
+    packing: Packing
+    products: int
+    count: int
+    k: int
+    product_stride: int
+    stride: int
+    k_stride: int
+    is_lhs: bool
+
+    @property
+    def element_bytes(self) -> int:
+        """0 where elements are packed."""
+        return 0 if self.packing is not Packing.DENSE else row_bytes(self.dtype, self.packing, 1)
+
+    @property
+    def unit(self) -> int:
+        """The reduction is cut after multiples of this many elements; 0: nowhere."""
+        if self.packing in SPARSE:
+            return 0
+        return PACKED_PER_BYTE.get(self.packing, 1)
+
+    def row_bytes(self, length: int) -> int:
+        """Bytes of so many elements of a vector, from an allowed cut on."""
+        return row_bytes(self.dtype, self.packing, length)
+
+    def bytes_in_l1(self, tile: Tile) -> int:
+        return self._size(tile) * self.row_bytes(min(tile.k, self.k))
+
+    def chunk_bytes(self, tile: Tile) -> int:
+        return self.bytes_in_l1(tile)
+
+    def chunks_of_step(self, tile: Tile) -> int:
+        return 1
+
+    def all_chunks(self, tile: Tile) -> int:
+        return self.products * -(-self.count // self._size(tile)) * -(-self.k // tile.k)
+
+    def keys(self, product: int, index: int, step: int, tile: Tile) -> list[Key]:
+        return [(product % self.products if self.product_stride else 0, index, step)]
+
+    def shape(self, key: Key, tile: Tile) -> tuple[Span, Span]:
+        """Vectors and elements of a chunk."""
+        return span(key[1], self._size(tile), self.count), span(key[2], tile.k, self.k)
+
+    def load(self, key: Key, tile: Tile, to: Slot) -> Copy:
+        vectors, k = self.shape(key, tile)
+        if self.packing is not Packing.DENSE:
+            row = self.row_bytes(self.k)
+            first = (key[0] * self.product_stride + vectors.first * self.stride) // self.k
+            start = self.offset + first * row + (self.row_bytes(k.first) if k.first else 0)
+            run = self.row_bytes(k.size)
+            return Copy(self.memory, start, to.memory, to.address, 1, 0, 0, vectors.size, row, run, run)
+        e = self.element_bytes
+        at = key[0] * self.product_stride + vectors.first * self.stride + k.first * self.k_stride
+        start = self.offset + at * e
+        if self.k_stride == 1 or k.size == 1:
+            run = k.size * e
+            return Copy(self.memory, start, to.memory, to.address, 1, 0, 0, vectors.size, self.stride * e, run, run)
+        if self.transposes:
+            run = vectors.size * e
+            return Copy(self.memory, start, to.memory, to.address, 1, 0, 0, k.size, self.k_stride * e, run, run)
+        return Copy(
+            self.memory, start, to.memory, to.address,
+            vectors.size, self.stride * e, k.size * e, k.size, self.k_stride * e, e, e,
+        )  # fmt: skip
+
+    @property
+    def transposes(self) -> bool:
+        """Whether vectors lie beside each other: the BlockMover transposes them."""
+        return self.packing is Packing.DENSE and self.k_stride != 1 and self.stride == 1
+
+    def lift(self, key: Key, tile: Tile, start: Slot, to: Slot) -> Copy:
+        vectors, k = self.shape(key, tile)
+        if not self.transposes or k.size == 1:
+            size = vectors.size * self.row_bytes(k.size)
+            return Copy(start.memory, start.address, to.memory, to.address, run=size)
+        e = self.element_bytes
+        return Copy(
+            start.memory, start.address, to.memory, to.address,
+            vectors.size, e, k.size * e, k.size, vectors.size * e, e, e,
+        )  # fmt: skip
+
+    def feed(self, key: Key, tile: Tile, start: Slot, to: Slot) -> Copy:
+        """From L2 to L1, which holds them as L2 does."""
+        vectors, k = self.shape(key, tile)
+        size = vectors.size * self.row_bytes(k.size)
+        return Copy(start.memory, start.address, to.memory, to.address, run=size)
+
+    def _size(self, tile: Tile) -> int:
+        return min(tile.m if self.is_lhs else tile.n, self.count)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The input of a convolution (`g`: fields of a volume geometry); a product is a group of an image."""
+
+    memory: int
+    offset: int
+    element_bytes: int
+    g: Mapping[str, int]
+    unit: int
+    """What the weights' elements of a step are a multiple of; 0: they are in one step."""
+
+    @property
+    def taps(self) -> int:
+        """Of a window, in one channel."""
+        return self.g["kernel_depth"] * self.g["kernel_height"] * self.g["kernel_width"]
+
+    @property
+    def channels(self) -> int:
+        """Of a group."""
+        return self.g["in_channels"] // self.g["groups"]
+
+    def fitted_k(self, k: int) -> int:
+        """The largest allowed step of at most k elements, or the smallest one."""
+        whole = self.channels * self.taps
+        if k >= whole or self.unit == 0:
+            return whole
+        least = self.unit // gcd(self.unit, self.taps)
+        return min(whole, max(least, k // self.taps // least * least) * self.taps)
+
+    def rows_per_block(self, tile: Tile) -> int:
+        """Input rows of a chunk: as many as the stride moves over for the output rows of a tile."""
+        rows = max(1, tile.m // self.g["out_width"]) * self.g["stride_height"]
+        return min(rows, self.g["in_height"])
+
+    def step_channels(self, tile: Tile) -> int:
+        """Channels of a step."""
+        return -(-min(tile.k, self.channels * self.taps) // self.taps)
+
+    def bytes_in_l1(self, tile: Tile) -> int:
+        return tile.m * self.step_channels(tile) * self.taps * self.element_bytes
+
+    def chunk_bytes(self, tile: Tile) -> int:
+        return self.step_channels(tile) * self.rows_per_block(tile) * self.g["in_width"] * self.element_bytes
+
+    def chunks_of_step(self, tile: Tile) -> int:
+        g, size = self.g, self.rows_per_block(tile)
+        area = g["out_height"] * g["out_width"]
+        lines = min(g["out_height"], (tile.m - 1 + g["out_width"] - 1) // g["out_width"] + 1)
+        planes = min(g["in_depth"], g["kernel_depth"] * min(g["out_depth"], (tile.m - 1 + area - 1) // area + 1))
+        rows = (lines - 1) * g["stride_height"] + (g["kernel_height"] - 1) * g["dilation_height"] + 1
+        return planes * min(-(-g["in_height"] // size), (rows - 1 + size - 1) // size + 1)
+
+    def all_chunks(self, tile: Tile) -> int:
+        g = self.g
+        blocks = g["in_depth"] * -(-g["in_height"] // self.rows_per_block(tile))
+        return g["batch"] * g["groups"] * -(-self.channels // self.step_channels(tile)) * blocks
+
+    def keys(self, product: int, index: int, step: int, tile: Tile) -> list[Key]:
+        return [(product, block, step) for block in self.blocks(index, tile)]
+
+    def blocks(self, index: int, tile: Tile) -> list[int]:
+        """Blocks of input rows under the windows of a tile of outputs, in ascending order."""
+        g, size = self.g, self.rows_per_block(tile)
+        per_plane = -(-g["in_height"] // size)
+        pixels = span(index, tile.m, g["out_depth"] * g["out_height"] * g["out_width"])
+        first, last = pixels.first // g["out_width"], (pixels.first + pixels.size - 1) // g["out_width"]
+        found: set[int] = set()
+        for z in range(first // g["out_height"], last // g["out_height"] + 1):
+            low = first - z * g["out_height"] if z == first // g["out_height"] else 0
+            high = last - z * g["out_height"] if z == last // g["out_height"] else g["out_height"] - 1
+            planes = _reached("depth", "pad_front", g, z, z)
+            rows = _reached("height", "pad_top", g, low, high)
+            if not rows:
+                continue
+            for plane in planes:
+                found.update(range(plane * per_plane + rows[0] // size, plane * per_plane + rows[-1] // size + 1))
+        return sorted(found)
+
+    def load(self, key: Key, tile: Tile, to: Slot) -> Copy:
+        g, e = self.g, self.element_bytes
+        channels, first_line, lines = self._shape(key, tile)
+        product, width = key[0], g["in_width"]
+        image, group = divmod(product, g["groups"])
+        volume = g["in_depth"] * g["in_height"] * width
+        channel = image * g["in_channels"] + group * self.channels + channels.first
+        start = self.offset + (channel * volume + first_line * width) * e
+        run = lines * width * e
+        return Copy(self.memory, start, to.memory, to.address, 1, 0, 0, channels.size, volume * e, run, run)
+
+    def lift(self, key: Key, tile: Tile, start: Slot, to: Slot) -> Copy:
+        channels, _, lines = self._shape(key, tile)
+        size = channels.size * lines * self.g["in_width"] * self.element_bytes
+        return Copy(start.memory, start.address, to.memory, to.address, run=size)
+
+    def _shape(self, key: Key, tile: Tile) -> tuple[Span, int, int]:
+        """Channels, first line (rows of all planes counted on) and number of lines of a chunk."""
+        size, height = self.rows_per_block(tile), self.g["in_height"]
+        plane, block = divmod(key[1], -(-height // size))
+        channels = span(key[2], self.step_channels(tile), self.channels)
+        return channels, plane * height + block * size, min(size, height - block * size)
+
+
+def _reached(axis: str, pad: str, g: Mapping[str, int], low: int, high: int) -> range:
+    """Positions on the input, from the first to the last that windows of outputs `low` to `high` reach."""
+    stride, dilation = g[f"stride_{axis}"], g[f"dilation_{axis}"]
+    first = low * stride - g[pad]
+    last = high * stride - g[pad] + (g[f"kernel_{axis}"] - 1) * dilation
+    return range(max(first, 0), min(last, g[f"in_{axis}"] - 1) + 1)

@@ -1,0 +1,129 @@
+"""The KPU simulator: movement programs of the target, executed with data and time by native code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tfmbs.runtime import _native
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.movement.entry import expand
+from tfmbs.runtime.abi.movement.machine import Machine
+from tfmbs.runtime.abi.movement.program import Program
+from tfmbs.runtime.abi.target import Target
+from tfmbs.runtime.devices.base import Array
+from tfmbs.runtime.devices.emulator import ISA_VARIABLE, Emulator, Limits, octets
+from tfmbs.runtime.signature import Entry, Shape, piece_entry
+from tfmbs.runtime.stats import LaunchCounters, Stats, launch_stats
+from tfmbs.runtime.timing import Timing, timing_of
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An entry of an image for certain sizes: its movement program, as tables and in the form of the native code."""
+
+    image: Image
+    index: int
+    native: _native.Image
+    program: Program
+    movements: _native.MovementProgram
+
+
+@dataclass
+class KpuContext:
+    """Memory and state of one user. Not thread-safe."""
+
+    device: Kpu
+    native: _native.KpuContext
+    _last: Prepared | None = field(default=None, init=False)
+
+    def run(self, entry: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """See `DeviceContext.run`. Raises TfmbsError: as the emulator, and `unsupported` for what has no movements."""
+        signature = self.device.entry(entry)
+        arrays = [inputs[argument.name] for argument in signature.inputs]
+        prepared = self.device.prepared(signature, [array.shape for array in arrays])
+        arguments = piece_entry(prepared.image, prepared.index).outputs
+        outputs: dict[str, Array] = {a.name: np.zeros(a.shape, a.dtype) for a in arguments}
+        self._last = None
+        sources, results = [octets(array) for array in arrays], [octets(array) for array in outputs.values()]
+        self.native.run(prepared.native, prepared.index, prepared.movements, sources, results)
+        self._last = prepared
+        return outputs
+
+    def reset(self) -> None:
+        """Sets all state to zero."""
+        self.native.reset()
+
+    @property
+    def last(self) -> Prepared:
+        """What ran last. Raises TfmbsError `device` before the first run."""
+        if self._last is None:
+            raise TfmbsError("device", "kpu", "there are no stats before a run that succeeded")
+        return self._last
+
+    @property
+    def timing(self) -> Timing:
+        """When each movement of the last run started and ended, checked against what no machine can beat."""
+        return timing_of(self.last.program, self.native.trace())
+
+    @property
+    def stats(self) -> Stats:
+        """Counters and time of the last run. Raises TfmbsError `device` before the first."""
+        last, timing = self.last, self.timing
+        spans = timing.launches(last.image.entries[last.index]["descriptor_count"])
+        counters = [
+            LaunchCounters(
+                **row, start_ns=start // 1000, wall_ns=(end - start) // 1000,
+                start_cycle=start // timing.core_ps, cycles=-(-(end - start) // timing.core_ps),
+            )
+            for row, (start, end) in zip(self.native.counters(), spans, strict=True)
+        ]  # fmt: skip
+        return launch_stats(last.image, "kpu", last.index, counters, timing.summary())
+
+
+class Kpu:
+    """An image on the machine that its target describes."""
+
+    def __init__(self, image: Image, isa: str = "", limits: Limits | None = None) -> None:
+        self._loader = Emulator(image, isa, limits)
+        self.machine = Machine.of(Target.from_dict(image.target, "TARGET"))
+        self._prepared: dict[tuple[int, int], Prepared] = {}
+
+    def entry(self, name: str) -> Entry:
+        """The signature of an entry point. Raises TfmbsError `input.name`."""
+        return self._loader.entry(name)
+
+    def prepared(self, entry: Entry, shapes: list[Shape]) -> Prepared:
+        """The movement program of an entry point for inputs of these shapes.
+
+        Raises TfmbsError `input.shape`, and `unsupported` where the movement rule does not cover a launch.
+        """
+        loaded, index = self._loader.loaded(entry, shapes)
+        key = id(loaded), index
+        found = self._prepared.get(key)
+        if found is None or found.native is not loaded.native:
+            program = expand(loaded.image, index, self.machine)
+            movements = _native.movement_program(*program.tables(), len(self.machine.engines))
+            found = Prepared(loaded.image, index, loaded.native, program, movements)
+            self._prepared[key] = found
+        return found
+
+    def context(self, threads: int = 1) -> KpuContext:
+        """A context with its own memories. Raises TfmbsError `usage` for an impossible number of threads."""
+        self._loader.context(threads)  # which checks the number; the simulation itself takes one
+        target, limits = self.machine.target, self._loader.limits
+        return KpuContext(
+            self,
+            _native.KpuContext(
+                self._loader.whole.native, target.l3.size, target.l2.size, target.l1.size, target.tiles, limits.steps
+            ),
+        )
+
+
+def create(image: Image) -> Kpu:
+    """The simulator for an image, with kernels of the instruction set that the environment names, or the fastest."""
+    return Kpu(image, os.environ.get(ISA_VARIABLE, ""))

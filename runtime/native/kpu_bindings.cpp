@@ -1,0 +1,120 @@
+// Python bindings of the KPU simulator.
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstring>
+
+#include "loaded.h"
+#include "error.h"
+#include "float_environment.h"
+#include "kpu_simulation.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace tfmbs {
+namespace {
+
+using Numbers = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Rows = nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <class Row>
+std::vector<Row> rows(const Rows& table) {
+  if (table.shape(1) * sizeof(int64_t) != sizeof(Row)) throw Error("device", "kpu", "a table has other columns");
+  std::vector<Row> result(table.shape(0));
+  std::memcpy(static_cast<void*>(result.data()), table.data(), result.size() * sizeof(Row));
+  return result;
+}
+
+std::shared_ptr<kpu::MovementProgram> program(const Rows& movements, const Numbers& waits, const Rows& parts,
+                                              const Numbers& parameters, int64_t engines) {
+  auto result = std::make_shared<kpu::MovementProgram>();
+  result->movements = rows<movement::Movement>(movements);
+  result->parts = rows<movement::Part>(parts);
+  result->waits.assign(waits.data(), waits.data() + waits.size());
+  result->parameters.assign(parameters.data(), parameters.data() + parameters.size());
+  result->engines = engines;
+  kpu::check_program(*result);
+  return result;
+}
+
+// The memories of a machine, and state between runs.
+class KpuContext {
+ public:
+  KpuContext(const LoadedImage& loaded, uint64_t l3, uint64_t l2, uint64_t l1, uint64_t tiles, uint64_t steps)
+      : owner_(loaded.owner), memories_(*loaded.image, {l3, l2, l1, tiles}), steps_(steps) {}
+
+  void run(const LoadedImage& image, uint32_t entry, const kpu::MovementProgram& movements,
+           const std::vector<Octets>& inputs, const std::vector<MutableOctets>& outputs) {
+    const std::vector<Buffer> in = buffers(inputs), out = buffers(outputs);
+    const nb::gil_scoped_release release;
+    const FloatEnvironment environment;
+    if (entry >= image.image->entries().size()) throw Error("device", "kpu", "no such entry");
+    memories_.bind(in, out);
+    const abi::Entry& record = image.image->entries()[entry];
+    kpu::Jobs jobs(*image.image, record, memories_, steps_);
+    trace_ = kpu::simulate(movements, jobs);
+    counters_.assign(record.descriptor_count, {});
+    for (size_t i = 0; i < counters_.size(); ++i) {
+      const Launch& launch = image.image->launches()[record.first_descriptor + i];
+      counters_[i].operations = launch.work.all;
+      counters_[i].active = launch.work.active;
+      if (jobs.has_counters(i)) counters_[i].add(jobs.counters(i));
+    }
+  }
+
+  void reset() { memories_.clear_state(); }
+
+  nb::dict trace() const {
+    nb::dict result;
+    const auto column = [&](const char* name, const std::vector<int64_t>& values) {
+      result[name] = nb::cast(values);
+    };
+    column("start_ps", trace_.start);
+    column("end_ps", trace_.end);
+    column("ready_ps", trace_.ready);
+    column("cause", trace_.cause);
+    return result;
+  }
+
+  nb::list counters() const {
+    nb::list result;
+    for (const LaunchCounters& c : counters_) {
+      nb::dict row;
+      row["operations"] = c.operations;
+      row["active"] = c.active;
+      row["words"] = c.vector.words;
+      row["lane_ops"] = c.vector.lane_ops;
+      row["loads"] = c.vector.loads;
+      row["stores"] = c.vector.stores;
+      result.append(row);
+    }
+    return result;
+  }
+
+ private:
+  nb::object owner_;
+  kpu::Memories memories_;
+  uint64_t steps_;
+  kpu::Trace trace_;
+  std::vector<LaunchCounters> counters_;
+};
+
+}  // namespace
+
+void bind_kpu(nb::module_& m) {
+  nb::class_<kpu::MovementProgram>(m, "MovementProgram");
+  m.def("movement_program", &program, "movements"_a, "waits"_a, "parts"_a, "parameters"_a, "engines"_a,
+        "Checks the tables of a movement program, see `tfmbs.runtime.abi.movement.program`.");
+  nb::class_<KpuContext>(m, "KpuContext")
+      .def(nb::init<const LoadedImage&, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t>(), "image"_a, "l3"_a, "l2"_a,
+           "l1"_a, "tiles"_a, "step_limit"_a, "Memories of so many bytes; an L1 for each of the tiles.")
+      .def("run", &KpuContext::run, "image"_a, "entry"_a, "program"_a, "inputs"_a, "outputs"_a,
+           "Executes a movement program of an entry; outputs are written.")
+      .def("reset", &KpuContext::reset, "Zeroes the state.")
+      .def("trace", &KpuContext::trace, "Of the last run, by movement: start_ps, end_ps, ready_ps and cause.")
+      .def("counters", &KpuContext::counters, "Counters of the last run, one dictionary per descriptor.");
+}
+
+}  // namespace tfmbs

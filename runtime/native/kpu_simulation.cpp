@@ -1,0 +1,180 @@
+#include "kpu_simulation.h"
+
+#include <algorithm>
+#include <functional>
+#include <queue>
+#include <set>
+#include <string>
+
+#include "error.h"
+
+namespace tfmbs::kpu {
+namespace {
+
+using movement::Movement;
+using movement::Op;
+
+constexpr int64_t QUEUES = 2;  // of an engine
+
+class Simulation {
+ public:
+  Simulation(const MovementProgram& program, Jobs& jobs)
+      : program_(program),
+        jobs_(jobs),
+        count_(static_cast<int64_t>(program.movements.size())),
+        pending_(program.movements.size()),
+        followers_first_(program.movements.size() + 1),
+        released_(program.movements.size()),
+        queues_(static_cast<size_t>(program.engines * QUEUES)),
+        heads_(queues_.size()),
+        queue_free_(queues_.size()),
+        busy_(static_cast<size_t>(program.engines)),
+        engine_free_(busy_.size()) {
+    trace_.start.resize(pending_.size());
+    trace_.end.resize(pending_.size());
+    trace_.ready.resize(pending_.size());
+    trace_.cause.assign(pending_.size(), -1);
+    for (int64_t i = 0; i < count_; ++i) queues_[static_cast<size_t>(at(i).queue)].push_back(i);
+    follow();
+  }
+
+  Trace run() {
+    for (int64_t engine = 0; engine < program_.engines; ++engine) start(engine, 0);
+    int64_t ended = 0;
+    std::set<int64_t> touched;
+    while (!events_.empty()) {
+      const int64_t now = events_.top().first;
+      touched.clear();
+      for (; !events_.empty() && events_.top().first == now; ++ended) {
+        const int64_t number = events_.top().second;
+        events_.pop();
+        end(number, now, touched);
+      }
+      for (const int64_t engine : touched) start(engine, now);
+    }
+    if (ended != count_)
+      throw Error("device", "kpu", std::to_string(count_ - ended) + " movements wait for each other and never start");
+    return std::move(trace_);
+  }
+
+ private:
+  using Event = std::pair<int64_t, int64_t>;  // time and movement
+
+  const Movement& at(int64_t number) const { return program_.movements[static_cast<size_t>(number)]; }
+
+  // Whom each movement is waited for by, as ranges of one list.
+  void follow() {
+    for (int64_t i = 0; i < count_; ++i) {
+      pending_[static_cast<size_t>(i)] = at(i).wait_count;
+      for (int64_t w = 0; w < at(i).wait_count; ++w) ++followers_first_[static_cast<size_t>(wait(i, w)) + 1];
+    }
+    for (size_t i = 1; i < followers_first_.size(); ++i) followers_first_[i] += followers_first_[i - 1];
+    followers_.resize(program_.waits.size());
+    std::vector<int64_t> next(followers_first_.begin(), followers_first_.end() - 1);
+    for (int64_t i = 0; i < count_; ++i)
+      for (int64_t w = 0; w < at(i).wait_count; ++w)
+        followers_[static_cast<size_t>(next[static_cast<size_t>(wait(i, w))]++)] = i;
+  }
+
+  int64_t wait(int64_t number, int64_t index) const {
+    return program_.waits[static_cast<size_t>(at(number).wait_first + index)];
+  }
+
+  void start(int64_t engine, int64_t now) {
+    const size_t e = static_cast<size_t>(engine);
+    if (busy_[e]) return;
+    int64_t chosen = -1, chosen_since = 0;
+    for (size_t q = e * QUEUES; q < (e + 1) * QUEUES; ++q) {
+      if (heads_[q] == queues_[q].size()) continue;
+      const int64_t number = queues_[q][heads_[q]];
+      if (pending_[static_cast<size_t>(number)]) continue;
+      // Of two queues, the one whose movement could have started first; then the one that comes first.
+      const int64_t since = std::max(released_[static_cast<size_t>(number)], queue_free_[q]);
+      if (chosen >= 0 && std::pair(since, number) > std::pair(chosen_since, chosen)) continue;
+      chosen = number;
+      chosen_since = since;
+    }
+    if (chosen < 0) return;
+    const Movement& m = at(chosen);
+    const size_t i = static_cast<size_t>(chosen);
+    ++heads_[static_cast<size_t>(m.queue)];
+    busy_[e] = true;
+    trace_.ready[i] = engine_free_[e];
+    trace_.start[i] = now;
+    int64_t until = now + m.busy_ps;
+    if (m.pipe_ps) {
+      pipe_free_ = std::max(pipe_free_, now) + m.pipe_ps;
+      until = std::max(until, pipe_free_);
+    }
+    events_.push({until, chosen});
+  }
+
+  void end(int64_t number, int64_t now, std::set<int64_t>& touched) {
+    const Movement& m = at(number);
+    perform(m);
+    trace_.end[static_cast<size_t>(number)] = now;
+    busy_[static_cast<size_t>(m.engine)] = false;
+    engine_free_[static_cast<size_t>(m.engine)] = now;
+    queue_free_[static_cast<size_t>(m.queue)] = now;
+    touched.insert(m.engine);
+    const size_t i = static_cast<size_t>(number);
+    for (int64_t f = followers_first_[i]; f < followers_first_[i + 1]; ++f) {
+      const int64_t follower = followers_[static_cast<size_t>(f)];
+      released_[static_cast<size_t>(follower)] = now;
+      trace_.cause[static_cast<size_t>(follower)] = number;
+      if (--pending_[static_cast<size_t>(follower)] == 0) touched.insert(at(follower).engine);
+    }
+  }
+
+  void perform(const Movement& m) {
+    const int64_t* parameters = program_.parameters.data() + m.parameter_first;
+    switch (static_cast<Op>(m.op)) {
+      case Op::COPY: return jobs_.copy(program_.parts.data() + m.part_first, m.part_count);
+      case Op::GATHER: return jobs_.gather(m, parameters);
+      case Op::FOLD: return jobs_.fold(m, parameters);
+      case Op::EPILOGUE: return jobs_.epilogue(m, parameters);
+      case Op::VECTOR: return jobs_.vector(m, parameters);
+      case Op::POOL: return jobs_.pool(m, parameters);
+    }
+  }
+
+  const MovementProgram& program_;
+  Jobs& jobs_;
+  int64_t count_;
+  std::vector<int64_t> pending_, followers_, followers_first_, released_;
+  std::vector<std::vector<int64_t>> queues_;
+  std::vector<size_t> heads_;
+  std::vector<int64_t> queue_free_;
+  std::vector<char> busy_;
+  std::vector<int64_t> engine_free_;
+  int64_t pipe_free_ = 0;
+  std::priority_queue<Event, std::vector<Event>, std::greater<Event>> events_;
+  Trace trace_;
+};
+
+bool holds(int64_t first, int64_t count, size_t size) {
+  return first >= 0 && count >= 0 && first <= static_cast<int64_t>(size) && count <= static_cast<int64_t>(size) - first;
+}
+
+}  // namespace
+
+void check_program(const MovementProgram& program) {
+  const int64_t count = static_cast<int64_t>(program.movements.size());
+  for (const Movement& m : program.movements) {
+    bool right = m.engine >= 0 && m.engine < program.engines && m.queue >= 0 &&
+                 m.queue / QUEUES == m.engine && m.busy_ps >= 0 &&
+                 m.pipe_ps >= 0 && m.op >= 0 && m.op <= static_cast<int64_t>(Op::POOL) &&
+                 holds(m.wait_first, m.wait_count, program.waits.size()) &&
+                 holds(m.part_first, m.part_count, program.parts.size()) &&
+                 holds(m.parameter_first, m.parameter_count, program.parameters.size());
+    for (int64_t w = 0; right && w < m.wait_count; ++w) {
+      const int64_t waited = program.waits[static_cast<size_t>(m.wait_first + w)];
+      right = waited >= 0 && waited < count;
+    }
+    if (!right) throw Error("device", "kpu", "a movement program has a number outside of its tables");
+  }
+}
+
+Trace simulate(const MovementProgram& program, Jobs& jobs) { return Simulation(program, jobs).run(); }
+
+}  // namespace tfmbs::kpu

@@ -1,0 +1,138 @@
+// Movement programs: the rows of their tables.
+// Generated from runtime/abi/movement by `python -m tfmbs.runtime.abi.movement.header`; do not edit.
+#pragma once
+
+#include <cstdint>
+
+namespace tfmbs::movement {
+
+enum class Op : int64_t {
+  COPY = 0,
+  GATHER = 1,
+  FOLD = 2,
+  EPILOGUE = 3,
+  VECTOR = 4,
+  POOL = 5,
+};
+
+enum class Memory : int64_t {
+  WEIGHTS = 0,
+  SCRATCH = 1,
+  STATE = 2,
+  L3 = 3,
+  L2 = 4,
+  L1 = 1024,
+  INPUT = 65536,
+  OUTPUT = 4294967296,
+};
+
+struct Movement {
+  int64_t op;
+  int64_t engine;
+  int64_t queue;
+  int64_t launch;
+  int64_t tile;
+  int64_t busy_ps;
+  int64_t pipe_ps;
+  int64_t bytes;
+  int64_t source;
+  int64_t target;
+  int64_t macs;
+  int64_t operations;
+  int64_t wait_first;
+  int64_t wait_count;
+  int64_t part_first;
+  int64_t part_count;
+  int64_t parameter_first;
+  int64_t parameter_count;
+};
+static_assert(sizeof(Movement) == 144);
+
+struct Part {
+  int64_t source;
+  int64_t from;
+  int64_t target;
+  int64_t to;
+  int64_t count0;
+  int64_t from0;
+  int64_t to0;
+  int64_t count1;
+  int64_t from1;
+  int64_t to1;
+  int64_t run;
+};
+static_assert(sizeof(Part) == 88);
+
+struct Gather {
+  int64_t memory;
+  int64_t address;
+  int64_t pixel;
+  int64_t rows;
+  int64_t channels;
+  int64_t element_bytes;
+  int64_t rows_per_block;
+  int64_t zero;
+  int64_t blocks;
+};
+static_assert(sizeof(Gather) == 72);
+
+struct Fold {
+  int64_t memory;
+  int64_t lhs;
+  int64_t rhs;
+  int64_t sums;
+  int64_t rows;
+  int64_t columns;
+  int64_t depth;
+  int64_t is_float;
+  int64_t is_first;
+  int64_t lhs_zero;
+  int64_t packing;
+  int64_t rhs_row_bytes;
+  int64_t is_window;
+  int64_t pixel;
+  int64_t rhs_is_float;
+};
+static_assert(sizeof(Fold) == 120);
+
+struct Epilogue {
+  int64_t memory;
+  int64_t sums;
+  int64_t out;
+  int64_t rows;
+  int64_t columns;
+  int64_t is_window;
+  int64_t element;
+  int64_t stride;
+  int64_t channel;
+  int64_t channel_step;
+  int64_t element_bytes;
+  int64_t windows;
+};
+static_assert(sizeof(Epilogue) == 96);
+
+struct Vector {
+  int64_t memory;
+  int64_t turns;
+  int64_t is_first;
+  int64_t is_direct;
+  int64_t loads;
+  int64_t stores;
+};
+static_assert(sizeof(Vector) == 48);
+
+struct Pool {
+  int64_t memory;
+  int64_t out;
+  int64_t element_bytes;
+  int64_t channel;
+  int64_t first;
+  int64_t lanes;
+  int64_t element;
+  int64_t in_address;
+  int64_t in_first_row;
+  int64_t windows;
+};
+static_assert(sizeof(Pool) == 80);
+
+}  // namespace tfmbs::movement

@@ -166,9 +166,15 @@ class Builder:
         self._image.words += with_deps
         return len(self._image.programs) - 1
 
-    def schedule(self, zero_skip: ZeroSkip = ZeroSkip.NONE, tiles: tuple[int, int, int] = (16, 16, 16)) -> int:
+    def schedule(
+        self,
+        zero_skip: ZeroSkip = ZeroSkip.NONE,
+        tiles: tuple[int, int, int] = (16, 16, 16),
+        dataflow: Dataflow = Dataflow.OUTPUT_STATIONARY,
+        buffers: int = 2,
+    ) -> int:
         m, n, k = tiles
-        row = {"dataflow": Dataflow.OUTPUT_STATIONARY, "buffers": 2, "zero_skip": zero_skip}
+        row = {"dataflow": dataflow, "buffers": buffers, "zero_skip": zero_skip}
         self._image.schedules.append({**row, "tile_m": m, "tile_n": n, "tile_k": k})
         return len(self._image.schedules) - 1
 

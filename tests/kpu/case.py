@@ -1,4 +1,4 @@
-"""A random product on a random array: the clocked model beside the rule of `array_timing` and the emulator."""
+"""A random product on a random array: the clocked model beside the rule of `array_timing`, emulator and simulator."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from tests.conformance.builder import DTYPE_OF_NUMPY, Builder
 from tests.conformance.data import PAIRS, operands, packings
 from tests.kpu.pe_array import Array, output_stationary, weight_stationary
 from tfmbs.runtime.abi.array_timing import ArrayShape, Fold, FoldCycles, Sizes, fold_cycles, folds, product_cycles
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.movement.program import Op
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.types import DType
 from tfmbs.runtime.devices.emulator import Emulator
+from tfmbs.runtime.devices.kpu import Kpu
 
 MOST_SIZE = 13
 MOST_PES = 6
@@ -48,6 +51,9 @@ def check(case: Case) -> None:
     assert clocks * case.array.rows * case.array.columns >= macs, f"{case}: faster than its PEs"
     expected = emulated(case, lhs, rhs)
     assert sums.tobytes() == expected.tobytes(), f"{case}: {sums} is not {expected}"
+    simulated_sums, simulated_clocks = simulated(case, lhs, rhs)
+    assert simulated_clocks == clocks, f"{case}: the device takes {simulated_clocks} cycles, the PEs {clocks}"
+    assert simulated_sums.tobytes() == sums.tobytes(), f"{case}: {simulated_sums} of the device is not {sums}"
 
 
 def clocked(case: Case, lhs: Array, rhs: Array) -> tuple[Array, int, int]:
@@ -85,8 +91,26 @@ def _clock_fold(case: Case, fold: Fold, a: Array, b: Array, sums: Array) -> Fold
 
 def emulated(case: Case, lhs: Array, rhs: Array) -> Array:
     """The emulator's sums."""
+    return Emulator(_image(case, lhs, rhs), "").context(1).run("main", {"x": lhs})["y"]
+
+
+def simulated(case: Case, lhs: Array, rhs: Array) -> tuple[Array, int]:
+    """The simulator's sums, and the cycles of its array: in one tile, without double buffering."""
+    context = Kpu(_image(case, lhs, rhs)).context()
+    sums = context.run("main", {"x": lhs})["y"]
+    timing = context.timing
+    folds_of_array = timing.column("op") == Op.FOLD
+    busy = (timing.end - timing.start)[folds_of_array].sum()
+    return sums, int(busy) // timing.core_ps
+
+
+def _image(case: Case, lhs: Array, rhs: Array) -> Image:
     s, builder = case.sizes, Builder()
+    schedule = builder.schedule(tiles=(s.m, s.n, s.k), dataflow=case.dataflow, buffers=1)
     x = builder.input("x", lhs.shape, DTYPE_OF_NUMPY[lhs.dtype.name])
     out = builder.output("y", (s.m, s.n), DType.F32 if lhs.dtype == np.float32 else DType.I32)
-    builder.gemm(x, builder.constant(rhs, packings(case.pair)[0]), out, m=s.m, n=s.n, k=s.k)
-    return Emulator(builder.image(), "").context(1).run("main", {"x": lhs})["y"]
+    builder.gemm(x, builder.constant(rhs, packings(case.pair)[0]), out, m=s.m, n=s.n, k=s.k, schedule=schedule)
+    image = builder.image()
+    # A small array of its own, in a machine that is as it was.
+    image.target["array"] |= {"rows": case.array.rows, "columns": case.array.columns}
+    return image

@@ -6,9 +6,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include "loaded.h"
 #include "context.h"
 #include "error.h"
+#include "loaded.h"
 #include "plan.h"
 #include "probes.h"
 

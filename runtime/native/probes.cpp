@@ -22,7 +22,8 @@ constexpr uint64_t FIRST_TRIPS = 1 << 12;
 
 std::atomic<uint64_t> sink{0};  // written, so that no probe can be left out
 
-double seconds_of(Workers& workers, unsigned threads, const Workers::Task& task) {
+template <class Task>
+double seconds_of(Workers& workers, unsigned threads, const Task& task) {
   const auto start = std::chrono::steady_clock::now();
   workers.run(threads, task);
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

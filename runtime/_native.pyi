@@ -6,6 +6,7 @@ import numpy as np
 _Octets = np.ndarray[Any, np.dtype[np.uint8]]
 
 def instruction_sets() -> list[str]: ...
+def modelled_sets() -> list[str]: ...
 def load(
     tables: Mapping[str, bytes],
     strings: Sequence[str],

@@ -31,6 +31,33 @@ namespace {
 // Steps of the reduction that a panel stays in the first cache for while several tiles of rows pass.
 constexpr uint64_t MOST_STEPS = 1024;
 
+// How tiles of rows take the left operand.
+struct Rows {
+  uint64_t tile, depth;          // most rows of a tile, words of a row
+  uint64_t group = 1, words = 1;  // as `BlockTiles` has them
+  TileFn multiply;               // of integers
+
+  Rows(const Kernels& kernels, const abi::GemmGeometry& g, Words form)
+      : tile(kernels.rows), depth(depth_of(g.k, form)), multiply(kernels.integers.activations) {
+    const BlockTiles& blocks = kernels.blocks;
+    // A block of few rows costs as much as one of `group` rows.
+    if (!blocks.rows || form != Words::QUADS || g.m <= kernels.rows) return;
+    tile = blocks.rows;
+    group = blocks.group;
+    words = blocks.words;
+    depth = ceil_div(depth, words) * words;
+    multiply = blocks.tile;
+  }
+
+  bool in_blocks() const { return words > 1; }
+  // Of a tile, with those that fill it up.
+  uint64_t padded(uint64_t rows) const { return ceil_div(rows, group) * group; }
+  // Words of the packed left operand.
+  uint64_t total(const abi::GemmGeometry& g, const std::string& where) const {
+    return product({g.batch, ceil_div(g.m, tile) * tile, depth}, where);
+  }
+};
+
 class Product {
  public:
   Product(const Engine& engine, const Bound& bound, const PackedWeights& weights)
@@ -39,9 +66,10 @@ class Product {
         weights_(weights),
         g_(bound.launch.gemm),
         words_(bound.launch.words),
-        cut_({g_.batch, g_.m, g_.n}, engine.kernels.rows, engine.kernels.panel, engine.buffers.size()),
+        rows_(engine.kernels, g_, words_),
+        cut_({g_.batch, g_.m, g_.n}, rows_.tile, engine.kernels.panel, engine.buffers.size()),
         depth_(depth_of(g_.k, words_)),
-        tile_(engine.kernels.rows),
+        tile_(rows_.tile),
         columns_(cut_.panels * engine.kernels.panel),
         stores_sums_(!bound.launch.program &&
                      bound.out_type == (words_ == Words::F32 ? abi::DType::F32 : abi::DType::I32)) {}
@@ -58,7 +86,9 @@ class Product {
     if (words_ == Words::F32) lhs.f32 = reinterpret_cast<const float*>(bound_.lhs);
     else lhs.i8 = reinterpret_cast<const int8_t*>(bound_.lhs);
     lhs = lhs.at(batch * g_.lhs_batch_stride + row * g_.lhs_m_stride);
-    pack_activations(lhs, rows, rows, g_.k, g_.lhs_zero, words_, engine_.lhs.data() + tile * tile_ * depth_);
+    uint32_t* to = engine_.lhs.data() + tile * tile_ * rows_.depth;
+    if (rows_.in_blocks()) pack_blocks(lhs, rows, rows_.padded(rows), g_.k, rows_.words, to);
+    else pack_activations(lhs, rows, rows, g_.k, g_.lhs_zero, words_, to);
   }
 
   // A block of rows by a chunk of columns. Blocks of the same columns follow each other: their weights stay in a cache.
@@ -122,14 +152,15 @@ class Product {
   void add(const Tile& tile, uint32_t* sums, uint64_t stride) const {
     const Kernels& kernels = engine_.kernels;
     const unsigned rows = static_cast<unsigned>(tile.rows);
-    const uint32_t* a = engine_.lhs.data() + (tile.batch * cut_.tiles * tile_ + tile.row) * depth_ + tile.step * rows;
+    const uint32_t* a = engine_.lhs.data() + (tile.batch * cut_.tiles * tile_ + tile.row) * rows_.depth +
+                        tile.step * rows_.padded(rows);
     const uint32_t* b = weights_.words.data() + (product(tile.batch) * columns_ + tile.column) * depth_ +
                         tile.step * kernels.panel;
     if (words_ == Words::F32)
       kernels.tile_f32(rows, tile.steps, reinterpret_cast<const float*>(a), reinterpret_cast<const float*>(b), nullptr,
                        reinterpret_cast<float*>(sums), stride);
     else
-      kernels.integers.activations(rows, tile.steps, a, b, reinterpret_cast<int32_t*>(sums), stride);
+      rows_.multiply(rows, tile.steps, a, b, reinterpret_cast<int32_t*>(sums), stride);
   }
 
   const Engine& engine_;
@@ -137,6 +168,7 @@ class Product {
   const PackedWeights& weights_;
   const abi::GemmGeometry& g_;
   const Words words_;
+  const Rows rows_;
   const Cut cut_;
   const uint64_t depth_, tile_, columns_;
   const bool stores_sums_;  // as they are, without an epilogue
@@ -145,13 +177,13 @@ class Product {
 }  // namespace
 
 uint64_t gemm_buffer_bytes(const Engine& engine, const Launch& launch) {
-  return sum_words(launch.gemm.m, engine.kernels.rows) * sizeof(uint32_t);
+  const Rows rows(engine.kernels, launch.gemm, launch.words);
+  return sum_words(launch.gemm.m, rows.tile) * sizeof(uint32_t);
 }
 
 uint64_t gemm_lhs_bytes(const Engine& engine, const Launch& launch) {
-  const abi::GemmGeometry& g = launch.gemm;
-  const uint64_t tile = engine.kernels.rows, rows = (static_cast<uint64_t>(g.m) + tile - 1) / tile * tile;
-  return product({g.batch, rows, depth_of(g.k, launch.words), sizeof(uint32_t)}, launch.name);
+  const Rows rows(engine.kernels, launch.gemm, launch.words);
+  return product({rows.total(launch.gemm, launch.name), sizeof(uint32_t)}, launch.name);
 }
 
 void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& weights) {

@@ -1,4 +1,5 @@
 // Choice of the kernel table at run time.
+#include "amx_unit.h"
 #include "error.h"
 #include "kernels.h"
 
@@ -24,13 +25,39 @@ Kernels with_tiles(Kernels set, const char* name, const IntegerTiles& tiles, con
   set.nibbles = nibbles;
   return set;
 }
+
+const Kernels& avx512vnni() {
+  static const Kernels set = with_tiles(kernels_avx512, "avx512vnni", tiles_avx512vnni, nibbles_avx512vnni);
+  return set;
+}
+
+// AVX-512 with VNNI, which the processors with AMX have, too, and blocks of matrices.
+Kernels with_amx(const char* name, TileFn tile) {
+  Kernels set = avx512vnni();
+  set.name = name;
+  set.blocks = {AMX_BLOCK_ROWS, AMX_ROW_GROUP, AMX_WORDS, tile};
+  return set;
+}
+
+bool has_avx512vnni() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+}
 #endif
+
+std::vector<const Kernels*> modelled() {
+#if defined(TFMBS_X86)
+  static const Kernels amx = with_amx("amx-model", amx_model);
+  if (has_avx512vnni()) return {&amx};
+#endif
+  return {};
+}
 
 std::vector<const Kernels*> available() {
   std::vector<const Kernels*> sets{&kernels_baseline};
 #if defined(TFMBS_X86)
   static const Kernels avxvnni = with_tiles(kernels_avx2, "avxvnni", tiles_avxvnni, nibbles_avxvnni);
-  static const Kernels avx512vnni = with_tiles(kernels_avx512, "avx512vnni", tiles_avx512vnni, nibbles_avx512vnni);
+  static const Kernels amx = with_amx("amx", amx_processor);
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     sets.push_back(&kernels_avx2);
@@ -39,23 +66,31 @@ std::vector<const Kernels*> available() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512dq")) {
     sets.push_back(&kernels_avx512);
-    if (__builtin_cpu_supports("avx512vnni")) sets.push_back(&avx512vnni);
+  }
+  if (has_avx512vnni()) {
+    sets.push_back(&avx512vnni());
+    if (has_amx()) sets.push_back(&amx);
   }
 #endif
   return sets;
 }
 
-}  // namespace
-
-std::vector<std::string> instruction_sets() {
+std::vector<std::string> names_of(const std::vector<const Kernels*>& sets) {
   std::vector<std::string> names;
-  for (const Kernels* set : available()) names.emplace_back(set->name);
+  for (const Kernels* set : sets) names.emplace_back(set->name);
   return names;
 }
+
+}  // namespace
+
+std::vector<std::string> instruction_sets() { return names_of(available()); }
+std::vector<std::string> modelled_sets() { return names_of(modelled()); }
 
 const Kernels& kernels(const std::string& name) {
   const std::vector<const Kernels*> sets = available();
   if (name.empty()) return *sets.back();
+  for (const Kernels* set : modelled())
+    if (name == set->name) return *set;
   std::string known;
   for (const Kernels* set : sets) {
     if (name == set->name) return *set;

@@ -19,6 +19,7 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           TILE_ROWS,
           tile_f32<>,
           PAIR_TILES,
+          {},
           add_scaled,
           NIBBLE_TILES,
           {real_nibbles, quantize_row, sum_row},

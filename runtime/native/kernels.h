@@ -101,6 +101,15 @@ struct ScoreFns {
   bool (*soften)(float* x, float also, uint32_t n);
 };
 
+// Products of QUADS on a unit for whole matrices.
+struct BlockTiles {
+  unsigned rows = 0;    // most rows of a block; 0: there is no such unit
+  unsigned group = 1;   // rows are filled up to a multiple of this, and words of a row to one of `words`
+  unsigned words = 1;
+  // As IntegerTiles::activations, but a has for each `words` words of k all rows, one after the other.
+  TileFn tile = nullptr;
+};
+
 struct Kernels {
   const char* name;
   unsigned panel;  // columns of a tile; divides VLMAX
@@ -111,6 +120,7 @@ struct Kernels {
   void (*tile_f32)(unsigned rows, size_t k, const float* a, const float* b, const uint32_t* valid, float* out,
                    size_t stride);
   IntegerTiles integers;
+  BlockTiles blocks;
   // out[r][c] = fma(f32(parts[r][c]), scales[c], out[r][c]) for r < rows and all columns c of a panel, which parts has no
   // more than; out has `stride` columns. A NaN becomes the canonical one.
   void (*add_scaled)(unsigned rows, const int32_t* parts, const float* scales, float* out, size_t stride);
@@ -138,9 +148,11 @@ struct Kernels {
 };
 
 // Instruction sets of this build that this processor runs, slowest first: "baseline", "avx2", "avxvnni", "avx512",
-// "avx512vnni". The last two of a pair differ in the products of integers only.
+// "avx512vnni", "amx". "avxvnni" and those behind "avx512" differ from the one before in the products of integers only.
 std::vector<std::string> instruction_sets();
-// The set of that name; the fastest one for "". Throws Error where it does not exist here.
+// Sets for tests, in which a unit of another processor is a model: "amx-model".
+std::vector<std::string> modelled_sets();
+// The set of that name, also a modelled one; the fastest one for "". Throws Error where it does not exist here.
 const Kernels& kernels(const std::string& name);
 
 }  // namespace tfmbs

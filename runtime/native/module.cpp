@@ -122,6 +122,7 @@ NB_MODULE(_native, m) {
   // At exit the interpreter need not free what a global variable holds; that is no leak to tell a user about.
   nb::set_leak_warnings(false);
   m.def("instruction_sets", &instruction_sets, "Instruction sets that this processor runs, slowest first.");
+  m.def("modelled_sets", &modelled_sets, "Sets for tests, in which a unit of another processor is a model.");
   m.def("peak", &peak, "isa"_a, "type"_a, "threads"_a, "seconds"_a,
         "The instruction set's multiplier of a type, f32 or i8, and its operations per second on several threads: the "
         "best of bursts of about so many seconds each.");
@@ -145,7 +146,7 @@ NB_MODULE(_native, m) {
            "without what comes before them.");
   m.def("load", &load, "tables"_a, "strings"_a, "weights"_a, "isa"_a, "memory_limit"_a,
         "whole"_a.none() = nb::none(),
-        "Checks and prepares an image; `tables` are section bytes by name, `isa` one of instruction_sets() or ''. "
+        "Checks and prepares an image; `tables` are section bytes by name, `isa` one of instruction_sets(), modelled_sets() or ''. "
         "`whole` is the image that this one is for certain sizes: weights that it has packed are taken from it.");
   nb::class_<LoadedContext>(m, "Context")
       .def(nb::init<const LoadedImage&, unsigned, uint64_t, uint64_t, uint64_t>(), "image"_a, "threads"_a,

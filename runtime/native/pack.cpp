@@ -155,6 +155,21 @@ void pack_activations(const Vectors& from, unsigned count, unsigned width, uint6
   }
 }
 
+void pack_blocks(const Vectors& from, uint64_t count, uint64_t padded, uint64_t k, uint64_t words, uint32_t* out) {
+  const uint64_t bytes = words * sizeof(uint32_t);
+  for (uint64_t j = 0; j < count; ++j) {
+    const int8_t* vector = from.i8 + j * from.stride;
+    uint8_t* to = reinterpret_cast<uint8_t*>(out + j * words);
+    for (uint64_t i = 0; i < k; i += bytes, to += padded * bytes) {
+      const uint64_t length = std::min(bytes, k - i);
+      if (from.k_stride == 1)
+        for (uint64_t b = 0; b < length; ++b) to[b] = static_cast<uint8_t>(vector[i + b]) ^ 0x80u;
+      else
+        for (uint64_t b = 0; b < length; ++b) to[b] = static_cast<uint8_t>(vector[(i + b) * from.k_stride]) ^ 0x80u;
+    }
+  }
+}
+
 uint64_t packed_bytes(const abi::GemmGeometry& g, Words words, unsigned panel, const std::string& where) {
   const uint64_t columns = (static_cast<uint64_t>(g.n) + panel - 1) / panel * panel;
   return product({products_of(g), columns, depth_of(g.k, words) + (words == Words::QUADS), sizeof(uint32_t)}, where);

@@ -43,6 +43,9 @@ void pack_weights(const Vectors& from, unsigned count, unsigned width, uint64_t 
 // The same for the operand whose zero point is `zero`, integers only.
 void pack_activations(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, Words words,
                       uint32_t* out);
+// QUADS of activations in blocks of `words` words of k, in each of which all vectors follow each other, with room for
+// `padded` of them; what fills up vectors and words may be anything.
+void pack_blocks(const Vectors& from, uint64_t count, uint64_t padded, uint64_t k, uint64_t words, uint32_t* out);
 
 // What the product of zero activations is short of what integer tiles make of them: tiles of QUADS compute
 // sum((x + 128) * w), which exceeds sum((x - zero) * w) by (128 + zero) * sum(w). Wraps.

@@ -36,11 +36,12 @@ def _emulator(isa: str, threads: int) -> Callable[[Image], DeviceContext]:
 
 
 def _emulator_on(isa: str) -> DeviceUnderTest:
-    return DeviceUnderTest(f"emulator-{isa}", _emulator(isa, 1), isa.endswith("vnni"))
+    return DeviceUnderTest(f"emulator-{isa}", _emulator(isa, 1), isa.endswith("vnni") or isa.startswith("amx"))
 
 
 DEVICES: tuple[DeviceUnderTest, ...] = (
     *map(_emulator_on, _native.instruction_sets()),
+    *map(_emulator_on, _native.modelled_sets()),
     DeviceUnderTest("emulator-2-threads", _emulator("", 2)),
     DeviceUnderTest("kpu", lambda image: Kpu(image).context()),
 )

@@ -112,7 +112,7 @@ docs: $(VENV)/.test-ready ## Write the generated headers and pages again (tests 
 	for module in $(GENERATORS); do $(BIN)/python -m $$module || exit; done
 
 bitnet: $(VENV)/.test-ready ## Compile and run a BitNet b1.58 decoder of 2 billion trits (minutes, 8 GB); compare with numpy
-	$(BIN)/python -W ignore -m benchmarks.bitnet
+	$(BIN)/python -W ignore -m examples.bitnet
 
 train: $(VENV)/.test-ready ## Train the digit networks again and write their ONNX files
 	$(BIN)/python -m examples.digits.train

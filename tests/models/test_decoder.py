@@ -6,8 +6,8 @@ from gguf import GGUFReader, quants
 from gguf.constants import GGMLQuantizationType as Kind
 
 import tfmbs
-from benchmarks.bitnet.model_file import Geometry, write_model
-from benchmarks.bitnet.reference import Shape, of_arrays
+from examples.bitnet.model_file import Geometry, write_model
+from examples.bitnet.reference import Shape, of_arrays
 from tfmbs.compiler.api import lower
 from tfmbs.compiler.jit import Reference
 from tfmbs.runtime.abi.errors import TfmbsError

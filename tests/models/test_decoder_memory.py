@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from benchmarks.bitnet.model_file import Geometry, write_model
+from examples.bitnet.model_file import Geometry, write_model
 from tfmbs.compiler.importers.decoder_files import import_decoder
 from tfmbs.dialect.mlir import context
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 import tfmbs
-from benchmarks.bitnet.reference import Shape, of_arrays
+from examples.bitnet.reference import Shape, of_arrays
 from examples.models.llama import SMALL, build
 from tfmbs.runtime.abi.errors import TfmbsError
 

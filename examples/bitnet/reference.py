@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.bitnet.arithmetic import F32, F, product, rms_norm, sigmoid, softmax, ternary_product
+from examples.bitnet.arithmetic import F32, F, product, rms_norm, sigmoid, softmax, ternary_product
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.bitnet``: the 2B geometry compiled, measured, run and compared; `--small` for a quick look.
+"""``python -m examples.bitnet``: the 2B geometry compiled, measured, run and compared; `--small` for a quick look.
 
 Each step is a process of its own, so that its peak of memory is its own.
 """
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.bitnet.geometry_2b import FULL
-from benchmarks.bitnet.model_file import Geometry, write_model
-from benchmarks.bitnet.steps import PROMPT, apart, compile_file, decode, decode_in_numpy
+from examples.bitnet.geometry_2b import FULL
+from examples.bitnet.model_file import Geometry, write_model
+from examples.bitnet.steps import PROMPT, apart, compile_file, decode, decode_in_numpy
 
 MOST_BYTES, MOST_SECONDS, MOST_PER_WEIGHT = 8 << 30, 600, 0.25
 
@@ -50,7 +50,7 @@ def measure(folder: Path, geometry: Geometry, count: int) -> bool:
 
 def main() -> int:
     """Exit code 1 where a bar does not hold."""
-    parser = argparse.ArgumentParser("benchmarks.bitnet", description=__doc__)
+    parser = argparse.ArgumentParser("examples.bitnet", description=__doc__)
     parser.add_argument("--small", action="store_true", help="2 layers of 256 instead")
     parser.add_argument("--tokens", type=int, default=12, help="steps to run (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="where files are written (default: a temporary one)")

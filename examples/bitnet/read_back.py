@@ -9,9 +9,9 @@ import numpy as np
 from gguf import GGUFReader, quants
 from gguf.constants import GGMLQuantizationType
 
-from benchmarks.bitnet.arithmetic import F32, F, fused, ternary_product
-from benchmarks.bitnet.model_file import Geometry
-from benchmarks.bitnet.reference import Decoder, Shape
+from examples.bitnet.arithmetic import F32, F, fused, ternary_product
+from examples.bitnet.model_file import Geometry
+from examples.bitnet.reference import Decoder, Shape
 
 Kind = GGMLQuantizationType
 _LUT = ((np.arange(256)[:, None] >> np.array([0, 2, 4, 6])) & 3).astype(np.int8) - np.int8(1)

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.bitnet.model_file import Geometry
-from benchmarks.bitnet.read_back import reference_of
+from examples.bitnet.model_file import Geometry
+from examples.bitnet.read_back import reference_of
 
 CACHE, PROMPT = 64, (1, 17, 42, 9)
 

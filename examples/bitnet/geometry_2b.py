@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gguf.constants import GGMLQuantizationType
 
-from benchmarks.bitnet.model_file import Geometry
+from examples.bitnet.model_file import Geometry
 
 FULL = Geometry(
     width=2560,

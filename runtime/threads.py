@@ -1,4 +1,4 @@
-"""How many threads a context has: what the caller says, else `TFMBS_NUM_THREADS`, else as many as there are processors."""
+"""How many threads a context has: what the caller says, else `TFMBS_NUM_THREADS`, else all processors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from tfmbs.runtime.abi.errors import TfmbsError
 
 VARIABLE = "TFMBS_NUM_THREADS"
-"""Environment variable with the number of threads of contexts that are made without one. Empty: as if it were not set."""
+"""Environment variable with the number of threads of contexts that are made without one. Empty: not set."""
 
 MAX_THREADS = 256
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")

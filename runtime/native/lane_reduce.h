@@ -100,12 +100,17 @@ void reduce(void* d, const void* a, const void*, const void*, uint32_t n) {
 }
 
 template <class Op, class T>
-void fold(void* d, const void* a, const void*, const void*, uint32_t) {
+T folded(const void* partials) {
   T partial[PARTIALS];
-  std::memcpy(partial, a, sizeof partial);
+  std::memcpy(partial, partials, sizeof partial);
   for (uint32_t half = PARTIALS / 2; half; half /= 2)
     for (uint32_t j = 0; j < half; ++j) partial[j] = Op::of(partial[j], partial[j + half], T{});
-  const T result = canonical(partial[0]);
+  return canonical(partial[0]);
+}
+
+template <class Op, class T>
+void fold(void* d, const void* a, const void*, const void*, uint32_t) {
+  const T result = folded<Op, T>(a);
   T* out = static_cast<T*>(d);
   for (uint32_t i = 0; i < tfmbs::abi::VLMAX; ++i) out[i] = result;
 }

@@ -76,17 +76,15 @@ inline void hide_row(float* x, const uint8_t* shown, float fill, uint32_t n) {
 // The softmax of x[0 … n) as it would be with the least score `also` behind it, in place. Returns whether the weight of
 // `also` is +0, and so adds nothing; where it is not, what x holds then means nothing.
 inline bool soften_row(float* x, float also, uint32_t n) {
-  float partials[PARTIALS], most[tfmbs::abi::VLMAX];
+  float partials[PARTIALS];
   for (float& partial : partials) partial = also;
   reduce<Max, float>(partials, x, nullptr, nullptr, n);
-  fold<Max, float>(most, partials, nullptr, nullptr, PARTIALS);
-  const float top = most[0];
+  const float top = folded<Max, float>(partials);
   each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return canonical(x[i] - top); });
   exp_f32(x, x, x, x, n);
   for (float& partial : partials) partial = 0.0f;
   reduce<Add, float>(partials, x, nullptr, nullptr, n);
-  fold<Add, float>(most, partials, nullptr, nullptr, PARTIALS);
-  const float total = most[0];
+  const float total = folded<Add, float>(partials);
   each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return canonical(x[i] / total); });
   return total == total && Exp::of(canonical(also - top), 0.0f, 0.0f) == 0.0f;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include "kernels.h"
 #include "simd.h"
@@ -156,13 +157,17 @@ void spread_tile_f32(unsigned rows, unsigned panels, size_t k, const float* cons
   if constexpr (ROWS > 1) {
     if (rows < ROWS) return spread_tile_f32<ROWS - 1>(rows, panels, k, a, b, step, apart, out, stride);
   }
-  constexpr unsigned TOGETHER = ROWS == 1 ? 4 : ROWS <= 3 ? 2 : 1;
   const SpreadRows left{a};
   unsigned panel = 0;
-  for (; panel + TOGETHER <= panels; panel += TOGETHER)
-    tile_rows_f32<ROWS, TOGETHER, false, true>(k, left, b + panel * apart, step, apart, nullptr, out + panel * PANEL, stride);
-  for (; panel < panels; ++panel)
-    tile_rows_f32<ROWS, 1, false, true>(k, left, b + panel * apart, step, apart, nullptr, out + panel * PANEL, stride);
+  const auto take = [&](auto together) {
+    constexpr unsigned PANELS = decltype(together)::value;
+    for (; panel + PANELS <= panels; panel += PANELS)
+      tile_rows_f32<ROWS, PANELS, false, true>(k, left, b + panel * apart, step, apart, nullptr, out + panel * PANEL,
+                                               stride);
+  };
+  if constexpr (ROWS == 1) take(std::integral_constant<unsigned, 4>());
+  if constexpr (ROWS <= 3) take(std::integral_constant<unsigned, 2>());
+  take(std::integral_constant<unsigned, 1>());
 }
 
 template <class Dot, unsigned ROWS = TILE_ROWS>

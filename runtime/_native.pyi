@@ -36,10 +36,12 @@ class Context:
 
 _Table = np.ndarray[Any, np.dtype[np.int64]]
 
+TimedTables = tuple[_Table, _Table, _Table, _Table, _Table]
+
 class MovementProgram: ...
 
 def movement_program(
-    movements: _Table, waits: _Table, parts: _Table, parameters: _Table, engines: int
+    movements: _Table, waits: _Table, parts: _Table, parameters: _Table, timed: Sequence[TimedTables], engines: int
 ) -> MovementProgram: ...
 
 class KpuContext:
@@ -50,3 +52,9 @@ class KpuContext:
     def reset(self) -> None: ...
     def trace(self) -> dict[str, list[int]]: ...
     def counters(self) -> list[dict[str, int]]: ...
+
+_Runs = tuple[int, int, int, int, int]
+
+def kpu_walk(
+    program: TimedTables, budget: int
+) -> tuple[bool, bool, int, int, int, list[tuple[int, int, list[_Runs], list[_Runs]]]]: ...

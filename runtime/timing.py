@@ -23,7 +23,8 @@ LINKS = ((Level.EXTERNAL, Level.L3), (Level.L3, Level.L2), (Level.L2, Level.L1))
 class Timing:
     """One row per movement; times in picoseconds from the start of the run.
 
-    `ready` is when the engine had done what it did before, `cause` the movement that was waited for last (-1: none).
+    `ready` is when the engine had done what it did before, `cause` the movement that was waited for last (-1:
+    none), `bytes` those that it moved.
     """
 
     program: Program
@@ -31,6 +32,7 @@ class Timing:
     end: Times
     ready: Times
     cause: Times
+    bytes: Times
 
     def column(self, name: str) -> Times:
         """A column of the table of movements."""
@@ -62,7 +64,7 @@ class Timing:
     def bytes_between(self, source: Level, target: Level) -> int:
         """Bytes moved from one level to another."""
         here = (self.column("source") == source) & (self.column("target") == target)
-        return int(self.column("bytes")[here].sum())
+        return int(self.bytes[here].sum())
 
     def stalls(self, engine: int) -> dict[str, int]:
         """How an engine spent the run, in picoseconds: busy, waiting by the kind of engine that it waited for, idle.
@@ -110,7 +112,7 @@ def timing_of(program: Program, trace: Mapping[str, Sequence[int]]) -> Timing:
 
     Raises TfmbsError `device` where a run is faster than the machine can be, or what engines did does not sum to it.
     """
-    columns = [np.array(trace[name], np.int64) for name in ("start_ps", "end_ps", "ready_ps", "cause")]
+    columns = [np.array(trace[name], np.int64) for name in ("start_ps", "end_ps", "ready_ps", "cause", "bytes")]
     timing = Timing(program, *columns)
     _check(timing)
     return timing

@@ -53,7 +53,11 @@ class Timing:
             vl = max(vl, REDUCTION_LANES)
         if op.unit == "scan":
             return vl
-        return -(-vl // self.lanes) * self.cycles.get(self._rate(op), 1)
+        return -(-vl // self.lanes) * self.cycles_per_beat(op)
+
+    def cycles_per_beat(self, op: Op) -> int:
+        """Cycles that a slot is busy with a beat of an operation that has beats."""
+        return self.cycles.get(self._rate(op), 1)
 
     def result_latency(self, op: Op) -> int:
         """Cycles from the issue of an operation to the first beat of its result; of a store: after its last beat."""

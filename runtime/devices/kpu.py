@@ -13,13 +13,31 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.entry import expand
 from tfmbs.runtime.abi.movement.machine import Machine
-from tfmbs.runtime.abi.movement.program import Program
+from tfmbs.runtime.abi.movement.program import Program, Timed
+from tfmbs.runtime.abi.movement.timed_words import TIMED_WINDOW_FIELDS
+from tfmbs.runtime.abi.movement.vectors import Part, Runs, Walk, Walked
 from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.devices.base import Array
 from tfmbs.runtime.devices.emulator import ISA_VARIABLE, Emulator, Limits, octets
 from tfmbs.runtime.signature import Entry, Shape, piece_entry
 from tfmbs.runtime.stats import LaunchCounters, Stats, launch_stats
 from tfmbs.runtime.timing import Timing, timing_of
+
+
+def walked(walk: Walk) -> Walked:
+    """A vector program's time and accesses, found by native code."""
+    timed = _tables(Timed(walk.program, walk.windows, walk.engine))
+    is_known, branches, words, total, beats, parts = _native.kpu_walk(timed, walk.budget)
+    made = [
+        Part(turns, cycles, [Runs(*r) for r in reads], [Runs(*w) for w in writes])
+        for turns, cycles, reads, writes in parts
+    ]
+    return Walked(is_known, branches, words, total, beats, made)
+
+
+def _tables(timed: Timed) -> _native.TimedTables:
+    words, windows = timed.words, np.array(timed.windows, np.int64).reshape(-1, len(TIMED_WINDOW_FIELDS))
+    return words.words, words.ops, words.places, windows, np.array([timed.engine], np.int64)
 
 
 @dataclass(frozen=True)
@@ -90,7 +108,7 @@ class Kpu:
 
     def __init__(self, image: Image, isa: str = "", limits: Limits | None = None) -> None:
         self._loader = Emulator(image, isa, limits)
-        self.machine = Machine.of(Target.from_dict(image.target, "TARGET"))
+        self.machine = Machine.of(Target.from_dict(image.target, "TARGET", image.version[1]))
         self._prepared: dict[tuple[int, int], Prepared] = {}
 
     def entry(self, name: str) -> Entry:
@@ -106,8 +124,10 @@ class Kpu:
         key = id(loaded), index
         found = self._prepared.get(key)
         if found is None or found.native is not loaded.native:
-            program = expand(loaded.image, index, self.machine)
-            movements = _native.movement_program(*program.tables(), len(self.machine.engines))
+            program = expand(loaded.image, index, self.machine, walked)
+            movements = _native.movement_program(
+                *program.tables(), [_tables(timed) for timed in program.timed], len(self.machine.engines)
+            )
             found = Prepared(loaded.image, index, loaded.native, program, movements)
             self._prepared[key] = found
         return found

@@ -1,6 +1,7 @@
 // Python bindings of the KPU simulator.
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <cstring>
@@ -9,6 +10,7 @@
 #include "error.h"
 #include "float_environment.h"
 #include "kpu_simulation.h"
+#include "kpu_walk.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -27,16 +29,50 @@ std::vector<Row> rows(const Rows& table) {
   return result;
 }
 
+// Words, operations, places, windows and engine.
+using Timed = std::tuple<Rows, Rows, Numbers, Rows, Rows>;
+
+kpu::TimedProgram timed_program(const Timed& timed) {
+  const auto& [words, ops, places, windows, engine] = timed;
+  if (engine.shape(0) != 1) throw Error("device", "kpu", "a program runs on one engine");
+  return {rows<movement::TimedWord>(words),
+          rows<movement::TimedOp>(ops),
+          {places.data(), places.data() + places.size()},
+          rows<movement::TimedWindow>(windows),
+          rows<movement::TimedEngine>(engine)[0]};
+}
+
 std::shared_ptr<kpu::MovementProgram> program(const Rows& movements, const Numbers& waits, const Rows& parts,
-                                              const Numbers& parameters, int64_t engines) {
+                                              const Numbers& parameters, const std::vector<Timed>& timed,
+                                              int64_t engines) {
   auto result = std::make_shared<kpu::MovementProgram>();
   result->movements = rows<movement::Movement>(movements);
   result->parts = rows<movement::Part>(parts);
   result->waits.assign(waits.data(), waits.data() + waits.size());
   result->parameters.assign(parameters.data(), parameters.data() + parameters.size());
+  for (const Timed& one : timed) result->timed.push_back(timed_program(one));
   result->engines = engines;
   kpu::check_program(*result);
   return result;
+}
+
+nb::list listed(const std::vector<kpu::Runs>& runs) {
+  nb::list result;
+  for (const kpu::Runs& r : runs) result.append(nb::make_tuple(r.memory, r.first, r.bytes, r.count, r.stride));
+  return result;
+}
+
+nb::tuple walk(const Timed& timed, int64_t budget) {
+  const kpu::TimedProgram program = timed_program(timed);
+  kpu::Walked walked;
+  {
+    const nb::gil_scoped_release release;
+    walked = kpu::walk_timed(program, budget);
+  }
+  nb::list parts;
+  for (const kpu::WalkedPart& part : walked.parts)
+    parts.append(nb::make_tuple(part.turns, part.cycles, listed(part.reads), listed(part.writes)));
+  return nb::make_tuple(walked.is_known, walked.branches, walked.words, walked.bytes, walked.beats, parts);
 }
 
 // The memories of a machine, and state between runs.
@@ -75,6 +111,7 @@ class KpuContext {
     column("end_ps", trace_.end);
     column("ready_ps", trace_.ready);
     column("cause", trace_.cause);
+    column("bytes", trace_.bytes);
     return result;
   }
 
@@ -105,8 +142,10 @@ class KpuContext {
 
 void bind_kpu(nb::module_& m) {
   nb::class_<kpu::MovementProgram>(m, "MovementProgram");
-  m.def("movement_program", &program, "movements"_a, "waits"_a, "parts"_a, "parameters"_a, "engines"_a,
+  m.def("movement_program", &program, "movements"_a, "waits"_a, "parts"_a, "parameters"_a,
+        "timed"_a, "engines"_a,
         "Checks the tables of a movement program, see `tfmbs.runtime.abi.movement.program`.");
+  m.def("kpu_walk", &walk, "program"_a, "budget"_a, "Time and accesses of a vector program; see `tfmbs.runtime.abi.movement.vectors.Walked`.");
   nb::class_<KpuContext>(m, "KpuContext")
       .def(nb::init<const LoadedImage&, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t>(), "image"_a, "l3"_a, "l2"_a,
            "l1"_a, "tiles"_a, "step_limit"_a, "Memories of so many bytes; an L1 for each of the tiles.")

@@ -19,6 +19,8 @@ void copy_elements(const movement::Part& p, const uint8_t* from, uint8_t* to) {
     }
 }
 
+}  // namespace
+
 int64_t memory_of(const abi::Tensor& tensor) {
   using abi::Region;
   using movement::Memory;
@@ -31,8 +33,6 @@ int64_t memory_of(const abi::Tensor& tensor) {
   }
   throw Error("record", "kpu", "a tensor lies in no region");
 }
-
-}  // namespace
 
 Views::Views(const Image& image, const Launch& launch) {
   struct Place {

@@ -11,6 +11,9 @@
 
 namespace tfmbs::kpu {
 
+// The code of the memory that a tensor lies in.
+int64_t memory_of(const abi::Tensor& tensor);
+
 // Buffers of the jobs of a run.
 struct Scratchpad {
   AlignedWords rhs, lhs, out;
@@ -52,6 +55,8 @@ class Jobs {
   void fold(const movement::Movement& movement, const int64_t* parameters);
   void epilogue(const movement::Movement& movement, const int64_t* parameters);
   void vector(const movement::Movement& movement, const int64_t* parameters);
+  // The same, and the scalars that the program took from lanes.
+  const std::vector<int64_t>* taken(const movement::Movement& movement, const int64_t* parameters);
   void pool(const movement::Movement& movement, const int64_t* parameters);
 
   // Of each launch of the entry.
@@ -77,6 +82,7 @@ class Jobs {
   std::map<int64_t, Views> views_;
   std::map<int64_t, std::unique_ptr<Machine>> machines_;
   std::map<size_t, VectorCounters> counters_;
+  std::vector<int64_t> taken_;
 };
 
 }  // namespace tfmbs::kpu

@@ -15,6 +15,7 @@ using movement::Movement;
 using movement::Op;
 
 constexpr int64_t QUEUES = 2;  // of an engine
+constexpr int64_t MILLION = 1000000;
 
 class Simulation {
  public:
@@ -34,6 +35,7 @@ class Simulation {
     trace_.end.resize(pending_.size());
     trace_.ready.resize(pending_.size());
     trace_.cause.assign(pending_.size(), -1);
+    trace_.bytes.resize(pending_.size());
     for (int64_t i = 0; i < count_; ++i) queues_[static_cast<size_t>(at(i).queue)].push_back(i);
     follow();
   }
@@ -101,9 +103,17 @@ class Simulation {
     busy_[e] = true;
     trace_.ready[i] = engine_free_[e];
     trace_.start[i] = now;
-    int64_t until = now + m.busy_ps;
-    if (m.pipe_ps) {
-      pipe_free_ = std::max(pipe_free_, now) + m.pipe_ps;
+    int64_t busy = m.busy_ps, pipe = m.pipe_ps;
+    trace_.bytes[i] = m.bytes;
+    if (const TimedProgram* timed = timed_of(m)) {
+      const Walked walked = walk_timed(*timed, 0, jobs_.taken(m, program_.parameters.data() + m.parameter_first));
+      busy = std::max(walked.parts[0].cycles * timed->engine.core_ps, walked.beats * timed->engine.dma_ps);
+      pipe = (walked.bytes * MILLION + timed->engine.external_per_million - 1) / timed->engine.external_per_million;
+      trace_.bytes[i] = walked.bytes;
+    }
+    int64_t until = now + busy;
+    if (pipe) {
+      pipe_free_ = std::max(pipe_free_, now) + pipe;
       until = std::max(until, pipe_free_);
     }
     events_.push({until, chosen});
@@ -126,7 +136,15 @@ class Simulation {
     }
   }
 
+  // The program of a movement whose time is known when it has run.
+  const TimedProgram* timed_of(const Movement& m) const {
+    if (static_cast<Op>(m.op) != Op::VECTOR) return nullptr;
+    const int64_t timed = reinterpret_cast<const movement::Vector*>(program_.parameters.data() + m.parameter_first)->timed;
+    return timed < 0 ? nullptr : &program_.timed[static_cast<size_t>(timed)];
+  }
+
   void perform(const Movement& m) {
+    if (timed_of(m)) return;
     const int64_t* parameters = program_.parameters.data() + m.parameter_first;
     switch (static_cast<Op>(m.op)) {
       case Op::COPY: return jobs_.copy(program_.parts.data() + m.part_first, m.part_count);
@@ -170,6 +188,12 @@ void check_program(const MovementProgram& program) {
     for (int64_t w = 0; right && w < m.wait_count; ++w) {
       const int64_t waited = program.waits[static_cast<size_t>(m.wait_first + w)];
       right = waited >= 0 && waited < count;
+    }
+    if (right && m.op == static_cast<int64_t>(Op::VECTOR)) {
+      constexpr int64_t LEAST = sizeof(movement::Vector) / sizeof(int64_t);
+      const int64_t* parameters = program.parameters.data() + m.parameter_first;
+      right = m.parameter_count >= LEAST && reinterpret_cast<const movement::Vector*>(parameters)->timed <
+                                                static_cast<int64_t>(program.timed.size());
     }
     if (!right) throw Error("device", "kpu", "a movement program has a number outside of its tables");
   }

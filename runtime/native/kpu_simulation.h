@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kpu_jobs.h"
+#include "kpu_walk.h"
 #include "movement.gen.h"
 
 namespace tfmbs::kpu {
@@ -14,13 +15,14 @@ struct MovementProgram {
   std::vector<int64_t> waits;
   std::vector<movement::Part> parts;
   std::vector<int64_t> parameters;
+  std::vector<TimedProgram> timed;
   int64_t engines = 0;
 };
 
-// When each movement started and ended, in picoseconds; when its engine and queue were free before; which movement it
-// waited for last, or -1.
+// When each movement started and ended, in picoseconds; when its engine was free before; which movement it waited for
+// last, or -1; the bytes that it moved.
 struct Trace {
-  std::vector<int64_t> start, end, ready, cause;
+  std::vector<int64_t> start, end, ready, cause, bytes;
 };
 
 // Throws Error where numbers of a program lie outside of its tables.

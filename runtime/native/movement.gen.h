@@ -26,6 +26,29 @@ enum class Memory : int64_t {
   OUTPUT = 4294967296,
 };
 
+enum class Control : int64_t {
+  NONE = 0,
+  SETVL = 1,
+  SETVLR = 2,
+  LOOP = 3,
+  SKIP = 4,
+  BREAK = 5,
+  END = 6,
+};
+
+enum class ScalarOp : int64_t {
+  NONE = 0,
+  LI = 1,
+  LIH = 2,
+  ADDI = 3,
+  SADD = 4,
+  SSUB = 5,
+  SMUL = 6,
+  SMIN = 7,
+  SMAX = 8,
+  SGET = 9,
+};
+
 struct Movement {
   int64_t op;
   int64_t engine;
@@ -62,6 +85,64 @@ struct Part {
   int64_t run;
 };
 static_assert(sizeof(Part) == 88);
+
+struct TimedWord {
+  int64_t op_first;
+  int64_t op_count;
+  int64_t deps;
+  int64_t left;
+  int64_t control;
+  int64_t condition;
+  int64_t amount;
+  int64_t scalar;
+  int64_t scalar_target;
+  int64_t base;
+  int64_t index;
+  int64_t immediate;
+};
+static_assert(sizeof(TimedWord) == 96);
+
+struct TimedOp {
+  int64_t number;
+  int64_t slot;
+  int64_t has_beats;
+  int64_t least_lanes;
+  int64_t is_scan;
+  int64_t cycles;
+  int64_t latency;
+  int64_t ends_late;
+  int64_t reads_end;
+  int64_t accumulates;
+  int64_t is_load;
+  int64_t is_store;
+  int64_t is_slow;
+  int64_t window;
+  int64_t is_indexed;
+  int64_t is_stream;
+  int64_t read_first;
+  int64_t read_count;
+  int64_t write_first;
+  int64_t write_count;
+};
+static_assert(sizeof(TimedOp) == 160);
+
+struct TimedWindow {
+  int64_t memory;
+  int64_t offset;
+  int64_t element_bytes;
+  int64_t elements;
+};
+static_assert(sizeof(TimedWindow) == 32);
+
+struct TimedEngine {
+  int64_t lanes;
+  int64_t core_ps;
+  int64_t dma_ps;
+  int64_t width;
+  int64_t external_per_million;
+  int64_t max_words;
+};
+static_assert(sizeof(TimedEngine) == 48);
 
 struct Gather {
   int64_t memory;
@@ -116,23 +197,25 @@ struct Vector {
   int64_t turns;
   int64_t is_first;
   int64_t is_direct;
+  int64_t timed;
+  int64_t load;
+  int64_t store;
   int64_t loads;
   int64_t stores;
 };
-static_assert(sizeof(Vector) == 48);
+static_assert(sizeof(Vector) == 72);
 
 struct Pool {
   int64_t memory;
+  int64_t in;
   int64_t out;
-  int64_t element_bytes;
-  int64_t channel;
+  int64_t is_wide;
+  int64_t channels;
   int64_t first;
   int64_t lanes;
-  int64_t element;
-  int64_t in_address;
-  int64_t in_first_row;
-  int64_t windows;
+  int64_t first_row;
+  int64_t rows;
 };
-static_assert(sizeof(Pool) == 80);
+static_assert(sizeof(Pool) == 72);
 
 }  // namespace tfmbs::movement

@@ -22,15 +22,15 @@ uint32_t lane_of(T value) {
 
 class Pool {
  public:
-  Pool(const Engine& engine, const Bound& bound)
-      : g_(bound.launch.window),
-        rows_(bound.launch.volume),
-        in_(bound.lhs),
-        type_(bound.launch.integer ? DType::I8 : DType::F32),
+  Pool(const Kernels& kernels, const Launch& launch, const uint8_t* in)
+      : g_(launch.window),
+        rows_(launch.volume),
+        in_(in),
+        type_(launch.integer ? DType::I8 : DType::F32),
         is_max_(g_.mode == PoolMode::MAX),
-        moves_(engine.kernels.moves(type_)),
-        combine_(engine.kernels.lane(is_max_ ? DOp::MAX : DOp::ADD, bound.launch.integer ? DType::I32 : DType::F32, 0)),
-        divide_(engine.kernels.lane(DOp::DIV, DType::F32, 0)) {}
+        moves_(kernels.moves(type_)),
+        combine_(kernels.lane(is_max_ ? DOp::MAX : DOp::ADD, launch.integer ? DType::I32 : DType::F32, 0)),
+        divide_(kernels.lane(DOp::DIV, DType::F32, 0)) {}
 
   // Results of `lanes` outputs of a channel from `first` on; `results` and `taps` are buffers of VLMAX lanes, one
   // behind the other: what is computed in lanes reads beyond the last one, up to the end of its group.
@@ -80,13 +80,18 @@ class Pool {
 
 }  // namespace
 
-uint64_t pool_taps(const Engine& engine, const Bound& bound) { return Pool(engine, bound).taps(); }
+uint64_t pool_taps(const Engine& engine, const Bound& bound) { return Pool(engine.kernels, bound.launch, bound.lhs).taps(); }
+
+void pool_outputs(const Kernels& kernels, const Launch& launch, const uint8_t* plane, uint64_t first, uint32_t lanes,
+                  uint32_t* results) {
+  Pool(kernels, launch, plane).run(0, first, lanes, results, results + abi::VLMAX);
+}
 
 void run_pool(const Engine& engine, const Bound& bound) {
   const abi::WindowGeometry& g = bound.launch.window;
   const uint64_t plane = static_cast<uint64_t>(g.out_height) * g.out_width;
   const uint64_t chunks = (plane + abi::VLMAX - 1) / abi::VLMAX;
-  const Pool pool(engine, bound);
+  const Pool pool(engine.kernels, bound.launch, bound.lhs);
   engine.workers.spread(static_cast<uint64_t>(g.batch) * g.out_channels * chunks, [&](uint64_t unit, unsigned index) {
     Worker& worker = *engine.buffers[index];
     const uint64_t channel = unit / chunks, first = unit % chunks * abi::VLMAX;

@@ -200,8 +200,14 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
         action.run.index(result(), wrap(raw(scalars_[action.base]) + raw(action.immediate)), scalars_[action.index],
                          lanes);
         break;
-      case Kind::GET32: scalars_[action.target] = static_cast<int32_t>(*lane(action.b)); break;
-      case Kind::GET64: std::memcpy(&scalars_[action.target], lane(action.b), sizeof scalars_[0]); break;
+      case Kind::GET32:
+        scalars_[action.target] = static_cast<int32_t>(*lane(action.b));
+        if (taken_) taken_->push_back(scalars_[action.target]);
+        break;
+      case Kind::GET64:
+        std::memcpy(&scalars_[action.target], lane(action.b), sizeof scalars_[0]);
+        if (taken_) taken_->push_back(scalars_[action.target]);
+        break;
       case Kind::SETVL:
       case Kind::SETVLR:
         follow(action, actions, scalars_, flow);

@@ -154,6 +154,8 @@ class Machine {
   // Zeroes what the program may read before it writes it: every run of a program starts from the same state.
   void clear(const Program& program);
   void set_scalar(unsigned index, int64_t value) { scalars_[index] = value; }
+  // Where scalars that come from lanes are listed from now on, in order; nullptr: nowhere.
+  void list_taken(std::vector<int64_t>* taken) { taken_ = taken; }
   // Runs the program with VL = lanes on the registers as they are. Throws Error for an access outside a window and when
   // the program takes more than its max_steps, or more than *step_limit, which is counted down.
   void run(const Program& program, const Window* windows, uint32_t lanes, uint64_t* step_limit);
@@ -181,6 +183,7 @@ class Machine {
   uint64_t words_ = 0;
   VectorCounters counters_;
   BoundsFn bounds32_, bounds64_;
+  std::vector<int64_t>* taken_ = nullptr;
 };
 
 }  // namespace tfmbs

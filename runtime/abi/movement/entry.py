@@ -10,7 +10,9 @@ from tfmbs.runtime.abi.movement.copies import expand_copy
 from tfmbs.runtime.abi.movement.expansion import Expansion
 from tfmbs.runtime.abi.movement.launches import expand_matrix, expand_windows
 from tfmbs.runtime.abi.movement.machine import Machine
+from tfmbs.runtime.abi.movement.pools import expand_pool
 from tfmbs.runtime.abi.movement.program import Program
+from tfmbs.runtime.abi.movement.vectors import Walker, expand_vector
 from tfmbs.runtime.abi.records import Kind
 
 KINDS: dict[Kind, Callable[[Expansion, Row, str], None]] = {
@@ -19,16 +21,18 @@ KINDS: dict[Kind, Callable[[Expansion, Row, str], None]] = {
     Kind.CONV2D: expand_windows,
     Kind.CONV3D: expand_windows,
     Kind.COPY: expand_copy,
+    Kind.VECTOR: expand_vector,
+    Kind.POOL: expand_pool,
 }
 """The kinds of descriptors that the rule covers, and what adds their movements."""
 
 
-def expand(image: Image, entry: int, machine: Machine) -> Program:
-    """The movements of all launches of an entry, in order.
+def expand(image: Image, entry: int, machine: Machine, walker: Walker) -> Program:
+    """The movements of all launches of an entry, in order; `walker` tells what vector programs access, and when.
 
     Raises TfmbsError `unsupported`, located at the descriptor, for a kind or a size that the rule does not cover.
     """
-    expansion = Expansion(image, machine)
+    expansion = Expansion(image, machine, walker)
     record = image.entries[entry]
     for launch in range(record["descriptor_count"]):
         number = record["first_descriptor"] + launch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
@@ -34,10 +35,11 @@ class Turns:
 
 
 class Expansion:
-    """Adds the movements of launches to a program. One per entry."""
+    """Adds the movements of launches to a program. One per entry. `walker` is a `vectors.Walker`."""
 
-    def __init__(self, image: Image, machine: Machine) -> None:
+    def __init__(self, image: Image, machine: Machine, walker: Any) -> None:
         self.image, self.machine, self.program = image, machine, Program(machine)
+        self.walker = walker
         target = machine.target
         self.l3 = Space(self.program, Memory.L3, target.l3.size)
         self.l2 = Space(self.program, Memory.L2, target.l2.size)
@@ -111,20 +113,22 @@ class Expansion:
         """The Streamer that brings the next data to a tile."""
         return self._streamer[0][tile].take()
 
-    def drop(self, start: Slot, size: int, l2: Slot, l3: Slot, copies: Sequence[Copy], tile: int) -> int:
-        """A result of `size` bytes on its way out: L1, L2, L3, and with `copies` to external memory."""
+    def drop(
+        self, start: Slot, size: int, l2: Slot, l3: Slot, copies: Sequence[Copy], tile: int, waits: Iterable[int] = ()
+    ) -> int:
+        """A result of `size` bytes on its way out: L1, L2, L3, and with `copies`, after `waits`, to external memory."""
         down = Copy(start.memory, start.address, l2.memory, l2.address, run=size)
-        waits = [*start.writers, *l2.to_write()]
+        before = [*start.writers, *l2.to_write()]
         engine = self._streamer[1][tile].take()
-        number = self._transfer(engine, [down], waits, (Level.L1, Level.L2), tile=tile, outbound=True)
+        number = self._transfer(engine, [down], before, (Level.L1, Level.L2), tile=tile, outbound=True)
         start.readers.append(number)
         l2.writers.append(number)
         down = Copy(l2.memory, l2.address, l3.memory, l3.address, run=size)
-        waits = [*l2.writers, *l3.to_write()]
-        number = self._transfer(self._mover[1].take(), [down], waits, (Level.L2, Level.L3), outbound=True)
+        before = [*l2.writers, *l3.to_write()]
+        number = self._transfer(self._mover[1].take(), [down], before, (Level.L2, Level.L3), outbound=True)
         l2.readers.append(number)
         l3.writers.append(number)
-        return self.store(copies, l3)
+        return self.store(copies, l3, waits)
 
     def store(self, copies: Sequence[Copy], l3: Slot, waits: Iterable[int] = ()) -> int:
         """A slot of L3 to external memory."""

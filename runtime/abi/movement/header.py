@@ -11,6 +11,14 @@ from pathlib import Path
 
 from tfmbs.runtime.abi.cpp_header import camel
 from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, PARAMETERS, PART_FIELDS, Memory, Op
+from tfmbs.runtime.abi.movement.timed_words import (
+    TIMED_ENGINE_FIELDS,
+    TIMED_OP_FIELDS,
+    TIMED_WINDOW_FIELDS,
+    TIMED_WORD_FIELDS,
+    Control,
+    ScalarOp,
+)
 
 PATH = Path(__file__).resolve().parents[2] / "native" / "movement.gen.h"
 
@@ -43,10 +51,14 @@ def _struct(name: str, fields: Sequence[str]) -> Iterator[str]:
 def header() -> str:
     """The text of the header."""
     lines = [_PROLOGUE]
-    for enum in (Op, Memory):
+    for enum in (Op, Memory, Control, ScalarOp):
         lines += _enum(enum)
     lines += _struct("Movement", MOVEMENT_FIELDS)
     lines += _struct("Part", PART_FIELDS)
+    lines += _struct("TimedWord", TIMED_WORD_FIELDS)
+    lines += _struct("TimedOp", TIMED_OP_FIELDS)
+    lines += _struct("TimedWindow", TIMED_WINDOW_FIELDS)
+    lines += _struct("TimedEngine", TIMED_ENGINE_FIELDS)
     for op, fields in PARAMETERS.items():
         if fields:
             lines += _struct(camel(op.name.lower()), fields)

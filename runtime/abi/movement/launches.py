@@ -14,7 +14,7 @@ from tfmbs.runtime.abi.movement.tiles import Work, planned
 from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing
 
-WORD_BITS = 8
+BYTE_BITS = 8
 
 
 def expand_matrix(x: Expansion, descriptor: Row, where: str) -> None:
@@ -35,8 +35,8 @@ def expand_matrix(x: Expansion, descriptor: Row, where: str) -> None:
         raise TfmbsError("unsupported", where, "packed rows of another length than k", g["k"], g["rhs_n_stride"])
     m, n = g["m"], g["n"]
     memory, offset = x.place(descriptor["out"])
-    epilogue = _epilogue(x, descriptor, is_window=False)
-    e = _bytes_of(x, descriptor["out"])
+    epilogue = epilogue_of(x, descriptor, is_window=False)
+    e = bytes_of(x, descriptor["out"])
     result = Result(memory, offset, e, False, lambda product: product * m * n, n, lambda _: 0)
     work = Work(g["batch"], m, n, g["k"], left, right, epilogue is not None, e, epilogue.sizes() if epilogue else ())
     _run(x, descriptor, work, result, epilogue, g["lhs_zero"], where)
@@ -56,10 +56,10 @@ def expand_windows(x: Expansion, descriptor: Row, where: str) -> None:
         *x.place(descriptor["rhs"]), DType(rhs["dtype"]), packing, groups, n, k, n * k if groups > 1 else 0, k, 1,
         False,
     )  # fmt: skip
-    left = Windows(*x.place(descriptor["lhs"]), _bytes_of(x, descriptor["lhs"]), g, right.unit)
+    left = Windows(*x.place(descriptor["lhs"]), bytes_of(x, descriptor["lhs"]), g, right.unit)
     memory, offset = x.place(descriptor["out"])
-    epilogue = _epilogue(x, descriptor, is_window=True)
-    e = _bytes_of(x, descriptor["out"])
+    epilogue = epilogue_of(x, descriptor, is_window=True)
+    e = bytes_of(x, descriptor["out"])
 
     def start(product: int) -> int:
         image_number, group = divmod(product, groups)
@@ -80,14 +80,16 @@ def volume_of(x: Expansion, descriptor: Row) -> Mapping[str, int]:
     return {**g, **deep, "pad_front": 0}
 
 
-def _epilogue(x: Expansion, descriptor: Row, *, is_window: bool) -> Epilogue | None:
+def epilogue_of(x: Expansion, descriptor: Row, *, is_window: bool) -> Epilogue | None:
+    """The epilogue of a descriptor, if it has one; `is_window`: its chunks are of one channel."""
     if descriptor["program"] == NONE:
         return None
     return Epilogue.of(x.image, descriptor, x, is_window=is_window)
 
 
-def _bytes_of(x: Expansion, tensor: int) -> int:
-    return DTYPES[DType(x.image.tensors[tensor]["dtype"])].bits // WORD_BITS
+def bytes_of(x: Expansion, tensor: int) -> int:
+    """Bytes of an element of a tensor, 0 where they are packed."""
+    return DTYPES[DType(x.image.tensors[tensor]["dtype"])].bits // BYTE_BITS
 
 
 def fabric_tiles(x: Expansion, descriptor: Row, where: str) -> tuple[int, ...]:

@@ -75,9 +75,12 @@ class Machine:
 
     def external_ps(self, count: int) -> int:
         """How long external memory is busy with so many bytes, rounded up."""
-        # Bandwidth has at most three decimals: everything is exact.
-        per_million = round(self.external_bytes * KILO)
-        return -(-count * PICOSECONDS // per_million)
+        return -(-count * PICOSECONDS // self.external_per_million)
+
+    @property
+    def external_per_million(self) -> int:
+        """Bytes that external memory moves in 10⁶ picoseconds: bandwidth has at most three decimals."""
+        return round(self.external_bytes * KILO)
 
     def streamers_of(self, tile: int) -> Sequence[int]:
         """The Streamers that serve a tile, as engines."""

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfmbs.runtime.abi.movement.machine import Machine
+from tfmbs.runtime.abi.movement.timed_words import TimedWords
 
 Table = npt.NDArray[np.int64]
 
@@ -82,15 +83,16 @@ EPILOGUE_FIELDS = (
 their lanes have channels from `channel` on, `channel_step` apart. Then for each of `windows`: number, first L1 address,
 and count of segments, and for each of these first byte in the tensor and bytes; they follow each other in L1."""
 
-VECTOR_FIELDS = ("memory", "turns", "is_first", "is_direct", "loads", "stores")
-"""`turns` of the outermost loops, -1 for all that are left. Then segments, `loads` and then `stores`: memory, first
-byte, bytes, address in L1."""
+VECTOR_FIELDS = ("memory", "turns", "is_first", "is_direct", "timed", "load", "store", "loads", "stores")
+"""`turns` of the outermost loops, -1 for all that are left. Addresses in L1 of what it loads and stores, where runs
+follow each other; then these, `loads` and then `stores`: memory, first byte, bytes of each, how many, and the bytes
+from one to the next. `is_direct`: the program accesses external memory itself. Where its control depends on operands,
+`timed` is its number in `Program.timed`, else -1: then it is executed when it starts, and takes what the walk says that
+knows the scalars taken from lanes."""
 
-POOL_FIELDS = (
-    "memory", "out", "element_bytes", "channel", "first", "lanes", "element", "in_address", "in_first_row", "windows",
-)  # fmt: skip
-"""Outputs `first` to `first + lanes` of a `channel`, whose rows from `in_first_row` on lie at `in_address`; windows as
-in `EPILOGUE_FIELDS`."""
+POOL_FIELDS = ("memory", "in", "out", "is_wide", "channels", "first", "lanes", "first_row", "rows")
+"""Outputs `first` to `first + lanes` of each of `channels`, of whose input rows `rows` from `first_row` on lie in L1.
+Results are 32-bit lanes (`is_wide`) or elements."""
 
 PARAMETERS = {
     Op.COPY: (),
@@ -161,6 +163,14 @@ class Access(NamedTuple):
     writes: bool
 
 
+class Timed(NamedTuple):
+    """A vector program whose time is known when it has run, its windows, and `TIMED_ENGINE_FIELDS`."""
+
+    words: TimedWords
+    windows: Sequence[tuple[int, int, int, int]]
+    engine: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class What:
     """What a movement does: `bytes` from level `source` to level `target`, or a job.
@@ -192,6 +202,7 @@ class Program:
     parts: list[Copy] = field(default_factory=list)
     parameters: list[int] = field(default_factory=list)
     accesses: list[Access] = field(default_factory=list)
+    timed: list[Timed] = field(default_factory=list)
 
     def add(self, op: Op, engine: int, launch: int, busy: int, waits: Iterable[int], what: What) -> int:
         """Adds a movement that keeps its engine `busy` cycles; returns its number.

@@ -1,0 +1,394 @@
+#include "kpu_walk.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+
+#include "abi.gen.h"
+
+namespace tfmbs::kpu {
+namespace {
+
+using movement::Control;
+using movement::ScalarOp;
+using movement::TimedOp;
+using movement::TimedWindow;
+using movement::TimedWord;
+
+constexpr int64_t VL_PLACE = 64;  // after 32 vector and 32 scalar registers
+constexpr int64_t PLACES = VL_PLACE + 1;
+constexpr int64_t DEP_COMPUTE = 1, DEP_LOAD = 2, DEP_STORE = 4;
+constexpr size_t LOADS = 64;  // that are remembered
+
+uint64_t raw(int64_t value) { return static_cast<uint64_t>(value); }
+int64_t wrap(uint64_t value) { return static_cast<int64_t>(value); }
+
+// Bytes of memories, as disjoint intervals.
+class Intervals {
+ public:
+  void add(int64_t memory, int64_t low, int64_t high) {
+    auto& own = by_memory_[memory];
+    auto at = own.upper_bound(low);
+    if (at != own.begin() && std::prev(at)->second >= low) {
+      --at;
+      if (at->second >= high) return;
+      low = at->first;
+    } else {
+      bytes_ += high - low;
+      at = own.emplace_hint(at, low, high);
+      merge(own, at);
+      return;
+    }
+    bytes_ += high - at->second;
+    at->second = high;
+    merge(own, at);
+  }
+  int64_t bytes() const { return bytes_; }
+  void clear() {
+    by_memory_.clear();
+    bytes_ = 0;
+  }
+  void add(const Intervals& other) {
+    for (const auto& [memory, own] : other.by_memory_)
+      for (const auto& [low, high] : own) add(memory, low, high);
+  }
+  // With runs of one length at equal distances as one.
+  std::vector<Runs> runs() const {
+    std::vector<Runs> result;
+    for (const auto& [memory, own] : by_memory_)
+      for (const auto& [low, high] : own) {
+        if (!result.empty()) {
+          Runs& last = result.back();
+          const int64_t stride = low - (last.first + (last.count - 1) * last.stride);
+          if (last.memory == memory && last.bytes == high - low && (last.count == 1 || last.stride == stride)) {
+            last.stride = stride;
+            ++last.count;
+            continue;
+          }
+        }
+        result.push_back({memory, low, high - low, 1, 0});
+      }
+    return result;
+  }
+
+ private:
+  using Map = std::map<int64_t, int64_t>;
+  void merge(Map& own, Map::iterator at) {
+    auto next = std::next(at);
+    while (next != own.end() && next->first <= at->second) {
+      bytes_ -= std::min(at->second, next->second) - next->first;
+      at->second = std::max(at->second, next->second);
+      next = own.erase(next);
+    }
+  }
+
+  std::map<int64_t, Map> by_memory_;
+  int64_t bytes_ = 0;
+};
+
+struct Result {
+  int64_t time = -1;  // -1: not written
+  const TimedOp* op = nullptr;
+  int64_t busy = 0;
+};
+
+class Walker {
+ public:
+  Walker(const TimedProgram& program, int64_t budget, const std::vector<int64_t>* taken)
+      : program_(program), budget_(budget), width_(program.engine.width), taken_(taken) {}
+
+  Walked run() {
+    const size_t count = program_.words.size();
+    for (size_t at = 0; at < count && !stopped_;) {
+      const TimedWord& word = program_.words[at];
+      if (++walked_.words > program_.engine.max_words) {
+        walked_.is_endless = true;
+        break;
+      }
+      issue(word);
+      at = next(word, at);
+      while (!loops_.empty() && at == loops_.back().last + 1) {
+        if (loops_.size() == 1) turn();
+        if (--loops_.back().left > 0) {
+          at = loops_.back().first;
+          break;
+        }
+        loops_.pop_back();
+      }
+    }
+    close(-1, end_ - spent_);
+    if (!walked_.is_known) {
+      const int64_t cycles = end_;
+      walked_.parts.assign(1, {-1, cycles, {}, {}});
+    }
+    return std::move(walked_);
+  }
+
+ private:
+  struct Loop {
+    size_t first, last;
+    int64_t left;
+  };
+
+  int64_t busy(const TimedOp& op) const {
+    if (!op.has_beats) return 1;
+    const int64_t lanes = std::max(vl_, op.least_lanes);
+    if (op.is_scan) return lanes;
+    return (lanes + program_.engine.lanes - 1) / program_.engine.lanes * op.cycles;
+  }
+
+  static int64_t ready_after(const Result& result, const TimedOp& op, int64_t own) {
+    const TimedOp& producer = *result.op;
+    const bool accumulates = op.number == producer.number && op.accumulates;
+    if ((producer.ends_late && !accumulates) || op.reads_end) return producer.latency + result.busy - 1;
+    return producer.latency + std::max<int64_t>(0, result.busy - own);
+  }
+
+  const int64_t* reads(const TimedOp& op) const { return program_.places.data() + op.read_first; }
+  const int64_t* writes(const TimedOp& op) const { return program_.places.data() + op.write_first; }
+
+  void issue(const TimedWord& word) {
+    int64_t time = now_ + 1;
+    const TimedOp* const ops = program_.ops.data() + word.op_first;
+    int64_t busies[3];
+    for (int64_t i = 0; i < word.op_count; ++i) {
+      const TimedOp& op = ops[i];
+      const int64_t own = busies[i] = busy(op);
+      time = std::max(time, free_[op.slot]);
+      for (int64_t r = 0; r < op.read_count; ++r) {
+        const int64_t place = reads(op)[r];
+        const Result& result = results_[place];
+        if (result.time >= 0)
+          time = std::max(time, result.time + (place == VL_PLACE ? 1 : ready_after(result, op, own)));
+      }
+      for (int64_t w = 0; w < op.write_count; ++w) {
+        const int64_t place = writes(op)[w];
+        const Result& result = results_[place];
+        if (result.time >= 0) time = std::max(time, result.time + std::max<int64_t>(1, ready_after(result, op, own)));
+        const auto& [latest, last] = read_[place];
+        time = std::max({time, latest, last - own});
+      }
+    }
+    if (word.deps) time = std::max(time, waits(word));
+    now_ = time;
+    for (int64_t i = 0; i < word.op_count; ++i)
+      for (int64_t r = 0; r < ops[i].read_count; ++r) {
+        auto& [latest, last] = read_[reads(ops[i])[r]];
+        latest = std::max(latest, time);
+        last = std::max(last, time + busies[i]);
+      }
+    for (int64_t i = 0; i < word.op_count; ++i) write(ops[i], busies[i], time);
+  }
+
+  int64_t waits(const TimedWord& word) {
+    int64_t time = 0;
+    if (word.deps & DEP_LOAD) {
+      const size_t left = static_cast<size_t>(word.left);
+      while (loads_.size() > left) {
+        time = std::max(time, loads_.front());
+        loads_.pop_front();
+      }
+    }
+    if (word.deps & DEP_COMPUTE) {
+      for (const int64_t visible : slow_) time = std::max(time, visible);
+      slow_.clear();
+    }
+    if (word.deps & DEP_STORE) time = std::max(time, stored_);
+    return time;
+  }
+
+  void write(const TimedOp& op, int64_t own, int64_t time) {
+    free_[op.slot] = time + own;
+    end_ = std::max(end_, time + own + (op.write_count || op.is_store ? op.latency : 0));
+    for (int64_t w = 0; w < op.write_count; ++w) {
+      results_[writes(op)[w]] = {time, &op, own};
+      read_[writes(op)[w]] = {0, 0};
+    }
+    if (op.is_load) {
+      loads_.push_back(time + op.latency);
+      if (loads_.size() > LOADS) loads_.pop_front();
+    } else if (op.is_slow) {
+      slow_.push_back(time + op.latency);
+    } else if (op.is_store) {
+      stored_ = std::max(stored_, time + own + op.latency);
+    }
+  }
+
+  // Executes the scalar part of a word and notes what it accesses; returns the next word.
+  size_t next(const TimedWord& word, size_t at) {
+    const int64_t condition = scalars_[word.condition];
+    const bool unknown = unknown_[word.condition];
+    int64_t vl = vl_;
+    if (word.control == static_cast<int64_t>(Control::SETVL)) vl = word.amount;
+    if (word.control == static_cast<int64_t>(Control::SETVLR)) vl = std::clamp<int64_t>(condition, 1, abi::VLMAX);
+    access(word);
+    scalar(word);
+    vl_ = vl;
+    switch (static_cast<Control>(word.control)) {
+      case Control::NONE:
+      case Control::SETVL: break;
+      case Control::SETVLR: branch(unknown); break;
+      case Control::LOOP:
+        branch(unknown);
+        if (condition < 1) return at + 1 + static_cast<size_t>(word.amount);
+        loops_.push_back({at + 1, at + static_cast<size_t>(word.amount), condition});
+        break;
+      case Control::SKIP:
+        branch(unknown);
+        if (condition == 0) return at + 1 + static_cast<size_t>(word.amount);
+        break;
+      case Control::BREAK:
+        branch(unknown);
+        if (condition == 0) {
+          const size_t last = loops_.back().last;
+          loops_.pop_back();
+          return last + 1;
+        }
+        break;
+      case Control::END: stopped_ = true; break;
+    }
+    return at + 1;
+  }
+
+  void branch(bool unknown) {
+    if (!unknown) return;
+    walked_.branches = true;
+    walked_.is_known = false;
+    stopped_ = true;
+  }
+
+  void scalar(const TimedWord& word) {
+    if (word.scalar == static_cast<int64_t>(ScalarOp::NONE) || word.scalar_target == 0) return;
+    const uint64_t base = raw(scalars_[word.base]), index = raw(scalars_[word.index]), imm = raw(word.immediate);
+    int64_t& target = scalars_[word.scalar_target];
+    bool unknown = unknown_[word.base] || unknown_[word.index];
+    switch (static_cast<ScalarOp>(word.scalar)) {
+      case ScalarOp::NONE: return;
+      case ScalarOp::LI:
+        target = word.immediate;
+        unknown = false;
+        break;
+      case ScalarOp::LIH:
+        target = wrap(raw(target) << 17 | (imm & 0x1ffff));
+        unknown = unknown_[word.scalar_target];
+        break;
+      case ScalarOp::ADDI:
+        target = wrap(base + imm);
+        unknown = unknown_[word.base];
+        break;
+      case ScalarOp::SADD: target = wrap(base + index); break;
+      case ScalarOp::SSUB: target = wrap(base - index); break;
+      case ScalarOp::SMUL: target = wrap(base * index); break;
+      case ScalarOp::SMIN: target = std::min(wrap(base), wrap(index)); break;
+      case ScalarOp::SMAX: target = std::max(wrap(base), wrap(index)); break;
+      case ScalarOp::SGET:
+        unknown = !taken_ || next_taken_ == taken_->size();
+        target = unknown ? 0 : (*taken_)[next_taken_++];
+        break;
+    }
+    unknown_[word.scalar_target] = unknown;
+  }
+
+  void access(const TimedWord& word) {
+    for (int64_t i = 0; i < word.op_count && !walked_.leaves; ++i) {
+      const TimedOp& op = program_.ops[static_cast<size_t>(word.op_first + i)];
+      if (op.window < 0) continue;
+      const TimedWindow& window = program_.windows[static_cast<size_t>(op.window)];
+      const int64_t e = window.element_bytes;
+      walked_.bytes += vl_ * e;
+      if (op.is_indexed || (!op.is_stream && (unknown_[word.base] || unknown_[word.index]))) {
+        walked_.is_known = false;
+        walked_.beats += op.is_indexed ? vl_ : (vl_ * e + width_ - 1) / width_;
+        continue;
+      }
+      int64_t& cursor = (op.is_store ? written_ : read_cursor_)[op.window];
+      const int64_t stride = op.is_stream ? 1 : scalars_[word.index];
+      __extension__ using Wide = __int128;
+      const Wide first = op.is_stream ? Wide{cursor} : Wide{scalars_[word.base]} + word.immediate;
+      const Wide last = first + Wide{stride} * (vl_ - 1);
+      if (std::min(first, last) < 0 || std::max(first, last) >= window.elements) {
+        // The run stops there with an error.
+        walked_.leaves = true;
+        walked_.is_known = false;
+        stopped_ = true;
+        return;
+      }
+      if (op.is_stream) cursor += vl_;
+      walked_.beats += stride == 1 || stride == -1 ? (vl_ * e + width_ - 1) / width_ : vl_;
+      if (walked_.is_known)
+        note(op.is_store ? turn_writes_ : turn_reads_, window, static_cast<int64_t>(first), stride);
+    }
+  }
+
+  void note(Intervals& to, const TimedWindow& window, int64_t first, int64_t stride) {
+    const int64_t e = window.element_bytes, last = first + stride * (vl_ - 1);
+    if (stride >= -1 && stride <= 1) {
+      const int64_t low = window.offset + std::min(first, last) * e;
+      return to.add(window.memory, low, window.offset + (std::max(first, last) + 1) * e);
+    }
+    for (int64_t i = 0; i < vl_; ++i) {
+      const int64_t low = window.offset + (first + i * stride) * e;
+      to.add(window.memory, low, low + e);
+    }
+  }
+
+  // A turn of an outermost loop has ended.
+  void turn() {
+    absorb();
+    ++turns_;
+  }
+
+  // Takes the turn into the part, which is closed before it where it does not fit.
+  void absorb() {
+    if (!walked_.is_known) return;
+    if (turn_reads_.bytes() > budget_ || turn_writes_.bytes() > budget_) {
+      walked_.is_known = false;
+      return;
+    }
+    if (turns_ && (reads_.bytes() + turn_reads_.bytes() > budget_ || writes_.bytes() + turn_writes_.bytes() > budget_))
+      close(turns_, before_ - spent_);
+    reads_.add(turn_reads_);
+    writes_.add(turn_writes_);
+    turn_reads_.clear();
+    turn_writes_.clear();
+    before_ = now_ + 1;
+  }
+
+  void close(int64_t turns, int64_t cycles) {
+    if (turns < 0) absorb();
+    if (turns < 0) cycles = end_ - spent_;
+    walked_.parts.push_back({turns, cycles, reads_.runs(), writes_.runs()});
+    spent_ += cycles;
+    turns_ = 0;
+    reads_.clear();
+    writes_.clear();
+  }
+
+
+  const TimedProgram& program_;
+  int64_t vl_ = abi::VLMAX, budget_, width_;
+  const std::vector<int64_t>* taken_;
+  size_t next_taken_ = 0;
+  Walked walked_;
+  std::vector<Loop> loops_;
+  int64_t scalars_[abi::SCALAR_REGISTERS] = {};
+  bool unknown_[abi::SCALAR_REGISTERS] = {};
+  int64_t read_cursor_[abi::WINDOWS] = {}, written_[abi::WINDOWS] = {};
+  Result results_[PLACES];
+  std::pair<int64_t, int64_t> read_[PLACES] = {};
+  int64_t free_[3] = {};
+  std::deque<int64_t> loads_;
+  std::vector<int64_t> slow_;
+  int64_t stored_ = 0, now_ = -1, end_ = 0;
+  bool stopped_ = false;
+  Intervals reads_, writes_, turn_reads_, turn_writes_;
+  int64_t turns_ = 0, before_ = 0, spent_ = 0;
+};
+
+}  // namespace
+
+Walked walk_timed(const TimedProgram& program, int64_t budget, const std::vector<int64_t>* taken) {
+  return Walker(program, budget, taken).run();
+}
+
+}  // namespace tfmbs::kpu

@@ -1,0 +1,50 @@
+// The time of a vector program by the timing rule of runtime/abi/siw_cycles.py, and what it accesses, part by part. The
+// scalar side is executed; lanes are not.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "movement.gen.h"
+
+namespace tfmbs::kpu {
+
+// A program as the rule sees it: the tables of runtime/abi/movement/timed_words.py.
+struct TimedProgram {
+  std::vector<movement::TimedWord> words;
+  std::vector<movement::TimedOp> ops;
+  std::vector<int64_t> places;                    // registers that operations read and write
+  std::vector<movement::TimedWindow> windows;
+  movement::TimedEngine engine;
+};
+
+// `count` runs of `bytes` in a memory, `stride` apart.
+struct Runs {
+  int64_t memory, first, bytes, count, stride;
+};
+
+// Turns of outermost loops, cycles, and the bytes that they read and write.
+struct WalkedPart {
+  int64_t turns;  // -1: to the end
+  int64_t cycles;
+  std::vector<Runs> reads, writes;
+};
+
+struct Walked {
+  // False: what it accesses depends on its operands, or one turn accesses too much; then there is one part without runs.
+  bool is_known = true;
+  bool is_endless = false;  // it takes more words than it may
+  bool leaves = false;      // an access leaves its window: what comes after it is not looked at
+  bool branches = false;    // control depends on operands: the time is not known
+  int64_t words = 0;
+  int64_t bytes = 0;  // of all accesses
+  int64_t beats = 0;  // of an engine that moves `width` bytes per cycle and begins one for each access or element
+  std::vector<WalkedPart> parts;
+};
+
+// Parts read and write at most `budget` bytes each. `taken` are the scalars that the program takes from lanes, in order,
+// where they are known.
+Walked walk_timed(const TimedProgram& program, int64_t budget, const std::vector<int64_t>* taken = nullptr);
+
+}  // namespace tfmbs::kpu

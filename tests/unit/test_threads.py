@@ -69,7 +69,7 @@ def test_contexts_of_a_program_run_side_by_side() -> None:
 
 
 def failing() -> Image:
-    """A product whose epilogue reads beyond its window: at the end of the first half of its columns and in the second."""
+    """A product whose epilogue reads beyond its window: at the end of the first half of its columns, and behind it."""
     builder = Builder()
     x, out = builder.input("x", (1, 1000), F32), builder.output("y", (1, COLUMNS), F32)
     bias = builder.constant(np.ones(900, np.float32))

@@ -1,4 +1,4 @@
-"""The arrays that a caller gives, checked against what an entry point takes: names, shapes, element types."""
+"""The arrays that a caller gives, checked against what an entry point takes and gives: names, shapes, element types."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.types import BF16_EXTENSION
 from tfmbs.runtime.devices.base import Array
 from tfmbs.runtime.extensions import plain
+from tfmbs.runtime.foreign import as_array, writable
 from tfmbs.runtime.signature import Argument, Entry, Shape
 
 
@@ -22,11 +24,20 @@ def chosen(entries: Sequence[Entry], inputs: Mapping[str, npt.ArrayLike]) -> Ent
         raise TfmbsError("input.name", "entry", "no such entry point", "none in this program")
     if len(entries) == 1 or not isinstance(inputs, Mapping):
         return entries[0]
-    shapes = {name: _array(name, value).shape for name, value in inputs.items()}
+    shapes = {name: as_array(name, value)[0].shape for name, value in inputs.items()}
     for entry in entries:
         if set(shapes) == {argument.name for argument in entry.inputs} and entry.located(_in_order(entry, shapes)):
             return entry
     raise TfmbsError("input.shape", "inputs", "shapes of an entry point", _takes(entries), _shapes(shapes))
+
+
+def named(entries: Sequence[Entry], name: str | None) -> Entry:
+    """The entry point of that name, by default the first. Raises TfmbsError `input.name`."""
+    for entry in entries:
+        if name is None or entry.name == name:
+            return entry
+    known = "/".join(entry.name for entry in entries) or "none in this program"
+    raise TfmbsError("input.name", "entry", "no such entry point", known, name)
 
 
 def in_order(entries: Sequence[Entry], arrays: Sequence[npt.ArrayLike]) -> dict[str, npt.ArrayLike]:
@@ -38,7 +49,7 @@ def in_order(entries: Sequence[Entry], arrays: Sequence[npt.ArrayLike]) -> dict[
     if not alike:
         names = " or ".join(f"{len(e.inputs)} ({', '.join(a.name for a in e.inputs)})" for e in entries)
         raise TfmbsError("input.name", "inputs", "number of arrays", names, len(arrays))
-    shapes = [_array(f"number {i}", array).shape for i, array in enumerate(arrays)] if len(alike) > 1 else []
+    shapes = [as_array(f"number {i}", array)[0].shape for i, array in enumerate(arrays)] if len(alike) > 1 else []
     fitting = (entry for entry in alike if entry.located(shapes))
     entry = next(fitting, alike[0])
     return {argument.name: array for argument, array in zip(entry.inputs, arrays, strict=True)}
@@ -86,19 +97,13 @@ def checked(entry: Entry, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, Arra
     return arrays
 
 
-def _array(name: str, value: npt.ArrayLike) -> Array:
-    try:
-        array: Array = np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise TfmbsError("input.dtype", name, f"it cannot be made an array: {error}") from error
-    return array
-
-
 def _checked(argument: Argument, inputs: Mapping[str, npt.ArrayLike]) -> Array:
     name = argument.name
     if name not in inputs:
         raise TfmbsError("input.name", name, "an input is missing", name, "/".join(inputs) or "no input")
-    array = _array(name, inputs[name])
+    array, is_bf16 = as_array(name, inputs[name])
+    if is_bf16 and argument.extension != BF16_EXTENSION:
+        raise TfmbsError("input.dtype", name, "element type", argument.dtype, BF16_EXTENSION)
     if array.dtype.name == argument.extension:
         array = plain(array)
     if array.dtype != argument.dtype:
@@ -118,3 +123,35 @@ def _checked(argument: Argument, inputs: Mapping[str, npt.ArrayLike]) -> Array:
 
 def _shape(shape: Shape) -> str:
     return "×".join(map(str, shape)) if shape else "scalar"
+
+
+def written_to(entry: Entry, out: Mapping[str, object], inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays that outputs are to be written into, by name. Their shapes are known when the inputs' are.
+
+    Raises TfmbsError `output` for another name or element type, for what cannot be written, and for memory that
+    another of these arrays or an input has as well.
+    """
+    if not isinstance(out, Mapping):
+        raise TfmbsError("output", "out", "arrays by name", "a mapping", type(out).__name__)
+    known = {argument.name: argument for argument in entry.outputs}
+    arrays: dict[str, Array] = {}
+    for name, value in out.items():
+        if name not in known:
+            raise TfmbsError("output", name, "no such output", "/".join(known) or "no output", name)
+        arrays[name] = _written_to(known[name], value)
+    for name, array in arrays.items():
+        others = {**inputs, **{other: one for other, one in arrays.items() if other != name}}
+        for other, one in others.items():
+            if np.may_share_memory(array, one):
+                raise TfmbsError("output", name, f"its memory is that of {other} as well", "memory of its own")
+    return arrays
+
+
+def _written_to(argument: Argument, value: object) -> Array:
+    array, is_bf16 = writable(argument.name, value)
+    got = BF16_EXTENSION if is_bf16 else array.dtype.name
+    if got == argument.extension and argument.bounds is None:  # narrow integers are not their bits
+        array = array.view(argument.dtype)
+    if (is_bf16 and argument.extension != BF16_EXTENSION) or array.dtype != argument.dtype:
+        raise TfmbsError("output", argument.name, "element type", argument.dtype, got if is_bf16 else array.dtype)
+    return array

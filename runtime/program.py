@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import numpy.typing as npt
 
-from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Verify
-from tfmbs.runtime.arguments import checked, chosen, in_order
+from tfmbs.runtime.accepted import Accepted
+from tfmbs.runtime.arguments import chosen, in_order, named, written_to
 from tfmbs.runtime.devices import open_device
 from tfmbs.runtime.devices.base import Array, Device, DeviceContext
 from tfmbs.runtime.signature import Argument, Entry, entries_of
@@ -39,16 +39,28 @@ class Context:
         self.program = program
         self._device = device
 
-    def run(self, inputs: Mapping[str, npt.ArrayLike], entry: str | None = None) -> dict[str, Array]:
+    def run(
+        self,
+        inputs: Mapping[str, npt.ArrayLike],
+        entry: str | None = None,
+        out: Mapping[str, npt.ArrayLike] | None = None,
+    ) -> dict[str, Array]:
         """Runs an entry point, by default the first that takes inputs of these names and shapes.
 
-        Returns fresh arrays by output name.
+        Inputs are read where they are: numpy arrays, and tensors in the memory of this machine (`__array_interface__`,
+        `__array__`, `__dlpack__`); they are copied where they are not contiguous or not aligned. Outputs that `out`
+        names are written into its arrays or tensors, the others into fresh arrays. A run that fails leaves the former
+        undefined.
+
+        Returns the outputs by name, as numpy arrays.
 
         Raises:
-            TfmbsError: `input.name`, `input.shape`, `input.dtype`; what the device refuses.
+            TfmbsError: `input.name`, `input.shape`, `input.dtype`, `output`; what the device refuses.
         """
-        signature = self.program.entry_for(inputs) if entry is None else self.program.entry(entry)
-        return self._device.run(signature.name, checked(signature, inputs))
+        signature, arrays = self.program.accepted.arrays(inputs, entry)
+        if out is None:
+            return self._device.run(signature.name, arrays)
+        return self._device.run(signature.name, arrays, written_to(signature, out, arrays))
 
     def reset(self) -> None:
         """Sets all state to zero, as in a new context."""
@@ -66,6 +78,7 @@ class Program:
     def __init__(self, image: Image) -> None:
         self.image = image
         self.entries: tuple[Entry, ...] = entries_of(image)
+        self.accepted = Accepted(self.entries)
         self._devices: dict[str, Device] = {}
         self._lock = threading.Lock()
         self._local = threading.local()
@@ -82,11 +95,7 @@ class Program:
 
     def entry(self, name: str | None = None) -> Entry:
         """The signature of an entry point, by default of the first. Raises TfmbsError `input.name`."""
-        for entry in self.entries:
-            if name is None or entry.name == name:
-                return entry
-        known = "/".join(entry.name for entry in self.entries) or "none in this program"
-        raise TfmbsError("input.name", "entry", "no such entry point", known, name)
+        return named(self.entries, name)
 
     def entry_for(self, inputs: Mapping[str, npt.ArrayLike]) -> Entry:
         """The first entry point that takes inputs of these names and shapes; the only one, whatever it takes.
@@ -104,13 +113,17 @@ class Program:
         return Context(self, self._device(str(device)).context(checked_threads(threads)))
 
     def run(
-        self, inputs: Mapping[str, npt.ArrayLike], device: str = DEFAULT_DEVICE, entry: str | None = None
+        self,
+        inputs: Mapping[str, npt.ArrayLike],
+        device: str = DEFAULT_DEVICE,
+        entry: str | None = None,
+        out: Mapping[str, npt.ArrayLike] | None = None,
     ) -> dict[str, Array]:
         """Runs once, from zeroed state; see `Context.run`."""
         context = self._own_context(str(device))
         if self.image.states:
             context.reset()
-        return context.run(inputs, entry)
+        return context.run(inputs, entry, out)
 
     def __call__(self, *arrays: npt.ArrayLike, device: str = DEFAULT_DEVICE) -> dict[str, Array]:
         """Runs the first entry point that takes arrays of these shapes, in the order of its inputs.

@@ -44,6 +44,7 @@ CODES: dict[str, str] = {
     "input.name": "an input that the program does not have, or one that is missing",
     "input.shape": "an input of another shape",
     "input.dtype": "an input of another element type",
+    "output": "an array for an output that the program does not have, or that cannot hold it",
     "device": "a device that does not exist or failed",
 }
 

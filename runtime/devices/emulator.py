@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.limits import MAX_LAUNCH_OPERATIONS, MAX_REGION_BYTES, MAX_STEPS
 from tfmbs.runtime.abi.sections import KINDS, Content
-from tfmbs.runtime.devices.base import Array
+from tfmbs.runtime.devices.base import NOTHING, Array, check_shape
 from tfmbs.runtime.instances import Instances
 from tfmbs.runtime.signature import Entry, Shape, entries_of, piece_entry
 from tfmbs.runtime.stats import LaunchCounters, Stats, launch_stats
@@ -47,31 +49,61 @@ class _Loaded:
     native: _native.Image
 
 
+@dataclass(frozen=True)
+class _Output:
+    """An output of a run, and whether some of it is not written: that is zero, also where it is read before."""
+
+    name: str
+    shape: Shape
+    dtype: np.dtype[Any]
+    is_cleared: bool
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What a run of an entry point with inputs of certain shapes needs."""
+
+    loaded: _Loaded
+    index: int
+    outputs: tuple[_Output, ...]
+
+
+CALLS = 8
+"""Calls that a context keeps prepared; beyond it, all are forgotten."""
+
+
 @dataclass
 class EmulatorContext:
     """Memory and state of one user. Not thread-safe; a second thread is refused."""
 
     device: Emulator
     native: _native.Context
-    _last: tuple[_Loaded, int] | None = field(default=None, init=False)  # image and entry of the last run
+    _last: _Call | None = field(default=None, init=False)
+    _calls: dict[tuple[Any, ...], _Call] = field(default_factory=dict, init=False)
 
-    def run(self, entry: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """See `DeviceContext.run`. Raises TfmbsError: `siw.address`, `siw`, `record`, `resource-limit`."""
-        signature = self.device.entry(entry)
-        arrays = [inputs[argument.name] for argument in signature.inputs]
-        loaded, index = self.device.loaded(signature, [array.shape for array in arrays])
-        written = loaded.native.written(index)
-        outputs: dict[str, Array] = {}
-        for slot, argument in enumerate(piece_entry(loaded.image, index).outputs):
-            array: Array = np.empty(argument.shape, argument.dtype)
-            if written.get(slot, 0) < array.nbytes:
-                array.fill(0)  # what no launch writes, or reads before that, is zero
-            outputs[argument.name] = array
+    def run(self, entry: str, inputs: Mapping[str, Array], out: Mapping[str, Array] = NOTHING) -> dict[str, Array]:
+        """See `DeviceContext.run`. Raises TfmbsError: `siw.address`, `siw`, `record`, `resource-limit`, `output`."""
+        arrays = [inputs[name] for name in self.device.inputs(entry)]
+        call = self._call(entry, arrays)
+        outputs = {output.name: _place_for(output, out.get(output.name)) for output in call.outputs}
         self._last = None
-        sources, results = [octets(array) for array in arrays], [octets(array) for array in outputs.values()]
-        self.native.run(loaded.native, index, sources, results)
-        self._last = loaded, index
+        self.native.run(call.loaded.native, call.index, [_in_memory(array) for array in arrays], [*outputs.values()])
+        self._last = call
+        for name, array in out.items():
+            if outputs[name] is not array:
+                np.copyto(array, outputs[name])
+                outputs[name] = array
         return outputs
+
+    def _call(self, entry: str, arrays: list[Array]) -> _Call:
+        key = (entry, *[array.shape for array in arrays])
+        call = self._calls.get(key)
+        if call is None:
+            loaded, index = self.device.loaded(self.device.entry(entry), [array.shape for array in arrays])
+            if len(self._calls) >= CALLS:
+                self._calls.clear()
+            call = self._calls[key] = _Call(loaded, index, _outputs(loaded, index))
+        return call
 
     def reset(self) -> None:
         """Sets all state to zero."""
@@ -82,9 +114,8 @@ class EmulatorContext:
         """Counters of the last run. Raises TfmbsError `device` before the first."""
         if self._last is None:
             raise TfmbsError("device", "emulator", "there are no stats before a run that succeeded")
-        loaded, index = self._last
         counters = [LaunchCounters(**row) for row in self.native.counters()]
-        return launch_stats(loaded.image, "emulator", index, counters)
+        return launch_stats(self._last.loaded.image, "emulator", self._last.index, counters)
 
 
 class Emulator:
@@ -95,6 +126,7 @@ class Emulator:
         self.limits = limits or Limits()
         self._isa = isa
         self._entries = {entry.name: entry for entry in entries_of(image)}
+        self._inputs: dict[str, tuple[str, ...]] = {}
         image.check_weights()  # after a lazy load: they are read here
         self._weights = _aligned(image.weights)
         self.whole = self._load(image)
@@ -117,6 +149,13 @@ class Emulator:
         if name not in self._entries:
             raise TfmbsError("input.name", "entry", "no such entry point", "/".join(self._entries), name)
         return self._entries[name]
+
+    def inputs(self, entry: str) -> tuple[str, ...]:
+        """The names of the inputs of an entry point, in order. Raises as `entry`."""
+        names = self._inputs.get(entry)
+        if names is None:
+            names = self._inputs[entry] = tuple(argument.name for argument in self.entry(entry).inputs)
+        return names
 
     def loaded(self, entry: Entry, shapes: Sequence[Shape]) -> tuple[_Loaded, int]:
         """The image in which an entry point takes inputs of these shapes, and the number of its record there.
@@ -147,6 +186,31 @@ def create(image: Image) -> Emulator:
 def octets(array: Array) -> Array:
     """The bytes of an array, which is copied only where it is not contiguous or not aligned."""
     return np.require(array, requirements=["C", "A"]).reshape(-1).view(np.uint8)
+
+
+def _outputs(loaded: _Loaded, index: int) -> tuple[_Output, ...]:
+    written = loaded.native.written(index)
+    outputs = piece_entry(loaded.image, index).outputs
+    sizes = [prod(output.shape) * output.dtype.itemsize for output in outputs]
+    return tuple(
+        _Output(output.name, output.shape, output.dtype, written.get(slot, 0) < sizes[slot])
+        for slot, output in enumerate(outputs)
+    )
+
+
+def _place_for(output: _Output, given: Array | None) -> Array:
+    """Where the output is written to: the array that the caller gives, if contiguous and aligned, or a new one."""
+    if given is not None:
+        check_shape(output.name, output.shape, given)
+    array: Array = given if given is not None and given.flags.carray else np.empty(output.shape, output.dtype)
+    if output.is_cleared:
+        array.fill(0)
+    return array
+
+
+def _in_memory(array: Array) -> Array:
+    """The array, or a copy where it is not contiguous or not aligned."""
+    return array if array.flags.carray else np.require(array, requirements=["C", "A"])
 
 
 def _aligned(weights: bytes | bytearray | memoryview) -> Array:

@@ -17,7 +17,7 @@ from tfmbs.runtime.abi.movement.program import Program, Timed
 from tfmbs.runtime.abi.movement.timed_words import TIMED_WINDOW_FIELDS
 from tfmbs.runtime.abi.movement.vectors import Part, Runs, Walk, Walked
 from tfmbs.runtime.abi.target import Target
-from tfmbs.runtime.devices.base import Array
+from tfmbs.runtime.devices.base import NOTHING, Array, check_shape
 from tfmbs.runtime.devices.emulator import ISA_VARIABLE, Emulator, Limits, octets
 from tfmbs.runtime.signature import Entry, Shape, piece_entry
 from tfmbs.runtime.stats import LaunchCounters, Stats, launch_stats
@@ -59,17 +59,22 @@ class KpuContext:
     native: _native.KpuContext
     _last: Prepared | None = field(default=None, init=False)
 
-    def run(self, entry: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, entry: str, inputs: Mapping[str, Array], out: Mapping[str, Array] = NOTHING) -> dict[str, Array]:
         """See `DeviceContext.run`. Raises TfmbsError: as the emulator, and `unsupported` for what has no movements."""
         signature = self.device.entry(entry)
         arrays = [inputs[argument.name] for argument in signature.inputs]
         prepared = self.device.prepared(signature, [array.shape for array in arrays])
         arguments = piece_entry(prepared.image, prepared.index).outputs
         outputs: dict[str, Array] = {a.name: np.zeros(a.shape, a.dtype) for a in arguments}
+        for name, given in out.items():
+            check_shape(name, outputs[name].shape, given)
         self._last = None
         sources, results = [octets(array) for array in arrays], [octets(array) for array in outputs.values()]
         self.native.run(prepared.native, prepared.index, prepared.movements, sources, results)
         self._last = prepared
+        for name, given in out.items():
+            np.copyto(given, outputs[name])
+            outputs[name] = given
         return outputs
 
     def reset(self) -> None:

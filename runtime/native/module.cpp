@@ -2,12 +2,16 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/map.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <atomic>
+
 #include "context.h"
 #include "error.h"
+#include "lent.h"
 #include "loaded.h"
 #include "plan.h"
 #include "probes.h"
@@ -42,13 +46,43 @@ struct LoadedContext {
       : owner(loaded.owner), context(loaded.image, threads, steps, operations, memory) {}
   nb::object owner;
   Context context;
+  Lent inputs, outputs;  // used by who has set `is_lent`; their memory stays for the next run
+  std::atomic<bool> is_lent{false};
 };
 
-void run(LoadedContext& self, const LoadedImage& image, uint32_t entry, const std::vector<Octets>& inputs,
-         const std::vector<MutableOctets>& outputs) {
-  const std::vector<Buffer> in = buffers(inputs), out = buffers(outputs);
+void run(LoadedContext& self, const LoadedImage& image, uint32_t entry, const nb::list& inputs,
+         const nb::list& outputs) {
+  if (self.is_lent.exchange(true)) throw Error("device", "emulator", "a context runs in one thread at a time");
+  struct Return {
+    LoadedContext& self;
+    ~Return() {
+      self.inputs.give_back();
+      self.outputs.give_back();
+      self.is_lent = false;
+    }
+  } const at_the_end{self};
+  const std::vector<Buffer>& in = self.inputs.take(inputs, PyBUF_SIMPLE);
+  const std::vector<Buffer>& out = self.outputs.take(outputs, PyBUF_WRITABLE);
+  const std::shared_ptr<const Image> kept = image.image;
   const nb::gil_scoped_release release;
-  self.context.run(image.image, entry, in, out);
+  self.context.run(kept, entry, in, out);
+}
+
+// A tensor of another library as an array on the same bytes, which `source` keeps, and whether these are the bits of
+// bf16, which numpy lacks.
+std::pair<nb::ndarray<nb::numpy>, bool> array_of(const nb::object& source) {
+  nb::ndarray<nb::device::cpu> tensor;
+  if (!nb::try_cast(source, tensor)) throw nb::type_error("no tensor in memory of this machine");
+  nb::dlpack::dtype type = tensor.dtype();
+  const bool is_bf16 = type.code == static_cast<uint8_t>(nb::dlpack::dtype_code::Bfloat);
+  if (is_bf16) type.code = static_cast<uint8_t>(nb::dlpack::dtype_code::UInt);
+  std::vector<size_t> shape(tensor.ndim());
+  std::vector<int64_t> strides(tensor.ndim());
+  for (size_t i = 0; i < tensor.ndim(); ++i) {
+    shape[i] = tensor.shape(i);
+    strides[i] = tensor.stride(i);
+  }
+  return {nb::ndarray<nb::numpy>(tensor.data(), tensor.ndim(), shape.data(), source, strides.data(), type), is_bf16};
 }
 
 nb::list counters(LoadedContext& self) {
@@ -148,11 +182,14 @@ NB_MODULE(_native, m) {
         "whole"_a.none() = nb::none(),
         "Checks and prepares an image; `tables` are section bytes by name, `isa` one of instruction_sets(), modelled_sets() or ''. "
         "`whole` is the image that this one is for certain sizes: weights that it has packed are taken from it.");
+  m.def("array_of", &array_of, "tensor"_a,
+        "A tensor in memory of this machine, taken by DLPack, as an array on the same bytes, and whether it holds the bits of "
+        "bf16, as uint16.");
   nb::class_<LoadedContext>(m, "Context")
       .def(nb::init<const LoadedImage&, unsigned, uint64_t, uint64_t, uint64_t>(), "image"_a, "threads"_a,
            "step_limit"_a, "operation_limit"_a, "memory_limit"_a)
       .def("run", &run, "image"_a, "entry"_a, "inputs"_a, "outputs"_a,
-           "Executes an entry of the context's image, or of one for other sizes, on byte arrays; outputs are written.")
+           "Executes an entry of the context's image, or of one for other sizes, on contiguous arrays; outputs are written.")
       .def(
           "reset", [](LoadedContext& self) { self.context.reset(); }, "Zeroes the state.")
       .def("counters", &counters, "Counters of the last run, one dictionary per descriptor.");

@@ -5,11 +5,12 @@ from typing import Any
 
 from tfmbs.dialect.base import Type
 from tfmbs.dialect.mlir import ir, quant
-from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, TRIT_PACKINGS, Packing, packed_dtype, row_bytes
+from tfmbs.runtime.abi.types import ROW_PACKINGS as _ROW_PACKINGS
+from tfmbs.runtime.abi.types import TRIT_PACKINGS, Packing, packed_dtype, row_bytes
 
 PACKINGS: dict[str, Packing] = {packing.name.lower(): packing for packing in TRIT_PACKINGS}
 """Packings of trits, by name."""
-ROW_PACKINGS: dict[str, Packing] = {packing.name.lower(): packing for packing in (*PACKED_PER_BYTE, *SPARSE)}
+ROW_PACKINGS: dict[str, Packing] = {packing.name.lower(): packing for packing in _ROW_PACKINGS}
 """All packings whose rows end on a whole byte, by name."""
 
 INT4_BITS = 4

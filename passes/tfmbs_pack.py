@@ -25,11 +25,11 @@ from tfmbs.runtime.abi.types import Packing
 
 @dataclass(frozen=True)
 class TfmbsPack(Pass):
-    """Pack the trits of constant weights: five per byte (pt5), four (t2), one (i8), or flags and signs (s2, s4).
+    """Pack the trits of constant weights: five per byte (pt5, r5), four (t2), one (i8), or flags, signs (s2, s4).
 
-    `s2` and `s4` hold rows of which at most half or a quarter are not zero. Trits are packed along the reduction, each
-    output channel's row (all other dimensions, flattened) on its own and padded to a whole byte. Constants that
-    anything but a product reads keep their packing.
+    `r5` holds blocks of 320 trits as residues; `s2` and `s4` rows of which at most half or a quarter are not zero.
+    Trits are packed along the reduction, each output channel's row (all other dimensions, flattened) on its own and
+    padded to a whole byte, or block. Constants that anything but a product reads keep their packing.
 
     `auto` takes the cheapest: the cost is that of `passes/graph/packing_choice.py` on the target, for what is measured
     of the layer. The weights of one launch share a packing, and the module says which each layer got and why
@@ -60,7 +60,7 @@ class TfmbsPack(Pass):
         }
     """
 
-    packing: Literal["auto", "pt5", "t2", "i8", "s2", "s4"] = "pt5"
+    packing: Literal["auto", "pt5", "t2", "i8", "s2", "s4", "r5"] = "pt5"
     target: str = "kpu-16x16"
 
     def run(self, module: Any) -> None:

@@ -9,9 +9,11 @@ from L2 where all trits of the program fit there, five to a byte, and stay. Oper
     t2        2: shift, mask
     pt5       3.6: X′ = 3·X mod 256, digit = (3·X − X′) / 256 as multiply, subtract, shift; and for each byte v
               X = ⌈256·v / 243⌉ as multiply, add, shift
+    r5        3: as pt5, whose bytes are such X already
     s2, s4    3 + 4 · (1 − zeros): the flag by shift and mask, count; the sign by shift and mask, ±1 by shift, subtract
 
-Rows with more trits other than zero than s2 and s4 hold leave these out.
+Rows with more trits other than zero than s2 and s4 hold leave these out. Costs that differ by less than `EQUAL` are
+the same, and of such packings the first one of the table is taken: r5 before pt5, as loaders read it in place.
 """
 
 from __future__ import annotations
@@ -24,13 +26,17 @@ from tfmbs.runtime.abi.target import FEATURE_OF_PACKING, Target
 from tfmbs.runtime.abi.types import SPARSE, DType, Packing, most_nonzeros, row_bytes
 
 _UNPACK: Mapping[Packing, tuple[float, float]] = {
+    Packing.R5: (3, 0),
     Packing.PT5: (3.6, 0),
     Packing.T2: (2, 0),
     Packing.S4: (3, 4),
     Packing.S2: (3, 4),
     Packing.I8: (0, 0),
 }
-"""Operations of a lane for each trit, and more for each that is not zero. Of packings that cost the same, the first."""
+"""Operations of a lane for each trit, and more for each that is not zero."""
+
+EQUAL = 0.01
+"""Share of a cost that makes no difference."""
 
 TRITS_PER_BYTE = 5
 
@@ -99,10 +105,11 @@ class Choice:
 
 
 def choose_packing(weights: Weights, home: Home, target: Target) -> Choice:
-    """The cheapest of the packings that the target has."""
+    """The first of the packings that the target has and that cost least."""
     fitting = [packing for packing in _UNPACK if _has(target, packing) and _fits(packing, weights)]
     costs = {packing: cost_of(packing, weights, home, target) for packing in fitting}
-    return Choice(min(costs, key=lambda packing: costs[packing]), costs, home, weights.sparsity)
+    least = min(costs.values()) * (1 + EQUAL)
+    return Choice(next(packing for packing in fitting if costs[packing] <= least), costs, home, weights.sparsity)
 
 
 def cost_of(packing: Packing, weights: Weights, home: Home, target: Target) -> float:

@@ -9,7 +9,7 @@ from tfmbs.dialect.shapes import Shape, element_of, shape_of
 from tfmbs.dialect.types import packing_of, storage_type
 from tfmbs.passes.kernel.bufferize import RESHAPES, Bufferizer, Rule, refused, static_type, stored_memref_shape
 from tfmbs.passes.kernel.buffers import View, stored_memref
-from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE
+from tfmbs.runtime.abi.types import ROW_PACKINGS, Packing
 
 
 def _constant(work: Bufferizer, op: Any) -> None:
@@ -179,7 +179,7 @@ def _refuse_packed(op: Any, tensor: Any) -> None:
     """Rows of several elements per byte have no parts and no other shape."""
     element = element_of(tensor)
     packing = packing_of(element)
-    if packing in SPARSE or PACKED_PER_BYTE.get(packing, 1) > 1:
+    if packing in ROW_PACKINGS and packing is not Packing.I8:
         raise refused(op, f"{op.name} of packed elements", "one element per byte", element)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from tfmbs.dialect.mlir import arith, ir, linalg, math
 from tfmbs.dialect.shapes import Shape, Window, element_of, shape_of
 from tfmbs.passes.linalg import scalar
+from tfmbs.passes.linalg.residues import unpack_residues
 from tfmbs.passes.linalg.sparse_trits import unpack_sparse
 from tfmbs.passes.linalg.structured import PARALLEL, REDUCTION, dims, identity, inline, mapping
 from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, Packing
@@ -168,11 +169,14 @@ def unpack(place: Any, packed: Any, packing: Packing, shape: Shape) -> Any:
     """Elements one per byte of logical `shape` (axis 0 are the rows) from `packed` rows × bytes."""
     if packing in (Packing.I8, Packing.DENSE):
         return packed
+    rows, row = shape[0], int(np.prod(shape[1:], dtype=np.int64))
     if packing in SPARSE:
-        flat = unpack_sparse(place, packed, int(np.prod(shape[1:], dtype=np.int64)))
+        flat = unpack_sparse(place, packed, row)
+        return flat if len(shape) == 2 else place.reshaped(flat, shape)
+    if packing is Packing.R5:
+        flat = unpack_residues(place, packed, row)
         return flat if len(shape) == 2 else place.reshaped(flat, shape)
     per_byte, base = PACKED_PER_BYTE[packing], BASES[packing]
-    rows, row = shape[0], int(np.prod(shape[1:], dtype=np.int64))
     _, column = dims(0, 1)
     weights = place.constant(np.array([base**i for i in range(per_byte)], np.int32), "digit_weights")
 

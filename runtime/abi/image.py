@@ -17,7 +17,7 @@ from tfmbs.runtime.abi.files import file_path, mapped
 from tfmbs.runtime.abi.minor import minor_of
 from tfmbs.runtime.abi.records import Record
 from tfmbs.runtime.abi.sections import KIND_BY_CODE, KIND_BY_NAME, KIND_OF_RECORD, KINDS, MAJOR, Feature
-from tfmbs.runtime.abi.types import SPARSE, DType, Region
+from tfmbs.runtime.abi.types import SPARSE, DType, Packing, Region
 from tfmbs.runtime.abi.writing import save_container, write
 
 __all__ = ["Image", "Row", "Verify"]
@@ -85,6 +85,7 @@ class Image:
             Feature.STATE: self.states,
             Feature.INT4: DType.I4 in has,
             Feature.SPARSE: any(tensor["packing"] in SPARSE for tensor in self.tensors),
+            Feature.RESIDUES: any(tensor["packing"] == Packing.R5 for tensor in self.tensors),
         }
         return sum(1 << bit for bit, used in needs.items() if used)
 

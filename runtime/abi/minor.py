@@ -13,6 +13,7 @@
   version may have.
 - 6: the target's feature `lstm`, and with it kind LSTM and section LSTM_GEOMETRY.
 - 7: the target's feature `sparse`, and with it packings S2 and S4.
+- 8: the target's feature `residues`, and with it packing R5.
 
 The TARGET section, and the sections there are, say which minor version a file is of; keys that an older one lacks have
 the values of `TARGET_DEFAULTS`.
@@ -46,6 +47,7 @@ TARGET_FEATURES: dict[int, tuple[str, ...]] = {
     4: ("int4", "groups"),
     6: ("lstm",),
     7: ("sparse",),
+    8: ("residues",),
 }
 """Minor version → features of the target that it added; no target in a file of a minor version before has them."""
 

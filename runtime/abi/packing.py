@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, Packing, most_nonzeros
+from tfmbs.runtime.abi.residues import BLOCK_BYTES, DIGITS, no_residues, pack_residues, residue_digits
+from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, DType, Packing, most_nonzeros, row_bytes
 
 Elements = npt.NDArray[np.int8]
 Bytes = npt.NDArray[np.uint8]
@@ -25,6 +26,8 @@ def pack_rows(elements: Elements, packing: Packing) -> Bytes:
         raise ValueError(f"{what} lie in {low}…{high}, got {elements.min()}…{elements.max()}")
     if packing in SPARSE:
         return _pack_sparse(np.asarray(elements, np.int8), packing)
+    if packing is Packing.R5:
+        return pack_residues(np.asarray(elements, np.int8))
     per_byte = _per_byte(packing)
     if packing is Packing.I8:
         return np.ascontiguousarray(elements, np.int8).view(np.uint8)
@@ -46,6 +49,8 @@ def unpack_rows(data: Bytes, n: int, packing: Packing) -> Elements:
     """
     if packing in SPARSE:
         return _unpack_sparse(data, n, packing)
+    if packing is Packing.R5:
+        return _unpack_residues(data, n)
     per_byte = _per_byte(packing)
     what = "4-bit integers" if packing is Packing.NIBBLES else "trits"
     if data.shape[1] != -(-n // per_byte):
@@ -98,6 +103,18 @@ def _unpack_sparse(data: Bytes, n: int, packing: Packing) -> Elements:
     return trits
 
 
+def _unpack_residues(data: Bytes, n: int) -> Elements:
+    """The inverse of `pack_residues`, which refuses whatever that does not give."""
+    size = row_bytes(DType.TRIT, Packing.R5, n)
+    if data.shape[1] != size:
+        raise ValueError(f"a row of {n} trits has {size} bytes, got {data.shape[1]}")
+    bad = no_residues(data)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise ValueError(f"row {row} byte {column} is no code of {Packing.R5.name}")
+    return _unpadded(residue_digits(data).astype(np.int8) - np.int8(1), n)
+
+
 def nonzeros_by_row(data: Bytes, n: int, packing: Packing) -> npt.NDArray[np.int64]:
     """How many trits of each packed row of n are not 0, without unpacking; bytes that are no codes count as any."""
     if packing in SPARSE:
@@ -111,6 +128,8 @@ def nonzeros_by_row(data: Bytes, n: int, packing: Packing) -> npt.NDArray[np.int
 def _every_digit(packing: Packing) -> Bytes:
     """The digits t + 1 of every byte (256, per byte)."""
     every = np.arange(256, dtype=np.uint8)
+    if packing is Packing.R5:
+        return residue_digits(np.repeat(every, BLOCK_BYTES)[None]).reshape(256, DIGITS, BLOCK_BYTES)[:, :, 0]
     return (every + np.uint8(1))[:, None] if packing is Packing.I8 else _digits(every, packing)
 
 

@@ -25,6 +25,7 @@ class Feature(IntEnum):
     STATE = 2
     INT4 = 3
     SPARSE = 4
+    RESIDUES = 5
 
 
 class SectionFlag(IntEnum):

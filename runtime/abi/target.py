@@ -40,9 +40,15 @@ class Feature(IntEnum):
     INT4 = 8
     GROUPS = 9
     SPARSE = 10
+    RESIDUES = 11
 
 
-FEATURE_OF_PACKING = {Packing.PT5: Feature.PT5, Packing.T2: Feature.T2, Packing.NIBBLES: Feature.INT4}
+FEATURE_OF_PACKING = {
+    Packing.PT5: Feature.PT5,
+    Packing.T2: Feature.T2,
+    Packing.NIBBLES: Feature.INT4,
+    Packing.R5: Feature.RESIDUES,
+}
 FEATURE_OF_PACKING |= dict.fromkeys(SPARSE, Feature.SPARSE)
 """What a target needs for each packing that not every one has."""
 

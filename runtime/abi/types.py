@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from tfmbs.runtime.abi.residues import residue_row_bytes
+
 
 class DType(IntEnum):
     """Element type of a tensor. The value is its code in a binary; see `DTYPES` for size and numpy name."""
@@ -128,7 +130,9 @@ class Packing(IntEnum):
     the bit pattern 3 is invalid. NIBBLES: two I4 per byte in two's complement, the first in the low bits, rows padded
     with 0. S2, S4: rows of n trits of which at most half, or a quarter (rounded up), are not 0: ceil(n / 8) bytes of
     flags, bit i of byte j for trit 8 j + i, set where it is not 0; then for these, in order, a bit each, from the low
-    one on, set for -1, in as many bytes as the most of them take. Bits without a trit are 0.
+    one on, set for -1, in as many bytes as the most of them take. Bits without a trit are 0. R5: five trits per byte as
+    a residue, X = ceil(256 v / 243) with v = sum of (t_k + 1) * 3**(4 - k); byte j of a block of 64 holds trits t_k =
+    64 k + j of the block's 320, rows padded with trit 0 to whole blocks; 13 bytes are no code.
     """
 
     DENSE = 0
@@ -138,15 +142,18 @@ class Packing(IntEnum):
     NIBBLES = 4
     S2 = 5
     S4 = 6
+    R5 = 7
 
 
 PACKING_TRITS_PER_BYTE: dict[Packing, int] = {Packing.I8: 1, Packing.PT5: 5, Packing.T2: 4}
 SPARSE: dict[Packing, int] = {Packing.S2: 2, Packing.S4: 4}
 """Packings that hold at most one of so many trits of a row that is not 0."""
-TRIT_PACKINGS: tuple[Packing, ...] = (*PACKING_TRITS_PER_BYTE, *SPARSE)
+TRIT_PACKINGS: tuple[Packing, ...] = (*PACKING_TRITS_PER_BYTE, *SPARSE, Packing.R5)
 """All packings of trits."""
 PACKED_PER_BYTE: dict[Packing, int] = {**PACKING_TRITS_PER_BYTE, Packing.NIBBLES: 2}
-"""Elements per byte, of trits and of all elements that only exist packed."""
+"""Elements per byte where they lie one after the other, of trits and of all elements that only exist packed."""
+ROW_PACKINGS: tuple[Packing, ...] = (*TRIT_PACKINGS, Packing.NIBBLES)
+"""All packings of elements that only exist packed: their rows end on a whole byte."""
 
 
 def packed_dtype(packing: Packing) -> DType:
@@ -170,6 +177,8 @@ def row_bytes(dtype: DType, packing: Packing, row_elements: int) -> int:
     """Bytes of one row of `row_elements` elements; rows of packed elements end on a whole byte."""
     if packing in SPARSE:
         return -(-row_elements // 8) + -(-most_nonzeros(packing, row_elements) // 8)
+    if packing is Packing.R5:
+        return residue_row_bytes(row_elements)
     if is_packed(dtype):
         return -(-row_elements // PACKED_PER_BYTE[packing])
     return row_elements * DTYPES[dtype].bits // 8

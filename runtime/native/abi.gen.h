@@ -66,6 +66,7 @@ enum class Packing : uint8_t {
   NIBBLES = 4,
   S2 = 5,
   S4 = 6,
+  R5 = 7,
 };
 
 // Where a tensor lives. WEIGHTS is read only; INPUT and OUTPUT have one buffer per argument (`slot`).

@@ -262,7 +262,7 @@ uint64_t element_count(const abi::Tensor& tensor, const std::string& where) {
     (i == 0 ? rows : row) = product({i == 0 ? rows : row, tensor.dims[i]}, where);
   const bool packed = is_packed(tensor.dtype), nibbles = tensor.dtype == DType::I4;
   if (packed != (tensor.packing != Packing::DENSE) || nibbles != (tensor.packing == Packing::NIBBLES) ||
-      tensor.packing > Packing::S4)
+      tensor.packing > Packing::R5)
     throw Error("record", where, "a tensor's packing does not fit its type");
   if (!packed && element_bytes(tensor.dtype) == 0) throw Error("record", where, "a tensor has no such element type");
   const uint64_t row_bytes =

@@ -354,3 +354,23 @@ def sparse() -> Image:
     b.launch("quarters", Kind.GROUP_GEMM, waits=[first], lhs=q, rhs=quarters, out=z, geometry=two, schedule=schedule)
     b.entry("main", [x, q], [y, z], 0)
     return b.finish()
+
+
+def residues() -> Image:
+    """Trits as residues: a row of two blocks in a GEMM of f32, and one with a scale, of i8 by row."""
+    b, rng = Builder("residues"), np.random.default_rng(10)
+    x = b.tensor("x", Region.INPUT, DType.F32, (2, 330))
+    q = b.tensor("q", Region.INPUT, DType.F32, (3, 129), slot=1)
+    y = b.tensor("y", Region.OUTPUT, DType.F32, (2, 3))
+    z = b.tensor("z", Region.OUTPUT, DType.F32, (3, 4), slot=1)
+    long = b.constant("long", rng.integers(-1, 2, (3, 330)).astype(np.int8), DType.TRIT, Packing.R5)
+    scaled = b.constant("scaled", rng.integers(-1, 2, (4, 129)).astype(np.int8), DType.TRIT, Packing.R5)
+    scales = b.constant("scales", rng.random((4, 1)).astype(np.float32), DType.F32)
+    one = b.gemm(2, 3, 330)
+    two = b.geometry("group_geometry", m=3, n=4, k=129, group=129, lhs_m_stride=129, lhs_k_stride=1, scales=scales,
+                     activations=Activations.ABSMAX)  # fmt: skip
+    schedule = b.schedule(8, 8, 8)
+    first = b.launch("long", Kind.GEMM, lhs=x, rhs=long, out=y, geometry=one, schedule=schedule)
+    b.launch("scaled", Kind.GROUP_GEMM, waits=[first], lhs=q, rhs=scaled, out=z, geometry=two, schedule=schedule)
+    b.entry("main", [x, q], [y, z], 0)
+    return b.finish()

@@ -115,16 +115,16 @@ def test_other_majors_are_refused(major):
 
 
 def test_a_later_minor_is_read():
-    assert Image.from_buffer(bytes(_with_header(CURRENT, minor=8))).version == (MAJOR, 8)
+    assert Image.from_buffer(bytes(_with_header(CURRENT, minor=9))).version == (MAJOR, 9)
 
 
 def test_what_a_minor_added_is_missing_before_and_there_behind():
     _refused(_with_header(SMALL, minor=1), "target", "TARGET: vector.latency: missing key")
     message = "TARGET: vector.latency: key, expected none before minor version 1, got one in version 0"
     _refused(_with_header(CURRENT, minor=0), "target", message)
-    names = ("v1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7")
+    names = ("v1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8")
     files = [GOLDEN.parent / name / ("sized.tfb" if name == "v1.5" else "state.tfb") for name in names]
-    first, second, third, fourth, fifth, sixth, seventh, eighth = (
+    first, second, third, fourth, fifth, sixth, seventh, eighth, ninth = (
         Target.from_dict(Image.load(path).target, "", minor) for minor, path in enumerate(files)
     )
     assert first.vector.latency.scan == TARGET_DEFAULTS[1]["vector"]["latency"]["scan"]
@@ -136,6 +136,7 @@ def test_what_a_minor_added_is_missing_before_and_there_behind():
     assert set(sixth.features) == set(fifth.features)
     assert set(seventh.features) - set(sixth.features) == set(TARGET_FEATURES[6])
     assert set(eighth.features) - set(seventh.features) == set(TARGET_FEATURES[7])
+    assert set(ninth.features) - set(eighth.features) == set(TARGET_FEATURES[8])
     message = "TARGET: features: feature, expected none before minor version 3, got conv3d in version 2"
     _refused(_with_header(files[3].read_bytes(), minor=2), "target", message)
 

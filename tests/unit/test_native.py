@@ -330,6 +330,7 @@ ROWS = {
     Packing.T2: (4, [[byte] for byte in range(256)]),
     Packing.S2: (3, [[flags, signs] for flags in range(16) for signs in range(8)]),
     Packing.S4: (5, [[flags, signs] for flags in range(64) for signs in range(0, 8, 3)]),
+    Packing.R5: (257, [[byte, *[128] * 63] for byte in range(256)]),  # one trit of the last digit
 }
 """Trits of a row, and the bytes that are tried."""
 

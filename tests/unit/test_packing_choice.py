@@ -47,6 +47,17 @@ def test_far_trits_are_five_to_a_byte_and_near_ones_four():
     assert choose_packing(THIRD, home(10**4), TARGET).packing is Packing.T2
 
 
+@pytest.mark.parametrize("width", [2560, 4096, 6912, 14336])
+def test_rows_that_fill_blocks_are_residues(width):
+    weights = Weights(100, width, 66 * width, width)
+    choice = choose_packing(weights, home(10**9), TARGET)
+    assert choice.packing is Packing.R5
+    assert choice.costs[Packing.R5] == pytest.approx(-(-width // 320) * 64 / width * 16.7 + 3 * 0.08)
+    without = dataclasses.replace(TARGET, features=tuple(name for name in TARGET.features if name != "residues"))
+    assert choose_packing(weights, home(10**9), without).packing is Packing.PT5
+    assert choose_packing(dataclasses.replace(weights, width=1000), home(10**9), TARGET).packing is Packing.PT5
+
+
 def test_sparse_trits_are_flags_and_signs():
     far = home(10**9)
     half, quarter = Weights(100, 1000, 45_000, 490), Weights(100, 1000, 20_000, 240)
@@ -71,7 +82,7 @@ def test_a_packing_that_the_target_lacks_is_no_choice():
 TRITS = hnp.arrays(np.int8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40), elements=st.integers(-1, 1))
 
 
-@given(TRITS, st.sampled_from(sorted(PACKING_TRITS_PER_BYTE)))
+@given(TRITS, st.sampled_from([*PACKING_TRITS_PER_BYTE, Packing.R5]))
 def test_zeros_are_counted_in_packed_rows(trits, packing):
     expected = np.count_nonzero(trits, axis=1)
     assert nonzeros_by_row(pack_rows(trits, packing), trits.shape[1], packing).tolist() == expected.tolist()

@@ -9,6 +9,7 @@ import numpy as np
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.packing import unpack_rows
+from tfmbs.runtime.abi.residues import BLOCK_BYTES, BLOCK_TRITS, no_residues, residue_digits
 from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, DType, Packing, Region, is_packed
 
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
@@ -22,6 +23,8 @@ def _bad_codes(data: _Bytes, packing: Packing) -> _Flags:
     bad: _Flags
     if packing is Packing.PT5:
         bad = data >= _PT5_CODES
+    elif packing is Packing.R5:
+        bad = no_residues(data)
     elif packing is Packing.T2:
         bad = data & data >> 1 & 0x55 != 0
     elif packing is Packing.NIBBLES:
@@ -32,10 +35,13 @@ def _bad_codes(data: _Bytes, packing: Packing) -> _Flags:
 
 
 def _bad_tails(last: _Bytes, packing: Packing, used: int) -> _Flags:
-    """Per row, whether the padding behind the `used` elements of its last byte is something else than 0."""
+    """Per row, whether the padding behind the `used` elements of its last byte, or block, is something else than 0."""
     if packing is Packing.NIBBLES:
         nonzero: _Flags = last >> 4 != 0
         return nonzero
+    if packing is Packing.R5:
+        zeros: _Flags = (residue_digits(last)[:, used:] != 1).any(axis=1)
+        return zeros
     base = 3 if packing is Packing.PT5 else 4
     padding = sum(base**i for i in range(PACKED_PER_BYTE[packing] - used))
     bad: _Flags = last // base**used != padding
@@ -69,9 +75,11 @@ def _check_packed(data: _Bytes, tensor: Row, where: str) -> None:
             raise TfmbsError("record", where, f"byte {at} of packed trits", f"a code of {packing.name}", int(data[at]))
     rows = tensor["dims"][0]
     row_length = int(np.prod(tensor["dims"][1 : tensor["rank"]], dtype=object))
-    used = row_length % PACKED_PER_BYTE[packing]
+    unit, width = (BLOCK_TRITS, BLOCK_BYTES) if packing is Packing.R5 else (PACKED_PER_BYTE[packing], 1)
+    used = row_length % unit
     if used:
-        bad = _bad_tails(data.reshape(rows, -1)[:, -1], packing, used)
+        last = data.reshape(rows, -1)[:, -width:]
+        bad = _bad_tails(last if width > 1 else last[:, 0], packing, used)
         if bad.any():
             padding = "0" if packing is Packing.NIBBLES else "trit 0"
             raise TfmbsError("record", where, f"padding of row {int(bad.argmax())}", padding)

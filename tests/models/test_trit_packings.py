@@ -1,4 +1,4 @@
-"""Sparse trits from the graph to the binary: every level computes the same bytes, and wrong rows are refused."""
+"""Trits in rows of more than numbers, from the graph to the binary: all levels compute the same, damage is refused."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from tfmbs.dialect.types import packed_shape, ternary
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.packing import pack_rows
-from tfmbs.runtime.abi.types import Packing, most_nonzeros
+from tfmbs.runtime.abi.types import SPARSE, Packing, most_nonzeros
 from tfmbs.runtime.program import Program
 
 RANDOM = np.random.default_rng(5)
 
 
 def trits(packing, shape):
-    """Rows as full as the packing holds, and emptier ones."""
+    """Any trits, or rows as full as the packing holds, and emptier ones."""
     row = int(np.prod(shape[1:]))
+    if packing not in SPARSE:
+        return RANDOM.integers(-1, 2, shape).astype(np.int8)
     values = np.zeros((shape[0], row), np.int8)
     for number, line in enumerate(values):
         places = RANDOM.permutation(row)[: max(0, most_nonzeros(packing, row) - number)]
@@ -47,7 +49,7 @@ def groups(x, weights):
 
 
 CASES = {
-    "matmul": (matmul, (3, 70), (5, 70)),
+    "matmul": (matmul, (3, 330), (5, 330)),
     "conv": (conv, (1, 3, 5, 6), (4, 3, 3, 3)),
     "groups": (groups, (3, 42), (8, 21)),
 }
@@ -75,7 +77,7 @@ def module(build, x_shape, values, packing):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("packing", [Packing.S2, Packing.S4], ids=lambda packing: packing.name)
+@pytest.mark.parametrize("packing", [Packing.S2, Packing.S4, Packing.R5], ids=lambda packing: packing.name)
 def test_every_level_gives_the_same_bytes(tmp_path, packing, case):
     build, x_shape, shape = CASES[case]
     values = trits(packing, shape)
@@ -102,6 +104,18 @@ def test_wrong_rows_are_refused_at_load():
         weights = bytearray(image.weights)
         first = row["offset"] + (12 * 2 if byte == 11 else 0)  # the third row has two signs fewer than it could
         weights[first + byte] = 255
+        with pytest.raises(TfmbsError, match=what):
+            Image.from_buffer(with_weights(image, weights))
+
+
+def test_wrong_residues_are_refused_at_load():
+    values = trits(Packing.R5, (5, 70))
+    image = Compilation(module(matmul, (3, 70), values, Packing.R5), "tfmbs", Options(start="tfmbs")).image()
+    (row,) = [row for row in image.tensors if row["packing"] == Packing.R5]
+    # 20 is no residue; 0 are trits of -1 where the row has none: from its second digit on, from byte 6.
+    for byte, value, what in ((3 * 64 + 2, 20, "byte 194 of packed trits"), (2 * 64 + 6, 0, "padding of row 2")):
+        weights = bytearray(image.weights)
+        weights[row["offset"] + byte] = value
         with pytest.raises(TfmbsError, match=what):
             Image.from_buffer(with_weights(image, weights))
 

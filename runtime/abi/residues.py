@@ -1,0 +1,59 @@
+"""Trits as residues, the packing R5: five to a byte, in blocks.
+
+A byte is X = ceil(256 v / 243) of the number v whose five ternary digits are trits plus 1, most significant first. With
+X_0 = X and X_{k+1} = 3 X_k mod 256, digit k is floor(3 X_k / 256): a shift, and no division. Products need not even
+that: sum of d_k a_k = (3 sum of X_k a_k - sum of X_{k+1} a_k) / 256.
+
+Byte j of a block of `BLOCK_BYTES` holds trits j, 64 + j, … of its `BLOCK_TRITS`: a vector of bytes multiplies
+activations that lie in a row.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+DIGITS = 5
+BLOCK_BYTES = 64
+BLOCK_TRITS = DIGITS * BLOCK_BYTES
+CODES = 3**DIGITS
+
+_Bytes = npt.NDArray[np.uint8]
+_PLACES = np.array([3 ** (DIGITS - 1 - k) for k in range(DIGITS)], np.uint8)
+_RESIDUES = ((256 * np.arange(CODES) + CODES - 1) // CODES).astype(np.uint8)
+
+
+def residue_row_bytes(n: int) -> int:
+    """Bytes of a row of n trits: whole blocks."""
+    return -(-n // BLOCK_TRITS) * BLOCK_BYTES
+
+
+def pack_residues(trits: npt.NDArray[np.int8]) -> _Bytes:
+    """The bytes (rows, `residue_row_bytes(n)`) of trits (rows, n); a row is filled up with trit 0."""
+    rows, n = trits.shape
+    blocks = residue_row_bytes(n) // BLOCK_BYTES
+    digits = np.ones((rows, blocks * BLOCK_TRITS), np.uint8)
+    digits[:, :n] = trits + np.int8(1)
+    numbers = np.einsum("rbkj,k->rbj", digits.reshape(rows, blocks, DIGITS, BLOCK_BYTES), _PLACES)
+    packed: _Bytes = _RESIDUES[numbers].reshape(rows, -1)
+    return packed
+
+
+def residue_digits(data: _Bytes) -> _Bytes:
+    """The digits (rows, trits of whole blocks), each a trit plus 1, of packed rows; of bytes that are no codes, any."""
+    rows = len(data)
+    residues = data.reshape(rows, -1, BLOCK_BYTES)
+    digits = np.empty((rows, residues.shape[1], DIGITS, BLOCK_BYTES), np.uint8)
+    for k in range(DIGITS):
+        tripled = residues.astype(np.uint16) * np.uint16(3)
+        digits[:, :, k], residues = tripled >> 8, tripled.astype(np.uint8)
+    return digits.reshape(rows, -1)
+
+
+def no_residues(data: _Bytes) -> npt.NDArray[np.bool_]:
+    """Per byte, whether it is the residue of no number: 13 of the 256 are.
+
+    X is that of v = floor(243 X / 256) exactly where 243 X exceeds 256 v by less than 243.
+    """
+    bad: npt.NDArray[np.bool_] = data * np.uint8(CODES) >= CODES
+    return bad

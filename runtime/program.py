@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy.typing as npt
 
+from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Verify
 from tfmbs.runtime.accepted import Accepted
 from tfmbs.runtime.arguments import chosen, in_order, named, written_to
@@ -61,6 +62,18 @@ class Context:
         if out is None:
             return self._device.run(signature.name, arrays)
         return self._device.run(signature.name, arrays, written_to(signature, out, arrays))
+
+    def check_hazards(self) -> None:
+        """Checks the last run of a simulated device for accesses to the same bytes that nothing orders.
+
+        Raises TfmbsError `device`, with every pair and both places in its details; `unsupported` for other devices.
+        """
+        check = getattr(self._device, "check_hazards", None)
+        if check is None:
+            raise TfmbsError(
+                "unsupported", "hazards", "a check of this device, which does what a program says in order"
+            )
+        check()
 
     def reset(self) -> None:
         """Sets all state to zero, as in a new context."""

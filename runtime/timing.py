@@ -21,13 +21,14 @@ LINKS = ((Level.EXTERNAL, Level.L3), (Level.L3, Level.L2), (Level.L2, Level.L1))
 
 @dataclass(frozen=True)
 class Timing:
-    """One row per movement; times in picoseconds from the start of the run.
+    """One row per movement, as in the table of `movements`; times in picoseconds from the start of the run.
 
     `ready` is when the engine had done what it did before, `cause` the movement that was waited for last (-1:
     none), `bytes` those that it moved.
     """
 
     program: Program
+    movements: Times
     start: Times
     end: Times
     ready: Times
@@ -36,12 +37,8 @@ class Timing:
 
     def column(self, name: str) -> Times:
         """A column of the table of movements."""
-        values: Times = self._table[:, MOVEMENT_FIELDS.index(name)]
+        values: Times = self.movements[:, MOVEMENT_FIELDS.index(name)]
         return values
-
-    @property
-    def _table(self) -> Times:
-        return self.program.tables()[0]
 
     @property
     def core_ps(self) -> int:
@@ -73,16 +70,13 @@ class Timing:
         """
         own = np.flatnonzero(self.column("engine") == engine)
         own = own[np.argsort(self.start[own], kind="stable")]
-        kinds = self.program.machine.engines
+        engines = self.program.machine.engines
         result = {"busy": int((self.end[own] - self.start[own]).sum())}
-        result.update({f"waiting_{kind.name.lower()}": 0 for kind in EngineKind})
-        engines = self.column("engine")
-        for number in own:
-            waited = int(self.start[number] - self.ready[number])
-            if waited:
-                cause = int(self.cause[number])
-                kind = kinds[engine].kind if cause < 0 else kinds[int(engines[cause])].kind
-                result[f"waiting_{kind.name.lower()}"] += waited
+        waited, cause = self.start[own] - self.ready[own], self.cause[own]
+        kinds = np.array([one.kind for one in engines])
+        because = np.where(cause < 0, engines[engine].kind, kinds[self.column("engine")[cause]])
+        for kind in EngineKind:
+            result[f"waiting_{kind.name.lower()}"] = int(waited[because == kind].sum())
         last = int(self.end[own].max()) if len(own) else 0
         result["idle"] = self.total_ps - last
         return result
@@ -113,7 +107,7 @@ def timing_of(program: Program, trace: Mapping[str, Sequence[int]]) -> Timing:
     Raises TfmbsError `device` where a run is faster than the machine can be, or what engines did does not sum to it.
     """
     columns = [np.array(trace[name], np.int64) for name in ("start_ps", "end_ps", "ready_ps", "cause", "bytes")]
-    timing = Timing(program, *columns)
+    timing = Timing(program, program.tables()[0], *columns)
     _check(timing)
     return timing
 

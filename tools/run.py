@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--stats", metavar="FILE.json", type=Path, help="counters of each launch, with their definitions")
     add("--trace", metavar="FILE.json", type=Path, help="wall time of each launch on this machine, as a Chrome trace")
     add("--report", metavar="FILE.html", type=Path, help="the counters as a page")
+    add("--check-hazards", action="store_true", help="of device kpu: refuse accesses to the same bytes in no order")
     return parser
 
 
@@ -81,6 +82,8 @@ def _output_files(entry: Entry, files: dict[str, Path]) -> dict[str, Path]:
 def _run(program: Program, entry: Entry, inputs: dict[str, Array], given: Any) -> dict[str, Array]:
     context = program.context(given.device, given.threads)
     outputs = context.run(inputs, entry.name)
+    if given.check_hazards:
+        context.check_hazards()
     if given.stats:
         save(given.stats, _json(context.stats.to_json()))
     if given.trace:

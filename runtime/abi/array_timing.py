@@ -34,6 +34,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.records import Dataflow
@@ -146,6 +147,7 @@ def overlapped_cycles(dataflow: Dataflow, sizes: Sizes, array: ArrayShape) -> in
     return one.total + (fold_count(dataflow, sizes, array) - 1) * max(length, array.rows)
 
 
+@cache
 def job_cycles(dataflow: Dataflow, sizes: Sizes, array: ArrayShape, *, is_overlapped: bool, is_continued: bool) -> int:
     """What the array takes for a tile; `is_continued`: output-stationary folds go on with sums of an earlier step."""
     if is_overlapped:

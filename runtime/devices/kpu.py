@@ -11,7 +11,9 @@ import numpy as np
 from tfmbs.runtime import _native
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.movement.deadlock import cycle
 from tfmbs.runtime.abi.movement.entry import expand
+from tfmbs.runtime.abi.movement.hazards import conflicts, describe
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.program import Program, Timed
 from tfmbs.runtime.abi.movement.timed_words import TIMED_WINDOW_FIELDS
@@ -38,6 +40,13 @@ def walked(walk: Walk) -> Walked:
 def _tables(timed: Timed) -> _native.TimedTables:
     words, windows = timed.words, np.array(timed.windows, np.int64).reshape(-1, len(TIMED_WINDOW_FIELDS))
     return words.words, words.ops, words.places, windows, np.array([timed.engine], np.int64)
+
+
+def _check_deadlock(program: Program) -> None:
+    stuck = cycle(program)
+    if stuck is not None:
+        places = " waits for ".join(describe(program, number) for number in [*stuck, stuck[0]])
+        raise TfmbsError("device", "kpu", f"movements wait for each other: {places}")
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,21 @@ class KpuContext:
     def reset(self) -> None:
         """Sets all state to zero."""
         self.native.reset()
+
+    def check_hazards(self) -> None:
+        """Checks what ran last for accesses that nothing orders.
+
+        Raises TfmbsError `device`, with every pair and both places in its details.
+        """
+        program = self.last.program
+        found = [
+            f"{describe(program, one.first)} {'writes' if one.first_writes else 'reads'}, "
+            f"{describe(program, one.second)} {'writes' if one.second_writes else 'reads'} "
+            f"bytes {one.low} to {one.high} of memory {one.memory}"
+            for one in conflicts(program)
+        ]
+        if found:
+            raise TfmbsError("device", "kpu", "conflicting accesses in no order", 0, len(found), "\n".join(found))
 
     @property
     def last(self) -> Prepared:
@@ -130,6 +154,7 @@ class Kpu:
         found = self._prepared.get(key)
         if found is None or found.native is not loaded.native:
             program = expand(loaded.image, index, self.machine, walked)
+            _check_deadlock(program)
             movements = _native.movement_program(
                 *program.tables(), [_tables(timed) for timed in program.timed], len(self.machine.engines)
             )

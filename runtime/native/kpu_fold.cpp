@@ -20,15 +20,17 @@ class Fold {
     words_ = p.is_float ? Words::F32 : kernels.integers.words;
     k_ = static_cast<uint64_t>(p.depth);
     depth_ = depth_of(k_, words_);
-    const int64_t lhs_bytes = p.rows * p.depth * (p.is_float ? 4 : 1);
+    const int64_t elements = p.is_window ? p.rows * p.depth : (p.rows - 1) * p.lhs_stride + p.depth;
+    const int64_t lhs_bytes = elements * (p.is_float ? 4 : 1);
     const uint8_t* lhs = memories.at(p.memory, p.lhs, lhs_bytes);
     if (p.is_float) lhs_.f32 = reinterpret_cast<const float*>(lhs);
     else lhs_.i8 = reinterpret_cast<const int8_t*>(lhs);
-    lhs_.stride = p.is_window ? 1 : k_;
+    lhs_.stride = p.is_window ? 1 : static_cast<uint64_t>(p.lhs_stride);
     lhs_.k_stride = p.is_window ? static_cast<uint64_t>(p.rows) : 1;
     rhs(memories.at(p.memory, p.rhs, p.columns * p.rhs_row_bytes));
-    sums_ = reinterpret_cast<uint32_t*>(memories.at(p.memory, p.sums, p.rows * p.columns * 4));
-    if (p.is_first) std::fill_n(sums_, p.rows * p.columns, 0u);
+    const int64_t lines = p.is_window ? p.columns : p.rows, line = p.is_window ? p.rows : p.columns;
+    sums_ = reinterpret_cast<uint32_t*>(memories.at(p.memory, p.sums, ((lines - 1) * p.sums_stride + line) * 4));
+    for (int64_t i = 0; p.is_first && i < lines; ++i) std::fill_n(sums_ + i * p.sums_stride, line, 0u);
   }
 
   // Rows of activations against panels of weights.
@@ -43,7 +45,7 @@ class Fold {
       pad_.lhs.assign(depth_ * height, 0);
       pack_activations(lhs_.at(r * lhs_.stride), height, height, k_, lhs_zero(), words_, pad_.lhs.data());
       for (uint64_t c = 0; c < columns; c += panel)
-        tile({r, c, height, width(columns - c, panel), columns}, kernels_.integers.activations, pad_.lhs.data(),
+        tile({r, c, height, width(columns - c, panel), static_cast<uint64_t>(p_.sums_stride)}, kernels_.integers.activations, pad_.lhs.data(),
              pad_.rhs.data() + c * depth_, nullptr);
     }
   }
@@ -70,7 +72,7 @@ class Fold {
       }
       for (uint64_t c = 0; c < channels; c += kernels_.rows) {
         const unsigned height = width(channels - c, kernels_.rows);
-        tile({c, x, height, count, pixels}, kernels_.integers.weights, pad_.lhs.data() + c * depth_, pad_.rhs.data(),
+        tile({c, x, height, count, static_cast<uint64_t>(p_.sums_stride)}, kernels_.integers.weights, pad_.lhs.data() + c * depth_, pad_.rhs.data(),
              valid);
       }
     }

@@ -58,6 +58,7 @@ class Jobs {
   // The same, and the scalars that the program took from lanes.
   const std::vector<int64_t>* taken(const movement::Movement& movement, const int64_t* parameters);
   void pool(const movement::Movement& movement, const int64_t* parameters);
+  void softmax(const movement::Movement& movement, const int64_t* parameters);
 
   // Of each launch of the entry.
   const VectorCounters& counters(size_t launch) const { return counters_.at(launch); }

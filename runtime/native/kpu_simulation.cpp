@@ -153,6 +153,7 @@ class Simulation {
       case Op::EPILOGUE: return jobs_.epilogue(m, parameters);
       case Op::VECTOR: return jobs_.vector(m, parameters);
       case Op::POOL: return jobs_.pool(m, parameters);
+      case Op::SOFTMAX: return jobs_.softmax(m, parameters);
     }
   }
 
@@ -181,7 +182,7 @@ void check_program(const MovementProgram& program) {
   for (const Movement& m : program.movements) {
     bool right = m.engine >= 0 && m.engine < program.engines && m.queue >= 0 &&
                  m.queue / QUEUES == m.engine && m.busy_ps >= 0 &&
-                 m.pipe_ps >= 0 && m.op >= 0 && m.op <= static_cast<int64_t>(Op::POOL) &&
+                 m.pipe_ps >= 0 && m.op >= 0 && m.op <= static_cast<int64_t>(Op::SOFTMAX) &&
                  holds(m.wait_first, m.wait_count, program.waits.size()) &&
                  holds(m.part_first, m.part_count, program.parts.size()) &&
                  holds(m.parameter_first, m.parameter_count, program.parameters.size());

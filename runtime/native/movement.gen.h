@@ -13,6 +13,7 @@ enum class Op : int64_t {
   EPILOGUE = 3,
   VECTOR = 4,
   POOL = 5,
+  SOFTMAX = 6,
 };
 
 enum class Memory : int64_t {
@@ -173,8 +174,10 @@ struct Fold {
   int64_t is_window;
   int64_t pixel;
   int64_t rhs_is_float;
+  int64_t lhs_stride;
+  int64_t sums_stride;
 };
-static_assert(sizeof(Fold) == 120);
+static_assert(sizeof(Fold) == 136);
 
 struct Epilogue {
   int64_t memory;
@@ -217,5 +220,17 @@ struct Pool {
   int64_t rows;
 };
 static_assert(sizeof(Pool) == 72);
+
+struct Softmax {
+  int64_t memory;
+  int64_t scores;
+  int64_t rows;
+  int64_t columns;
+  int64_t first;
+  int64_t mask;
+  int64_t mask_row_stride;
+  int64_t mask_column_stride;
+};
+static_assert(sizeof(Softmax) == 64);
 
 }  // namespace tfmbs::movement

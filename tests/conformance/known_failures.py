@@ -4,7 +4,6 @@ must fail; when it passes, the entry has to go."""
 from __future__ import annotations
 
 _GOLDEN = {
-    "attention": ("ATTENTION", ("v1.3", "v1.4", "v1.6", "v1.7")),
     "groups": ("GROUP_GEMM", ("v1.4", "v1.6", "v1.7")),
     "lstm": ("LSTM", ("v1.6", "v1.7")),
     "sparse": ("GROUP_GEMM", ("v1.7",)),
@@ -18,7 +17,6 @@ KNOWN_FAILURES: dict[tuple[str, str], str] = {
 
 NOT_COVERED: dict[str, dict[str, str]] = {
     "kpu": {
-        "test_attention": "the movement rule has no kind ATTENTION",
         "test_groups": "the movement rule has no kind GROUP_GEMM",
         "test_lstm": "the movement rule has no kind LSTM",
     }

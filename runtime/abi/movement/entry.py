@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
+from tfmbs.runtime.abi.movement.attentions import expand_attention
 from tfmbs.runtime.abi.movement.copies import expand_copy
 from tfmbs.runtime.abi.movement.expansion import Expansion
 from tfmbs.runtime.abi.movement.launches import expand_matrix, expand_windows
@@ -23,6 +24,7 @@ KINDS: dict[Kind, Callable[[Expansion, Row, str], None]] = {
     Kind.COPY: expand_copy,
     Kind.VECTOR: expand_vector,
     Kind.POOL: expand_pool,
+    Kind.ATTENTION: expand_attention,
 }
 """The kinds of descriptors that the rule covers, and what adds their movements."""
 

@@ -48,7 +48,6 @@ class Expansion:
         # Engines take turns in both directions by themselves.
         self._dma = [Turns(range(dma, dma + target.dma.count)) for _ in range(2)]
         self._mover = [Turns(range(mover, mover + target.block_mover.count)) for _ in range(2)]
-        self._streamer = [[Turns(machine.streamers_of(tile)) for tile in range(target.tiles)] for _ in range(2)]
         self._done: dict[int, list[int]] = {}  # by token: the last movements that the launch stored with
         self._tokens: list[int] = []
         self._waited: set[int] = set()
@@ -103,15 +102,11 @@ class Expansion:
 
     def feed(self, copies: Sequence[Copy], start: Slot, to: Slot, tile: int) -> None:
         """L2 to L1 of a tile."""
-        engine = self._streamer[0][tile].take()
+        engine = self.machine.streamer_of(tile)
         waits = [*start.writers, *to.to_write()]
         number = self._transfer(engine, copies, waits, (Level.L2, Level.L1), tile=tile)
         start.readers.append(number)
         to.writers.append(number)
-
-    def streamer(self, tile: int) -> int:
-        """The Streamer that brings the next data to a tile."""
-        return self._streamer[0][tile].take()
 
     def drop(
         self, start: Slot, size: int, l2: Slot, l3: Slot, copies: Sequence[Copy], tile: int, waits: Iterable[int] = ()
@@ -119,7 +114,7 @@ class Expansion:
         """A result of `size` bytes on its way out: L1, L2, L3, and with `copies`, after `waits`, to external memory."""
         down = Copy(start.memory, start.address, l2.memory, l2.address, run=size)
         before = [*start.writers, *l2.to_write()]
-        engine = self._streamer[1][tile].take()
+        engine = self.machine.streamer_of(tile)
         number = self._transfer(engine, [down], before, (Level.L1, Level.L2), tile=tile, outbound=True)
         start.readers.append(number)
         l2.writers.append(number)

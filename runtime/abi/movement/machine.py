@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from tfmbs.runtime.abi.array_timing import ArrayShape
+from tfmbs.runtime.abi.array_timing import ArrayShape, Sizes, job_cycles
+from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import Target
 
 PICOSECONDS = 10**6  # of a microsecond: periods of MHz
@@ -21,9 +21,6 @@ class EngineKind(IntEnum):
     STREAMER = 2
     ARRAY = 3
     VECTOR = 4
-
-
-TRANSFERS = (EngineKind.DMA, EngineKind.BLOCK_MOVER, EngineKind.STREAMER)
 
 
 @dataclass(frozen=True)
@@ -54,10 +51,15 @@ class Machine:
     def of(cls, target: Target) -> Machine:
         """The machine that a target describes."""
         engines: list[EngineInfo] = []
-        movers = zip(TRANSFERS, (target.dma, target.block_mover, target.streamer), strict=True)
-        for kind, mover in movers:
+        for kind, mover in ((EngineKind.DMA, target.dma), (EngineKind.BLOCK_MOVER, target.block_mover)):
             period = period_ps(target.clock_mhz(mover.clock))
             engines += [EngineInfo(kind, i, period, mover.width_bytes) for i in range(mover.count)]
+        # The Streamers of a tile feed it together, side by side: as one of their joint width.
+        streamer, groups = target.streamer, min(target.streamer.count, target.tiles)
+        period = period_ps(target.clock_mhz(streamer.clock))
+        for i in range(groups):
+            together = streamer.count // groups + (i < streamer.count % groups)
+            engines.append(EngineInfo(EngineKind.STREAMER, i, period, together * streamer.width_bytes))
         core = period_ps(target.clocks.core_mhz)
         for kind in (EngineKind.ARRAY, EngineKind.VECTOR):
             engines += [EngineInfo(kind, i, core) for i in range(target.tiles)]
@@ -66,7 +68,7 @@ class Machine:
     def first(self, kind: EngineKind) -> int:
         """The first engine of a kind; those of a kind follow each other."""
         t = self.target
-        counts = (t.dma.count, t.block_mover.count, t.streamer.count, t.tiles, t.tiles)
+        counts = (t.dma.count, t.block_mover.count, min(t.streamer.count, t.tiles), t.tiles, t.tiles)
         return sum(counts[:kind])
 
     def queue(self, engine: int, outbound: bool) -> int:
@@ -82,12 +84,9 @@ class Machine:
         """Bytes that external memory moves in 10⁶ picoseconds: bandwidth has at most three decimals."""
         return round(self.external_bytes * KILO)
 
-    def streamers_of(self, tile: int) -> Sequence[int]:
-        """The Streamers that serve a tile, as engines."""
-        first, count, tiles = self.first(EngineKind.STREAMER), self.target.streamer.count, self.target.tiles
-        if count <= tiles:
-            return (first + tile % count,)
-        return range(first + tile, first + count, tiles)
+    def streamer_of(self, tile: int) -> int:
+        """The engine that feeds a tile: its Streamers, or one that it shares with other tiles."""
+        return self.first(EngineKind.STREAMER) + tile % min(self.target.streamer.count, self.target.tiles)
 
     @property
     def array(self) -> ArrayShape:
@@ -98,3 +97,11 @@ class Machine:
     def has_lanes(self) -> bool:
         """Whether tiles take one k step of all lanes per cycle, instead of a systolic array."""
         return self.target.kind == "lanes"
+
+
+def array_cycles(machine: Machine, dataflow: Dataflow, sizes: Sizes, is_buffered: bool, is_continued: bool) -> int:
+    """What a tile's array takes for a step of an output tile; `is_continued`: it adds to sums of an earlier one."""
+    if machine.has_lanes:
+        return sizes.m * -(-sizes.n // machine.target.array.columns) * sizes.k
+    continued = is_continued and dataflow is Dataflow.OUTPUT_STATIONARY
+    return job_cycles(dataflow, sizes, machine.array, is_overlapped=is_buffered, is_continued=continued)

@@ -36,6 +36,7 @@ class Slot:
     readers: list[int] = field(default_factory=list)
     key: Hashable = None
     used: int = -NEVER  # the last step that uses it
+    needed: int = NEVER  # the next one
 
     def to_write(self) -> list[int]:
         """Movements before the next that overwrites it; forgets them."""
@@ -59,13 +60,9 @@ class Space:
 
     def reset(self) -> None:
         """Starts a new launch: all bytes may be carved again."""
+        # Slots follow each other from the first byte on, and those that nobody used know who used their bytes before.
         live = [slot for slot in self._slots if slot.writers or slot.readers]
-        covered = [(slot.address, slot.address + slot.size) for slot in live]
-        self._old = live + [
-            slot
-            for slot in self._old
-            if not any(low <= slot.address and slot.address + slot.size <= high for low, high in covered)
-        ]
+        self._old = live + [slot for slot in self._old if slot.address + slot.size > self._next]
         self._slots, self._next = [], 0
 
     def slots(self, count: int, size: int) -> list[Slot]:
@@ -143,12 +140,13 @@ class Residents:
         slot = self._by_key.get(key)
         if slot is not None:
             slot.used = step
+            slot.needed = self._uses.after(key, step)
         return slot
 
     def take(self, key: Hashable, step: int) -> Slot:
         """A slot for a chunk that is in none; the chunk that it held is gone."""
         slot = self._free.pop() if self._free else self._victim(step)
-        slot.key, slot.used = key, step
+        slot.key, slot.used, slot.needed = key, step, self._uses.after(key, step)
         self._by_key[key] = slot
         return slot
 
@@ -158,6 +156,11 @@ class Residents:
             candidates = [slot for slot in self._by_key.values() if slot.used < step]
         if not candidates:
             raise TfmbsError("resource-limit", "movement", "slots of an operand in a step", "more", len(self._by_key))
-        slot = max(candidates, key=lambda slot: (self._uses.after(slot.key, step), -slot.used))
-        del self._by_key[slot.key]
-        return slot
+        best, furthest = candidates[0], -1
+        for slot in candidates:
+            if slot.needed <= step:  # used since where the next level had it
+                slot.needed = self._uses.after(slot.key, step)
+            if slot.needed > furthest or (slot.needed == furthest and slot.used < best.used):
+                best, furthest = slot, slot.needed
+        del self._by_key[best.key]
+        return best

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tfmbs.runtime.abi.array_timing import Sizes, job_cycles
+from tfmbs.runtime.abi.array_timing import Sizes
 from tfmbs.runtime.abi.movement.epilogues import Epilogue
 from tfmbs.runtime.abi.movement.expansion import Expansion
-from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
+from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
 from tfmbs.runtime.abi.movement.memory import Residents, Ring, Slot, Uses
 from tfmbs.runtime.abi.movement.operands import Key, Matrix, Span, Windows, span
 from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Op, What
 from tfmbs.runtime.abi.movement.tiles import Plan, Work
-from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 from tfmbs.runtime.abi.types import DType
 
@@ -200,7 +199,7 @@ class ProductExpansion:
         x, size = self.x, self.plan.tile
         channels = span(k, source.step_channels(size), source.channels)
         moved = out.m.size * channels.size * source.taps * source.element_bytes
-        engine = x.streamer(out.fabric)
+        engine = x.machine.streamer_of(out.fabric)
         waits = [number for _, slot in blocks for number in slot.writers] + to.to_write()
         parameters = [
             to.memory, to.address, out.m.first, out.m.size, channels.size, source.element_bytes,
@@ -232,7 +231,7 @@ class ProductExpansion:
         parameters = (
             Memory.L1 + out.fabric, lhs.address, rhs.address, sums.address, out.m.size, out.n.size, depth.size,
             is_float, k == 0, self.lhs_zero, work.rhs.packing, row_bytes, is_window, out.m.first,
-            work.rhs.dtype == DType.F32,
+            work.rhs.dtype == DType.F32, depth.size, out.m.size if is_window else out.n.size,
         )  # fmt: skip
         waits = [*lhs.writers, *rhs.writers, *(sums.to_write() if k == 0 else sums.writers)]
         used = out.m.size * out.n.size * ACCUMULATOR_BYTES
@@ -244,7 +243,7 @@ class ProductExpansion:
             writes=[sums.place(used)],
             macs=sizes.m * sizes.n * sizes.k,
         )
-        cycles = array_cycles(machine, self.plan, sizes, is_continued=k > 0)
+        cycles = array_cycles(machine, self.plan.dataflow, sizes, self.plan.is_buffered, k > 0)
         number = x.program.add(Op.FOLD, machine.first(EngineKind.ARRAY) + out.fabric, x.launch, cycles, waits, what)
         lhs.readers.append(number)
         rhs.readers.append(number)
@@ -274,11 +273,3 @@ class ProductExpansion:
             1, 0, 0, rows.size, columns.size * e, result.stride * e, columns.size * e,
         )  # fmt: skip
         x.drop(done, size, l2, l3, [store], out.fabric)
-
-
-def array_cycles(machine: Machine, plan: Plan, sizes: Sizes, *, is_continued: bool) -> int:
-    """What a tile's array takes for a step of an output tile."""
-    if machine.has_lanes:
-        return sizes.m * -(-sizes.n // machine.target.array.columns) * sizes.k
-    continued = is_continued and plan.dataflow is Dataflow.OUTPUT_STATIONARY
-    return job_cycles(plan.dataflow, sizes, machine.array, is_overlapped=plan.is_buffered, is_continued=continued)

@@ -36,7 +36,9 @@ class Op(IntEnum):
     VECTOR = 4
     """A part of a vector program, see `VECTOR_FIELDS`."""
     POOL = 5
-    """The windows of a pooling for a run of outputs of a channel, and their epilogue, see `POOL_FIELDS`."""
+    """The windows of a pooling for outputs of channels, see `POOL_FIELDS`."""
+    SOFTMAX = 6
+    """Scores of an attention become weights, see `SOFTMAX_FIELDS`."""
 
 
 class Level(IntEnum):
@@ -64,10 +66,11 @@ class Memory(IntEnum):
 FOLD_FIELDS = (
     "memory", "lhs", "rhs", "sums", "rows", "columns", "depth", "is_float", "is_first", "lhs_zero", "packing",
     "rhs_row_bytes", "is_window", "pixel", "rhs_is_float",
+    "lhs_stride", "sums_stride",
 )  # fmt: skip
-"""lhs and rhs are byte addresses in `memory`. lhs is dense rows×depth, or depth×rows of a window (`is_window`), whose
-first row is output `pixel`; rhs has `columns` rows of `rhs_row_bytes`. Sums are rows×columns words, columns×rows of a
-window; `is_first`: they start from 0."""
+"""lhs and rhs are byte addresses in `memory`. lhs is rows×depth, its rows `lhs_stride` elements apart, or dense
+depth×rows of a window (`is_window`), whose first row is output `pixel`; rhs has `columns` rows of `rhs_row_bytes`. Sums
+are rows×columns words, columns×rows of a window, with rows `sums_stride` words apart; `is_first`: they start from 0."""
 
 GATHER_FIELDS = (
     "memory", "address", "pixel", "rows", "channels", "element_bytes", "rows_per_block", "zero", "blocks",
@@ -94,6 +97,11 @@ POOL_FIELDS = ("memory", "in", "out", "is_wide", "channels", "first", "lanes", "
 """Outputs `first` to `first + lanes` of each of `channels`, of whose input rows `rows` from `first_row` on lie in L1.
 Results are 32-bit lanes (`is_wide`) or elements."""
 
+SOFTMAX_FIELDS = (
+    "memory", "scores", "rows", "columns", "first", "mask", "mask_row_stride", "mask_column_stride",
+)  # fmt: skip
+"""Scores of queries `first` to `first + rows` become weights; the mask lies in L1 with strides in elements."""
+
 PARAMETERS = {
     Op.COPY: (),
     Op.GATHER: GATHER_FIELDS,
@@ -101,6 +109,7 @@ PARAMETERS = {
     Op.EPILOGUE: EPILOGUE_FIELDS,
     Op.VECTOR: VECTOR_FIELDS,
     Op.POOL: POOL_FIELDS,
+    Op.SOFTMAX: SOFTMAX_FIELDS,
 }
 
 MOVEMENT_FIELDS = (

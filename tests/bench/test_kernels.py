@@ -71,7 +71,20 @@ def test_json_on_standard_output_is_all_there_is(capsys: pytest.CaptureFixture[s
 
 def test_every_instruction_set_is_its_own_kernel(capsys: pytest.CaptureFixture[str]) -> None:
     sets = _native.instruction_sets()
-    few = ["--types", "ternary", "--batch", "3", "--shapes", "26x64", "--threads", "1", "--peers", "none"]
+    few = [
+        "--types",
+        "ternary",
+        "--batch",
+        "3",
+        "--shapes",
+        "26x64",
+        "--threads",
+        "1",
+        "--peers",
+        "none",
+        "--clock",
+        "cpu",
+    ]
     assert main([*SMALL, *few, "--isa", ",".join(sets), "--json", "-"]) == 0
     cells = json.loads(capsys.readouterr().out)["cells"]
     assert [cell["isa"] for cell in cells] == sets
@@ -94,6 +107,7 @@ def test_every_instruction_set_is_its_own_kernel(capsys: pytest.CaptureFixture[s
         (["--peers", "mkl"], "error: --peers: value, expected some of onnxruntime,torch,numpy,litespark, got mkl"),
         (["--rounds", "0"], "error: --rounds: number of rounds, expected at least 1, got 0"),
         (["--rotate", "0"], "error: --rotate: megabytes, expected at least 1, got 0"),
+        (["--clock", "cpu"], "error: --clock: time of processors is for one thread, expected --threads 1, got 1,2"),
         (["--plot", "a.png"], "error: --plot: kind of picture, expected .svg, got a.png"),
     ],
 )

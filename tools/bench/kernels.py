@@ -75,12 +75,15 @@ def run(given: Any) -> int:
                 wrong += list(wrong_at_extremes(kernels, kind, tokens))
             for problem, residence in problems(kind, shapes, tokens):
                 bar.show(f"{kind.name} {problem.shape}, n={len(problem.tokens)}, from {residence}")
-                found += cells(kernels, problem, residence, threads, given.rounds, given.rotate * 1_000_000)
+                found += cells(
+                    kernels, problem, residence, threads, given.rounds, given.rotate * 1_000_000, given.clock
+                )
     finally:
         bar.clear()
     result = {
         "schema": SCHEMA,
         "command": "kernels",
+        "clock": given.clock,
         "machine": machine(),
         "missing": missing,
         "wrong": [one.to_json() for one in wrong],
@@ -109,7 +112,7 @@ def _show(given: Any, result: Mapping[str, Any], found: Sequence[Cell], wrong: S
 
 def text(result: Mapping[str, Any], found: Iterable[Cell], wrong: Iterable[Any]) -> str:
     """The table for people, with the machine and the peers that are missing."""
-    lines = [one_line(result["machine"]), ""]
+    lines = [f"{one_line(result['machine'])}; {result['clock']} time", ""]
     rows = [HEAD, *(_row(cell) for cell in found)]
     lines += [table(rows, NUMBERS), ""]
     lines += [f"missing: {name}: {why}" for name, why in result["missing"].items()]

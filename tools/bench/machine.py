@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from tfmbs.runtime import _native
 from tfmbs.runtime.devices.emulator import ISA_VARIABLE
-from tfmbs.tools.bench.timing import Sample
+from tfmbs.tools.bench.timing import Sample, repeated
 
 STREAM_BYTES = 200_000_000
 """More than any cache holds."""
@@ -71,10 +71,13 @@ class Limits:
 
     isa: str
     threads: int
+    clock: str = "wall"
 
     def stream(self) -> Sample:
         """Seconds to read `STREAM_BYTES`."""
-        return lambda: _native.read_seconds(self.isa, stream_buffer(), self.threads)
+        if self.clock == "wall":
+            return lambda: _native.read_seconds(self.isa, stream_buffer(), self.threads)
+        return repeated(lambda: _native.read_seconds(self.isa, stream_buffer(), self.threads), 0.0, self.clock)
 
     def peak(self, unit: str) -> Sample:
         """Seconds for 10⁹ operations of the unit of a type, ``i8`` or ``f32``."""

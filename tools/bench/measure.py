@@ -56,6 +56,7 @@ def cells(
     threads: Sequence[int],
     rounds: int,
     rotation: int,
+    clock: str = "wall",
 ) -> Iterator[Cell]:
     """The cells of a problem. In memory, the copies of each kernel's weights have `rotation` bytes together."""
     entries = []
@@ -66,7 +67,7 @@ def cells(
         copies = min(math.ceil(rotation / one), problem.shape.rows) if residence == DRAM else 1
         entries.append(Entry(kernel, kernel.prepare(problem, copies), copies))
     for number in threads:
-        yield from _side_by_side(entries, problem, residence, number, rounds)
+        yield from _side_by_side(entries, problem, residence, number, rounds, clock)
 
 
 def taking_part(kernels: Sequence[Kernel], problem: Problem) -> list[Kernel]:
@@ -75,19 +76,19 @@ def taking_part(kernels: Sequence[Kernel], problem: Problem) -> list[Kernel]:
 
 
 def _side_by_side(
-    entries: Sequence[Entry], problem: Problem, residence: str, threads: int, rounds: int
+    entries: Sequence[Entry], problem: Problem, residence: str, threads: int, rounds: int, clock: str
 ) -> Iterator[Cell]:
     samples: dict[str, Sample] = {}
     units: dict[str, str] = {}
     for isa in dict.fromkeys(entry.kernel.isa for entry in entries if entry.kernel.isa):
-        limits = Limits(isa, threads)
+        limits = Limits(isa, threads, clock)
         samples |= {f"stream {isa}": limits.stream(), f"unit {isa}": limits.peak(problem.kind.unit)}
         units[isa] = limits.unit(problem.kind.unit)
     checks = {}
     for entry in entries:
         run = entry.prepared.start(threads)
         checks[entry.kernel.name] = _worst(run, problem)
-        samples[entry.kernel.name] = repeated(run, SAMPLE_SECONDS, warm=residence == CACHE)
+        samples[entry.kernel.name] = repeated(run, SAMPLE_SECONDS, clock, warm=residence == CACHE)
     timings = interleaved(samples, rounds)
     fastest = list(units)[-1]
     for entry in entries:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tfmbs.compiler.importers.messages import first_line
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -35,25 +36,27 @@ class _Running:
 
 def measured(
     name: str,
-    size: str,
     precisions: Sequence[str] | None,
     peers: Sequence[str],
     threads: Sequence[int],
-    rounds: int,
+    given: Any,
     missing: dict[str, str],
 ) -> Iterator[ModelCell]:
-    """The cells of a network, by precision and number of threads; fills `missing` with peers that cannot."""
+    """The cells of a network, by precision and number of threads; fills `missing` with peers that cannot.
+
+    `given` has `size`, `rounds` and `clock`.
+    """
     network = NETWORKS.get(name) or Network((FP32, INT8), lambda _: from_file(Path(name)))
     wanted = [one for one in network.precisions if precisions is None or one in precisions]
     if not wanted:
         return
-    subject = network.build(size)
+    subject = network.build(given.size)
     for precision in wanted:
         contenders = [ours(subject, precision)]
         for peer in peers:
             contenders += _opened(peer, subject, precision, f"{peer}, {name} at {precision}", missing)
         for number in threads:
-            yield from _side_by_side(name, subject, precision, contenders, number, rounds)
+            yield from _side_by_side(name, subject, precision, contenders, number, given)
 
 
 def _opened(peer: str, subject: Subject, precision: str, what: str, missing: dict[str, str]) -> list[Contender]:
@@ -69,16 +72,16 @@ def _opened(peer: str, subject: Subject, precision: str, what: str, missing: dic
 
 
 def _side_by_side(
-    name: str, subject: Subject, precision: str, contenders: Sequence[Contender], threads: int, rounds: int
+    name: str, subject: Subject, precision: str, contenders: Sequence[Contender], threads: int, given: Any
 ) -> Iterator[ModelCell]:
-    samples: dict[str, Sample] = {"stream": Limits(fastest_isa(), threads).stream()}
+    samples: dict[str, Sample] = {"stream": Limits(fastest_isa(), threads, given.clock).stream()}
     running = []
     for contender in contenders:
         step = contender.start(threads)
         cosine, worst = closeness(step.run(), subject.expected)
         running.append(_Running(contender, step, cosine, worst))
-        samples[contender.name] = repeated(step.run, SAMPLE_SECONDS)
-    timings = interleaved(samples, rounds)
+        samples[contender.name] = repeated(step.run, SAMPLE_SECONDS, given.clock)
+    timings = interleaved(samples, given.rounds)
     for one in running:
         yield ModelCell(
             network=name,

@@ -57,7 +57,7 @@ def run(given: Any) -> int:
     try:
         for name in names:
             bar.show(name)
-            cells += measured(name, given.size, precisions, peers, threads, given.rounds, missing)
+            cells += measured(name, precisions, peers, threads, given, missing)
     finally:
         bar.clear()
     if not cells:
@@ -66,6 +66,7 @@ def run(given: Any) -> int:
         "schema": SCHEMA,
         "command": "models",
         "size": given.size,
+        "clock": given.clock,
         "machine": machine(),
         "missing": missing,
         "cells": [cell.to_json() for cell in cells],
@@ -102,7 +103,7 @@ def _show(given: Any, result: Mapping[str, Any], cells: Sequence[ModelCell]) -> 
 
 def text(result: Mapping[str, Any], cells: Sequence[ModelCell]) -> str:
     """The table for people, with what our time went into, the machine and the peers that are missing."""
-    lines = [one_line(result["machine"]), ""]
+    lines = [f"{one_line(result['machine'])}; {result['clock']} time", ""]
     ours = {cell.row: cell.timing.median for cell in cells if cell.ours}
     lines += [table([HEAD, *(_row(cell, ours[cell.row]) for cell in cells)], NUMBERS), ""]
     for cell in cells:

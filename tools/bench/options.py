@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.files import save
+from tfmbs.tools.bench.timing import CLOCKS
 
 Value = TypeVar("Value")
 
@@ -20,6 +21,7 @@ def add_common(parser: argparse.ArgumentParser, rounds: int, suffix: str = ".svg
     add = parser.add_argument
     add("--threads", default="1,2", metavar="N,…", help="numbers of threads (default: %(default)s)")
     add("--rounds", type=int, default=rounds, metavar="N", help="rounds behind the first (default: %(default)s)")
+    add("--clock", default="wall", choices=CLOCKS, help="cpu: of processors, for one thread on a busy machine")
     add("--json", metavar="FILE", help="everything as JSON; - is standard output, instead of the table")
     add("--plot", metavar=f"FILE{suffix}", help="the figures as a picture")
 
@@ -66,7 +68,10 @@ def threads_of(given: Any) -> tuple[int, ...]:
 
     if given.rounds < 1:
         raise TfmbsError("usage", "--rounds", "number of rounds", "at least 1", given.rounds)
-    return listed("--threads", given.threads, read, f"numbers from 1 to {MAX_THREADS}")
+    threads = listed("--threads", given.threads, read, f"numbers from 1 to {MAX_THREADS}")
+    if given.clock != "wall" and threads != (1,):
+        raise TfmbsError("usage", "--clock", "time of processors is for one thread", "--threads 1", given.threads)
+    return threads
 
 
 def check_outputs(given: Any) -> None:

@@ -10,6 +10,11 @@ from dataclasses import dataclass
 Sample = Callable[[], float]
 """Runs something once and returns the seconds that count."""
 
+Clock = Callable[[], float]
+
+CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "cpu": time.process_time}
+"""Seconds on the wall, or on processors: to the latter, other processes of a busy machine add little."""
+
 PAUSE = 0.002
 """Seconds before each sample: threads of the kernel before it stop waiting for more work."""
 
@@ -27,20 +32,21 @@ class Timing:
         return Timing(self.median * factor, self.best * factor, self.rounds)
 
 
-def repeated(call: Callable[[], object], seconds: float, *, warm: bool = True) -> Sample:
+def repeated(call: Callable[[], object], seconds: float, clock: str = "wall", *, warm: bool = True) -> Sample:
     """A sample: the mean of as many calls as take about `seconds`, behind one that does not count where `warm`."""
+    now = CLOCKS[clock]
     call()
-    start = time.perf_counter()
+    start = now()
     call()
-    count = max(1, round(seconds / max(time.perf_counter() - start, 1e-7)))
+    count = max(1, round(seconds / max(now() - start, 1e-7)))
 
     def sample() -> float:
         if warm:
             call()
-        start = time.perf_counter()
+        start = now()
         for _ in range(count):
             call()
-        return (time.perf_counter() - start) / count
+        return (now() - start) / count
 
     return sample
 

@@ -66,7 +66,10 @@ class GroupProduct {
     const uint64_t row = first * tile_, rows = std::min<uint64_t>(end * tile_, g_.m) - row;
     worker.accumulators.assign(rows * abi::VLMAX, 0);
     float* sums = reinterpret_cast<float*>(worker.accumulators.data());
-    for (uint32_t lane = 0; lane < lanes; lane += panel) add({first, end, (column + lane) / panel}, worker, sums + lane);
+    if (real_ && words_ == Words::NIBBLES && end - first == 1)
+      add_tile(first, column / panel, ceil_div(lanes, panel), sums);
+    else
+      for (uint32_t lane = 0; lane < lanes; lane += panel) add({first, end, (column + lane) / panel}, worker, sums + lane);
     for (uint64_t r = 0; r < rows; ++r) {
       float* line = sums + r * abi::VLMAX;
       if (absmax_) divide(line, factors()[row + r], lanes);
@@ -136,6 +139,20 @@ class GroupProduct {
     const unsigned rows = rows_of(tile);
     const float* a = reinterpret_cast<const float*>(packed(tile, 0, rows)) + step * rows;
     engine_.kernels.tile_f32(rows, steps, a, b, nullptr, sums, abi::VLMAX);
+  }
+
+  // The only tile of rows: its weights are made f32 in registers.
+  void add_tile(uint64_t tile, uint64_t panel, uint64_t panels, float* sums) const {
+    const unsigned rows = rows_of(tile), width = engine_.kernels.panel;
+    const uint64_t groups = g_.k / g_.group, block = panel * groups;
+    RealTile operands{};
+    operands.panels = panels;
+    operands.groups = groups;
+    operands.length = g_.group;
+    operands.a = reinterpret_cast<const float*>(packed(tile, 0, rows));
+    operands.b = weights_.words.data() + block * depth_of(g_.group, words_) * width;
+    operands.scales = reinterpret_cast<const float*>(weights_.scales.data()) + block * width;
+    engine_.kernels.groups.real_tile(rows, operands, sums, abi::VLMAX);
   }
 
   // A block of weights as f32 serves all tiles.

@@ -22,7 +22,7 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           {},
           add_scaled,
           NIBBLE_TILES,
-          {real_nibbles, quantize_row, sum_row},
+          {real_tile<>, real_nibbles, quantize_row, sum_row},
           spread_tile_f32<>,
           {panel_of, are_finite, scale_row, add_row, hide_row, soften_row},
           tap_row_f32,

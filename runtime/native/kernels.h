@@ -78,8 +78,19 @@ struct NibbleTiles {
   void (*tile)(unsigned rows, const NibbleTile& tile, float* out, size_t stride);
 };
 
+// Weights of NIBBLES as f32(weight) * scale, rounded, against rows of f32.
+struct RealTile {
+  size_t panels, groups, length;  // length of a group
+  const float* a;                 // groups x length x rows
+  const uint32_t* b;              // panels x groups x words of a group x panel
+  const float* scales;            // panels x groups x panel
+};
+
 // Rows of activations and weights of groups.
 struct GroupFns {
+  // out[r][c] = the fused products in ascending k, from +0.0, for r < rows (as in `tile_f32`) and all columns of panels,
+  // which follow each other in out.
+  void (*real_tile)(unsigned rows, const RealTile& tile, float* out, size_t stride);
   // out[i * panel + c] = f32(weight i of column c) * scales[c], rounded, for i < length: weights of NIBBLES.
   void (*real_nibbles)(size_t length, const uint32_t* weights, const float* scales, float* out);
   // n elements, `stride` apart, as i8 by their largest magnitude (`Activations::ABSMAX`); returns the factor.

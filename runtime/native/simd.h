@@ -42,7 +42,10 @@ inline VecI broadcast_i(int32_t x) { return _mm512_set1_epi32(x); }
 inline VecF float_of(VecI x) { return _mm512_cvtepi32_ps(x); }
 inline VecI dot_i16(VecI a, VecI b, VecI c) { return _mm512_add_epi32(c, _mm512_madd_epi16(a, b)); }
 inline VecI and_i(VecI a, VecI b) { return _mm512_and_si512(a, b); }
-inline VecI shift_right_i(VecI x, unsigned bits) { return _mm512_srl_epi32(x, _mm_cvtsi32_si128(static_cast<int>(bits))); }
+inline VecI shift_right_i(VecI x, unsigned bits) {
+  typedef uint32_t Lanes __attribute__((vector_size(64)));
+  return (VecI)((Lanes)x >> bits);  // by an immediate where `bits` is constant
+}
 inline VecI add_i(VecI a, VecI b) { return _mm512_add_epi32(a, b); }
 inline VecI subtract_i(VecI a, VecI b) { return _mm512_sub_epi32(a, b); }
 inline VecI multiply_i(VecI a, VecI b) { return _mm512_mullo_epi32(a, b); }
@@ -85,7 +88,10 @@ inline VecI broadcast_i(int32_t x) { return _mm256_set1_epi32(x); }
 inline VecF float_of(VecI x) { return _mm256_cvtepi32_ps(x); }
 inline VecI dot_i16(VecI a, VecI b, VecI c) { return _mm256_add_epi32(c, _mm256_madd_epi16(a, b)); }
 inline VecI and_i(VecI a, VecI b) { return _mm256_and_si256(a, b); }
-inline VecI shift_right_i(VecI x, unsigned bits) { return _mm256_srl_epi32(x, _mm_cvtsi32_si128(static_cast<int>(bits))); }
+inline VecI shift_right_i(VecI x, unsigned bits) {
+  typedef uint32_t Lanes __attribute__((vector_size(32)));
+  return (VecI)((Lanes)x >> bits);  // by an immediate where `bits` is constant
+}
 inline VecI add_i(VecI a, VecI b) { return _mm256_add_epi32(a, b); }
 inline VecI subtract_i(VecI a, VecI b) { return _mm256_sub_epi32(a, b); }
 inline VecI multiply_i(VecI a, VecI b) { return _mm256_mullo_epi32(a, b); }

@@ -122,21 +122,91 @@ void tile_nibbles(unsigned rows, const tfmbs::NibbleTile& tile, float* out, size
   nibble_rows<ROWS>(tile, out, stride);
 }
 
+// Weight number i of a word, less 8: bytes 0 to 3 have weights 0 to 3 in their low halves, 4 to 7 in their high ones.
+inline VecF real_weight(VecI word, unsigned i) { return real_nibble(shift_right_i(word, 8 * (i % 4) + 4 * (i / 4))); }
+
 // out[i * PANEL + c] = f32(weight i of column c) * scales[c], rounded, for i < length.
 inline void real_nibbles(size_t length, const uint32_t* b, const float* scales, float* out) {
   const VecF factor[2] = {load_f(scales), load_f(scales + LANES)};
   for (size_t first = 0; first < length; first += 8, b += PANEL) {
-    const VecI packed[2] = {load_i(reinterpret_cast<const int32_t*>(b)),
-                            load_i(reinterpret_cast<const int32_t*>(b + LANES))};
+    const VecI words[2] = {load_i(reinterpret_cast<const int32_t*>(b)),
+                           load_i(reinterpret_cast<const int32_t*>(b + LANES))};
     const size_t count = length - first < 8 ? length - first : 8;
-    for (unsigned i = 0; i < count; ++i, out += PANEL) {
-      // Bytes 0 to 3 have weights 0 to 3 in their low halves, 4 to 7 in their high ones.
-      const unsigned shift = 8 * (i % 4) + 4 * (i / 4);
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < 8; ++i) {
+      if (i >= count) break;
 #pragma GCC unroll 2
       for (unsigned p = 0; p < 2; ++p)
-        store_f(out + p * LANES, multiply_f(real_nibble(shift_right_i(packed[p], shift)), factor[p]));
+        store_f(out + i * PANEL + p * LANES, multiply_f(real_weight(words[p], i), factor[p]));
+    }
+    out += count * PANEL;
+  }
+}
+
+// One tile of rows, whose weights are made f32 in registers.
+template <unsigned ROWS, unsigned PANELS>
+void real_rows(const tfmbs::RealTile& t, size_t panel, float* out, size_t stride) {
+  VecF sum[ROWS][2 * PANELS];
+#pragma GCC unroll 8
+  for (unsigned r = 0; r < ROWS; ++r)
+#pragma GCC unroll 4
+    for (unsigned p = 0; p < 2 * PANELS; ++p) sum[r][p] = zero_f();
+  const size_t words = (t.length + 7) / 8;
+  const int32_t* b[PANELS];
+  const float* scales[PANELS];
+  for (unsigned p = 0; p < PANELS; ++p) {
+    b[p] = reinterpret_cast<const int32_t*>(t.b) + (panel + p) * t.groups * words * PANEL;
+    scales[p] = t.scales + (panel + p) * t.groups * PANEL;
+  }
+  const float* a = t.a;
+  for (size_t group = 0; group < t.groups; ++group) {
+    VecF factor[2 * PANELS];
+#pragma GCC unroll 2
+    for (unsigned p = 0; p < PANELS; ++p) {
+      prefetch(b[p], words * PANEL, WORDS_AHEAD);
+      prefetch(scales[p], PANEL, GROUPS_AHEAD * PANEL);
+      factor[2 * p] = load_f(scales[p]);
+      factor[2 * p + 1] = load_f(scales[p] + LANES);
+      scales[p] += PANEL;
+    }
+    for (size_t first = 0; first < t.length; first += 8) {
+      VecI word[2 * PANELS];
+#pragma GCC unroll 2
+      for (unsigned p = 0; p < PANELS; ++p) {
+        word[2 * p] = load_i(b[p]);
+        word[2 * p + 1] = load_i(b[p] + LANES);
+        b[p] += PANEL;
+      }
+      const size_t count = t.length - first < 8 ? t.length - first : 8;
+#pragma GCC unroll 8
+      for (unsigned i = 0; i < 8; ++i) {
+        if (i >= count) break;
+#pragma GCC unroll 4
+        for (unsigned p = 0; p < 2 * PANELS; ++p) {
+          const VecF weight = multiply_f(real_weight(word[p], i), factor[p]);
+#pragma GCC unroll 8
+          for (unsigned r = 0; r < ROWS; ++r) sum[r][p] = fma_f(broadcast_f(a[i * ROWS + r]), weight, sum[r][p]);
+        }
+      }
+      a += count * ROWS;
     }
   }
+#pragma GCC unroll 8
+  for (unsigned r = 0; r < ROWS; ++r)
+#pragma GCC unroll 4
+    for (unsigned p = 0; p < 2 * PANELS; ++p) store_canonical(out + r * stride + p * LANES, sum[r][p]);
+}
+
+template <unsigned ROWS = TILE_ROWS>
+void real_tile(unsigned rows, const tfmbs::RealTile& tile, float* out, size_t stride) {
+  if constexpr (ROWS > 1) {
+    if (rows < ROWS) return real_tile<ROWS - 1>(rows, tile, out, stride);
+  }
+  size_t panel = 0;
+  // A single row waits for its own sums: two panels take turns.
+  if constexpr (ROWS == 1)
+    for (; panel + 2 <= tile.panels; panel += 2) real_rows<ROWS, 2>(tile, panel, out + panel * PANEL, stride);
+  for (; panel < tile.panels; ++panel) real_rows<ROWS, 1>(tile, panel, out + panel * PANEL, stride);
 }
 
 constexpr tfmbs::NibbleTiles NIBBLE_TILES{NIBBLE_ROWS, tile_nibbles<>};

@@ -185,12 +185,13 @@ void Context::multiply(const Engine& engine, const Bound& bound) {
       workers_.spread(packing.blocks(), [&](uint64_t block, unsigned) { packing.pack(block); });
     }
   }
-  (conv ? run_conv : run_gemm)(engine, bound, launch.constant ? *launch.weights : rhs_[0]);
+  (conv ? run_conv : run_gemm)(engine, bound, launch.constant ? launch.weights->get().packed : rhs_[0]);
 }
 
 void Context::recur(const Engine& engine, const Bound& bound) {
   const Launch& launch = bound.launch;
-  const PackedWeights* weights[2] = {launch.weights.get(), launch.recurrent.get()};
+  const PackedWeights* weights[2] = {launch.weights ? &launch.weights->get().packed : nullptr,
+                                     launch.recurrent ? &launch.recurrent->get().packed : nullptr};
   const abi::GemmGeometry products[2] = {product_of_inputs(launch.lstm), product_of_states(launch.lstm)};
   const uint8_t* const data[2] = {bound.rhs, bound.further[0]};
   for (unsigned i = 0; i < 2; ++i) {
@@ -212,8 +213,8 @@ void Context::execute(const Bound& bound, LaunchCounters& counters) {
   const Engine engine = this->engine();
   workers_.stay_alone(bound.is_small);
   for (const auto& worker : buffers_) worker->machine.counters() = {};
-  counters.operations = launch.work.all;
-  counters.active = launch.work.active;
+  counters.operations = launch.operations;
+  counters.active = launch.active_operations();
   switch (launch.record.kind) {
     case Kind::GEMM:
     case Kind::GEMV:
@@ -227,7 +228,7 @@ void Context::execute(const Bound& bound, LaunchCounters& counters) {
       counters.operations = counters.active = bound.operations;
       run_attention(engine, bound);
       break;
-    case Kind::GROUP_GEMM: run_groups(engine, bound, *launch.weights); break;
+    case Kind::GROUP_GEMM: run_groups(engine, bound, launch.weights->get().packed); break;
     case Kind::LSTM: recur(engine, bound); break;
     case Kind::COPY: std::memmove(bound.out, bound.lhs, bound.out_bytes); break;
     case Kind::VECTOR: {

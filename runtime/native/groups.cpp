@@ -8,6 +8,7 @@
 #include "checks.h"
 #include "cut.h"
 #include "launch.h"
+#include "trit_product.h"
 
 namespace tfmbs {
 namespace {
@@ -233,6 +234,7 @@ class GroupProduct {
 }  // namespace
 
 uint64_t groups_buffer_bytes(const Engine& engine, const Launch& launch) {
+  if (launch.words == Words::RESIDUES) return trits_buffer_bytes(engine, launch);
   const abi::GroupGeometry& g = launch.groups;
   const uint64_t tile = std::max(engine.kernels.rows, engine.kernels.nibbles.rows);
   return (sum_words(g.m, tile) + REAL_STEPS * engine.kernels.panel) * sizeof(uint32_t) +
@@ -240,11 +242,13 @@ uint64_t groups_buffer_bytes(const Engine& engine, const Launch& launch) {
 }
 
 uint64_t groups_lhs_bytes(const Engine& engine, const Bound& bound) {
-  const PackedWeights& none = *bound.launch.weights;
+  if (bound.launch.words == Words::RESIDUES) return trits_lhs_bytes(engine, bound.launch);
+  const PackedWeights none;
   return product({GroupProduct(engine, bound, none).lhs_words(), sizeof(uint32_t)}, bound.launch.name);
 }
 
 void run_groups(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
+  if (bound.launch.words == Words::RESIDUES) return run_trits(engine, bound, weights);
   const GroupProduct product(engine, bound, weights);
   engine.lhs.resize(product.lhs_words());
   engine.workers.spread(product.tiles(), [&](uint64_t tile, unsigned worker) {

@@ -7,6 +7,7 @@
 #include "error.h"
 #include "lstm.h"
 #include "plan.h"
+#include "residues.h"
 #include "trits.h"
 #include "window_rows.h"
 
@@ -69,6 +70,46 @@ abi::VolumeGeometry filter_of(const abi::VolumeGeometry& g) {
   filter.kernel_width = g.kernel_width;
   filter.groups = g.groups;
   return filter;
+}
+
+// The elements of constant weights; they live as long as this does.
+struct Elements {
+  Elements(const abi::Tensor& rhs, const uint8_t* data, const std::string& where) {
+    if (is_packed(rhs.dtype)) {
+      const uint64_t elements = element_count(rhs, where), rows = rhs.rank ? rhs.dims[0] : 1;
+      unpacked = unpack_elements(data, rows, rows ? elements / rows : 0, rhs.packing, where);
+      vectors.i8 = unpacked.data();
+    } else if (rhs.dtype == abi::DType::I8) {
+      vectors.i8 = reinterpret_cast<const int8_t*>(data);
+    } else {
+      vectors.f32 = reinterpret_cast<const float*>(data);
+    }
+  }
+  Elements(const Elements&) = delete;
+  Elements& operator=(const Elements&) = delete;
+
+  std::vector<int8_t> unpacked;
+  Vectors vectors;
+};
+
+// Rows of fewer trits would be padding for the most part.
+constexpr uint64_t LEAST_RESIDUES = 256;
+
+// Whether the weights of an integer product are rows of trits that may be multiplied as residues.
+bool has_trit_rows(const Launch& launch, const abi::Tensor& rhs) {
+  if (!launch.integer || rhs.dtype != abi::DType::TRIT) return false;
+  const abi::GroupGeometry& h = launch.groups;
+  if (launch.record.kind == Kind::GROUP_GEMM) return h.group == h.k && h.k >= LEAST_RESIDUES;
+  const abi::GemmGeometry& g = launch.gemm;
+  return g.rhs_k_stride == 1 && g.rhs_n_stride == g.k && g.k >= LEAST_RESIDUES &&
+         (g.batch == 1 || !g.rhs_batch_stride) && element_count(rhs, launch.name) == uint64_t{g.n} * g.k;
+}
+
+// So many products of each weight that is not zero.
+std::shared_ptr<const LazyCount> times(std::shared_ptr<const LazyWeights> weights, uint64_t uses) {
+  return std::make_shared<const LazyCount>([weights = std::move(weights), uses] {
+    return weights->get().nonzero[0] * uses;
+  });
 }
 
 bool convolves(Kind kind) { return kind == Kind::CONV2D || kind == Kind::CONV3D; }
@@ -168,68 +209,55 @@ uint64_t Image::packed_size(const Launch& launch) const {
   return tfmbs::packed_bytes(launch.gemm, launch.words, kernels_.panel, launch.name);
 }
 
-template <class Pack>
-std::shared_ptr<const StoredWeights> Image::stored(const std::string& key, const Launch& launch, uint64_t size,
-                                                   const Pack& pack) {
+std::shared_ptr<const LazyWeights> Image::stored(const std::string& key, const Launch& launch, uint64_t size,
+                                                 std::function<StoredWeights()> make) {
   if (whole_) {
     const auto found = whole_->stored_.find(key);
     if (found != whole_->stored_.end()) return found->second;
   }
-  std::shared_ptr<const StoredWeights>& own = stored_[key];
+  std::shared_ptr<const LazyWeights>& own = stored_[key];
   if (own) return own;
   if (size > memory_left_)
     throw Error("resource-limit", launch.name, "its packed weights take more memory than is granted");
   memory_left_ -= size;
   packed_bytes_ += size;
-  own = std::make_shared<const StoredWeights>(pack());
+  own = std::make_shared<const LazyWeights>(std::move(make));
   return own;
 }
 
 void Image::prepare_weights(Launch& launch) {
   const bool conv = convolves(launch.record.kind);
-  const auto work = [&](const Vectors* rhs) { return conv ? work_of(launch.volume, rhs) : work_of(launch.gemm, rhs); };
   const abi::Tensor& rhs = tensor(launch.record.rhs, launch.name);
+  launch.operations = conv ? operations_of(launch.volume) : operations_of(launch.gemm);
   launch.constant = rhs.region == abi::Region::WEIGHTS;
-  if (!launch.constant) {
-    launch.work = work(nullptr);
-    return;
-  }
+  if (!launch.constant) return;
   check_place(rhs, weights_.size, launch.name);
-  std::vector<int8_t> trits;
-  const auto vectors_of = [&] {
-    const uint8_t* data = weights_.data + rhs.offset;
-    Vectors vectors;
-    if (is_packed(rhs.dtype)) {
-      const uint64_t elements = element_count(rhs, launch.name), rows = rhs.rank ? rhs.dims[0] : 1;
-      trits = unpack_elements(data, rows, rows ? elements / rows : 0, rhs.packing, launch.name);
-      vectors.i8 = trits.data();
-    } else if (rhs.dtype == abi::DType::I8) {
-      vectors.i8 = reinterpret_cast<const int8_t*>(data);
-    } else {
-      vectors.f32 = reinterpret_cast<const float*>(data);
-    }
-    return vectors;
-  };
+  if (!conv && has_trit_rows(launch, rhs)) return prepare_trits(launch, rhs, nullptr, launch.gemm.n, launch.gemm.k);
   // What packing does not depend on is the same in the keys of all launches.
   std::string key = bytes_of(launch.words) + bytes_of(place_of(rhs));
+  const uint8_t* const data = weights_.data + rhs.offset;
   if (conv) {
     // The taps that lie on padding differ with the size of the input, and with them the work.
-    const Vectors vectors = vectors_of();
-    launch.work = work_of(launch.volume, &vectors);
-    const auto store = stored(key + bytes_of(filter_of(launch.volume)), launch, packed_size(launch), [&] {
-      return StoredWeights{pack_conv(launch.volume, vectors, launch.words, kernels_.rows)};
+    const abi::VolumeGeometry filter = filter_of(launch.volume);
+    launch.weights = stored(key + bytes_of(filter), launch, packed_size(launch),
+                            [filter, rhs, data, words = launch.words, rows = kernels_.rows, name = launch.name] {
+                              const Elements elements(rhs, data, name);
+                              return StoredWeights{pack_conv(filter, elements.vectors, words, rows),
+                                                   nonzero_of(filter, elements.vectors)};
+                            });
+    launch.active = std::make_shared<const LazyCount>([weights = launch.weights, volume = launch.volume] {
+      return active_of(volume, weights->get().nonzero);
     });
-    launch.weights = {store, &store->packed};
     return;
   }
   const abi::GemmGeometry one = matrix_of(launch.gemm);
-  const auto store = stored(key + bytes_of(one), launch, packed_size(launch), [&] {
-    const Vectors vectors = vectors_of();
-    return StoredWeights{pack_gemm(launch.gemm, vectors, launch.words, kernels_.panel), work_of(one, &vectors).active};
-  });
-  launch.weights = {store, &store->packed};
-  launch.work = work_of(launch.gemm, nullptr);
-  launch.work.active = store->nonzero * launch.gemm.m * (launch.gemm.batch / one.batch);
+  launch.weights = stored(key + bytes_of(one), launch, packed_size(launch),
+                          [one, rhs, data, words = launch.words, panel = kernels_.panel, name = launch.name] {
+                            const Elements elements(rhs, data, name);
+                            return StoredWeights{pack_gemm(one, elements.vectors, words, panel),
+                                                 {nonzero_of(one, elements.vectors)}};
+                          });
+  launch.active = times(launch.weights, launch.gemm.m * (launch.gemm.batch / uint64_t{one.batch}));
 }
 
 void Image::prepare_groups(Launch& launch) {
@@ -238,6 +266,9 @@ void Image::prepare_groups(Launch& launch) {
   const abi::Tensor& scales = tensor(g.scales, launch.name);
   check_place(rhs, weights_.size, launch.name);
   check_place(scales, weights_.size, launch.name);
+  launch.constant = true;
+  launch.operations = product({g.m, g.n, g.k}, launch.name);
+  if (has_trit_rows(launch, rhs)) return prepare_trits(launch, rhs, &scales, g.n, g.k);
   if (is_packed(rhs.dtype)) launch.words = Words::NIBBLES;  // trits have less than 4 bits
   abi::GroupGeometry one = g;
   one.m = 1;
@@ -246,48 +277,78 @@ void Image::prepare_groups(Launch& launch) {
   const std::string key =
       bytes_of(launch.words) + bytes_of(place_of(rhs)) + bytes_of(place_of(scales)) + bytes_of(one);
   const uint64_t size = tfmbs::packed_bytes(g, launch.words, kernels_.panel, launch.name);
-  const auto store = stored(key, launch, size, [&] {
-    const uint8_t* data = weights_.data + rhs.offset;
-    std::vector<int8_t> unpacked;
-    const int8_t* elements = reinterpret_cast<const int8_t*>(data);
-    if (is_packed(rhs.dtype)) {
-      unpacked = unpack_elements(data, rhs.dims[0], g.group, rhs.packing, launch.name);
-      elements = unpacked.data();
+  const uint8_t* const data = weights_.data + rhs.offset;
+  const float* const factors = reinterpret_cast<const float*>(weights_.data + scales.offset);
+  launch.weights = stored(
+      key, launch, size, [one, rhs, data, factors, words = launch.words, panel = kernels_.panel, name = launch.name] {
+        const Elements elements(rhs, data, name);
+        return StoredWeights{pack_groups(one, elements.vectors.i8, factors, words, panel),
+                             {nonzero_of(one, elements.vectors.i8)}};
+      });
+  launch.active = times(launch.weights, g.m);
+}
+
+void Image::prepare_trits(Launch& launch, const abi::Tensor& rhs, const abi::Tensor* scales, uint64_t n, uint64_t k) {
+  launch.words = Words::RESIDUES;
+  const uint64_t row_bytes = residue_row_bytes(k);
+  const uint64_t size = product({n, row_bytes + sizeof(uint32_t) + (scales ? sizeof(float) : 0)}, launch.name);
+  const std::string key =
+      bytes_of(launch.words) + bytes_of(place_of(rhs)) + (scales ? bytes_of(place_of(*scales)) : std::string());
+  const uint8_t* const data = weights_.data + rhs.offset;
+  const uint8_t* const factors = scales ? weights_.data + scales->offset : nullptr;
+  launch.weights = stored(key, launch, size, [rhs, data, factors, n, k, row_bytes, name = launch.name] {
+    StoredWeights stored;
+    PackedWeights& packed = stored.packed;
+    const Elements elements(rhs, data, name);
+    packed.words.resize(n * row_bytes / sizeof(uint32_t));
+    uint8_t* rows = reinterpret_cast<uint8_t*>(packed.words.data());
+    for (uint64_t row = 0; row < n; ++row) pack_residues(elements.vectors.i8 + row * k, k, rows + row * row_bytes);
+    packed.residues = rows;
+    stored.nonzero.assign(1, 0);
+    for (uint64_t row = 0; row < n; ++row) {
+      const TritCounts counts = count_residues(packed.residues + row * row_bytes, row_bytes);
+      packed.sums.push_back(static_cast<uint32_t>(counts.sum));
+      stored.nonzero[0] += counts.nonzero;
     }
-    const float* factors = reinterpret_cast<const float*>(weights_.data + scales.offset);
-    return StoredWeights{pack_groups(g, elements, factors, launch.words, kernels_.panel),
-                         work_of(one, elements).active};
+    if (factors) {
+      packed.scales.resize(n);
+      std::memcpy(packed.scales.data(), factors, n * sizeof(float));
+    }
+    return stored;
   });
-  launch.constant = true;
-  launch.work.all = product({g.m, g.n, g.k}, launch.name);
-  launch.work.active = store->nonzero * g.m;
-  launch.weights = {store, &store->packed};
+  const uint64_t rows = scales ? launch.groups.m : uint64_t{launch.gemm.batch} * launch.gemm.m;
+  launch.active = times(launch.weights, rows);
 }
 
 void Image::prepare_lstm(Launch& launch) {
+  struct Factor {
+    std::shared_ptr<const LazyWeights> weights;
+    uint64_t operations, uses;
+    uint64_t active() const { return weights ? weights->get().nonzero[0] * uses : operations; }
+  };
   // The right operand of a product that is made `times` times, packed where it is constant.
   const auto prepare = [&](uint32_t index, const abi::GemmGeometry& g, uint64_t times) {
-    std::shared_ptr<const PackedWeights> packed;
+    Factor factor{nullptr, times * operations_of(g), times * g.m};
     const abi::Tensor& rhs = tensor(index, launch.name);
-    Work work = work_of(g, nullptr);
-    if (rhs.region == abi::Region::WEIGHTS) {
-      check_place(rhs, weights_.size, launch.name);
-      const abi::GemmGeometry one = matrix_of(g);
-      const uint64_t size = tfmbs::packed_bytes(g, Words::F32, kernels_.panel, launch.name);
-      const auto store = stored(bytes_of(Words::F32) + bytes_of(place_of(rhs)) + bytes_of(one), launch, size, [&] {
-        Vectors vectors;
-        vectors.f32 = reinterpret_cast<const float*>(weights_.data + rhs.offset);
-        return StoredWeights{pack_gemm(g, vectors, Words::F32, kernels_.panel), work_of(one, &vectors).active};
-      });
-      packed = {store, &store->packed};
-      work.active = store->nonzero * g.m;
-    }
-    launch.work.all += times * work.all;
-    launch.work.active += times * work.active;
-    return packed;
+    if (rhs.region != abi::Region::WEIGHTS) return factor;
+    check_place(rhs, weights_.size, launch.name);
+    const abi::GemmGeometry one = matrix_of(g);
+    const uint64_t size = tfmbs::packed_bytes(g, Words::F32, kernels_.panel, launch.name);
+    const uint8_t* const data = weights_.data + rhs.offset;
+    factor.weights = stored(bytes_of(Words::F32) + bytes_of(place_of(rhs)) + bytes_of(one), launch, size,
+                            [one, rhs, data, panel = kernels_.panel, name = launch.name] {
+                              const Elements elements(rhs, data, name);
+                              return StoredWeights{pack_gemm(one, elements.vectors, Words::F32, panel),
+                                                   {nonzero_of(one, elements.vectors)}};
+                            });
+    return factor;
   };
-  launch.weights = prepare(launch.record.rhs, product_of_inputs(launch.lstm), 1);
-  launch.recurrent = prepare(launch.args[0], product_of_states(launch.lstm), launch.lstm.steps);
+  const Factor inputs = prepare(launch.record.rhs, product_of_inputs(launch.lstm), 1);
+  const Factor states = prepare(launch.args[0], product_of_states(launch.lstm), launch.lstm.steps);
+  launch.weights = inputs.weights;
+  launch.recurrent = states.weights;
+  launch.operations = inputs.operations + states.operations;
+  launch.active = std::make_shared<const LazyCount>([inputs, states] { return inputs.active() + states.active(); });
   launch.constant = launch.weights != nullptr;
 }
 

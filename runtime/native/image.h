@@ -9,6 +9,7 @@
 
 #include "abi.gen.h"
 #include "kernels.h"
+#include "lazy_weights.h"
 #include "pack.h"
 #include "siw.h"
 
@@ -34,16 +35,13 @@ struct Launch {
   std::vector<uint32_t> args;
   bool integer = false;   // i32 accumulators, else f32
   Words words{};          // in which products take their operands
-  bool constant = false;  // rhs lies in WEIGHTS and is packed already
-  std::shared_ptr<const PackedWeights> weights;  // where rhs is constant
-  std::shared_ptr<const PackedWeights> recurrent;  // as `weights`, of the states of an LSTM; nullptr where not constant
-  Work work;
-};
+  bool constant = false;  // rhs lies in WEIGHTS
+  std::shared_ptr<const LazyWeights> weights;  // where rhs is constant
+  std::shared_ptr<const LazyWeights> recurrent;  // as `weights`, of the states of an LSTM; nullptr where not constant
+  uint64_t operations = 0;                       // multiply-accumulates, none on padding
+  std::shared_ptr<const LazyCount> active;       // those whose weight is not a constant zero; nullptr: all
 
-// Weights in the order of the kernels, and how many elements of them are not zero where a launch can use that.
-struct StoredWeights {
-  PackedWeights packed;
-  uint64_t nonzero = 0;
+  uint64_t active_operations() const { return active ? active->get() : operations; }
 };
 
 struct Plan;
@@ -78,10 +76,11 @@ class Image {
   void prepare_weights(Launch& launch);
   void prepare_groups(Launch& launch);
   void prepare_lstm(Launch& launch);
-  // The weights that `key` tells, packed by `pack` into `size` bytes unless another launch, or one of `whole`, has them.
-  template <class Pack>
-  std::shared_ptr<const StoredWeights> stored(const std::string& key, const Launch& launch, uint64_t size,
-                                              const Pack& pack);
+  void prepare_trits(Launch& launch, const abi::Tensor& rhs, const abi::Tensor* scales, uint64_t n, uint64_t k);
+  // The weights that `key` tells, to be made by `make` in `size` bytes unless another launch, or one of `whole`, has
+  // them. `make` outlives the image.
+  std::shared_ptr<const LazyWeights> stored(const std::string& key, const Launch& launch, uint64_t size,
+                                            std::function<StoredWeights()> make);
 
   std::vector<std::string> strings_;
   std::vector<abi::Tensor> tensors_;
@@ -99,7 +98,7 @@ class Image {
   const Kernels& kernels_;
   uint64_t memory_left_, packed_bytes_ = 0;
   const Image* whole_;  // while the image is made
-  std::map<std::string, std::shared_ptr<const StoredWeights>> stored_;
+  std::map<std::string, std::shared_ptr<const LazyWeights>> stored_;
   uint64_t scratch_bytes_ = 0, state_bytes_ = 0;
   mutable std::mutex planning_;
   mutable std::map<uint32_t, std::shared_ptr<const Plan>> plans_;

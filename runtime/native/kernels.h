@@ -45,6 +45,7 @@ enum class Words {
   F32,    // one f32
   PAIRS,  // two i16 in both operands: products of i8, less a zero point, with i8
   QUADS,  // four u8 of the activations, by 128 more than their i8, and four i8 of the weights
+  RESIDUES,  // rows of trits, see TritFns
   NIBBLES,  // eight weights of 4 bits by 8 more than they are: low halves of the bytes, then high ones
 };
 
@@ -52,11 +53,29 @@ enum class Words {
 // rows, b is k words x panel, out has `stride` columns.
 using TileFn = void (*)(unsigned rows, size_t k, const uint32_t* a, const uint32_t* b, int32_t* out, size_t stride);
 
+// A row of trits as residues: blocks of RESIDUE_BYTES bytes that hold RESIDUE_TRITS trits, five to a byte, see
+// trit_tiles.h. A digit is a trit plus 1.
+constexpr size_t RESIDUE_BYTES = 64, RESIDUE_TRITS = 320;
+
+// Products of digits and i8, wrapped. Rows of activations are as long as those of trits, filled up with zeros.
+struct TritFns {
+  unsigned rows;  // that `residue_dots` takes at most
+  // dots[r] = sum over all trits of digit * a, of rows of weights that are `row_bytes` apart.
+  void (*residue_dots)(unsigned rows, size_t blocks, const uint8_t* weights, size_t row_bytes, const int8_t* a,
+                       int32_t* dots);
+  // The digits of blocks of a row, in order.
+  void (*digits)(size_t blocks, const uint8_t* weights, uint8_t* out);
+  // out[t * stride + r] += sum over i < bytes (a multiple of RESIDUE_BYTES) of digits[r * d_stride + i] * a[t * a_stride + i].
+  void (*digit_dots)(unsigned rows, unsigned tokens, size_t bytes, const uint8_t* digits, size_t d_stride,
+                     const int8_t* a, size_t a_stride, int32_t* out, size_t stride);
+};
+
 // The products of integers, wrapped.
 struct IntegerTiles {
   Words words;
   TileFn activations;  // where a are the activations, b the weights
   TileFn weights;      // where a are the weights, b the activations
+  TritFns trits;
 };
 
 // Weights of NIBBLES with a scale for each group of the reduction, against activations in two words of four i8 for each

@@ -94,8 +94,8 @@ class KpuContext {
     counters_.assign(record.descriptor_count, {});
     for (size_t i = 0; i < counters_.size(); ++i) {
       const Launch& launch = image.image->launches()[record.first_descriptor + i];
-      counters_[i].operations = launch.work.all;
-      counters_[i].active = launch.work.active;
+      counters_[i].operations = launch.operations;
+      counters_[i].active = launch.active_operations();
       if (jobs.has_counters(i)) counters_[i].add(jobs.counters(i));
     }
   }

@@ -141,6 +141,7 @@ void pack_weights(const Vectors& from, unsigned count, unsigned width, uint64_t 
     case Words::F32: return pack_f32(from, count, width, k, out);
     case Words::PAIRS: return pack_pairs(from, count, width, k, 0, out);
     case Words::QUADS: return pack_quads(from, count, width, k, 0, out);
+    case Words::RESIDUES: return;  // rows of trits are packed by themselves
     case Words::NIBBLES: return pack_nibbles(from, count, width, k, out);
   }
 }
@@ -151,6 +152,7 @@ void pack_activations(const Vectors& from, unsigned count, unsigned width, uint6
     case Words::F32: return pack_f32(from, count, width, k, out);
     case Words::PAIRS: return pack_pairs(from, count, width, k, zero, out);
     case Words::QUADS: return pack_quads(from, count, width, k, 0x80, out);  // x + 128
+    case Words::RESIDUES: return;  // activations of trits are not in words
     case Words::NIBBLES: return pack_quads(from, count, width, k, 0, out);
   }
 }
@@ -266,44 +268,34 @@ PackedWeights pack_conv(const abi::VolumeGeometry& g, Vectors rhs, Words words, 
   return packer.done();
 }
 
-Work work_of(const abi::GroupGeometry& g, const int8_t* weights) {
-  Work work;
+uint64_t nonzero_of(const abi::GroupGeometry& g, const int8_t* weights) {
   const uint64_t all = static_cast<uint64_t>(g.n) * g.k;
-  work.all = g.m * all;
-  for (uint64_t i = 0; i < all; ++i) work.active += weights[i] != 0;
-  work.active *= g.m;
-  return work;
+  uint64_t count = 0;
+  for (uint64_t i = 0; i < all; ++i) count += weights[i] != 0;
+  return count;
 }
 
-Work work_of(const abi::GemmGeometry& g, const Vectors* rhs) {
-  Work work;
-  work.all = static_cast<uint64_t>(g.batch) * g.m * g.n * g.k;
-  if (!rhs) {
-    work.active = work.all;
-    return work;
-  }
-  Vectors weights = *rhs;
+uint64_t operations_of(const abi::GemmGeometry& g) { return static_cast<uint64_t>(g.batch) * g.m * g.n * g.k; }
+
+uint64_t nonzero_of(const abi::GemmGeometry& g, const Vectors& rhs) {
+  Vectors weights = rhs;
   weights.stride = g.rhs_n_stride;
   weights.k_stride = g.rhs_k_stride;
-  const uint64_t products = products_of(g), uses = g.m * (g.batch / products);
-  for (uint64_t b = 0; b < products; ++b)
-    for (uint64_t n = 0; n < g.n; ++n) work.active += uses * nonzero(weights.at(b * g.rhs_batch_stride), n, g.k);
-  return work;
+  uint64_t count = 0;
+  for (uint64_t b = 0; b < products_of(g); ++b)
+    for (uint64_t n = 0; n < g.n; ++n) count += nonzero(weights.at(b * g.rhs_batch_stride), n, g.k);
+  return count;
 }
 
-Work work_of(const abi::VolumeGeometry& g, const Vectors* rhs) {
-  Work work;
-  const uint64_t channels = g.in_channels / g.groups;
-  const uint64_t taps = static_cast<uint64_t>(g.kernel_depth) * g.kernel_height * g.kernel_width;
-  // Outputs that tap (z, y, x), number `tap`, reaches on the input.
-  const auto count = [&](uint64_t tap, uint64_t outputs) {
-    work.all += outputs * g.out_channels * channels;
-    if (!rhs) return;
-    Vectors weights = rhs->at(tap);
-    weights.stride = depth_of(g);
-    weights.k_stride = taps;
-    for (uint64_t c = 0; c < g.out_channels; ++c) work.active += outputs * nonzero(weights, c, channels);
-  };
+namespace {
+
+uint64_t taps_of(const abi::VolumeGeometry& g) {
+  return static_cast<uint64_t>(g.kernel_depth) * g.kernel_height * g.kernel_width;
+}
+
+// Calls visit(tap, outputs) for each tap, with the number of outputs of a channel for which it lies on the input.
+template <class Visit>
+void for_taps(const abi::VolumeGeometry& g, Visit visit) {
   for (uint64_t z = 0; z < g.kernel_depth; ++z) {
     const uint64_t planes =
         g.batch * positions(z, g.out_depth, g.in_depth, g.stride_depth, g.dilation_depth, g.pad_front);
@@ -311,12 +303,35 @@ Work work_of(const abi::VolumeGeometry& g, const Vectors* rhs) {
       const uint64_t lines =
           planes * positions(y, g.out_height, g.in_height, g.stride_height, g.dilation_height, g.pad_top);
       for (uint64_t x = 0; x < g.kernel_width && lines; ++x)
-        count((z * g.kernel_height + y) * g.kernel_width + x,
+        visit((z * g.kernel_height + y) * g.kernel_width + x,
               lines * positions(x, g.out_width, g.in_width, g.stride_width, g.dilation_width, g.pad_left));
     }
   }
-  if (!rhs) work.active = work.all;
-  return work;
+}
+
+}  // namespace
+
+uint64_t operations_of(const abi::VolumeGeometry& g) {
+  uint64_t all = 0;
+  for_taps(g, [&](uint64_t, uint64_t outputs) { all += outputs * g.out_channels * (g.in_channels / g.groups); });
+  return all;
+}
+
+uint64_t active_of(const abi::VolumeGeometry& g, const std::vector<uint64_t>& nonzero) {
+  uint64_t active = 0;
+  for_taps(g, [&](uint64_t tap, uint64_t outputs) { active += outputs * nonzero[tap]; });
+  return active;
+}
+
+std::vector<uint64_t> nonzero_of(const abi::VolumeGeometry& g, const Vectors& rhs) {
+  std::vector<uint64_t> counts(taps_of(g));
+  for (uint64_t tap = 0; tap < counts.size(); ++tap) {
+    Vectors weights = rhs.at(tap);
+    weights.stride = depth_of(g);
+    weights.k_stride = counts.size();
+    for (uint64_t c = 0; c < g.out_channels; ++c) counts[tap] += nonzero(weights, c, g.in_channels / g.groups);
+  }
+  return counts;
 }
 
 uint64_t positions(uint64_t tap, uint64_t out, uint64_t in, uint64_t stride, uint64_t dilation, uint64_t pad) {

@@ -31,6 +31,7 @@ inline uint64_t step_of(Words words) {
     case Words::PAIRS: return 2;
     case Words::QUADS: return 4;
     case Words::NIBBLES: return 8;
+    case Words::RESIDUES: break;  // not in words
   }
   return 1;
 }
@@ -73,17 +74,18 @@ struct PackedWeights {
   AlignedWords words;
   std::vector<uint32_t> sums;  // of QUADS and NIBBLES: of each vector of weights, wrapped, in the order of the blocks
   AlignedWords scales;         // f32, one for each vector of weights that is a group, in the order of the blocks
+  const uint8_t* residues = nullptr;  // of RESIDUES: rows, in `words` or in the file; `sums` of each are of its trits
 };
 
-// Multiply-accumulates of a launch: all (none on padding), and those whose weight is not a constant zero.
-struct Work {
-  uint64_t all = 0;
-  uint64_t active = 0;
-};
-// `rhs` are the weights where they are constant, else nullptr: only zeros known beforehand can be skipped.
-Work work_of(const abi::GemmGeometry& geometry, const Vectors* rhs);
-Work work_of(const abi::VolumeGeometry& geometry, const Vectors* rhs);
-Work work_of(const abi::GroupGeometry& geometry, const int8_t* weights);
+// Multiply-accumulates of a launch (none on padding).
+uint64_t operations_of(const abi::GemmGeometry& geometry);
+uint64_t operations_of(const abi::VolumeGeometry& geometry);
+// Those whose weight is not zero, where `nonzero` weights of each tap of the window are not.
+uint64_t active_of(const abi::VolumeGeometry& geometry, const std::vector<uint64_t>& nonzero);
+// How many weights are not zero: of all products, of each tap of a window, of all groups.
+uint64_t nonzero_of(const abi::GemmGeometry& geometry, const Vectors& rhs);
+std::vector<uint64_t> nonzero_of(const abi::VolumeGeometry& geometry, const Vectors& rhs);
+uint64_t nonzero_of(const abi::GroupGeometry& geometry, const int8_t* weights);
 
 // Bytes that packing a launch's weights takes; throws Error where they do not fit 64 bits.
 uint64_t packed_bytes(const abi::GemmGeometry& geometry, Words words, unsigned panel, const std::string& where);

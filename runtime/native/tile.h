@@ -6,6 +6,7 @@
 
 #include "kernels.h"
 #include "simd.h"
+#include "trit_tiles.h"
 
 namespace {
 
@@ -180,9 +181,10 @@ void tile_int(unsigned rows, size_t k, const uint32_t* a, const uint32_t* b, int
   else tile_rows_int<Dot, ROWS>(k, left, right, out, stride);
 }
 
-constexpr tfmbs::IntegerTiles PAIR_TILES{tfmbs::Words::PAIRS, tile_int<DotPairs>, tile_int<DotPairs>};
+constexpr tfmbs::IntegerTiles PAIR_TILES{tfmbs::Words::PAIRS, tile_int<DotPairs>, tile_int<DotPairs>, TRIT_FNS};
 #if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
-constexpr tfmbs::IntegerTiles QUAD_TILES{tfmbs::Words::QUADS, tile_int<DotActivations>, tile_int<DotWeights>};
+constexpr tfmbs::IntegerTiles QUAD_TILES{tfmbs::Words::QUADS, tile_int<DotActivations>,
+                                        tile_int<DotWeights>, TRIT_FNS};
 #endif
 
 }  // namespace

@@ -178,25 +178,15 @@ class Product {
 }  // namespace
 
 uint64_t gemm_buffer_bytes(const Engine& engine, const Launch& launch) {
-<<<<<<< HEAD
+  if (launch.words == Words::RESIDUES) return trits_buffer_bytes(engine, launch);
   const Rows rows(engine.kernels, launch.gemm, launch.words);
   return sum_words(launch.gemm.m, rows.tile) * sizeof(uint32_t);
 }
 
 uint64_t gemm_lhs_bytes(const Engine& engine, const Launch& launch) {
+  if (launch.words == Words::RESIDUES) return trits_lhs_bytes(engine, launch);
   const Rows rows(engine.kernels, launch.gemm, launch.words);
   return product({rows.total(launch.gemm, launch.name), sizeof(uint32_t)}, launch.name);
-=======
-  if (launch.words == Words::RESIDUES) return trits_buffer_bytes(engine, launch);
-  return sum_words(launch.gemm.m, engine.kernels.rows) * sizeof(uint32_t);
-}
-
-uint64_t gemm_lhs_bytes(const Engine& engine, const Launch& launch) {
-  if (launch.words == Words::RESIDUES) return trits_lhs_bytes(engine, launch);
-  const abi::GemmGeometry& g = launch.gemm;
-  const uint64_t tile = engine.kernels.rows, rows = (static_cast<uint64_t>(g.m) + tile - 1) / tile * tile;
-  return product({g.batch, rows, depth_of(g.k, launch.words), sizeof(uint32_t)}, launch.name);
->>>>>>> 0c74a1c (Multiply trits by residues; make weights when a launch first needs them)
 }
 
 void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& weights) {

@@ -347,14 +347,16 @@ def test_every_row_is_of_its_packing_or_refused(packing: Packing) -> None:
     tables = {name: bytes(data) for name, data in tables_of(source).items()}
     for candidate in candidates:
         octets = np.array(candidate, np.uint8)
-        try:
-            expected = unpack_rows(octets[None], length, packing)
-        except ValueError:
-            with pytest.raises(TfmbsError):
-                _native.load(tables, source.strings, octets, "", MEMORY)
-            continue
         y = np.zeros(4 * length, np.uint8)
         loaded = _native.load(tables, source.strings, octets, "", MEMORY)
         context = _native.Context(loaded, 1, 1 << 20, 1 << 20, 1 << 20)
-        context.run(loaded, 0, [np.eye(length, dtype=np.float32).reshape(-1).view(np.uint8)], [y])
+        inputs = [np.eye(length, dtype=np.float32).reshape(-1).view(np.uint8)]
+        try:
+            expected = unpack_rows(octets[None], length, packing)
+        except ValueError:
+            for _ in range(2):  # what made no weights the first time makes none the second
+                with pytest.raises(TfmbsError):
+                    context.run(loaded, 0, inputs, [y])
+            continue
+        context.run(loaded, 0, inputs, [y])
         assert y.view(np.float32).tolist() == expected[0].tolist()

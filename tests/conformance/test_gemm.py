@@ -148,9 +148,9 @@ def test_special_values(device: DeviceUnderTest) -> None:
 
 def test_invalid_trit_code_is_refused(device: DeviceUnderTest) -> None:
     """Lazily verified files reach the device unchecked: it checks the codes when it first reads them."""
-    image, inputs, _ = dense_case("f32-trit", Packing.PT5, (5, 37, 19), 0)
+    image, lhs, _ = dense_case("f32-trit", Packing.PT5, (5, 37, 19), 0)
     data = bytearray(image.weights)
     data[1] = 243
     with pytest.raises(TfmbsError, match="is no code of its packing") as caught:
-        device.run(Image(**{**vars(image), "weights": bytes(data)}), inputs)
+        device.run(Image(**{**vars(image), "weights": bytes(data)}), {"x": lhs})
     assert caught.value.code == "record"

@@ -51,7 +51,8 @@ Views::Views(const Image& image, const Launch& launch) {
     return std::pair(a.memory, a.low) < std::pair(b.memory, b.low);
   });
   for (const Place& place : places) {
-    if (pieces_.empty() || pieces_.back().memory != place.memory || place.low >= pieces_.back().end)
+    // Neighbours are one piece: what is brought of both at once is one run.
+    if (pieces_.empty() || pieces_.back().memory != place.memory || place.low > pieces_.back().end)
       pieces_.push_back({place.memory, place.low / 64 * 64, place.end, nullptr});
     pieces_.back().end = std::max(pieces_.back().end, place.end);
   }

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from tfmbs.runtime.abi.movement.memory import Slot
 from tfmbs.runtime.abi.movement.program import Copy
+from tfmbs.runtime.abi.residues import BLOCK_TRITS
 from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, DType, Packing, row_bytes
 
 Key = tuple[int, ...]
@@ -96,6 +97,8 @@ class Matrix:
         """The reduction is cut after multiples of this many elements; 0: nowhere."""
         if self.packing in SPARSE:
             return 0
+        if self.packing is Packing.R5:
+            return BLOCK_TRITS
         return PACKED_PER_BYTE.get(self.packing, 1)
 
     def row_bytes(self, length: int) -> int:

@@ -41,7 +41,8 @@ inline uint64_t depth_of(uint64_t k, Words words) { return k / step_of(words) + 
 // Word i of vector j goes to out[i * width + j], for j < count; the rest of `out` stays as it is, but for NIBBLES, whose
 // vectors fill up all words.
 void pack_weights(const Vectors& from, unsigned count, unsigned width, uint64_t k, Words words, uint32_t* out);
-// The same for the operand whose zero point is `zero`, integers only.
+// The same for the operand whose zero point is `zero`, integers only; beside NIBBLES it is two words of four i8 for each
+// of theirs, as they are.
 void pack_activations(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, Words words,
                       uint32_t* out);
 // QUADS of activations in blocks of `words` words of k, in each of which all vectors follow each other, with room for

@@ -19,8 +19,9 @@ from tfmbs.runtime.abi.types import DType, Packing
 
 Array = NDArray[Any]
 EXAMPLES = 30
-SIZES = st.integers(1, 41)  # around the rows of tiles and the columns of panels
-DEPTHS = st.one_of(st.integers(1, 40), st.sampled_from([255, 256, 257, 520, 1030]))
+SIZES = st.one_of(st.integers(1, 41), st.sampled_from([64, 300]))  # around the rows of tiles and the columns of panels
+# The last one of f32 and the last one of i8 are more than stays in a cache while rows pass.
+DEPTHS = st.one_of(st.integers(1, 40), st.sampled_from([255, 256, 257, 1030, 4200]))
 
 
 def integers(rng: np.random.Generator, shape: tuple[int, ...], low: int, high: int, *, extreme: bool) -> Array:

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "error.h"
+#include "residues.h"
 
 namespace tfmbs {
 namespace {
@@ -82,37 +83,50 @@ std::vector<int8_t> unpack_sparse(const uint8_t* data, uint64_t rows, uint64_t l
   return out;
 }
 
-// Five trits to a byte; see runtime/abi/residues.py.
-constexpr uint64_t BLOCK_BYTES = 64, DIGITS = 5, BLOCK_TRITS = DIGITS * BLOCK_BYTES;
-
 // 13 bytes are the residue of no number of five ternary digits.
 bool is_residue(unsigned byte) { return 243 * byte % 256 < 243; }
 
+// Visits the trits of a byte of a row: visit(place in the row, trit).
+template <class Visit>
+void visit_residue(uint64_t byte, unsigned residue, Visit visit) {
+  uint64_t i = byte / RESIDUE_BYTES * RESIDUE_TRITS + byte % RESIDUE_BYTES;
+  for (; i < (byte / RESIDUE_BYTES + 1) * RESIDUE_TRITS; i += RESIDUE_BYTES, residue = 3 * residue & 255u)
+    visit(i, static_cast<int8_t>(static_cast<int>(3 * residue >> 8) - 1));
+}
+
 std::vector<int8_t> unpack_residues(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where) {
+  check_residues(data, rows, length, where);
   std::vector<int8_t> out(rows * length);
-  const uint64_t row_bytes = packed_row_bytes(abi::Packing::R5, length);
+  const uint64_t row_bytes = residue_row_bytes(length);
   for (uint64_t row = 0; row < rows; ++row, data += row_bytes)
-    for (uint64_t byte = 0; byte < row_bytes; ++byte) {
-      if (!is_residue(data[byte])) refuse(where, row, byte, "is no code of its packing");
-      unsigned residue = data[byte];
-      uint64_t i = byte / BLOCK_BYTES * BLOCK_TRITS + byte % BLOCK_BYTES;
-      for (uint64_t digit = 0; digit < DIGITS; ++digit, i += BLOCK_BYTES) {
-        const int8_t trit = static_cast<int8_t>(static_cast<int>(3 * residue >> 8) - 1);
-        residue = 3 * residue & 255u;
+    for (uint64_t byte = 0; byte < row_bytes; ++byte)
+      visit_residue(byte, data[byte], [&](uint64_t i, int8_t trit) {
         if (i < length) out[row * length + i] = trit;
-        else if (trit) refuse(where, row, byte, "is padded with a trit that is not 0");
-      }
-    }
+      });
   return out;
 }
 
 }  // namespace
 
 uint64_t packed_row_bytes(abi::Packing packing, uint64_t length) {
-  if (packing == abi::Packing::R5) return up(length, BLOCK_TRITS) * BLOCK_BYTES;
+  if (packing == abi::Packing::R5) return residue_row_bytes(length);
   if (const uint64_t share = share_of(packing)) return up(length, 8) + up(up(length, share), 8);
   const uint64_t per_byte = code_of(packing).per_byte;
   return length / per_byte + (length % per_byte != 0);
+}
+
+void check_residues(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where) {
+  const uint64_t row_bytes = residue_row_bytes(length), whole = length / RESIDUE_TRITS * RESIDUE_BYTES;
+  for (uint64_t row = 0; row < rows; ++row, data += row_bytes) {
+    unsigned bad = 0;
+    for (uint64_t byte = 0; byte < row_bytes; ++byte) bad |= static_cast<unsigned>(!is_residue(data[byte]));
+    for (uint64_t byte = 0; bad && byte < row_bytes; ++byte)
+      if (!is_residue(data[byte])) refuse(where, row, byte, "is no code of its packing");
+    for (uint64_t byte = whole; byte < row_bytes; ++byte)
+      visit_residue(byte, data[byte], [&](uint64_t i, int8_t trit) {
+        if (i >= length && trit) refuse(where, row, byte, "is padded with a trit that is not 0");
+      });
+  }
 }
 
 std::vector<int8_t> unpack_elements(const uint8_t* data, uint64_t rows, uint64_t length, abi::Packing packing,

@@ -14,6 +14,9 @@ namespace tfmbs {
 std::vector<int8_t> unpack_elements(const uint8_t* data, uint64_t rows, uint64_t length, abi::Packing packing,
                                  const std::string& where);
 
+// Throws Error as `unpack_elements` does, for rows of R5.
+void check_residues(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where);
+
 // Bytes of a row of `length` packed elements.
 uint64_t packed_row_bytes(abi::Packing packing, uint64_t length);
 

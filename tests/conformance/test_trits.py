@@ -61,7 +61,7 @@ def test_gemm(device: DeviceUnderTest, m: int, n: int, k: int, data: st.DataObje
     rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
     extreme, across = data.draw(st.booleans(), "extreme"), data.draw(st.booleans(), "across")
     zero = data.draw(st.sampled_from([0, -128, 127]), "zero")
-    packing = data.draw(st.sampled_from([Packing.PT5, Packing.T2, Packing.I8]), "packing")
+    packing = data.draw(st.sampled_from([Packing.PT5, Packing.T2, Packing.I8, Packing.R5]), "packing")
     lhs, rhs = activations(rng, (1, m, k), extreme=extreme), trits(rng, (n, k), extreme=extreme)
     image = product(lhs, rhs, zero, packing, across=across).image()
     stored = np.ascontiguousarray(lhs.transpose(0, 2, 1)) if across else lhs
@@ -75,13 +75,16 @@ def test_batches_share_rows(device: DeviceUnderTest) -> None:
     assert result.tobytes() == sums(lhs.reshape(15, 321), rhs, 3).tobytes()
 
 
+@pytest.mark.parametrize("packing", [Packing.PT5, Packing.R5])
 @pytest.mark.parametrize("m", [1, 5])
 @pytest.mark.parametrize("ends", [(-128, 1), (127, -1), (127, 1), (-128, -1)])
-def test_sums_beyond_those_of_one_residue(device: DeviceUnderTest, m: int, ends: tuple[int, int]) -> None:
+def test_sums_beyond_those_of_one_residue(
+    device: DeviceUnderTest, m: int, ends: tuple[int, int], packing: Packing
+) -> None:
     """256 times the sum of so many products of a digit and an i8 does not fit 32 bits."""
     k = 70_000
     lhs, rhs = np.full((1, m, k), ends[0], np.int8), np.full((5, k), ends[1], np.int8)
-    result = device.run(product(lhs, rhs, 0, Packing.PT5).image(), {"x": lhs})["y"]
+    result = device.run(product(lhs, rhs, 0, packing).image(), {"x": lhs})["y"]
     assert result.tobytes() == np.full((m, 5), k * ends[0] * ends[1], np.int32).tobytes()
 
 
@@ -91,13 +94,14 @@ def test_one_scale_for_each_row(device: DeviceUnderTest, m: int, n: int, k: int,
     """GROUP_GEMM with one group: the form of BitNet's layers."""
     rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
     absmax, extreme = data.draw(st.booleans(), "absmax"), data.draw(st.booleans(), "extreme")
+    packing = data.draw(st.sampled_from([Packing.PT5, Packing.R5]), "packing")
     zero = 0 if absmax else data.draw(st.sampled_from([0, 127]), "zero")
     lhs = floats(rng, (m, k)) if absmax else activations(rng, (m, k), extreme=extreme)
     rhs, scales = trits(rng, (n, k), extreme=extreme), floats(rng, (n, 1))
     builder = Builder()
     x = builder.input("x", lhs.shape, DType.F32 if absmax else DType.I8)
     builder.groups(
-        x, builder.constant(rhs, Packing.PT5), builder.constant(scales), builder.output("y", (m, n), DType.F32),
+        x, builder.constant(rhs, packing), builder.constant(scales), builder.output("y", (m, n), DType.F32),
         m=m, n=n, k=k, group=k, lhs_zero=zero, activations=Activations.ABSMAX if absmax else Activations.STORED,
     )  # fmt: skip
     expected = expected_of(lhs, rhs, scales, zero, absmax)

@@ -360,3 +360,30 @@ def test_every_row_is_of_its_packing_or_refused(packing: Packing) -> None:
             continue
         context.run(loaded, 0, inputs, [y])
         assert y.view(np.float32).tolist() == expected[0].tolist()
+
+
+def product_of_trits(packing: Packing) -> tuple[dict[str, bytes], list[str], Any]:
+    """Tables, strings and weights of a product of i8 with six rows of 4000 ones."""
+    builder = Builder()
+    x, out = builder.input("x", (1, 4000), DType.I8), builder.output("y", (1, 6), DType.I32)
+    builder.gemm(x, builder.constant(np.ones((6, 4000), np.int8), packing), out, m=1, n=6, k=4000)
+    source = builder.image()
+    tables = {name: bytes(data) for name, data in tables_of(source).items()}
+    return tables, source.strings, np.frombuffer(source.weights, np.uint8).copy()
+
+
+@pytest.mark.parametrize(("packing", "row"), [(Packing.PT5, 13 * 64 + 4), (Packing.R5, 4)])
+def test_residues_of_the_file_are_not_copied(packing: Packing, row: int) -> None:
+    """A launch keeps the sum of each row of trits, and of other packings the residues."""
+    assert _native.load(*product_of_trits(packing), "", MEMORY).packed == 6 * row
+
+
+@pytest.mark.parametrize(
+    ("byte", "value", "what"), [(834, 20, "row 1 byte 2 is no code"), (831, 0, "row 0 byte 831 is padded")]
+)
+def test_residues_of_the_file_are_checked(byte: int, value: int, what: str) -> None:
+    tables, strings, weights = product_of_trits(Packing.R5)
+    weights[byte] = value
+    context = _native.Context(loaded := _native.load(tables, strings, weights, "", MEMORY), 1, 1, 1 << 20, 1 << 20)
+    with pytest.raises(TfmbsError, match=what):
+        context.run(loaded, 0, [np.zeros(4000, np.uint8)], [np.zeros(24, np.uint8)])

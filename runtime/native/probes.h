@@ -20,7 +20,8 @@ struct Probes {
   uint64_t (*read)(const uint8_t* bytes, size_t size);  // touches every byte once
 };
 
-// Operations per second of `burn` on several threads at once, the best of several bursts of about `seconds` each.
+// Operations per second of `burn` on several threads at once, as long as each has a processor: the best of several
+// bursts of about `seconds` each.
 double peak_rate(const Burn& burn, unsigned threads, double seconds);
 // Seconds of reading all bytes `passes` times, a part of them on each thread.
 double read_seconds(const Probes& probes, const uint8_t* bytes, size_t size, unsigned threads, unsigned passes);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,12 +18,15 @@ from tfmbs.runtime.abi.movement.entry import expand
 from tfmbs.runtime.abi.movement.hazards import conflicts
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.order import Order, waits_of
-from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Program
+from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS
+from tfmbs.runtime.abi.movement.program import Program as Movements
 from tfmbs.runtime.abi.records import Dataflow, Kind, MaskMode, PoolMode
 from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.abi.types import DType
 from tfmbs.runtime.devices.kpu import Kpu, walked
+from tfmbs.runtime.program import Program
 
+GOLDEN = Path(__file__).parents[1] / "golden" / "v1.8"
 RNG = np.random.default_rng(7)
 WAIT_FIRST, WAIT_COUNT = (MOVEMENT_FIELDS.index(name) for name in ("wait_first", "wait_count"))
 
@@ -78,7 +82,7 @@ PROGRAMS: dict[str, Callable[[], Image]] = {
 }
 
 
-def expanded(image: Image) -> Program:
+def expanded(image: Image) -> Movements:
     return expand(image, 0, Machine.of(Target.from_dict(image.target, "TARGET")), walked)
 
 
@@ -98,6 +102,31 @@ def test_every_wait_that_is_deleted_is_reported(name: str) -> None:
             assert next(conflicts(program, order), None) is not None, f"{waited} before {number}"
             reported += 1
     assert reported > 20
+
+
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.tfb")), ids=lambda file: file.stem)
+def test_golden_files_have_neither_conflicts_nor_deadlocks(file: Path) -> None:
+    image = Image.load(file)
+    machine = Machine.of(Target.from_dict(image.target, "TARGET", image.version[1]))
+    for entry in range(len(image.entries)):
+        try:
+            program = expand(image, entry, machine, walked)
+        except TfmbsError as error:
+            assert error.code == "unsupported"
+            assert file.stem in {"groups", "lstm", "residues", "sparse"}
+            continue
+        assert list(conflicts(program)) == []
+        assert cycle(program) is None
+
+
+def test_a_context_checks_its_last_run() -> None:
+    program = Program(PROGRAMS["output stationary"]())
+    given = {"x": RNG.integers(-9, 9, (37, 50), np.int8)}
+    context = program.context("kpu")
+    context.run(given)
+    context.check_hazards()
+    with pytest.raises(TfmbsError, match="a check of this device"):
+        program.context("emulator").check_hazards()
 
 
 def test_both_places_of_a_conflict_are_named() -> None:

@@ -27,6 +27,7 @@ from tfmbs.runtime.devices.kpu import Kpu, walked
 from tfmbs.runtime.program import Program
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1.8"
+LACKING = {"groups", "lstm", "residues", "sparse"}
 RNG = np.random.default_rng(7)
 WAIT_FIRST, WAIT_COUNT = (MOVEMENT_FIELDS.index(name) for name in ("wait_first", "wait_count"))
 
@@ -108,13 +109,12 @@ def test_every_wait_that_is_deleted_is_reported(name: str) -> None:
 def test_golden_files_have_neither_conflicts_nor_deadlocks(file: Path) -> None:
     image = Image.load(file)
     machine = Machine.of(Target.from_dict(image.target, "TARGET", image.version[1]))
+    if file.stem in LACKING:
+        with pytest.raises(TfmbsError, match="the movement rule has no kind"):
+            expand(image, 0, machine, walked)
+        return
     for entry in range(len(image.entries)):
-        try:
-            program = expand(image, entry, machine, walked)
-        except TfmbsError as error:
-            assert error.code == "unsupported"
-            assert file.stem in {"groups", "lstm", "residues", "sparse"}
-            continue
+        program = expand(image, entry, machine, walked)
         assert list(conflicts(program)) == []
         assert cycle(program) is None
 

@@ -29,7 +29,7 @@ void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, cons
 
 namespace {
 
-// Steps of the reduction that a panel stays in the first cache for while several tiles of rows pass.
+// Steps of the reduction that a panel stays in the second cache for while several tiles of rows pass.
 constexpr uint64_t MOST_STEPS = 1024;
 
 // How tiles of rows take the left operand.

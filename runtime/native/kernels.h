@@ -131,7 +131,7 @@ struct ScoreFns {
   bool (*soften)(float* x, float also, uint32_t n);
 };
 
-// Products of QUADS on a unit for whole matrices.
+// Products of four u8 of a and four i8 of b in a word, as those of QUADS, on a unit for whole matrices.
 struct BlockTiles {
   unsigned rows = 0;    // most rows of a block; 0: there is no such unit
   unsigned group = 1;   // rows are filled up to a multiple of this, and words of a row to one of `words`

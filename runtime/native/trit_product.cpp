@@ -2,7 +2,7 @@
 //
 // A few rows of activations are multiplied by the residues themselves, which a core takes as fast as memory gives them.
 // For more of them, digits are made of the residues of some rows of weights, and stay in the first cache while all
-// activations of a block pass.
+// activations of a block pass. A unit for matrices takes digits as its left operand, and tokens as panels of columns.
 #include "trit_product.h"
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "checks.h"
+#include "interleave.h"
 #include "residues.h"
 
 namespace tfmbs {
@@ -52,17 +53,23 @@ class TritProduct {
         absmax_(grouped_ && launch.groups.activations == abi::Activations::ABSMAX),
         blocks_(residue_blocks(s_.k)),
         padded_(blocks_ * RESIDUE_TRITS),
-        tokens_(s_.m <= FEW ? s_.m : even(s_.m, MOST_TOKENS)),
+        in_blocks_(engine.kernels.blocks.rows != 0 && s_.m > engine.kernels.rows),
+        tokens_(s_.m <= FEW ? s_.m : in_blocks_ ? std::min(s_.m, MOST_TOKENS) : even(s_.m, MOST_TOKENS)),
         part_(even(blocks_, std::clamp<uint64_t>(ACTIVATION_BYTES / (tokens_ * RESIDUE_TRITS), 2, MOST_PART))),
         chunk_(chunk_of(s_.n, up(s_.m, tokens_), engine.buffers.size())) {}
 
-  // Bytes of activations, behind them their sums and factors.
+  // Bytes of activations, behind them their sums and factors, and panels of them.
   uint64_t lhs_bytes() const {
-    return product({s_.m, padded_ + sizeof(int32_t) + sizeof(float)}, launch_.name);
+    const uint64_t rows = product({s_.m, padded_ + sizeof(int32_t) + sizeof(float)}, launch_.name);
+    return rows + product({panels() * width(), padded_}, launch_.name);
   }
   uint64_t buffer_bytes() const {
-    return tokens_ * abi::VLMAX * sizeof(int32_t) + DIGIT_ROWS * part_ * RESIDUE_TRITS;
+    const uint64_t sums = tokens_ * abi::VLMAX, digits = DIGIT_ROWS * part_ * RESIDUE_TRITS;
+    if (!in_blocks_) return sums * sizeof(int32_t) + digits;
+    return (sums + block_sums()) * sizeof(int32_t) + block_digits() + part_ * RESIDUE_TRITS;
   }
+  // Panels of tokens, which are made of the packed activations.
+  uint64_t panels() const { return in_blocks_ ? up(s_.m, width()) : 0; }
   uint64_t tokens() const { return s_.m; }
   uint64_t units() const { return up(s_.n, chunk_) * up(s_.m, tokens_); }
 
@@ -83,6 +90,13 @@ class TritProduct {
     sums()[token] = engine_.kernels.groups.sum(out, s_.k);
   }
 
+  void pack_panel(uint64_t panel) const {
+    const uint64_t token = panel * width();
+    interleave(reinterpret_cast<const uint8_t*>(activations() + token * padded_), padded_,
+               static_cast<unsigned>(std::min(width(), s_.m - token)), static_cast<unsigned>(width()),
+               padded_ / sizeof(uint32_t), 0, panel_of(panel));
+  }
+
   void unit(const Bound& bound, const PackedWeights& weights, uint64_t unit, Worker& worker) const {
     const uint64_t turns = up(s_.m, tokens_);
     const uint64_t first = unit / turns * chunk_, token = unit % turns * tokens_;
@@ -91,6 +105,7 @@ class TritProduct {
     int32_t* out = reinterpret_cast<int32_t*>(worker.accumulators.data());
     const uint8_t* residues = weights.residues + first * blocks_ * RESIDUE_BYTES;
     if (s_.m <= FEW) multiply_residues(residues, rows, token, tokens, out);
+    else if (in_blocks_) multiply_blocks(residues, rows, token, tokens, worker, out);
     else multiply_digits(residues, rows, token, tokens, worker, out);
     for (uint64_t t = 0; t < tokens; ++t, out += abi::VLMAX) {
       correct(weights, first, rows, token + t, out);
@@ -146,6 +161,53 @@ class TritProduct {
     }
   }
 
+  uint64_t width() const { return engine_.kernels.panel; }
+  uint32_t* panel_of(uint64_t panel) const {
+    return reinterpret_cast<uint32_t*>(factors() + s_.m) + panel * width() * padded_ / sizeof(uint32_t);
+  }
+  // Of a unit: sums of rows of weights by tokens, and bytes of the digits of a block of rows.
+  uint64_t block_sums() const {
+    const uint64_t tile = engine_.kernels.blocks.rows;
+    return up(chunk_, tile) * tile * up(tokens_, width()) * width();
+  }
+  uint64_t block_digits() const { return engine_.kernels.blocks.rows * part_ * RESIDUE_TRITS; }
+
+  // Digits of a block of rows as `BlockTiles` takes them.
+  void make_digits(const uint8_t* residues, uint64_t rows, uint64_t blocks, uint8_t* line, uint8_t* out) const {
+    const BlockTiles& tiles = engine_.kernels.blocks;
+    const uint64_t step = tiles.words * sizeof(uint32_t), padded = up(rows, tiles.group) * tiles.group;
+    for (uint64_t r = 0; r < rows; ++r) {
+      fns_.digits(blocks, residues + r * blocks_ * RESIDUE_BYTES, line);
+      for (uint64_t i = 0; i < blocks * RESIDUE_TRITS / step; ++i)
+        std::memcpy(out + (i * padded + r) * step, line + i * step, step);
+    }
+  }
+
+  void multiply_blocks(const uint8_t* residues, uint64_t rows, uint64_t token, uint64_t tokens, Worker& worker,
+                       int32_t* out) const {
+    const BlockTiles& tiles = engine_.kernels.blocks;
+    const uint64_t columns = up(tokens, width()) * width();
+    worker.panel.resize(block_sums() + (block_digits() + part_ * RESIDUE_TRITS) / sizeof(uint32_t));
+    uint32_t* sums = worker.panel.data();
+    uint32_t* digits = sums + block_sums();
+    uint8_t* line = reinterpret_cast<uint8_t*>(digits) + block_digits();
+    std::fill_n(sums, rows * columns, 0u);
+    for (uint64_t block = 0; block < blocks_; block += part_) {
+      const uint64_t count = std::min(part_, blocks_ - block), words = count * RESIDUE_TRITS / sizeof(uint32_t);
+      const uint64_t step = block * RESIDUE_TRITS / sizeof(uint32_t);
+      for (uint64_t r = 0; r < rows; r += tiles.rows) {
+        const uint64_t together = std::min<uint64_t>(tiles.rows, rows - r);
+        make_digits(residues + (r * blocks_ + block) * RESIDUE_BYTES, together, count, line,
+                    reinterpret_cast<uint8_t*>(digits));
+        for (uint64_t t = 0; t < columns; t += width())
+          tiles.tile(static_cast<unsigned>(together), words, digits, panel_of((token + t) / width()) + step * width(),
+                     reinterpret_cast<int32_t*>(sums + r * columns + t), columns);
+      }
+    }
+    interleave(reinterpret_cast<const uint8_t*>(sums), columns * sizeof(uint32_t), static_cast<unsigned>(rows),
+               abi::VLMAX, tokens, 0, reinterpret_cast<uint32_t*>(out));
+  }
+
   // Sums of digits become those of trits and of activations less their zero point, wrapped.
   void correct(const PackedWeights& weights, uint64_t first, uint64_t rows, uint64_t token, int32_t* out) const {
     const uint32_t sum = u(sums()[token]);
@@ -173,7 +235,9 @@ class TritProduct {
   const TritFns& fns_;
   const Shape s_;
   const bool grouped_, absmax_;
-  const uint64_t blocks_, padded_, tokens_, part_, chunk_;
+  const uint64_t blocks_, padded_;
+  const bool in_blocks_;  // of a unit for matrices
+  const uint64_t tokens_, part_, chunk_;
 };
 
 }  // namespace
@@ -188,6 +252,8 @@ void run_trits(const Engine& engine, const Bound& bound, const PackedWeights& we
   const TritProduct product(engine, bound.launch);
   engine.lhs.resize(up(product.lhs_bytes(), sizeof(uint32_t)));
   engine.workers.spread(product.tokens(), [&](uint64_t token, unsigned) { product.pack(bound.lhs, token); });
+  if (product.panels())
+    engine.workers.spread(product.panels(), [&](uint64_t panel, unsigned) { product.pack_panel(panel); });
   engine.workers.spread(product.units(), [&](uint64_t unit, unsigned worker) {
     product.unit(bound, weights, unit, *engine.buffers[worker]);
   });

@@ -75,6 +75,14 @@ def test_batches_share_rows(device: DeviceUnderTest) -> None:
     assert result.tobytes() == sums(lhs.reshape(15, 321), rhs, 3).tobytes()
 
 
+def test_many_of_both(device: DeviceUnderTest) -> None:
+    """More rows and columns than a unit of work has, neither a multiple of a block."""
+    rng = np.random.default_rng(2)
+    lhs, rhs = activations(rng, (1, 170, 650), extreme=False), trits(rng, (530, 650), extreme=False)
+    result = device.run(product(lhs, rhs, -7, Packing.PT5).image(), {"x": lhs})["y"]
+    assert result.tobytes() == sums(lhs[0], rhs, -7).tobytes()
+
+
 @pytest.mark.parametrize("packing", [Packing.PT5, Packing.R5])
 @pytest.mark.parametrize("m", [1, 5])
 @pytest.mark.parametrize("ends", [(-128, 1), (127, -1), (127, 1), (-128, -1)])

@@ -25,6 +25,9 @@ from tfmbs.runtime.signature import Entry, Shape, piece_entry
 from tfmbs.runtime.stats import LaunchCounters, Stats, launch_stats
 from tfmbs.runtime.timing import Timing, timing_of
 
+PREPARED = 8
+"""Entries and sizes whose movement programs a device keeps; beyond it, all are forgotten."""
+
 
 def walked(walk: Walk) -> Walked:
     """A vector program's time and accesses, found by native code."""
@@ -159,6 +162,8 @@ class Kpu:
                 *program.tables(), [_tables(timed) for timed in program.timed], len(self.machine.engines)
             )
             found = Prepared(loaded.image, index, loaded.native, program, movements)
+            if len(self._prepared) >= PREPARED:
+                self._prepared.clear()
             self._prepared[key] = found
         return found
 

@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,13 @@ class Image:
 
 class Context:
     def __init__(
-        self, image: Image, threads: int, step_limit: int, operation_limit: int, memory_limit: int
+        self,
+        image: Image,
+        threads: int,
+        step_limit: int,
+        operation_limit: int,
+        memory_limit: int,
+        check: Callable[[list[int]], None] | None = None,
     ) -> None: ...
     def run(self, image: Image, entry: int, inputs: list[_Array], outputs: list[_Array]) -> None: ...
     def reset(self) -> None: ...

@@ -25,11 +25,11 @@ def checked_instance(image: Image, entry: int, sizes: tuple[int, ...]) -> Image:
 
     Raises TfmbsError as loading does, where what the file says of these sizes is no valid program.
     """
-    image.check_weights()
     made = instance(image, entry, sizes)
     verify_image(made)
     for index in patched_rows(image, entry, Patched.TENSOR):
         if made.tensors[index]["region"] == Region.WEIGHTS:
+            image.check_weights([index])
             check_tensor_data(made, index)
     return made
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.processors import available_processors
 
 VARIABLE = "TFMBS_NUM_THREADS"
 """Environment variable with the number of threads of contexts that are made without one. Empty: not set."""
 
 MAX_THREADS = 256
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def checked_threads(threads: object) -> int:
@@ -33,20 +32,3 @@ def default_threads() -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_THREADS):
         raise TfmbsError("usage", VARIABLE, "number of threads", f"1…{MAX_THREADS}", repr(text))
     return int(text)
-
-
-def available_processors() -> int:
-    """Processors that this process may use at the same time: by its affinity, and by the quota of its control group."""
-    try:
-        count = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        count = os.cpu_count() or 1
-    return max(1, min(count, _quota(count)))
-
-
-def _quota(most: int) -> int:
-    try:
-        quota, period = _QUOTA.read_text().split()
-    except (OSError, ValueError):  # no control group, or none of this form
-        return most
-    return most if quota == "max" else -(-int(quota) // int(period))

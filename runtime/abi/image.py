@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -15,14 +16,16 @@ from tfmbs.runtime.abi.container import Container, Pieces, Section, check_chunks
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.files import file_path, mapped
 from tfmbs.runtime.abi.minor import minor_of
+from tfmbs.runtime.abi.processors import run_side_by_side
 from tfmbs.runtime.abi.records import Record
-from tfmbs.runtime.abi.sections import KIND_BY_CODE, KIND_BY_NAME, KIND_OF_RECORD, KINDS, MAJOR, Feature
+from tfmbs.runtime.abi.sections import CHUNK_BYTES, KIND_BY_CODE, KIND_BY_NAME, KIND_OF_RECORD, KINDS, MAJOR, Feature
 from tfmbs.runtime.abi.types import SPARSE, DType, Packing, Region
 from tfmbs.runtime.abi.writing import save_container, write
 
 __all__ = ["Image", "Row", "Verify"]
 
 Verify = Literal["eager", "lazy"]
+_CHUNKS_OF_A_JOB = 4
 
 
 @dataclass
@@ -162,6 +165,11 @@ class Image:
             image.check_weights()
         return image
 
+    @property
+    def weights_are_checked(self) -> bool:
+        """Whether digests and codes of all weights have been checked."""
+        return self._weights_checked
+
     def check_weights(self, tensors: Iterable[int] | None = None) -> None:
         """Checks digests and codes of weights: of these tensors, or of the whole region. What was checked is skipped.
 
@@ -171,22 +179,32 @@ class Image:
 
         if self._weights_checked:
             return
-        wanted = range(len(self.tensors)) if tensors is None else set(tensors) - self._checked_tensors
-        for index in wanted:
-            row = self.tensors[index]
-            if row["region"] == Region.WEIGHTS:
-                self._check_chunks(row["offset"], row["offset"] + row["bytes"])
-                check_tensor_data(self, index)
-                self._checked_tensors.add(index)
+        rows = self.tensors
+        wanted = range(len(rows)) if tensors is None else sorted(set(tensors) - self._checked_tensors)
+        mine = [index for index in wanted if rows[index]["region"] == Region.WEIGHTS]
+        jobs: list[Callable[[], None]] = []
+        for index in mine:  # digests of a tensor, then its codes: they are in a cache by then
+            jobs += self._chunk_jobs(rows[index]["offset"], rows[index]["offset"] + rows[index]["bytes"])
+            jobs.append(partial(check_tensor_data, self, index))
         if tensors is None:
-            self._check_chunks(0, len(self.weights))
-            check_gaps(self)
+            jobs += self._chunk_jobs(0, len(self.weights))
+            jobs.append(partial(check_gaps, self))
+        run_side_by_side(jobs, sum(rows[index]["bytes"] for index in mine))
+        self._checked_tensors.update(mine)
+        if tensors is None:
             self._weights_checked = True
 
-    def _check_chunks(self, first: int, end: int) -> None:
+    def _chunk_jobs(self, first: int, end: int) -> list[Callable[[], None]]:
+        """Checks of the chunks that hold these bytes of WEIGHTS, some at a time."""
         section = self.file.by_kind.get(KIND_BY_NAME["WEIGHTS"].code) if self.file else None
-        if section is not None and section.chunk_digests:
-            check_chunks(section, first, end, self._checked_chunks)
+        if section is None or not section.chunk_digests:
+            return []
+        starts = range(first - first % CHUNK_BYTES, end, _CHUNKS_OF_A_JOB * CHUNK_BYTES)
+        ends = [min(start + _CHUNKS_OF_A_JOB * CHUNK_BYTES, end) for start in starts]
+        return [
+            partial(check_chunks, section, start, stop, self._checked_chunks)
+            for start, stop in zip(starts, ends, strict=True)
+        ]
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], verify: Verify = "eager") -> Image:

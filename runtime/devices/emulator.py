@@ -127,7 +127,6 @@ class Emulator:
         self._isa = isa
         self._entries = {entry.name: entry for entry in entries_of(image)}
         self._inputs: dict[str, tuple[str, ...]] = {}
-        image.check_weights()  # after a lazy load: they are read here
         self._weights = _aligned(image.weights)
         self.whole = self._load(image)
         self._instances = Instances(image, self._load)
@@ -173,8 +172,10 @@ class Emulator:
     def context(self, threads: int = 1) -> EmulatorContext:
         """A context with its own memory. Raises TfmbsError `usage` for an impossible number of threads."""
         threads, limits = checked_threads(threads), self.limits
+        # After a lazy load, weights are checked when a launch first reads them.
+        check = None if self.image.weights_are_checked else self.image.check_weights
         return EmulatorContext(
-            self, _native.Context(self.whole.native, threads, limits.steps, limits.operations, limits.memory)
+            self, _native.Context(self.whole.native, threads, limits.steps, limits.operations, limits.memory, check)
         )
 
 

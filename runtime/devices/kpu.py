@@ -139,6 +139,7 @@ class Kpu:
     """An image on the machine that its target describes."""
 
     def __init__(self, image: Image, isa: str = "", limits: Limits | None = None) -> None:
+        image.check_weights()  # after a lazy load: movements read them in any order
         self._loader = Emulator(image, isa, limits)
         self.machine = Machine.of(Target.from_dict(image.target, "TARGET", image.version[1]))
         self._prepared: dict[tuple[int, int], Prepared] = {}

@@ -74,6 +74,7 @@ void Bindings::add(const Launch& launch) {
     results = element_count(out, launch.name);
   }
   bound.is_small = bound.operations <= SMALL_OPERATIONS && (!launch.program || results <= SMALL_RESULTS);
+  if (record.kind == Kind::GROUP_GEMM) bound.constants.push_back(launch.groups.scales);
   if (lists_operands(record.kind))
     for (unsigned i = 0; i < launch.args.size(); ++i) add(launch.args[i], FURTHER + i);
   if (!launch.program) return;
@@ -91,6 +92,7 @@ void Bindings::add(uint32_t index, unsigned operand) {
   switch (tensor.region) {
     // The weights are never written: check_launch refuses it.
     case Region::WEIGHTS: {
+      bound.constants.push_back(index);
       const Buffer weights{const_cast<uint8_t*>(image_.weights().data), image_.weights().size};
       return set(bound, operand, place(tensor, weights, where));
     }

@@ -29,6 +29,7 @@ struct Bound {
   Window windows[abi::WINDOWS];
   uint64_t operations = 0;  // multiply-accumulates or pooling taps
   bool is_small = false;    // done before another thread has heard of it
+  std::vector<uint32_t> constants;  // tensors of WEIGHTS that it reads
 };
 
 // Multiply-accumulates or pooling taps of a launch. Throws Error where they do not fit 64 bits.

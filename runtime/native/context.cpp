@@ -83,7 +83,7 @@ void Context::run(std::shared_ptr<const Image> image, uint32_t entry, const std:
                   const std::vector<Buffer>& outputs) {
   const Busy busy(busy_);
   const FloatEnvironment environment;
-  const Prepared& own = prepared(std::move(image), entry);
+  Prepared& own = prepared(std::move(image), entry);
   own.bindings->bind(inputs, outputs);
   operations_left_ = operation_limit_;
   for (const auto& worker : buffers_) worker->steps_left = step_limit_;
@@ -94,7 +94,9 @@ void Context::run(std::shared_ptr<const Image> image, uint32_t entry, const std:
   auto before = start;
   auto group = own.plan->groups.begin();
   for (size_t i = 0; i < launches.size();) {
-    if (group != own.plan->groups.end() && group->first == i) {
+    const bool is_group = group != own.plan->groups.end() && group->first == i;
+    if (check_) check(own, i, is_group ? group->count : 1);
+    if (is_group) {
       take_turns(*group, &launches[i], &counters_[i], start);
       i += group++->count;
       before = Clock::now();
@@ -125,8 +127,18 @@ Context::Prepared& Context::prepared(std::shared_ptr<const Image> image, uint32_
                                              Buffer{state_.data(), state_.size()});
   for (const Bound& bound : bindings->launches()) check_memory(bound);
   if (prepared_.size() == MOST_PREPARED) prepared_.erase(prepared_.begin());
-  prepared_.push_back({std::move(image), entry, &plan, std::move(bindings)});
+  const size_t count = bindings->launches().size();
+  prepared_.push_back({std::move(image), entry, &plan, std::move(bindings), std::vector<bool>(count)});
   return prepared_.back();
+}
+
+void Context::check(Prepared& own, size_t first, size_t count) {
+  for (size_t i = first; i < first + count; ++i) {
+    if (own.is_checked[i]) continue;
+    const std::vector<uint32_t>& constants = own.bindings->launches()[i].constants;
+    if (!constants.empty()) check_(constants);
+    own.is_checked[i] = true;
+  }
 }
 
 Engine Context::engine() { return {image_->kernels(), workers_, buffers_, lhs_, recurrence_}; }

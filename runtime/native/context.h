@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -70,6 +71,10 @@ class Context {
   Context(std::shared_ptr<const Image> image, unsigned threads, uint64_t step_limit, uint64_t operation_limit,
           uint64_t memory_limit);
 
+  // Calls `check` with tensors of WEIGHTS before a launch reads them, where it has not been called for that launch; what
+  // it throws ends the run.
+  void on_first_use(std::function<void(const std::vector<uint32_t>&)> check) { check_ = std::move(check); }
+
   // Executes the descriptors of an entry of the context's image, or of one for other sizes, in order. Throws Error; then
   // the outputs and state are undefined.
   void run(std::shared_ptr<const Image> image, uint32_t entry, const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs);
@@ -85,8 +90,10 @@ class Context {
     uint32_t entry;
     const Plan* plan;
     std::unique_ptr<Bindings> bindings;
+    std::vector<bool> is_checked;  // by launch
   };
 
+  void check(Prepared& own, size_t first, size_t count);
   Prepared& prepared(std::shared_ptr<const Image> image, uint32_t entry);
   Engine engine();
   void check_memory(const Bound& bound);
@@ -105,6 +112,7 @@ class Context {
   AlignedWords recurrence_;
   PackedWeights rhs_[2];  // right operands that are not constant, packed
   uint64_t step_limit_, operation_limit_, memory_limit_, operations_left_ = 0;
+  std::function<void(const std::vector<uint32_t>&)> check_;
   std::vector<Prepared> prepared_;  // the last one was used last
   std::vector<LaunchCounters> counters_;
   std::atomic<bool> busy_{false};

@@ -242,8 +242,7 @@ uint64_t lstm_bytes(const Engine& engine, const Launch& launch) {
 void run_lstm(const Engine& engine, const Bound& bound, const PackedWeights& weights, const PackedWeights& recurrent) {
   engine.recurrence.resize(Lstm::words(bound.launch.lstm, bound.launch.name));
   const Lstm lstm(engine, bound, recurrent);
-  Launch launch;
-  launch.name = bound.launch.name;
+  Launch launch;  // without a name: its sizes have been checked
   launch.gemm = product_of_inputs(bound.launch.lstm);
   launch.words = Words::F32;
   Bound inputs(launch);

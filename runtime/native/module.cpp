@@ -42,9 +42,16 @@ LoadedImage load(const std::map<std::string, nb::bytes>& tables, std::vector<std
 
 // A context keeps its image's weights alive.
 struct LoadedContext {
-  LoadedContext(const LoadedImage& loaded, unsigned threads, uint64_t steps, uint64_t operations, uint64_t memory)
-      : owner(loaded.owner), context(loaded.image, threads, steps, operations, memory) {}
-  nb::object owner;
+  LoadedContext(const LoadedImage& loaded, unsigned threads, uint64_t steps, uint64_t operations, uint64_t memory,
+                const nb::object& first_use)
+      : owner(loaded.owner), check(first_use), context(loaded.image, threads, steps, operations, memory) {
+    if (check.is_none()) return;
+    context.on_first_use([this](const std::vector<uint32_t>& tensors) {
+      const nb::gil_scoped_acquire acquire;
+      check(tensors);
+    });
+  }
+  nb::object owner, check;
   Context context;
   Lent inputs, outputs;  // used by who has set `is_lent`; their memory stays for the next run
   std::atomic<bool> is_lent{false};
@@ -186,8 +193,9 @@ NB_MODULE(_native, m) {
         "A tensor in memory of this machine, taken by DLPack, as an array on the same bytes, and whether it holds the bits of "
         "bf16, as uint16.");
   nb::class_<LoadedContext>(m, "Context")
-      .def(nb::init<const LoadedImage&, unsigned, uint64_t, uint64_t, uint64_t>(), "image"_a, "threads"_a,
-           "step_limit"_a, "operation_limit"_a, "memory_limit"_a)
+      .def(nb::init<const LoadedImage&, unsigned, uint64_t, uint64_t, uint64_t, const nb::object&>(), "image"_a,
+           "threads"_a, "step_limit"_a, "operation_limit"_a, "memory_limit"_a, "check"_a.none() = nb::none(),
+           "`check` is called with a list of tensors of WEIGHTS before a launch reads them for the first time.")
       .def("run", &run, "image"_a, "entry"_a, "inputs"_a, "outputs"_a,
            "Executes an entry of the context's image, or of one for other sizes, on contiguous arrays; outputs are written.")
       .def(

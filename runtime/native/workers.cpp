@@ -128,10 +128,7 @@ void Workers::Shared::publish(uint64_t units, bool in_parts, Call what) {
 void Workers::Shared::finish() {
   uint64_t now = word.fetch_and(~OPEN) & ~OPEN;
   const auto all_left = [&] { return ((now = word.load(std::memory_order_acquire)) & JOINED) == 0; };
-  if (!(now & JOINED) || look_out(all_left, [] { return true; })) {
-    std::atomic_thread_fence(std::memory_order_acquire);
-    return;
-  }
+  if (!(now & JOINED) || look_out(all_left, [] { return true; })) return;
   std::unique_lock<std::mutex> lock(mutex);
   is_waiting = true;
   done.wait(lock, [&] { return (word.load() & JOINED) == 0; });

@@ -11,7 +11,6 @@ run in worker processes; one that ends or hangs its worker, or raises anything e
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from tests.fuzz.mutations import mutant
+from tests.native import use_native
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.signature import Entry, entries_of
@@ -112,19 +112,6 @@ def unverified_outcome(image: Image, seed: int) -> str:
     return "unverified: ran"
 
 
-def _use_native(path: str) -> None:
-    """Makes the native extension at `path` the one that the runtime imports."""
-    name = "tfmbs.runtime._native"
-    if name in sys.modules:
-        raise RuntimeError("the runtime has another native extension already")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-
-
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -164,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.worker:
         if options.native:
-            _use_native(options.native)
+            use_native(options.native)
         work(options.first, options.count)
         return 0
     end, start = options.first + options.count, time.monotonic()

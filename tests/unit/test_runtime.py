@@ -16,9 +16,10 @@ import pytest
 
 import tfmbs
 from tests.conformance.builder import END, Builder, c, d, s
+from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.types import DType
+from tfmbs.runtime.abi.types import DType, Packing
 from tfmbs.runtime.devices.emulator import Emulator, Limits
 from tfmbs.runtime.program import Context, Program, load
 
@@ -272,25 +273,74 @@ def test_limits(name: str) -> None:
     assert caught.value.code == "resource-limit"
 
 
-def test_lazy_load_checks_weights_before_they_are_used(tmp_path: Path) -> None:
-    """A flipped bit in the weights: an eager load refuses the file, a lazy one the first context."""
-    path = tmp_path / "m.tfb"
-    # More than one chunk, so that the digest of the section is over chunks.
-    weights = RNG.standard_normal((600, 500)).astype(np.float32)
+def layers() -> tuple[Image, list[np.ndarray]]:
+    """Two products, each with weights of several chunks, and ternary ones whose last byte is no code."""
     builder = Builder()
-    x, out = builder.input("x", (1, 500), F32), builder.output("y", (1, 600), F32)
-    builder.gemm(x, builder.constant(weights), out, m=1, n=600, k=500)
-    builder.image().save(path)
-    data = bytearray(path.read_bytes())
-    at = data.find(weights.tobytes()[:64])
-    data[at + 1_000_000] ^= 1
-    path.write_bytes(data)
+    weights = [RNG.standard_normal((600, 1000)).astype(np.float32) for _ in range(2)]
+    rows, outputs = builder.input("x", (1, 1000), F32), []
+    for number, matrix in enumerate(weights):
+        outputs.append(builder.output(f"y{number}", (1, 600), F32))
+        builder.gemm(rows, builder.constant(matrix), outputs[-1], m=1, n=600, k=1000)
+    trits = builder.constant(np.ones((600, 1000), np.int8), Packing.PT5)
+    builder.gemm(rows, trits, builder.output("t", (1, 600), F32), m=1, n=600, k=1000)
+    return builder.image(), weights
+
+
+def damaged(path: Path, damage: str) -> None:
+    """Writes `layers` with a bit of the second matrix changed, or with a byte of the trits that is no code."""
+    image, weights = layers()
+    if damage == "codes":
+        image.weights = bytes(image.weights)[:-1] + b"\xff"
+    image.save(path)
+    if damage == "digest":
+        data = bytearray(path.read_bytes())
+        data[data.find(weights[1].tobytes()[:64]) + 2_000_000] ^= 1
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize(("damage", "code"), [("digest", "container.digest"), ("codes", "record")])
+def test_lazy_load_checks_weights_when_a_launch_first_reads_them(damage: str, code: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.tfb"
+    damaged(path, damage)
     with pytest.raises(TfmbsError) as eager:
         load(path)
     program = load(path, verify="lazy")
-    with pytest.raises(TfmbsError) as lazy:
-        program.context()
-    assert eager.value.code == lazy.value.code == "container.digest"
+    context = program.context()
+    y = np.zeros((1, 600), np.float32)
+    for _ in range(2):  # it stays refused
+        with pytest.raises(TfmbsError) as lazy:
+            context.run({"x": np.ones((1, 1000), np.float32)}, out={"y0": y})
+        assert eager.value.code == lazy.value.code == code
+        assert lazy.value.location in eager.value.location
+    assert y.any()  # the first product was computed
+
+
+def test_lazy_load_reads_no_weights_before_they_are_used_and_each_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, _ = layers()
+    image.save(tmp_path / "m.tfb")
+    expected = Program(image).run({"x": np.ones((1, 1000), np.float32)})
+    read: list[bytes] = []
+
+    def digest(data: bytes) -> bytes:
+        read.append(bytes(data))
+        return real(data)
+
+    real = container.digest
+    program = load(tmp_path / "m.tfb", verify="lazy")
+    monkeypatch.setattr(container, "digest", digest)
+    contexts = [program.context(threads=count) for count in (1, 2)]
+    assert not read
+    for context in contexts:
+        for _ in range(2):
+            got = context.run({"x": np.ones((1, 1000), np.float32)})
+            assert {name: array.tobytes() for name, array in got.items()} == {
+                n: a.tobytes() for n, a in expected.items()
+            }
+    weights = program.image.weights
+    assert b"".join(read) == bytes(weights)[: len(b"".join(read))]
+    assert len(read) == -(-len(weights) // container.CHUNK_BYTES)
 
 
 FORK = """

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conformance.builder import END, Builder, c, d, s
 from tfmbs.runtime import threads
+from tfmbs.runtime.abi import processors
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.types import DType
@@ -126,7 +127,7 @@ def test_without_it_processors_are_counted(
     quota: str, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(threads, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(processors, "_QUOTA", tmp_path / "cpu.max")
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
     monkeypatch.setenv(threads.VARIABLE, "")
     assert threads.default_threads() == expected

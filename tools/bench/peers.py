@@ -134,7 +134,11 @@ def litespark_kernels() -> list[Kernel]:
         return Calls(packed, multiply, 2.0, lambda n: _limit(controller, n))
 
     def refuses(problem: Problem) -> str | None:
-        return "K is no multiple of 4" if problem.shape.columns % 4 else None
+        if problem.shape.columns % 4:
+            return "K is no multiple of 4"
+        if len(problem.tokens) > 1 and not kernel.has_batched_matmul():
+            return "no kernel for several tokens on this processor"
+        return None
 
     return [Kernel("litespark", {"ternary": 2.0}, prepare, refuses=refuses)]
 

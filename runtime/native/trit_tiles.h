@@ -126,20 +126,22 @@ inline void digits(size_t blocks, const uint8_t* weights, uint8_t* out) {
   }
 }
 
-#if defined(__AVX512VNNI__)
-constexpr unsigned DOT_ROWS = 4, DOT_TOKENS = 6;
-#elif defined(__AVX512BW__)
+// Sums that compilers keep in registers: GCC 12 moves some of 24 to the stack and back for every step.
+#if defined(__AVX512BW__)
 constexpr unsigned DOT_ROWS = 4, DOT_TOKENS = 4;
 #else
 constexpr unsigned DOT_ROWS = 2, DOT_TOKENS = 4;
 #endif
 
-// As `TritFns::digit_dots`, for TOKENS vectors of activations.
+// As `TritFns::digit_dots`, for TOKENS vectors of activations. Loops over sums are unrolled, so that these
+// stay in registers.
 template <unsigned ROWS, unsigned TOKENS>
 void digit_tile(size_t bytes, const uint8_t* d, size_t d_stride, const int8_t* a, size_t a_stride, int32_t* out,
                 size_t stride) {
   VecI sums[ROWS][TOKENS];
+#pragma GCC unroll 4
   for (unsigned r = 0; r < ROWS; ++r)
+#pragma GCC unroll 6
     for (unsigned t = 0; t < TOKENS; ++t) sums[r][t] = zero_i();
 #if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
   for (size_t at = 0; at < bytes; at += OCTETS) {
@@ -157,7 +159,9 @@ void digit_tile(size_t bytes, const uint8_t* d, size_t d_stride, const int8_t* a
   for (size_t first = 0; first < bytes; first += MOST_PAIRS * OCTETS) {
     const size_t end = std::min(bytes, first + MOST_PAIRS * OCTETS);
     VecI pairs[ROWS][TOKENS];
+#pragma GCC unroll 4
     for (unsigned r = 0; r < ROWS; ++r)
+#pragma GCC unroll 4
       for (unsigned t = 0; t < TOKENS; ++t) pairs[r][t] = zero_i();
     for (size_t at = first; at < end; at += OCTETS) {
       VecI left[ROWS];
@@ -170,15 +174,19 @@ void digit_tile(size_t bytes, const uint8_t* d, size_t d_stride, const int8_t* a
         for (unsigned r = 0; r < ROWS; ++r) pairs[r][t] = add_pairs(pairs[r][t], pairs_of(left[r], right));
       }
     }
+#pragma GCC unroll 4
     for (unsigned r = 0; r < ROWS; ++r)
+#pragma GCC unroll 4
       for (unsigned t = 0; t < TOKENS; ++t) sums[r][t] = add_words(sums[r][t], widen_pairs(pairs[r][t]));
   }
 #endif
+#pragma GCC unroll 6
   for (unsigned t = 0; t < TOKENS; ++t, out += stride) {
     int32_t part[ROWS];
     if constexpr (ROWS == 4) {
       store_sums({sums[0][t], sums[1][t], sums[2][t], sums[3][t]}, part);
     } else {
+#pragma GCC unroll 4
       for (unsigned r = 0; r < ROWS; ++r) part[r] = sum_of(sums[r][t]);
     }
     for (unsigned r = 0; r < ROWS; ++r)

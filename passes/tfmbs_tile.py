@@ -14,20 +14,22 @@ from tfmbs.dialect.graph_groups import GroupMatmulOp
 from tfmbs.dialect.graph_lstm import GATES, LstmOp
 from tfmbs.dialect.graph_ops import BatchMatmulOp, FusedGemvOp, GemvOp, MatmulOp
 from tfmbs.dialect.graph_windows import Conv2dOp, Conv3dOp, PoolOp
-from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.dialect.telemetry import set_telemetry, telemetry_of
-from tfmbs.dialect.types import is_int4, is_quantized, is_ternary, packing_of
+from tfmbs.dialect.types import is_int4, is_quantized, is_ternary, packing_of, storage_type
 from tfmbs.passes.graph.kernels import left, ops_of, refusal, right
-from tfmbs.passes.graph.tiling import Problem, array_dataflows, choose_schedule
+from tfmbs.passes.graph.tiling import Epilogue, Problem, array_dataflows, choose, pool_schedule
+from tfmbs.passes.linalg.generics import CHANNEL, ELEMENT, SCALAR
 from tfmbs.passes.registry import Pass
-from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import FEATURE_OF_PACKING, OPERANDS, Feature, Target
 from tfmbs.runtime.abi.target_file import load_target
-from tfmbs.runtime.abi.types import DTYPES, DType, Packing, row_bytes
+from tfmbs.runtime.abi.types import DType, Packing
 
 DTYPE = {name: DType[name.upper()] for name in OPERANDS}
 """Element types of products under their names in target files."""
+
+AXES, PADS = ("depth", "height", "width"), ("pad_front", "pad_top", "pad_left")
+BITS_OF_BYTE, BITS_OF_INDEX = 8, 64
 
 FEATURE_OF_OP = {
     Conv2dOp: Feature.CONV2D,
@@ -43,7 +45,8 @@ FEATURE_OF_OP = {
 class TfmbsTile(Pass):
     """Set `tfmbs.schedule` on every kernel: dataflow, tile sizes, buffers and the fabric tiles that share its output.
 
-    The target gives the array, L1 and the number of tiles; docs/targets.md has the rule and its formulas. An operand
+    Plans of the movement rule are searched for the fastest by a closed model of array, memories, movers and epilogue of
+    the target; docs/targets.md says how. An operand
     type, packing or kernel that the target does not have is refused. Telemetry gets the tile mask.
 
     Options: target=kpu-edge
@@ -62,7 +65,7 @@ class TfmbsTile(Pass):
         func.func @f(%x: tensor<64x100xf32>, %w: tensor<40x100xf32>) -> tensor<64x40xf32> {
           %0 = "tfmbs.matmul"(%x, %w) ({}) {
             operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = [],
-            tfmbs.schedule = #tfmbs.schedule<"output_stationary", array<i64: 64, 32, 100>, 2 : i64, "0x3">
+            tfmbs.schedule = #tfmbs.schedule<"weight_stationary", array<i64: 32, 16, 16>, 2 : i64, "0x3">
           } : (tensor<64x100xf32>, tensor<40x100xf32>) -> tensor<64x40xf32>
           return %0 : tensor<64x40xf32>
         }
@@ -74,9 +77,11 @@ class TfmbsTile(Pass):
         target = load_target(self.target)
         for op in ops_of(module, *PROBLEMS):
             _check_support(op, target)
-            # Pooling does not run in the array: each result is finished before the next.
-            flows = (Dataflow.OUTPUT_STATIONARY,) if isinstance(op, PoolOp) else array_dataflows(target)
-            schedule = choose_schedule(PROBLEMS[type(op)](op), target, flows)
+            problem = PROBLEMS[type(op)](op)
+            if isinstance(op, PoolOp):  # which does not run in the array
+                schedule = pool_schedule(problem, target)
+            else:
+                schedule = choose(problem, target, array_dataflows(target)).schedule
             with op.location:
                 op.attributes[SCHEDULE] = schedule.to_attribute()
                 telemetry = telemetry_of(op)
@@ -112,15 +117,31 @@ def _packing(op: Any) -> Packing:
     return packing_of(element_of(right(op)))
 
 
-def _product(op: Any, batch: int, m: int, n: int, k: int) -> Problem:
+def _product(op: Any, batch: int, m: int, n: int, k: int, **further: Any) -> Problem:
     lhs, rhs = DTYPE[_operand_name(element_of(left(op)))], DTYPE[_operand_name(element_of(right(op)))]
-    packing = _packing(op)
-    return Problem(batch, m, n, k, DTYPES[lhs].bits // 8, lambda count: row_bytes(rhs, packing, count))
+    return Problem(batch, m, n, k, lhs, rhs, _packing(op), **further)
+
+
+def _epilogue(op: Any) -> Epilogue | None:
+    """Windows by the roles of the operands: per element, per channel, or one in any case."""
+    if not op.has_epilogue:
+        return None
+    windows = []
+    for value, role in zip(op.epilogue_operands, op.roles, strict=True):
+        size = _element_bytes(value)
+        windows.append(((size, 0, 0), (0, size, 0), (0, 0, size))[(ELEMENT, CHANNEL, SCALAR).index(role)])
+    operations = len(list(op.epilogue_block.operations))
+    return Epilogue(operations, _element_bytes(op.result), tuple(windows))
+
+
+def _element_bytes(value: Any) -> int:
+    element = storage_type(element_of(value))
+    return max(1, (element.width if hasattr(element, "width") else BITS_OF_INDEX) // BITS_OF_BYTE)
 
 
 def _matmul(op: Any) -> Problem:
     *batch, m, k = shape_of(left(op).type)
-    return _product(op, prod(batch), m, shape_of(op.result.type)[-1], k)
+    return _product(op, prod(batch), m, shape_of(op.result.type)[-1], k, epilogue=_epilogue(op))
 
 
 def _fused_gemv(op: Any) -> Problem:
@@ -131,14 +152,31 @@ def _fused_gemv(op: Any) -> Problem:
 def _convolution(op: Any) -> Problem:
     images, channels, *size = shape_of(op.result.type)
     taps = prod(shape_of(right(op).type)[1:])
-    return _product(op, images * op.groups, prod(size), channels // op.groups, taps)
+    geometry, epilogue = _volume(op), _epilogue(op)
+    return _product(
+        op, images * op.groups, prod(size), channels // op.groups, taps, geometry=geometry, epilogue=epilogue
+    )
+
+
+def _volume(op: Any) -> tuple[tuple[str, int], ...]:
+    """The fields of the geometry of a convolution that movements depend on; an image is a volume of one plane."""
+    batch, channels, *size = shape_of(left(op).type)
+    window, out = op.window, shape_of(op.result.type)[2:]
+    flat = len(AXES) - len(size)
+    fields = {"batch": batch, "groups": op.groups, "in_channels": channels, "out_channels": shape_of(op.result.type)[1]}
+    for name, sizes, absent in (
+        ("in", size, 1), ("out", out, 1), ("kernel", window.kernel, 1), ("stride", window.strides, 1),
+        ("dilation", window.dilations, 1),
+    ):  # fmt: skip
+        fields |= {f"{name}_{axis}": value for axis, value in zip(AXES, [absent] * flat + list(sizes), strict=True)}
+    fields |= dict(zip(PADS, [0] * flat + list(window.pads[: len(size)]), strict=True))
+    return tuple(sorted(fields.items()))
 
 
 def _pool(op: Any) -> Problem:
-    """As a product with one weight per tap, which needs no bytes."""
+    """As a product with one weight per tap."""
     images, channels, height, width = shape_of(op.result.type)
-    size = 4 if isinstance(element_of(op.result), ir.F32Type) else 1
-    return Problem(images, height * width, channels, prod(op.kernel), size, lambda _: 0)
+    return Problem(images, height * width, channels, prod(op.kernel), DType.I8, DType.I8)
 
 
 def _attention(op: Any) -> Problem:

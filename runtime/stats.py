@@ -39,7 +39,8 @@ class LaunchCounters:
     """What a device measured of one descriptor: multiply-accumulates or pooling taps, those with a weight that is no
     constant zero, instruction words, lane operations, elements loaded and stored by vector code, and nanoseconds.
 
-    `start_ns` and `start_cycle` count from the start of the run; cycles are those of a simulated core clock, else 0.
+    `start_ns` and `start_cycle` count from the start of the run; cycles are those of a simulated core clock, else 0,
+    `predicted_cycles` those of the closed model that the compiler ranks schedules by (0: it has none for the kind).
     """
 
     operations: int
@@ -52,6 +53,7 @@ class LaunchCounters:
     wall_ns: int
     start_cycle: int = 0
     cycles: int = 0
+    predicted_cycles: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class LaunchStats:
     wall_ns: int
     start_cycle: int = 0
     cycles: int = 0
+    predicted_cycles: int = 0
 
     @property
     def fabric_cost(self) -> float:
@@ -261,6 +264,7 @@ def _launch(image: Image, descriptor: Row, counters: LaunchCounters, meaning: Me
         wall_ns=counters.wall_ns,
         start_cycle=counters.start_cycle,
         cycles=counters.cycles,
+        predicted_cycles=counters.predicted_cycles,
     )
 
 

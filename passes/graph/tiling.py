@@ -1,55 +1,91 @@
-"""How a launch is cut into tiles for a target: cycles, what fits into L1, and the choice between dataflows.
+"""How a launch is cut into tiles for a target: a search over plans of the movement rule, ranked by its closed model.
 
-A tile is `ti` rows and `tj` columns of the output and `tk` of the reduction. The choice changes time, never values.
+A tile is `m` rows and `n` columns of the output and `k` of the reduction. The choice changes time, never values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 from tfmbs.dialect.attributes import Schedule
 from tfmbs.runtime.abi.array_timing import ArrayShape, Sizes, product_cycles
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.movement.machine import Machine
+from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
+from tfmbs.runtime.abi.movement.prediction import Prediction, predict
+from tfmbs.runtime.abi.movement.tiles import Plan, Work, planned
 from tfmbs.runtime.abi.records import Dataflow
-from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES, OPERAND_BUFFERS, Target
+from tfmbs.runtime.abi.target import OPERAND_BUFFERS, Target
+from tfmbs.runtime.abi.types import DTYPES, DType, Packing
+
+PARTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+"""Into how many parts of the same size an axis may be cut; the search also tries folds of the array times 2^i."""
+DOUBLINGS = 6
+LANES = "lanes"
+LEAST_GAIN = 200
+"""A plan with fewer steps wins unless it is slower by more than one part in so many."""
 
 
-class Tile(NamedTuple):
-    """Sizes of a tile, in elements."""
+@dataclass(frozen=True)
+class Epilogue:
+    """What becomes of each result: operations of a lane on it, the bytes it has then, and what windows are read.
 
-    ti: int
-    tj: int
-    tk: int
+    `windows` are bytes per result, per channel and in any case, for each operand.
+    """
+
+    operations: int
+    out_bytes: int
+    windows: tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True)
 class Problem:
     """`batch` products of m×k and k×n; a convolution is one per image and group, with m output positions.
 
-    `lhs_bytes` are those of one left element; `rhs_row_bytes(k)` those of k right elements of one output channel, as
-    packed.
+    `geometry` are the fields of a volume geometry of a convolution, in the order of its table; `shares_right`: all
+    products have the same right operand.
     """
 
     batch: int
     m: int
     n: int
     k: int
-    lhs_bytes: int
-    rhs_row_bytes: Callable[[int], int]
+    lhs: DType
+    rhs: DType
+    packing: Packing = Packing.DENSE
+    shares_right: bool = False
+    geometry: tuple[tuple[str, int], ...] = ()
+    epilogue: Epilogue | None = None
 
-    def bytes_in_l1(self, tile: Tile) -> int:
-        """Two buffers of each operand tile, and the accumulators of the output tile."""
-        operands = tile.ti * tile.tk * self.lhs_bytes + tile.tj * self.rhs_row_bytes(tile.tk)
-        return OPERAND_BUFFERS * operands + tile.ti * tile.tj * ACCUMULATOR_BYTES
+    @property
+    def work(self) -> Work:
+        """The problem as the movement rule has it, with its operands at the start of a memory."""
+        m, n, k, g = self.m, self.n, self.k, dict(self.geometry)
+        kept = g["groups"] if g else 1 if self.shares_right else self.batch
+        right = Matrix(0, 0, self.rhs, self.packing, kept, n, k, n * k if kept > 1 else 0, k, 1, False)
+        left = (
+            Windows(0, 0, DTYPES[self.lhs].bits // 8, g, right.unit)
+            if g
+            else Matrix(0, 0, self.lhs, Packing.DENSE, self.batch, m, k, m * k, k, 1, True)
+        )
+        after = self.epilogue
+        out_bytes, windows = (after.out_bytes, after.windows) if after else (4, ())
+        return Work(self.batch, m, n, k, left, right, after is not None, out_bytes, windows)
 
-    def output_tiles(self, tile: Tile) -> int:
-        """Output tiles of the whole problem, which fabric tiles share."""
-        return self.batch * _folds(self.m, tile.ti) * _folds(self.n, tile.tj)
+
+class Choice(NamedTuple):
+    """A schedule, and what it is predicted to take."""
+
+    schedule: Schedule
+    prediction: Prediction | None
 
 
 def cycles(problem: Problem, dataflow: Dataflow, rows: int, columns: int) -> int:
-    """Cycles of one rows × columns systolic array, by the rule of `runtime.abi.array_timing`."""
+    """Cycles of one rows × columns systolic array without overlap, by the rule of `runtime.abi.array_timing`."""
     sizes = Sizes(problem.m, problem.n, problem.k)
     return problem.batch * product_cycles(dataflow, sizes, ArrayShape(rows, columns))
 
@@ -59,51 +95,135 @@ def array_dataflows(target: Target) -> tuple[Dataflow, ...]:
     return tuple(Dataflow[name.upper()] for name in target.array.dataflows)
 
 
-def choose_schedule(problem: Problem, target: Target, dataflows: Sequence[Dataflow]) -> Schedule:
-    """The dataflow with the fewest cycles (the first among equals) whose fold fits L1, and the tile `grow` gives."""
-    rows, columns = target.array.rows, target.array.columns
-    fitting = [flow for flow in dataflows if problem.bytes_in_l1(_fold(problem, flow, target)) <= target.l1.size]
-    # An output stationary fold always fits: a target with less L1 is refused when it is read.
-    dataflow = min(fitting or [Dataflow.OUTPUT_STATIONARY], key=lambda flow: cycles(problem, flow, rows, columns))
-    tile = grow(problem, dataflow, target)
-    used = min(target.tiles, problem.output_tiles(tile))
-    return Schedule(dataflow, tile, OPERAND_BUFFERS, (1 << used) - 1)
+@lru_cache(maxsize=4096)
+def choose(problem: Problem, target: Target, dataflows: tuple[Dataflow, ...]) -> Choice:
+    """The plan that the model predicts to be fastest; among those almost as fast, the one with the fewest steps.
 
-
-def grow(problem: Problem, dataflow: Dataflow, target: Target) -> Tile:
-    """The tile of one array fold, its sizes doubled as long as L1 holds it, the streamed size first.
-
-    Rows and columns grow only while there is an output tile for each fabric tile; sizes end at the problem's.
+    Where no plan fits the memories of the target, one fold of the array, without a prediction.
     """
-    tile = _fold(problem, dataflow, target)
-    limits = Tile(problem.m, problem.n, problem.k)
-    wanted = min(target.tiles, problem.output_tiles(tile))
-    for axis in _GROWTH[dataflow]:
-        while tile[axis] < limits[axis]:
-            larger = Tile(*(min(2 * size, limits[axis]) if i == axis else size for i, size in enumerate(tile)))
-            if problem.bytes_in_l1(larger) > target.l1.size or problem.output_tiles(larger) < wanted:
-                break
-            tile = larger
-    return tile
+    machine, work = Machine.of(target), problem.work
+    found: dict[Tile, tuple[Plan, Prediction]] = {}
+    fastest = 0
+    for bound, wanted, flow in sorted(_candidates(problem, work, machine, dataflows)):
+        if found and bound > _almost(fastest):
+            break
+        try:
+            plan = planned(work, wanted, flow, OPERAND_BUFFERS, range(target.tiles), machine, "tiling")
+        except TfmbsError:  # not even its smallest part fits
+            continue
+        if plan.tile not in found:
+            prediction = predict(work, plan, machine, _epilogue_cycles(problem, target))
+            found[plan.tile] = plan, prediction
+            fastest = min(fastest or prediction.total_ps, prediction.total_ps)
+    if not found:
+        tile, flow = _fold(problem, target), dataflows[0]
+        used = min(target.tiles, problem.batch * -(-problem.m // tile.m) * -(-problem.n // tile.n))
+        return Choice(Schedule(flow, tile, OPERAND_BUFFERS, (1 << used) - 1), None)
+    fast = [one for one in found.values() if one[1].total_ps <= _almost(fastest)]
+    plan, prediction = min(fast, key=lambda one: _rank(problem, *one))
+    mask = (1 << len(plan.fabric)) - 1
+    return Choice(Schedule(plan.dataflow, plan.tile, OPERAND_BUFFERS, mask), prediction)
 
 
-_GROWTH = {
-    Dataflow.OUTPUT_STATIONARY: (2, 0, 1),
-    Dataflow.WEIGHT_STATIONARY: (0, 1, 2),
-    Dataflow.INPUT_STATIONARY: (1, 0, 2),
-}
+def _almost(total: int) -> int:
+    return total + total // LEAST_GAIN
 
 
-def _fold(problem: Problem, dataflow: Dataflow, target: Target) -> Tile:
-    """What the array holds at once, with one step of the streamed dimension, no larger than the problem."""
+def _rank(problem: Problem, plan: Plan, prediction: Prediction) -> tuple[int, ...]:
+    """Steps of the array first: each costs movements."""
+    tile = plan.tile
+    steps = problem.batch * -(-problem.m // tile.m) * -(-problem.n // tile.n) * -(-problem.k // tile.k)
+    return steps, prediction.bounds.external, prediction.total_ps, *tile
+
+
+def _candidates(
+    problem: Problem, work: Work, machine: Machine, dataflows: Iterable[Dataflow]
+) -> Iterable[tuple[int, Tile, Dataflow]]:
+    """(picoseconds that it takes at least, tile, dataflow): of each tile that L1 holds, the fastest dataflow."""
+    target = machine.target
     rows, columns = target.array.rows, target.array.columns
-    ti, tj, tk = {
-        Dataflow.OUTPUT_STATIONARY: (rows, columns, 1),
-        Dataflow.WEIGHT_STATIONARY: (1, columns, rows),
-        Dataflow.INPUT_STATIONARY: (columns, 1, rows),
-    }[dataflow]
-    return Tile(min(ti, problem.m), min(tj, problem.n), min(tk, problem.k))
+    g = dict(problem.geometry)
+    lines = {g["out_width"] * 2**i for i in range(DOUBLINGS)} if g else set()
+    m_sizes = _sizes(problem.m, rows) | {size for size in lines if size <= problem.m}
+    n_sizes, k_sizes = _sizes(problem.n, columns), _sizes(problem.k, max(rows, columns))
+    if isinstance(work.lhs, Windows):
+        k_sizes = {work.lhs.fitted_k(k) for k in k_sizes}
+    for m, n, k in product(sorted(m_sizes), sorted(n_sizes), sorted(k_sizes)):
+        tile = Tile(m, n, k)
+        sums = 4 * m * n
+        if sums + OPERAND_BUFFERS * (work.lhs.bytes_in_l1(tile) + work.rhs.bytes_in_l1(tile)) > target.l1.size:
+            continue
+        outputs = problem.batch * -(-problem.m // m) * -(-problem.n // n)
+        used = min(target.tiles, outputs)
+        rounds = -(-outputs // used)
+        bound, _, flow = min(
+            (_least_cycles(problem, tile, flow, target) * machine.core_ps * rounds // outputs, number, flow)
+            for number, flow in enumerate(dataflows)
+        )
+        yield bound, tile, flow
 
 
-def _folds(size: int, by: int) -> int:
-    return -(-size // by)
+def _least_cycles(problem: Problem, tile: Tile, flow: Dataflow, target: Target) -> int:
+    """Cycles of the array: folds that overlap, and the wave, load or drain of each step."""
+    rows, columns = target.array.rows, target.array.columns
+    m, n, k = problem.m, problem.n, problem.k
+    if target.kind == LANES:
+        return problem.batch * m * _folds(n, tile.n, columns) * k
+    if flow is Dataflow.OUTPUT_STATIONARY:
+        work = _folds(m, tile.m, rows) * _folds(n, tile.n, columns) * _streams(k, tile.k, rows)
+    elif flow is Dataflow.WEIGHT_STATIONARY:
+        work = _folds(k, tile.k, rows) * _folds(n, tile.n, columns) * _streams(m, tile.m, rows)
+    else:
+        work = _folds(k, tile.k, rows) * _folds(m, tile.m, columns) * _streams(n, tile.n, rows)
+    outputs, parts = -(-m // tile.m) * -(-n // tile.n), -(-k // tile.k)
+    # Each step loads or drains once; sums of an output-stationary array come in again after the first.
+    again = outputs * (parts - 1) if flow is Dataflow.OUTPUT_STATIONARY else 0
+    return problem.batch * (work + outputs * parts * (2 * rows + columns - 2) + again * rows)
+
+
+def _folds(size: int, by: int, unit: int) -> int:
+    """Folds along an axis that is cut into parts."""
+    full, rest = divmod(size, by)
+    return full * -(-by // unit) + -(-rest // unit)
+
+
+def _streams(size: int, by: int, rows: int) -> int:
+    """Cycles of the streams along an axis that is cut into parts: none is shorter than a load or a drain."""
+    full, rest = divmod(size, by)
+    return full * max(by, rows) + (max(rest, rows) if rest else 0)
+
+
+def _sizes(size: int, unit: int) -> set[int]:
+    """Sizes of parts of an axis that the search tries, whole folds of the array as far as it goes."""
+    found = {min(size, unit << i) for i in range(DOUBLINGS + 1)}
+    for parts in PARTS:
+        part = -(-size // parts)
+        found.add(min(size, -(-part // unit) * unit))
+    return found
+
+
+def _epilogue_cycles(problem: Problem, target: Target) -> _Lanes | None:
+    return _Lanes(problem.epilogue.operations, target.vector.lanes) if problem.epilogue else None
+
+
+@dataclass(frozen=True)
+class _Lanes:
+    """An estimate of the cycles of a row of results before there is a program: one slot per operation and lanes."""
+
+    operations: int
+    lanes: int
+
+    def __call__(self, columns: int) -> int:
+        return -(-columns // self.lanes) * (self.operations + 1)
+
+
+def _fold(problem: Problem, target: Target) -> Tile:
+    """What an output-stationary array holds at once, with one step of the reduction, no larger than the problem."""
+    return Tile(min(target.array.rows, problem.m), min(target.array.columns, problem.n), 1)
+
+
+def pool_schedule(problem: Problem, target: Target) -> Schedule:
+    """Pooling does not run in the array: as many windows at once as the array has rows, all their taps."""
+    tile = _fold(problem, target)._replace(k=problem.k)
+    used = min(target.tiles, problem.batch * -(-problem.m // tile.m) * -(-problem.n // tile.n))
+    return Schedule(Dataflow.OUTPUT_STATIONARY, tile, OPERAND_BUFFERS, (1 << used) - 1)

@@ -129,8 +129,9 @@ class KpuContext:
             LaunchCounters(
                 **row, start_ns=start // 1000, wall_ns=(end - start) // 1000,
                 start_cycle=start // timing.core_ps, cycles=-(-(end - start) // timing.core_ps),
+                predicted_cycles=last.program.predicted.get(launch, 0),
             )
-            for row, (start, end) in zip(self.native.counters(), spans, strict=True)
+            for launch, (row, (start, end)) in enumerate(zip(self.native.counters(), spans, strict=True))
         ]  # fmt: skip
         return launch_stats(last.image, "kpu", last.index, counters, timing.summary())
 

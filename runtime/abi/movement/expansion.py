@@ -22,16 +22,15 @@ MEMORY_OF_REGION = {
 
 
 class Turns:
-    """Engines that take turns."""
+    """Queues of engines that share work: the one with the least so far takes the next, the first among equals."""
 
-    def __init__(self, engines: Sequence[int]) -> None:
-        self._engines, self._next = engines, 0
+    def __init__(self, program: Program, engines: Sequence[int], outbound: int) -> None:
+        self._work, self._outbound = program.work, outbound
+        self._engines = [(engine, program.machine.queue(engine, bool(outbound))) for engine in engines]
 
     def take(self) -> int:
-        """The next one."""
-        engine = self._engines[self._next]
-        self._next = (self._next + 1) % len(self._engines)
-        return engine
+        """The engine for the next movement."""
+        return min(self._engines, key=lambda pair: self._work[pair[1]])[0]
 
 
 class Expansion:
@@ -45,9 +44,12 @@ class Expansion:
         self.l2 = Space(self.program, Memory.L2, target.l2.size)
         self.l1 = [Space(self.program, Memory.L1 + tile, target.l1.size) for tile in range(target.tiles)]
         dma, mover = (machine.first(kind) for kind in (EngineKind.DMA, EngineKind.BLOCK_MOVER))
-        # Engines take turns in both directions by themselves.
-        self._dma = [Turns(range(dma, dma + target.dma.count)) for _ in range(2)]
-        self._mover = [Turns(range(mover, mover + target.block_mover.count)) for _ in range(2)]
+
+        def turns(engines: Sequence[int], outbound: int) -> Turns:
+            return Turns(self.program, engines, outbound)
+
+        self._dma = [turns(range(dma, dma + target.dma.count), way) for way in range(2)]
+        self._mover = [turns(range(mover, mover + target.block_mover.count), way) for way in range(2)]
         self._done: dict[int, list[int]] = {}  # by token: the last movements that the launch stored with
         self._tokens: list[int] = []
         self._waited: set[int] = set()

@@ -9,6 +9,7 @@ from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.movement.epilogues import Epilogue
 from tfmbs.runtime.abi.movement.expansion import Expansion
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
+from tfmbs.runtime.abi.movement.prediction import predict
 from tfmbs.runtime.abi.movement.products import ProductExpansion, Result
 from tfmbs.runtime.abi.movement.tiles import Work, planned
 from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
@@ -110,5 +111,7 @@ def _run(
     wanted = Tile(schedule["tile_m"], schedule["tile_n"], schedule["tile_k"])
     fabric = fabric_tiles(x, descriptor, where)
     flow = Dataflow(schedule["dataflow"])
-    plan = planned(work, wanted, flow, min(schedule["buffers"], 2), fabric, x.machine, where)
+    plan = planned(work, wanted, flow, schedule["buffers"], fabric, x.machine, where)
+    prediction = predict(work, plan, x.machine, epilogue.cycles if epilogue else None)
+    x.program.predicted[x.launch] = prediction.cycles
     ProductExpansion(x, work, plan, result, epilogue, zero).run()

@@ -12,7 +12,7 @@ from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
 from tfmbs.runtime.abi.movement.memory import Residents, Ring, Slot, Uses
 from tfmbs.runtime.abi.movement.operands import Key, Matrix, Span, Windows, span
 from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Op, What
-from tfmbs.runtime.abi.movement.tiles import Plan, Work
+from tfmbs.runtime.abi.movement.tiles import Plan, Work, guard_of
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 from tfmbs.runtime.abi.types import DType
 
@@ -85,7 +85,6 @@ class ProductExpansion:
 
     def _prepare(self) -> None:
         plan, work, tile, x = self.plan, self.work, self.plan.tile, self.x
-        guard = 1 if plan.is_buffered else 0
         shared = (Uses(), Uses())
         own = {fabric: (Uses(), Uses()) for fabric in plan.fabric}
         step = 0
@@ -104,18 +103,24 @@ class ProductExpansion:
         result = tile.m * tile.n * out_bytes
         window = work.window_bytes(tile)
         self.levels: list[_Shared] = []
-        for space, slots in ((x.l3, plan.l3), (x.l2, plan.l2)):
-            lhs = Residents(space.slots(slots.lhs, work.lhs.chunk_bytes(tile)), shared[0], guard)
-            rhs = Residents(space.slots(slots.rhs, work.rhs.chunk_bytes(tile)), shared[1], guard)
+        engines = (x.machine.target.dma.count, x.machine.target.block_mover.count)
+        of_step = len(plan.fabric) * work.lhs.chunks_of_step(tile), len(plan.fabric)
+        for space, slots, count in zip((x.l3, x.l2), (plan.l3, plan.l2), engines, strict=True):
+            guards = [
+                guard_of(*pair, count) if plan.is_buffered else 0 for pair in zip(slots[:2], of_step, strict=True)
+            ]
+            lhs = Residents(space.slots(slots.lhs, work.lhs.chunk_bytes(tile)), shared[0], guards[0])
+            rhs = Residents(space.slots(slots.rhs, work.rhs.chunk_bytes(tile)), shared[1], guards[1])
             results = Ring(space.slots(slots.results, result))
             windows = Ring(space.slots(slots.windows, window)) if slots.windows else None
             self.levels.append(_Shared((lhs, rhs), results, windows))
         self.tiles: dict[int, _Own] = {}
         for fabric in plan.fabric:
             space, slots1 = x.l1[fabric], plan.l1
+            guards = [count // 2 if plan.is_buffered else 0 for count in slots1[:2]]
             self.tiles[fabric] = _Own(
-                Residents(space.slots(slots1.lhs, work.lhs.bytes_in_l1(tile)), own[fabric][0], guard),
-                Residents(space.slots(slots1.rhs, work.rhs.bytes_in_l1(tile)), own[fabric][1], guard),
+                Residents(space.slots(slots1.lhs, work.lhs.bytes_in_l1(tile)), own[fabric][0], guards[0]),
+                Residents(space.slots(slots1.rhs, work.rhs.bytes_in_l1(tile)), own[fabric][1], guards[1]),
                 Ring(space.slots(slots1.sums, tile.m * tile.n * ACCUMULATOR_BYTES)),
                 Ring(space.slots(slots1.windows, window)) if window else None,
                 Ring(space.slots(slots1.results, result)) if self.epilogue else None,

@@ -8,6 +8,7 @@ read and written when it ends.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -212,6 +213,10 @@ class Program:
     parameters: list[int] = field(default_factory=list)
     accesses: list[Access] = field(default_factory=list)
     timed: list[Timed] = field(default_factory=list)
+    predicted: dict[int, int] = field(default_factory=dict)
+    """By launch, the cycles of the core clock that the closed model expects."""
+    work: Counter[int] = field(default_factory=Counter)
+    """By queue, cycles that its movements keep its engine busy."""
 
     def add(self, op: Op, engine: int, launch: int, busy: int, waits: Iterable[int], what: What) -> int:
         """Adds a movement that keeps its engine `busy` cycles; returns its number.
@@ -222,6 +227,7 @@ class Program:
         queue = machine.queue(engine, what.outbound)
         kept = self.last_of_queues(waits)
         kept.pop(queue, None)
+        self.work[queue] += busy
         external = Level.EXTERNAL in (what.source, what.target) and what.bytes
         self.movements.append(
             (

@@ -58,6 +58,12 @@ class Levels(NamedTuple):
     results: int
 
 
+def guard_of(slots: int, of_step: int, engines: int) -> int:
+    """How many steps a chunk stays after its use, where operands are buffered: for as many transfers at once as there
+    are engines, as far as there are slots."""
+    return max(1, min(engines, slots // of_step - 1))
+
+
 @dataclass(frozen=True)
 class Plan:
     """How a product is done. `fabric` are the tiles of the fabric; `m_fastest`: blocks of rows follow each other."""
@@ -129,7 +135,8 @@ def _halved(tile: Tile, work: Work) -> Tile:
 
 
 def _buffers(work: Work, tile: Tile, buffers: int, size: int) -> Buffers | None:
-    """Slots of L1: first one each, then a second for sums, results and windows, then more of operands."""
+    """Slots of L1: `buffers` of operands and one of all else, a second for sums, results and windows, then more of
+    operands, the smaller one first, until the whole reduction of a tile is there."""
     lhs, rhs = aligned(work.lhs.bytes_in_l1(tile)), aligned(work.rhs.bytes_in_l1(tile))
     sums = aligned(tile.m * tile.n * ACCUMULATOR_BYTES)
     windows = work.window_bytes(tile)
@@ -142,7 +149,14 @@ def _buffers(work: Work, tile: Tile, buffers: int, size: int) -> Buffers | None:
         second = buffers > 1 and 0 < one <= left
         counts.append(2 if second else 1)
         left -= one if second else 0
-    return Buffers(buffers, buffers, counts[0], counts[2], counts[1])
+    operands = [buffers, buffers]
+    if buffers > 1:
+        wanted = -(-work.k // tile.k) + buffers
+        for one, number in sorted(((lhs, 0), (rhs, 1))):
+            more = max(0, min(wanted - buffers, left // one))
+            operands[number] += more
+            left -= more * one
+    return Buffers(operands[0], operands[1], counts[0], counts[2], counts[1])
 
 
 def _levels(work: Work, tile: Tile, buffers: int, fabric: int, size: int) -> Levels | None:

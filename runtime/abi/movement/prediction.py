@@ -1,0 +1,227 @@
+"""How long a product takes by a closed model of the movement rule: what the tiling search ranks plans by.
+
+Each engine's work is added up over the launch (`Bounds`); engines overlap, so the launch takes what the busiest of them
+does, plus the way of its first operands to the array and that of its last results out. Misses of a memory with too few
+slots are those of the best replacement on a cyclic sequence. All in whole picoseconds and bytes; the simulator, which
+executes each movement, is what confirms it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tfmbs.runtime.abi.array_timing import Sizes
+from tfmbs.runtime.abi.movement.machine import EngineInfo, EngineKind, Machine, array_cycles
+from tfmbs.runtime.abi.movement.memory import Slot
+from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
+from tfmbs.runtime.abi.movement.tiles import Plan, Work, guard_of
+from tfmbs.runtime.abi.records import Dataflow
+from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
+
+EpilogueCycles = Callable[[int], int]
+"""Cycles of the vector engine for a row of so many results."""
+
+_NOWHERE = Slot(0, 0, 0)
+
+
+class Bounds(NamedTuple):
+    """Picoseconds that the engines of each kind work for a launch, all of a kind at once."""
+
+    array: int
+    vector: int
+    external: int
+    dma: int
+    block_mover: int
+    streamer: int
+
+
+class Traffic(NamedTuple):
+    """Bytes of operands that enter L3, L2 and L1, and of results that leave through each."""
+
+    l3: int
+    l2: int
+    l1: int
+    results: int
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a launch takes: `total_ps`, of which `latency_ps` is before the first and after the last fold."""
+
+    bounds: Bounds
+    traffic: Traffic
+    latency_ps: int
+    total_ps: int
+    core_ps: int
+
+    @property
+    def cycles(self) -> int:
+        """Of the core clock."""
+        return -(-self.total_ps // self.core_ps)
+
+    @property
+    def limit(self) -> str:
+        """The engine that works longest."""
+        return max(Bounds._fields, key=lambda name: getattr(self.bounds, name))
+
+
+class _Operand(NamedTuple):
+    """Misses of an operand in L3, L2 and L1; bytes of a chunk and of a tile in L1, and cycles of a chunk's DMA."""
+
+    misses: tuple[int, int, int]
+    chunk: int
+    tile: int
+    beats: int
+    chunks_of_tile: int
+
+
+def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles | None = None) -> Prediction:
+    """The prediction for a launch; `epilogue` where its results go through one."""
+    tile = plan.tile
+    rows, columns, steps = -(-work.m // tile.m), -(-work.n // tile.n), -(-work.k // tile.k)
+    outputs, fabric = work.products * rows * columns, len(plan.fabric)
+    rounds = -(-outputs // fabric)
+    lhs = _operand(work, plan, machine, rows, columns, is_lhs=True)
+    rhs = _operand(work, plan, machine, columns, rows, is_lhs=False)
+    compute = _compute_ps(work, tile, plan.dataflow, machine, is_buffered=plan.is_buffered)
+    result = tile.m * tile.n * (work.out_bytes if work.has_epilogue else ACCUMULATOR_BYTES)
+    results = work.products * work.m * work.n * (work.out_bytes if work.has_epilogue else ACCUMULATOR_BYTES)
+    is_window = isinstance(work.lhs, Windows)
+    vector_rows, vector_columns = (tile.n, tile.m) if is_window else (tile.m, tile.n)
+    vector = vector_rows * epilogue(vector_columns) * machine.core_ps if epilogue else 0
+    windows = outputs * work.window_bytes(tile)
+    into = [
+        lhs.misses[i] * (lhs.chunk if i < 2 else lhs.tile) + rhs.misses[i] * (rhs.chunk if i < 2 else rhs.tile)
+        for i in range(3)
+    ]
+    movers = [_engines(machine, kind) for kind in (EngineKind.DMA, EngineKind.BLOCK_MOVER, EngineKind.STREAMER)]
+    dma, mover, streamer = (one[0] for one in movers)
+    run = tile.m * work.out_bytes if is_window else tile.n * work.out_bytes
+    beats = lhs.misses[0] * lhs.beats + rhs.misses[0] * rhs.beats
+    beats += results // max(1, run) * -(-run // dma.width) + windows // dma.width
+    streamers = min(len(movers[2]), fabric * max(1, len(movers[2]) // machine.target.tiles))
+    bounds = Bounds(
+        array=compute * rounds // outputs,
+        vector=vector * rounds,
+        external=machine.external_ps(into[0] + results + windows),
+        dma=beats * dma.period_ps // len(movers[0]),
+        block_mover=_moved(into[1] + results + windows, mover, len(movers[1])),
+        streamer=_moved(into[2] + results + windows, streamer, streamers),
+    )
+    out = _moved(result, streamer, 1)
+    busiest = max(bounds)
+    if not plan.is_buffered:  # a step's operands come when the one before is done
+        busiest = max(busiest, bounds.array + rounds * steps * _moved(lhs.tile + rhs.tile, streamer, 1))
+    if plan.l1.sums == 1:  # the next tile's sums wait for these to have gone
+        busiest = max(busiest, bounds.array + rounds * (vector or out))
+    if epilogue and plan.l1.results == 1:
+        busiest = max(busiest, rounds * (vector + out))
+    first = lhs.chunk * lhs.chunks_of_tile + rhs.chunk
+    latency = (
+        max(machine.external_ps(first), max(lhs.beats, rhs.beats) * dma.period_ps)
+        + _moved(max(lhs.chunk, rhs.chunk), mover, 1)
+        + _moved(max(lhs.tile, rhs.tile), streamer, 1)
+        + vector
+        + out
+        + _moved(result, mover, 1)
+        + max(machine.external_ps(result), _moved(result, dma, 1))
+    )
+    traffic = Traffic(into[0], into[1], into[2], results)
+    return Prediction(bounds, traffic, latency, busiest + latency, machine.core_ps)
+
+
+def _operand(work: Work, plan: Plan, machine: Machine, own: int, other: int, *, is_lhs: bool) -> _Operand:
+    """`own` blocks of the operand in a product, each used with `other` blocks of the other one."""
+    source: Matrix | Windows = work.lhs if is_lhs else work.rhs
+    tile, fabric = plan.tile, len(plan.fabric)
+    steps = -(-work.k // tile.k)
+    is_fast = plan.m_fastest == is_lhs
+    kept = source.products if isinstance(source, Matrix) and source.product_stride else work.products
+    is_shared = isinstance(source, Matrix) and not source.product_stride
+    chunks = source.all_chunks(tile) // (1 if is_shared else kept)
+    of_tile = source.chunks_of_step(tile)
+    panel = steps * of_tile
+    copies = work.products if is_shared else 1  # of a product's sequence, one after the other
+
+    def misses(slots: int, engines: int, *, panel: int, chunks: int, turns: int) -> int:
+        """Of one product: chunks in sequence, as often as the other operand asks."""
+        guard = guard_of(slots, of_tile * fabric, engines) if plan.is_buffered else 0
+        if is_fast:
+            return _cyclic(chunks, slots, turns * copies, guard)
+        return (
+            chunks // panel * _cyclic(panel, slots, turns, guard)
+            if chunks > panel
+            else _cyclic(panel, slots, turns, guard)
+        )
+
+    target = machine.target
+    engines = target.dma.count, target.block_mover.count
+    slots_of = list(zip((plan.l3[not is_lhs], plan.l2[not is_lhs]), engines, strict=True))
+    products = 1 if is_shared else work.products
+    levels = [
+        products * misses(*level, panel=panel, chunks=chunks, turns=-(-other // (1 if is_fast else fabric)))
+        for level in slots_of
+    ]
+    if isinstance(source, Windows):  # neighbouring rows of windows share blocks
+        levels = [work.products * _shared(own, panel, chunks, other, slots, plan, of_tile) for slots, _ in slots_of]
+    slots1 = plan.l1[not is_lhs]
+    guard = slots1 // 2 if plan.is_buffered else 0
+    own1 = -(-own // fabric) if is_fast else own
+    turns = other if is_fast else -(-other // fabric)
+    per_tile = _cyclic(own1 * steps, slots1, turns, guard) if is_fast else own1 * _cyclic(steps, slots1, turns, guard)
+    l1 = work.products * per_tile * (min(fabric, own) if is_fast else min(fabric, other))
+    l2 = min(levels[1], l1 * of_tile)
+    l3 = min(levels[0], l2)
+    chunk, in_l1 = source.chunk_bytes(tile), source.bytes_in_l1(tile)
+    key = (0, 0, 0)
+    width = _engines(machine, EngineKind.DMA)[0].width
+    return _Operand((l3, l2, l1), chunk, in_l1, source.load(key, tile, _NOWHERE).beats(width), of_tile)
+
+
+def _shared(own: int, panel: int, chunks: int, other: int, slots: int, plan: Plan, of_tile: int) -> int:
+    """Misses of the blocks of input rows of a product of windows, whose row blocks have some in common."""
+    guard = 1 if plan.is_buffered else 0
+    if slots >= chunks or (not plan.m_fastest and slots >= panel + of_tile):
+        return chunks
+    if plan.m_fastest:
+        return _cyclic(chunks, slots, other, guard)
+    return max(chunks, own * _cyclic(panel, slots, other, guard))
+
+
+def _cyclic(chunks: int, slots: int, turns: int, guard: int) -> int:
+    """Misses where `chunks` are used one after the other, `turns` times, by the best replacement."""
+    if chunks <= slots:
+        return chunks
+    return chunks + (turns - 1) * min(chunks, chunks - slots + 1 + guard)
+
+
+def _compute_ps(work: Work, tile: Tile, dataflow: Dataflow, machine: Machine, *, is_buffered: bool) -> int:
+    """Picoseconds of all folds of a launch, of all tiles of the fabric together."""
+    total = 0
+    for m, m_count in _parts(work.m, tile.m):
+        for n, n_count in _parts(work.n, tile.n):
+            for k, k_count in _parts(work.k, tile.k):
+                first, again = (
+                    array_cycles(machine, dataflow, Sizes(m, n, k), is_buffered, is_continued)
+                    for is_continued in (False, True)
+                )
+                is_first = k == min(tile.k, work.k)  # the remainder of the reduction goes on with sums
+                total += m_count * n_count * (k_count * again + (first - again if is_first else 0))
+    return work.products * total * machine.core_ps
+
+
+def _parts(size: int, by: int) -> list[tuple[int, int]]:
+    """Sizes of the parts of an axis, and how many there are of each."""
+    full, rest = divmod(size, by)
+    return [part for part in ((by, full), (rest, 1)) if part[0] and part[1]]
+
+
+def _engines(machine: Machine, kind: EngineKind) -> tuple[EngineInfo, ...]:
+    return tuple(engine for engine in machine.engines if engine.kind is kind)
+
+
+def _moved(size: int, engine: EngineInfo, count: int) -> int:
+    """Picoseconds that so many engines of a kind take to move bytes."""
+    return -(-size // (engine.width * count)) * engine.period_ps

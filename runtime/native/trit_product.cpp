@@ -16,7 +16,6 @@
 namespace tfmbs {
 namespace {
 
-constexpr uint64_t FEW = 3;            // rows of activations that are multiplied by residues
 constexpr uint64_t MOST_TOKENS = 128;  // rows of activations of a unit
 constexpr uint64_t DIGIT_ROWS = 4;     // of weights whose digits are made at once
 // Activations of a part of the reduction stay in the second cache, digits of it in the first.
@@ -54,7 +53,7 @@ class TritProduct {
         blocks_(residue_blocks(s_.k)),
         padded_(blocks_ * RESIDUE_TRITS),
         in_blocks_(engine.kernels.blocks.rows != 0 && s_.m > engine.kernels.rows),
-        tokens_(s_.m <= FEW ? s_.m : in_blocks_ ? std::min(s_.m, MOST_TOKENS) : even(s_.m, MOST_TOKENS)),
+        tokens_(s_.m <= few() ? s_.m : in_blocks_ ? std::min(s_.m, MOST_TOKENS) : even(s_.m, MOST_TOKENS)),
         part_(even(blocks_, std::clamp<uint64_t>(ACTIVATION_BYTES / (tokens_ * RESIDUE_TRITS), 2, MOST_PART))),
         chunk_(chunk_of(s_.n, up(s_.m, tokens_), engine.buffers.size())) {}
 
@@ -104,7 +103,7 @@ class TritProduct {
     worker.accumulators.assign(tokens * abi::VLMAX, 0);
     int32_t* out = reinterpret_cast<int32_t*>(worker.accumulators.data());
     const uint8_t* residues = weights.residues + first * blocks_ * RESIDUE_BYTES;
-    if (s_.m <= FEW) multiply_residues(residues, rows, token, tokens, out);
+    if (s_.m <= few()) multiply_residues(residues, rows, token, tokens, out);
     else if (in_blocks_) multiply_blocks(residues, rows, token, tokens, worker, out);
     else multiply_digits(residues, rows, token, tokens, worker, out);
     for (uint64_t t = 0; t < tokens; ++t, out += abi::VLMAX) {
@@ -116,6 +115,9 @@ class TritProduct {
   }
 
  private:
+  // Rows of activations that are multiplied by residues; without VNNI these take more than digits made once.
+  uint64_t few() const { return engine_.kernels.integers.words == Words::QUADS ? 3 : 1; }
+
   // Rows of weights of a unit: all lanes of an epilogue, or so many that each thread has some units.
   static uint64_t chunk_of(uint64_t n, uint64_t turns, uint64_t threads) {
     uint64_t chunk = abi::VLMAX;

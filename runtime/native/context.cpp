@@ -163,6 +163,7 @@ void Context::check_memory(const Bound& bound) {
     case Kind::CONV2D:
     case Kind::CONV3D:
       take(all(conv_buffer_bytes(engine, launch)));
+      take(conv_lhs_bytes(engine, launch));
       if (!launch.constant) take(image_->packed_size(launch));
       return;
     case Kind::GROUP_GEMM:
@@ -191,7 +192,7 @@ void Context::multiply(const Engine& engine, const Bound& bound) {
     if (launch.integer) rhs.i8 = reinterpret_cast<const int8_t*>(bound.rhs);
     else rhs.f32 = reinterpret_cast<const float*>(bound.rhs);
     if (conv) {
-      rhs_[0] = pack_conv(launch.volume, rhs, launch.words, engine.kernels.rows, std::move(rhs_[0]));
+      rhs_[0] = pack_conv(launch.volume, rhs, launch.words, engine.kernels, std::move(rhs_[0]));
     } else {
       const GemmPacking packing(launch.gemm, rhs, launch.words, engine.kernels.panel, rhs_[0]);
       workers_.spread(packing.blocks(), [&](uint64_t block, unsigned) { packing.pack(block); });

@@ -55,7 +55,9 @@ struct Worker {
   AlignedWords panel;         // inputs of a convolution as its tiles take them
   std::vector<float> scores;  // of an attention, with what its tiles take
   Segments segments;
+  std::vector<const uint32_t*> pixels;  // where the words of pixels start
   std::vector<uint32_t> valid;
+  std::vector<uint32_t> taps;         // words of weights of a depthwise convolution
   AlignedWords scratch;  // windows that a part of a launch has for itself
   std::vector<int8_t> quantized;  // rows of activations
   uint64_t steps_left = 0;

@@ -1,4 +1,4 @@
-// The inputs under a panel of neighbouring outputs of a convolution, in the words that tiles take.
+// The inputs under a panel of neighbouring outputs of a convolution of f32, as tiles take them.
 #pragma once
 
 #include <algorithm>
@@ -6,8 +6,6 @@
 #include <vector>
 
 #include "abi.gen.h"
-#include "kernels.h"
-#include "pack.h"
 #include "window_rows.h"
 
 namespace tfmbs {
@@ -59,47 +57,6 @@ inline void gather_f32(const Segments& segments, const Channels<float>& in, unsi
         for (uint32_t i = 0; i < s.count; ++i) to[i] = from[i];
       else
         for (uint32_t i = 0; i < s.count; ++i) to[i] = from[i * s.step];
-    }
-  }
-}
-
-// Four channels at a time, which lie in one word.
-inline void gather_four(const Segment& s, const int8_t* from, uint64_t stride, uint32_t* to) {
-  const auto take = [&](uint32_t i, uint64_t at) {
-    const auto byte = [&](unsigned channel) {
-      return static_cast<uint32_t>(static_cast<uint8_t>(from[at + channel * stride])) << 8 * channel;
-    };
-    to[i] = (byte(0) | byte(1) | byte(2) | byte(3)) ^ 0x80808080u;
-  };
-  if (s.step == 1)
-    for (uint32_t i = 0; i < s.count; ++i) take(i, i);
-  else
-    for (uint32_t i = 0; i < s.count; ++i) take(i, i * s.step);
-}
-
-// Element tap of channel c is number tap * channels + c of the reduction: integers may be summed in any order, and the
-// channels of a tap are read together. What no tap reaches is what stands for zero, so that it adds nothing.
-inline void gather_int(const Segments& segments, const Channels<int8_t>& in, Words words, int32_t zero, unsigned panel,
-                       uint64_t depth, uint32_t* out) {
-  const bool quads = words == Words::QUADS;
-  if (!segments.whole)
-    std::fill_n(out, depth * panel, quads ? static_cast<uint32_t>(zero + 128) * 0x01010101u : 0u);
-  const uint64_t together = quads && in.count % 4 == 0 ? 4 : 1;
-  uint8_t* bytes = reinterpret_cast<uint8_t*>(out);
-  int16_t* halves = reinterpret_cast<int16_t*>(out);
-  for (const Segment& s : segments.all) {
-    for (uint64_t channel = 0; channel < in.count; channel += together) {
-      const uint64_t k = s.tap * in.count + channel;
-      const int8_t* from = in.first + channel * in.stride + s.at;
-      if (together == 4) {
-        gather_four(s, from, in.stride, out + k / 4 * panel + s.lane);
-      } else if (quads) {
-        uint8_t* to = bytes + (k / 4 * panel + s.lane) * 4 + k % 4;
-        for (uint32_t i = 0; i < s.count; ++i) to[4 * i] = static_cast<uint8_t>(from[i * s.step]) ^ 0x80u;
-      } else {
-        int16_t* to = halves + (k / 2 * panel + s.lane) * 2 + k % 2;
-        for (uint32_t i = 0; i < s.count; ++i) to[2 * i] = static_cast<int16_t>(from[i * s.step] - zero);
-      }
     }
   }
 }

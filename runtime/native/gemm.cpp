@@ -9,24 +9,6 @@
 
 namespace tfmbs {
 
-void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, const void* accumulators,
-                  const Chunk& chunk) {
-  const Program* program = bound.launch.program;
-  const void* results = accumulators;
-  if (program) {
-    Machine& machine = worker.machine;
-    machine.clear(*program);
-    std::memcpy(machine.vector(0), accumulators, chunk.lanes * sizeof(uint32_t));
-    machine.set_scalar(abi::EPILOGUE_ELEMENT, static_cast<int64_t>(chunk.element));
-    machine.set_scalar(abi::EPILOGUE_CHANNEL, chunk.channel);
-    machine.set_scalar(abi::EPILOGUE_CHANNEL_STEP, chunk.channel_step);
-    machine.set_scalar(abi::EPILOGUE_ONE, 1);
-    machine.run(*program, bound.windows, chunk.lanes, &worker.steps_left);
-    results = machine.vector(0);
-  }
-  engine.kernels.moves(bound.out_type).store(bound.out, results, static_cast<int64_t>(chunk.element), 1, chunk.lanes);
-}
-
 namespace {
 
 // Steps of the reduction that a panel stays in the second cache for while several tiles of rows pass.
@@ -192,7 +174,7 @@ uint64_t gemm_lhs_bytes(const Engine& engine, const Launch& launch) {
 void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   if (bound.launch.words == Words::RESIDUES) return run_trits(engine, bound, weights);
   const Product product(engine, bound, weights);
-  engine.lhs.resize(gemm_lhs_bytes(engine, bound.launch) / sizeof(uint32_t));
+  grow(engine.lhs, gemm_lhs_bytes(engine, bound.launch) / sizeof(uint32_t));
   engine.workers.spread(product.tiles(), [&](uint64_t tile, unsigned) { product.pack(tile); });
   engine.workers.spread(product.units(), [&](uint64_t unit, unsigned worker) { product.unit(unit, worker); });
 }

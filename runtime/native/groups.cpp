@@ -250,7 +250,7 @@ uint64_t groups_lhs_bytes(const Engine& engine, const Bound& bound) {
 void run_groups(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   if (bound.launch.words == Words::RESIDUES) return run_trits(engine, bound, weights);
   const GroupProduct product(engine, bound, weights);
-  engine.lhs.resize(product.lhs_words());
+  grow(engine.lhs, product.lhs_words());
   engine.workers.spread(product.tiles(), [&](uint64_t tile, unsigned worker) {
     product.pack(tile, *engine.buffers[worker]);
   });

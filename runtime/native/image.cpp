@@ -205,7 +205,7 @@ Launch Image::prepare(const abi::Descriptor& record, size_t index) {
 }
 
 uint64_t Image::packed_size(const Launch& launch) const {
-  if (convolves(launch.record.kind)) return tfmbs::packed_bytes(launch.volume, launch.words, launch.name);
+  if (convolves(launch.record.kind)) return tfmbs::packed_bytes(launch.volume, launch.words, kernels_, launch.name);
   return tfmbs::packed_bytes(launch.gemm, launch.words, kernels_.panel, launch.name);
 }
 
@@ -240,9 +240,9 @@ void Image::prepare_weights(Launch& launch) {
     // The taps that lie on padding differ with the size of the input, and with them the work.
     const abi::VolumeGeometry filter = filter_of(launch.volume);
     launch.weights = stored(key + bytes_of(filter), launch, packed_size(launch),
-                            [filter, rhs, data, words = launch.words, rows = kernels_.rows, name = launch.name] {
+                            [filter, rhs, data, words = launch.words, kernels = &kernels_, name = launch.name] {
                               const Elements elements(rhs, data, name);
-                              return StoredWeights{pack_conv(filter, elements.vectors, words, rows),
+                              return StoredWeights{pack_conv(filter, elements.vectors, words, *kernels),
                                                    nonzero_of(filter, elements.vectors)};
                             });
     launch.active = std::make_shared<const LazyCount>([weights = launch.weights, volume = launch.volume] {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "activations.h"
+#include "chain_lanes.h"
 #include "columns.h"
 #include "lane_loops.h"
 #include "lanes.h"
@@ -33,7 +34,8 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           index<uint64_t>,
           bounds<int32_t>,
           bounds<int64_t>,
-          columns};
+          columns,
+          CHAIN};
 }
 
 }  // namespace

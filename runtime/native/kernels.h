@@ -70,12 +70,66 @@ struct TritFns {
                      const int8_t* a, size_t a_stride, int32_t* out, size_t stride);
 };
 
+// Where the words of a window lie that belong to a pixel: `count` runs of `words` that follow each other, each at an
+// offset from the pixel.
+struct Runs {
+  const size_t* offsets;
+  size_t count, words;
+};
+
+// out[r * panel + c] = start[c] + the products of all words under pixel r, in the order of the runs, with b, a panel of
+// weights: words x panel. `columns` of the panel count, the others of `out` are anything.
+using WindowFn = void (*)(unsigned rows, unsigned columns, const Runs& runs, const uint32_t* const* pixels,
+                          const uint32_t* b, const int32_t* start, int32_t* out);
+
+// Channels of a plane, `stride` bytes apart, as the words of its pixels, `pitch` words apart: pixel i of `count` is
+// element i * step of each channel. What the last word of a pixel has beyond the channels meets weights that are zero.
+struct Spread {
+  const int8_t* from;
+  const int8_t* end;  // of what may be read
+  size_t stride, channels, step, count;
+  int32_t zero;
+  size_t pitch;
+};
+using SpreadFn = void (*)(const Spread& spread, uint32_t* out);
+
+// Rows of padded elements, as bytes: u8 by 128 more than their i8 (QUADS), or i16 less the zero point (PAIRS).
+struct PaddedRows {
+  const int8_t* from;
+  size_t stride, rows, count;  // elements from one row to the next, rows, elements of each
+  int32_t zero;
+  uint8_t* out;
+  size_t pitch;  // bytes from one row to the next
+};
+// Words under windows of rows: weights[t] meets the word at from + offsets[t] + row * pitch + i * step, for t < taps and
+// output i < n of each row; step is 1, 2 or 4.
+struct WindowWords {
+  const uint8_t* from;
+  const size_t* offsets;
+  const uint32_t* weights;
+  size_t taps;
+  unsigned step;
+  size_t pitch, rows;
+  uint32_t n;
+  int32_t start;
+};
+struct RowFns {
+  unsigned bytes;  // of an element
+  void (*pad)(const PaddedRows& rows);
+  // out[row * n + i] = start + the products. 16 more outputs are written behind the last one, and 128 bytes may be read
+  // behind the last word.
+  void (*window)(const WindowWords& words, int32_t* out);
+};
+
 // The products of integers, wrapped.
 struct IntegerTiles {
   Words words;
   TileFn activations;  // where a are the activations, b the weights
   TileFn weights;      // where a are the weights, b the activations
   TritFns trits;
+  WindowFn window;
+  SpreadFn spread;
+  RowFns rows;
 };
 
 // Weights of NIBBLES with a scale for each group of the reduction, against activations in two words of four i8 for each
@@ -140,6 +194,38 @@ struct BlockTiles {
   TileFn tile = nullptr;
 };
 
+// Steps of an epilogue that is a chain (chain.h), on f32 unless they say otherwise. Chains that run have no ROUND,
+// NAN_TO_ZERO and TO_I8 any more, but QUANTIZE.
+enum class ChainOp : uint8_t {
+  ADD_I32,      // wraps
+  TO_F32,       // of i32
+  MUL, ADD, DIV, MAX, MIN,
+  RELU,         // +0 unless the value is above zero or a NaN
+  ROUND, NAN_TO_ZERO, TO_I8,
+  QUANTIZE,     // raised to low, lowered to high, rounded, zero added, 0 for a NaN: an i32; the three are small integers
+};
+
+// A step with its operand where it lies: f32 or i32, one for each lane (`lanes`), or one for all; that of the next row
+// lies `apart` elements on.
+struct ChainStep {
+  ChainOp op;
+  bool lanes;
+  const uint32_t* at;
+  size_t apart;
+  float zero, low, high;
+};
+// `rows` rows of n accumulators, `stride` apart, of which whole groups of 16 may be read; the elements that they become
+// are f32, where a NaN becomes the canonical one, or (`narrow`) the low bytes of i32; rows of them are `apart` apart.
+struct ChainRows {
+  const uint32_t* accumulators;
+  size_t stride, rows;
+  uint32_t n;
+  bool narrow;
+  uint8_t* out;
+  size_t apart;
+};
+using ChainFn = void (*)(const ChainStep* steps, size_t count, const ChainRows& rows);
+
 struct Kernels {
   const char* name;
   unsigned panel;  // columns of a tile; divides VLMAX
@@ -175,6 +261,7 @@ struct Kernels {
   IndexFn index32, index64;
   BoundsFn bounds32, bounds64;  // of signed lanes
   ColumnsFn columns;
+  ChainFn chain;  // nullptr where chains are interpreted
 };
 
 // Instruction sets of this build that this processor runs, slowest first: "baseline", "avx2", "avxvnni", "avx512",

@@ -33,6 +33,8 @@ uint64_t gemm_lhs_bytes(const Engine& engine, const Launch& launch);
 uint64_t groups_buffer_bytes(const Engine& engine, const Launch& launch);
 uint64_t groups_lhs_bytes(const Engine& engine, const Bound& bound);
 uint64_t conv_buffer_bytes(const Engine& engine, const Launch& launch);
+// Bytes of the words of an image, for all threads; throws as above.
+uint64_t conv_lhs_bytes(const Engine& engine, const Launch& launch);
 uint64_t attention_buffer_bytes(const Engine& engine, const Launch& launch);
 // Bytes of all buffers of a launch.
 uint64_t lstm_bytes(const Engine& engine, const Launch& launch);
@@ -46,8 +48,15 @@ struct Chunk {
   uint32_t channel_step;  // channels between two of them
   uint32_t lanes;
 };
-// Applies the epilogue to accumulators and stores the results.
+// Rows of chunks: how many, and from one to the next the accumulators, elements and channels.
+struct ChunkRows {
+  uint64_t count, accumulators, elements, channels;
+};
+// Applies the epilogue to accumulators and stores the results; of rows, `chunk` is the first. Whole groups of 16
+// accumulators may be read.
 void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, const void* accumulators,
                   const Chunk& chunk);
+void finish_chunks(const Engine& engine, const Bound& bound, Worker& worker, const uint32_t* accumulators,
+                   const Chunk& chunk, const ChunkRows& rows);
 
 }  // namespace tfmbs

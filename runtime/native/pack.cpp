@@ -78,13 +78,16 @@ class Packer {
   PackedWeights out_;
 };
 
-// Vectors of k weights, channel by channel, as vectors of the channels of one tap after the other.
-void order_by_tap(const Vectors& from, unsigned count, uint64_t k, uint64_t channels, int8_t* out) {
-  const uint64_t taps = k / channels;
-  for (unsigned j = 0; j < count; ++j, out += k)
-    for (uint64_t channel = 0; channel < channels; ++channel)
-      for (uint64_t tap = 0; tap < taps; ++tap)
-        out[tap * channels + channel] = from.i8[j * from.stride + channel * taps + tap];
+// Vectors of weights, channel by channel, as vectors of the channels of one tap after the other, each tap in whole words.
+void order_by_tap(const Vectors& from, unsigned count, const Filter& filter, std::vector<int8_t>& out) {
+  const uint64_t length = filter.tap_words * step_of(filter.words);
+  out.assign(count * filter.taps * length, 0);
+  for (unsigned j = 0; j < count; ++j) {
+    const int8_t* x = from.i8 + j * from.stride;
+    int8_t* to = out.data() + j * filter.taps * length;
+    for (uint64_t channel = 0; channel < filter.in; ++channel)
+      for (uint64_t tap = 0; tap < filter.taps; ++tap) to[tap * length + channel] = *x++;
+  }
 }
 
 // Quads of a vector after the other, each byte with the bits of `flip` inverted.
@@ -183,8 +186,9 @@ uint64_t packed_bytes(const abi::GroupGeometry& g, Words words, unsigned panel, 
   return product({columns, g.k / g.group, depth_of(g.group, words) + 2, sizeof(uint32_t)}, where);
 }
 
-uint64_t packed_bytes(const abi::VolumeGeometry& g, Words words, const std::string& where) {
-  return product({g.out_channels, depth_of(depth_of(g), words) + (words == Words::QUADS), sizeof(uint32_t)}, where);
+uint64_t packed_bytes(const abi::VolumeGeometry& g, Words words, const Kernels& kernels, const std::string& where) {
+  const Filter filter(g, words, kernels);
+  return product({g.groups, filter.columns, filter.depth + (words == Words::QUADS), sizeof(uint32_t)}, where);
 }
 
 GemmPacking::GemmPacking(const abi::GemmGeometry& geometry, const Vectors& rhs, Words words, unsigned panel,
@@ -247,22 +251,24 @@ PackedWeights pack_groups(const abi::GroupGeometry& g, const int8_t* weights, co
   return out;
 }
 
-PackedWeights pack_conv(const abi::VolumeGeometry& g, Vectors rhs, Words words, unsigned rows, PackedWeights reuse) {
-  const uint64_t k = depth_of(g), channels = g.out_channels / g.groups;
-  Packer packer(words, k, g.out_channels * depth_of(k, words), std::move(reuse));
+PackedWeights pack_conv(const abi::VolumeGeometry& g, Vectors rhs, Words words, const Kernels& kernels,
+                        PackedWeights reuse) {
+  const Filter filter(g, words, kernels);
+  const uint64_t k = depth_of(g), length = words == Words::F32 ? k : filter.depth * step_of(words);
+  Packer packer(words, length, g.groups * filter.columns * filter.depth, std::move(reuse));
   rhs.stride = k;
   rhs.k_stride = 1;
   std::vector<int8_t> by_tap;
   for (uint64_t group = 0; group < g.groups; ++group) {
-    for (uint64_t c = 0; c < channels; c += rows) {
-      const unsigned count = static_cast<unsigned>(std::min<uint64_t>(rows, channels - c));
-      Vectors block = rhs.at((group * channels + c) * k);
+    for (uint64_t c = 0; c < filter.out; c += filter.width) {
+      const unsigned count = static_cast<unsigned>(std::min(filter.width, filter.out - c));
+      Vectors block = rhs.at((group * filter.out + c) * k);
       if (words != Words::F32) {
-        by_tap.resize(count * k);
-        order_by_tap(block, count, k, g.in_channels / g.groups, by_tap.data());
+        order_by_tap(block, count, filter, by_tap);
         block.i8 = by_tap.data();
+        block.stride = length;
       }
-      packer.block(block, count, count);
+      packer.block(block, count, filter.padded ? static_cast<unsigned>(filter.width) : count);
     }
   }
   return packer.done();

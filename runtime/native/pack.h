@@ -70,6 +70,45 @@ inline uint64_t depth_of(const abi::VolumeGeometry& g) {
   return static_cast<uint64_t>(g.in_channels / g.groups) * g.kernel_depth * g.kernel_height * g.kernel_width;
 }
 
+// With so few output channels per group, as in depthwise convolutions, a convolution goes along rows, not in tiles.
+constexpr uint64_t MOST_ROW_CHANNELS = 4;
+
+// How the weights of a convolution lie: per group, blocks of `width` output channels. Of integers, they are panels, the
+// last one padded with zeros, or all channels where these are few, and a vector goes over the channels of one tap after
+// the other, each tap padded to whole words; of f32, they are rows of tiles, the last one smaller, and a vector goes
+// over the taps of one input channel after the other.
+struct Filter {
+  Filter(const abi::VolumeGeometry& g, Words kind, const Kernels& kernels)
+      : words(kind),
+        taps(static_cast<uint64_t>(g.kernel_depth) * g.kernel_height * g.kernel_width),
+        in(g.in_channels / g.groups),
+        out(g.out_channels / g.groups) {
+    const bool real = words == Words::F32;
+    padded = !real && out > MOST_ROW_CHANNELS;
+    width = real ? kernels.rows : padded ? kernels.panel : out;
+    columns = padded ? (out + width - 1) / width * width : out;
+    tap_words = depth_of(in, words);
+    depth = taps * tap_words;
+  }
+
+  // Words before those of channel number `channel` of a group, the first of a block; weights, and sums by vector.
+  uint64_t vector(uint64_t group, uint64_t channel) const { return group * columns + channel; }
+  uint64_t first(uint64_t group, uint64_t channel) const { return vector(group, channel) * depth; }
+  // Weight of channel `channel` of a group for a tap of input channel `from`: its word, and its number in that.
+  uint64_t word(uint64_t group, uint64_t channel, uint64_t from, uint64_t tap) const {
+    const uint64_t block = channel / width * width, count = padded ? width : out - block < width ? out - block : width;
+    const uint64_t row = words == Words::F32 ? from * taps + tap : tap * tap_words + from / step_of(words);
+    return first(group, block) + row * count + (channel - block);
+  }
+  unsigned number(uint64_t from) const { return static_cast<unsigned>(from % step_of(words)); }
+
+  Words words;
+  uint64_t taps, in, out;              // of a group: taps of a window, input and output channels
+  uint64_t width, columns;             // of a block and of a group, with padding
+  uint64_t tap_words, depth;           // words of a vector under one tap, and in all
+  bool padded;
+};
+
 // The weights of a launch in blocks, zero where they are padded.
 struct PackedWeights {
   AlignedWords words;
@@ -91,7 +130,7 @@ uint64_t nonzero_of(const abi::GroupGeometry& geometry, const int8_t* weights);
 // Bytes that packing a launch's weights takes; throws Error where they do not fit 64 bits.
 uint64_t packed_bytes(const abi::GemmGeometry& geometry, Words words, unsigned panel, const std::string& where);
 uint64_t packed_bytes(const abi::GroupGeometry& geometry, Words words, unsigned panel, const std::string& where);
-uint64_t packed_bytes(const abi::VolumeGeometry& geometry, Words words, const std::string& where);
+uint64_t packed_bytes(const abi::VolumeGeometry& geometry, Words words, const Kernels& kernels, const std::string& where);
 // GEMM: per product of the batch (one if shared), panels of `panel` columns, the last one padded with zeros.
 PackedWeights pack_gemm(const abi::GemmGeometry& geometry, const Vectors& rhs, Words words, unsigned panel);
 // The same into `out`, whose memory is used again; its blocks can be packed in any order, and at the same time.
@@ -113,9 +152,8 @@ class GemmPacking {
 // k and the scales beside them.
 PackedWeights pack_groups(const abi::GroupGeometry& geometry, const int8_t* weights, const float* scales, Words words,
                           unsigned panel);
-// CONV2D, CONV3D: per group, blocks of `rows` output channels, the last one smaller. The reduction of f32 goes over the
-// taps of one input channel after the other, that of integers over the channels of one tap after the other.
-PackedWeights pack_conv(const abi::VolumeGeometry& geometry, Vectors rhs, Words words, unsigned rows,
+// CONV2D, CONV3D: as Filter says.
+PackedWeights pack_conv(const abi::VolumeGeometry& geometry, Vectors rhs, Words words, const Kernels& kernels,
                         PackedWeights reuse = {});
 
 // Outputs along one axis for which tap number `tap` of the window lies on the input, not on padding.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -99,6 +100,8 @@ struct Effect {
   uint8_t aux = 0;
 };
 
+struct Chain;
+
 struct Program {
   std::string name;
   abi::ProgramKind kind{};
@@ -107,6 +110,7 @@ struct Program {
   std::vector<Effect> effects;  // of the actions
   std::vector<WindowUse> uses;
   std::vector<unsigned> cleared;  // vector registers whose value at the start matters
+  std::shared_ptr<const Chain> chain;  // what an epilogue may run as instead, or nullptr
 };
 
 // Decodes `count` words. Throws Error where a word is not valid: everything the Machine relies on is checked here.

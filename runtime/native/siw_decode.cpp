@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "chain.h"
 #include "error.h"
 #include "siw.h"
 #include "siw_control.h"
@@ -215,6 +216,9 @@ Program decode_program(const abi::Program& record, const uint8_t* words, std::st
   Decoder decoder(program, record, kernels);
   for (size_t i = 0; i < record.word_count; ++i) decoder.word(words + i * abi::WORD_BYTES);
   decoder.finish();
+  if (kernels.chain)
+    if (std::optional<Chain> chain = chain_of(record, words))
+      program.chain = std::make_shared<const Chain>(std::move(*chain));
   return program;
 }
 

@@ -6,7 +6,9 @@
 
 #include "kernels.h"
 #include "simd.h"
+#include "spread.h"
 #include "trit_tiles.h"
+#include "window_words.h"
 
 namespace {
 
@@ -171,6 +173,42 @@ void spread_tile_f32(unsigned rows, unsigned panels, size_t k, const float* cons
   take(std::integral_constant<unsigned, 1>());
 }
 
+// Pixels of a convolution by a panel of its weights: the words of a pixel are where the window finds them.
+template <class Dot, unsigned ROWS, unsigned VECTORS>
+void window_rows_int(const tfmbs::Runs& runs, const uint32_t* const* pixels, const int32_t* b, const int32_t* start,
+                     int32_t* out) {
+  VecI sum[ROWS][VECTORS];
+  for (unsigned r = 0; r < ROWS; ++r)
+    for (unsigned v = 0; v < VECTORS; ++v) sum[r][v] = load_i(start + v * LANES);
+  for (size_t run = 0; run < runs.count; ++run) {
+    const int32_t* x[ROWS];
+#pragma GCC unroll 8
+    for (unsigned r = 0; r < ROWS; ++r) x[r] = reinterpret_cast<const int32_t*>(pixels[r] + runs.offsets[run]);
+    for (size_t i = 0; i < runs.words; ++i, b += PANEL) {
+      VecI right[VECTORS];
+      for (unsigned v = 0; v < VECTORS; ++v) right[v] = load_i(b + v * LANES);
+#pragma GCC unroll 8
+      for (unsigned r = 0; r < ROWS; ++r) {
+        const VecI left = broadcast_i(x[r][i]);
+        for (unsigned v = 0; v < VECTORS; ++v) sum[r][v] = Dot::dot(left, right[v], sum[r][v]);
+      }
+    }
+  }
+  for (unsigned r = 0; r < ROWS; ++r)
+    for (unsigned v = 0; v < VECTORS; ++v) store_i(out + r * PANEL + v * LANES, sum[r][v]);
+}
+
+template <class Dot, unsigned ROWS = TILE_ROWS>
+void window_int(unsigned rows, unsigned columns, const tfmbs::Runs& runs, const uint32_t* const* pixels,
+                const uint32_t* b, const int32_t* start, int32_t* out) {
+  if constexpr (ROWS > 1) {
+    if (rows < ROWS) return window_int<Dot, ROWS - 1>(rows, columns, runs, pixels, b, start, out);
+  }
+  const int32_t* weights = reinterpret_cast<const int32_t*>(b);
+  if (columns <= LANES) window_rows_int<Dot, ROWS, 1>(runs, pixels, weights, start, out);
+  else window_rows_int<Dot, ROWS, 2>(runs, pixels, weights, start, out);
+}
+
 template <class Dot, unsigned ROWS = TILE_ROWS>
 void tile_int(unsigned rows, size_t k, const uint32_t* a, const uint32_t* b, int32_t* out, size_t stride) {
   if constexpr (ROWS > 1) {
@@ -181,10 +219,13 @@ void tile_int(unsigned rows, size_t k, const uint32_t* a, const uint32_t* b, int
   else tile_rows_int<Dot, ROWS>(k, left, right, out, stride);
 }
 
-constexpr tfmbs::IntegerTiles PAIR_TILES{tfmbs::Words::PAIRS, tile_int<DotPairs>, tile_int<DotPairs>, TRIT_FNS};
+constexpr tfmbs::IntegerTiles PAIR_TILES{tfmbs::Words::PAIRS, tile_int<DotPairs>, tile_int<DotPairs>, TRIT_FNS,
+                                         window_int<DotPairs>, spread_pairs,
+                                         {sizeof(int16_t), pad_pairs, window_rows<DotPairs>}};
 #if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
-constexpr tfmbs::IntegerTiles QUAD_TILES{tfmbs::Words::QUADS, tile_int<DotActivations>,
-                                        tile_int<DotWeights>, TRIT_FNS};
+constexpr tfmbs::IntegerTiles QUAD_TILES{tfmbs::Words::QUADS, tile_int<DotActivations>, tile_int<DotWeights>, TRIT_FNS,
+                                         window_int<DotActivations>, spread_quads,
+                                         {sizeof(uint8_t), pad_quads, window_rows<DotActivations>}};
 #endif
 
 }  // namespace

@@ -25,4 +25,9 @@ struct CacheLines {
 
 using AlignedWords = std::vector<uint32_t, CacheLines<uint32_t>>;
 
+// At least `count` words; a buffer that launches share is not made smaller, as growing it again would clear it.
+inline void grow(AlignedWords& words, size_t count) {
+  if (words.size() < count) words.resize(count);
+}
+
 }  // namespace tfmbs

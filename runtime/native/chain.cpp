@@ -1,0 +1,242 @@
+// Recognizes epilogues that are chains, by following what their registers hold.
+#include "chain.h"
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace tfmbs {
+namespace {
+
+using abi::COp;
+using abi::DOp;
+using abi::DType;
+using abi::Predicate;
+using abi::SOp;
+using Place = ChainOperand::Place;
+
+// What a vector register holds: nothing known, the chain's value after so many steps, an operand, or how that value
+// compares.
+struct Held {
+  enum class Kind : uint8_t { NOTHING, VALUE, OPERAND, UNORDERED, ABOVE_ZERO };
+
+  Kind kind = Kind::NOTHING;
+  size_t steps = 0;
+  ChainOperand operand;
+};
+
+// What a scalar holds: nothing known, a number, or what an epilogue is given in that register.
+struct Scalar {
+  enum class Kind : uint8_t { NOTHING, NUMBER, GIVEN };
+
+  Kind kind = Kind::NOTHING;
+  int64_t number = 0;
+
+  bool is(int64_t value) const { return kind == Kind::NUMBER && number == value; }
+  bool given(unsigned index) const { return kind == Kind::GIVEN && number == index; }
+};
+
+float float_of_bits(uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+class Follower {
+ public:
+  Follower() {
+    scalars_[0] = {Scalar::Kind::NUMBER, 0};
+    for (const unsigned given :
+         {abi::EPILOGUE_ELEMENT, abi::EPILOGUE_CHANNEL, abi::EPILOGUE_CHANNEL_STEP, abi::EPILOGUE_ONE})
+      scalars_[given] = {Scalar::Kind::GIVEN, given};
+    registers_[0].kind = Held::Kind::VALUE;
+  }
+
+  // Whether the chain goes on with this word.
+  bool word(const abi::Word& word) {
+    ++chain_.words;
+    // The slots of a word read what was there before it.
+    const Registers before = registers_;
+    const Scalars scalars = scalars_;
+    if (!compute(word, before) || !move(word, scalars)) return false;
+    if (word.c_op == COp::NOP || word.c_op == COp::END) return true;
+    if (word.c_op != COp::CAST) return false;
+    return operate(word.c_reg, DOp::CVT, word.c_type, word.c_aux, before[word.c_src], {}, {});
+  }
+
+  std::optional<Chain> done() {
+    const Held& result = registers_[0];
+    if (result.kind != Held::Kind::VALUE || result.steps != chain_.steps.size() || !real_known_) return std::nullopt;
+    if (!fold_quantization()) return std::nullopt;
+    for (const Chain::Step& step : chain_.steps)
+      if (step.op == ChainOp::ROUND || step.op == ChainOp::NAN_TO_ZERO || step.op == ChainOp::TO_I8) return std::nullopt;
+    if (chain_.steps.empty() || chain_.steps.size() > Chain::MOST || (!real_ && chain_.result != DType::I8))
+      return std::nullopt;
+    return std::move(chain_);
+  }
+
+ private:
+  using Registers = std::array<Held, abi::VECTOR_REGISTERS>;
+  using Scalars = std::array<Scalar, abi::SCALAR_REGISTERS>;
+
+  bool compute(const abi::Word& word, const Registers& before) {
+    if (word.d_op == DOp::NOP) return true;
+    return operate(word.d_vd, word.d_op, word.d_type, word.d_aux, before[word.d_va], before[word.d_vb],
+                   before[word.d_vc]);
+  }
+
+  // The value as it is now; an earlier one is not part of a chain.
+  bool is_value(const Held& held) const { return held.kind == Held::Kind::VALUE && held.steps == chain_.steps.size(); }
+  static bool is_constant(const Held& held, uint32_t bits) {
+    return held.kind == Held::Kind::OPERAND && held.operand.place == Place::CONSTANT && held.operand.at == bits;
+  }
+
+  bool operate(unsigned target, DOp op, DType type, uint8_t aux, const Held& a, const Held& b, const Held& c) {
+    ++chain_.lane_ops;
+    switch (op) {
+      case DOp::ADD:
+        if (type == DType::I32) return step(target, ChainOp::ADD_I32, type, a, b) || step(target, ChainOp::ADD_I32, type, b, a);
+        return step(target, ChainOp::ADD, type, a, b) || step(target, ChainOp::ADD, type, b, a);
+      case DOp::MUL: return step(target, ChainOp::MUL, type, a, b) || step(target, ChainOp::MUL, type, b, a);
+      case DOp::MAX: return step(target, ChainOp::MAX, type, a, b) || step(target, ChainOp::MAX, type, b, a);
+      case DOp::MIN: return step(target, ChainOp::MIN, type, a, b) || step(target, ChainOp::MIN, type, b, a);
+      case DOp::DIV: return step(target, ChainOp::DIV, type, a, b);
+      case DOp::ROUND: return type == DType::F32 && is_value(a) && add(target, ChainOp::ROUND, true, true, {});
+      case DOp::CVT:
+        if (!is_value(a)) return false;
+        if (type == DType::F32 && static_cast<DType>(aux) == DType::I32) return add(target, ChainOp::TO_F32, false, true, {});
+        return type == DType::I8 && static_cast<DType>(aux) == DType::F32 && add(target, ChainOp::TO_I8, true, false, {});
+      case DOp::CMP: return compare(target, type, aux, a, b);
+      case DOp::SEL: return select(target, a, b, c);
+      default: return false;
+    }
+  }
+
+  // An arithmetic step of the value with another operand.
+  bool step(unsigned target, ChainOp op, DType type, const Held& value, const Held& other) {
+    const bool real = op != ChainOp::ADD_I32;
+    if (type != (real ? DType::F32 : DType::I32) || !is_value(value) || other.kind != Held::Kind::OPERAND) return false;
+    if (other.operand.place != Place::CONSTANT && other.operand.type != type) return false;
+    return add(target, op, real, real, other.operand);
+  }
+
+  // A step whose value is f32, else i32, before and after it.
+  bool add(unsigned target, ChainOp op, bool before, bool after, const ChainOperand& operand) {
+    if (!real_known_) chain_.real_first = before;
+    else if (real_ != before) return false;
+    real_known_ = true;
+    real_ = after;
+    chain_.steps.push_back({op, operand, 0, 0, 0});
+    registers_[target] = {Held::Kind::VALUE, chain_.steps.size(), {}};
+    return true;
+  }
+
+  bool compare(unsigned target, DType type, uint8_t aux, const Held& a, const Held& b) {
+    if (type != DType::F32 || !is_value(a)) return false;
+    const Predicate predicate = static_cast<Predicate>(aux);
+    if (predicate == Predicate::UNO && is_value(b)) registers_[target] = {Held::Kind::UNORDERED, a.steps, {}};
+    else if (predicate == Predicate::UGT && is_constant(b, 0)) registers_[target] = {Held::Kind::ABOVE_ZERO, a.steps, {}};
+    else return false;
+    return true;
+  }
+
+  bool select(unsigned target, const Held& condition, const Held& yes, const Held& no) {
+    if (condition.steps != chain_.steps.size()) return false;
+    if (condition.kind == Held::Kind::UNORDERED && is_constant(yes, 0) && is_value(no))
+      return add(target, ChainOp::NAN_TO_ZERO, true, true, {});
+    if (condition.kind == Held::Kind::ABOVE_ZERO && is_value(yes) && is_constant(no, 0))
+      return add(target, ChainOp::RELU, true, true, {});
+    return false;
+  }
+
+  bool move(const abi::Word& word, const Scalars& before) {
+    const Scalar& base = before[word.s_base];
+    const Scalar& index = before[word.s_index];
+    const bool known = base.kind == Scalar::Kind::NUMBER;
+    Scalar& target = scalars_[word.s_reg];
+    switch (word.s_op) {
+      case SOp::NOP: return true;
+      case SOp::LI: target = {Scalar::Kind::NUMBER, word.s_imm}; return true;
+      case SOp::LIH: {
+        const Scalar& old = before[word.s_reg];
+        if (old.kind != Scalar::Kind::NUMBER) return false;
+        const uint64_t shifted = static_cast<uint64_t>(old.number) << 17 | (static_cast<uint32_t>(word.s_imm) & 0x1ffffu);
+        target = {Scalar::Kind::NUMBER, static_cast<int64_t>(shifted)};
+        return true;
+      }
+      case SOp::INDEX:
+        if (word.s_type != DType::I32 || !known || !index.is(0)) return false;
+        return hold(word.s_reg, {Place::CONSTANT, DType::I32, 0,
+                                 static_cast<uint32_t>(static_cast<uint64_t>(base.number) + static_cast<uint64_t>(int64_t{word.s_imm}))});
+      case SOp::LD: return load(word, base, index);
+      default: return false;
+    }
+  }
+
+  bool load(const abi::Word& word, const Scalar& base, const Scalar& index) {
+    ++chain_.loads;
+    if (word.s_type != DType::F32 && word.s_type != DType::I32) return false;
+    ChainOperand operand{Place::CHANNEL, word.s_type, word.s_win, 0};
+    if (base.given(abi::EPILOGUE_ELEMENT) && index.given(abi::EPILOGUE_ONE)) operand.place = Place::ELEMENT;
+    else if (base.is(0) && index.is(0)) operand.place = Place::SCALAR;
+    else if (!base.given(abi::EPILOGUE_CHANNEL) || !index.given(abi::EPILOGUE_CHANNEL_STEP)) return false;
+    if (operand.place == Place::SCALAR ? word.s_imm < 0 : word.s_imm != 0) return false;
+    operand.at = static_cast<uint32_t>(word.s_imm);
+    return hold(word.s_reg, operand);
+  }
+
+  bool hold(unsigned target, const ChainOperand& operand) {
+    registers_[target] = {Held::Kind::OPERAND, 0, operand};
+    return true;
+  }
+
+  // Rounding, a zero point, both ends, zero for a NaN and the conversion become one step. False where the end of the
+  // chain is another conversion.
+  bool fold_quantization() {
+    std::vector<Chain::Step>& steps = chain_.steps;
+    if (steps.empty() || steps.back().op != ChainOp::TO_I8) return true;
+    const auto constant = [&](size_t i, ChainOp op) {
+      return i < steps.size() && steps[i].op == op && steps[i].operand.place == Place::CONSTANT;
+    };
+    if (steps.size() < 5) return false;
+    size_t at = steps.size() - 5;
+    Chain::Step all{ChainOp::QUANTIZE, {}, 0, 0, 0};
+    if (constant(at, ChainOp::ADD)) {
+      if (at == 0) return false;
+      all.zero = float_of_bits(steps[at].operand.at);
+      --at;
+    }
+    const size_t low = steps.size() - 4;
+    if (steps[at].op != ChainOp::ROUND || !constant(low, ChainOp::MAX) || !constant(low + 1, ChainOp::MIN) ||
+        steps[low + 2].op != ChainOp::NAN_TO_ZERO)
+      return false;
+    all.low = float_of_bits(steps[low].operand.at);
+    all.high = float_of_bits(steps[low + 1].operand.at);
+    const auto is_i8 = [](float x) { return x >= -128.0f && x <= 127.0f && x == static_cast<float>(static_cast<int>(x)); };
+    if (!is_i8(all.zero) || !is_i8(all.low) || !is_i8(all.high) || all.low > all.high) return false;
+    // Ends that are integers may come before rounding, and before an integer is added.
+    all.low -= all.zero;
+    all.high -= all.zero;
+    steps.resize(at);
+    steps.push_back(all);
+    chain_.result = DType::I8;
+    return true;
+  }
+
+  Registers registers_;
+  Scalars scalars_;
+  Chain chain_;
+  bool real_ = false, real_known_ = false;  // whether the value is f32, once a step says so
+};
+
+}  // namespace
+
+std::optional<Chain> chain_of(const abi::Program& record, const uint8_t* words) {
+  if (record.kind != abi::ProgramKind::EPILOGUE) return std::nullopt;
+  Follower follower;
+  for (uint32_t i = 0; i < record.word_count; ++i)
+    if (!follower.word(abi::decode_word(words + i * abi::WORD_BYTES))) return std::nullopt;
+  return follower.done();
+}
+
+}  // namespace tfmbs

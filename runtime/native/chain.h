@@ -1,0 +1,44 @@
+// Epilogues that are one chain of operations on the accumulators, as requantizations are: they run with the lanes in
+// registers from the accumulators to the stored elements. Which ones these are follows from their words alone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "abi.gen.h"
+#include "kernels.h"
+#include "siw.h"
+
+namespace tfmbs {
+
+// The other operand of a step: a constant, or the element of a window that belongs to the lane.
+struct ChainOperand {
+  enum class Place : uint8_t { NONE, CONSTANT, SCALAR, CHANNEL, ELEMENT };
+
+  Place place = Place::NONE;
+  abi::DType type{};
+  uint8_t window = 0;
+  uint32_t at = 0;  // CONSTANT: its bits; SCALAR: the element
+};
+
+struct Chain {
+  struct Step {
+    ChainOp op;
+    ChainOperand operand;
+    float zero = 0, low = 0, high = 0;  // of QUANTIZE
+  };
+
+  std::vector<Step> steps;
+  bool real_first = false;             // accumulators are f32, else i32
+  abi::DType result = abi::DType::F32;  // F32; or I8: the lanes are i32 in its range
+  uint32_t words = 0;                  // of the program
+  uint32_t lane_ops = 0, loads = 0;    // of each lane
+
+  static constexpr size_t MOST = 12;  // steps
+};
+
+// The chain that an epilogue is, if it is one.
+std::optional<Chain> chain_of(const abi::Program& record, const uint8_t* words);
+
+}  // namespace tfmbs

@@ -1,0 +1,27 @@
+// The ways in which a convolution is computed.
+#pragma once
+
+#include "launch.h"
+
+namespace tfmbs {
+
+// Tap by tap along the rows of the outputs; any convolution, best for few channels per group.
+void conv_by_rows(const Engine& engine, const Bound& bound, const PackedWeights& weights);
+uint64_t rows_buffer_bytes();
+
+// Integers with few channels per group: on padded planes, words of several taps along the rows of the outputs.
+bool has_depth(const Engine& engine, const Launch& launch);
+void conv_by_depth(const Engine& engine, const Bound& bound, const PackedWeights& weights);
+uint64_t depth_buffer_bytes(const Engine& engine, const Launch& launch);
+
+// f32: tiles of output channels by panels of pixels, which are gathered.
+void conv_by_planes(const Engine& engine, const Bound& bound, const PackedWeights& weights);
+uint64_t planes_buffer_bytes(const Engine& engine, const Launch& launch);
+
+// Integers: tiles of pixels by panels of output channels, on an image of padded words.
+bool has_pixels(const Engine& engine, const Launch& launch);
+void conv_by_pixels(const Engine& engine, const Bound& bound, const PackedWeights& weights);
+uint64_t pixels_buffer_bytes(const Engine& engine, const Launch& launch);
+uint64_t pixels_lhs_bytes(const Engine& engine, const Launch& launch);
+
+}  // namespace tfmbs

@@ -1,0 +1,82 @@
+// Epilogues: a program on each chunk of accumulators, in one pass where it is a chain.
+#include <cstring>
+
+#include "chain.h"
+#include "launch.h"
+
+namespace tfmbs {
+namespace {
+
+// Runs the chain that the launch's program is. False where the program has to run instead: an operand would be read
+// outside its window, or the steps do not last; then it says what is wrong.
+bool run_chain(const Engine& engine, const Bound& bound, Worker& worker, const uint32_t* accumulators,
+               const Chunk& chunk, const ChunkRows& rows) {
+  const Program& program = *bound.launch.program;
+  const Chain& chain = *program.chain;
+  if (chain.result != bound.out_type || chain.real_first == bound.launch.integer) return false;
+  if (chain.words > program.max_steps || rows.count > worker.steps_left / chain.words) return false;
+  ChainStep steps[Chain::MOST];
+  for (size_t i = 0; i < chain.steps.size(); ++i) {
+    const Chain::Step& step = chain.steps[i];
+    const ChainOperand& operand = step.operand;
+    steps[i] = {step.op, false, &operand.at, 0, step.zero, step.low, step.high};
+    if (operand.place == ChainOperand::Place::NONE || operand.place == ChainOperand::Place::CONSTANT) continue;
+    uint64_t first = operand.at, stride = 0, apart = 0;
+    if (operand.place == ChainOperand::Place::CHANNEL) first = chunk.channel, stride = chunk.channel_step, apart = rows.channels;
+    if (operand.place == ChainOperand::Place::ELEMENT) first = chunk.element, stride = 1, apart = rows.elements;
+    const Window& window = bound.windows[operand.window];
+    if (stride > 1 || first + stride * (chunk.lanes - 1) + apart * (rows.count - 1) >= window.elements) return false;
+    steps[i].lanes = stride == 1;
+    steps[i].apart = apart;
+    steps[i].at = reinterpret_cast<const uint32_t*>(window.data) + first;
+  }
+  const bool narrow = chain.result == abi::DType::I8;
+  const size_t bytes = narrow ? sizeof(int8_t) : sizeof(float);
+  engine.kernels.chain(steps, chain.steps.size(),
+                       {accumulators, rows.accumulators, rows.count, chunk.lanes, narrow,
+                        bound.out + chunk.element * bytes, rows.elements * bytes});
+  VectorCounters& counters = worker.machine.counters();
+  counters.words += rows.count * chain.words;
+  counters.lane_ops += rows.count * chain.lane_ops * chunk.lanes;
+  counters.loads += rows.count * chain.loads * chunk.lanes;
+  worker.steps_left -= rows.count * chain.words;
+  return true;
+}
+
+// Runs the launch's program, if it has one, on a chunk.
+void interpret(const Engine& engine, const Bound& bound, Worker& worker, const void* accumulators,
+               const Chunk& chunk) {
+  const Program* program = bound.launch.program;
+  const void* results = accumulators;
+  if (program) {
+    Machine& machine = worker.machine;
+    machine.clear(*program);
+    std::memcpy(machine.vector(0), accumulators, chunk.lanes * sizeof(uint32_t));
+    machine.set_scalar(abi::EPILOGUE_ELEMENT, static_cast<int64_t>(chunk.element));
+    machine.set_scalar(abi::EPILOGUE_CHANNEL, chunk.channel);
+    machine.set_scalar(abi::EPILOGUE_CHANNEL_STEP, chunk.channel_step);
+    machine.set_scalar(abi::EPILOGUE_ONE, 1);
+    machine.run(*program, bound.windows, chunk.lanes, &worker.steps_left);
+    results = machine.vector(0);
+  }
+  engine.kernels.moves(bound.out_type).store(bound.out, results, static_cast<int64_t>(chunk.element), 1, chunk.lanes);
+}
+
+}  // namespace
+
+void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, const void* accumulators,
+                  const Chunk& chunk) {
+  finish_chunks(engine, bound, worker, static_cast<const uint32_t*>(accumulators), chunk, {1, 0, 0, 0});
+}
+
+void finish_chunks(const Engine& engine, const Bound& bound, Worker& worker, const uint32_t* accumulators,
+                   const Chunk& chunk, const ChunkRows& rows) {
+  const Program* program = bound.launch.program;
+  if (program && program->chain && run_chain(engine, bound, worker, accumulators, chunk, rows)) return;
+  for (uint64_t row = 0; row < rows.count; ++row)
+    interpret(engine, bound, worker, accumulators + row * rows.accumulators,
+              {chunk.element + row * rows.elements, chunk.channel + static_cast<uint32_t>(row * rows.channels),
+               chunk.channel_step, chunk.lanes});
+}
+
+}  // namespace tfmbs

@@ -1,0 +1,77 @@
+"""Convolutions of random windows, groups and extreme values against the written order of sums, by bytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tests.conformance.builder import DTYPE_OF_NUMPY, Builder
+from tests.conformance.data import floats
+from tests.conformance.devices import DeviceUnderTest
+from tests.conformance.test_products_random import Array, integers
+from tests.conformance.test_window import Conv, Window, convolve
+from tfmbs.runtime.abi.records import Kind
+from tfmbs.runtime.abi.types import DType
+
+EXAMPLES = 60
+F32, I32 = DType.F32, DType.I32
+PER_GROUP = st.sampled_from([1, 2, 3, 4, 5, 8, 9, 16, 17, 21])
+AXIS = st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 3), st.integers(0, 5), st.integers(0, 5))
+"""Kernel, stride, dilation, padding before and behind."""
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> Conv:
+    """Windows that padding reaches far into, with strides of their own, at any place of a line."""
+    axes = [draw(AXIS), draw(AXIS)]
+    sizes = draw(st.integers(1, 12)), draw(st.integers(1, 40))
+    for size, (kernel, _, dilation, before, behind) in zip(sizes, axes, strict=True):
+        assume(size + before + behind > (kernel - 1) * dilation)
+    groups = draw(st.sampled_from([1, 1, 2, 5]))
+    input_channels, channels = draw(PER_GROUP) * groups, draw(st.sampled_from([1, 2, 4, 5, 12, 33, 40])) * groups
+    kernel, strides, dilations, before, behind = ((axes[0][i], axes[1][i]) for i in range(5))
+    window = Window(kernel, strides, dilations, (*before, *behind))
+    return Conv((draw(st.sampled_from([1, 1, 3])), input_channels, *sizes), channels, window, groups)
+
+
+def launch(builder: Builder, conv: Conv, x: Array, w: Array, dtype: DType, **fields: object) -> int:
+    """Adds the convolution of an input `x`; its output is `y`."""
+    lhs = builder.input("x", x.shape, DTYPE_OF_NUMPY[x.dtype.name])
+    window = conv.window
+    out = builder.output("y", (conv.input[0], conv.channels, *window.output(*conv.input[2:])), dtype)
+    return builder.window(
+        Kind.CONV2D, lhs, builder.constant(w), out, kernel=window.kernel, strides=window.strides,
+        dilations=window.dilations, pads=window.pads, groups=conv.groups, lhs_zero=conv.zero, **fields,
+    )  # fmt: skip
+
+
+@given(conv=convolutions(), data=st.data())
+@settings(max_examples=EXAMPLES)
+def test_convolution(device: DeviceUnderTest, conv: Conv, data: st.DataObject) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
+    filters = (conv.channels, conv.input[1] // conv.groups, *conv.window.kernel)
+    if data.draw(st.booleans(), "real"):
+        x, w = floats(rng, conv.input), floats(rng, filters)
+    else:
+        extreme = data.draw(st.booleans(), "extreme")
+        x, w = (integers(rng, shape, -128, 127, extreme=extreme) for shape in (conv.input, filters))
+        conv = replace(conv, zero=data.draw(st.sampled_from([0, -128, 127, 5]), "zero"))
+    builder = Builder()
+    launch(builder, conv, x, w, F32 if x.dtype == np.float32 else I32)
+    assert device.run(builder.image(), {"x": x})["y"].tobytes() == convolve(x, w, conv).tobytes()
+
+
+@given(size=st.integers(1, 900), channels=st.sampled_from([1, 3, 5, 31, 33]), data=st.data())
+@settings(max_examples=EXAMPLES)
+def test_single_taps_of_long_planes(device: DeviceUnderTest, size: int, channels: int, data: st.DataObject) -> None:
+    """Planes of more pixels than are computed together, from channels that fill no word."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
+    conv = Conv((1, data.draw(PER_GROUP), 1, size), channels, Window((1, 1)), zero=-3)
+    shapes = (conv.input, (channels, conv.input[1], 1, 1))
+    x, w = (integers(rng, shape, -128, 127, extreme=False) for shape in shapes)
+    builder = Builder()
+    launch(builder, conv, x, w, I32)
+    assert device.run(builder.image(), {"x": x})["y"].tobytes() == convolve(x, w, conv).tobytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from typing import Any
 
 import numpy.typing as npt
 
@@ -17,6 +18,7 @@ from tfmbs.runtime.devices.base import Array, Device, DeviceContext
 from tfmbs.runtime.signature import Argument, Entry, entries_of
 from tfmbs.runtime.stats import Stats
 from tfmbs.runtime.threads import checked_threads
+from tfmbs.runtime.timeline import timeline
 
 DEFAULT_DEVICE = "emulator"
 
@@ -62,6 +64,13 @@ class Context:
         if out is None:
             return self._device.run(signature.name, arrays)
         return self._device.run(signature.name, arrays, written_to(signature, out, arrays))
+
+    def trace(self) -> dict[str, Any]:
+        """The last run as a Chrome trace: of a simulated device its engines in simulated time, else wall time."""
+        timing = getattr(self._device, "timing", None)
+        if timing is not None:
+            return timeline(timing, self._device.stats)
+        return self._device.stats.to_trace()
 
     def check_hazards(self) -> None:
         """Checks the last run of a simulated device for accesses to the same bytes that nothing orders.

@@ -52,7 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--input", metavar="NAME=FILE.npy", action="append", default=[], help="an input; once for each")
     add("--output", metavar="NAME=FILE.npy", action="append", default=[], help="where an output goes; may be repeated")
     add("--stats", metavar="FILE.json", type=Path, help="counters of each launch, with their definitions")
-    add("--trace", metavar="FILE.json", type=Path, help="wall time of each launch on this machine, as a Chrome trace")
+    add(
+        "--trace",
+        metavar="FILE.json",
+        type=Path,
+        help="a Chrome trace: launches in wall time, or movements on kpu",
+    )
     add("--report", metavar="FILE.html", type=Path, help="the counters as a page")
     add("--check-hazards", action="store_true", help="of device kpu: refuse accesses to the same bytes in no order")
     return parser
@@ -87,7 +92,7 @@ def _run(program: Program, entry: Entry, inputs: dict[str, Array], given: Any) -
     if given.stats:
         save(given.stats, _json(context.stats.to_json()))
     if given.trace:
-        save(given.trace, _json(context.stats.to_trace()))
+        save(given.trace, _json(context.trace()))
     if given.report:
         save(given.report, html_report(context.stats, Path(given.model).name).encode())
     return outputs

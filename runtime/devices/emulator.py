@@ -24,6 +24,9 @@ from tfmbs.runtime.threads import checked_threads
 ISA_VARIABLE = "TFMBS_ISA"
 """Environment variable that names the instruction set to use, for tests: one of `_native.instruction_sets()`."""
 
+JIT_VARIABLE = "TFMBS_JIT"
+"""Environment variable that says whether chains of vector operations become machine code: 1, the default, or 0."""
+
 WEIGHTS_ALIGNMENT = 8
 _TABLES = (Content.RECORDS, Content.U32, Content.WORDS)
 
@@ -119,12 +122,16 @@ class EmulatorContext:
 
 
 class Emulator:
-    """An image in the form that the native code runs; `isa` as in `ISA_VARIABLE`, or "" for the fastest."""
+    """An image in the form that the native code runs; `isa` as in `ISA_VARIABLE`, or "" for the fastest.
 
-    def __init__(self, image: Image, isa: str = "", limits: Limits | None = None) -> None:
+    With `jit`, chains of vector operations become machine code where the processor and the system allow it.
+    """
+
+    def __init__(self, image: Image, isa: str = "", limits: Limits | None = None, *, jit: bool = True) -> None:
         self.image = image
         self.limits = limits or Limits()
         self._isa = isa
+        self._jit = jit
         self._entries = {entry.name: entry for entry in entries_of(image)}
         self._inputs: dict[str, tuple[str, ...]] = {}
         self._weights = _aligned(image.weights)
@@ -135,7 +142,7 @@ class Emulator:
         """The image for native code; of an instance, with the weights that are packed already."""
         tables = {kind.name: bytes(image.section(kind.name)) for kind in KINDS if kind.content in _TABLES}
         whole = None if image.instance_of is None else self.whole.native
-        native = _native.load(tables, image.strings, self._weights, self._isa, self.limits.memory, whole)
+        native = _native.load(tables, image.strings, self._weights, self._isa, self.limits.memory, whole, self._jit)
         return _Loaded(image, native)
 
     @property
@@ -180,8 +187,14 @@ class Emulator:
 
 
 def create(image: Image) -> Emulator:
-    """The emulator for an image, on the instruction set that the environment names, else on the fastest one."""
-    return Emulator(image, os.environ.get(ISA_VARIABLE, ""))
+    """The emulator for an image, as the environment wants it, else on the fastest instruction set, with machine code.
+
+    Raises TfmbsError `usage` for an environment variable that says something else.
+    """
+    jit = os.environ.get(JIT_VARIABLE, "1")
+    if jit not in ("0", "1"):
+        raise TfmbsError("usage", JIT_VARIABLE, "whether machine code is made", "0/1", jit)
+    return Emulator(image, os.environ.get(ISA_VARIABLE, ""), jit=jit == "1")
 
 
 def octets(array: Array) -> Array:

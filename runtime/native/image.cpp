@@ -8,6 +8,7 @@
 #include "lstm.h"
 #include "plan.h"
 #include "residues.h"
+#include "siw_chain.h"
 #include "trits.h"
 #include "window_rows.h"
 
@@ -118,7 +119,7 @@ bool multiplies(Kind kind) { return kind == Kind::GEMM || kind == Kind::GEMV || 
 }  // namespace
 
 Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string> strings, Bytes weights,
-             const Kernels& kernels, uint64_t memory_limit, const Image* whole)
+             const Kernels& kernels, uint64_t memory_limit, const Image* whole, bool translates)
     : strings_(std::move(strings)),
       tensors_(records<abi::Tensor>(tables, "TENSOR")),
       gemms_(records<abi::GemmGeometry>(tables, "GEMM_GEOMETRY")),
@@ -140,7 +141,7 @@ Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string
   for (const auto& record : records<abi::Program>(tables, "PROGRAM")) {
     check_range(record.first_word, record.word_count, code.size / abi::WORD_BYTES, "SIW", string(record.name));
     const uint8_t* first = code.data + record.first_word * abi::WORD_BYTES;
-    programs_.push_back(decode_program(record, first, string(record.name), kernels));
+    programs_.push_back(decode_program(record, first, string(record.name), kernels, translates));
   }
   const auto descriptors = records<abi::Descriptor>(tables, "CODE");
   launches_.reserve(descriptors.size());
@@ -165,6 +166,12 @@ const std::string& Image::string(uint32_t index) const { return pick(strings_, i
 
 const abi::Tensor& Image::tensor(uint32_t index, const std::string& where) const {
   return pick(tensors_, index, "TENSOR", where);
+}
+
+size_t Image::chains() const {
+  size_t count = 0;
+  for (const Program& program : programs_) count += program.chains ? program.chains->chains.size() : 0;
+  return count;
 }
 
 const Plan& Image::plan(uint32_t entry) const {

@@ -50,9 +50,10 @@ class Image {
  public:
   // `tables` are section bytes by section name, `strings` the string table, `weights` the WEIGHTS region, which must
   // outlive the image and be aligned to 8 bytes; at most `memory_limit` bytes are taken for packed weights, those of
-  // `whole` aside: an image of the same weights and kernels, or none. Throws Error.
+  // `whole` aside: an image of the same weights and kernels, or none. With `translates`, chains of vector operations
+  // become machine code. Throws Error.
   Image(const std::map<std::string, Bytes>& tables, std::vector<std::string> strings, Bytes weights,
-        const Kernels& kernels, uint64_t memory_limit, const Image* whole = nullptr);
+        const Kernels& kernels, uint64_t memory_limit, const Image* whole = nullptr, bool translates = true);
   Image(const Image&) = delete;
   Image& operator=(const Image&) = delete;
 
@@ -60,6 +61,8 @@ class Image {
   const std::vector<abi::Entry>& entries() const { return entries_; }
   const std::vector<Launch>& launches() const { return launches_; }
   Bytes weights() const { return weights_; }
+  // How many chains of vector operations are machine code.
+  size_t chains() const;
   uint64_t scratch_bytes() const { return scratch_bytes_; }
   uint64_t state_bytes() const { return state_bytes_; }
   // Bytes of the packed weights that are its own.

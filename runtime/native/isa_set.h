@@ -35,7 +35,12 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           bounds<int32_t>,
           bounds<int64_t>,
           columns,
-          CHAIN};
+          CHAIN,
+#if defined(__AVX512F__)
+          true};
+#else
+          false};
+#endif
 }
 
 }  // namespace

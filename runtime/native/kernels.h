@@ -262,6 +262,7 @@ struct Kernels {
   BoundsFn bounds32, bounds64;  // of signed lanes
   ColumnsFn columns;
   ChainFn chain;  // nullptr where chains are interpreted
+  bool has_code;  // chains of vector operations may become machine code, which takes AVX-512 (siw_chain.h)
 };
 
 // Instruction sets of this build that this processor runs, slowest first: "baseline", "avx2", "avxvnni", "avx512",

@@ -23,7 +23,7 @@ namespace tfmbs {
 namespace {
 
 LoadedImage load(const std::map<std::string, nb::bytes>& tables, std::vector<std::string> strings, Octets weights,
-                 const std::string& isa, uint64_t memory_limit, const LoadedImage* whole) {
+                 const std::string& isa, uint64_t memory_limit, const LoadedImage* whole, bool translates) {
   std::map<std::string, Bytes> sections;
   for (const auto& [name, bytes] : tables) sections[name] = {static_cast<const uint8_t*>(bytes.data()), bytes.size()};
   const Bytes region{weights.data(), weights.size()};
@@ -35,7 +35,7 @@ LoadedImage load(const std::map<std::string, nb::bytes>& tables, std::vector<std
   {
     const nb::gil_scoped_release release;
     image = std::make_shared<const Image>(sections, std::move(strings), region, kernels, memory_limit,
-                                          whole ? whole->image.get() : nullptr);
+                                          whole ? whole->image.get() : nullptr, translates);
   }
   return {std::move(owner), std::move(image)};
 }
@@ -182,13 +182,16 @@ NB_MODULE(_native, m) {
           },
           "entry"_a,
           "By output of an entry, how many of its first bytes a run writes, and does not read before.")
+      .def_prop_ro("chains", [](const LoadedImage& self) { return self.image->chains(); },
+                   "How many chains of vector operations are machine code.")
       .def("parts", &parts, "entry"_a,
            "By launch of an entry that is executed in parts: their number, and that of those that a thread may begin "
            "without what comes before them.");
   m.def("load", &load, "tables"_a, "strings"_a, "weights"_a, "isa"_a, "memory_limit"_a,
-        "whole"_a.none() = nb::none(),
+        "whole"_a.none() = nb::none(), "translates"_a = true,
         "Checks and prepares an image; `tables` are section bytes by name, `isa` one of instruction_sets(), modelled_sets() or ''. "
-        "`whole` is the image that this one is for certain sizes: weights that it has packed are taken from it.");
+        "`whole` is the image that this one is for certain sizes: weights that it has packed are taken from it. "
+        "`translates`: chains of vector operations become machine code.");
   m.def("array_of", &array_of, "tensor"_a,
         "A tensor in memory of this machine, taken by DLPack, as an array on the same bytes, and whether it holds the bits of "
         "bf16, as uint16.");

@@ -5,49 +5,36 @@
 #include <cstring>
 
 #include "error.h"
+#include "siw_chain.h"
 #include "siw_flow.h"
+#include "siw_place.h"
 
 namespace tfmbs {
 namespace {
 
-using abi::COp;
 using Kind = Action::Kind;
 __extension__ using Wide = __int128;  // holds every address that 64-bit registers can name
 
-[[noreturn]] void too_long(const Program& program, size_t word, uint64_t limit) {
+}  // namespace
+
+void Machine::Place::too_long(const Action& action) const {
   const bool own = limit == program.max_steps;
-  throw Error(own ? "siw" : "resource-limit", program.name + " word " + std::to_string(word),
+  throw Error(own ? "siw" : "resource-limit",
+              program.name + " word " + std::to_string(action.word - (words - 1 - limit)),
               "the program takes more than " + std::to_string(limit) + " steps");
 }
 
-}  // namespace
-
-// What a program accesses, and how many words it has started to execute.
-struct Machine::Place {
-  const Program& program;
-  const Window* windows;
-  uint64_t limit;
-  uint64_t words = 0;
-
-  // Between two checks words follow each other.
-  void check_steps(const Action& action) const {
-    if (words > limit) [[unlikely]]
-      too_long(program, action.word - (words - 1 - limit), limit);
-  }
-  uint64_t elements(const Action& action) const { return windows[action.window].elements; }
-
-  [[noreturn, gnu::noinline, gnu::cold]] void outside(const Action& action, Wide low, Wide high) const {
-    check_steps(action);
-    const auto text = [](Wide value) {
-      // An index beyond 64 bits is only named as such.
-      if (value < INT64_MIN || value > INT64_MAX) return std::string(value < 0 ? "below -2^63" : "above 2^63");
-      return std::to_string(static_cast<int64_t>(value));
-    };
-    throw Error("siw.address", program.name + " word " + std::to_string(action.word),
-                "elements " + text(low) + " to " + text(high) + " of window " + std::to_string(action.window) +
-                    ", which has " + std::to_string(elements(action)));
-  }
-};
+void Machine::Place::outside(const Action& action, Wide low, Wide high) const {
+  check_steps(action);
+  const auto text = [](Wide value) {
+    // An index beyond 64 bits is only named as such.
+    if (value < INT64_MIN || value > INT64_MAX) return std::string(value < 0 ? "below -2^63" : "above 2^63");
+    return std::to_string(static_cast<int64_t>(value));
+  };
+  throw Error("siw.address", program.name + " word " + std::to_string(action.word),
+              "elements " + text(low) + " to " + text(high) + " of window " + std::to_string(action.window) +
+                  ", which has " + std::to_string(elements(action)));
+}
 
 void Machine::clear(const Program& program) {
   for (const unsigned index : program.cleared) std::memset(vector(index), 0, abi::VLMAX * sizeof(uint32_t));
@@ -89,7 +76,7 @@ int64_t Machine::next(uint64_t& cursor, const Action& action, const Place& place
   return static_cast<int64_t>(first);
 }
 
-inline void Machine::load(const Action& action, const Window& window, int64_t first, int64_t stride, uint32_t lanes) {
+void Machine::load(const Action& action, const Window& window, int64_t first, int64_t stride, uint32_t lanes) {
   uint32_t* const own = registers_.own(action.d);
   const uint32_t* column = nullptr;
   if (action.lends) {
@@ -224,6 +211,15 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
         going = flow.depth > 1 || --turns;
         follow(action, actions, scalars_, flow);
         break;
+      case Kind::CHAIN: {
+        const Stretch& chain = program.chains->chains[action.jump];
+        if (!run_chain(chain, actions, windows, place, lanes)) break;
+        flow.next = actions + chain.end;
+        lane_ops += uint64_t{chain.operations} * lanes;
+        loads += uint64_t{chain.loads} * lanes;
+        stores += uint64_t{chain.stores} * lanes;
+        break;
+      }
       case Kind::END:
         place.check_steps(action);
         counters_.words += place.words;

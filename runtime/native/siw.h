@@ -10,6 +10,7 @@
 #include "kernels.h"
 #include "siw_columns.h"
 #include "siw_registers.h"
+#include "words.h"
 
 namespace tfmbs {
 
@@ -28,7 +29,8 @@ struct WindowUse {
 
 // One thing that a program does, ready to execute. The actions of a word stand in the order in which its slots run,
 // then comes its control. COPY is the last part of a slot whose result waits for other slots, LATCH the first of a
-// control whose register its own word changes, REPEAT the end of a loop; COUNT only counts words.
+// control whose register its own word changes, REPEAT the end of a loop; COUNT only counts words. CHAIN stands before
+// actions that may be executed at once (siw_chain.h).
 struct Action {
   enum class Kind : uint8_t {
     COMPUTE,
@@ -59,6 +61,7 @@ struct Action {
     SKIP,
     BREAK,
     REPEAT,
+    CHAIN,
     COUNT,
     END,
   };
@@ -84,7 +87,7 @@ struct Action {
   uint32_t settles = 0;  // registers whose lanes must not be borrowed
   uint32_t words = 0;    // that start with it, since the action before it
   uint32_t word = 0;     // the one that it belongs to
-  uint32_t jump = 0;     // LOOP, SKIP, BREAK: the action to go on with; REPEAT: the first of the loop
+  uint32_t jump = 0;     // LOOP, SKIP, BREAK: the action to go on with; REPEAT: the first of the loop; CHAIN: its number
   uint16_t fixed_words = 0, lane_words = 0;  // COPY: its length, where it does not depend on VL, else that of a lane
   Function run;
 };
@@ -101,6 +104,8 @@ struct Effect {
 };
 
 struct Chain;
+struct Stretch;
+struct Stretches;
 
 struct Program {
   std::string name;
@@ -111,10 +116,13 @@ struct Program {
   std::vector<WindowUse> uses;
   std::vector<unsigned> cleared;  // vector registers whose value at the start matters
   std::shared_ptr<const Chain> chain;  // what an epilogue may run as instead, or nullptr
+  std::shared_ptr<const Stretches> chains;  // of its CHAINs
 };
 
 // Decodes `count` words. Throws Error where a word is not valid: everything the Machine relies on is checked here.
-Program decode_program(const abi::Program& record, const uint8_t* words, std::string name, const Kernels& kernels);
+// With `translates`, chains of operations become machine code where this processor and system allow it.
+Program decode_program(const abi::Program& record, const uint8_t* words, std::string name, const Kernels& kernels,
+                       bool translates);
 
 // What the vector units did; elements and lane operations.
 struct VectorCounters {
@@ -178,6 +186,7 @@ class Machine {
   int64_t next(uint64_t& cursor, const Action& action, const Place& place, uint32_t lanes) const;
   void load(const Action& action, const Window& window, int64_t first, int64_t stride, uint32_t lanes);
   void store(const Action& action, const Window& window, int64_t first, int64_t stride, uint32_t lanes);
+  bool run_chain(const Stretch& chain, const Action* actions, const Window* windows, Place& place, uint32_t lanes);
 
   Registers registers_;
   Columns columns_;
@@ -188,6 +197,7 @@ class Machine {
   VectorCounters counters_;
   BoundsFn bounds32_, bounds64_;
   std::vector<int64_t>* taken_ = nullptr;
+  AlignedWords room_;  // of chains: for values, and for elements that do not lie side by side
 };
 
 }  // namespace tfmbs

@@ -5,6 +5,7 @@
 #include "chain.h"
 #include "error.h"
 #include "siw.h"
+#include "siw_chain.h"
 #include "siw_control.h"
 #include "siw_slots.h"
 
@@ -207,7 +208,8 @@ class Decoder {
 
 }  // namespace
 
-Program decode_program(const abi::Program& record, const uint8_t* words, std::string name, const Kernels& kernels) {
+Program decode_program(const abi::Program& record, const uint8_t* words, std::string name, const Kernels& kernels,
+                       bool translates) {
   Program program;
   program.name = std::move(name);
   program.kind = record.kind;
@@ -219,6 +221,7 @@ Program decode_program(const abi::Program& record, const uint8_t* words, std::st
   if (kernels.chain)
     if (std::optional<Chain> chain = chain_of(record, words))
       program.chain = std::make_shared<const Chain>(std::move(*chain));
+  if (translates && kernels.has_code) add_chains(program);
   return program;
 }
 

@@ -146,7 +146,7 @@ class Entrance {
       const bool sure = apply(at, doubts_);
       if ((action.kind == Kind::SKIP || action.kind == Kind::SETVLR) && !sure) return false;
       if (action.kind == Kind::SKIP) skips.push_back({action.jump, doubts_});
-      if (sure && !stores(action.kind) && action.kind != Kind::COUNT) kept.push_back(at);
+      if (sure && !stores(action.kind) && action.kind != Kind::COUNT && action.kind != Kind::CHAIN) kept.push_back(at);
       ++at;
     }
     leave_out(loop_ + 1, end_of_loop());
@@ -200,7 +200,7 @@ class Entrance {
       // A turn that another one follows has not left the loop.
       const bool leaves = action.kind == Kind::BREAK && loops.empty();
       const bool is_unsure = loads(action.kind) && !(steady_ >> action.window & 1u);
-      if (!leaves && !is_unsure && !stores(action.kind) && action.kind != Kind::COUNT) kept.push_back(at);
+      if (!leaves && !is_unsure && !stores(action.kind) && action.kind != Kind::COUNT && action.kind != Kind::CHAIN) kept.push_back(at);
     }
     return part(kept);
   }

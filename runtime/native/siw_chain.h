@@ -1,0 +1,58 @@
+// Chains: operations of a program that follow each other with one VL, lane by lane, so that sixteen lanes can go through
+// all of them in vector registers of the processor. What does not go lane by lane ends a chain.
+//
+// A chain of values is made of nodes. Machine code for it works on 16 lanes at a time; memory, scalars and checks are
+// prepared before (siw_run_chain.cpp).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "jit_memory.h"
+#include "siw.h"
+
+namespace tfmbs {
+
+constexpr unsigned MOST_POINTERS = 96, MOST_MOVES = 24, MOST_SINGLES = 24, MOST_ROOMS = 64;
+
+// What a chain is given: the addresses of its registers and elements, lanes that are whole groups of 16, and the mask of
+// the last group, where it is not whole.
+using StretchFn = void (*)(const void* const* pointers, uint64_t lanes, uint64_t rest);
+
+// How a chain is executed.
+struct Stretch {
+  // Something to be done before the code runs, in the order of the actions.
+  struct Item {
+    enum class Kind : uint8_t { SCALAR, LOAD, LATER_LOAD, SINGLE_LOAD, STORE, SINGLE_INDEX, INDEX };
+    Kind kind;
+    bool streams;        // of a LOAD or STORE: at a cursor
+    uint8_t size;        // bytes of an element
+    uint8_t pointer;     // that the code takes
+    bool is_used;        // by the code
+    bool stays;          // a load whose register is read after the chain
+    uint32_t action, words;
+  };
+  struct Place {
+    uint8_t index, pointer;  // a register, and its pointer
+  };
+  std::vector<Item> items;
+  std::vector<Place> inputs, outputs, sums;
+  uint32_t end = 0;    // the action behind it
+  uint32_t words = 0;  // behind the last item
+  uint32_t operations = 0, loads = 0, stores = 0;
+  uint32_t written = 0, settled = 0;  // registers, as bits
+  StretchFn run = nullptr;
+};
+
+// All chains of a program.
+struct Stretches {
+  std::vector<Stretch> chains;
+  std::shared_ptr<const CodeMemory> code;
+};
+
+// Finds the chains of a program, translates them, and puts a CHAIN before each. Does nothing where that cannot be.
+void add_chains(Program& program);
+
+}  // namespace tfmbs

@@ -1,0 +1,160 @@
+// Execution of chains: what their machine code relies on is prepared and checked here.
+#include <algorithm>
+#include <cstring>
+
+#include "siw.h"
+#include "siw_chain.h"
+#include "siw_flow.h"
+#include "siw_place.h"
+
+namespace tfmbs {
+namespace {
+
+using Item = Stretch::Item;
+
+constexpr uint32_t LEAST_LANES = 32, GROUP = 16;
+constexpr size_t ROOM_WORDS = MOST_ROOMS * GROUP, SINGLE_WORDS = MOST_SINGLES;
+
+// Elements that a load or store of a chain accesses.
+struct Move {
+  const Item* item;
+  const Window* window;
+  int64_t first, stride;
+  uintptr_t low, end;
+  uint8_t* staged;  // its elements side by side, where they do not lie so
+};
+
+bool overlap(const Move& a, const Move& b) { return a.low < b.end && b.low < a.end; }
+// Whether lane i of one accesses the bytes of lane i of the other, and no others'.
+bool go_together(const Move& a, const Move& b) {
+  return a.stride == 1 && b.stride == 1 && a.item->size == b.item->size && a.low == b.low;
+}
+
+template <class Copy>
+void each_element(const Move& move, uint32_t lanes, Copy copy) {
+  const size_t size = move.item->size;
+  for (uint32_t i = 0; i < lanes; ++i)
+    copy(move.window->data + static_cast<size_t>(move.first + move.stride * i) * size, move.staged + i * size, size);
+}
+
+}  // namespace
+
+// False where the actions have to be executed one by one: nothing has been done then.
+bool Machine::run_chain(const Stretch& chain, const Action* actions, const Window* windows, Place& place,
+                        uint32_t lanes) {
+  if (lanes < LEAST_LANES) return false;
+  if (room_.empty()) room_.resize(ROOM_WORDS + SINGLE_WORDS + size_t{MOST_MOVES} * 2 * abi::VLMAX);
+  uint32_t* single = room_.data() + ROOM_WORDS;
+  auto* stage = reinterpret_cast<uint8_t*>(room_.data() + ROOM_WORDS + SINGLE_WORDS);
+  const void* pointers[MOST_POINTERS];
+  pointers[0] = room_.data();
+  Move moved[MOST_MOVES];
+  size_t moves = 0;
+
+  // Should it be declined, all is as before.
+  int64_t scalars[abi::SCALAR_REGISTERS + 1];
+  uint64_t read[abi::WINDOWS], written[abi::WINDOWS];
+  const uint64_t words = place.words;
+  if (chain.stores) {
+    std::memcpy(scalars, scalars_, sizeof scalars);
+    std::memcpy(read, read_, sizeof read);
+    std::memcpy(written, written_, sizeof written);
+  }
+  Flow unchanged;
+  for (const Item& item : chain.items) {
+    const Action& action = actions[item.action];
+    place.words += item.words;
+    switch (item.kind) {
+      case Item::Kind::SCALAR: follow(action, actions, scalars_, unchanged); break;
+      case Item::Kind::SINGLE_INDEX:
+        *single = static_cast<uint32_t>(raw(scalars_[action.base]) + raw(action.immediate));
+        pointers[item.pointer] = single++;
+        break;
+      case Item::Kind::INDEX:
+        action.run.index(stage, wrap(raw(scalars_[action.base]) + raw(action.immediate)), scalars_[action.index], lanes);
+        pointers[item.pointer] = stage;
+        stage += abi::VLMAX * sizeof(uint32_t);
+        break;
+      default: {
+        const Window& window = windows[action.window];
+        const bool stores = item.kind == Item::Kind::STORE;
+        Move& move = moved[moves++];
+        move = {&item, &window, 0, 1, 0, 0, nullptr};
+        if (item.streams) {
+          move.first = next((stores ? written_ : read_)[action.window], action, place, lanes);
+        } else {
+          move.first = strided(action, place, lanes);
+          move.stride = scalars_[action.index];
+        }
+        const int64_t last = move.first + move.stride * (static_cast<int64_t>(lanes) - 1);
+        const auto data = reinterpret_cast<uintptr_t>(window.data);
+        move.low = data + static_cast<uintptr_t>(std::min(move.first, last)) * item.size;
+        move.end = data + static_cast<uintptr_t>(std::max(move.first, last) + 1) * item.size;
+        if (item.kind == Item::Kind::SINGLE_LOAD) {
+          action.run.load(single, window.data, move.first, 0, 1);
+          pointers[item.pointer] = single++;
+        } else if (move.stride == 1) {
+          pointers[item.pointer] = reinterpret_cast<const void*>(move.low);
+        } else {
+          move.staged = stage;
+          pointers[item.pointer] = stage;
+          stage += abi::VLMAX * sizeof(uint32_t);
+        }
+      }
+    }
+  }
+  for (size_t i = 0; i < moves; ++i) {
+    if (moved[i].item->kind != Item::Kind::STORE) continue;
+    for (size_t j = 0; j < moves; ++j) {
+      if (j == i || !overlap(moved[i], moved[j])) continue;
+      if (go_together(moved[i], moved[j]) && !moved[j].item->stays) continue;
+      std::memcpy(scalars_, scalars, sizeof scalars);
+      std::memcpy(read_, read, sizeof read);
+      std::memcpy(written_, written, sizeof written);
+      place.words = words;
+      return false;
+    }
+  }
+  place.words += chain.words;
+
+  // What is borrowed of memory that will be stored to comes home, and sums do.
+  for (size_t i = 0; chain.stores && i < moves; ++i) {
+    const unsigned window = actions[moved[i].item->action].window;
+    if (moved[i].item->kind == Item::Kind::STORE && registers_.lends(window))
+      registers_.store(window, reinterpret_cast<const uint32_t*>(moved[i].low),
+                       reinterpret_cast<const uint32_t*>(moved[i].end));
+  }
+  if (registers_.borrowed() & chain.settled) registers_.settle(chain.settled);
+  for (const Stretch::Place& input : chain.inputs) pointers[input.pointer] = registers_.at(input.index);
+  if (registers_.borrowed() & chain.written) registers_.free_for(chain.written, lanes);
+  for (const Stretch::Place& output : chain.outputs) pointers[output.pointer] = registers_.own(output.index);
+  for (const Stretch::Place& sum : chain.sums) pointers[sum.pointer] = registers_.own(sum.index);
+  for (size_t i = 0; i < moves; ++i) {
+    const Move& move = moved[i];
+    if (!move.staged || !move.item->is_used || move.item->kind == Item::Kind::STORE) continue;
+    const Action& action = actions[move.item->action];
+    const uint32_t* column = nullptr;
+    if (action.steady) column = columns_.find(move.window->data, move.window->elements, move.first, move.stride, lanes);
+    if (column) std::memcpy(move.staged, column, lanes * sizeof *column);
+    else if (move.item->size == sizeof(uint32_t))
+      action.run.load(move.staged, move.window->data, move.first, move.stride, lanes);
+    else
+      each_element(move, lanes, [](const uint8_t* from, uint8_t* to, size_t size) { std::memcpy(to, from, size); });
+  }
+
+  chain.run(pointers, lanes - lanes % GROUP, (uint64_t{1} << lanes % GROUP) - 1);
+
+  for (size_t i = 0; i < moves; ++i) {
+    const Move& move = moved[i];
+    const Action& action = actions[move.item->action];
+    if (move.item->kind == Item::Kind::STORE) {
+      if (move.staged)
+        each_element(move, lanes, [](uint8_t* to, const uint8_t* from, size_t size) { std::memcpy(to, from, size); });
+    } else if (move.item->stays) {
+      load(action, *move.window, move.first, move.stride, lanes);
+    }
+  }
+  return true;
+}
+
+}  // namespace tfmbs

@@ -1,0 +1,211 @@
+"""Chains of vector operations as machine code: the bytes of the interpreter on the baseline instruction set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tests.conformance.builder import END, Builder, Fields, c, d, s
+from tfmbs.runtime import _native
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.siw import VLMAX
+from tfmbs.runtime.abi.siw_op import Predicate, Reduce
+from tfmbs.runtime.abi.types import DType
+from tfmbs.runtime.devices import emulator
+from tfmbs.runtime.devices.emulator import Emulator
+
+Array = NDArray[Any]
+F32, I32, U32 = DType.F32, DType.I32, DType.U32
+SPREAD = 3 * VLMAX + 64
+"""Elements of a window: those that a stride of three reaches, and some before and behind."""
+SPECIAL = (0, 0x80000000, 0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC00001, 0x7F800001, 0x7FFFFFFF, 1, 0x80000001)
+SPECIAL += (0x007FFFFF, 0x7F7FFFFF, 0x3F800000, 0xBF800000, 0x3F7FFFFF, 0x4F000000, 0xCF000000, 0x43000000, 0xFFFFFFFF)
+SPECIAL += (0x42FE8000, 0xC3008000, 31, 32, 33, 0xFFFFFFE0, 0x3F000000, 0x40200000, 0xC0200000)
+CHAINED = [isa for isa in _native.instruction_sets() if isa.startswith("avx512")]
+
+pytestmark = pytest.mark.skipif(not CHAINED, reason="machine code is made for AVX-512")
+
+
+def inputs(seed: int) -> dict[str, Array]:
+    """Words that are numbers, small integers and whatever is special; bytes and halves."""
+    rng = np.random.default_rng(seed)
+    words = np.concatenate(
+        [
+            rng.standard_normal(SPREAD).astype(np.float32).view(np.uint32),
+            rng.integers(0, 40, SPREAD).astype(np.uint32),
+            rng.choice(np.array(SPECIAL, np.uint32), SPREAD),
+            rng.integers(0, 1 << 32, SPREAD, dtype=np.uint64).astype(np.uint32),
+        ]
+    )
+    x = rng.permutation(words)[:SPREAD].view(np.float32)
+    return {
+        "x": x,
+        "b": rng.integers(-128, 128, SPREAD).astype(np.int8),
+        "h": rng.integers(0, 1 << 16, SPREAD).astype(np.uint16),
+    }
+
+
+WINDOWS = {F32: (0, 3), I32: (6, 7), DType.I8: (1, 4), DType.U16: (2, 5)}
+"""By type, the window of an input and that of an output."""
+
+
+def program(body: list[Fields], length: int) -> Builder:
+    """A loop that takes the body twice, with VL = length: s1 = 1, s5, s6, s7 are 2, -1, 3, s2 an offset that moves."""
+    builder = Builder()
+    x, b, h = (builder.input(n, (SPREAD,), t) for n, t in (("x", F32), ("b", DType.I8), ("h", DType.U16)))
+    y, z, w = (builder.output(n, (SPREAD,), t) for n, t in (("y", F32), ("z", DType.I8), ("w", DType.U16)))
+    r = builder.output("r", (8 * VLMAX,), I32)
+    for source, target in ((x, y), (b, z), (h, w)):
+        builder.copy(source, target)
+    words = [
+        {**s("LI", reg=1, imm=1), **c("SETVL", imm=VLMAX)},
+        *(s("LD", F32, reg=i, win=0, base=0, index=1, imm=70 * i) for i in range(2, 10)),
+        *(s("LI", reg=reg, imm=imm) for reg, imm in ((5, 2), (6, -1), (7, 3), (2, 0), (3, VLMAX), (4, 2))),
+        c("SETVL", imm=length),
+        c("LOOP", reg=4, imm=len(body) + 1),
+        *body,
+        s("ADDI", reg=2, base=2, imm=16),
+        c("SETVL", imm=VLMAX),
+        *(s("ST", I32, reg=i, win=8, base=0, index=1, imm=(i - 2) * VLMAX) for i in range(2, 10)),
+        END,
+    ]
+    read = builder.view(x, (SPREAD,), I32)
+    kept = builder.scratch((SPREAD,), I32)
+    builder.copy(read, kept)
+    builder.vector(words, [x, b, h, y, z, w, read, kept, r])
+    return builder
+
+
+def run(builder: Builder, isa: str, given_: dict[str, Array], *, jit: bool) -> dict[str, bytes]:
+    context = Emulator(builder.image(), isa, jit=jit).context(1)
+    return {name: array.tobytes() for name, array in context.run("main", given_).items()}
+
+
+def compare(body: list[Fields], length: int, seed: int = 0) -> None:
+    builder, values = program(body, length), inputs(seed)
+    expected = run(builder, "baseline", values, jit=False)
+    for isa in CHAINED:
+        assert run(builder, isa, values, jit=True) == expected
+
+
+REGISTERS = st.integers(2, 9)
+
+
+def operation(op: str, types: tuple[DType, ...], *, aux: tuple[int, ...] = (0,)) -> st.SearchStrategy[Fields]:
+    """An operation on any registers."""
+
+    def build(dtype: DType | int, vd: int, va: int, vb: int, vc: int, code: int) -> Fields:
+        fields = {"vd": vd, "va": va}
+        if op in ("SEL", "FMA"):
+            fields |= {"vb": vb, "vc": vc}
+        elif op not in ("NEG", "ABS", "SQRT", "FLOOR", "CEIL", "ROUND", "TRUNC", "RED", "MOV", "CVT", "EXP", "ERF"):
+            fields["vb"] = vb
+        return d(op, dtype, **fields, **({"aux": code} if code or op in ("CMP", "RED", "CVT") else {}))
+
+    kinds: tuple[DType | int, ...] = types or (0,)
+    return st.builds(build, st.sampled_from(kinds), *[REGISTERS] * 4, st.sampled_from(aux))
+
+
+BOTH, NARROW = (F32, I32), (DType.BOOL, DType.I8, DType.U8, DType.I16, DType.U16)
+WHOLE = (Predicate.FALSE, Predicate.TRUE, Predicate.OEQ, Predicate.ONE, Predicate.OGT, Predicate.OGE)
+WHOLE += (Predicate.OLT, Predicate.OLE, Predicate.UGT, Predicate.UGE, Predicate.ULT, Predicate.ULE)
+OPERATIONS: tuple[st.SearchStrategy[Fields], ...] = (
+    *(operation(op, BOTH) for op in ("ADD", "SUB", "MUL", "FMA", "NEG", "ABS")),
+    *(operation(op, (F32, I32, U32)) for op in ("MIN", "MAX")),
+    *(operation(op, (I32,)) for op in ("AND", "OR", "XOR", "SHL", "SHRA", "SHRL")),
+    *(operation(op, (F32,)) for op in ("DIV", "SQRT", "FLOOR", "CEIL", "ROUND", "TRUNC", "EXP", "ERF")),
+    operation("MOV", ()),
+    operation("SEL", ()),
+    operation("CMP", (F32,), aux=tuple(Predicate)),
+    operation("CMP", (I32,), aux=WHOLE),
+    operation("CVT", (*NARROW, I32, F32), aux=(*NARROW, I32, F32)),
+    operation("CVT", (F32, I32), aux=(U32,)),
+    operation("RED", (F32,), aux=(Reduce.SUM, Reduce.MAX, Reduce.MIN)),
+    operation("RED", (I32,), aux=tuple(Reduce)),
+    operation("RED", (U32,), aux=(Reduce.MAX, Reduce.MIN)),
+)
+
+
+@st.composite
+def moves(draw: st.DrawFn) -> Fields:
+    """A load or store of any type and stride, whose places meet those of others; or lanes that count."""
+    reg, base = draw(REGISTERS), draw(st.sampled_from((0, 2)))
+    if draw(st.integers(0, 5)) == 0:
+        return s(
+            "INDEX", I32, reg=reg, base=base, index=draw(st.sampled_from((0, 1, 6, 7))), imm=draw(st.integers(-9, 9))
+        )
+    dtype, (source, target) = draw(st.sampled_from(list(WINDOWS.items())))
+    stride = draw(st.sampled_from((1, 1, 1, 0, 5, 6, 7)))
+    imm = draw(st.sampled_from((0, 0, 1, 8))) + (VLMAX if stride == 6 else 0)
+    stores = draw(st.booleans())
+    window = target if stores or draw(st.booleans()) else source
+    return s("ST" if stores else "LD", dtype, reg=reg, win=window, base=base, index=stride, imm=imm)
+
+
+LENGTHS = st.sampled_from((1, 31, 32, 33, 47, 48, 100, 511, VLMAX))
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.one_of(*OPERATIONS, moves(), moves(), moves()), min_size=1, max_size=24), LENGTHS, st.integers(0, 3))
+def test_any_chain(body: list[Fields], length: int, seed: int) -> None:
+    """Operations, loads and stores in any order, on any values: all registers and windows at the end."""
+    compare(body, length, seed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(OPERATIONS), min_size=60, max_size=120), st.sampled_from((100, VLMAX)), st.integers(0, 3))
+def test_more_values_than_registers(body: list[Fields], length: int, seed: int) -> None:
+    compare(body, length, seed)
+
+
+@pytest.mark.parametrize("first", range(0, len(Predicate), 4))
+def test_comparisons_that_wait(first: int) -> None:
+    """More conditions than mask registers, each chosen by later."""
+    codes = [Predicate((first + i) % len(Predicate)) for i in range(7)]
+    compare_ = [d("CMP", F32, vd=10 + i, va=2 + i, vb=3, aux=code) for i, code in enumerate(codes)]
+    choose = [d("SEL", vd=2 + i, va=10 + i, vb=4, vc=5) for i in range(7)]
+    compare([*compare_, *choose], VLMAX)
+
+
+def test_registers_that_change_places() -> None:
+    """What a register held is stored to another one, and the other way round, without an operation between them."""
+    swap = [d("MOV", vd=10, va=2), d("MOV", vd=2, va=3), d("MOV", vd=3, va=10), d("ADD", I32, vd=4, va=4, vb=5)]
+    compare(swap, VLMAX)
+
+
+def test_what_is_machine_code() -> None:
+    """Chains are made where the instruction set allows it and they are asked for."""
+    builder = program([d("ADD", F32, vd=2, va=3, vb=4), d("MUL", F32, vd=3, va=2, vb=4)], VLMAX)
+    for isa in _native.instruction_sets():
+        chains = Emulator(builder.image(), isa).whole.native.chains
+        assert (chains > 0) == (isa in CHAINED)
+        assert Emulator(builder.image(), isa, jit=False).whole.native.chains == 0
+
+
+def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    builder = program([d("ADD", F32, vd=2, va=3, vb=4), d("MUL", F32, vd=3, va=2, vb=4)], VLMAX)
+    monkeypatch.setenv(emulator.JIT_VARIABLE, "0")
+    assert emulator.create(builder.image()).whole.native.chains == 0
+    monkeypatch.setenv(emulator.JIT_VARIABLE, "1")
+    assert emulator.create(builder.image()).whole.native.chains > 0
+    monkeypatch.setenv(emulator.JIT_VARIABLE, "yes")
+    with pytest.raises(TfmbsError, match=r"TFMBS_JIT.*0/1.*yes"):
+        emulator.create(builder.image())
+
+
+def test_an_access_outside_in_a_chain() -> None:
+    """The same error at the same word as without machine code."""
+    load = s("LD", F32, reg=2, win=0, base=0, index=1, imm=SPREAD - VLMAX + 1)
+    builder = program([d("ADD", F32, vd=3, va=3, vb=4), load, d("MUL", F32, vd=3, va=2, vb=4)], VLMAX)
+    texts = set()
+    for jit in (False, True):
+        with pytest.raises(TfmbsError) as caught:
+            run(builder, CHAINED[-1], inputs(0), jit=jit)
+        assert caught.value.code == "siw.address"
+        texts.add(str(caught.value))
+    assert len(texts) == 1

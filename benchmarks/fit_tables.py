@@ -22,6 +22,7 @@ DIGITS = 40
 ENTRIES = 16
 EXP_TERMS = 3  # of (e**r - 1 - r) / r**2
 ERF_TERMS = 8
+SHORT_ENTRIES, SHORT_TERMS = 32, 6  # of erf in pairs of f32: eight intervals per unit
 ERF_SCALE = mpf("3.875")  # intervals per unit: the last one is around 15 / 3.875 and ends at 4
 
 
@@ -46,13 +47,37 @@ def erf_by_magnitude(m: Any) -> Any:
     return -expm1(-m * slope) / m
 
 
-def around(center: Any, low: Any, high: Any) -> list[float]:
+def around(center: Any, low: Any, high: Any, terms: int = ERF_TERMS) -> list[float]:
     """Coefficients of erf(m) / m in the distance of m from a centre."""
-    return interpolated(lambda r: erf_by_magnitude(center + r), low, high, ERF_TERMS)
+    return interpolated(lambda r: erf_by_magnitude(center + r), low, high, terms)
+
+
+def short(value: Any) -> float:
+    """The f32 next to a number."""
+    return float(struct.unpack("<f", struct.pack("<f", float(value)))[0])
+
+
+def short_tables() -> Iterator[tuple[str, str, list[float]]]:
+    """Name, comment and values of each table of f32."""
+    half = log(2) / (2 * ENTRIES)
+    poly = interpolated(lambda r: sum(r**k / factorial(k + 2) for k in range(20)), -half, half, EXP_TERMS)
+    yield "SHORT_EXP_TERMS", "(e**r - 1 - r) / r**2 for |r| <= log(2) / 32, constant first", [short(c) for c in poly]
+    high = short(log(2))
+    yield "SHORT_LOG2", "log(2), and what is missing in it", [high, short(log(2) - mpf(high))]
+    powers = [exp(log(2) * i / ENTRIES) for i in range(ENTRIES)]
+    yield "SHORT_POWERS", "2**(i / 16)", [short(power) for power in powers]
+    yield "SHORT_POWERS_LOW", "what is missing in them", [short(power - mpf(short(power))) for power in powers]
+    reach = mpf("0.5001") / 8
+    rows = [around(mpf(i) / 8, mpf(0) if i == 0 else -reach, reach, SHORT_TERMS) for i in range(SHORT_ENTRIES)]
+    for term in range(SHORT_TERMS):
+        values = [row[term] for row in rows]
+        yield f"SHORT_ERF_{term}", f"erf(m) / m around i / 8: r**{term}", [short(value) for value in values]
+        if term < 2:
+            yield f"SHORT_ERF_{term}_LOW", "what is missing in it", [short(value - short(value)) for value in values]
 
 
 def tables() -> Iterator[tuple[str, str, list[float]]]:
-    """Name, comment and values of each table."""
+    """Name, comment and values of each table of f64."""
     half = log(2) / (2 * ENTRIES)
     poly = interpolated(lambda r: sum(r**k / factorial(k + 2) for k in range(20)), -half, half, EXP_TERMS)
     yield "EXP_TERMS", "(e**r - 1 - r) / r**2 for |r| <= log(2) / 32, constant first", poly
@@ -80,9 +105,11 @@ def header() -> str:
         "namespace tfmbs::special {",
     ]
     with mp.workdps(DIGITS):
-        for name, comment, values in tables():
-            lines += ["", f"// {comment}", f"alignas(64) constexpr double {name}[{len(values)}] = {{"]
-            lines += [f"    {value.hex()}," for value in values] + ["};"]
+        for kind, rows in (("float", short_tables()), ("double", tables())):
+            suffix = "f" if kind == "float" else ""
+            for name, comment, values in rows:
+                lines += ["", f"// {comment}", f"alignas(64) constexpr {kind} {name}[{len(values)}] = {{"]
+                lines += [f"    {value.hex()}{suffix}," for value in values] + ["};"]
     return "\n".join([*lines, "", "}  // namespace tfmbs::special", ""])
 
 

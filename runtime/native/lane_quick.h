@@ -1,8 +1,8 @@
 // Special functions of f32 where AVX-512 knows a quicker way to the same bits. The steps of the contract
-// (special.gen.h) end in one rounding from f64 to f32. An approximation in f64 that is within 2^-MARGIN of what they
-// round, relatively, rounds to the same f32 unless it lies that close to the middle between two: then, and where
-// results or arguments are out of the ordinary, the steps themselves are taken. `make special-accuracy` compares all
-// 2^32 arguments.
+// (special.gen.h) end in one rounding from f64 to f32. An approximation that is within a margin of what they round rounds
+// to the same f32 unless it lies that close to the middle between two. The first one is computed in pairs of f32, sixteen
+// lanes at once; where it cannot tell, one in f64, within 2^-MARGIN, relatively; and where that cannot, or results or
+// arguments are out of the ordinary, the steps themselves are taken. `make special-accuracy` compares all 2^32 arguments.
 #pragma once
 
 #include "lane_loops.h"
@@ -31,6 +31,10 @@ inline __m512d looked_up(const double* table, __m512i index) {
   return _mm512_permutex2var_pd(_mm512_load_pd(table), index, _mm512_load_pd(table + 8));
 }
 
+inline __m512 looked_up(const float* table, __m512i index) {
+  return _mm512_permutex2var_ps(_mm512_load_ps(table), index, _mm512_load_ps(table + 16));
+}
+
 struct QuickExp {
   using Steps = Exp;
   static constexpr unsigned MARGIN = 35;
@@ -39,6 +43,32 @@ struct QuickExp {
   static __mmask16 is_odd(__m512 x) { return _mm512_cmp_ps_mask(_mm512_abs_ps(x), _mm512_set1_ps(87.0f), _CMP_NLT_UQ); }
   static __m512 argument(__m512 x) { return x; }
   static __m512 result(__m512, __m512 y) { return y; }
+
+  // In pairs of f32: y, and in which lanes it is sure. 2^n T e^r with sixteenths n, T from a table and r exact, by
+  // Sterbenz's lemma and because n times the first part of log 2 has few digits; what is left of log 2 and the rest of
+  // e^r are small enough for one f32. Within 2^-33 of the result, less its power of two.
+  static __mmask16 shortly(__m512 x, __m512& result) {
+    using namespace tfmbs::special;
+    const __m512 shifter = _mm512_set1_ps(0x1.8p+19f), margin = _mm512_set1_ps(0x1p-33f);
+    const __m512 shifted = _mm512_fmadd_ps(x, _mm512_set1_ps(0x1.715476p+0f), shifter);
+    const __m512 n = _mm512_sub_ps(shifted, shifter);
+    const __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(SHORT_LOG2[0]), x);
+    __m512 p = _mm512_fmadd_ps(r, _mm512_set1_ps(SHORT_EXP_TERMS[2]), _mm512_set1_ps(SHORT_EXP_TERMS[1]));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(SHORT_EXP_TERMS[0]));
+    const __m512 left = _mm512_mul_ps(n, _mm512_set1_ps(-SHORT_LOG2[1]));
+    const __m512 s = _mm512_fmadd_ps(_mm512_mul_ps(r, r), p, _mm512_fmadd_ps(left, r, left));
+    const __m512i index = _mm512_castps_si512(shifted);
+    const __m512 high = _mm512_permutexvar_ps(index, _mm512_load_ps(SHORT_POWERS));
+    const __m512 low = _mm512_permutexvar_ps(index, _mm512_load_ps(SHORT_POWERS_LOW));
+    const __m512 product = _mm512_mul_ps(high, r), lost = _mm512_fmsub_ps(high, r, product);
+    const __m512 y = _mm512_add_ps(high, product), missing = _mm512_sub_ps(product, _mm512_sub_ps(y, high));
+    const __m512 rest = _mm512_add_ps(_mm512_fmadd_ps(high, s, _mm512_fmadd_ps(low, r, low)),
+                                      _mm512_add_ps(lost, missing));
+    const __m512 below = _mm512_add_ps(y, _mm512_sub_ps(rest, margin));
+    const __m512 above = _mm512_add_ps(y, _mm512_add_ps(rest, margin));
+    result = _mm512_scalef_ps(below, n);
+    return _mm512_cmp_ps_mask(below, above, _CMP_EQ_OQ);
+  }
 
   // 2^(n / 16) e^r; n is in the low bits of `shifted`.
   static __m512d of(__m512d x) {
@@ -77,6 +107,31 @@ struct QuickErf {
     return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(sign, _mm512_castps_si512(x), _mm512_castps_si512(y), 0xca));
   }
 
+  // In pairs of f32, as of exp: m times a polynomial in the distance from the nearest of 32 centres, which is exact, with
+  // its first two terms in pairs. Within 2^-32 of the result, relatively.
+  static __mmask16 shortly(__m512 x, __m512& y) {
+    using namespace tfmbs::special;
+    const __m512 shifter = _mm512_set1_ps(0x1.8p+20f), margin = _mm512_set1_ps(0x1p-32f);
+    const __m512 m = _mm512_min_ps(_mm512_abs_ps(x), _mm512_set1_ps(0x1.f7fffep+1f));
+    const __m512 shifted = _mm512_add_ps(m, shifter), r = _mm512_sub_ps(m, _mm512_sub_ps(shifted, shifter));
+    const __m512i index = _mm512_castps_si512(shifted);
+    __m512 p = _mm512_fmadd_ps(looked_up(SHORT_ERF_5, index), r, looked_up(SHORT_ERF_4, index));
+    p = _mm512_fmadd_ps(p, r, looked_up(SHORT_ERF_3, index));
+    p = _mm512_fmadd_ps(p, r, looked_up(SHORT_ERF_2, index));
+    const __m512 first = looked_up(SHORT_ERF_0, index), slope = looked_up(SHORT_ERF_1, index);
+    const __m512 product = _mm512_mul_ps(slope, r), lost = _mm512_fmsub_ps(slope, r, product);
+    const __m512 sum = _mm512_add_ps(first, product), missing = _mm512_sub_ps(product, _mm512_sub_ps(sum, first));
+    const __m512 low = _mm512_fmadd_ps(looked_up(SHORT_ERF_1_LOW, index), r, looked_up(SHORT_ERF_0_LOW, index));
+    const __m512 rest =
+        _mm512_fmadd_ps(_mm512_mul_ps(r, r), p, _mm512_add_ps(low, _mm512_add_ps(lost, missing)));
+    const __m512 high = _mm512_mul_ps(sum, m);
+    const __m512 left = _mm512_fmadd_ps(rest, m, _mm512_fmsub_ps(sum, m, high));
+    const __m512 below = _mm512_add_ps(high, _mm512_fnmadd_ps(high, margin, left));
+    const __m512 above = _mm512_add_ps(high, _mm512_fmadd_ps(high, margin, left));
+    y = result(x, below);
+    return _mm512_cmp_ps_mask(below, above, _CMP_EQ_OQ);
+  }
+
   // m times a polynomial in the distance from the nearest of 16 centres.
   static __m512d of(__m512d m) {
     using namespace tfmbs::special;
@@ -102,6 +157,32 @@ template <class Quick>
   for (uint32_t i = 0; i < GROUP; ++i) out[i] = Quick::Steps::of(x[i], 0.0f, 0.0f);
 }
 
+// Sixteen results by f64, and by the steps where that does not tell.
+template <class Quick>
+[[gnu::noinline]] __m512 by_doubles(__m512 x) {
+  const __m512 argument = Quick::argument(x);
+  const __m256d high = _mm512_extractf64x4_pd(_mm512_castps_pd(argument), 1);
+  const __m512d first = Quick::of(_mm512_cvtps_pd(_mm512_castps512_ps256(argument)));
+  const __m512d second = Quick::of(_mm512_cvtps_pd(_mm256_castpd_ps(high)));
+  const __m256d low = _mm256_castps_pd(_mm512_cvtpd_ps(first));
+  const __m256d top = _mm256_castps_pd(_mm512_cvtpd_ps(second));
+  if (are_close<Quick::MARGIN>(first, second) | Quick::is_odd(x)) [[unlikely]] {
+    float group[GROUP], results[GROUP];
+    _mm512_storeu_ps(group, x);
+    by_steps<Quick>(results, group);
+    return _mm512_loadu_ps(results);
+  }
+  return Quick::result(x, _mm512_castpd_ps(_mm512_insertf64x4(_mm512_castpd256_pd512(low), top, 1)));
+}
+template <class Quick>
+[[gnu::always_inline]] inline __m512 quick_group(__m512 x) {
+  __m512 y;
+  const __mmask16 sure = Quick::shortly(x, y);
+  if (static_cast<__mmask16>(~sure) | Quick::is_odd(x)) [[unlikely]]
+    return by_doubles<Quick>(x);
+  return y;
+}
+
 template <class Quick>
 void quick(void* d, const void* a, const void*, const void*, uint32_t n) {
   float* out = static_cast<float*>(d);
@@ -111,19 +192,7 @@ void quick(void* d, const void* a, const void*, const void*, uint32_t n) {
     return;
   }
   for (uint32_t i = 0; i < n; i += GROUP) {
-    const __m512 x = _mm512_loadu_ps(in + i), argument = Quick::argument(x);
-    const __m256d high = _mm512_extractf64x4_pd(_mm512_castps_pd(argument), 1);
-    const __m512d first = Quick::of(_mm512_cvtps_pd(_mm512_castps512_ps256(argument)));
-    const __m512d second = Quick::of(_mm512_cvtps_pd(_mm256_castpd_ps(high)));
-    const __m256d low = _mm256_castps_pd(_mm512_cvtpd_ps(first));
-    const __m256d top = _mm256_castps_pd(_mm512_cvtpd_ps(second));
-    __m512 y = Quick::result(x, _mm512_castpd_ps(_mm512_insertf64x4(_mm512_castpd256_pd512(low), top, 1)));
-    if (are_close<Quick::MARGIN>(first, second) | Quick::is_odd(x)) [[unlikely]] {
-      float group[GROUP], results[GROUP];
-      _mm512_storeu_ps(group, x);
-      by_steps<Quick>(results, group);
-      y = _mm512_loadu_ps(results);
-    }
+    const __m512 y = quick_group<Quick>(_mm512_loadu_ps(in + i));
     if (n - i >= GROUP) _mm512_storeu_ps(out + i, y);
     else _mm512_mask_storeu_ps(out + i, static_cast<__mmask16>((1u << (n - i)) - 1), y);
   }

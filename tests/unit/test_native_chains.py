@@ -150,14 +150,14 @@ def moves(draw: st.DrawFn) -> Fields:
 LENGTHS = st.sampled_from((1, 31, 32, 33, 47, 48, 100, 511, VLMAX))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(*OPERATIONS, moves(), moves(), moves()), min_size=1, max_size=24), LENGTHS, st.integers(0, 3))
 def test_any_chain(body: list[Fields], length: int, seed: int) -> None:
     """Operations, loads and stores in any order, on any values: all registers and windows at the end."""
     compare(body, length, seed)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.one_of(OPERATIONS), min_size=60, max_size=120), st.sampled_from((100, VLMAX)), st.integers(0, 3))
 def test_more_values_than_registers(body: list[Fields], length: int, seed: int) -> None:
     compare(body, length, seed)

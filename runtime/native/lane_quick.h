@@ -46,10 +46,10 @@ struct QuickExp {
 
   // In pairs of f32: y, and in which lanes it is sure. 2^n T e^r with sixteenths n, T from a table and r exact, by
   // Sterbenz's lemma and because n times the first part of log 2 has few digits; what is left of log 2 and the rest of
-  // e^r are small enough for one f32. Within 2^-33 of the result, less its power of two.
+  // e^r are small enough for one f32. Within 1.5 * 2^-33 of the result, less its power of two.
   static __mmask16 shortly(__m512 x, __m512& result) {
     using namespace tfmbs::special;
-    const __m512 shifter = _mm512_set1_ps(0x1.8p+19f), margin = _mm512_set1_ps(0x1p-33f);
+    const __m512 shifter = _mm512_set1_ps(0x1.8p+19f), margin = _mm512_set1_ps(0x1.8p-33f);
     const __m512 shifted = _mm512_fmadd_ps(x, _mm512_set1_ps(0x1.715476p+0f), shifter);
     const __m512 n = _mm512_sub_ps(shifted, shifter);
     const __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(SHORT_LOG2[0]), x);

@@ -20,11 +20,15 @@ static_assert(MOST_BLOCKS * BLOCK_TRITS * 2 * 128 <= size_t{1} << 23, "sums of r
 
 #if defined(__AVX2__)
 
-// So far ahead are weights fetched: what a core reads while memory answers.
-constexpr size_t AHEAD = 3072;
+// So far ahead are weights fetched, into the second cache: what a core reads while memory answers. Rows that are read
+// together lie ahead together.
+constexpr size_t AHEAD = 8192;
 constexpr unsigned RESIDUE_ROWS = 4;
 
-inline void fetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p + AHEAD), _MM_HINT_T0); }
+inline size_t ahead_of(size_t group_bytes) { return (AHEAD + group_bytes - 1) / group_bytes * group_bytes; }
+inline void fetch(const uint8_t* p, size_t ahead) {
+  _mm_prefetch(reinterpret_cast<const char*>(p + ahead), _MM_HINT_T1);
+}
 
 // Sums of pairs of products that an i16 holds: 63 of at most 512.
 constexpr size_t MOST_PAIRS = 60;
@@ -33,6 +37,7 @@ constexpr size_t MOST_PAIRS = 60;
 
 template <unsigned ROWS>
 void residue_rows(size_t blocks, const uint8_t* weights, size_t row_bytes, const int8_t* a, int32_t* dots) {
+  const size_t ahead = ahead_of(ROWS * row_bytes);
   for (unsigned r = 0; r < ROWS; ++r) dots[r] = 0;
   while (blocks) {
     const size_t part = std::min(blocks, MOST_BLOCKS);
@@ -41,7 +46,7 @@ void residue_rows(size_t blocks, const uint8_t* weights, size_t row_bytes, const
     for (unsigned r = 0; r < ROWS; ++r) own[r] = next[r] = zero_i();
     for (size_t block = 0; block < part; ++block, weights += BLOCK_BYTES, a += BLOCK_TRITS) {
 #pragma GCC unroll 4
-      for (unsigned r = 0; r < ROWS; ++r) fetch(weights + r * row_bytes);
+      for (unsigned r = 0; r < ROWS; ++r) fetch(weights + r * row_bytes, ahead);
 #pragma GCC unroll 2
       for (size_t at = 0; at < BLOCK_BYTES; at += OCTETS) {
         VecI x[ROWS];
@@ -72,6 +77,7 @@ void residue_rows(size_t blocks, const uint8_t* weights, size_t row_bytes, const
 
 template <unsigned ROWS>
 void residue_rows(size_t blocks, const uint8_t* weights, size_t row_bytes, const int8_t* a, int32_t* dots) {
+  const size_t ahead = ahead_of(ROWS * row_bytes);
   VecI sums[ROWS];
   for (unsigned r = 0; r < ROWS; ++r) sums[r] = zero_i();
   constexpr size_t TOGETHER = MOST_PAIRS / (DIGITS * BLOCK_BYTES / OCTETS);
@@ -80,7 +86,7 @@ void residue_rows(size_t blocks, const uint8_t* weights, size_t row_bytes, const
     VecI pairs[ROWS];
     for (unsigned r = 0; r < ROWS; ++r) pairs[r] = zero_i();
     for (size_t block = 0; block < part; ++block, weights += BLOCK_BYTES, a += BLOCK_TRITS) {
-      for (unsigned r = 0; r < ROWS; ++r) fetch(weights + r * row_bytes);
+      for (unsigned r = 0; r < ROWS; ++r) fetch(weights + r * row_bytes, ahead);
       for (size_t at = 0; at < BLOCK_BYTES; at += OCTETS) {
         VecI x[ROWS];
         for (unsigned r = 0; r < ROWS; ++r) x[r] = load_octets(weights + r * row_bytes + at);
@@ -114,7 +120,7 @@ void residue_dots(unsigned rows, size_t blocks, const uint8_t* weights, size_t r
 
 inline void digits(size_t blocks, const uint8_t* weights, uint8_t* out) {
   for (; blocks; --blocks, weights += BLOCK_BYTES, out += BLOCK_TRITS) {
-    fetch(weights);
+    fetch(weights, AHEAD);
     for (size_t at = 0; at < BLOCK_BYTES; at += OCTETS) {
       VecI x = load_octets(weights + at);
 #pragma GCC unroll 5

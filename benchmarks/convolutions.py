@@ -136,7 +136,7 @@ def main() -> int:
     for layer in layers():
         ours, launches, theirs = measure(layer, options.threads, options.rounds)
         figures = f"{ours * 1e6:9.0f}{launches * 1e6:11.0f}{theirs * 1e6:13.0f}{layer.macs / launches * 1e-9:9.0f}"
-        print(f"{layer.name:40}{figures}{theirs / launches:15.2f}", flush=True)
+        print(f"{layer.name:40}{figures}{theirs / ours:15.2f}", flush=True)
     return 0
 
 

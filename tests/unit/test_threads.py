@@ -135,8 +135,8 @@ def test_without_it_processors_are_counted(
 
 
 def test_threads_end_with_their_context() -> None:
-    before = threads_of_this_process()
     context = Program(chain()).context(threads=4)
+    before = threads_of_this_process()
     context.run(given(0))
     own = threads_of_this_process() - before
     assert len(own) == 3

@@ -1,0 +1,74 @@
+"""What a launch must move at least: each byte of its operands and results once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from math import prod
+
+from tfmbs.runtime.abi.image import Image, Row
+from tfmbs.runtime.abi.records import NONE, Kind
+from tfmbs.runtime.abi.types import DTYPES, DType
+
+BITS = 8
+
+
+def least_bytes(image: Image, descriptor: Row) -> int:
+    """Bytes that a launch reads or writes outside of the chip if it does so once, whatever its schedule.
+
+    Operands and results have the bytes of their tensors, of which a strided product or window counts what it touches;
+    what several operands share counts once. Weights count as they are packed.
+    """
+    ranges: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    for index, touched in _operands(image, descriptor):
+        row = image.tensors[index]
+        size = row["bytes"] if touched is None else min(row["bytes"], touched)
+        ranges[row["region"], row["slot"]].append((row["offset"], row["offset"] + size))
+    return sum(_union(sorted(each)) for each in ranges.values())
+
+
+def _operands(image: Image, descriptor: Row) -> Iterator[tuple[int, int | None]]:
+    """Tensors, and the bytes of them that are touched where the geometry says fewer than all."""
+    kind = Kind(descriptor["kind"])
+    for name in ("lhs", "rhs", "out"):
+        if descriptor[name] != NONE:
+            elements = _touched(image, descriptor, kind).get(name)
+            bits = DTYPES[DType(image.tensors[descriptor[name]]["dtype"])].bits
+            yield descriptor[name], elements * bits // BITS if elements is not None and bits >= BITS else None
+    if kind is Kind.GROUP_GEMM:
+        yield image.group_geometries[descriptor["geometry"]]["scales"], None
+    first = descriptor["args_first"]
+    yield from ((index, None) for index in image.args[first : first + descriptor["args_count"]])
+
+
+def _touched(image: Image, descriptor: Row, kind: Kind) -> dict[str, int]:
+    """Elements of operands that a product or a window reads."""
+    if kind in (Kind.GEMM, Kind.GEMV):
+        g = image.gemm_geometries[descriptor["geometry"]]
+        left, right = (g["batch"] if g[f"{side}_batch_stride"] else 1 for side in ("lhs", "rhs"))
+        return {"lhs": left * g["m"] * g["k"], "rhs": right * g["n"] * g["k"]}
+    if kind in (Kind.CONV2D, Kind.CONV3D, Kind.POOL):
+        is_volume = kind is Kind.CONV3D
+        g = (image.volume_geometries if is_volume else image.window_geometries)[descriptor["geometry"]]
+        axes = ("depth", "height", "width") if is_volume else ("height", "width")
+        sides = [min(g[f"in_{axis}"], g[f"out_{axis}"] * g[f"kernel_{axis}"]) for axis in axes]
+        return {"lhs": g["batch"] * g["in_channels"] * prod(sides)}
+    return {}
+
+
+def _union(ranges: list[tuple[int, int]]) -> int:
+    total, end = 0, 0
+    for low, high in ranges:
+        total += max(0, high - max(low, end))
+        end = max(end, high)
+    return total
+
+
+def accessed_bytes(image: Image, descriptor: Row, loads: int, stores: int) -> int | None:
+    """At most so many bytes does a vector program access, which may gather a few rows of a table; None for others."""
+    if Kind(descriptor["kind"]) is not Kind.VECTOR:
+        return None
+    first = descriptor["args_first"]
+    windows = image.args[first : first + descriptor["args_count"]]
+    widest = max((DTYPES[DType(image.tensors[index]["dtype"])].bits for index in windows), default=0)
+    return (loads + stores) * -(-widest // BITS)

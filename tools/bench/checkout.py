@@ -10,12 +10,18 @@ from types import ModuleType
 from tfmbs.runtime.abi.errors import TfmbsError
 
 
+def root(option: str, name: str = "") -> Path:
+    """The checkout. Raises TfmbsError `install` where there is none."""
+    found = Path(__file__).resolve().parents[2]  # links of an editable installation lead to the checkout
+    if not (found / "examples" / "models").is_dir():
+        what = "the reference networks are examples and not installed"
+        raise TfmbsError("install", option, what, "a checkout (pip install --editable), or FILE.onnx", name)
+    return found
+
+
 def example(name: str) -> ModuleType:
     """A module of `examples`, ``models.catalogue`` for one. Raises TfmbsError `install` where there is no checkout."""
-    root = Path(__file__).resolve().parents[2]  # links of an editable installation lead to the checkout
-    if not (root / "examples" / "models").is_dir():
-        what = "the reference networks are examples and not installed"
-        raise TfmbsError("install", "--models", what, "a checkout (pip install --editable), or FILE.onnx", name)
-    if str(root) not in sys.path:
-        sys.path.append(str(root))
+    checkout = str(root("--models", name))
+    if checkout not in sys.path:
+        sys.path.append(checkout)
     return import_module(f"examples.{name}")

@@ -12,18 +12,24 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 NATIVE := $(wildcard runtime/native/*.cpp runtime/native/*.h runtime/native/*.hpp)
 GENERATORS := tfmbs.runtime.abi.cpp_header tfmbs.runtime.abi.movement.header tfmbs.runtime.abi.special_render tfmbs.runtime.abi.docs \
     tfmbs.dialect.irdl tfmbs.dialect.page tfmbs.passes.page
-SANITIZED := build/sanitized
+# Clang's sanitizers see more than GCC 12's: the alignment of copied memory, and threads beside aligned allocations.
+SANITIZER_CXX ?= clang++-22
 # The sanitizer's library comes first in the process, and libstdc++ with it, so that exceptions are seen.
-PRELOAD = $$($(CXX) -print-file-name=libasan.so):$$($(CXX) -print-file-name=libstdc++.so)
+# $(call sanitized-by,LIBRARY)
+sanitized-by = LD_PRELOAD="$$($(SANITIZER_CXX) -print-file-name=libclang_rt.$(1)-$$(uname -m).so):$$($(SANITIZER_CXX) -print-file-name=libstdc++.so)" \
+    PYTHONMALLOC=malloc
+# What native code does under tests, without the compiler and its libraries; NATIVE_TESTS chooses others.
+NATIVE_TESTS ?= $(wildcard tests/unit/test_native*.py) tests/unit/test_threads.py tests/unit/test_foreign_arrays.py \
+    tests/unit/test_runtime.py tests/unit/test_residues.py tests/unit/test_packing.py tests/unit/test_abi_sizes.py tests/conformance tests/golden tests/kpu
 INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit properties native fuzz onnx-mutants siw-random kpu-array siw-bench compile-bench bitnet portable special-accuracy models torch-coverage onnx-coverage quantized docs wheel-matrix train clean
+.PHONY: help run test lint unit properties native address-sanitizer thread-sanitizer fuzz onnx-mutants siw-random kpu-array siw-bench compile-bench bitnet portable special-accuracy models torch-coverage onnx-coverage quantized docs wheel-matrix train clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("tfmbs needs Python 3.10 or later") if sys.version_info < (3, 10) else None'
@@ -54,21 +60,32 @@ lint: $(VENV)/.test-ready ## ruff, mypy and the import layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# $(call build-native,FOLDER,PYTHON,SANITIZERS)
+# $(call build-native,FOLDER,PYTHON,OPTIONS)
 define build-native
 $(2) -m cmake -S . -B $(1) -DPython_EXECUTABLE="$$($(2) -c 'import sys; print(sys.executable)')" \
-    -Dnanobind_ROOT="$$($(2) -m nanobind --cmake_dir)" -DTFMBS_SANITIZE=$(3) >/dev/null
+    -Dnanobind_ROOT="$$($(2) -m nanobind --cmake_dir)" $(3) >/dev/null
 $(2) -m cmake --build $(1) -j $(JOBS)
 endef
+sanitize = -DCMAKE_CXX_COMPILER=$(SANITIZER_CXX) -DTFMBS_SANITIZE=$(1)
 
 native: ## Build the native extension beside the sources, for PYTHONPATH=src (PYTHON needs cmake and nanobind)
 	$(call build-native,build/native,$(PYTHON))
 	cp build/native/_native*.so runtime/
 
+address-sanitizer: $(VENV)/.test-ready ## The tests of native code under AddressSanitizer and UBSan (needs clang 22 with its libraries; minutes)
+	$(call build-native,build/address,$(BIN)/python,$(call sanitize,address$(comma)undefined))
+	$(call sanitized-by,asan) ASAN_OPTIONS=detect_leaks=0 TFMBS_NATIVE_UNDER_TEST="$$(echo build/address/_native*.so)" \
+	    $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(NATIVE_TESTS)
+
+thread-sanitizer: $(VENV)/.test-ready ## The same tests under ThreadSanitizer, every launch shared by three threads
+	$(call build-native,build/thread,$(BIN)/python,$(call sanitize,thread))
+	$(call sanitized-by,tsan) TSAN_OPTIONS=halt_on_error=1 TFMBS_NUM_THREADS=3 TFMBS_NATIVE_UNDER_TEST="$$(echo build/thread/_native*.so)" \
+	    $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(NATIVE_TESTS)
+
 fuzz: $(VENV)/.test-ready ## Load and run MUTANTS mutants of binaries and vector programs under AddressSanitizer and UBSan
-	$(call build-native,$(SANITIZED),$(BIN)/python,address$(comma)undefined)
-	LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc $(BIN)/python -m tests.fuzz.mutate_container \
-	    --count $(MUTANTS) --jobs $(JOBS) --native $(SANITIZED)/_native*.so
+	$(call build-native,build/address,$(BIN)/python,$(call sanitize,address$(comma)undefined))
+	$(call sanitized-by,asan) ASAN_OPTIONS=detect_leaks=0 $(BIN)/python -m tests.fuzz.mutate_container \
+	    --count $(MUTANTS) --jobs $(JOBS) --native build/address/_native*.so
 
 onnx-mutants: $(VENV)/.test-ready ## Compile and run COUNT random mutants of small ONNX models from SEED on, beside onnxruntime
 	$(BIN)/python -W ignore -m tests.fuzz.onnx_mutants --count $(COUNT) --first $(SEED) --jobs $(JOBS)

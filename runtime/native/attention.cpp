@@ -12,7 +12,7 @@
 namespace tfmbs {
 namespace {
 
-constexpr unsigned MAX_ROWS = 8, MAX_PANEL = 32;
+constexpr unsigned MAX_ROWS = 8;
 
 uint64_t up(uint64_t count, uint64_t unit) { return (count + unit - 1) / unit * unit; }
 

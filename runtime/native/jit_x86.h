@@ -78,7 +78,7 @@ class Assembler {
 
   // 64-bit general registers.
   void load(Gpr to, Gpr base, int32_t displacement) {
-    bytes({0x48u | (to >> 3u) << 2 | base >> 3u, 0x8b});
+    bytes({0x48u | unsigned{to} >> 3 << 2 | unsigned{base} >> 3, 0x8b});
     address(to, Operand::at(base, displacement), false);
   }
   void move(Gpr to, uint64_t value) {

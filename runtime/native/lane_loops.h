@@ -3,6 +3,7 @@
 #pragma once
 
 #include "abi.gen.h"
+#include "independent.h"
 #include "intrinsics.h"
 #include "kernels.h"
 #include "lane_bits.h"
@@ -40,11 +41,11 @@ template <class T, class Lane>
     return;
   }
   const size_t whole = n - n % GROUP;
-#pragma GCC ivdep
+TFMBS_INDEPENDENT
   for (size_t i = 0; i < whole; ++i) out[i] = lane(i);
   if (whole == n) return;
   T group[GROUP];
-#pragma GCC ivdep
+TFMBS_INDEPENDENT
 #pragma GCC unroll 1
   for (size_t j = 0; j < GROUP; ++j) group[j] = lane(whole + j);
   store_first(out + whole, group, n % GROUP);

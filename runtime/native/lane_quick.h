@@ -153,7 +153,7 @@ struct QuickErf {
 
 template <class Quick>
 [[gnu::noinline]] void by_steps(float* out, const float* x) {
-#pragma GCC ivdep
+TFMBS_INDEPENDENT
   for (uint32_t i = 0; i < GROUP; ++i) out[i] = Quick::Steps::of(x[i], 0.0f, 0.0f);
 }
 

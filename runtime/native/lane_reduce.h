@@ -41,7 +41,7 @@ template <class Op, class T>
     if constexpr (is_real<T>) {
       const Vector<T> other = (least ? b < a : b > a) ? b : a;
       const auto bits = least ? (U)one | (U)other : (U)one & (U)other;
-      a = (a == a) & (b == b) ? (Vector<T>)bits : a + b;
+      a = ((a == a) & (b == b)) ? (Vector<T>)bits : a + b;
     } else {
       a = one;
     }
@@ -69,7 +69,8 @@ template <class Op, class T, uint32_t COUNT>
 [[gnu::always_inline]] inline void combine_all(Vector<T>* sums, const void* lanes) {
   for (uint32_t j = 0; j < COUNT; ++j) {
     Vector<T> next;
-    std::memcpy(&next, static_cast<const Vector<T>*>(lanes) + j, sizeof next);
+    // Lanes may be lent memory: a pointer to vectors would promise their alignment.
+    std::memcpy(&next, static_cast<const char*>(lanes) + j * sizeof next, sizeof next);
     combine<Op, T>(sums[j], next);
   }
 }

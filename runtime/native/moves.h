@@ -2,6 +2,7 @@
 #pragma once
 
 #include "abi.gen.h"
+#include "independent.h"
 #include "kernels.h"
 #include "lane_bits.h"
 #include "small_floats.h"
@@ -47,7 +48,7 @@ void load_each(typename E::Lane* out, uint32_t n, Place place) {
     for (uint32_t i = 0; i < n; ++i) elements[i] = place(i);
     for (uint32_t i = 0; i < n; ++i) out[i] = E::widen(elements[i]);
   } else {
-#pragma GCC ivdep
+TFMBS_INDEPENDENT
     for (uint32_t i = 0; i < n; ++i) out[i] = E::widen(place(i));
   }
 }

@@ -119,7 +119,7 @@ class Collector {
   bool compute(const Action& action, const Effect& effect) {
     if (effect.op == DOp::RED && effect.partial) return sum(action, effect);
     if (effect.partial || effect.whole || !has_code(effect.op, effect.type, effect.aux)) return false;
-    for (const unsigned index : {+action.d, +action.a, +action.b, +action.c})
+    for (const uint8_t index : {action.d, action.a, action.b, action.c})
       if (sum_of_[index] >= 0) return false;
     const unsigned count = abi::read_operands(effect.op) >> 1;
     int32_t sources[3] = {-1, -1, -1};

@@ -45,7 +45,11 @@ class Workers {
     share(units, task, true);
   }
   // Whether the calling thread does all by itself: for work that is done before another thread has heard of it.
+#if defined(TFMBS_SHARE_ALL)
+  void stay_alone(bool) {}  // a build that looks for races
+#else
   void stay_alone(bool alone) { alone_ = alone; }
+#endif
 
  private:
   // A task of any type.

@@ -67,5 +67,5 @@ class KpuContext:
 _Runs = tuple[int, int, int, int, int]
 
 def kpu_walk(
-    program: TimedTables, budget: int
-) -> tuple[bool, bool, int, int, int, list[tuple[int, int, list[_Runs], list[_Runs]]]]: ...
+    program: TimedTables, wanted: int, most: int, depth: int
+) -> tuple[bool, bool, bool, int, int, int, list[tuple[int, int, list[_Runs], list[_Runs]]]]: ...

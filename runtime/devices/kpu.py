@@ -32,12 +32,13 @@ PREPARED = 8
 def walked(walk: Walk) -> Walked:
     """A vector program's time and accesses, found by native code."""
     timed = _tables(Timed(walk.program, walk.windows, walk.engine))
-    is_known, branches, words, total, beats, parts = _native.kpu_walk(timed, walk.budget)
+    found = _native.kpu_walk(timed, walk.wanted, walk.most, walk.depth)
+    is_known, branches, is_large, words, total, beats, parts = found
     made = [
         Part(turns, cycles, [Runs(*r) for r in reads], [Runs(*w) for w in writes])
         for turns, cycles, reads, writes in parts
     ]
-    return Walked(is_known, branches, words, total, beats, made)
+    return Walked(is_known, branches, is_large, words, total, beats, made)
 
 
 def _tables(timed: Timed) -> _native.TimedTables:

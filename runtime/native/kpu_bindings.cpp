@@ -62,17 +62,17 @@ nb::list listed(const std::vector<kpu::Runs>& runs) {
   return result;
 }
 
-nb::tuple walk(const Timed& timed, int64_t budget) {
+nb::tuple walk(const Timed& timed, int64_t wanted, int64_t most, size_t depth) {
   const kpu::TimedProgram program = timed_program(timed);
   kpu::Walked walked;
   {
     const nb::gil_scoped_release release;
-    walked = kpu::walk_timed(program, budget);
+    walked = kpu::walk_timed(program, {wanted, most, depth});
   }
   nb::list parts;
   for (const kpu::WalkedPart& part : walked.parts)
     parts.append(nb::make_tuple(part.turns, part.cycles, listed(part.reads), listed(part.writes)));
-  return nb::make_tuple(walked.is_known, walked.branches, walked.words, walked.bytes, walked.beats, parts);
+  return nb::make_tuple(walked.is_known, walked.branches, walked.is_large, walked.words, walked.bytes, walked.beats, parts);
 }
 
 // The memories of a machine, and state between runs.
@@ -145,7 +145,7 @@ void bind_kpu(nb::module_& m) {
   m.def("movement_program", &program, "movements"_a, "waits"_a, "parts"_a, "parameters"_a,
         "timed"_a, "engines"_a,
         "Checks the tables of a movement program, see `tfmbs.runtime.abi.movement.program`.");
-  m.def("kpu_walk", &walk, "program"_a, "budget"_a, "Time and accesses of a vector program; see `tfmbs.runtime.abi.movement.vectors.Walked`.");
+  m.def("kpu_walk", &walk, "program"_a, "wanted"_a, "most"_a, "depth"_a, "Time and accesses of a vector program; see `tfmbs.runtime.abi.movement.vectors.Walked`.");
   nb::class_<KpuContext>(m, "KpuContext")
       .def(nb::init<const LoadedImage&, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t>(), "image"_a, "l3"_a, "l2"_a,
            "l1"_a, "tiles"_a, "step_limit"_a, "Memories of so many bytes; an L1 for each of the tiles.")

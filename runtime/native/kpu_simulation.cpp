@@ -106,7 +106,7 @@ class Simulation {
     int64_t busy = m.busy_ps, pipe = m.pipe_ps;
     trace_.bytes[i] = m.bytes;
     if (const TimedProgram* timed = timed_of(m)) {
-      const Walked walked = walk_timed(*timed, 0, jobs_.taken(m, program_.parameters.data() + m.parameter_first));
+      const Walked walked = walk_timed(*timed, Cut{}, jobs_.taken(m, program_.parameters.data() + m.parameter_first));
       busy = std::max(walked.parts[0].cycles * timed->engine.core_ps, walked.beats * timed->engine.dma_ps);
       pipe = (walked.bytes * MILLION + timed->engine.external_per_million - 1) / timed->engine.external_per_million;
       trace_.bytes[i] = walked.bytes;

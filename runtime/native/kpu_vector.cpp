@@ -62,7 +62,8 @@ void Jobs::vector(const movement::Movement& movement, const int64_t* parameters)
   const int64_t* runs = parameters + sizeof p / sizeof(int64_t);
   if (p.loads)
     runs = Staged(memories_, views(movement.launch), p.memory).move(runs, p.loads, p.load, true);
-  engine.advance(*own.program, windows, p.turns < 0 ? TO_THE_END : static_cast<uint64_t>(p.turns), &steps_left_);
+  engine.advance(*own.program, windows, p.turns < 0 ? TO_THE_END : static_cast<uint64_t>(p.turns), &steps_left_,
+                 static_cast<unsigned>(p.depth));
   if (p.stores) Staged(memories_, views(movement.launch), p.memory).move(runs, p.stores, p.store, false);
   counters_[static_cast<size_t>(movement.launch)] = engine.counters();
 }

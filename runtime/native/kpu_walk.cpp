@@ -94,8 +94,8 @@ struct Result {
 
 class Walker {
  public:
-  Walker(const TimedProgram& program, int64_t budget, const std::vector<int64_t>* taken)
-      : program_(program), budget_(budget), width_(program.engine.width), taken_(taken) {}
+  Walker(const TimedProgram& program, const Cut& cut, const std::vector<int64_t>* taken)
+      : program_(program), cut_(cut), width_(program.engine.width), taken_(taken) {}
 
   Walked run() {
     const size_t count = program_.words.size();
@@ -108,7 +108,7 @@ class Walker {
       issue(word);
       at = next(word, at);
       while (!loops_.empty() && at == loops_.back().last + 1) {
-        if (loops_.size() == 1) turn();
+        if (loops_.size() <= cut_.depth) turn();
         if (--loops_.back().left > 0) {
           at = loops_.back().first;
           break;
@@ -332,7 +332,7 @@ class Walker {
     }
   }
 
-  // A turn of an outermost loop has ended.
+  // A turn of a loop has ended at which parts are cut.
   void turn() {
     absorb();
     ++turns_;
@@ -341,11 +341,13 @@ class Walker {
   // Takes the turn into the part, which is closed before it where it does not fit.
   void absorb() {
     if (!walked_.is_known) return;
-    if (turn_reads_.bytes() > budget_ || turn_writes_.bytes() > budget_) {
+    if (turn_reads_.bytes() > cut_.most || turn_writes_.bytes() > cut_.most) {
       walked_.is_known = false;
+      walked_.is_large = true;
       return;
     }
-    if (turns_ && (reads_.bytes() + turn_reads_.bytes() > budget_ || writes_.bytes() + turn_writes_.bytes() > budget_))
+    if (turns_ &&
+        (reads_.bytes() + turn_reads_.bytes() > cut_.wanted || writes_.bytes() + turn_writes_.bytes() > cut_.wanted))
       close(turns_, before_ - spent_);
     reads_.add(turn_reads_);
     writes_.add(turn_writes_);
@@ -366,7 +368,8 @@ class Walker {
 
 
   const TimedProgram& program_;
-  int64_t vl_ = abi::VLMAX, budget_, width_;
+  const Cut cut_;
+  int64_t vl_ = abi::VLMAX, width_;
   const std::vector<int64_t>* taken_;
   size_t next_taken_ = 0;
   Walked walked_;
@@ -387,8 +390,8 @@ class Walker {
 
 }  // namespace
 
-Walked walk_timed(const TimedProgram& program, int64_t budget, const std::vector<int64_t>* taken) {
-  return Walker(program, budget, taken).run();
+Walked walk_timed(const TimedProgram& program, const Cut& cut, const std::vector<int64_t>* taken) {
+  return Walker(program, cut, taken).run();
 }
 
 }  // namespace tfmbs::kpu

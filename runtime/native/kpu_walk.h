@@ -24,7 +24,7 @@ struct Runs {
   int64_t memory, first, bytes, count, stride;
 };
 
-// Turns of outermost loops, cycles, and the bytes that they read and write.
+// Turns of loops, cycles, and the bytes that they read and write.
 struct WalkedPart {
   int64_t turns;  // -1: to the end
   int64_t cycles;
@@ -37,14 +37,21 @@ struct Walked {
   bool is_endless = false;  // it takes more words than it may
   bool leaves = false;      // an access leaves its window: what comes after it is not looked at
   bool branches = false;    // control depends on operands: the time is not known
+  bool is_large = false;    // a turn accesses too much
   int64_t words = 0;
   int64_t bytes = 0;  // of all accesses
   int64_t beats = 0;  // of an engine that moves `width` bytes per cycle and begins one for each access or element
   std::vector<WalkedPart> parts;
 };
 
-// Parts read and write at most `budget` bytes each. `taken` are the scalars that the program takes from lanes, in order,
-// where they are known.
-Walked walk_timed(const TimedProgram& program, int64_t budget, const std::vector<int64_t>* taken = nullptr);
+// What a part accesses: it is cut at turns of loops at most `depth` deep, where it would read or write more than `wanted`
+// bytes, and no turn may read or write more than `most`.
+struct Cut {
+  int64_t wanted = 0, most = 0;
+  size_t depth = 1;
+};
+
+// `taken` are the scalars that the program takes from lanes, in order, where they are known.
+Walked walk_timed(const TimedProgram& program, const Cut& cut, const std::vector<int64_t>* taken = nullptr);
 
 }  // namespace tfmbs::kpu

@@ -198,6 +198,7 @@ static_assert(sizeof(Epilogue) == 96);
 struct Vector {
   int64_t memory;
   int64_t turns;
+  int64_t depth;
   int64_t is_first;
   int64_t is_direct;
   int64_t timed;
@@ -206,7 +207,7 @@ struct Vector {
   int64_t loads;
   int64_t stores;
 };
-static_assert(sizeof(Vector) == 72);
+static_assert(sizeof(Vector) == 80);
 
 struct Pool {
   int64_t memory;

@@ -119,7 +119,8 @@ void Machine::stand(const Standing& standing) {
   words_ = standing.words;
 }
 
-void Machine::advance(const Program& program, const Window* windows, uint64_t turns, uint64_t* step_limit) {
+void Machine::advance(const Program& program, const Window* windows, uint64_t turns, uint64_t* step_limit,
+                      unsigned depth) {
   const Action* const actions = program.actions.data();
   Place place{program, windows, std::min(program.max_steps, *step_limit), words_};
   Flow flow = flow_;
@@ -208,7 +209,7 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
         break;
       case Kind::REPEAT:
         place.check_steps(action);
-        going = flow.depth > 1 || --turns;
+        going = flow.depth > depth || --turns;
         follow(action, actions, scalars_, flow);
         break;
       case Kind::CHAIN: {

@@ -125,6 +125,12 @@ def test_vector_programs_take_what_the_timing_rule_says(file: Path) -> None:
         windows = [(i, 0, 8, 1 << 40) for i in range(16)]
         engine = (timing.lanes, machine.core_ps, 1000, 16, 64000, program["max_steps"])
         cycles = execute(words, timing).cycles
-        for budget in (0, 256, 1 << 20):
-            found = walked(Walk(timed_words(words, timing), windows, engine, budget))
+        for wanted, most, depth in (
+            (0, 0, 1),
+            (256, 256, 1),
+            (256, 1 << 20, 1),
+            (256, 1 << 20, 2),
+            (1 << 20, 1 << 20, 3),
+        ):
+            found = walked(Walk(timed_words(words, timing), windows, engine, wanted, most, depth))
             assert found.branches or sum(part.cycles for part in found.parts) == cycles

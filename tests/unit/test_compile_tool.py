@@ -92,6 +92,40 @@ def test_going_on_from_a_stage_gives_the_same_bytes(model: Path, binary: bytes, 
     assert out.read_bytes() == binary
 
 
+DEADLOCK = """
+func.func @main(%x: tensor<8x8xf32>) -> tensor<8x8xf32> {
+  %0 = "tfmbs.matmul"(%x, %x) ({}) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []}
+    : (tensor<8x8xf32>, tensor<8x8xf32>) -> tensor<8x8xf32>
+  %1 = "tfmbs.matmul"(%0, %x) ({}) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []}
+    : (tensor<8x8xf32>, tensor<8x8xf32>) -> tensor<8x8xf32>
+  %2 = "tfmbs.matmul"(%1, %x) ({}) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []}
+    : (tensor<8x8xf32>, tensor<8x8xf32>) -> tensor<8x8xf32>
+  return %2 : tensor<8x8xf32>
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("waits", "cycle"),
+    [
+        ("1, 1", "CODE[1] waits for itself"),
+        ("2, 1", "CODE[1] waits for CODE[2], which starts after CODE[1]"),
+    ],
+)
+def test_a_deadlock_is_refused_with_its_cycle(
+    waits: str, cycle: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source, text, out = tmp_path / "source.mlir", tmp_path / "fabric.mlir", tmp_path / "out.tfb"
+    source.write_text(DEADLOCK)
+    assert run(source, "--compile-from", "tfmbs", "--compile-to", "fabric", "-o", text) == 0
+    right = text.read_text()
+    assert right.count("array<i64: 0, 1>") == 1  # the second launch waits for the first, the third for the second
+    text.write_text(right.replace("array<i64: 0, 1>", f"array<i64: {waits}>"))
+    assert run(text, "--compile-from", "fabric", "-o", out) == 1
+    assert f"deadlock, {cycle}: token" in capfd.readouterr().err
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("stage", "held"),
     [

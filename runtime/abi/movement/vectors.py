@@ -1,9 +1,11 @@
 """VECTOR: a program in parts, each of which finds in L1 what it reads.
 
-The walk over a program's accesses cuts it at turns of its outermost loops, so that what a part reads, and what it
-writes, fit a slot of L1. Loads come through L3 and L2, results go the same way back. Of a program whose accesses depend
-on its operands, or whose single turn needs more, slot S accesses external memory itself: the program takes what its
-words take, or, where that is more, the beats of a DMA engine for each run of neighbouring elements.
+The walk over a program's accesses cuts it at turns of its outermost loops, or, where such a turn accesses too much, of
+deeper ones, into parts that read and write about `WANTED` bytes each: small ones, since a part is brought by one engine
+of each kind, and as many engines work at once as there are parts on their way. Loads come through L3 and L2, results go
+the same way back. Of a program whose accesses depend on its operands, or whose innermost turn needs more than fits,
+slot S accesses external memory itself: the program takes what its words take, or, where that is more, the beats of a
+DMA engine for each run of neighbouring elements.
 """
 
 from __future__ import annotations
@@ -17,13 +19,17 @@ from tfmbs.runtime.abi.limits import MAX_STEPS
 from tfmbs.runtime.abi.movement.expansion import Expansion
 from tfmbs.runtime.abi.movement.launches import fabric_tiles
 from tfmbs.runtime.abi.movement.machine import EngineKind
-from tfmbs.runtime.abi.movement.memory import Ring, Slot
+from tfmbs.runtime.abi.movement.memory import ALIGNMENT, Ring, Slot, aligned
 from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Op, Timed, What
 from tfmbs.runtime.abi.movement.timed_words import TimedWords, timed_words
+from tfmbs.runtime.abi.siw import LOOP_DEPTH
 from tfmbs.runtime.abi.siw_timing import Timing
 from tfmbs.runtime.abi.types import DTYPES, DType
 
-SLOTS = 2  # of loads and of stores, in each memory: the next part's come while one runs
+LEAST_SLOTS = 2  # of loads and of stores, in each memory: the next part's come while one runs
+SLOTS = 8  # in each memory, as far as they fit: for as many transfers at once as there are engines, and as many more
+WANTED = 4096  # bytes that a part reads or writes, at most where its turns are smaller
+PAGE = 1 << 16  # of external memory, by which stores are found again
 
 
 class Runs(NamedTuple):
@@ -42,7 +48,7 @@ class Runs(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Turns of outermost loops (-1: to the end), cycles, and what they read and write."""
+    """Turns of loops (-1: to the end), cycles, and what they read and write."""
 
     turns: int
     cycles: int
@@ -53,12 +59,13 @@ class Part(NamedTuple):
 class Walked(NamedTuple):
     """A program's parts, or a single one without runs where what it accesses is not known.
 
-    `branches`: its control depends on its operands, and its time is known when it has run. `bytes` and `beats` are
-    those of all accesses, `words` the instruction words.
+    `branches`: its control depends on its operands, and its time is known when it has run. `is_large`: a turn accesses
+    more than a part may. `bytes` and `beats` are those of all accesses, `words` the instruction words.
     """
 
     is_known: bool
     branches: bool
+    is_large: bool
     words: int
     bytes: int
     beats: int
@@ -67,12 +74,15 @@ class Walked(NamedTuple):
 
 class Walk(NamedTuple):
     """What is walked: the tables of a program, its windows (`TIMED_WINDOW_FIELDS`), what it runs on
-    (`TIMED_ENGINE_FIELDS`), and bytes that a part may read and write each."""
+    (`TIMED_ENGINE_FIELDS`), bytes that a part should read and write at most, bytes that a turn may, and the depth of
+    the loops at whose turns it is cut."""
 
     program: TimedWords
     windows: Sequence[tuple[int, int, int, int]]
     engine: tuple[int, ...]
-    budget: int
+    wanted: int
+    most: int
+    depth: int
 
 
 Walker = Callable[[Walk], Walked]
@@ -80,22 +90,24 @@ Walker = Callable[[Walk], Walked]
 
 @dataclass
 class _Stores:
-    """What parts of a launch have stored, by memory: hulls and movements."""
+    """What parts of a launch have stored, by memory and page: hulls and movements."""
 
-    by_memory: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
+    by_page: dict[tuple[int, int], list[tuple[int, int, int]]] = field(default_factory=dict)
 
     def add(self, runs: Sequence[Runs], movement: int) -> None:
         for run in runs:
-            self.by_memory.setdefault(run.memory, []).append((run.first, run.end, movement))
+            for page in range(run.first // PAGE, (run.end - 1) // PAGE + 1):
+                self.by_page.setdefault((run.memory, page), []).append((run.first, run.end, movement))
 
-    def before(self, runs: Sequence[Runs]) -> list[int]:
+    def before(self, runs: Sequence[Runs]) -> set[int]:
         """Movements whose hull meets that of some runs."""
-        return [
+        return {
             movement
             for run in runs
-            for low, high, movement in self.by_memory.get(run.memory, ())
+            for page in range(run.first // PAGE, (run.end - 1) // PAGE + 1)
+            for low, high, movement in self.by_page.get((run.memory, page), ())
             if low < run.end and run.first < high
-        ]
+        }
 
 
 def expand_vector(x: Expansion, descriptor: Row, where: str) -> None:
@@ -108,15 +120,19 @@ def expand_vector(x: Expansion, descriptor: Row, where: str) -> None:
     windows = [_window(x, tensor) for tensor in args]
     timing = Timing.of(x.machine.target.vector)
     target = x.machine.target
-    budget = min(target.l1.size, target.l2.size, target.l3.size) // (2 * SLOTS)
+    most = min(target.l1.size, target.l2.size, target.l3.size) // (2 * LEAST_SLOTS) // ALIGNMENT * ALIGNMENT
     limit = min(record["max_steps"], MAX_STEPS)
     m = x.machine
     dma = m.engines[m.first(EngineKind.DMA)]
     engine = (timing.lanes, m.core_ps, dma.period_ps, dma.width, m.external_per_million, limit)
     tables = timed_words(words, timing)
-    walked = x.walker(Walk(tables, windows, engine, budget))
+    depth = 1
+    walked = x.walker(Walk(tables, windows, engine, min(WANTED, most), most, depth))
+    while walked.is_large and depth < LOOP_DEPTH:
+        depth += 1
+        walked = x.walker(Walk(tables, windows, engine, min(WANTED, most), most, depth))
     if walked.is_known:
-        _staged(x, walked, tile, budget)
+        _staged(x, walked, tile, depth)
         return
     if walked.branches:
         x.program.timed.append(Timed(tables, windows, engine))
@@ -138,7 +154,7 @@ def _direct(x: Expansion, walked: Walked, tile: int, windows: Sequence[tuple[int
     places = [(memory, offset, offset + e * elements) for memory, offset, e, elements in windows]
     what = What(
         tile=tile,
-        parameters=(Memory.L1 + tile, -1, True, True, timed, 0, 0, 0, 0),
+        parameters=(Memory.L1 + tile, -1, 1, True, True, timed, 0, 0, 0, 0),
         reads=places,
         writes=[place for place in places if place[0] != Memory.WEIGHTS],
         bytes=walked.bytes,
@@ -149,10 +165,16 @@ def _direct(x: Expansion, walked: Walked, tile: int, windows: Sequence[tuple[int
     x.stored(x.program.add(Op.VECTOR, engine, x.launch, cycles, waits, what))
 
 
-def _staged(x: Expansion, walked: Walked, tile: int, budget: int) -> None:
+def _staged(x: Expansion, walked: Walked, tile: int, depth: int) -> None:
+    sizes = [
+        max(aligned(_bytes(runs)) for runs in every)
+        for every in ([part.reads for part in walked.parts], [part.writes for part in walked.parts])
+    ]
     spaces = (x.l3, x.l2, x.l1[tile])
-    loads = [Ring(space.slots(SLOTS, budget // 64 * 64)) for space in spaces]
-    results = [Ring(space.slots(SLOTS, budget // 64 * 64)) for space in spaces]
+    counts = [min(SLOTS, space.free // max(1, sum(sizes))) for space in spaces]
+    loads, results = (
+        [Ring(space.slots(count, size)) for space, count in zip(spaces, counts, strict=True)] for size in sizes
+    )
     stores = _Stores()
     engine = x.machine.first(EngineKind.VECTOR) + tile
     for number, part in enumerate(walked.parts):
@@ -164,10 +186,11 @@ def _staged(x: Expansion, walked: Walked, tile: int, budget: int) -> None:
             x.lift([Copy(l3.memory, l3.address, l2.memory, l2.address, run=size)], l3, l2)
             x.feed([Copy(l2.memory, l2.address, l1.memory, l1.address, run=size)], l2, l1, tile)
         out3, out2, out1 = (ring.take() for ring in results) if part.writes else (None, None, None)
-        out_size = sum(run.bytes * run.times for run in part.writes)
+        out_size = _bytes(part.writes)
         parameters = [
-            Memory.L1 + tile, part.turns, number == 0, False, -1, l1.address if l1 else 0, out1.address if out1 else 0,
-            len(part.reads), len(part.writes), *(value for run in (*part.reads, *part.writes) for value in run),
+            Memory.L1 + tile, part.turns, depth, number == 0, False, -1, l1.address if l1 else 0,
+            out1.address if out1 else 0, len(part.reads), len(part.writes),
+            *(value for run in (*part.reads, *part.writes) for value in run),
         ]  # fmt: skip
         waits = [*(l1.writers if l1 else ()), *(out1.to_write() if out1 else ())]
         what = What(
@@ -188,6 +211,10 @@ def _staged(x: Expansion, walked: Walked, tile: int, budget: int) -> None:
             ]
             before = stores.before(part.writes)
             stores.add(part.writes, x.drop(out1, out_size, out2, out3, copies, tile, before))
+
+
+def _bytes(runs: Sequence[Runs]) -> int:
+    return sum(run.bytes * run.times for run in runs)
 
 
 def _dense(runs: Sequence[Runs], slot: Slot) -> tuple[list[Copy], int]:

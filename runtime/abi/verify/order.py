@@ -187,10 +187,25 @@ class _Entry:
         tokens = self.subject.waits(descriptor)
         for token in tokens:
             if token not in self.signals:
-                raise self._refuse(local, "waits_first", "token", "signalled by an earlier descriptor", token)
+                what = self._deadlock(local, token) or "token"
+                raise self._refuse(local, "waits_first", what, "signalled by an earlier descriptor", token)
         if len(set(tokens)) != len(tokens):
             raise self._refuse(local, "waits_first", "tokens", "each once", tokens)
         self.ancestors.add([self.signals[token] for token in tokens])
+
+    def _deadlock(self, local: int, token: int) -> str:
+        """The cycle through descriptor `local`, which waits for a token that no earlier one signals; "": nobody does.
+
+        Descriptors start in order. So waits for earlier ones alone have no cycle, and any other wait closes one.
+        """
+        here = self.first + local
+        for other in range(here, self.first + self.count):
+            if self.subject.image.descriptors[other]["signal"] == token:
+                then = (
+                    f"waits for CODE[{other}], which starts after CODE[{here}]" if other > here else "waits for itself"
+                )
+                return f"deadlock, CODE[{here}] {then}: token"
+        return ""
 
     def _signal(self, local: int, descriptor: Row) -> None:
         token, count = descriptor["signal"], len(self.subject.image.descriptors)

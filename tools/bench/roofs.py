@@ -49,7 +49,12 @@ def ends(values: Iterable[float], margin: float) -> tuple[float, float]:
 
 
 def grid(x: Axis, y: Axis, per: str) -> str:
-    """Lines and numbers: operations per `per`, and 10⁹ operations per second."""
+    """Of a roofline: operations per `per`, and 10⁹ operations per second."""
+    return lattice(x, y, f"operations per {per}", "GOPS", 1e9)
+
+
+def lattice(x: Axis, y: Axis, x_title: str, y_title: str, y_unit: float = 1.0) -> str:
+    """Lines and numbers, those of y in a unit, and what the axes are."""
     parts = []
     for value in x.ticks():
         at = x.at(value)
@@ -58,13 +63,12 @@ def grid(x: Axis, y: Axis, per: str) -> str:
     for value in y.ticks():
         at = y.at(value)
         parts.append(f'<line class="grid" x1="{x.start}" y1="{at:.1f}" x2="{x.end}" y2="{at:.1f}"/>')
-        label = f"{value / 1e9:g}"
+        label = f"{value / y_unit:g}"
         parts.append(f'<text class="soft" x="{x.start - 6:.1f}" y="{at + 4:.1f}" text-anchor="end">{label}</text>')
     middle = (x.start + x.end) / 2
     parts.append(
-        f'<text class="soft" x="{middle:.1f}" y="{y.start + 34:.1f}" text-anchor="middle">'
-        f"operations per {per}</text>"
-        f'<text class="soft" x="{x.start - 48:.1f}" y="{y.end - 12:.1f}">GOPS</text>'
+        f'<text class="soft" x="{middle:.1f}" y="{y.start + 34:.1f}" text-anchor="middle">{escape(x_title)}</text>'
+        f'<text class="soft" x="{x.start - 48:.1f}" y="{y.end - 12:.1f}">{escape(y_title)}</text>'
     )
     return "".join(parts)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.target import Target
-from tfmbs.runtime.abi.target_file import load_target, shipped_energy_profiles
+from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.target_table import parameters
 
 Value = int | float | str
@@ -87,12 +87,18 @@ def varied(target: str, changes: Mapping[str, Value]) -> dict[str, Any]:
                 inner = inner[part]
             inner[last] = value
     Target.from_dict(table, where)
-    if (profile := changes.get(ENERGY)) is not None:
-        if profile not in shipped_energy_profiles():
-            expected = f"one of {', '.join(shipped_energy_profiles())}"
-            raise TfmbsError("target", where, "energy profile", expected, profile)
-        table[ENERGY] = profile  # a target file may name it
+    if ENERGY in changes:
+        table[ENERGY] = changes[ENERGY]  # a target file may name a profile
+        _check(table, where)
     return table
+
+
+def _check(table: Mapping[str, Any], where: str) -> None:
+    with target_file(table) as path:
+        try:
+            load_target(path)
+        except TfmbsError as error:
+            raise TfmbsError(error.code, where, error.what, error.expected, error.got) from error
 
 
 @contextmanager

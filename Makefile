@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint .ci/constraints.txt
 NATIVE := $(wildcard runtime/native/*.cpp runtime/native/*.h runtime/native/*.hpp)
 GENERATORS := tfmbs.runtime.abi.cpp_header tfmbs.runtime.abi.movement.header tfmbs.runtime.abi.special_render tfmbs.runtime.abi.docs \
-    tfmbs.dialect.irdl tfmbs.dialect.page tfmbs.passes.page
+    tfmbs.dialect.irdl tfmbs.dialect.page tfmbs.passes.page tfmbs.runtime.stats_schema
 # Clang's sanitizers see more than GCC 12's: the alignment of copied memory, and threads beside aligned allocations.
 SANITIZER_CXX ?= clang++-22
 # The sanitizer's library comes first in the process, and libstdc++ with it, so that exceptions are seen.

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from math import prod
 from typing import Any
 
+from tfmbs.runtime.abi.energy import energy_profile
+from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.kinds import KIND_RULES
-from tfmbs.runtime.abi.records import NONE, Dataflow, Direction, Kind, ZeroSkip
+from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
+from tfmbs.runtime.abi.target import Energy
+from tfmbs.runtime.figures import COUNTERS, FIGURES, FIGURES_OF_TIME, LAUNCH
+from tfmbs.runtime.measured.run import Measured
+from tfmbs.runtime.measured.shown import machine_of, of_launch, whole_run
+from tfmbs.runtime.products import product_of
 from tfmbs.runtime.semantics import Meaning, meanings
-
-COUNTERS: dict[str, str] = {
-    "total_ops": "multiply-accumulates and pooling taps (none on padding), and lane operations of vector code",
-    "active_ops": "total_ops without the multiply-accumulates whose constant weight is zero (counted, not estimated)",
-    "zero_skips": "multiply-accumulates with a zero weight in a launch whose zero-skip mode is not NONE",
-    "mem_reads": "elements read: each operand element once per launch, and every element that vector code loads",
-    "mem_writes": "elements written: each result element once per launch, and every element that vector code stores",
-    "broadcasts": "left operand elements sent to all columns of an output tile, once per tile of columns",
-    "residency_misses": "weight tiles brought in: once each, and again per row of output tiles where outputs stay",
-}
-"""Counters of a launch and what they count."""
-
-FIGURES: dict[str, str] = {
-    "fabric_cost": "active_ops + 5 mem_reads + 8 mem_writes + 2 broadcasts + 6 residency_misses, times 0.7 when fused",
-    "semantic_efficiency": "active_ops / total_ops",
-    "economic_efficiency": "active_ops / fabric_cost",
-    "zero_skip_rate": "zero_skips / fabric_cost",
-}
-"""Cost figures and their formulas; a ratio over nothing is 0."""
 
 READ_COST, WRITE_COST, BROADCAST_COST, MISS_COST, FUSED_FACTOR = 5, 8, 2, 6, 0.7
 
@@ -37,7 +25,8 @@ READ_COST, WRITE_COST, BROADCAST_COST, MISS_COST, FUSED_FACTOR = 5, 8, 2, 6, 0.7
 @dataclass(frozen=True)
 class LaunchCounters:
     """What a device measured of one descriptor: multiply-accumulates or pooling taps, those with a weight that is no
-    constant zero, instruction words, lane operations, elements loaded and stored by vector code, and nanoseconds.
+    constant zero, instruction words, lane operations and those of them on reals, elements loaded and stored by vector
+    code, and nanoseconds.
 
     `start_ns` and `start_cycle` count from the start of the run; cycles are those of a simulated core clock, else 0,
     `predicted_cycles` those of the closed model that the compiler ranks schedules by (0: it has none for the kind).
@@ -47,6 +36,7 @@ class LaunchCounters:
     active: int
     words: int
     lane_ops: int
+    real_lane_ops: int
     loads: int
     stores: int
     start_ns: int
@@ -101,14 +91,22 @@ class LaunchStats:
         return FUSED_FACTOR * cost if self.fused else float(cost)
 
 
+SCHEMA = 1
+"""Of the JSON: docs/tfmbs-run-stats.schema.json."""
+
+
 @dataclass(frozen=True)
 class Stats:
-    """All launches of one run of an entry point on a device; `timing` is what a simulated one took, see `Timing`."""
+    """All launches of one run of an entry point on a device.
+
+    Of a simulated one, `measured` is what its run shows, and `energy` the profile that figures in joules are made with.
+    """
 
     device: str
     entry: str
     launches: tuple[LaunchStats, ...]
-    timing: dict[str, Any] | None = None
+    measured: Measured | None = None
+    energy: Energy | None = None
 
     @property
     def totals(self) -> dict[str, int]:
@@ -125,15 +123,41 @@ class Stats:
         """The device's own time over all launches, nanoseconds; no claim about the fabric."""
         return sum(launch.wall_ns for launch in self.launches)
 
+    @property
+    def timing(self) -> dict[str, Any] | None:
+        """Of a simulated run, the figures of `FIGURES_OF_TIME`."""
+        return whole_run(self.measured, self.energy) if self.measured and self.energy else None
+
+    def with_energy(self, profile: str) -> Stats:
+        """The same run with energy by another of `abi.energy.energy_profiles`.
+
+        Raises TfmbsError `target` for an unknown name, `unsupported` for a device that is not simulated.
+        """
+        if self.measured is None:
+            raise TfmbsError("unsupported", self.device, "energy of a device that does not simulate what moves")
+        return replace(self, energy=Energy.from_dict(energy_profile(profile, "energy profile"), profile))
+
     def to_json(self) -> dict[str, Any]:
-        """Everything, with the definition of each counter and figure beside it."""
+        """Everything, with unit and meaning of each figure beside it; see docs/tfmbs-run-stats.schema.json."""
+        simulated: dict[str, Any] = {}
+        rows = [_row(launch) for launch in self.launches]
+        if self.measured and self.energy:
+            simulated = {
+                "machine": machine_of(self.measured.machine),
+                "energy_profile": {"profile": self.energy.profile, "source": self.energy.source},
+                "timing": self.timing,
+            }
+            for row, one in zip(rows, self.measured.launches, strict=True):
+                row["timing"] = of_launch(one, self.measured.machine, self.energy)
+        tables = (COUNTERS, FIGURES, LAUNCH, FIGURES_OF_TIME if simulated else {})
         return {
+            "schema": SCHEMA,
             "device": self.device,
             "entry": self.entry,
-            "definitions": {**COUNTERS, **FIGURES},
+            "definitions": {name: figure._asdict() for table in tables for name, figure in table.items()},
             "totals": {**self.totals, **self.figures, "wall_ns": self.wall_ns},
-            **({"timing": self.timing} if self.timing else {}),
-            "launches": [_row(launch) for launch in self.launches],
+            **simulated,
+            "launches": rows,
         }
 
     def to_trace(self) -> dict[str, Any]:
@@ -181,37 +205,9 @@ def _tiles(size: int, tile: int) -> int:
     return -(-size // tile)
 
 
-def _matrix(image: Image, descriptor: Row) -> tuple[int, int, int, int] | None:
-    """Products, rows, columns and depth of the multiplication that a descriptor is; None where it is none."""
-    kind = Kind(descriptor["kind"])
-    if kind in (Kind.GEMM, Kind.GEMV):
-        g = image.gemm_geometries[descriptor["geometry"]]
-        return g["batch"], g["m"], g["n"], g["k"]
-    if kind is Kind.GROUP_GEMM:
-        g = image.group_geometries[descriptor["geometry"]]
-        return 1, g["m"], g["n"], g["k"]
-    if kind in (Kind.CONV2D, Kind.CONV3D):
-        is_image = kind is Kind.CONV2D
-        g = (image.window_geometries if is_image else image.volume_geometries)[descriptor["geometry"]]
-        axes = ("height", "width") if is_image else ("depth", "height", "width")
-        depth = g["in_channels"] // g["groups"] * prod(g[f"kernel_{axis}"] for axis in axes)
-        rows = prod(g[f"out_{axis}"] for axis in axes)
-        return g["batch"] * g["groups"], rows, g["out_channels"] // g["groups"], depth
-    if kind is Kind.ATTENTION:
-        # Both products have the same operands' sizes but for the widths, which are added up.
-        g = image.attention_geometries[descriptor["geometry"]]
-        return g["batch"] * g["groups"] * g["shared"], g["rows"], g["columns"], g["width"] + g["value_width"]
-    if kind is Kind.LSTM:
-        # As for attention: rows are steps, whose gates have one reduction over an input and one over a state.
-        g = image.lstm_geometries[descriptor["geometry"]]
-        ways = 2 if g["direction"] == Direction.BOTH else 1
-        return ways, g["steps"] * g["batch"], 4 * g["hidden"], g["width"] + g["hidden"]
-    return None
-
-
 def _movement(image: Image, descriptor: Row) -> tuple[int, int]:
     """Broadcasts and residency misses of a launch, from its schedule; without one, the launch is one tile."""
-    matrix = _matrix(image, descriptor)
+    matrix = product_of(image, descriptor)
     if matrix is None:
         return 0, 0
     products, rows, columns, depth = matrix
@@ -230,11 +226,16 @@ def _elements(image: Image, index: int) -> int:
     return 0 if index == NONE else prod(tensor["dims"][: tensor["rank"]])
 
 
+def zero_skip_of(image: Image, descriptor: Row) -> ZeroSkip:
+    """The zero-skip mode of a launch."""
+    index = descriptor["schedule"]
+    return ZeroSkip.NONE if index == NONE else ZeroSkip(image.schedules[index]["zero_skip"])
+
+
 def _launch(image: Image, descriptor: Row, counters: LaunchCounters, meaning: Meaning) -> LaunchStats:
     kind = Kind(descriptor["kind"])
     telemetry = None if descriptor["telemetry"] == NONE else image.telemetry[descriptor["telemetry"]]
-    schedule = None if descriptor["schedule"] == NONE else image.schedules[descriptor["schedule"]]
-    mode = ZeroSkip(schedule["zero_skip"]) if schedule else ZeroSkip.NONE
+    mode = zero_skip_of(image, descriptor)
     broadcasts, misses = _movement(image, descriptor)
     operands = [descriptor[name] for name in ("lhs", "rhs") if descriptor[name] != NONE]
     if KIND_RULES[kind].further:
@@ -269,7 +270,12 @@ def _launch(image: Image, descriptor: Row, counters: LaunchCounters, meaning: Me
 
 
 def launch_stats(
-    image: Image, device: str, entry: int, counters: Sequence[LaunchCounters], timing: dict[str, Any] | None = None
+    image: Image,
+    device: str,
+    entry: int,
+    counters: Sequence[LaunchCounters],
+    measured: Measured | None = None,
+    energy: Energy | None = None,
 ) -> Stats:
     """Stats of one run of entry number `entry`; `counters` has one item per descriptor of it."""
     record = image.entries[entry]
@@ -277,7 +283,7 @@ def launch_stats(
     descriptors = image.descriptors[first : first + count]
     rows = zip(descriptors, counters, meanings(image, entry), strict=True)
     launches = tuple(_launch(image, descriptor, counted, meaning) for descriptor, counted, meaning in rows)
-    return Stats(device, image.strings[record["name"]], launches, timing)
+    return Stats(device, image.strings[record["name"]], launches, measured, energy)
 
 
 if {f.name for f in fields(LaunchStats)} < set(COUNTERS):

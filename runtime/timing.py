@@ -2,42 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.movement.machine import EngineKind
-from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Level, Program
+from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Access, Level, Op, Program
 
 Times = npt.NDArray[np.int64]
 
 LINKS = ((Level.EXTERNAL, Level.L3), (Level.L3, Level.L2), (Level.L2, Level.L1))
 """The levels between which engines move data, in both directions."""
+MOVERS = (EngineKind.DMA, EngineKind.BLOCK_MOVER, EngineKind.STREAMER)
+"""The engines of each of `LINKS`."""
+TRACE = ("start_ps", "end_ps", "ready_ps", "cause", "bytes", "stored")
+"""What native code tells of each movement."""
+
+
+class Tables(NamedTuple):
+    """A movement program as arrays: rows of `MOVEMENT_FIELDS`, `PART_FIELDS`, parameters, and `program.Access`."""
+
+    movements: Times
+    parts: Times
+    parameters: Times
+    accesses: Times
+
+    @classmethod
+    def of(cls, program: Program) -> Tables:
+        """Those of a program."""
+        movements, _, parts, parameters = program.tables()
+        accesses = np.array(program.accesses, np.int64).reshape(-1, len(Access._fields))
+        return cls(movements, parts, parameters, accesses)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """One row per movement, as in the table of `movements`; times in picoseconds from the start of the run.
+    """One row per movement, as in the table of movements; times in picoseconds from the start of the run.
 
-    `ready` is when the engine had done what it did before, `cause` the movement that was waited for last (-1:
-    none), `bytes` those that it moved.
+    `ready` is when the engine had done what it did before, `cause` the movement that was waited for last (-1: none),
+    `bytes` those that were really moved, and `stored` those of them that a vector program's own accesses wrote.
     """
 
     program: Program
-    movements: Times
+    tables: Tables
     start: Times
     end: Times
     ready: Times
     cause: Times
     bytes: Times
+    stored: Times
 
     def column(self, name: str) -> Times:
         """A column of the table of movements."""
-        values: Times = self.movements[:, MOVEMENT_FIELDS.index(name)]
+        values: Times = self.tables.movements[:, MOVEMENT_FIELDS.index(name)]
         return values
 
     @property
@@ -52,16 +73,25 @@ class Timing:
 
     def launches(self, count: int) -> list[tuple[int, int]]:
         """Start and end of each launch: those of its first and last movement; (0, 0) where it has none."""
-        launch, spans = self.column("launch"), []
-        for number in range(count):
-            own = launch == number
-            spans.append((int(self.start[own].min()), int(self.end[own].max())) if own.any() else (0, 0))
-        return spans
+        launch = self.column("launch")
+        first, last = np.full(count, np.iinfo(np.int64).max), np.zeros(count, np.int64)
+        np.minimum.at(first, launch, self.start)
+        np.maximum.at(last, launch, self.end)
+        return [(min(a, b), b) for a, b in zip(first.tolist(), last.tolist(), strict=True)]
 
     def bytes_between(self, source: Level, target: Level) -> int:
         """Bytes moved from one level to another."""
         here = (self.column("source") == source) & (self.column("target") == target)
         return int(self.bytes[here].sum())
+
+    def links(self) -> dict[str, int]:
+        """Bytes moved between neighbouring levels, each way."""
+        ways = [way for link in LINKS for way in (link, link[::-1])]
+        return {f"{a.name.lower()}_to_{b.name.lower()}": self.bytes_between(a, b) for a, b in ways}
+
+    def engines(self, kind: EngineKind) -> list[int]:
+        """The engines of a kind."""
+        return [number for number, engine in enumerate(self.program.machine.engines) if engine.kind is kind]
 
     def stalls(self, engine: int) -> dict[str, int]:
         """How an engine spent the run, in picoseconds: busy, waiting by the kind of engine that it waited for, idle.
@@ -69,7 +99,6 @@ class Timing:
         They sum to the total.
         """
         own = np.flatnonzero(self.column("engine") == engine)
-        own = own[np.argsort(self.start[own], kind="stable")]
         engines = self.program.machine.engines
         result = {"busy": int((self.end[own] - self.start[own]).sum())}
         waited, cause = self.start[own] - self.ready[own], self.cause[own]
@@ -77,60 +106,58 @@ class Timing:
         because = np.where(cause < 0, engines[engine].kind, kinds[self.column("engine")[cause]])
         for kind in EngineKind:
             result[f"waiting_{kind.name.lower()}"] = int(waited[because == kind].sum())
-        last = int(self.end[own].max()) if len(own) else 0
-        result["idle"] = self.total_ps - last
+        result["idle"] = self.total_ps - int(self.end[own].max(initial=0))
         return result
 
-    def summary(self) -> dict[str, Any]:
-        """Cycles of the core clock, bytes between levels, and how arrays and vector engines spent the run."""
-        machine = self.program.machine
-        arrays = [i for i, engine in enumerate(machine.engines) if engine.kind is EngineKind.ARRAY]
-        vectors = [i for i, engine in enumerate(machine.engines) if engine.kind is EngineKind.VECTOR]
-        return {
-            "total_ps": self.total_ps,
-            "cycles": -(-self.total_ps // machine.core_ps),
-            "core_ps": machine.core_ps,
-            "macs": int(self.column("macs").sum()),
-            "bytes": {
-                f"{a.name.lower()}_to_{b.name.lower()}": self.bytes_between(a, b)
-                for one, other in LINKS
-                for a, b in ((one, other), (other, one))
-            },
-            "arrays_ps": _sum([self.stalls(engine) for engine in arrays]),
-            "vectors_ps": _sum([self.stalls(engine) for engine in vectors]),
-        }
 
+def timing_of(program: Program, trace: Mapping[str, npt.ArrayLike], tables: Tables | None = None) -> Timing:
+    """The timing of a run, after its invariants have been checked; `tables` are those of the program, if made before.
 
-def timing_of(program: Program, trace: Mapping[str, Sequence[int]]) -> Timing:
-    """The timing of a run, after its invariants have been checked.
-
-    Raises TfmbsError `device` where a run is faster than the machine can be, or what engines did does not sum to it.
+    Raises TfmbsError `device` where a run is faster than the machine can be, what engines did does not sum to it, a
+    movement started at another time than its waits say, or moved other bytes than the program says.
     """
-    columns = [np.array(trace[name], np.int64) for name in ("start_ps", "end_ps", "ready_ps", "cause", "bytes")]
-    timing = Timing(program, program.tables()[0], *columns)
-    _check(timing)
+    columns = [np.asarray(trace[name], np.int64) for name in TRACE]
+    timing = Timing(program, tables or Tables.of(program), *columns)
+    _check_bounds(timing)
+    _check_movements(timing)
     return timing
 
 
-def _check(timing: Timing) -> None:
+def _check_bounds(timing: Timing) -> None:
     machine, total = timing.program.machine, timing.total_ps
+    macs = int(timing.column("macs").sum())
     least = {
-        "multiply-accumulates": -(-int(timing.column("macs").sum()) * machine.core_ps // machine.target.macs_per_cycle),
+        "multiply-accumulates": -(-macs * machine.core_ps // machine.target.macs_per_cycle),
         "external bytes": machine.external_ps(timing.bytes_between(*LINKS[0]) + timing.bytes_between(*LINKS[0][::-1])),
     }
-    for link, kind in zip(LINKS, (EngineKind.DMA, EngineKind.BLOCK_MOVER, EngineKind.STREAMER), strict=True):
-        engines = [engine for engine in machine.engines if engine.kind is kind]
+    for link, kind in zip(LINKS, MOVERS, strict=True):
+        engines = [machine.engines[number] for number in timing.engines(kind)]
         per_cycle = sum(engine.width for engine in engines)
         moved = timing.bytes_between(*link) + timing.bytes_between(*link[::-1])
         least[f"bytes of {kind.name}"] = moved * engines[0].period_ps // per_cycle
     for what, time in least.items():
         if total < time:
             raise TfmbsError("device", "kpu", f"picoseconds of a run: bound by {what}", f"at least {time}", total)
-    for engine in range(len(machine.engines)):
+
+
+def _check_movements(timing: Timing) -> None:
+    total = timing.total_ps
+    for engine in range(len(timing.program.machine.engines)):
         spent = sum(timing.stalls(engine).values())
         if spent != total:
             raise TfmbsError("device", "kpu", f"what engine {engine} did in picoseconds", total, spent)
-
-
-def _sum(rows: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    return {name: sum(row[name] for row in rows) for name in rows[0]}
+    if not len(timing.start):
+        return
+    released = np.where(timing.cause < 0, 0, timing.end[timing.cause])
+    late = np.flatnonzero(timing.start != np.maximum(timing.ready, released))
+    if len(late):
+        one = late[0]
+        expected = max(int(timing.ready[one]), int(released[one]))
+        raise TfmbsError("device", "kpu", f"start of movement {one} in picoseconds", expected, int(timing.start[one]))
+    op = timing.column("op")
+    other = np.flatnonzero(np.isin(op, (Op.COPY, Op.GATHER)) & (timing.bytes != timing.column("bytes")))
+    if len(other):
+        one = other[0]
+        raise TfmbsError(
+            "device", "kpu", f"bytes of movement {one}", int(timing.column("bytes")[one]), int(timing.bytes[one])
+        )

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tfmbs.runtime.abi.energy import energy_profile
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.files import save
 from tfmbs.runtime.devices import DEVICES
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--entry", metavar="NAME", help="entry point (default: the first that takes inputs of these shapes)")
     add("--input", metavar="NAME=FILE.npy", action="append", default=[], help="an input; once for each")
     add("--output", metavar="NAME=FILE.npy", action="append", default=[], help="where an output goes; may be repeated")
-    add("--stats", metavar="FILE.json", type=Path, help="counters of each launch, with their definitions")
+    add("--stats", metavar="FILE.json", type=Path, help="figures of the run and of each launch, with unit and meaning")
     add(
         "--trace",
         metavar="FILE.json",
@@ -59,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
         help="a Chrome trace: launches in wall time, or movements on kpu",
     )
     add("--report", metavar="FILE.html", type=Path, help="the counters as a page")
+    add(
+        "--energy-profile",
+        metavar="NAME",
+        help="of device kpu: energy of stats and report by this profile, not that of the target: docs/targets.md",
+    )
     add("--check-hazards", action="store_true", help="of device kpu: refuse accesses to the same bytes in no order")
     return parser
 
@@ -85,16 +91,19 @@ def _output_files(entry: Entry, files: dict[str, Path]) -> dict[str, Path]:
 
 
 def _run(program: Program, entry: Entry, inputs: dict[str, Array], given: Any) -> dict[str, Array]:
+    if given.energy_profile is not None:
+        energy_profile(given.energy_profile, "--energy-profile")
     context = program.context(given.device, given.threads)
     outputs = context.run(inputs, entry.name)
     if given.check_hazards:
         context.check_hazards()
+    stats = context.stats if given.energy_profile is None else context.stats.with_energy(given.energy_profile)
     if given.stats:
-        save(given.stats, _json(context.stats.to_json()))
+        save(given.stats, _json(stats.to_json()))
     if given.trace:
         save(given.trace, _json(context.trace()))
     if given.report:
-        save(given.report, html_report(context.stats, Path(given.model).name).encode())
+        save(given.report, html_report(stats, Path(given.model).name).encode())
     return outputs
 
 

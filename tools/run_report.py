@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tfmbs.compiler.html import facts, page, table
-from tfmbs.runtime.stats import COUNTERS, FIGURES, LaunchStats, Stats
+from tfmbs.runtime.figures import COUNTERS, FIGURES
+from tfmbs.runtime.stats import LaunchStats, Stats
 
 NAMES = ("Launch", "Kind", "Layer", "Pattern", "Sparsity")
 
@@ -17,7 +18,11 @@ def html_report(stats: Stats, title: str) -> str:
     totals = (*stats.totals.values(), stats.figures["fabric_cost"], stats.wall_ns / 1000)
     rows.append(("all", *[""] * (len(NAMES) - 1), *_spelled(totals)))
     launches = table(head, rows, range(len(NAMES), len(head)))
-    return page(f"{title}: {stats.entry} on {stats.device}", launches, facts({**COUNTERS, **FIGURES}))
+    return page(
+        f"{title}: {stats.entry} on {stats.device}",
+        launches,
+        facts({name: figure.meaning for name, figure in {**COUNTERS, **FIGURES}.items()}),
+    )
 
 
 def _names(launch: LaunchStats) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import Any
 from tfmbs.dialect.shapes import shape_of
 from tfmbs.passes.graph.kernels import left
 from tfmbs.passes.tfmbs_tile import PROBLEMS
+from tfmbs.runtime.abi.energy import mac_figure
 from tfmbs.runtime.abi.target import Feature, Target
 from tfmbs.runtime.abi.types import DType, Packing, row_bytes
 
@@ -55,10 +56,10 @@ def energy(op: Any, stored: Stored, integer_inputs: bool, target: Target) -> flo
     ops, moved = target.energy.per_op, target.energy.per_byte
     problem = PROBLEMS[type(op)](op)
     macs = problem.batch * problem.m * problem.n * problem.k
-    if not integer_inputs:
-        mac = ops.mac_f32
-    else:
-        mac = ops.mac_trit * stored.dense if stored.precision == "ternary" else ops.mac_i8
+    weights_type = DType.TRIT if stored.precision == "ternary" else DType.I8
+    mac: float = getattr(ops, mac_figure(not integer_inputs, weights_type))
+    if weights_type is DType.TRIT and integer_inputs:
+        mac *= stored.dense
     arriving = 2 * moved.l2 + moved.l1_write
     weights = stored.bytes * (moved.external + 2 * moved.l3 + arriving)
     if stored.precision == "bf16":

@@ -195,6 +195,12 @@ class Energy:
     per_op: OpEnergy
     per_byte: ByteEnergy
 
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any], where: str) -> Energy:
+        """The profile of a decoded table. Raises TfmbsError `target`, as `Target.from_dict`."""
+        profile: Energy = read_table(cls, table, where)
+        return profile
+
 
 @dataclass(frozen=True)
 class Target:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tfmbs.runtime.abi.energy import energy_profiles
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.target import Target
 
@@ -15,18 +16,12 @@ else:
     import tomli as tomllib
 
 TARGETS = Path(__file__).parent / "targets"
-ENERGY_PROFILES = TARGETS / "energy"
 MAX_FILE_BYTES = 1 << 20
 
 
 def shipped_targets() -> tuple[str, ...]:
     """Names of the targets that come with the project, sorted."""
-    return _stems(TARGETS)
-
-
-def shipped_energy_profiles() -> tuple[str, ...]:
-    """Names of the energy profiles that come with the project, sorted."""
-    return _stems(ENERGY_PROFILES)
+    return tuple(sorted(path.stem for path in TARGETS.glob("*.toml")))
 
 
 def load_target(name_or_path: str | Path) -> Target:
@@ -51,15 +46,12 @@ def load_target(name_or_path: str | Path) -> Target:
     return Target.from_dict(table, str(path))
 
 
-def _stems(folder: Path) -> tuple[str, ...]:
-    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
-
-
 def _energy_profile(name: str, where: str) -> dict[str, Any]:
-    if name not in shipped_energy_profiles():
-        expected = f"one of {', '.join(shipped_energy_profiles())}, or a table"
+    profiles = energy_profiles()
+    if name not in profiles:
+        expected = f"one of {', '.join(profiles)}, or a table"
         raise TfmbsError("target", f"{where}: energy", "energy profile", expected, repr(name))
-    return {"profile": name, **_read_toml(ENERGY_PROFILES / f"{name}.toml")}
+    return profiles[name]
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

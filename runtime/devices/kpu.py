@@ -21,9 +21,11 @@ from tfmbs.runtime.abi.movement.vectors import Part, Runs, Walk, Walked
 from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.devices.base import NOTHING, Array, check_shape
 from tfmbs.runtime.devices.emulator import ISA_VARIABLE, Emulator, Limits, octets
+from tfmbs.runtime.measured.run import measured
+from tfmbs.runtime.measured.work import Work
 from tfmbs.runtime.signature import Entry, Shape, piece_entry
-from tfmbs.runtime.stats import LaunchCounters, Stats, launch_stats
-from tfmbs.runtime.timing import Timing, timing_of
+from tfmbs.runtime.stats import LaunchCounters, Stats, launch_stats, zero_skip_of
+from tfmbs.runtime.timing import Tables, Timing, timing_of
 
 PREPARED = 8
 """Entries and sizes whose movement programs a device keeps; beyond it, all are forgotten."""
@@ -33,12 +35,12 @@ def walked(walk: Walk) -> Walked:
     """A vector program's time and accesses, found by native code."""
     timed = _tables(Timed(walk.program, walk.windows, walk.engine))
     found = _native.kpu_walk(timed, walk.wanted, walk.most, walk.depth)
-    is_known, branches, is_large, words, total, beats, parts = found
+    is_known, branches, is_large, words, total, stored, beats, parts = found
     made = [
         Part(turns, cycles, [Runs(*r) for r in reads], [Runs(*w) for w in writes])
         for turns, cycles, reads, writes in parts
     ]
-    return Walked(is_known, branches, is_large, words, total, beats, made)
+    return Walked(is_known, branches, is_large, words, total, stored, beats, made)
 
 
 def _tables(timed: Timed) -> _native.TimedTables:
@@ -61,6 +63,7 @@ class Prepared:
     index: int
     native: _native.Image
     program: Program
+    tables: Tables
     movements: _native.MovementProgram
 
 
@@ -71,6 +74,7 @@ class KpuContext:
     device: Kpu
     native: _native.KpuContext
     _last: Prepared | None = field(default=None, init=False)
+    _timing: Timing | None = field(default=None, init=False)
 
     def run(self, entry: str, inputs: Mapping[str, Array], out: Mapping[str, Array] = NOTHING) -> dict[str, Array]:
         """See `DeviceContext.run`. Raises TfmbsError: as the emulator, and `unsupported` for what has no movements."""
@@ -81,9 +85,11 @@ class KpuContext:
         outputs: dict[str, Array] = {a.name: np.zeros(a.shape, a.dtype) for a in arguments}
         for name, given in out.items():
             check_shape(name, outputs[name].shape, given)
-        self._last = None
+        self._last = self._timing = None
         sources, results = [octets(array) for array in arrays], [octets(array) for array in outputs.values()]
         self.native.run(prepared.native, prepared.index, prepared.movements, sources, results)
+        trace = {name: np.frombuffer(column, np.int64) for name, column in self.native.trace().items()}
+        self._timing = timing_of(prepared.program, trace, prepared.tables)
         self._last = prepared
         for name, given in out.items():
             np.copyto(given, outputs[name])
@@ -118,23 +124,36 @@ class KpuContext:
 
     @property
     def timing(self) -> Timing:
-        """When each movement of the last run started and ended, checked against what no machine can beat."""
-        return timing_of(self.last.program, self.native.trace())
+        """When each movement of the last run started and ended, checked against what no machine can beat.
+
+        Raises TfmbsError `device` before the first run.
+        """
+        if self._timing is None:
+            raise TfmbsError("device", "kpu", "there are no stats before a run that succeeded")
+        return self._timing
 
     @property
     def stats(self) -> Stats:
-        """Counters and time of the last run. Raises TfmbsError `device` before the first."""
-        last, timing = self.last, self.timing
-        spans = timing.launches(last.image.entries[last.index]["descriptor_count"])
+        """Counters, time, traffic and energy of the last run. Raises TfmbsError `device` before the first."""
+        last, timing, image = self.last, self.timing, self.last.image
+        record, core_ps = image.entries[last.index], timing.core_ps
+        first, count = record["first_descriptor"], record["descriptor_count"]
         counters = [
             LaunchCounters(
                 **row, start_ns=start // 1000, wall_ns=(end - start) // 1000,
-                start_cycle=start // timing.core_ps, cycles=-(-(end - start) // timing.core_ps),
+                start_cycle=start // core_ps, cycles=-(-(end - start) // core_ps),
                 predicted_cycles=last.program.predicted.get(launch, 0),
             )
-            for launch, (row, (start, end)) in enumerate(zip(self.native.counters(), spans, strict=True))
+            for launch, (row, (start, end)) in enumerate(
+                zip(self.native.counters(), timing.launches(count), strict=True)
+            )
         ]  # fmt: skip
-        return launch_stats(last.image, "kpu", last.index, counters, timing.summary())
+        work = [
+            Work(row.operations, row.active, row.lane_ops, row.real_lane_ops, zero_skip_of(image, descriptor))
+            for row, descriptor in zip(counters, image.descriptors[first : first + count], strict=True)
+        ]
+        found = measured(timing, image, last.index, work) if work else None
+        return launch_stats(image, "kpu", last.index, counters, found, self.device.machine.target.energy)
 
 
 class Kpu:
@@ -164,7 +183,7 @@ class Kpu:
             movements = _native.movement_program(
                 *program.tables(), [_tables(timed) for timed in program.timed], len(self.machine.engines)
             )
-            found = Prepared(loaded.image, index, loaded.native, program, movements)
+            found = Prepared(loaded.image, index, loaded.native, program, Tables.of(program), movements)
             if len(self._prepared) >= PREPARED:
                 self._prepared.clear()
             self._prepared[key] = found

@@ -93,6 +93,7 @@ class Follower {
 
   bool operate(unsigned target, DOp op, DType type, uint8_t aux, const Held& a, const Held& b, const Held& c) {
     ++chain_.lane_ops;
+    if (computes_reals(op, type, aux)) ++chain_.real_lane_ops;
     switch (op) {
       case DOp::ADD:
         if (type == DType::I32) return step(target, ChainOp::ADD_I32, type, a, b) || step(target, ChainOp::ADD_I32, type, b, a);

@@ -33,7 +33,7 @@ struct Chain {
   bool real_first = false;             // accumulators are f32, else i32
   abi::DType result = abi::DType::F32;  // F32; or I8: the lanes are i32 in its range
   uint32_t words = 0;                  // of the program
-  uint32_t lane_ops = 0, loads = 0;    // of each lane
+  uint32_t lane_ops = 0, real_lane_ops = 0, loads = 0;  // of each lane
 
   static constexpr size_t MOST = 12;  // steps
 };

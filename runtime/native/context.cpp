@@ -51,6 +51,7 @@ Arena::Arena(uint64_t size) : memory_(std::calloc(size + ALIGNMENT, 1), std::fre
 void LaunchCounters::add(const VectorCounters& done) {
   vector.words += done.words;
   vector.lane_ops += done.lane_ops;
+  vector.real_lane_ops += done.real_lane_ops;
   vector.loads += done.loads;
   vector.stores += done.stores;
 }

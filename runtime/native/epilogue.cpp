@@ -38,6 +38,7 @@ bool run_chain(const Engine& engine, const Bound& bound, Worker& worker, const u
   VectorCounters& counters = worker.machine.counters();
   counters.words += rows.count * chain.words;
   counters.lane_ops += rows.count * chain.lane_ops * chunk.lanes;
+  counters.real_lane_ops += rows.count * chain.real_lane_ops * chunk.lanes;
   counters.loads += rows.count * chain.loads * chunk.lanes;
   worker.steps_left -= rows.count * chain.words;
   return true;

@@ -72,7 +72,8 @@ nb::tuple walk(const Timed& timed, int64_t wanted, int64_t most, size_t depth) {
   nb::list parts;
   for (const kpu::WalkedPart& part : walked.parts)
     parts.append(nb::make_tuple(part.turns, part.cycles, listed(part.reads), listed(part.writes)));
-  return nb::make_tuple(walked.is_known, walked.branches, walked.is_large, walked.words, walked.bytes, walked.beats, parts);
+  return nb::make_tuple(walked.is_known, walked.branches, walked.is_large, walked.words, walked.bytes, walked.stored,
+                        walked.beats, parts);
 }
 
 // The memories of a machine, and state between runs.
@@ -105,13 +106,14 @@ class KpuContext {
   nb::dict trace() const {
     nb::dict result;
     const auto column = [&](const char* name, const std::vector<int64_t>& values) {
-      result[name] = nb::cast(values);
+      result[name] = nb::bytes(values.data(), values.size() * sizeof(int64_t));
     };
     column("start_ps", trace_.start);
     column("end_ps", trace_.end);
     column("ready_ps", trace_.ready);
     column("cause", trace_.cause);
     column("bytes", trace_.bytes);
+    column("stored", trace_.stored);
     return result;
   }
 
@@ -123,6 +125,7 @@ class KpuContext {
       row["active"] = c.active;
       row["words"] = c.vector.words;
       row["lane_ops"] = c.vector.lane_ops;
+      row["real_lane_ops"] = c.vector.real_lane_ops;
       row["loads"] = c.vector.loads;
       row["stores"] = c.vector.stores;
       result.append(row);
@@ -152,7 +155,7 @@ void bind_kpu(nb::module_& m) {
       .def("run", &KpuContext::run, "image"_a, "entry"_a, "program"_a, "inputs"_a, "outputs"_a,
            "Executes a movement program of an entry; outputs are written.")
       .def("reset", &KpuContext::reset, "Zeroes the state.")
-      .def("trace", &KpuContext::trace, "Of the last run, by movement: start_ps, end_ps, ready_ps and cause.")
+      .def("trace", &KpuContext::trace, "Of the last run, by movement: start_ps, end_ps, ready_ps, cause, bytes and stored, as 64-bit integers.")
       .def("counters", &KpuContext::counters, "Counters of the last run, one dictionary per descriptor.");
 }
 

@@ -200,15 +200,17 @@ void Jobs::fold(const movement::Movement& movement, const int64_t* parameters) {
   else fold.matrix();
 }
 
-void Jobs::gather(const movement::Movement& movement, const int64_t* parameters) const {
+int64_t Jobs::gather(const movement::Movement& movement, const int64_t* parameters) const {
   movement::Gather p;
   std::memcpy(&p, parameters, sizeof p);
   const abi::VolumeGeometry& g = launch(movement.launch).volume;
   const Blocks blocks(p, parameters + sizeof p / sizeof(int64_t), g, memories_);
   const int64_t taps = static_cast<int64_t>(g.kernel_depth) * g.kernel_height * g.kernel_width;
-  uint8_t* out = memories_.at(p.memory, p.address, p.channels * taps * p.rows * p.element_bytes);
+  const int64_t moved = p.channels * taps * p.rows * p.element_bytes;
+  uint8_t* out = memories_.at(p.memory, p.address, moved);
   if (p.element_bytes == 4) gather_pixels<float>(p, blocks, g, 0.0f, reinterpret_cast<float*>(out));
   else gather_pixels<int8_t>(p, blocks, g, static_cast<int8_t>(p.zero), reinterpret_cast<int8_t*>(out));
+  return moved;
 }
 
 }  // namespace tfmbs::kpu

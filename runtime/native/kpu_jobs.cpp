@@ -94,7 +94,8 @@ Machine& Jobs::machine(int64_t tile) {
   return *machine;
 }
 
-void Jobs::copy(const movement::Part* parts, int64_t count) const {
+int64_t Jobs::copy(const movement::Part* parts, int64_t count) const {
+  int64_t moved = 0;
   for (const movement::Part* p = parts; p != parts + count; ++p) {
     const int64_t from_end = (p->count0 - 1) * p->from0 + (p->count1 - 1) * p->from1 + p->run;
     const int64_t to_end = (p->count0 - 1) * p->to0 + (p->count1 - 1) * p->to1 + p->run;
@@ -111,7 +112,9 @@ void Jobs::copy(const movement::Part* parts, int64_t count) const {
             std::memmove(to + i * p->to0 + j * p->to1, from + i * p->from0 + j * p->from1,
                          static_cast<size_t>(p->run));
     }
+    moved += p->count0 * p->count1 * p->run;
   }
+  return moved;
 }
 
 void Jobs::bring(const Launch& launch, int64_t number, int64_t memory, int64_t count, const int64_t* parameters,
@@ -169,6 +172,7 @@ void Jobs::epilogue(const movement::Movement& movement, const int64_t* parameter
   const VectorCounters& done = engine.counters();
   all.words += done.words;
   all.lane_ops += done.lane_ops;
+  all.real_lane_ops += done.real_lane_ops;
   all.loads += done.loads;
   all.stores += done.stores;
 }

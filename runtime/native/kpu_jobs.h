@@ -50,8 +50,8 @@ class Jobs {
   Jobs(const Image& image, const abi::Entry& entry, const Memories& memories, uint64_t step_limit)
       : image_(image), entry_(entry), memories_(memories), steps_left_(step_limit) {}
 
-  void copy(const movement::Part* parts, int64_t count) const;
-  void gather(const movement::Movement& movement, const int64_t* parameters) const;
+  int64_t copy(const movement::Part* parts, int64_t count) const;
+  int64_t gather(const movement::Movement& movement, const int64_t* parameters) const;
   void fold(const movement::Movement& movement, const int64_t* parameters);
   void epilogue(const movement::Movement& movement, const int64_t* parameters);
   void vector(const movement::Movement& movement, const int64_t* parameters);

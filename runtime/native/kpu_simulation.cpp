@@ -36,6 +36,7 @@ class Simulation {
     trace_.ready.resize(pending_.size());
     trace_.cause.assign(pending_.size(), -1);
     trace_.bytes.resize(pending_.size());
+    trace_.stored.resize(pending_.size());
     for (int64_t i = 0; i < count_; ++i) queues_[static_cast<size_t>(at(i).queue)].push_back(i);
     follow();
   }
@@ -104,12 +105,12 @@ class Simulation {
     trace_.ready[i] = engine_free_[e];
     trace_.start[i] = now;
     int64_t busy = m.busy_ps, pipe = m.pipe_ps;
-    trace_.bytes[i] = m.bytes;
     if (const TimedProgram* timed = timed_of(m)) {
       const Walked walked = walk_timed(*timed, Cut{}, jobs_.taken(m, program_.parameters.data() + m.parameter_first));
       busy = std::max(walked.parts[0].cycles * timed->engine.core_ps, walked.beats * timed->engine.dma_ps);
       pipe = (walked.bytes * MILLION + timed->engine.external_per_million - 1) / timed->engine.external_per_million;
       trace_.bytes[i] = walked.bytes;
+      trace_.stored[i] = walked.stored;
     }
     int64_t until = now + busy;
     if (pipe) {
@@ -121,7 +122,7 @@ class Simulation {
 
   void end(int64_t number, int64_t now, std::set<int64_t>& touched) {
     const Movement& m = at(number);
-    perform(m);
+    perform(m, number);
     trace_.end[static_cast<size_t>(number)] = now;
     busy_[static_cast<size_t>(m.engine)] = false;
     engine_free_[static_cast<size_t>(m.engine)] = now;
@@ -143,15 +144,19 @@ class Simulation {
     return timed < 0 ? nullptr : &program_.timed[static_cast<size_t>(timed)];
   }
 
-  void perform(const Movement& m) {
+  void perform(const Movement& m, int64_t number) {
     if (timed_of(m)) return;
     const int64_t* parameters = program_.parameters.data() + m.parameter_first;
+    int64_t& moved = trace_.bytes[static_cast<size_t>(number)];
     switch (static_cast<Op>(m.op)) {
-      case Op::COPY: return jobs_.copy(program_.parts.data() + m.part_first, m.part_count);
-      case Op::GATHER: return jobs_.gather(m, parameters);
+      case Op::COPY: moved = jobs_.copy(program_.parts.data() + m.part_first, m.part_count); return;
+      case Op::GATHER: moved = jobs_.gather(m, parameters); return;
       case Op::FOLD: return jobs_.fold(m, parameters);
       case Op::EPILOGUE: return jobs_.epilogue(m, parameters);
-      case Op::VECTOR: return jobs_.vector(m, parameters);
+      case Op::VECTOR:
+        moved = m.bytes;
+        trace_.stored[static_cast<size_t>(number)] = reinterpret_cast<const movement::Vector*>(parameters)->stored_bytes;
+        return jobs_.vector(m, parameters);
       case Op::POOL: return jobs_.pool(m, parameters);
       case Op::SOFTMAX: return jobs_.softmax(m, parameters);
     }

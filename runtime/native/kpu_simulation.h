@@ -20,9 +20,9 @@ struct MovementProgram {
 };
 
 // When each movement started and ended, in picoseconds; when its engine was free before; which movement it waited for
-// last, or -1; the bytes that it moved.
+// last, or -1; the bytes that it moved, and those of a vector program's own accesses that were stores.
 struct Trace {
-  std::vector<int64_t> start, end, ready, cause, bytes;
+  std::vector<int64_t> start, end, ready, cause, bytes, stored;
 };
 
 // Throws Error where numbers of a program lie outside of its tables.

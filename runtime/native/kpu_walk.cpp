@@ -296,6 +296,7 @@ class Walker {
       const TimedWindow& window = program_.windows[static_cast<size_t>(op.window)];
       const int64_t e = window.element_bytes;
       walked_.bytes += vl_ * e;
+      if (op.is_store) walked_.stored += vl_ * e;
       if (op.is_indexed || (!op.is_stream && (unknown_[word.base] || unknown_[word.index]))) {
         walked_.is_known = false;
         walked_.beats += op.is_indexed ? vl_ : (vl_ * e + width_ - 1) / width_;

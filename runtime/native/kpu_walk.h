@@ -40,6 +40,7 @@ struct Walked {
   bool is_large = false;    // a turn accesses too much
   int64_t words = 0;
   int64_t bytes = 0;  // of all accesses
+  int64_t stored = 0;  // of those that write
   int64_t beats = 0;  // of an engine that moves `width` bytes per cycle and begins one for each access or element
   std::vector<WalkedPart> parts;
 };

@@ -100,6 +100,7 @@ nb::list counters(LoadedContext& self) {
     row["active"] = c.active;
     row["words"] = c.vector.words;
     row["lane_ops"] = c.vector.lane_ops;
+    row["real_lane_ops"] = c.vector.real_lane_ops;
     row["loads"] = c.vector.loads;
     row["stores"] = c.vector.stores;
     row["start_ns"] = c.start_ns;

@@ -204,10 +204,11 @@ struct Vector {
   int64_t timed;
   int64_t load;
   int64_t store;
+  int64_t stored_bytes;
   int64_t loads;
   int64_t stores;
 };
-static_assert(sizeof(Vector) == 80);
+static_assert(sizeof(Vector) == 88);
 
 struct Pool {
   int64_t memory;

@@ -124,7 +124,7 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
   const Action* const actions = program.actions.data();
   Place place{program, windows, std::min(program.max_steps, *step_limit), words_};
   Flow flow = flow_;
-  uint64_t lane_ops = 0, loads = 0, stores = 0;
+  uint64_t lane_ops = 0, real_lane_ops = 0, loads = 0, stores = 0;
   columns_.forget();
   for (bool going = true; going;) {
     const Action& action = *flow.next++;
@@ -143,6 +143,7 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
         const uint32_t *a = lane(action.a), *b = lane(action.b), *c = lane(action.c);
         action.run.lane(result(), a, b, c, lanes);
         lane_ops += lanes;
+        if (action.real) real_lane_ops += lanes;
         break;
       }
       case Kind::COPY: {
@@ -217,6 +218,7 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
         if (!run_chain(chain, actions, windows, place, lanes)) break;
         flow.next = actions + chain.end;
         lane_ops += uint64_t{chain.operations} * lanes;
+        real_lane_ops += uint64_t{chain.real_operations} * lanes;
         loads += uint64_t{chain.loads} * lanes;
         stores += uint64_t{chain.stores} * lanes;
         break;
@@ -235,6 +237,7 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
   flow_ = flow;
   words_ = place.words;
   counters_.lane_ops += lane_ops;
+  counters_.real_lane_ops += real_lane_ops;
   counters_.loads += loads;
   counters_.stores += stores;
 }

@@ -82,6 +82,7 @@ struct Action {
   uint8_t a = Registers::UNUSED, b = Registers::UNUSED, c = Registers::UNUSED;
   bool lends = false;   // a load of lanes as they are in memory
   bool steady = false;  // and of a window that the program does not store to
+  bool real = false;    // COMPUTE: see `computes_reals`
   int32_t immediate = 0;
   uint32_t writes = 0;   // registers, as bits
   uint32_t settles = 0;  // registers whose lanes must not be borrowed
@@ -124,10 +125,19 @@ struct Program {
 Program decode_program(const abi::Program& record, const uint8_t* words, std::string name, const Kernels& kernels,
                        bool translates);
 
-// What the vector units did; elements and lane operations.
+// Whether an operation is one of floating-point numbers: by its type, or by the type that it converts from.
+constexpr bool computes_reals(abi::DOp op, abi::DType type, uint8_t aux) {
+  const auto real = [](abi::DType of) {
+    return of == abi::DType::F64 || of == abi::DType::F32 || of == abi::DType::F16 || of == abi::DType::BF16;
+  };
+  return real(type) || (op == abi::DOp::CVT && real(static_cast<abi::DType>(aux)));
+}
+
+// What the vector units did; elements and lane operations, and those of them that compute reals.
 struct VectorCounters {
   uint64_t words = 0;
   uint64_t lane_ops = 0;
+  uint64_t real_lane_ops = 0;
   uint64_t loads = 0;
   uint64_t stores = 0;
 };

@@ -41,7 +41,7 @@ struct Stretch {
   std::vector<Place> inputs, outputs, sums;
   uint32_t end = 0;    // the action behind it
   uint32_t words = 0;  // behind the last item
-  uint32_t operations = 0, loads = 0, stores = 0;
+  uint32_t operations = 0, real_operations = 0, loads = 0, stores = 0;
   uint32_t written = 0, settled = 0;  // registers, as bits
   StretchFn run = nullptr;
 };

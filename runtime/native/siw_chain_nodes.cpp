@@ -127,6 +127,7 @@ class Collector {
     for (unsigned i = 0; i < 3; ++i)
       if (count >> i & 1u) sources[i] = read(operands[i]);
     ++chain_.operations;
+    if (action.real) ++chain_.real_operations;
     if (effect.op == DOp::MOV || (effect.op == DOp::CVT && effect.type == static_cast<DType>(effect.aux) &&
                                   is_word(effect.type))) {
       write(action.d, sources[0]);
@@ -160,6 +161,7 @@ class Collector {
       if (before.kind != kind || before.type != effect.type || !is_free(effect.type, kind)) return false;
     }
     ++chain_.operations;
+    if (action.real) ++chain_.real_operations;
     nodes_.steps.push_back(
         {Step::Kind::SUM, read(action.a), 0, static_cast<uint8_t>(sum_of_[index]), DType::I32});
     return true;

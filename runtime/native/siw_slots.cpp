@@ -60,6 +60,7 @@ void SlotDecoder::touch(Slot& slot, std::initializer_list<Operand> operands) con
 void SlotDecoder::compute(Slot& slot, DOp op, abi::DType type, uint8_t aux, const char* name) const {
   slot.active = true;
   slot.action.kind = Kind::COMPUTE;
+  slot.action.real = computes_reals(op, type, aux);
   slot.action.run.lane = kernels_.lane(op, type, aux);
   if (!slot.action.run.lane)
     fail_(std::string(name) + " is not available here for type " + std::to_string(static_cast<unsigned>(type)) +

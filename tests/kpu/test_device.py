@@ -81,7 +81,7 @@ def test_lanes_take_a_step_a_cycle() -> None:
 def test_runs_are_the_same() -> None:
     first, second = (run(product("kpu-edge", (50, 60, 70), (16, 16, 16), 3)) for _ in range(2))
     assert (first.end == second.end).all()
-    assert first.summary() == second.summary()
+    assert first.links() == second.links()
 
 
 def test_traffic_is_what_the_schedule_implies() -> None:
@@ -94,9 +94,23 @@ def test_traffic_is_what_the_schedule_implies() -> None:
 
 def test_a_run_that_is_too_fast_is_refused() -> None:
     timing = run(product("kpu-16x16", (64, 32, 128), (32, 32, 128)))
-    trace = {"start_ps": timing.start, "end_ps": timing.end // 1000, "ready_ps": timing.ready, "cause": timing.cause}
+    trace = {
+        "start_ps": timing.start, "end_ps": timing.end, "ready_ps": timing.ready, "cause": timing.cause,
+        "bytes": timing.bytes, "stored": timing.stored,
+    }  # fmt: skip
+    timing_of(timing.program, trace)
     with pytest.raises(TfmbsError, match="at least"):
-        timing_of(timing.program, {**{k: v.tolist() for k, v in trace.items()}, "bytes": timing.bytes.tolist()})
+        timing_of(timing.program, {**trace, "end_ps": timing.end // 1000})
+    with pytest.raises(TfmbsError, match=r"what engine 0 did in picoseconds, expected \d+, got"):
+        timing_of(timing.program, {**trace, "ready_ps": timing.ready + 1})
+    late = timing.start.copy()
+    late[-1] -= 1
+    with pytest.raises(TfmbsError, match=r"start of movement|what engine"):
+        timing_of(timing.program, {**trace, "start_ps": late})
+    other = timing.bytes.copy()
+    other[0] += 1
+    with pytest.raises(TfmbsError, match="bytes of movement 0, expected"):
+        timing_of(timing.program, {**trace, "bytes": other})
 
 
 @pytest.mark.parametrize("dataflow", list(Dataflow))

@@ -61,6 +61,8 @@ REFUSED = {
     "no-name": (["--input", "FOLDER/x.npy"], 2, "error: --input: argument, expected NAME=FILE.npy"),
     "twice": (["--input", "x=a", "--input", "x=b"], 2, "error: --input: a name given twice, got x"),
     "threads": (["--input", "x=FOLDER/x.npy", "--threads", "0"], 2, "error: threads: number of threads"),
+    "profile": (["--input", "x=FOLDER/x.npy", "--energy-profile", "free"], 1, "error: --energy-profile: energy"),
+    "energy": (["--input", "x=FOLDER/x.npy", "--energy-profile", "kpu-16nm"], 1, "error: emulator: energy of a device"),
     "entry": (["--entry", "other"], 1, "error: entry: no such entry point, expected main, got other"),
 }
 

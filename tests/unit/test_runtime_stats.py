@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.conformance.builder import END, Builder, c, d, s
+from tfmbs.runtime import _native
 from tfmbs.runtime.abi.records import NONE, Kind, PoolMode, ZeroSkip
 from tfmbs.runtime.abi.types import DType, Packing
+from tfmbs.runtime.devices.emulator import Emulator
+from tfmbs.runtime.devices.kpu import Kpu
+from tfmbs.runtime.figures import COUNTERS, FIGURES, LAUNCH
 from tfmbs.runtime.program import Program
-from tfmbs.runtime.stats import COUNTERS, FIGURES, LaunchStats, Stats
+from tfmbs.runtime.stats import LaunchStats, Stats
 from tfmbs.tools.run_report import html_report
 
 F32 = DType.F32
@@ -117,11 +122,37 @@ def test_vector_code_and_copy() -> None:
     assert (vector.total_ops, vector.mem_reads, vector.mem_writes, vector.fused) == (10, 10, 10, False)
 
 
+def test_lane_operations_on_reals_are_counted_alike_everywhere() -> None:
+    """Of four operations on 100 lanes, ADD of f32 and the two conversions from and to it are on reals."""
+    words = [
+        {**s("LI", reg=1, imm=1), **c("SETVL", imm=100)},
+        s("LD", F32, reg=1, win=0, base=0, index=1),
+        d("ADD", F32, vd=1, va=1, vb=1),
+        d("CVT", DType.I32, vd=2, va=1, aux=F32),
+        d("ADD", DType.I32, vd=2, va=2, vb=2),
+        d("CVT", F32, vd=3, va=2, aux=DType.I32),
+        {**s("ST", F32, reg=3, win=1, base=0, index=1), **END},
+    ]
+    builder = Builder()
+    x = builder.input("x", (100,), F32)
+    builder.vector(words, [x, builder.output("y", (100,), F32)])
+    image, given = builder.image(), {"x": np.ones(100, np.float32)}
+    contexts: list[Any] = [
+        Emulator(image, isa, jit=jit).context(1) for isa in _native.instruction_sets() for jit in (False, True)
+    ]
+    for context in (*contexts, Kpu(image).context()):
+        assert context.run("main", given)["y"].tolist() == [4.0] * 100
+        (row,) = context.native.counters()
+        assert (row["lane_ops"], row["real_lane_ops"]) == (400, 300)
+
+
 def test_json_has_a_definition_for_every_counter() -> None:
     stats = vector_stats()
     value = json.loads(json.dumps(stats.to_json()))
-    assert set(value["definitions"]) == {*COUNTERS, *FIGURES}
-    assert set(value["definitions"]) <= set(value["totals"])
+    assert set(value["definitions"]) == {*COUNTERS, *FIGURES, *LAUNCH}
+    assert {*COUNTERS, *FIGURES} <= set(value["totals"])
+    assert {*COUNTERS, *FIGURES, *LAUNCH} <= set(value["launches"][0])
+    assert all(set(figure) == {"unit", "meaning"} for figure in value["definitions"].values())
     assert [launch["kind"] for launch in value["launches"]] == ["COPY", "VECTOR"]
     assert value["totals"]["mem_writes"] == sum(launch["mem_writes"] for launch in value["launches"])
     assert value["totals"]["fabric_cost"] == sum(launch["fabric_cost"] for launch in value["launches"])

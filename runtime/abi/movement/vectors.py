@@ -60,7 +60,8 @@ class Walked(NamedTuple):
     """A program's parts, or a single one without runs where what it accesses is not known.
 
     `branches`: its control depends on its operands, and its time is known when it has run. `is_large`: a turn accesses
-    more than a part may. `bytes` and `beats` are those of all accesses, `words` the instruction words.
+    more than a part may. `bytes` and `beats` are those of all accesses, `stored` the bytes of stores, `words` the
+    instruction words.
     """
 
     is_known: bool
@@ -68,6 +69,7 @@ class Walked(NamedTuple):
     is_large: bool
     words: int
     bytes: int
+    stored: int
     beats: int
     parts: list[Part]
 
@@ -154,7 +156,7 @@ def _direct(x: Expansion, walked: Walked, tile: int, windows: Sequence[tuple[int
     places = [(memory, offset, offset + e * elements) for memory, offset, e, elements in windows]
     what = What(
         tile=tile,
-        parameters=(Memory.L1 + tile, -1, 1, True, True, timed, 0, 0, 0, 0),
+        parameters=(Memory.L1 + tile, -1, 1, True, True, timed, 0, 0, walked.stored, 0, 0),
         reads=places,
         writes=[place for place in places if place[0] != Memory.WEIGHTS],
         bytes=walked.bytes,
@@ -189,7 +191,7 @@ def _staged(x: Expansion, walked: Walked, tile: int, depth: int) -> None:
         out_size = _bytes(part.writes)
         parameters = [
             Memory.L1 + tile, part.turns, depth, number == 0, False, -1, l1.address if l1 else 0,
-            out1.address if out1 else 0, len(part.reads), len(part.writes),
+            out1.address if out1 else 0, 0, len(part.reads), len(part.writes),
             *(value for run in (*part.reads, *part.writes) for value in run),
         ]  # fmt: skip
         waits = [*(l1.writers if l1 else ()), *(out1.to_write() if out1 else ())]

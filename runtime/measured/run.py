@@ -1,0 +1,202 @@
+"""The measures of a run: one set for each launch, and one for all of it, whose sums they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
+from tfmbs.runtime.abi.movement.program import Level, Op
+from tfmbs.runtime.abi.target import Energy
+from tfmbs.runtime.measured.energy import energy_pj
+from tfmbs.runtime.measured.overlap import overlap
+from tfmbs.runtime.measured.path import by_class, critical_path, predecessors, shares
+from tfmbs.runtime.measured.spans import Shares, Spans, Times
+from tfmbs.runtime.measured.traffic import (
+    LEVELS,
+    READ,
+    WRITTEN,
+    check_results,
+    least_external,
+    least_of_network,
+    traffic,
+)
+from tfmbs.runtime.measured.waits import Bubbles
+from tfmbs.runtime.measured.work import Amounts, Work, dense, gated, operations
+from tfmbs.runtime.timing import MOVERS, Timing
+
+COMPUTING = (EngineKind.ARRAY, EngineKind.VECTOR)
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Of a launch or a run; picoseconds, bytes, and counts. Of a launch, times are those in which it is on the critical
+    path, so that they sum to the run; bytes and counts are its own. See `figures` for what each means."""
+
+    total_ps: int
+    macs: int
+    dense_macs: int
+    critical_ps: Amounts
+    overlap_ps: Amounts
+    array_ps: Amounts
+    vector_ps: Amounts
+    busy_ps: Amounts
+    links: Amounts
+    levels: dict[str, Amounts]
+    slots: Amounts
+    operations: Amounts
+    gated: Amounts
+    minimum_external_bytes: int
+
+    def __add__(self, other: Measures) -> Measures:
+        return Measures(*(_sum(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)))
+
+    def energy_pj(self, profile: Energy) -> dict[str, float]:
+        """Picojoules by component, see `energy`."""
+        return energy_pj(self.operations, self.levels, profile)
+
+    def external_bytes(self) -> int:
+        """Bytes that external memory gave and took."""
+        return sum(self.levels[LEVELS[Level.EXTERNAL]].values())
+
+
+def _sum(one: Any, other: Any) -> Any:
+    return {key: _sum(one[key], other[key]) for key in one} if isinstance(one, dict) else one + other
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All of a run. `spans` are start and end of launches, from the first of their movements to the last."""
+
+    machine: Machine
+    total: Measures
+    launches: tuple[Measures, ...]
+    spans: tuple[tuple[int, int], ...]
+    minimum_network_bytes: int
+    movers_ps: dict[str, Amounts]
+
+
+def measured(timing: Timing, image: Image, entry: int, work: Sequence[Work]) -> Measured:
+    """The measures of a run of entry number `entry`; `work` has an item per launch.
+
+    Raises TfmbsError `device` where traffic is not what the launches imply, or classes do not sum to the run.
+    """
+    record = image.entries[entry]
+    first, count = record["first_descriptor"], record["descriptor_count"]
+    descriptors = image.descriptors[first : first + count]
+    check_results(timing, image, descriptors)
+    before = predecessors(timing)
+    path = critical_path(timing, before)
+    shared = shares(timing, path, count)
+    classes = _Classes(timing, before, shared)
+    moved = traffic(timing, image, descriptors)
+    links = _links(timing, count)
+    macs = np.zeros(count, np.int64)
+    np.add.at(macs, timing.column("launch"), timing.column("macs"))
+    pes = timing.program.machine.array.rows * timing.program.machine.array.columns
+    own = shared.added(np.diff(timing.end[path], prepend=0)) if len(path) else np.zeros(count, np.int64)
+    critical, overlaps = by_class(timing, path, shared), overlap(timing, shared)
+    launches = []
+    for number, row in enumerate(descriptors):
+        levels = {
+            name: {
+                "read_bytes": int(moved.levels[number, level, READ]),
+                "written_bytes": int(moved.levels[number, level, WRITTEN]),
+            }
+            for level, name in enumerate(LEVELS)
+        }
+        ran = int(macs[number])
+        launches.append(
+            Measures(
+                total_ps=int(own[number]),
+                macs=ran,
+                dense_macs=dense(image, row),
+                critical_ps=_at(critical, number),
+                overlap_ps=_at(overlaps, number),
+                array_ps=_at(classes.of[EngineKind.ARRAY], number),
+                vector_ps=_at(classes.of[EngineKind.VECTOR], number),
+                busy_ps=_at(classes.busy, number),
+                links=_at(links, number),
+                levels=levels,
+                slots={
+                    "useful": ran,
+                    "ragged": int(moved.stream[number]) * pes - ran,
+                    "fill_and_drain": (int(moved.busy[number]) - int(moved.stream[number])) * pes,
+                },
+                operations=operations(image, row, work[number], ran),
+                gated=gated(image, row, work[number]),
+                minimum_external_bytes=least_external(
+                    image, row, sum(levels[LEVELS[Level.EXTERNAL]].values())
+                ),
+            )
+        )  # fmt: skip
+    total = launches[0]
+    for one in launches[1:]:
+        total = total + one
+    return Measured(
+        timing.program.machine, total, tuple(launches), tuple(timing.launches(count)),
+        least_of_network(image, descriptors), _movers(timing),
+    )  # fmt: skip
+
+
+def _movers(timing: Timing) -> dict[str, Amounts]:
+    result: dict[str, Amounts] = {}
+    for kind in MOVERS:
+        rows = [timing.stalls(engine) for engine in timing.engines(kind)]
+        result[kind.name.lower()] = {name: sum(row[name] for row in rows) for name in rows[0]}
+    return result
+
+
+def _at(columns: dict[str, Times], number: int) -> Amounts:
+    return {name: int(column[number]) for name, column in columns.items()}
+
+
+class _Classes:
+    """By launch: how arrays and vector engines spent its time, and how long movers and external memory were busy."""
+
+    def __init__(self, timing: Timing, before: Times, shared: Shares) -> None:
+        bubbles = Bubbles(timing, before)
+        self.of: dict[EngineKind, dict[str, Times]] = {}
+        for kind in COMPUTING:
+            sums: dict[str, Times] = {}
+            for engine in timing.engines(kind):
+                for name, spans in bubbles.engine(engine).items():
+                    sums[name] = sums.get(name, 0) + shared.of(spans)
+            self.of[kind] = sums
+        self.busy = {kind.name.lower(): self._busy(timing, kind, shared) for kind in MOVERS}
+        self.busy["external"] = shared.of(external_busy(timing))
+
+    def _busy(self, timing: Timing, kind: EngineKind, shared: Shares) -> Times:
+        result = np.zeros(shared.launches, np.int64)
+        for engine in timing.engines(kind):
+            own = np.flatnonzero(timing.column("engine") == engine)
+            own = own[np.argsort(timing.start[own], kind="stable")]
+            result += shared.of(Spans(timing.start[own], timing.end[own]))
+        return result
+
+
+def external_busy(timing: Timing) -> Spans:
+    """When external memory moves bytes: first come, first served."""
+    machine = timing.program.machine
+    pipe = timing.column("pipe_ps").copy()
+    for number in np.flatnonzero((timing.column("op") == Op.VECTOR) & (timing.bytes > 0)).tolist():
+        pipe[number] = machine.external_ps(int(timing.bytes[number]))
+    own = np.flatnonzero(pipe)
+    own = own[np.lexsort((timing.end[own], timing.start[own]))]
+    done = np.cumsum(pipe[own])
+    end = done + np.maximum.accumulate(timing.start[own] - (done - pipe[own])) if len(own) else done
+    return Spans(end - pipe[own], end)
+
+
+def _links(timing: Timing, count: int) -> dict[str, Times]:
+    launch, result = timing.column("launch"), {}
+    for name in timing.links():
+        source, _, target = name.partition("_to_")
+        here = (timing.column("source") == Level[source.upper()]) & (timing.column("target") == Level[target.upper()])
+        result[name] = np.zeros(count, np.int64)
+        np.add.at(result[name], launch[here], timing.bytes[here])
+    return result

@@ -32,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "kernels": Command("kernels", "products of a matrix with vectors, beside onnxruntime, torch, numpy and litespark"),
     "simulator": Command("simulator", "suites on the simulated KPU: cycles beside the roofline bound of each workload"),
     "cycles": Command("cycles", "simulated cycles of canonical workloads beside the committed baseline"),
+    "sweep": Command("sweep", "a model on variations of a target: time, energy, area, and the Pareto front"),
     "models": Command("models", "whole networks, beside onnxruntime at the same precision and IREE"),
 }
 """Every benchmark by name."""

@@ -35,9 +35,9 @@ class Axis:
         return self.start + share * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Powers of ten, and twice and five times these where there are few."""
+        """Powers of ten, and multiples of these where there are few."""
         decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        steps = (1, 2, 5) if len(decades) <= 4 else (1,)
+        steps = range(1, 10) if self.high < 8 * self.low else (1, 2, 5) if len(decades) <= 4 else (1,)
         values = (step * 10.0**decade for decade in decades for step in steps)
         return [value for value in values if self.low <= value <= self.high]
 

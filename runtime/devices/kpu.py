@@ -13,7 +13,6 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.deadlock import cycle
 from tfmbs.runtime.abi.movement.entry import expand
-from tfmbs.runtime.abi.movement.hazards import conflicts, describe
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.program import Program, Timed
 from tfmbs.runtime.abi.movement.timed_words import TIMED_WINDOW_FIELDS
@@ -21,6 +20,7 @@ from tfmbs.runtime.abi.movement.vectors import Part, Runs, Walk, Walked
 from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.devices.base import NOTHING, Array, check_shape
 from tfmbs.runtime.devices.emulator import ISA_VARIABLE, Emulator, Limits, octets
+from tfmbs.runtime.hazards import conflicts
 from tfmbs.runtime.measured.run import measured
 from tfmbs.runtime.measured.work import Work
 from tfmbs.runtime.signature import Entry, Shape, piece_entry
@@ -48,10 +48,16 @@ def _tables(timed: Timed) -> _native.TimedTables:
     return words.words, words.ops, words.places, windows, np.array([timed.engine], np.int64)
 
 
+def native_program(program: Program) -> _native.MovementProgram:
+    """A movement program in the form of the native code."""
+    timed = [_tables(one) for one in program.timed]
+    return _native.movement_program(*program.tables(), timed, len(program.machine.engines))
+
+
 def _check_deadlock(program: Program) -> None:
     stuck = cycle(program)
     if stuck is not None:
-        places = " waits for ".join(describe(program, number) for number in [*stuck, stuck[0]])
+        places = " waits for ".join(program.describe(number) for number in [*stuck, stuck[0]])
         raise TfmbsError("device", "kpu", f"movements wait for each other: {places}")
 
 
@@ -106,12 +112,7 @@ class KpuContext:
         Raises TfmbsError `device`, with every pair and both places in its details.
         """
         program = self.last.program
-        found = [
-            f"{describe(program, one.first)} {'writes' if one.first_writes else 'reads'}, "
-            f"{describe(program, one.second)} {'writes' if one.second_writes else 'reads'} "
-            f"bytes {one.low} to {one.high} of memory {one.memory}"
-            for one in conflicts(program)
-        ]
+        found = [one.describe(program) for one in conflicts(program, self.last.movements)]
         if found:
             raise TfmbsError("device", "kpu", "conflicting accesses in no order", 0, len(found), "\n".join(found))
 
@@ -180,9 +181,7 @@ class Kpu:
         if found is None or found.native is not loaded.native:
             program = expand(loaded.image, index, self.machine, walked)
             _check_deadlock(program)
-            movements = _native.movement_program(
-                *program.tables(), [_tables(timed) for timed in program.timed], len(self.machine.engines)
-            )
+            movements = native_program(program)
             found = Prepared(loaded.image, index, loaded.native, program, Tables.of(program), movements)
             if len(self._prepared) >= PREPARED:
                 self._prepared.clear()

@@ -9,6 +9,7 @@
 #include "loaded.h"
 #include "error.h"
 #include "float_environment.h"
+#include "kpu_hazards.h"
 #include "kpu_simulation.h"
 #include "kpu_walk.h"
 
@@ -53,6 +54,20 @@ std::shared_ptr<kpu::MovementProgram> program(const Rows& movements, const Numbe
   for (const Timed& one : timed) result->timed.push_back(timed_program(one));
   result->engines = engines;
   kpu::check_program(*result);
+  return result;
+}
+
+nb::list conflicts(const kpu::MovementProgram& program, const Rows& accesses, const Rows& tokens) {
+  std::vector<kpu::Conflict> found;
+  {
+    const auto table = rows<movement::Access>(accesses);
+    const auto waited = rows<movement::Token>(tokens);
+    const nb::gil_scoped_release release;
+    found = kpu::conflicts(program, table, waited);
+  }
+  nb::list result;
+  for (const kpu::Conflict& c : found)
+    result.append(nb::make_tuple(c.first, c.second, c.memory, c.low, c.high, c.first_writes, c.second_writes));
   return result;
 }
 
@@ -148,6 +163,8 @@ void bind_kpu(nb::module_& m) {
   m.def("movement_program", &program, "movements"_a, "waits"_a, "parts"_a, "parameters"_a,
         "timed"_a, "engines"_a,
         "Checks the tables of a movement program, see `tfmbs.runtime.abi.movement.program`.");
+  m.def("kpu_conflicts", &conflicts, "program"_a, "accesses"_a, "tokens"_a,
+        "Pairs of movements that conflict; see `tfmbs.runtime.hazards.Conflict`. `accesses` are beside those of copies.");
   m.def("kpu_walk", &walk, "program"_a, "wanted"_a, "most"_a, "depth"_a, "Time and accesses of a vector program; see `tfmbs.runtime.abi.movement.vectors.Walked`.");
   nb::class_<KpuContext>(m, "KpuContext")
       .def(nb::init<const LoadedImage&, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t>(), "image"_a, "l3"_a, "l2"_a,

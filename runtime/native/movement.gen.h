@@ -87,6 +87,21 @@ struct Part {
 };
 static_assert(sizeof(Part) == 88);
 
+struct Access {
+  int64_t movement;
+  int64_t memory;
+  int64_t low;
+  int64_t high;
+  int64_t writes;
+};
+static_assert(sizeof(Access) == 40);
+
+struct Token {
+  int64_t launch;
+  int64_t movement;
+};
+static_assert(sizeof(Token) == 16);
+
 struct TimedWord {
   int64_t op_first;
   int64_t op_count;

@@ -247,10 +247,11 @@ class Builder:
         self, lhs: int, rhs: int, scales: int, out: int, *, epilogue: int = NONE, args: Sequence[int] = (), **sizes: int
     ) -> int:
         """A GROUP_GEMM of dense lhs m×k."""
+        schedule = sizes.pop("schedule") if "schedule" in sizes else self.schedule()
         geometry = {"lhs_m_stride": sizes["k"], "lhs_k_stride": 1, "scales": scales, **sizes}
         return self.launch(
             Kind.GROUP_GEMM, lhs=lhs, rhs=rhs, out=out, geometry=geometry, program=epilogue, args=args,
-            schedule=self.schedule(),
+            schedule=schedule,
         )  # fmt: skip
 
     def window(
@@ -269,6 +270,7 @@ class Builder:
         mode: PoolMode = PoolMode.NONE,
         epilogue: int = NONE,
         args: Sequence[int] = (),
+        schedule: int | None = None,
     ) -> int:
         """A CONV2D or POOL; `pads` are top, left, bottom, right."""
         n, c_in, h, w = self._image.tensors[lhs]["dims"][:4]
@@ -296,8 +298,9 @@ class Builder:
             "mode": mode,
         }
         return self.launch(
-            kind, lhs=lhs, rhs=rhs, out=out, geometry=geometry, program=epilogue, args=args, schedule=self.schedule()
-        )
+            kind, lhs=lhs, rhs=rhs, out=out, geometry=geometry, program=epilogue, args=args,
+            schedule=self.schedule() if schedule is None else schedule,
+        )  # fmt: skip
 
     def volume(
         self,

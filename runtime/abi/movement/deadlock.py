@@ -4,25 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tfmbs.runtime.abi.movement.order import waits_of
+import numpy as np
+
 from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Program
 
-_QUEUE = MOVEMENT_FIELDS.index("queue")
+_QUEUE, _COUNT = (MOVEMENT_FIELDS.index(name) for name in ("queue", "wait_count"))
 
 
 def cycle(program: Program, waits: Sequence[Sequence[int]] | None = None) -> list[int] | None:
     """Movements each of which starts only after the next one's end, the last only after the first's; None without.
 
     Without a cycle every movement starts: it waits for nothing but movements and its engine, and one that has an engine
-    ends.
+    ends. `waits` are, by movement, other ones than those of the program.
     """
-    own = waits_of(program) if waits is None else waits
+    movements = program.movements
+    if waits is None:
+        waiting = np.repeat(np.arange(len(movements)), movements[:, _COUNT])
+        if (program.waits < waiting).all():  # then the program's own order is one that everything allows
+            return None
+        waits = program.waits_of_each()
     before: list[list[int]] = []
     last: dict[int, int] = {}
-    for number, row in enumerate(program.movements):
-        queue = row[_QUEUE]
-        before.append([*own[number], *([last[queue]] if queue in last else [])])
+    for number, queue in enumerate(movements[:, _QUEUE].tolist()):
+        before.append([*waits[number], *([last[queue]] if queue in last else [])])
         last[queue] = number
+    return _cycle(before)
+
+
+def _cycle(before: Sequence[Sequence[int]]) -> list[int] | None:
+    """A depth-first search for a cycle in what comes before what."""
     done: set[int] = set()
     for start in range(len(before)):
         if start in done:

@@ -25,12 +25,12 @@ class Turns:
     """Queues of engines that share work: the one with the least so far takes the next, the first among equals."""
 
     def __init__(self, program: Program, engines: Sequence[int], outbound: int) -> None:
-        self._work, self._outbound = program.work, outbound
-        self._engines = [(engine, program.machine.queue(engine, bool(outbound))) for engine in engines]
+        self._work = program.work
+        self._queues = {program.machine.queue(engine, bool(outbound)): engine for engine in engines}
 
     def take(self) -> int:
         """The engine for the next movement."""
-        return min(self._engines, key=lambda pair: self._work[pair[1]])[0]
+        return self._queues[min(self._queues, key=self._work.__getitem__)]
 
 
 class Expansion:
@@ -62,6 +62,7 @@ class Expansion:
         first = descriptor["waits_first"]
         tokens = self.image.waits[first : first + descriptor["waits_count"]]
         self._tokens = [number for token in tokens for number in self._done.get(token, ())]
+        self.program.await_tokens(launch, self._tokens)
         self._waited, self._stores = set(), []
         for space in (self.l3, self.l2, *self.l1):
             space.reset()
@@ -147,11 +148,17 @@ class Expansion:
         is_dense: bool = False,
     ) -> int:
         width = self.machine.engines[engine].width
-        moved = sum(copy.bytes for copy in copies)
-        beats = -(-moved // width) if is_dense else sum(copy.beats(width) for copy in copies)
-        if Level.EXTERNAL in levels:
+        moved = beats = 0
+        for copy in copies:
+            more, cycles = copy.cost(width)
+            moved += more
+            beats += cycles
+        if is_dense:
+            beats = -(-moved // width)
+        source, target = levels
+        if source == Level.EXTERNAL or target == Level.EXTERNAL:
             queue = self.machine.queue(engine, outbound)
             for copy in copies:
                 waits += self.tokens(queue, copy.target if outbound else copy.source)
-        what = What(tile, outbound, copies, bytes=moved, source=levels[0], target=levels[1])
+        what = What(tile, outbound, copies, (), (), (), moved, source, target)
         return self.program.add(Op.COPY, engine, self.launch, beats, waits, what)

@@ -10,7 +10,15 @@ from enum import IntEnum
 from pathlib import Path
 
 from tfmbs.runtime.abi.cpp_header import camel
-from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, PARAMETERS, PART_FIELDS, Memory, Op
+from tfmbs.runtime.abi.movement.program import (
+    ACCESS_FIELDS,
+    MOVEMENT_FIELDS,
+    PARAMETERS,
+    PART_FIELDS,
+    TOKEN_FIELDS,
+    Memory,
+    Op,
+)
 from tfmbs.runtime.abi.movement.timed_words import (
     TIMED_ENGINE_FIELDS,
     TIMED_OP_FIELDS,
@@ -55,6 +63,8 @@ def header() -> str:
         lines += _enum(enum)
     lines += _struct("Movement", MOVEMENT_FIELDS)
     lines += _struct("Part", PART_FIELDS)
+    lines += _struct("Access", ACCESS_FIELDS)
+    lines += _struct("Token", TOKEN_FIELDS)
     lines += _struct("TimedWord", TIMED_WORD_FIELDS)
     lines += _struct("TimedOp", TIMED_OP_FIELDS)
     lines += _struct("TimedWindow", TIMED_WINDOW_FIELDS)

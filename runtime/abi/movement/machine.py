@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 from tfmbs.runtime.abi.array_timing import ArrayShape, Sizes, job_cycles
 from tfmbs.runtime.abi.records import Dataflow
@@ -11,6 +12,7 @@ from tfmbs.runtime.abi.target import Target
 
 PICOSECONDS = 10**6  # of a microsecond: periods of MHz
 KILO = 1000
+QUEUES = 2  # of an engine
 
 
 class EngineKind(IntEnum):
@@ -67,26 +69,32 @@ class Machine:
 
     def first(self, kind: EngineKind) -> int:
         """The first engine of a kind; those of a kind follow each other."""
-        t = self.target
-        counts = (t.dma.count, t.block_mover.count, min(t.streamer.count, t.tiles), t.tiles, t.tiles)
-        return sum(counts[:kind])
+        return self._firsts[kind]
+
+    @cached_property
+    def _firsts(self) -> list[int]:
+        return [[engine.kind for engine in self.engines].index(kind) for kind in EngineKind]
 
     def queue(self, engine: int, outbound: bool) -> int:
         """The queue of an engine for data towards the array, or for results on their way back."""
-        return 2 * engine + outbound
+        return QUEUES * engine + outbound
 
     def external_ps(self, count: int) -> int:
         """How long external memory is busy with so many bytes, rounded up."""
         return -(-count * PICOSECONDS // self.external_per_million)
 
-    @property
+    @cached_property
     def external_per_million(self) -> int:
         """Bytes that external memory moves in 10⁶ picoseconds: bandwidth has at most three decimals."""
         return round(self.external_bytes * KILO)
 
     def streamer_of(self, tile: int) -> int:
         """The engine that feeds a tile: its Streamers, or one that it shares with other tiles."""
-        return self.first(EngineKind.STREAMER) + tile % min(self.target.streamer.count, self.target.tiles)
+        return self.first(EngineKind.STREAMER) + tile % self._streamers
+
+    @cached_property
+    def _streamers(self) -> int:
+        return min(self.target.streamer.count, self.target.tiles)
 
     @property
     def array(self) -> ArrayShape:

@@ -10,8 +10,9 @@ used in the current step, nor, where operands are buffered, in the one before.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.movement.program import Program
@@ -25,7 +26,7 @@ def aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Slot:
     """Bytes of a memory; `key` names the chunk in it. `writers` filled it, `readers` used that since."""
 
@@ -57,13 +58,15 @@ class Space:
         self._old: list[Slot] = []
         self._slots: list[Slot] = []
         self._next = 0
+        self._passed = 0  # of the old ones, those that end before the next slot
 
     def reset(self) -> None:
         """Starts a new launch: all bytes may be carved again."""
         # Slots follow each other from the first byte on, and those that nobody used know who used their bytes before.
         live = [slot for slot in self._slots if slot.writers or slot.readers]
-        self._old = live + [slot for slot in self._old if slot.address + slot.size > self._next]
-        self._slots, self._next = [], 0
+        old = live + [slot for slot in self._old if slot.address + slot.size > self._next]
+        self._old = sorted(old, key=lambda slot: slot.address)
+        self._slots, self._next, self._passed = [], 0, 0
 
     def slots(self, count: int, size: int) -> list[Slot]:
         """So many slots of at least `size` bytes, each to be written only after all that used its bytes."""
@@ -73,17 +76,23 @@ class Space:
         made = []
         for _ in range(count):
             slot = Slot(self.memory, self._next, size)
-            before = [
-                number
-                for old in self._old
-                if old.address < slot.address + size and slot.address < old.address + old.size
-                for number in (*old.writers, *old.readers)
-            ]
-            slot.readers = list(self.program.last_of_queues(before).values())
+            slot.readers = list(self.program.last_of_queues(self._before(slot)).values())
             made.append(slot)
             self._next += size
         self._slots += made
         return made
+
+    def _before(self, slot: Slot) -> Iterator[int]:
+        """The movements that used the bytes of the next slot in earlier launches."""
+        old, end = self._old, slot.address + slot.size
+        while self._passed < len(old) and old[self._passed].address + old[self._passed].size <= slot.address:
+            self._passed += 1
+        for one in islice(old, self._passed, None):
+            if one.address >= end:
+                break
+            if slot.address < one.address + one.size:
+                yield from one.writers
+                yield from one.readers
 
     @property
     def free(self) -> int:
@@ -151,16 +160,23 @@ class Residents:
         return slot
 
     def _victim(self, step: int) -> Slot:
-        candidates = [slot for slot in self._by_key.values() if slot.used < step - self._guard]
-        if not candidates:  # too few slots to keep what the step before used
-            candidates = [slot for slot in self._by_key.values() if slot.used < step]
-        if not candidates:
+        best = self._furthest(step, step - self._guard)
+        if best is None:  # too few slots to keep what the step before used
+            best = self._furthest(step, step)
+        if best is None:
             raise TfmbsError("resource-limit", "movement", "slots of an operand in a step", "more", len(self._by_key))
-        best, furthest = candidates[0], -1
-        for slot in candidates:
-            if slot.needed <= step:  # used since where the next level had it
-                slot.needed = self._uses.after(slot.key, step)
-            if slot.needed > furthest or (slot.needed == furthest and slot.used < best.used):
-                best, furthest = slot, slot.needed
         del self._by_key[best.key]
+        return best
+
+    def _furthest(self, step: int, before: int) -> Slot | None:
+        """Of the slots that were used before a step last, the one that is needed last."""
+        best, furthest = None, -1
+        for slot in self._by_key.values():
+            if slot.used >= before:
+                continue
+            needed = slot.needed
+            if needed <= step:  # used since where the next level had it
+                needed = slot.needed = self._uses.after(slot.key, step)
+            if best is None or needed > furthest or (needed == furthest and slot.used < best.used):
+                best, furthest = slot, needed
         return best

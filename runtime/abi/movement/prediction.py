@@ -177,7 +177,7 @@ def _operand(work: Work, plan: Plan, machine: Machine, own: int, other: int, *, 
     chunk, in_l1 = source.chunk_bytes(tile), source.bytes_in_l1(tile)
     key = (0, 0, 0)
     width = _engines(machine, EngineKind.DMA)[0].width
-    return _Operand((l3, l2, l1), chunk, in_l1, source.load(key, tile, _NOWHERE).beats(width), of_tile)
+    return _Operand((l3, l2, l1), chunk, in_l1, source.load(key, tile, _NOWHERE).cost(width)[1], of_tile)
 
 
 def _shared(own: int, panel: int, chunks: int, other: int, slots: int, plan: Plan, of_tile: int) -> int:

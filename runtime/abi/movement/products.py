@@ -76,6 +76,8 @@ class ProductExpansion:
         self.x, self.work, self.plan, self.result, self.epilogue = expansion, work, plan, result, epilogue
         self.lhs_zero = lhs_zero
         self.steps = -(-work.k // plan.tile.k)
+        self._keys: dict[tuple[int, int, int], list[Key]] = {}
+        self._cycles: dict[tuple[Sizes, bool], int] = {}
         self.rounds = [[self._output_tile(*place) for place in one] for one in plan.rounds(work)]
         self._prepare()
 
@@ -127,7 +129,10 @@ class ProductExpansion:
             )
 
     def _lhs_keys(self, out: OutputTile, k: int) -> list[Key]:
-        return self.work.lhs.keys(out.product, out.row, k, self.plan.tile)
+        at = out.product, out.row, k
+        if at not in self._keys:
+            self._keys[at] = self.work.lhs.keys(*at, self.plan.tile)
+        return self._keys[at]
 
     def _rhs_key(self, out: OutputTile, k: int) -> Key:
         return self.work.rhs.keys(out.product, out.column, k, self.plan.tile)[0]
@@ -248,7 +253,10 @@ class ProductExpansion:
             writes=[sums.place(used)],
             macs=sizes.m * sizes.n * sizes.k,
         )
-        cycles = array_cycles(machine, self.plan.dataflow, sizes, self.plan.is_buffered, k > 0)
+        if (sizes, k > 0) not in self._cycles:
+            plan = self.plan
+            self._cycles[sizes, k > 0] = array_cycles(machine, plan.dataflow, sizes, plan.is_buffered, k > 0)
+        cycles = self._cycles[sizes, k > 0]
         number = x.program.add(Op.FOLD, machine.first(EngineKind.ARRAY) + out.fabric, x.launch, cycles, waits, what)
         lhs.readers.append(number)
         rhs.readers.append(number)

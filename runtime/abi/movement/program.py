@@ -8,16 +8,15 @@ read and written when it ends.
 
 from __future__ import annotations
 
-from collections import Counter
+from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.runtime.abi.movement.machine import Machine
+from tfmbs.runtime.abi.movement.machine import QUEUES, Machine
 from tfmbs.runtime.abi.movement.timed_words import TimedWords
 
 Table = npt.NDArray[np.int64]
@@ -130,6 +129,16 @@ PART_FIELDS = (
 to1, that count0 times by from0 and to0."""
 
 
+ACCESS_FIELDS = ("movement", "memory", "low", "high", "writes")
+"""Columns of the table of accesses: bytes `low` to `high` of a memory that a movement reads or writes, beside those of
+its copies."""
+
+
+TOKEN_FIELDS = ("launch", "movement")
+"""Columns of the table of tokens: a movement that every access of a launch to external memory comes after, but for
+those to WEIGHTS."""
+
+
 class Copy(NamedTuple):
     """See `PART_FIELDS`."""
 
@@ -150,29 +159,21 @@ class Copy(NamedTuple):
         """All bytes that it moves."""
         return self.count0 * self.count1 * self.run
 
-    @property
-    def runs(self) -> int:
-        """Runs of bytes that follow each other, on both sides together as far as that goes."""
-        count0, count1, run = self.count0, self.count1, self.run
-        if count1 == 1 or (self.from1 == run and self.to1 == run):
-            run, count1 = run * count1, 1
-            if count0 == 1 or (self.from0 == run and self.to0 == run):
-                return 1
-        return count0 * count1
+    def cost(self, width: int) -> tuple[int, int]:
+        """All bytes, and the cycles of an engine that moves `width` bytes in each.
 
-    def beats(self, width: int) -> int:
-        """Cycles of an engine that moves `width` bytes in each; a run starts a new one."""
-        return self.runs * -(-(self.bytes // self.runs) // width)
-
-
-class Access(NamedTuple):
-    """Bytes `low` to `high` of a memory that a movement reads or writes, beside those of its copies."""
-
-    movement: int
-    memory: int
-    low: int
-    high: int
-    writes: bool
+        A run of bytes that follow each other on both sides, as far as that goes, starts a new cycle.
+        """
+        _, _, _, _, count0, from0, to0, count1, from1, to1, run = self
+        runs = count0 * count1
+        total = runs * run
+        if count1 == 1 or from1 == to1 == run:
+            run *= count1
+            runs = count0
+            if count0 == 1 or from0 == to0 == run:
+                run *= count0
+                runs = 1
+        return total, runs * -(-run // width)
 
 
 class Timed(NamedTuple):
@@ -183,8 +184,7 @@ class Timed(NamedTuple):
     engine: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class What:
+class What(NamedTuple):
     """What a movement does: `bytes` from level `source` to level `target`, or a job.
 
     `outbound`: in the queue for results on their way out. `reads` and `writes` are (memory, first byte, end) besides
@@ -204,65 +204,124 @@ class What:
     operations: int = 0
 
 
-@dataclass
 class Program:
-    """A movement program, built by the rule. `waits` are movements, before the waiting one."""
+    """A movement program, built by the rule. Waits are for movements that come before the waiting one.
 
-    machine: Machine
-    movements: list[tuple[int, ...]] = field(default_factory=list)
-    waits: list[int] = field(default_factory=list)
-    parts: list[Copy] = field(default_factory=list)
-    parameters: list[int] = field(default_factory=list)
-    accesses: list[Access] = field(default_factory=list)
-    timed: list[Timed] = field(default_factory=list)
-    predicted: dict[int, int] = field(default_factory=dict)
-    """By launch, the cycles of the core clock that the closed model expects."""
-    work: Counter[int] = field(default_factory=Counter)
-    """By queue, cycles that its movements keep its engine busy."""
+    `predicted` are, by launch, the cycles of the core clock that the closed model expects; `work`, by queue, the
+    cycles that its movements keep its engine busy.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.timed: list[Timed] = []
+        self.predicted: dict[int, int] = {}
+        self.work = [0] * (QUEUES * len(machine.engines))
+        self._periods = [engine.period_ps for engine in machine.engines]
+        self._queues: list[int] = []
+        self._movements, self._waits, self._parts, self._parameters, self._accesses, self._tokens = (
+            array("q") for _ in range(6)
+        )
+        self._part_count = 0
 
     def add(self, op: Op, engine: int, launch: int, busy: int, waits: Iterable[int], what: What) -> int:
         """Adds a movement that keeps its engine `busy` cycles; returns its number.
 
         Of the movements it waits for, the last of each queue is kept, and none of its own queue.
         """
-        machine, number = self.machine, len(self.movements)
-        queue = machine.queue(engine, what.outbound)
+        number = len(self._queues)
+        tile, outbound, parts, parameters, reads, writes, size, source, target, macs, operations = what
+        queue = QUEUES * engine + outbound
         kept = self.last_of_queues(waits)
         kept.pop(queue, None)
         self.work[queue] += busy
-        external = Level.EXTERNAL in (what.source, what.target) and what.bytes
-        self.movements.append(
+        is_external = size and (source == Level.EXTERNAL or target == Level.EXTERNAL)
+        self._movements.extend(
             (
-                op, engine, queue, launch, what.tile, busy * machine.engines[engine].period_ps,
-                machine.external_ps(what.bytes) if external else 0, what.bytes, what.source, what.target,
-                what.macs, what.operations, len(self.waits), len(kept), len(self.parts), len(what.parts),
-                len(self.parameters), len(what.parameters),
+                op, engine, queue, launch, tile, busy * self._periods[engine],
+                self.machine.external_ps(size) if is_external else 0, size, source, target,
+                macs, operations, len(self._waits), len(kept), self._part_count, len(parts),
+                len(self._parameters), len(parameters),
             )
         )  # fmt: skip
-        self.waits += sorted(kept.values())
-        self.parts += what.parts
-        self.parameters += what.parameters
-        self.accesses += [Access(number, *place, False) for place in what.reads]
-        self.accesses += [Access(number, *place, True) for place in what.writes]
+        self._queues.append(queue)
+        self._waits.extend(sorted(kept.values()))
+        for part in parts:
+            self._parts.extend(part)
+        self._part_count += len(parts)
+        if parameters:
+            self._parameters.extend(parameters)
+        for memory, low, high in reads:
+            self._accesses.extend((number, memory, low, high, 0))
+        for memory, low, high in writes:
+            self._accesses.extend((number, memory, low, high, 1))
         return number
+
+    def await_tokens(self, launch: int, movements: Iterable[int]) -> None:
+        """Notes the movements that a launch's accesses to external memory come after."""
+        for movement in movements:
+            self._tokens.extend((launch, movement))
 
     def last_of_queues(self, movements: Iterable[int]) -> dict[int, int]:
         """By queue, the last of some movements: when it has ended, all of them in its queue have."""
         last: dict[int, int] = {}
+        queues = self._queues
         for number in movements:
-            queue = self.movements[number][2]
+            queue = queues[number]
             if number > last.get(queue, -1):
                 last[queue] = number
         return last
 
+    @property
+    def movements(self) -> Table:
+        """The table of movements. No movement can be added while somebody has a table."""
+        return _table(self._movements, MOVEMENT_FIELDS)
+
+    @property
+    def waits(self) -> Table:
+        """What movements wait for, one after the other."""
+        return _table(self._waits)
+
+    @property
+    def parts(self) -> Table:
+        """The table of copies."""
+        return _table(self._parts, PART_FIELDS)
+
+    @property
+    def parameters(self) -> Table:
+        """The parameters of movements, one after the other."""
+        return _table(self._parameters)
+
+    @property
+    def accesses(self) -> Table:
+        """The table of accesses beside those of copies."""
+        return _table(self._accesses, ACCESS_FIELDS)
+
+    @property
+    def tokens(self) -> Table:
+        """The table of tokens."""
+        return _table(self._tokens, TOKEN_FIELDS)
+
+    def waits_of_each(self) -> list[list[int]]:
+        """By movement, what it waits for besides its queue."""
+        first, count = (self.movements[:, MOVEMENT_FIELDS.index(name)] for name in ("wait_first", "wait_count"))
+        waits = self.waits.tolist()
+        return [waits[a : a + n] for a, n in zip(first.tolist(), count.tolist(), strict=True)]
+
+    def describe(self, number: int) -> str:
+        """A movement for people: its number, launch, engine and what it does."""
+        row = dict(zip(MOVEMENT_FIELDS, self.movements[number].tolist(), strict=True))
+        engine = self.machine.engines[row["engine"]]
+        what = f"launch {row['launch']}, {engine.kind.name} {engine.number}, {Op(row['op']).name}"
+        return f"movement {number} ({what})"
+
     def tables(self) -> tuple[Table, Table, Table, Table]:
-        """Movements, waits, parts and parameters as arrays."""
-        return (
-            np.array(self.movements, np.int64).reshape(-1, len(MOVEMENT_FIELDS)),
-            np.array(self.waits, np.int64),
-            np.array(self.parts, np.int64).reshape(-1, len(PART_FIELDS)),
-            np.array(self.parameters, np.int64),
-        )
+        """Movements, waits, parts and parameters."""
+        return self.movements, self.waits, self.parts, self.parameters
+
+
+def _table(values: array[int], fields: Sequence[str] = ()) -> Table:
+    flat = np.frombuffer(values, np.int64) if len(values) else np.zeros(0, np.int64)
+    return flat.reshape(-1, len(fields)) if fields else flat
 
 
 def level_of(memory: int) -> Level:

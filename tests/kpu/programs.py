@@ -1,0 +1,175 @@
+"""Small programs of every kind, and random ones, on targets whose memories they do not fit at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from tests.conformance.builder import END, Builder, c, d, s
+from tests.conformance.test_epilogue import REQUANTIZE, by_channel
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.movement.entry import expand
+from tfmbs.runtime.abi.movement.machine import Machine
+from tfmbs.runtime.abi.movement.program import Program
+from tfmbs.runtime.abi.records import Dataflow, Kind, MaskMode, PoolMode
+from tfmbs.runtime.abi.target import Target
+from tfmbs.runtime.abi.types import DType, Packing
+from tfmbs.runtime.devices.kpu import walked
+
+RNG = np.random.default_rng(7)
+ADD_BIAS = [by_channel(DType.F32, 1, 0), d("ADD", DType.F32, vd=0, va=0, vb=1), END]
+DOUBLE = [
+    {**s("LI", reg=1, imm=1), **c("SETVL", imm=120)},
+    s("LD", DType.F32, reg=1, win=0, base=0, index=1),
+    d("ADD", DType.F32, vd=1, va=1, vb=1),
+    s("ST", DType.F32, reg=1, win=1, base=0, index=1),
+    END,
+]
+
+
+def small(image: Image, tiles: int = 1) -> Image:
+    """On memories of a few kilobytes, so that slots are used again and again; on the first of its tiles."""
+    for level, size in (("l1", 4096), ("l2", 8192), ("l3", 16384)):
+        image.target[level] |= {"banks": 1, "bank_bytes": size}
+    image.masks[0]["words"] = ((1 << tiles) - 1, 0, 0, 0)
+    return image
+
+
+def product(dataflow: Dataflow, buffers: int, target: str = "kpu-minimal") -> Image:
+    """A product in ragged tiles, whose result is copied."""
+    m, n, k = 37, 21, 50
+    builder = Builder(target)
+    x, w = builder.input("x", (m, k), DType.I8), builder.constant(RNG.integers(-9, 9, (n, k), np.int8))
+    sums, out = builder.scratch((m, n), DType.I32), builder.output("y", (m, n), DType.I32)
+    schedule = builder.schedule(tiles=(16, 8, 24), dataflow=dataflow, buffers=buffers)
+    builder.gemm(x, w, sums, m=m, n=n, k=k, schedule=schedule)
+    builder.launch(Kind.COPY, lhs=sums, out=out)
+    return builder.image()
+
+
+def chain() -> Image:
+    """Three products with epilogues, each on the results of the one before, on two tiles."""
+    m, sizes = 24, (20, 36, 28, 12)
+    builder = Builder("kpu-edge")
+    x = builder.input("x", (m, sizes[0]), DType.F32)
+    for k, n in zip(sizes, sizes[1:], strict=False):
+        out = builder.output("y", (m, n), DType.F32) if n == sizes[-1] else builder.scratch((m, n), DType.F32)
+        w, bias = (builder.constant(RNG.standard_normal(shape).astype(np.float32)) for shape in ((n, k), (n,)))
+        program = builder.epilogue(ADD_BIAS, 1)
+        schedule = builder.schedule(tiles=(8, 12, 16))
+        builder.gemm(x, w, out, m=m, n=n, k=k, schedule=schedule, epilogue=program, args=[bias])
+        x = out
+    return small(builder.image(), tiles=2)
+
+
+def lanes() -> Image:
+    """Two products of trits on four tiles of lanes, the second on the requantized results of the first."""
+    m, sizes = 24, (20, 36, 28)
+    builder = Builder("tfmbs-xc7z020")
+    x = builder.input("x", (m, sizes[0]), DType.I8)
+    for k, n in zip(sizes, sizes[1:], strict=False):
+        out = builder.output("y", (m, n), DType.I8) if n == sizes[-1] else builder.scratch((m, n), DType.I8)
+        w = builder.constant(RNG.integers(-1, 2, (n, k), np.int8), Packing.T2)
+        scale, zero = (builder.constant(np.full(shape, 0.1, np.float32)) for shape in ((n,), (1,)))
+        program = builder.epilogue(REQUANTIZE, 2)
+        schedule = builder.schedule(tiles=(8, 15, 16))
+        builder.gemm(x, w, out, m=m, n=n, k=k, schedule=schedule, epilogue=program, args=[scale, zero])
+        x = out
+    return small(builder.image(), tiles=4)
+
+
+def network() -> Image:
+    """A convolution, a pooling and a vector program."""
+    builder = Builder("kpu-minimal")
+    x = builder.input("x", (1, 3, 12, 10), DType.F32)
+    w = builder.constant(RNG.standard_normal((4, 3, 3, 3)).astype(np.float32))
+    hidden, pooled = builder.scratch((1, 4, 12, 10), DType.F32), builder.scratch((1, 4, 6, 5), DType.F32)
+    out = builder.output("y", (1, 4, 6, 5), DType.F32)
+    builder.window(Kind.CONV2D, x, w, hidden, kernel=(3, 3), pads=(1, 1, 1, 1))
+    builder.window(Kind.POOL, hidden, 0xFFFFFFFF, pooled, kernel=(2, 2), strides=(2, 2), mode=PoolMode.MAX)
+    builder.vector(DOUBLE, [pooled, out])
+    return builder.image()
+
+
+def volumes() -> Image:
+    """A convolution over volumes, in groups, of two images."""
+    builder = Builder("kpu-minimal")
+    x = builder.input("x", (2, 4, 3, 6, 5), DType.I8)
+    w = builder.constant(RNG.integers(-9, 9, (6, 2, 2, 3, 3), np.int8))
+    out = builder.output("y", (2, 6, 2, 4, 3), DType.I32)
+    builder.volume(x, w, out, kernel=(2, 3, 3), groups=2)
+    return small(builder.image())
+
+
+def attention() -> Image:
+    """Two heads, causal, with a mask of its own for each query."""
+    builder = Builder("kpu-minimal")
+    q, k = builder.input("x", (1, 2, 20, 8), DType.F32), builder.input("k", (1, 2, 24, 8), DType.F32)
+    v, mask = builder.input("v", (1, 2, 24, 8), DType.F32), builder.input("m", (1, 2, 20, 24), DType.F32)
+    fields = {"mask": MaskMode.ADD, "mask_head_stride": 480, "mask_row_stride": 24, "mask_column_stride": 1}
+    builder.attention(q, k, v, builder.output("y", (1, 2, 20, 8), DType.F32), masked=mask, causal=1, offset=4, **fields)
+    return builder.image()
+
+
+def states() -> Image:
+    """A product into state, which the next launch reads."""
+    builder = Builder("kpu-minimal")
+    x, w = builder.input("x", (10, 8), DType.F32), builder.constant(RNG.standard_normal((12, 8)).astype(np.float32))
+    state, out = builder.state("s", (10, 12), DType.F32), builder.output("y", (10, 12), DType.F32)
+    builder.vector(DOUBLE, [state, out])
+    builder.gemm(x, w, state, m=10, n=12, k=8)
+    return small(builder.image())
+
+
+def random_program(seed: int) -> Image:
+    """Products and convolutions, each on the result of the one before, in any tiles, dataflow and buffering."""
+    rng = np.random.default_rng(seed)
+
+    def some(most: int) -> int:
+        return int(rng.integers(1, most + 1))
+
+    builder = Builder(str(rng.choice(["kpu-minimal", "kpu-edge"])))
+    height, width = some(8), some(8)
+    tensor = builder.input("x", (1, some(4), height, width), DType.F32)
+    channels = int(builder.image().tensors[tensor]["dims"][1])
+    launches = some(3)
+    for number in range(launches):
+        last = number == launches - 1
+        shape = (1, some(6), height, width)
+        out = builder.output("y", shape, DType.F32) if last else builder.scratch(shape, DType.F32)
+        schedule = builder.schedule(
+            tiles=(some(24), some(8), some(24)), dataflow=Dataflow(some(3)), buffers=some(3)
+        )
+        if rng.random() < 0.5:
+            w = builder.constant(rng.standard_normal((shape[1], channels, 3, 3)).astype(np.float32))
+            builder.window(Kind.CONV2D, tensor, w, out, kernel=(3, 3), pads=(1, 1, 1, 1), schedule=schedule)
+        else:  # channels by pixels
+            w = builder.constant(rng.standard_normal((shape[1], channels)).astype(np.float32))
+            strides = {"lhs_m_stride": channels, "rhs_n_stride": 1, "rhs_k_stride": height * width}
+            sizes = {"m": shape[1], "n": height * width, "k": channels}
+            builder.gemm(w, tensor, out, **sizes, **strides, schedule=schedule)
+        tensor, channels = out, shape[1]
+    return small(builder.image())
+
+
+KINDS: dict[str, Callable[[], Image]] = {
+    "output stationary": partial(product, Dataflow.OUTPUT_STATIONARY, 2),
+    "weight stationary": partial(product, Dataflow.WEIGHT_STATIONARY, 2),
+    "input stationary, unbuffered": partial(product, Dataflow.INPUT_STATIONARY, 1),
+    "three buffers": partial(product, Dataflow.OUTPUT_STATIONARY, 3),
+    "chain on two tiles": chain,
+    "lanes on four tiles": lanes,
+    "network": network,
+    "volumes": volumes,
+    "attention": attention,
+    "states": states,
+}
+"""A program of every kind of launch."""
+
+
+def expanded(image: Image) -> Program:
+    """Entry 0 of an image on its own target."""
+    return expand(image, 0, Machine.of(Target.from_dict(image.target, "TARGET", image.version[1])), walked)
+

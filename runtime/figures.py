@@ -106,7 +106,8 @@ FIGURES_OF_TIME: dict[str, Figure] = {
     ),
     "operations": Figure(_OPS, "that spend energy, by the figure of the profile that they take"),
     "minimum_external_bytes": Figure(
-        "bytes", "tensors of the launch, each byte once; of vector code what it moved, if less; of a run the sum"
+        "bytes",
+        "what a launch touches of its tensors, once; of vector code what it moved, if less; of a run the sum",
     ),
     "traffic_ratio": Figure("1", "external bytes / minimum_external_bytes"),
     "minimum_network_bytes": Figure("bytes", "inputs, weights and outputs of the run, each byte once"),

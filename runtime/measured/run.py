@@ -13,6 +13,7 @@ from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
 from tfmbs.runtime.abi.movement.program import Level, Op
 from tfmbs.runtime.abi.target import Energy
 from tfmbs.runtime.measured.energy import energy_pj
+from tfmbs.runtime.measured.least import least_external
 from tfmbs.runtime.measured.overlap import overlap
 from tfmbs.runtime.measured.path import by_class, critical_path, predecessors, shares
 from tfmbs.runtime.measured.spans import Shares, Spans, Times
@@ -21,7 +22,6 @@ from tfmbs.runtime.measured.traffic import (
     READ,
     WRITTEN,
     check_results,
-    least_external,
     least_of_network,
     traffic,
 )

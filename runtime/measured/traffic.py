@@ -124,16 +124,6 @@ def tensors_of(image: Image, descriptor: Row) -> tuple[list[int], list[int]]:
     return list(dict.fromkeys(operands)), [descriptor["out"]] if descriptor["out"] != NONE else []
 
 
-def least_external(image: Image, descriptor: Row, moved: int) -> int:
-    """External bytes of a launch if each of its bytes were moved once: those of its tensors.
-
-    Vector code may need only a part of its windows: then what it moved is the least.
-    """
-    operands, results = tensors_of(image, descriptor)
-    whole: int = sum(image.tensors[index]["bytes"] for index in (*operands, *results))
-    return min(whole, moved) if Kind(descriptor["kind"]) is Kind.VECTOR else whole
-
-
 def least_of_network(image: Image, descriptors: list[Row]) -> int:
     """External bytes of a run that keeps everything else on chip: inputs, weights and outputs, each once."""
     used = {index for row in descriptors for part in tensors_of(image, row) for index in part}

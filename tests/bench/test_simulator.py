@@ -16,7 +16,8 @@ from tfmbs.tools.bench import simulator
 from tfmbs.tools.bench.main import main
 from tfmbs.tools.bench.simulated import models, suites, workload
 from tfmbs.tools.bench.simulated.models import Window
-from tfmbs.tools.bench.simulated.workload import Bar, Workload, simulate
+from tfmbs.tools.bench.simulated.result import Bar
+from tfmbs.tools.bench.simulated.workload import Workload, simulate
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,7 +16,7 @@ from tfmbs.tools.main import OK, REFUSED
 from tfmbs.tools.progress import Progress
 
 if TYPE_CHECKING:
-    from tfmbs.tools.bench.simulated.workload import Simulated
+    from tfmbs.tools.bench.simulated.result import Simulated
 
 SCHEMA = 1
 """Of the JSON: docs/tfmbs-bench-simulator.schema.json."""

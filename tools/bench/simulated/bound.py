@@ -16,13 +16,9 @@ import numpy as np
 from tfmbs.runtime.abi.array_timing import Sizes, fold_count
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
-from tfmbs.runtime.abi.movement.program import Level
 from tfmbs.runtime.abi.records import Dataflow, Direction, Kind
-from tfmbs.runtime.timing import LINKS, Timing
-from tfmbs.tools.bench.simulated.traffic import accessed_bytes, least_bytes
-
-MOVERS = (EngineKind.DMA, EngineKind.BLOCK_MOVER, EngineKind.STREAMER)
-"""The engines of `LINKS`, from the outside to the inside."""
+from tfmbs.runtime.measured.run import Measures
+from tfmbs.runtime.timing import LINKS, MOVERS, Timing
 
 RESOURCES = ("array", "vector", "external", *(kind.name.lower() for kind in MOVERS))
 GATES = 4  # of an LSTM
@@ -46,37 +42,22 @@ class Bound:
         return max(RESOURCES, key=lambda name: self.resources[name])
 
 
-def bound_of(image: Image, descriptor: Row, timing: Timing, launch: int, accesses: tuple[int, int]) -> Bound:
-    """The bound of a launch that was run; `accesses` are loads and stores of its vector code.
-
-    What it really moved is looked at only to see that a level was not needed, or that few rows of a table were.
-    """
-    machine, own = timing.program.machine, timing.column("launch") == launch
+def bound_of(image: Image, descriptor: Row, timing: Timing, launch: int, measures: Measures) -> Bound:
+    """The bound of a launch that was run. What it moved is looked at only to see which levels it needs."""
+    machine, least = timing.program.machine, measures.minimum_external_bytes
     kinds = np.array([engine.kind for engine in machine.engines])[timing.column("engine")]
-    least = least_bytes(image, descriptor)
-    accessed = accessed_bytes(image, descriptor, *accesses)
-    least = least if accessed is None else min(least, accessed)
-    vector = own & (kinds == EngineKind.VECTOR)
+    vector = (timing.column("launch") == launch) & (kinds == EngineKind.VECTOR)
     resources = {
         "array": array_cycles_at_least(image, descriptor, machine) * machine.core_ps,
         "vector": int((timing.end - timing.start)[vector].sum()) // machine.target.tiles,
+        "external": machine.external_ps(least),
     }
-    moved = moved_bytes(timing, own)
-    for link, kind in zip(LINKS, MOVERS, strict=True):
+    for (one, other), kind in zip(LINKS, MOVERS, strict=True):
         engines = [engine for engine in machine.engines if engine.kind is kind]
-        needed = min(least, moved[link])
-        if kind is EngineKind.DMA:
-            needed = min(least, moved[link] or least)  # vector code may access external memory itself
-            resources["external"] = machine.external_ps(needed)
+        names = (f"{a.name.lower()}_to_{b.name.lower()}" for a, b in ((one, other), (other, one)))
+        needed = min(least, sum(measures.links[name] for name in names))
         resources[kind.name.lower()] = needed * engines[0].period_ps // sum(engine.width for engine in engines)
     return Bound(resources, least)
-
-
-def moved_bytes(timing: Timing, own: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> dict[tuple[Level, Level], int]:
-    """Bytes that movements moved over each of `LINKS`, both ways."""
-    source, target = timing.column("source"), timing.column("target")
-    both = {(a, b): own & (((source == a) & (target == b)) | ((source == b) & (target == a))) for a, b in LINKS}
-    return {link: int(timing.bytes[rows].sum()) for link, rows in both.items()}
 
 
 def array_cycles_at_least(image: Image, descriptor: Row, machine: Machine) -> int:

@@ -12,7 +12,8 @@ from onnx import helper, numpy_helper
 
 from tfmbs.tools.bench.problem import Array
 from tfmbs.tools.bench.simulated.models import ELEMENT, Model
-from tfmbs.tools.bench.simulated.workload import Ops, Simulated, Workload, run, simulate
+from tfmbs.tools.bench.simulated.result import Ops, Simulated
+from tfmbs.tools.bench.simulated.workload import Workload, run, simulate
 
 FREE = ("Reshape", "Transpose")
 """Ops that cost nothing here: other kernels can read through them."""

@@ -22,7 +22,7 @@ from tfmbs.tools.bench.roofs import (
     mark,
     roofs,
 )  # fmt: skip
-from tfmbs.tools.bench.simulated.workload import Simulated
+from tfmbs.tools.bench.simulated.result import Simulated
 
 WIDTH = 760  # of a panel, pixels
 COLUMN = 150

@@ -46,10 +46,14 @@ class Refusal:
 
 
 def front(points: Sequence[Point]) -> list[bool]:
-    """Whether each point is on the Pareto front: no other one is as good in every cost and better in one."""
+    """Whether each point is on the Pareto front: no other one is as good in every cost and better in one.
+
+    Joules of another profile do not compare.
+    """
 
     def beats(one: Point, other: Point) -> bool:
-        return one.costs != other.costs and all(a <= b for a, b in zip(one.costs, other.costs, strict=True))
+        compares = one.profile == other.profile and one.costs != other.costs
+        return compares and all(a <= b for a, b in zip(one.costs, other.costs, strict=True))
 
     return [not any(beats(other, one) for other in points) for one in points]
 

@@ -11,8 +11,9 @@ from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target_file import load_target, shipped_targets
 from tfmbs.tools.bench.simulated import models
 from tfmbs.tools.bench.simulated.models import Window
+from tfmbs.tools.bench.simulated.result import Bar
 from tfmbs.tools.bench.simulated.variation import Value
-from tfmbs.tools.bench.simulated.workload import DEFAULT_TARGET, Bar, Workload
+from tfmbs.tools.bench.simulated.workload import DEFAULT_TARGET, Workload
 
 SMALL, DEFAULT, FULL = "small", "default", "full"
 SIZES = (SMALL, DEFAULT, FULL)

@@ -1,4 +1,4 @@
-"""What a launch must move at least: each byte of its operands and results once."""
+"""External bytes that a launch must move at least: each byte of its operands and results once."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from tfmbs.runtime.abi.types import DTYPES, DType
 BITS = 8
 
 
-def least_bytes(image: Image, descriptor: Row) -> int:
-    """Bytes that a launch reads or writes outside of the chip if it does so once, whatever its schedule.
+def least_external(image: Image, descriptor: Row, moved: int) -> int:
+    """External bytes of a launch if each of its bytes were moved once, whatever its schedule.
 
     Operands and results have the bytes of their tensors, of which a strided product or window counts what it touches;
-    what several operands share counts once. Weights count as they are packed.
+    what several operands share counts once. Weights count as they are packed. Vector code may need only a part of its
+    windows: then what it moved is the least.
     """
     ranges: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for index, touched in _operands(image, descriptor):
         row = image.tensors[index]
         size = row["bytes"] if touched is None else min(row["bytes"], touched)
         ranges[row["region"], row["slot"]].append((row["offset"], row["offset"] + size))
-    return sum(_union(sorted(each)) for each in ranges.values())
+    least = sum(_union(sorted(each)) for each in ranges.values())
+    return min(least, moved) if Kind(descriptor["kind"]) is Kind.VECTOR else least
 
 
 def _operands(image: Image, descriptor: Row) -> Iterator[tuple[int, int | None]]:
@@ -62,13 +64,3 @@ def _union(ranges: list[tuple[int, int]]) -> int:
         total += max(0, high - max(low, end))
         end = max(end, high)
     return total
-
-
-def accessed_bytes(image: Image, descriptor: Row, loads: int, stores: int) -> int | None:
-    """At most so many bytes does a vector program access, which may gather a few rows of a table; None for others."""
-    if Kind(descriptor["kind"]) is not Kind.VECTOR:
-        return None
-    first = descriptor["args_first"]
-    windows = image.args[first : first + descriptor["args_count"]]
-    widest = max((DTYPES[DType(image.tensors[index]["dtype"])].bits for index in windows), default=0)
-    return (loads + stores) * -(-widest // BITS)

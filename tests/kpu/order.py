@@ -88,13 +88,22 @@ def ascending(waits: Sequence[Sequence[int]], previous: Sequence[int]) -> list[i
     return order
 
 
-def pairs(program: Program, order: Order | None = None) -> Iterator[Conflict]:
+def pairs(program: Program, order: Order | None = None) -> list[Conflict]:
     """Every pair of movements that conflict, once for each memory, with the first bytes where they do.
 
     Bytes are exact: those between the runs of a copy belong to others. A direct vector program counts as accessing all
     bytes of its windows.
     """
-    known = order or Order(program)
+    best: dict[tuple[int, int, int], Conflict] = {}
+    for one in _found(program, order or Order(program)):
+        key = one[:3]
+        if key not in best or one.low < best[key].low:
+            best[key] = one
+    return list(best.values())
+
+
+def _found(program: Program, known: Order) -> Iterator[Conflict]:
+    """Some pairs may come twice: with bytes in no order, and with those that come too early."""
     yield from _without_tokens(program, known)
     by_memory: dict[int, list[tuple[int, int, int, bool]]] = {}
     for number, memory, low, high, writes in _accesses(program):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def chain() -> Image:
     m, sizes = 24, (20, 36, 28, 12)
     builder = Builder("kpu-edge")
     x = builder.input("x", (m, sizes[0]), DType.F32)
-    for k, n in zip(sizes, sizes[1:], strict=False):
+    for k, n in pairwise(sizes):
         out = builder.output("y", (m, n), DType.F32) if n == sizes[-1] else builder.scratch((m, n), DType.F32)
         w, bias = (builder.constant(RNG.standard_normal(shape).astype(np.float32)) for shape in ((n, k), (n,)))
         program = builder.epilogue(ADD_BIAS, 1)
@@ -69,7 +70,7 @@ def lanes() -> Image:
     m, sizes = 24, (20, 36, 28)
     builder = Builder("tfmbs-xc7z020")
     x = builder.input("x", (m, sizes[0]), DType.I8)
-    for k, n in zip(sizes, sizes[1:], strict=False):
+    for k, n in pairwise(sizes):
         out = builder.output("y", (m, n), DType.I8) if n == sizes[-1] else builder.scratch((m, n), DType.I8)
         w = builder.constant(RNG.integers(-1, 2, (n, k), np.int8), Packing.T2)
         scale, zero = (builder.constant(np.full(shape, 0.1, np.float32)) for shape in ((n,), (1,)))
@@ -139,9 +140,7 @@ def random_program(seed: int) -> Image:
         last = number == launches - 1
         shape = (1, some(6), height, width)
         out = builder.output("y", shape, DType.F32) if last else builder.scratch(shape, DType.F32)
-        schedule = builder.schedule(
-            tiles=(some(24), some(8), some(24)), dataflow=Dataflow(some(3)), buffers=some(3)
-        )
+        schedule = builder.schedule(tiles=(some(24), some(8), some(24)), dataflow=Dataflow(some(3)), buffers=some(3))
         if rng.random() < 0.5:
             w = builder.constant(rng.standard_normal((shape[1], channels, 3, 3)).astype(np.float32))
             builder.window(Kind.CONV2D, tensor, w, out, kernel=(3, 3), pads=(1, 1, 1, 1), schedule=schedule)
@@ -172,4 +171,3 @@ KINDS: dict[str, Callable[[], Image]] = {
 def expanded(image: Image) -> Program:
     """Entry 0 of an image on its own target."""
     return expand(image, 0, Machine.of(Target.from_dict(image.target, "TARGET", image.version[1])), walked)
-

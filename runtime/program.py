@@ -19,6 +19,7 @@ from tfmbs.runtime.signature import Argument, Entry, entries_of
 from tfmbs.runtime.stats import Stats
 from tfmbs.runtime.threads import checked_threads
 from tfmbs.runtime.timeline import timeline
+from tfmbs.runtime.timing import Timing
 
 DEFAULT_DEVICE = "emulator"
 
@@ -65,9 +66,18 @@ class Context:
             return self._device.run(signature.name, arrays)
         return self._device.run(signature.name, arrays, written_to(signature, out, arrays))
 
+    @property
+    def timing(self) -> Timing | None:
+        """When each movement of the last run of a simulated device started and ended; None of other devices.
+
+        Raises TfmbsError `device` before the first run.
+        """
+        timing: Timing | None = getattr(self._device, "timing", None)
+        return timing
+
     def trace(self) -> dict[str, Any]:
         """The last run as a Chrome trace: of a simulated device its engines in simulated time, else wall time."""
-        timing = getattr(self._device, "timing", None)
+        timing = self.timing
         if timing is not None:
             return timeline(timing, self._device.stats)
         return self._device.stats.to_trace()

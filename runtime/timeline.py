@@ -76,7 +76,8 @@ def _movements(timing: Timing, stats: Stats) -> Iterator[Event]:
         arguments |= {"macs": macs} if macs else {}
         yield {
             "ph": "X", "pid": ENGINES, "tid": engine + FIRST_TRACK, "name": stats.launches[launch].name,
-            "cat": Op(op).name, "ts": _us(start), "dur": (end // PS_PER_NS - start // PS_PER_NS) / NS_PER_US, "args": arguments,
+            "cat": Op(op).name, "ts": _us(start), "dur": (end // PS_PER_NS - start // PS_PER_NS) / NS_PER_US,
+            "args": arguments,
         }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from tfmbs.runtime.devices.base import Array
 from tfmbs.runtime.program import DEFAULT_DEVICE, Program, load
 from tfmbs.runtime.signature import Entry
 from tfmbs.tools.main import OK, tool
-from tfmbs.tools.run_report import html_report
+from tfmbs.tools.report.page import html_report
 
 NPY_MAGIC = b"\x93NUMPY"
 SHOWN_VALUES = 8
@@ -59,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="a Chrome trace: launches in wall time, or movements on kpu",
     )
-    add("--report", metavar="FILE.html", type=Path, help="the counters as a page")
+    add(
+        "--report", metavar="FILE.html", type=Path, help="the run as a page: rooflines, time, traffic, energy, launches"
+    )
     add(
         "--energy-profile",
         metavar="NAME",
@@ -103,7 +105,7 @@ def _run(program: Program, entry: Entry, inputs: dict[str, Array], given: Any) -
     if given.trace:
         save(given.trace, _json(context.trace()))
     if given.report:
-        save(given.report, html_report(stats, Path(given.model).name).encode())
+        save(given.report, html_report(stats, Path(given.model).name, context.timing).encode())
     return outputs
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
-from tfmbs.runtime.abi.movement.program import Level
+from tfmbs.runtime.abi.movement.program import Level, Op
 from tfmbs.runtime.abi.target import Energy
 from tfmbs.runtime.measured.energy import energy_pj
 from tfmbs.runtime.measured.external import external_busy
@@ -96,8 +96,10 @@ def measured(timing: Timing, image: Image, entry: int, work: Sequence[Work]) -> 
     classes = _Classes(timing, before, shared)
     moved = traffic(timing, image, descriptors)
     links = _links(timing, count)
-    macs = np.zeros(count, np.int64)
+    macs, scores = np.zeros(count, np.int64), np.zeros(count, np.int64)
     np.add.at(macs, timing.column("launch"), timing.column("macs"))
+    softmax = timing.column("op") == Op.SOFTMAX
+    np.add.at(scores, timing.column("launch")[softmax], timing.column("operations")[softmax])
     pes = timing.program.machine.array.rows * timing.program.machine.array.columns
     own = shared.added(np.diff(timing.end[path], prepend=0)) if len(path) else np.zeros(count, np.int64)
     critical, overlaps = by_class(timing, path, shared), overlap(timing, shared)
@@ -128,7 +130,7 @@ def measured(timing: Timing, image: Image, entry: int, work: Sequence[Work]) -> 
                     "ragged": int(moved.stream[number]) * pes - ran,
                     "fill_and_drain": (int(moved.busy[number]) - int(moved.stream[number])) * pes,
                 },
-                operations=operations(image, row, work[number], ran),
+                operations=operations(image, row, replace(work[number], softmax=int(scores[number])), ran),
                 gated=gated(image, row, work[number]),
                 minimum_external_bytes=least_external(
                     image, row, sum(levels[LEVELS[Level.EXTERNAL]].values())

@@ -7,11 +7,14 @@ from math import prod
 
 from tfmbs.runtime.abi.energy import PER_OP, mac_figure
 from tfmbs.runtime.abi.image import Image, Row
+from tfmbs.runtime.abi.movement.attentions import PASSES
 from tfmbs.runtime.abi.records import Kind, ZeroSkip
 from tfmbs.runtime.abi.types import DType
 from tfmbs.runtime.products import product_of
 
 Amounts = dict[str, int]
+SOFTMAX_OPS = PASSES + 2
+"""Operations on each score: passes over its row, an exponential and a division."""
 MACS = tuple(name for name in PER_OP if name.startswith("mac_"))
 
 
@@ -25,6 +28,8 @@ class Work:
     lane_ops: int
     real_lane_ops: int
     mode: ZeroSkip
+    softmax: int = 0
+    """Scores of an attention that became weights."""
 
 
 def dense(image: Image, descriptor: Row) -> int:
@@ -37,7 +42,7 @@ def operations(image: Image, descriptor: Row, work: Work, ran: int) -> Amounts:
     """How many operations of each kind of `energy.PER_OP` spend energy."""
     result = dict.fromkeys(PER_OP, 0)
     result["vector_i32"] = work.lane_ops - work.real_lane_ops
-    result["vector_f32"] = work.real_lane_ops
+    result["vector_f32"] = work.real_lane_ops + work.softmax * SOFTMAX_OPS
     kind = Kind(descriptor["kind"])
     if kind is Kind.POOL:
         is_real = DType(image.tensors[descriptor["lhs"]]["dtype"]) is DType.F32

@@ -48,6 +48,13 @@ Arena::Arena(uint64_t size) : memory_(std::calloc(size + ALIGNMENT, 1), std::fre
   data_ = static_cast<uint8_t*>(memory_.get()) + (ALIGNMENT - start % ALIGNMENT) % ALIGNMENT;
 }
 
+void LaunchCounters::count(const Launch& launch) {
+  operations = launch.operations;
+  active = launch.active_operations();
+  if (launch.record.kind == Kind::POOL) operations = active = pool_taps(launch);
+  if (launch.record.kind == Kind::ATTENTION) operations = active = operations_of(launch);
+}
+
 void LaunchCounters::add(const VectorCounters& done) {
   vector.words += done.words;
   vector.lane_ops += done.lane_ops;
@@ -227,21 +234,14 @@ void Context::execute(const Bound& bound, LaunchCounters& counters) {
   const Engine engine = this->engine();
   workers_.stay_alone(bound.is_small);
   for (const auto& worker : buffers_) worker->machine.counters() = {};
-  counters.operations = launch.operations;
-  counters.active = launch.active_operations();
+  counters.count(launch);
   switch (launch.record.kind) {
     case Kind::GEMM:
     case Kind::GEMV:
     case Kind::CONV2D:
     case Kind::CONV3D: multiply(engine, bound); break;
-    case Kind::POOL:
-      counters.operations = counters.active = pool_taps(engine, bound);
-      run_pool(engine, bound);
-      break;
-    case Kind::ATTENTION:
-      counters.operations = counters.active = bound.operations;
-      run_attention(engine, bound);
-      break;
+    case Kind::POOL: run_pool(engine, bound); break;
+    case Kind::ATTENTION: run_attention(engine, bound); break;
     case Kind::GROUP_GEMM: run_groups(engine, bound, launch.weights->get().packed); break;
     case Kind::LSTM: recur(engine, bound); break;
     case Kind::COPY: std::memmove(bound.out, bound.lhs, bound.out_bytes); break;

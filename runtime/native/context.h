@@ -29,6 +29,8 @@ struct LaunchCounters {
   uint64_t start_ns = 0;  // since the start of the run
   uint64_t wall_ns = 0;
 
+  // Sets the operations of a launch, which do not depend on who does them.
+  void count(const Launch& launch);
   void add(const VectorCounters& done);
 };
 

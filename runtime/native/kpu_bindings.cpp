@@ -110,8 +110,7 @@ class KpuContext {
     counters_.assign(record.descriptor_count, {});
     for (size_t i = 0; i < counters_.size(); ++i) {
       const Launch& launch = image.image->launches()[record.first_descriptor + i];
-      counters_[i].operations = launch.operations;
-      counters_[i].active = launch.active_operations();
+      counters_[i].count(launch);
       if (jobs.has_counters(i)) counters_[i].add(jobs.counters(i));
     }
   }

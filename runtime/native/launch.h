@@ -39,7 +39,7 @@ uint64_t attention_buffer_bytes(const Engine& engine, const Launch& launch);
 // Bytes of all buffers of a launch.
 uint64_t lstm_bytes(const Engine& engine, const Launch& launch);
 // Taps on the input of all windows of a pooling.
-uint64_t pool_taps(const Engine& engine, const Bound& bound);
+uint64_t pool_taps(const Launch& launch);
 
 // One chunk of a result: at most VLMAX elements that follow each other.
 struct Chunk {

@@ -51,15 +51,6 @@ class Pool {
     divide_(results, results, taps, results, lanes);
   }
 
-  // Taps on the input of all windows.
-  uint64_t taps() const {
-    const auto length = [](const Range& range) { return range.end - range.first; };
-    uint64_t down = 0, across = 0;
-    for (uint64_t y = 0; y < g_.out_height; ++y) down += length(rows_.rows(y));
-    for (uint64_t x = 0; x < g_.out_width; ++x) across += length(rows_.columns(x));
-    return down * across * g_.batch * g_.out_channels;
-  }
-
  private:
   // What an average divides by: the taps of the output that count.
   uint64_t size(uint64_t output) const {
@@ -80,7 +71,15 @@ class Pool {
 
 }  // namespace
 
-uint64_t pool_taps(const Engine& engine, const Bound& bound) { return Pool(engine.kernels, bound.launch, bound.lhs).taps(); }
+uint64_t pool_taps(const Launch& launch) {
+  const abi::WindowGeometry& g = launch.window;
+  const WindowRows rows(launch.volume);
+  const auto length = [](const Range& range) { return range.end - range.first; };
+  uint64_t down = 0, across = 0;
+  for (uint64_t y = 0; y < g.out_height; ++y) down += length(rows.rows(y));
+  for (uint64_t x = 0; x < g.out_width; ++x) across += length(rows.columns(x));
+  return down * across * g.batch * g.out_channels;
+}
 
 void pool_outputs(const Kernels& kernels, const Launch& launch, const uint8_t* plane, uint64_t first, uint32_t lanes,
                   uint32_t* results) {

@@ -21,6 +21,7 @@ from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.program import Op
 from tfmbs.runtime.abi.records import Dataflow, ZeroSkip
 from tfmbs.runtime.abi.types import DType, Packing
+from tfmbs.runtime.devices.emulator import Emulator
 from tfmbs.runtime.devices.kpu import Kpu, KpuContext
 from tfmbs.runtime.measured.path import critical_path, predecessors
 from tfmbs.runtime.measured.spans import Shares, Spans
@@ -231,6 +232,18 @@ def test_json_of_golden_programs_is_valid_and_sums_up(path: Path) -> None:
     assert set(timing) | set(value["launches"][0]["timing"]) <= set(value["definitions"])
 
 
+@pytest.mark.parametrize("path", [path for path in GOLDEN if path.stem not in REFUSED], ids=lambda path: path.stem)
+def test_counters_are_those_of_the_emulator(path: Path) -> None:
+    image = Image.load(path)
+    contexts = Kpu(image).context(), Emulator(image).context(1)
+    names = ("operations", "active", "lane_ops", "real_lane_ops", "loads", "stores")  # words depend on tiles
+    found = []
+    for context in contexts:
+        outputs(image, context)
+        found.append([{name: row[name] for name in names} for row in context.native.counters()])
+    assert found[0] == found[1]
+
+
 def test_the_committed_schema_is_fresh_and_refuses_others(stats: Stats) -> None:
     assert FILE.read_text(encoding="utf-8") == text()
     schema, value = json.loads(text()), json.loads(json.dumps(stats.to_json()))
@@ -239,3 +252,14 @@ def test_the_committed_schema_is_fresh_and_refuses_others(stats: Stats) -> None:
     value["timing"]["critical_ps"]["other"] = 1
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(value, schema)
+
+
+def test_softmax_of_an_attention_spends_energy() -> None:
+    """Six operations on each score, as the rule's cycles have them: four passes, an exponential and a division."""
+    image = Image.load(GOLDEN[0].with_name("attention.tfb"))
+    context = Kpu(image).context()
+    outputs(image, context)
+    for launch, row in zip(context.stats.to_json()["launches"], image.descriptors, strict=True):
+        g = image.attention_geometries[row["geometry"]]
+        scores = g["batch"] * g["groups"] * g["shared"] * g["rows"] * g["columns"]
+        assert launch["timing"]["operations"]["vector_f32"] == 6 * scores

@@ -55,6 +55,8 @@ STYLE = """
 .tools button { color: var(--ink); background: var(--card); border: 1px solid var(--line); border-radius: 4px }
 table.sort th { cursor: pointer } table.sort th[data-way]::after { content: " ▲" }
 table.sort th[data-way="-1"]::after { content: " ▼" }
+div.wide:has(table.sort) { max-height: 80vh; overflow-y: auto }
+table.sort thead th { position: sticky; top: 0; background: var(--page) }
 table.sort tbody tr:hover td { background: var(--card) }
 table.sort td { white-space: nowrap; max-width: 18rem; overflow: hidden; text-overflow: ellipsis }
 details { margin: .6rem 0 } summary { cursor: pointer; color: var(--soft) }

@@ -12,7 +12,7 @@ from tfmbs.runtime.stats import Stats
 from tfmbs.runtime.timing import Timing
 from tfmbs.tools.report.look import SCRIPT, STYLE
 from tfmbs.tools.report.roofline import rooflines
-from tfmbs.tools.report.spelled import amount, joules, percent, seconds, words
+from tfmbs.tools.report.spelled import amount, joules, percent, plain, seconds, words
 from tfmbs.tools.report.stacks import bars, whole
 from tfmbs.tools.report.tables import cost_table, launch_table, level_table
 from tfmbs.tools.report.tracks import tracks
@@ -118,7 +118,7 @@ def _tiles(value: dict[str, Any]) -> str:
     tiles = [
         ("Cycles", f"{timing['cycles']:,}", f"{seconds(total)} at {machine['core_mhz']:g} MHz, {machine['target']}"),
         ("Most of the time", words(limit), percent(timing["critical_ps"][limit] / total if total else 0.0)),
-        ("Of peak", percent(used["array_macs"]), f"{timing['gops']:.4g} of {machine['peak_gops']:.4g} GOPS"),
+        ("Of peak", percent(used["array_macs"]), f"{plain(timing['gops'])} of {plain(machine['peak_gops'])} GOPS"),
         ("Arrays busy", percent(used["array"]), f"vector engines {percent(used['vector'])}"),
         (
             "External memory busy",

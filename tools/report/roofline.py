@@ -9,7 +9,7 @@ from typing import Any
 
 from tfmbs.tools.bench.roofs import Axis
 from tfmbs.tools.report.look import LAUNCH_COLOURS
-from tfmbs.tools.report.spelled import amount, percent, seconds
+from tfmbs.tools.report.spelled import amount, percent, plain, seconds
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 440, 300, 50, 12, 40, 38
 ROOM = 16  # between two numbers of points, pixels
@@ -69,10 +69,10 @@ def _panel(title: str, peak: float, bandwidth: float, points: Sequence[_Point]) 
     parts = [f'<text x="{LEFT}" y="16" style="font-weight:600">{escape(title)}</text>', _grid(x, y)]
     left = max(x.low, y.low / bandwidth)
     foot = f"M{x.at(left):.1f} {y.at(left * bandwidth):.1f}"
-    said = f"slope: {bandwidth:.4g} GB/s; ridge at {ridge:.3g} operations per byte"
+    said = f"slope: {plain(bandwidth)} GB/s; ridge at {plain(ridge)} operations per byte"
     parts.append(
         f'<path class="roof" d="{foot}L{x.at(ridge):.1f} {y.at(peak):.1f}H{x.end}"/>'
-        f'<text class="soft" x="{x.end}" y="{y.at(peak) - 6:.1f}" text-anchor="end">peak {peak:.4g} GOPS</text>'
+        f'<text class="soft" x="{x.end}" y="{y.at(peak) - 6:.1f}" text-anchor="end">peak {plain(peak)} GOPS</text>'
         f'<text class="soft" x="{LEFT}" y="30">{said}</text>'
     )
     parts += [_mark(p, x, y) for p in sorted(points, key=lambda p: -p.share)]

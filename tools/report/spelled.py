@@ -15,6 +15,11 @@ def amount(value: float, unit: str = "") -> str:
     return f"{value:.3g} {unit}".rstrip()
 
 
+def plain(value: float) -> str:
+    """Four digits, or all before the point: 1,048,576."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def seconds(ps: float) -> str:
     """A time."""
     for factor, unit in ((1e12, "s"), (1e9, "ms"), (1e6, "µs"), (1e3, "ns")):

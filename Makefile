@@ -81,7 +81,7 @@ address-sanitizer: $(VENV)/.test-ready ## The tests of native code under Address
 
 thread-sanitizer: $(VENV)/.test-ready ## The same tests under ThreadSanitizer, every launch shared by three threads
 	$(call build-native,build/thread,$(BIN)/python,$(call sanitize,thread))
-	$(call sanitized-by,tsan) TSAN_OPTIONS=halt_on_error=1 TFMBS_NUM_THREADS=3 TFMBS_NATIVE_UNDER_TEST="$$(echo build/thread/_native*.so)" \
+	$(call sanitized-by,tsan) TSAN_OPTIONS=halt_on_error=1:die_after_fork=0 TFMBS_NUM_THREADS=3 TFMBS_NATIVE_UNDER_TEST="$$(echo build/thread/_native*.so)" \
 	    $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(NATIVE_TESTS) $(ONE_THREAD)
 
 fuzz: $(VENV)/.test-ready ## Load and run MUTANTS mutants of binaries and vector programs under AddressSanitizer and UBSan

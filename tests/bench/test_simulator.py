@@ -12,9 +12,10 @@ import onnxruntime
 import pytest
 
 from tests.bench.schema import validate
+from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.tools.bench import simulator
 from tfmbs.tools.bench.main import main
-from tfmbs.tools.bench.simulated import models, suites, workload
+from tfmbs.tools.bench.simulated import memory, models, suites, workload
 from tfmbs.tools.bench.simulated.models import Window
 from tfmbs.tools.bench.simulated.result import Bar
 from tfmbs.tools.bench.simulated.workload import Workload, simulate
@@ -190,3 +191,16 @@ def test_models_are_what_onnxruntime_computes(after: list[str]) -> None:
     (want,) = onnxruntime.InferenceSession(model.onnx.SerializeToString()).run(None, dict(model.inputs))
     _, outputs = workload.run(Workload("t", "t", lambda: model))
     np.testing.assert_allclose(next(iter(outputs.values())), want, rtol=1e-5, atol=1e-5)
+
+
+def test_what_memory_cannot_hold_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Workload("t", "large", lambda: models.product("int8", 64, 48, 32))
+    image = workload.compiled_for(one.build(), one).image
+    g, schedule = image.gemm_geometries[0], image.schedules[0]
+    count = memory.steps(image)
+    assert count == np.prod([-(-g[axis] // schedule[f"tile_{axis}"]) for axis in "mnk"])
+    monkeypatch.setattr(memory, "available", lambda: int(count * memory.STEP_BYTES / memory.SHARE) - 1)
+    with pytest.raises(TfmbsError, match="large: memory for its movements, expected at most"):
+        simulate(one)
+    monkeypatch.setattr(memory, "available", lambda: None)  # a system that does not tell
+    assert simulate(one).exact

@@ -91,7 +91,7 @@ def _measured(name: str, given: Any, bar: Progress, refused: list[dict[str, str]
         try:
             yield measured(workload)
         except TfmbsError as error:
-            if error.code != "unsupported":
+            if error.code not in ("unsupported", "resource-limit"):
                 raise
             refused.append({"suite": name, "name": workload.name, "why": str(error)})
 

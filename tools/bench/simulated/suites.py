@@ -29,7 +29,9 @@ PEAK_BARS = {1024: 0.90, 2048: 0.95}
 """Of int8 squares on kpu-16x16: a share of the peak."""
 
 RAGGED = ((1000, 500, 333), (7, 1000, 333), (100, 100, 100), (128, 768, 3072), (197, 768, 768))
+LONG = ((16384, 64, 64), (64, 16384, 64), (64, 64, 16384))
 VECTORS = ((1, 1000, 512), (1, 1024, 1024), (1, 4096, 4096))
+LARGEST_VECTOR = (1, 16384, 16384)
 BANDWIDTH_BAR = 0.85
 """Of the external bandwidth, in the largest product of a vector of f32."""
 
@@ -71,9 +73,9 @@ def matmul(size: str, target: str) -> Iterator[Workload]:
             bar = Bar("peak", PEAK_BARS[side]) if held else None
             yield _product("matmul", kind, (side, side, side), target, bar)
             side *= 2
-        for shape in RAGGED if size != SMALL else RAGGED[:2]:
+        for shape in (*RAGGED, *LONG) if size != SMALL else RAGGED[:2]:
             yield _product("matmul", kind, shape, target)
-        for shape in VECTORS if size != SMALL else VECTORS[:2]:
+        for shape in {SMALL: VECTORS[:2], DEFAULT: VECTORS, FULL: (*VECTORS, LARGEST_VECTOR)}[size]:
             is_largest = kind == "f32" and target == DEFAULT_TARGET and shape == VECTORS[-1]
             yield _product(
                 "matmul", kind, shape, target, Bar("external bandwidth", BANDWIDTH_BAR) if is_largest else None

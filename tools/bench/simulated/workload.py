@@ -13,6 +13,7 @@ from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.devices.kpu import Kpu, KpuContext
 from tfmbs.tools.bench.problem import Array
 from tfmbs.tools.bench.simulated.bound import RESOURCES, bound_of
+from tfmbs.tools.bench.simulated.memory import check_memory
 from tfmbs.tools.bench.simulated.models import Model
 from tfmbs.tools.bench.simulated.result import Bar, Launch, Simulated
 from tfmbs.tools.bench.simulated.variation import Value, target_file, varied
@@ -57,6 +58,7 @@ def run(workload: Workload) -> tuple[Simulated, Mapping[str, Array]]:
     program = compiled_for(model, workload)
     if workload.change is not None:
         program = tfmbs.Program(workload.change(program.image))
+    check_memory(workload.name, program.image)
     compiled = time.process_time()
     context = Kpu(program.image).context()
     entry, arrays = program.accepted.arrays(model.inputs, None)

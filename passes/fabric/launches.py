@@ -18,7 +18,7 @@ from tfmbs.passes.fabric.tables import Tables, TensorKey
 from tfmbs.passes.fabric.vector import VectorCode, VectorLaunch
 from tfmbs.runtime.abi.records import GEOMETRY_OF_KIND, NONE, Dataflow, Kind, ZeroSkip
 from tfmbs.runtime.abi.target import Target
-from tfmbs.runtime.abi.types import DType
+from tfmbs.runtime.abi.types import SPARSE, DType
 
 _TILE_0 = 1
 _WORD = 64
@@ -114,7 +114,9 @@ class Launches:
         reads = [self.memory.key(value, op) for value in (lhs, rhs)]
         fields = {name: self.memory.tensor(v, op) for name, v in (("lhs", lhs), ("rhs", rhs), ("out", out))}
         fields["geometry"] = self._geometry(kind, geometry)
-        fields["schedule"] = self._schedule(schedule_of(op) or self._default_schedule(), reads[1])
+        fields["schedule"] = self._schedule(
+            schedule_of(op) or self._default_schedule(), reads[1], reads[0] if kind is not Kind.GROUP_GEMM else None
+        )
         origins: tuple[Run, ...] = ()
         if op.opview.has_epilogue:
             launch = self.vector.epilogue(op, rest, f"{self._name(op, kind)}.epilogue")
@@ -136,16 +138,23 @@ class Launches:
         array = self.target.array
         return Schedule(Dataflow[array.dataflows[0].upper()], (array.rows, array.columns, 1), 1, _TILE_0)
 
-    def _schedule(self, schedule: Schedule, rhs: TensorKey) -> int:
-        """Zero weights save energy where the target can: trits are many of them."""
-        gates = rhs.dtype is DType.TRIT and ZeroSkip.ENERGY.name.lower() in self.target.zero_skip
+    def _schedule(self, schedule: Schedule, rhs: TensorKey, lhs: TensorKey | None = None) -> int:
+        """Zero weights save cycles or energy where the target can: trits are many of them.
+
+        Cycles: those of a compacted stream in the product of integers `lhs`.
+        """
+        modes, skips = {ZeroSkip[mode.upper()] for mode in self.target.zero_skip}, ZeroSkip.NONE
+        if rhs.dtype is DType.TRIT and ZeroSkip.ENERGY in modes:
+            skips = ZeroSkip.ENERGY
+        if rhs.packing in SPARSE and ZeroSkip.CYCLE in modes and lhs is not None and lhs.dtype is DType.I8:
+            skips = ZeroSkip.CYCLE
         tile_m, tile_n, tile_k = schedule.tiles
         return self.tables.row(
             "schedule",
             {
                 "dataflow": schedule.dataflow,
                 "buffers": schedule.buffers,
-                "zero_skip": ZeroSkip.ENERGY if gates else ZeroSkip.NONE,
+                "zero_skip": skips,
                 "tile_m": tile_m,
                 "tile_n": tile_n,
                 "tile_k": tile_k,

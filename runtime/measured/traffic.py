@@ -65,7 +65,7 @@ def _jobs(timing: Timing, levels: Times) -> None:
     for way, size in ((READ, timing.bytes - timing.stored), (WRITTEN, timing.stored)):
         _add(levels, launch[is_direct], Level.EXTERNAL, way, size[is_direct])
     places = timing.tables.accesses
-    here = np.isin(op, (Op.EPILOGUE, Op.VECTOR, Op.POOL, Op.SOFTMAX)) & ~is_direct
+    here = np.isin(op, (Op.EPILOGUE, Op.VECTOR, Op.POOL, Op.SOFTMAX, Op.QUANTIZE, Op.GATES, Op.CLEAR)) & ~is_direct
     places = places[here[places[:, 0]]]
     number, memory, low, high, writes = places.T
     level = np.array([level_of(one) for one in np.unique(memory)], np.int64)[np.unique(memory, return_inverse=True)[1]]

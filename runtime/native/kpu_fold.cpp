@@ -1,6 +1,8 @@
 // Tiles of products in an array: the kernels of the emulator on bytes of L1, in the order of the contract.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "error.h"
 #include "gather.h"
@@ -11,28 +13,33 @@
 namespace tfmbs::kpu {
 namespace {
 
-// One tile of a product and what it needs.
+// One tile of a product and what it needs: elements of lhs, rows of rhs, and sums as they lie in L1.
 class Fold {
  public:
-  Fold(const Kernels& kernels, const Launch& launch, const movement::Fold& p, const Memories& memories,
-       Scratchpad& scratchpad)
-      : kernels_(kernels), launch_(launch), p_(p), pad_(scratchpad) {
+  Fold(const Kernels& kernels, const Launch& launch, const movement::Fold& p, const void* lhs, const Vectors& rhs,
+       uint32_t* sums, Scratchpad& scratchpad)
+      : kernels_(kernels), launch_(launch), p_(p), pad_(scratchpad), rhs_(rhs), sums_(sums) {
     words_ = p.is_float ? Words::F32 : kernels.integers.words;
     k_ = static_cast<uint64_t>(p.depth);
     depth_ = depth_of(k_, words_);
-    const int64_t elements = p.is_window ? p.rows * p.depth : (p.rows - 1) * p.lhs_stride + p.depth;
-    const int64_t lhs_bytes = elements * (p.is_float ? 4 : 1);
-    const uint8_t* lhs = memories.at(p.memory, p.lhs, lhs_bytes);
-    if (p.is_float) lhs_.f32 = reinterpret_cast<const float*>(lhs);
-    else lhs_.i8 = reinterpret_cast<const int8_t*>(lhs);
+    if (p.is_float) lhs_.f32 = static_cast<const float*>(lhs);
+    else lhs_.i8 = static_cast<const int8_t*>(lhs);
     lhs_.stride = p.is_window ? 1 : static_cast<uint64_t>(p.lhs_stride);
     lhs_.k_stride = p.is_window ? static_cast<uint64_t>(p.rows) : 1;
-    rhs(memories.at(p.memory, p.rhs, p.columns * p.rhs_row_bytes));
     const int64_t lines = p.is_window ? p.columns : p.rows, line = p.is_window ? p.rows : p.columns;
-    sums_ = reinterpret_cast<uint32_t*>(memories.at(p.memory, p.sums, ((lines - 1) * p.sums_stride + line) * 4));
     for (int64_t i = 0; p.is_first && i < lines; ++i) std::fill_n(sums_ + i * p.sums_stride, line, 0u);
+    if (words_ != Words::QUADS) return;
+    pad_.sums.assign(static_cast<size_t>(p.columns), 0);
+    for (size_t j = 0; j < pad_.sums.size(); ++j)
+      for (uint64_t i = 0; i < k_; ++i) pad_.sums[j] += static_cast<uint32_t>(rhs_.i8[j * rhs_.stride + i]);
   }
 
+  void run() {
+    if (p_.is_window) windows();
+    else matrix();
+  }
+
+ private:
   // Rows of activations against panels of weights.
   void matrix() {
     const unsigned panel = kernels_.panel;
@@ -78,7 +85,6 @@ class Fold {
     }
   }
 
- private:
   // Rows and columns of the sums as they lie in L1.
   struct Block {
     uint64_t row, column;
@@ -88,24 +94,6 @@ class Fold {
 
   static unsigned width(uint64_t left, unsigned most) { return static_cast<unsigned>(std::min<uint64_t>(left, most)); }
   int32_t lhs_zero() const { return static_cast<int32_t>(p_.lhs_zero); }
-
-  void rhs(const uint8_t* data) {
-    const auto packing = static_cast<abi::Packing>(p_.packing);
-    rhs_.stride = k_;
-    rhs_.k_stride = 1;
-    if (packing != abi::Packing::DENSE) {
-      pad_.unpacked = unpack_elements(data, static_cast<uint64_t>(p_.columns), k_, packing, launch_.name);
-      rhs_.i8 = pad_.unpacked.data();
-    } else if (p_.rhs_is_float) {
-      rhs_.f32 = reinterpret_cast<const float*>(data);
-    } else {
-      rhs_.i8 = reinterpret_cast<const int8_t*>(data);
-    }
-    if (words_ != Words::QUADS) return;
-    pad_.sums.assign(static_cast<size_t>(p_.columns), 0);
-    for (size_t j = 0; j < pad_.sums.size(); ++j)
-      for (uint64_t i = 0; i < k_; ++i) pad_.sums[j] += static_cast<uint32_t>(rhs_.i8[j * k_ + i]);
-  }
 
   // Of each step, the pixels that its tap reaches.
   const uint32_t* absent(const Segments& segments) {
@@ -139,78 +127,156 @@ class Fold {
   const Launch& launch_;
   const movement::Fold& p_;
   Scratchpad& pad_;
+  Vectors rhs_;
+  uint32_t* sums_;
   Words words_;
   uint64_t k_, depth_;
-  Vectors lhs_, rhs_;
-  uint32_t* sums_;
+  Vectors lhs_;
 };
 
-// Blocks of input rows in L2.
-class Blocks {
- public:
-  Blocks(const movement::Gather& p, const int64_t* list, const abi::VolumeGeometry& g, const Memories& memories)
-      : p_(p), list_(list), g_(g), memories_(memories) {}
+// Rows of a packing as elements, in `out` where they are not elements yet.
+Vectors elements(const movement::Fold& p, const uint8_t* data, const std::string& name, std::vector<int8_t>& out) {
+  const uint64_t k = static_cast<uint64_t>(p.depth);
+  const auto packing = static_cast<abi::Packing>(p.packing);
+  Vectors rhs;
+  rhs.stride = k;
+  rhs.k_stride = 1;
+  if (packing != abi::Packing::DENSE) {
+    out = unpack_elements(data, static_cast<uint64_t>(p.columns), k, packing, name);
+    rhs.i8 = out.data();
+  } else if (p.rhs_is_float) {
+    rhs.f32 = reinterpret_cast<const float*>(data);
+  } else {
+    rhs.i8 = reinterpret_cast<const int8_t*>(data);
+  }
+  return rhs;
+}
 
-  // Element `at` of an input channel (planes, rows, columns) in the first channel of its block, and elements between
-  // two channels there.
-  std::pair<const uint8_t*, uint64_t> find(uint64_t at) const {
-    const uint64_t line = at / g_.in_width, column = at % g_.in_width, size = static_cast<uint64_t>(p_.rows_per_block);
-    const uint64_t plane = line / g_.in_height, row = line % g_.in_height;
-    const uint64_t per_plane = (g_.in_height + size - 1) / size, block = plane * per_plane + row / size;
-    for (int64_t i = 0; i < p_.blocks; ++i) {
-      if (static_cast<uint64_t>(list_[2 * i]) != block) continue;
-      const uint64_t rows = std::min<uint64_t>(size, g_.in_height - row / size * size), channel = rows * g_.in_width;
-      const uint8_t* first = memories_.at(static_cast<int64_t>(movement::Memory::L2), list_[2 * i + 1],
-                                          static_cast<int64_t>(channel) * p_.channels * p_.element_bytes);
-      return {first + (row % size * g_.in_width + column) * static_cast<uint64_t>(p_.element_bytes), channel};
+// The same product of the k with a weight in some column, side by side. Throws Error where these are not as many as
+// their time was reckoned for.
+Vectors compacted(movement::Fold& p, const int8_t*& lhs, const Vectors& rhs, Scratchpad& pad) {
+  const size_t rows = static_cast<size_t>(p.rows), columns = static_cast<size_t>(p.columns);
+  std::vector<size_t> kept;
+  for (size_t k = 0; k < static_cast<size_t>(p.depth); ++k)
+    for (size_t j = 0; j < columns; ++j)
+      if (rhs.i8[j * rhs.stride + k]) {
+        kept.push_back(k);
+        break;
+      }
+  if (kept.empty()) kept.push_back(0);
+  const size_t count = kept.size();
+  if (static_cast<int64_t>(count) != p.kept)
+    throw Error("device", "kpu", "a fold has weights at " + std::to_string(count) + " k, not at " + std::to_string(p.kept));
+  pad.lhs_kept.resize(rows * count);
+  pad.rhs_kept.resize(columns * count);
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t j = 0; j < columns; ++j) pad.rhs_kept[j * count + i] = rhs.i8[j * rhs.stride + kept[i]];
+    for (size_t r = 0; r < rows; ++r)
+      if (p.is_window) pad.lhs_kept[i * rows + r] = lhs[kept[i] * rows + r];
+      else pad.lhs_kept[r * count + i] = lhs[r * static_cast<size_t>(p.lhs_stride) + kept[i]];
+  }
+  p.depth = p.lhs_stride = static_cast<int64_t>(count);
+  lhs = pad.lhs_kept.data();
+  return {nullptr, pad.rhs_kept.data(), count, 1};
+}
+
+// A product whose weights have a scale for each group of k, see groups.cpp.
+class GroupFold {
+ public:
+  GroupFold(const Kernels& kernels, const Launch& launch, const movement::Fold& p, const uint8_t* lhs,
+            const uint8_t* rhs, float* sums, Scratchpad& pad)
+      : kernels_(kernels), launch_(launch), p_(p), lhs_(lhs), sums_(sums), pad_(pad), groups_(p.depth / p.group) {
+    const size_t scales = static_cast<size_t>(groups_) * sizeof(float);
+    const size_t packed = static_cast<size_t>(p.rhs_row_bytes) - scales;
+    pad.rows.resize(static_cast<size_t>(p.columns) * packed);
+    scales_.resize(static_cast<size_t>(p.columns * groups_));
+    for (size_t j = 0; j < static_cast<size_t>(p.columns); ++j) {
+      const uint8_t* row = rhs + j * static_cast<size_t>(p.rhs_row_bytes);
+      std::memcpy(pad.rows.data() + j * packed, row, packed);
+      std::memcpy(scales_.data() + j * static_cast<size_t>(groups_), row + packed, scales);
     }
-    throw Error("device", "kpu", "a window reaches input row " + std::to_string(line) + ", whose block is not in L2");
+    movement::Fold rows = p;
+    rows.columns = p.columns * groups_;
+    rows.depth = p.group;
+    weights_ = elements(rows, pad.rows.data(), launch.name, pad.unpacked);
+    weights_.stride = static_cast<uint64_t>(p.depth);
+  }
+
+  // Weights are made f32; the reduction is that of any product.
+  void real() {
+    pad_.real.resize(static_cast<size_t>(p_.columns * p_.depth));
+    for (int64_t i = 0; i < p_.columns * p_.depth; ++i)
+      pad_.real[static_cast<size_t>(i)] =
+          static_cast<float>(weights_.i8[i]) * scales_[static_cast<size_t>(i / p_.group)];
+    const Vectors rhs{pad_.real.data(), nullptr, static_cast<uint64_t>(p_.depth), 1};
+    Fold(kernels_, launch_, p_, lhs_, rhs, reinterpret_cast<uint32_t*>(sums_), pad_).run();
+  }
+
+  // Sums of a group are exact; `factors`: those of the rows, or nullptr.
+  void integers(const float* factors) {
+    movement::Fold p = p_;
+    p.depth = p_.group;
+    p.is_first = 1;
+    p.sums_stride = p_.columns;
+    std::vector<uint32_t>& parts = pad_.parts;
+    parts.resize(static_cast<size_t>(p_.rows * p_.columns));
+    for (int64_t r = 0; p_.is_first && r < p_.rows; ++r) std::fill_n(sums_ + r * p_.sums_stride, p_.columns, 0.0f);
+    for (int64_t g = 0; g < groups_; ++g) {
+      const Vectors weights = weights_.at(static_cast<uint64_t>(g * p_.group));
+      Fold(kernels_, launch_, p, lhs_ + g * p_.group, weights, parts.data(), pad_).run();
+      for (int64_t r = 0; r < p_.rows; ++r)
+        for (int64_t c = 0; c < p_.columns; ++c) {
+          float& sum = sums_[r * p_.sums_stride + c];
+          const float part = static_cast<float>(static_cast<int32_t>(parts[static_cast<size_t>(r * p_.columns + c)]));
+          sum = canonical(std::fma(part, scales_[static_cast<size_t>(c * groups_ + g)], sum));
+        }
+    }
+    for (int64_t r = 0; factors && r < p_.rows; ++r)
+      for (int64_t c = 0; c < p_.columns; ++c) {
+        float& sum = sums_[r * p_.sums_stride + c];
+        sum = canonical(sum / factors[r]);
+      }
   }
 
  private:
-  const movement::Gather& p_;
-  const int64_t* list_;
-  const abi::VolumeGeometry& g_;
-  const Memories& memories_;
-};
+  static float canonical(float value) { return value == value ? value : std::numeric_limits<float>::quiet_NaN(); }
 
-template <class T>
-void gather_pixels(const movement::Gather& p, const Blocks& blocks, const abi::VolumeGeometry& g, T zero, T* out) {
-  const uint64_t taps = static_cast<uint64_t>(g.kernel_depth) * g.kernel_height * g.kernel_width;
-  const uint64_t channels = static_cast<uint64_t>(p.channels), rows = static_cast<uint64_t>(p.rows);
-  std::fill_n(out, channels * taps * rows, zero);
-  const WindowRows window(g);
-  window.visit(static_cast<uint64_t>(p.pixel), static_cast<uint32_t>(rows),
-               [&](uint32_t lane, uint32_t count, uint64_t tap, uint64_t at) {
-                 const auto [first, stride] = blocks.find(at);
-                 const T* from = reinterpret_cast<const T*>(first);
-                 T* to = out + tap * rows + lane;
-                 for (uint64_t c = 0; c < channels; ++c, from += stride, to += taps * rows)
-                   for (uint32_t i = 0; i < count; ++i) to[i] = from[i * static_cast<uint64_t>(g.stride_width)];
-               });
-}
+  const Kernels& kernels_;
+  const Launch& launch_;
+  const movement::Fold& p_;
+  const uint8_t* lhs_;
+  float* sums_;
+  Scratchpad& pad_;
+  const int64_t groups_;
+  std::vector<float> scales_;
+  Vectors weights_;
+};
 
 }  // namespace
 
 void Jobs::fold(const movement::Movement& movement, const int64_t* parameters) {
   movement::Fold p;
   std::memcpy(&p, parameters, sizeof p);
-  Fold fold(image_.kernels(), launch(movement.launch), p, memories_, scratchpad_);
-  if (p.is_window) fold.windows();
-  else fold.matrix();
-}
-
-int64_t Jobs::gather(const movement::Movement& movement, const int64_t* parameters) const {
-  movement::Gather p;
-  std::memcpy(&p, parameters, sizeof p);
-  const abi::VolumeGeometry& g = launch(movement.launch).volume;
-  const Blocks blocks(p, parameters + sizeof p / sizeof(int64_t), g, memories_);
-  const int64_t taps = static_cast<int64_t>(g.kernel_depth) * g.kernel_height * g.kernel_width;
-  const int64_t moved = p.channels * taps * p.rows * p.element_bytes;
-  uint8_t* out = memories_.at(p.memory, p.address, moved);
-  if (p.element_bytes == 4) gather_pixels<float>(p, blocks, g, 0.0f, reinterpret_cast<float*>(out));
-  else gather_pixels<int8_t>(p, blocks, g, static_cast<int8_t>(p.zero), reinterpret_cast<int8_t*>(out));
-  return moved;
+  const Kernels& kernels = image_.kernels();
+  const Launch& own = launch(movement.launch);
+  const int64_t count = p.is_window ? p.rows * p.depth : (p.rows - 1) * p.lhs_stride + p.depth;
+  const uint8_t* lhs = memories_.at(p.memory, p.lhs, count * (p.is_float ? 4 : 1));
+  const uint8_t* rhs = memories_.at(p.memory, p.rhs, p.columns * p.rhs_row_bytes);
+  const int64_t lines = p.is_window ? p.columns : p.rows, line = p.is_window ? p.rows : p.columns;
+  uint8_t* sums = memories_.at(p.memory, p.sums, ((lines - 1) * p.sums_stride + line) * 4);
+  if (p.group) {
+    GroupFold groups(kernels, own, p, lhs, rhs, reinterpret_cast<float*>(sums), scratchpad_);
+    if (p.is_float) return groups.real();
+    const uint8_t* factors = p.factors < 0 ? nullptr : memories_.at(p.memory, p.factors, p.rows * 4);
+    return groups.integers(reinterpret_cast<const float*>(factors));
+  }
+  Vectors weights = elements(p, rhs, own.name, scratchpad_.unpacked);
+  if (p.kept >= 0) {
+    const int8_t* kept = reinterpret_cast<const int8_t*>(lhs);
+    weights = compacted(p, kept, weights, scratchpad_);
+    lhs = reinterpret_cast<const uint8_t*>(kept);
+  }
+  Fold(kernels, own, p, lhs, weights, reinterpret_cast<uint32_t*>(sums), scratchpad_).run();
 }
 
 }  // namespace tfmbs::kpu

@@ -18,7 +18,10 @@ int64_t memory_of(const abi::Tensor& tensor);
 struct Scratchpad {
   AlignedWords rhs, lhs, out;
   std::vector<uint32_t> sums, valid;
-  std::vector<int8_t> unpacked;
+  std::vector<int8_t> unpacked, lhs_kept, rhs_kept;
+  std::vector<uint8_t> rows;
+  std::vector<float> real;
+  std::vector<uint32_t> parts;
 };
 
 // A copy of bytes as a vector program sees its windows, of tensors that may overlap: what is not brought to L1 has no
@@ -59,6 +62,9 @@ class Jobs {
   const std::vector<int64_t>* taken(const movement::Movement& movement, const int64_t* parameters);
   void pool(const movement::Movement& movement, const int64_t* parameters);
   void softmax(const movement::Movement& movement, const int64_t* parameters);
+  void quantize(const int64_t* parameters) const;
+  void gates(const movement::Movement& movement, const int64_t* parameters) const;
+  void clear(const int64_t* parameters) const;
 
   // Of each launch of the entry.
   const VectorCounters& counters(size_t launch) const { return counters_.at(launch); }

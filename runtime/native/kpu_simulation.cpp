@@ -159,6 +159,9 @@ class Simulation {
         return jobs_.vector(m, parameters);
       case Op::POOL: return jobs_.pool(m, parameters);
       case Op::SOFTMAX: return jobs_.softmax(m, parameters);
+      case Op::QUANTIZE: return jobs_.quantize(parameters);
+      case Op::GATES: return jobs_.gates(m, parameters);
+      case Op::CLEAR: return jobs_.clear(parameters);
     }
   }
 
@@ -187,7 +190,7 @@ void check_program(const MovementProgram& program) {
   for (const Movement& m : program.movements) {
     bool right = m.engine >= 0 && m.engine < program.engines && m.queue >= 0 &&
                  m.queue / QUEUES == m.engine && m.busy_ps >= 0 &&
-                 m.pipe_ps >= 0 && m.op >= 0 && m.op <= static_cast<int64_t>(Op::SOFTMAX) &&
+                 m.pipe_ps >= 0 && m.op >= 0 && m.op <= static_cast<int64_t>(Op::CLEAR) &&
                  holds(m.wait_first, m.wait_count, program.waits.size()) &&
                  holds(m.part_first, m.part_count, program.parts.size()) &&
                  holds(m.parameter_first, m.parameter_count, program.parameters.size());

@@ -14,6 +14,9 @@ enum class Op : int64_t {
   VECTOR = 4,
   POOL = 5,
   SOFTMAX = 6,
+  QUANTIZE = 7,
+  GATES = 8,
+  CLEAR = 9,
 };
 
 enum class Memory : int64_t {
@@ -191,8 +194,11 @@ struct Fold {
   int64_t rhs_is_float;
   int64_t lhs_stride;
   int64_t sums_stride;
+  int64_t group;
+  int64_t factors;
+  int64_t kept;
 };
-static_assert(sizeof(Fold) == 136);
+static_assert(sizeof(Fold) == 160);
 
 struct Epilogue {
   int64_t memory;
@@ -249,5 +255,36 @@ struct Softmax {
   int64_t mask_column_stride;
 };
 static_assert(sizeof(Softmax) == 64);
+
+struct Quantize {
+  int64_t memory;
+  int64_t in;
+  int64_t out;
+  int64_t factors;
+  int64_t rows;
+  int64_t columns;
+};
+static_assert(sizeof(Quantize) == 48);
+
+struct Gates {
+  int64_t memory;
+  int64_t of_input;
+  int64_t of_state;
+  int64_t bias;
+  int64_t recurrent_bias;
+  int64_t cell;
+  int64_t hidden;
+  int64_t rows;
+  int64_t columns;
+  int64_t first;
+};
+static_assert(sizeof(Gates) == 80);
+
+struct Clear {
+  int64_t memory;
+  int64_t address;
+  int64_t bytes;
+};
+static_assert(sizeof(Clear) == 24);
 
 }  // namespace tfmbs::movement

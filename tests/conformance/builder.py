@@ -63,8 +63,9 @@ def _strides(name: str, head: str, sizes: tuple[int, int, int]) -> Fields:
 class Builder:
     """Collects the tables of one entry point `main`; `image()` gives them. Every launch waits for the one before."""
 
-    def __init__(self, target: str = "kpu-16x16") -> None:
-        self._image = Image(meta={"name": "conformance"}, target=load_target(target).to_dict())
+    def __init__(self, target: str = "kpu-16x16", **changes: object) -> None:
+        """With other values of some keys of the target."""
+        self._image = Image(meta={"name": "conformance"}, target=load_target(target).to_dict() | changes)
         self._weights = bytearray()
         self._scratch = 0
         self._inputs: list[int] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conformance.devices import DEVICES, DeviceUnderTest
-from tests.conformance.known_failures import KNOWN_FAILURES, NOT_COVERED
+from tests.conformance.known_failures import KNOWN_FAILURES
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -13,12 +13,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "device" not in metafunc.fixturenames:
         return
     vector = metafunc.module.__name__.rpartition(".")[2].startswith("test_vector_")
-    name = f"{metafunc.module.__name__.rpartition('.')[2]}::{metafunc.function.__name__}"
-    devices = [
-        device
-        for device in DEVICES
-        if not (vector and device.products_only) and not any(part in name for part in NOT_COVERED.get(device.name, {}))
-    ]
+    devices = [device for device in DEVICES if not (vector and device.products_only)]
     metafunc.parametrize("device", devices, ids=lambda device: device.name)
 
 

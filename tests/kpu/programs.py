@@ -14,7 +14,7 @@ from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.entry import expand
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.program import Program
-from tfmbs.runtime.abi.records import Dataflow, Kind, MaskMode, PoolMode
+from tfmbs.runtime.abi.records import Activations, Dataflow, Direction, Kind, MaskMode, PoolMode, ZeroSkip
 from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.abi.types import DType, Packing
 from tfmbs.runtime.devices.kpu import walked
@@ -114,6 +114,60 @@ def attention() -> Image:
     return builder.image()
 
 
+def groups(lhs: DType, activations: Activations = Activations.STORED) -> Image:
+    """Weights of four bits with scales, and a bias."""
+    m, n, k, group = 13, 21, 48, 8
+    builder = Builder("kpu-minimal")
+    x, out = builder.input("x", (m, k), lhs), builder.output("y", (m, n), DType.F32)
+    w = builder.constant(RNG.integers(-8, 8, (n * k // group, group), np.int8), Packing.NIBBLES)
+    scales, bias = (
+        builder.constant(RNG.standard_normal(shape).astype(np.float32)) for shape in ((n, k // group), (n,))
+    )
+    builder.groups(
+        x, w, scales, out, m=m, n=n, k=k, group=group, activations=activations, epilogue=builder.epilogue(ADD_BIAS, 1),
+        args=[bias], schedule=builder.schedule(tiles=(4, 8, 16)),
+    )  # fmt: skip
+    return small(builder.image())
+
+
+def lstm() -> Image:
+    """Both ways, with biases, first states and last cells, on two tiles."""
+    steps, batch, width, hidden = 3, 4, 6, 10
+    shapes = {
+        "x": (steps, batch, width), "w": (2, 4 * hidden, width), "r": (2, 4 * hidden, hidden), "a": (2, 4 * hidden),
+        "b": (2, 4 * hidden), "h": (2, batch, hidden), "c": (2, batch, hidden),
+    }  # fmt: skip
+    builder = Builder("kpu-edge")
+    tensors = {name: builder.input(name, shape, DType.F32) for name, shape in shapes.items()}
+    out = builder.output("y", (steps + 1, 2, batch, hidden), DType.F32)
+    flags = dict.fromkeys(("bias", "recurrent_bias", "initial", "cell"), 1)
+    x, w, *further = tensors.values()
+    builder.lstm(x, w, out, further, direction=Direction.BOTH, **flags)
+    image = small(builder.image(), tiles=2)
+    image.schedules[0] |= {"tile_m": 3, "tile_n": 4}
+    return image
+
+
+def sparse(dataflow: Dataflow, *, is_window: bool = False, seed: int = 7) -> Image:
+    """Weights of which a quarter is not zero, in rows that have them together, skipped in cycles."""
+    rng = np.random.default_rng(seed)
+    n, k = 12, 36
+    rows = np.zeros((n, k), np.int8)
+    for first in range(0, n, 4):  # columns that are neighbours have weights at the same k
+        at = rng.permutation(k)[: k // 4 - 1]
+        rows[first : first + 4, at] = rng.integers(-1, 2, (4, len(at)))
+    builder = Builder("kpu-minimal", zero_skip=["none", "cycle"])
+    schedule = builder.schedule(ZeroSkip.CYCLE, tiles=(8, 4, 36), dataflow=dataflow)
+    if is_window:
+        x, out = builder.input("x", (1, 4, 6, 5), DType.I8), builder.output("y", (1, n, 6, 5), DType.I32)
+        w = builder.constant(rows.reshape(n, 4, 3, 3), Packing.S4)
+        builder.window(Kind.CONV2D, x, w, out, kernel=(3, 3), pads=(1, 1, 1, 1), lhs_zero=3, schedule=schedule)
+    else:
+        x, out = builder.input("x", (19, k), DType.I8), builder.output("y", (19, n), DType.I32)
+        builder.gemm(x, builder.constant(rows, Packing.S4), out, m=19, n=n, k=k, lhs_zero=-2, schedule=schedule)
+    return builder.image()
+
+
 def states() -> Image:
     """A product into state, which the next launch reads."""
     builder = Builder("kpu-minimal")
@@ -164,6 +218,12 @@ KINDS: dict[str, Callable[[], Image]] = {
     "volumes": volumes,
     "attention": attention,
     "states": states,
+    "groups of integers": partial(groups, DType.I8),
+    "groups of reals": partial(groups, DType.F32),
+    "groups of rows by their magnitude": partial(groups, DType.F32, Activations.ABSMAX),
+    "lstm": lstm,
+    "skipped zeros": partial(sparse, Dataflow.WEIGHT_STATIONARY),
+    "skipped taps": partial(sparse, Dataflow.OUTPUT_STATIONARY, is_window=True),
 }
 """A program of every kind of launch."""
 

@@ -24,7 +24,6 @@ from tfmbs.runtime.hazards import Conflict, conflicts
 from tfmbs.runtime.program import Program
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-LACKING = {"groups", "lstm", "residues", "sparse"}
 OP, WAIT_FIRST, WAIT_COUNT = (MOVEMENT_FIELDS.index(name) for name in ("op", "wait_first", "wait_count"))
 
 
@@ -83,9 +82,7 @@ def test_the_conflicts_are_those_of_all_pairs(seed: int) -> None:
     assert all(one.low < one.high for one in told)
 
 
-@pytest.mark.parametrize(
-    "file", [file for file in sorted(GOLDEN.glob("v1.8/*.tfb")) if file.stem not in LACKING], ids=lambda file: file.stem
-)
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob("v1.8/*.tfb")), ids=lambda file: file.stem)
 def test_golden_files_have_neither_conflicts_nor_deadlocks(file: Path) -> None:
     image = Image.load(file)
     machine = Machine.of(Target.from_dict(image.target, "TARGET", image.version[1]))

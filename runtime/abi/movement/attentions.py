@@ -276,6 +276,7 @@ class AttentionExpansion:
         parameters = (
             Memory.L1 + tile, lhs[0].address + WORD * lhs[1], rhs.address, sums[0].address + WORD * sums[1], sizes.m,
             sizes.n, sizes.k, True, is_first, 0, Packing.DENSE, sizes.k * WORD, False, 0, True, lhs[2], sums[2],
+            0, -1, -1,
         )  # fmt: skip
 
         def rows_of(slot: Slot, first: int, stride: int, width: int) -> list[tuple[int, int, int]]:

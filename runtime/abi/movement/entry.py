@@ -9,10 +9,12 @@ from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.movement.attentions import expand_attention
 from tfmbs.runtime.abi.movement.copies import expand_copy
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.groups import expand_groups
 from tfmbs.runtime.abi.movement.launches import expand_matrix, expand_windows
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.pools import expand_pool
 from tfmbs.runtime.abi.movement.program import Program
+from tfmbs.runtime.abi.movement.recurrences import expand_lstm
 from tfmbs.runtime.abi.movement.vectors import Walker, expand_vector
 from tfmbs.runtime.abi.records import Kind
 
@@ -25,6 +27,8 @@ KINDS: dict[Kind, Callable[[Expansion, Row, str], None]] = {
     Kind.VECTOR: expand_vector,
     Kind.POOL: expand_pool,
     Kind.ATTENTION: expand_attention,
+    Kind.GROUP_GEMM: expand_groups,
+    Kind.LSTM: expand_lstm,
 }
 """The kinds of descriptors that the rule covers, and what adds their movements."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Row
@@ -11,6 +12,7 @@ from tfmbs.runtime.abi.movement.expansion import Expansion
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
 from tfmbs.runtime.abi.movement.prediction import predict
 from tfmbs.runtime.abi.movement.products import ProductExpansion, Result
+from tfmbs.runtime.abi.movement.skipping import kept_of
 from tfmbs.runtime.abi.movement.tiles import Work, planned
 from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing
@@ -107,7 +109,7 @@ def _run(
 ) -> None:
     schedule = x.image.schedules[descriptor["schedule"]]
     if schedule["zero_skip"] == ZeroSkip.CYCLE:
-        raise TfmbsError("unsupported", where, "the movement rule has no zero-skip mode CYCLE")
+        work = replace(work, kept=kept_of(x.image, work, where))
     wanted = Tile(schedule["tile_m"], schedule["tile_n"], schedule["tile_k"])
     fabric = fabric_tiles(x, descriptor, where)
     flow = Dataflow(schedule["dataflow"])

@@ -110,6 +110,16 @@ class Space:
         self._slots += made
         return made
 
+    def split(self, slot: Slot, size: int) -> Slot:
+        """The bytes of a slot behind its first ones, as a slot of their own."""
+        at = slot.address + size
+        rest = Slot(slot.memory, at, slot.size - size)
+        rest.before = [piece.within(at, piece.high) for piece in slot.before if piece.high > at]
+        slot.before = [piece.within(piece.low, at) for piece in slot.before if piece.low < at]
+        slot.size = size
+        self._slots.append(rest)
+        return rest
+
     def _meeting(self, slot: Slot) -> list[Piece]:
         """The pieces that have bytes of the next slot."""
         pieces, end = self._pieces, slot.address + slot.size

@@ -60,7 +60,7 @@ class Source(Protocol):
     def keys(self, product: int, index: int, step: int, tile: Tile) -> list[Key]:
         """The chunks for block `index` of rows (or columns) and `step` of the reduction of a product."""
 
-    def load(self, key: Key, tile: Tile, to: Slot) -> Copy:
+    def loads(self, key: Key, tile: Tile, to: Slot) -> list[Copy]:
         """From external memory to L3."""
 
     def lift(self, key: Key, tile: Tile, start: Slot, to: Slot) -> Copy:
@@ -124,12 +124,21 @@ class Matrix:
         """Vectors and elements of a chunk."""
         return span(key[1], self._size(tile), self.count), span(key[2], tile.k, self.k)
 
+    def loads(self, key: Key, tile: Tile, to: Slot) -> list[Copy]:
+        return [self.load(key, tile, to)]
+
+    def first_row(self, product: int, vector: int) -> int:
+        """The packed row of a vector of a product."""
+        return (product % self.products * self.product_stride + vector * self.stride) // self.k
+
     def load(self, key: Key, tile: Tile, to: Slot) -> Copy:
+        """From external memory to L3, of what comes first."""
         vectors, k = self.shape(key, tile)
         if self.packing is not Packing.DENSE:
             row = self.row_bytes(self.k)
-            first = (key[0] * self.product_stride + vectors.first * self.stride) // self.k
-            start = self.offset + first * row + (self.row_bytes(k.first) if k.first else 0)
+            start = (
+                self.offset + self.first_row(key[0], vectors.first) * row + (self.row_bytes(k.first) if k.first else 0)
+            )
             run = self.row_bytes(k.size)
             return Copy(self.memory, start, to.memory, to.address, 1, 0, 0, vectors.size, row, run, run)
         e = self.element_bytes
@@ -250,7 +259,11 @@ class Windows:
                 found.update(range(plane * per_plane + rows[0] // size, plane * per_plane + rows[-1] // size + 1))
         return sorted(found)
 
+    def loads(self, key: Key, tile: Tile, to: Slot) -> list[Copy]:
+        return [self.load(key, tile, to)]
+
     def load(self, key: Key, tile: Tile, to: Slot) -> Copy:
+        """From external memory to L3."""
         g, e = self.g, self.element_bytes
         channels, first_line, lines = self._shape(key, tile)
         product, width = key[0], g["in_width"]

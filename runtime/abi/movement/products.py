@@ -178,7 +178,11 @@ class ProductExpansion:
             self._gather(source, out, k, [(key[1], start) for key, start in zip(keys, found, strict=True)], slot)
         else:
             self.x.feed([source.feed(name, self.plan.tile, found[0], slot)], found[0], slot, out.fabric)
+        self._fed(out, slot)
         return slot
+
+    def _fed(self, out: OutputTile, slot: Slot) -> None:
+        """What else becomes of lhs in L1."""
 
     def _rhs_in_l1(self, tile: _Own, out: OutputTile, k: int, step: int) -> Slot:
         key, source = self._rhs_key(out, k), self.work.rhs
@@ -200,7 +204,7 @@ class ProductExpansion:
         start = l3.find(key, step)
         if start is None:
             start = l3.take(key, step)
-            self.x.load([source.load(key, self.plan.tile, start)], start)
+            self.x.load(source.loads(key, self.plan.tile, start), start)
         slot = l2.take(key, step)
         self.x.lift([source.lift(key, self.plan.tile, start, slot)], start, slot)
         return slot
@@ -236,12 +240,13 @@ class ProductExpansion:
         depth = span(k, self.plan.tile.k, work.k)
         row_bytes = work.rhs.row_bytes(depth.size)
         is_float = work.lhs.element_bytes == 4
-        sizes = Sizes(out.m.size, out.n.size, depth.size)
+        kept = -1 if work.kept is None else work.kept(out.product, out.n)
+        sizes = Sizes(out.m.size, out.n.size, depth.size if kept < 0 else kept)
         is_window = isinstance(work.lhs, Windows)
         parameters = (
             Memory.L1 + out.fabric, lhs.address, rhs.address, sums.address, out.m.size, out.n.size, depth.size,
             is_float, k == 0, self.lhs_zero, work.rhs.packing, row_bytes, is_window, out.m.first,
-            work.rhs.dtype == DType.F32, depth.size, out.m.size if is_window else out.n.size,
+            work.rhs.dtype == DType.F32, depth.size, out.m.size if is_window else out.n.size, 0, -1, kept,
         )  # fmt: skip
         used = out.m.size * out.n.size * ACCUMULATOR_BYTES
         waits = [*lhs.writers, *rhs.writers, *(sums.to_write(used) if k == 0 else sums.writers)]

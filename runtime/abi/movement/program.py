@@ -39,6 +39,12 @@ class Op(IntEnum):
     """The windows of a pooling for outputs of channels, see `POOL_FIELDS`."""
     SOFTMAX = 6
     """Scores of an attention become weights, see `SOFTMAX_FIELDS`."""
+    QUANTIZE = 7
+    """Rows become integers by their largest magnitude, see `QUANTIZE_FIELDS`."""
+    GATES = 8
+    """Gates of an LSTM, and what becomes of its states, see `GATES_FIELDS`."""
+    CLEAR = 9
+    """Bytes of an L1 become zeros, see `CLEAR_FIELDS`."""
 
 
 class Level(IntEnum):
@@ -66,11 +72,14 @@ class Memory(IntEnum):
 FOLD_FIELDS = (
     "memory", "lhs", "rhs", "sums", "rows", "columns", "depth", "is_float", "is_first", "lhs_zero", "packing",
     "rhs_row_bytes", "is_window", "pixel", "rhs_is_float",
-    "lhs_stride", "sums_stride",
+    "lhs_stride", "sums_stride", "group", "factors", "kept",
 )  # fmt: skip
 """lhs and rhs are byte addresses in `memory`. lhs is rows×depth, its rows `lhs_stride` elements apart, or dense
 depth×rows of a window (`is_window`), whose first row is output `pixel`; rhs has `columns` rows of `rhs_row_bytes`. Sums
-are rows×columns words, columns×rows of a window, with rows `sums_stride` words apart; `is_first`: they start from 0."""
+are rows×columns words, columns×rows of a window, with rows `sums_stride` words apart; `is_first`: they start from 0.
+With a `group`, so many elements share a scale: a row of rhs is a packed row for each group, and behind them the scales;
+sums are f32, divided in the end by the factors of the rows of lhs, if they are somewhere (not -1). Where `kept` is not
+-1, only those k are multiplied for which some column has a weight: so many, or one where there is none."""
 
 GATHER_FIELDS = (
     "memory", "address", "pixel", "rows", "channels", "element_bytes", "rows_per_block", "zero", "blocks",
@@ -104,6 +113,17 @@ SOFTMAX_FIELDS = (
 )  # fmt: skip
 """Scores of queries `first` to `first + rows` become weights; the mask lies in L1 with strides in elements."""
 
+QUANTIZE_FIELDS = ("memory", "in", "out", "factors", "rows", "columns")
+"""f32 rows and the integers that they become, see `Activations.ABSMAX`, and where the factor of each row goes."""
+
+GATES_FIELDS = (
+    "memory", "of_input", "of_state", "bias", "recurrent_bias", "cell", "hidden", "rows", "columns", "first",
+)  # fmt: skip
+"""Sums and biases (-1: none) of each gate, one after the other, for elements `first` to `first + columns` of a state;
+`cell` and `hidden` have all of its elements, the first being read and written, the other written."""
+
+CLEAR_FIELDS = ("memory", "address", "bytes")
+
 PARAMETERS = {
     Op.COPY: (),
     Op.GATHER: GATHER_FIELDS,
@@ -112,6 +132,9 @@ PARAMETERS = {
     Op.VECTOR: VECTOR_FIELDS,
     Op.POOL: POOL_FIELDS,
     Op.SOFTMAX: SOFTMAX_FIELDS,
+    Op.QUANTIZE: QUANTIZE_FIELDS,
+    Op.GATES: GATES_FIELDS,
+    Op.CLEAR: CLEAR_FIELDS,
 }
 
 MOVEMENT_FIELDS = (

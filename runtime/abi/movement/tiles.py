@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.memory import aligned
-from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
+from tfmbs.runtime.abi.movement.operands import Matrix, Span, Tile, Windows
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 
@@ -33,6 +33,8 @@ class Work:
     out_bytes: int
     windows: Sequence[tuple[int, int, int]] = ()
     """Of each window of the epilogue: bytes per element of the result, per channel, and in any case."""
+    kept: Callable[[int, Span], int] | None = None
+    """Where zeros are skipped: how many k of a product and some of its columns are not."""
 
     def window_bytes(self, tile: Tile) -> int:
         """What the epilogue of a tile reads, each window by itself aligned."""

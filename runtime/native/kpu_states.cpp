@@ -1,0 +1,87 @@
+// What becomes of rows and states on the vector engine: integers by rows, gates of an LSTM, zeros.
+#include <cstring>
+
+#include "kpu_jobs.h"
+#include "lstm.h"
+
+namespace tfmbs::kpu {
+namespace {
+
+constexpr uint32_t LANE_GROUP = 16;  // lanes are read up to the end of a group
+
+size_t padded(int64_t count) { return (static_cast<size_t>(count) + LANE_GROUP - 1) / LANE_GROUP * LANE_GROUP; }
+
+}  // namespace
+
+void Jobs::quantize(const int64_t* parameters) const {
+  movement::Quantize p;
+  std::memcpy(&p, parameters, sizeof p);
+  const float* in = reinterpret_cast<const float*>(memories_.at(p.memory, p.in, p.rows * p.columns * 4));
+  int8_t* out = reinterpret_cast<int8_t*>(memories_.at(p.memory, p.out, p.rows * p.columns));
+  float* factors = reinterpret_cast<float*>(memories_.at(p.memory, p.factors, p.rows * 4));
+  const auto quantize_row = image_.kernels().groups.quantize;
+  for (int64_t r = 0; r < p.rows; ++r)
+    factors[r] = quantize_row(in + r * p.columns, 1, static_cast<size_t>(p.columns), out + r * p.columns);
+}
+
+void Jobs::clear(const int64_t* parameters) const {
+  movement::Clear p;
+  std::memcpy(&p, parameters, sizeof p);
+  std::memset(memories_.at(p.memory, p.address, p.bytes), 0, static_cast<size_t>(p.bytes));
+}
+
+void Jobs::gates(const movement::Movement& movement, const int64_t* parameters) const {
+  movement::Gates p;
+  std::memcpy(&p, parameters, sizeof p);
+  const abi::LstmGeometry& g = launch(movement.launch).lstm;
+  const bool input_first = g.order == abi::GateOrder::IOFC;
+  const unsigned output = input_first ? 1 : 3, forget = input_first ? 2 : 1, cell = input_first ? 3 : 2;
+  const auto lane = [&](abi::DOp op) { return image_.kernels().lane(op, abi::DType::F32, 0); };
+  const LaneFn add = lane(abi::DOp::ADD), multiply = lane(abi::DOp::MUL);
+  const LaneFn sigmoid = lane(abi::DOp::SIGMOID), tanh = lane(abi::DOp::TANH);
+  const int64_t hidden = g.hidden, block = p.rows * p.columns;
+  const auto words = [&](int64_t address, int64_t count) {
+    return reinterpret_cast<float*>(memories_.at(p.memory, address, count * 4));
+  };
+  const float* of_input = words(p.of_input, LSTM_GATES * block);
+  const float* of_state = words(p.of_state, LSTM_GATES * block);
+  const float* bias = p.bias < 0 ? nullptr : words(p.bias, LSTM_GATES * p.columns);
+  const float* recurrent_bias = p.recurrent_bias < 0 ? nullptr : words(p.recurrent_bias, LSTM_GATES * p.columns);
+  float* cells = words(p.cell, p.rows * hidden);
+  float* states = words(p.hidden, p.rows * hidden);
+  const uint32_t n = static_cast<uint32_t>(p.columns);
+  const size_t width = padded(p.columns);
+  std::vector<float> buffer((LSTM_GATES + 3) * width);
+  float* const x = buffer.data() + LSTM_GATES * width;
+  float* const b = x + width;
+  float* const c = b + width;
+  const auto take = [&](float* to, const float* from) { std::memcpy(to, from, n * sizeof(float)); };
+  for (int64_t r = 0; r < p.rows; ++r) {
+    for (unsigned i = 0; i < LSTM_GATES; ++i) {
+      float* gate = buffer.data() + i * width;
+      take(gate, of_state + i * block + r * p.columns);
+      take(x, of_input + i * block + r * p.columns);
+      if (recurrent_bias) {
+        take(b, recurrent_bias + i * p.columns);
+        add(gate, gate, b, nullptr, n);
+      }
+      if (bias) {
+        take(b, bias + i * p.columns);
+        add(x, x, b, nullptr, n);
+      }
+      add(gate, gate, x, nullptr, n);
+      (i == cell ? tanh : sigmoid)(gate, gate, nullptr, nullptr, n);
+    }
+    float* const at = cells + r * hidden + p.first;
+    take(c, at);
+    multiply(c, buffer.data() + forget * width, c, nullptr, n);
+    multiply(x, buffer.data(), buffer.data() + cell * width, nullptr, n);  // the input gate comes first in both orders
+    add(c, c, x, nullptr, n);
+    take(at, c);
+    tanh(x, c, nullptr, nullptr, n);
+    multiply(x, buffer.data() + output * width, x, nullptr, n);
+    take(states + r * hidden + p.first, x);
+  }
+}
+
+}  // namespace tfmbs::kpu

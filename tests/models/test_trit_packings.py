@@ -55,12 +55,12 @@ CASES = {
 }
 
 
-def module(build, x_shape, values, packing):
+def module(build, x_shape, values, packing, x_type="f32"):
     """A function of one product with packed weights."""
     with context(), ir.Location.unknown():
         result = ir.Module.create()
         with ir.InsertionPoint(result.body):
-            x = tensor_type(x_shape, ir.F32Type.get())
+            x = tensor_type(x_shape, ir.Type.parse(x_type))
             function = func.FuncOp("main", ([x], []))
             function.arg_attrs = [ir.DictAttr.get({NAME: ir.StringAttr.get("x")})]
             with ir.InsertionPoint(function.add_entry_block()) as point:

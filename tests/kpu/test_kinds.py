@@ -46,8 +46,10 @@ def array_cycles(context: KpuContext) -> int:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_bytes_are_the_emulators(name: str) -> None:
-    """And it has no conflicts."""
-    ran(KINDS[name]()).check_hazards()
+    """And it has no conflicts, and its stats add up."""
+    context = ran(KINDS[name]())
+    context.check_hazards()
+    assert context.stats.timing["macs"] == context.timing.column("macs").sum()
 
 
 @pytest.mark.parametrize("seed", range(3))

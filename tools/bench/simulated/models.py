@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tfmbs.tools.bench.onnx_products import IR_VERSION, MICROSOFT, OPSET
-from tfmbs.tools.bench.problem import SEED, Array
+from tfmbs.tools.bench.onnx_products import IR_VERSION, MICROSOFT, OPSET, products, tokens
+from tfmbs.tools.bench.problem import SEED, TYPES, Array, Shape, drawn
 
 ELEMENT = {
     np.dtype(np.float32): TensorProto.FLOAT,
@@ -108,6 +108,12 @@ def _after(g: Graph, y: str, op: str, shape: tuple[int, int], name: str) -> str:
         zero = g.constant(np.int8(0))
         return str(g.add("QuantizeLinear", scaled, g.constant(np.float32(1.0)), zero))
     return str(g.add(op, y))
+
+
+def grouped(m: int, n: int, k: int) -> Model:
+    """x (m×k) of f32 times int4 weights, of which every 32 of a row share a scale."""
+    problem = drawn(TYPES["int4"], Shape(n, k), m)
+    return Model(products(problem, 1), tokens(problem))
 
 
 def chain(launches: int, size: int) -> Model:

@@ -154,7 +154,7 @@ def graph(size: str, target: str) -> Iterator[Workload]:
 
 
 def layers(size: str, target: str) -> Iterator[Workload]:
-    """Convolutions of ResNet-18 and others, and vector code."""
+    """Convolutions of ResNet-18 and others, products in groups, recurrent layers, vector code."""
     for kind in ("int8", "f32"):
         if kind not in _types(target):
             continue
@@ -164,6 +164,13 @@ def layers(size: str, target: str) -> Iterator[Workload]:
             yield Workload("layers", f"{kind} {window}", partial(models.convolution, kind, window), target, bar=bar)
         for window in OTHER_WINDOWS if size != SMALL else OTHER_WINDOWS[-1:]:
             yield Workload("layers", f"{kind} {window}", partial(models.convolution, kind, window), target)
+    if "f32" in _types(target):
+        for m, n, k in ((1, 1024, 1024), (128, 768, 768)) if size != SMALL else ((16, 64, 64),):
+            name = f"int4 in groups of 32 × f32, {m}×{n}×{k}"
+            yield Workload("layers", name, partial(models.grouped, m, n, k), target)
+        for steps, batch, width in ((64, 1, 512), (64, 16, 512)) if size != SMALL else ((4, 2, 32),):
+            name = f"LSTM f32, {steps} steps, batch {batch}, {width}→{width}"
+            yield Workload("layers", name, partial(models.lstm, steps, batch, width, width), target)
     for op in ("Softmax", "LayerNormalization", "Add", "Gelu"):
         rows, columns = (64, 128) if size == SMALL else (512, 768)
         yield Workload("layers", f"{op} f32 {rows}×{columns}", partial(models.vector, op, rows, columns), target)
@@ -184,7 +191,7 @@ SUITES: dict[str, Suite] = {
     "epilogues": Suite("what activations and others add to a product", epilogues),
     "fusion": Suite("transformer blocks beside one kernel per op", fusion),
     "graph": Suite("what each launch of a chain adds", graph),
-    "layers": Suite("convolutions and vector code", layers),
+    "layers": Suite("convolutions, products in groups, recurrent layers, vector code", layers),
     "targets": Suite("one product on every shipped target", targets),
 }
 """Every suite by name."""

@@ -119,6 +119,8 @@ VARIED = [
     Workload("t", "strided 1×1", lambda: models.convolution("int8", Window(16, 32, 14, 1, 2))),
     Workload("t", "depthwise", lambda: models.convolution("f32", Window(8, 8, 12, 3, 1, 8), ["bias", "Relu"])),
     Workload("t", "attention", lambda: models.attention_block(24, 32, 2), "kpu-edge"),
+    Workload("t", "recurrent", lambda: models.lstm(3, 2, 64, 96), "kpu-minimal"),
+    Workload("t", "groups", lambda: models.grouped(5, 32, 64)),
     Workload("t", "softmax", lambda: models.vector("Softmax", 20, 40), "kpu-minimal"),
     Workload("t", "lanes", lambda: models.product("int8", 20, 31, 40), "tfmbs-xc7z020"),
     Workload("t", "many tiles", lambda: models.product("int8", 100, 90, 40), "kpu-datacenter"),
@@ -155,6 +157,19 @@ def test_bounds_of_a_product_by_hand() -> None:
 def test_a_ragged_product_has_the_array_of_its_folds() -> None:
     (launch,) = simulate(Workload("t", "int8", lambda: models.product("int8", 1, 160, 160))).launches
     assert launch.bound.resources["array"] == 100 * 16 * 500  # a fold loads 16 rows of weights for one of the left
+
+
+def test_recurrent_weights_that_no_memory_keeps_come_again() -> None:
+    """256 states on kpu-minimal: a MiB of weights, of which 32 + 128 + 256 KiB can stay from step to step."""
+    (launch,) = (
+        one
+        for one in simulate(Workload("t", "t", lambda: models.lstm(3, 1, 16, 256), "kpu-minimal")).launches
+        if one.kind == "LSTM"
+    )
+    weights, kept = 4 * 256 * 256 * 4, 1024 * (32 + 128 + 256)
+    assert launch.bound.bytes > weights + 2 * (weights - kept)
+    assert launch.bound.bytes < 1.2 * weights + 2 * (weights - kept)
+    assert launch.external_bytes >= launch.bound.bytes
 
 
 def test_narrow_engines_are_the_limit() -> None:

@@ -22,6 +22,7 @@ from tfmbs.runtime.timing import LINKS, MOVERS, Timing
 
 RESOURCES = ("array", "vector", "external", *(kind.name.lower() for kind in MOVERS))
 GATES = 4  # of an LSTM
+WORD = 4
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Bound:
 
 def bound_of(image: Image, descriptor: Row, timing: Timing, launch: int, measures: Measures) -> Bound:
     """The bound of a launch that was run. What it moved is looked at only to see which levels it needs."""
-    machine, least = timing.program.machine, measures.minimum_external_bytes
+    machine = timing.program.machine
+    least = measures.minimum_external_bytes + recurrent_bytes_again(image, descriptor, machine)
     kinds = np.array([engine.kind for engine in machine.engines])[timing.column("engine")]
     vector = (timing.column("launch") == launch) & (kinds == EngineKind.VECTOR)
     resources = {
@@ -58,6 +60,17 @@ def bound_of(image: Image, descriptor: Row, timing: Timing, launch: int, measure
         needed = min(least, sum(measures.links[name] for name in names))
         resources[kind.name.lower()] = needed * engines[0].period_ps // sum(engine.width for engine in engines)
     return Bound(resources, least)
+
+
+def recurrent_bytes_again(image: Image, descriptor: Row, machine: Machine) -> int:
+    """Bytes of recurrent weights that come again for each further step of an LSTM: those that no memory can keep."""
+    if Kind(descriptor["kind"]) is not Kind.LSTM:
+        return 0
+    g, target = image.lstm_geometries[descriptor["geometry"]], machine.target
+    kept = target.tiles * target.l1.size + target.l2.size + target.l3.size
+    ways = 2 if g["direction"] == Direction.BOTH else 1
+    again: int = (g["steps"] - 1) * max(0, ways * GATES * g["hidden"] * g["hidden"] * WORD - kept)
+    return again
 
 
 def array_cycles_at_least(image: Image, descriptor: Row, machine: Machine) -> int:

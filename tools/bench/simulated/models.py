@@ -203,6 +203,17 @@ def _linear(g: Graph, x: str, inputs: int, outputs: int) -> str:
 # --- vector code, recurrent layers ------------------------------------------------------------------------------------
 
 
+def network(name: str, size: str) -> Model:
+    """A reference network of a checkout, ``FULL`` or ``SMALL``, as torch.onnx.export writes it.
+
+    Raises TfmbsError `install` where there is no checkout.
+    """
+    from tfmbs.tools.bench.networks import reference
+
+    subject = reference(name, size)
+    return Model(subject.model, subject.inputs)
+
+
 def vector(op: str, rows: int, columns: int) -> Model:
     """Vector code on rows of f32: ``Softmax``, ``LayerNormalization``, ``Add`` (of two arrays), or an op of one."""
     g = Graph()

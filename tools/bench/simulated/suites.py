@@ -52,6 +52,9 @@ OTHER_WINDOWS = (
 NARROW = 16
 """Bytes in each nanosecond, GB/s, of the engines that are made the narrowest."""
 
+NETWORKS = (("resnet18", "fp32"), ("resnet18", "int8"), ("mobilenet_v2", "fp32"), ("bert", "fp32"))
+"""Reference networks and precisions."""
+
 FUSION_BARS = {"feed-forward": 0.5, "attention": 2 / 3}
 """What fusion must save of the external bytes of one kernel per op, each at its minimum."""
 
@@ -176,6 +179,19 @@ def layers(size: str, target: str) -> Iterator[Workload]:
         yield Workload("layers", f"{op} f32 {rows}×{columns}", partial(models.vector, op, rows, columns), target)
 
 
+def networks(size: str, target: str) -> Iterator[Workload]:
+    """Whole networks with values: the reference networks of a checkout, and the feed-forward block of GPT-2."""
+    if "f32" not in _types(target):
+        return
+    kind = "SMALL" if size == SMALL else "FULL"
+    for name, precision in NETWORKS:
+        build = partial(models.network, name, kind)
+        yield Workload("networks", f"{name} {precision}", build, target, how={"precision": precision})
+    rows, width = (16, 64) if size == SMALL else (128, 768)
+    build = partial(models.feed_forward, rows, width, 4 * width)
+    yield Workload("networks", f"feed-forward of GPT-2, {rows} tokens", build, target)
+
+
 def targets(size: str, target: str) -> Iterator[Workload]:
     """The same product on every shipped target, whatever ``--target`` says."""
     side = 256 if size == SMALL else 1024
@@ -192,6 +208,7 @@ SUITES: dict[str, Suite] = {
     "fusion": Suite("transformer blocks beside one kernel per op", fusion),
     "graph": Suite("what each launch of a chain adds", graph),
     "layers": Suite("convolutions, products in groups, recurrent layers, vector code", layers),
+    "networks": Suite("whole networks, of a checkout", networks),
     "targets": Suite("one product on every shipped target", targets),
 }
 """Every suite by name."""

@@ -19,12 +19,13 @@ from tfmbs.tools.bench.simulated.result import Bar, Launch, Simulated
 from tfmbs.tools.bench.simulated.variation import Value, target_file, varied
 
 DEFAULT_TARGET = "kpu-16x16"
+FP32 = "fp32"
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A program to simulate: `build` makes its model, `how` are options of `tfmbs.compile`, `vary` other values of the
-    target.
+    """A program to simulate: `build` makes its model, `how` are options of `tfmbs.compile` (other precisions than fp32
+    are calibrated on the inputs themselves), `vary` other values of the target.
 
     `change` alters the compiled image, its schedules for one. `note` says what the row shows. `against_ops`: each op of
     the model is simulated as a program of its own, too.
@@ -95,10 +96,13 @@ def run(workload: Workload) -> tuple[Simulated, Mapping[str, Array]]:
 
 def compiled_for(model: Model, workload: Workload) -> tfmbs.Program:
     """The program of a model for the target of a workload."""
+    how = dict(workload.how)
+    if how.get("precision", FP32) != FP32:
+        how["calibration"] = [model.inputs]
     if not workload.vary:
-        return tfmbs.compile(model.onnx, target=workload.target, **workload.how)
+        return tfmbs.compile(model.onnx, target=workload.target, **how)
     with target_file(varied(workload.target, workload.vary)) as path:
-        return tfmbs.compile(model.onnx, target=path, **workload.how)
+        return tfmbs.compile(model.onnx, target=path, **how)
 
 
 def _launches(context: KpuContext) -> tuple[Launch, ...]:

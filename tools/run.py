@@ -103,14 +103,14 @@ def _run(program: Program, entry: Entry, inputs: dict[str, Array], given: Any) -
     if given.stats:
         save(given.stats, _json(stats.to_json()))
     if given.trace:
-        save(given.trace, _json(context.trace()))
+        save(given.trace, _json(context.trace(), indent=None))
     if given.report:
         save(given.report, html_report(stats, Path(given.model).name, context.timing).encode())
     return outputs
 
 
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+def _json(value: Any, indent: int | None = 1) -> bytes:
+    return (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode()
 
 
 def read_npy(path: Path) -> Array:

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from math import prod
 
+import numpy as np
+
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.records import NONE, Kind
 from tfmbs.runtime.abi.types import DTYPES, DType
@@ -40,7 +42,13 @@ def _operands(image: Image, descriptor: Row) -> Iterator[tuple[int, int | None]]
     if kind is Kind.GROUP_GEMM:
         yield image.group_geometries[descriptor["geometry"]]["scales"], None
     first = descriptor["args_first"]
-    yield from ((index, None) for index in image.args[first : first + descriptor["args_count"]])
+    further = image.args[first : first + descriptor["args_count"]]
+    if kind is Kind.ATTENTION:
+        g = image.attention_geometries[descriptor["geometry"]]
+        values = g["batch"] * g["groups"] * g["columns"] * g["value_width"]
+        yield further[0], values * DTYPES[DType(image.tensors[further[0]]["dtype"])].bits // BITS
+        further = further[1:]
+    yield from ((index, None) for index in further)
 
 
 def _touched(image: Image, descriptor: Row, kind: Kind) -> dict[str, int]:
@@ -49,13 +57,24 @@ def _touched(image: Image, descriptor: Row, kind: Kind) -> dict[str, int]:
         g = image.gemm_geometries[descriptor["geometry"]]
         left, right = (g["batch"] if g[f"{side}_batch_stride"] else 1 for side in ("lhs", "rhs"))
         return {"lhs": left * g["m"] * g["k"], "rhs": right * g["n"] * g["k"]}
+    if kind is Kind.ATTENTION:
+        g = image.attention_geometries[descriptor["geometry"]]
+        keys = g["batch"] * g["groups"] * g["columns"] * g["width"]
+        return {"lhs": g["batch"] * g["groups"] * g["shared"] * g["rows"] * g["width"], "rhs": keys}
     if kind in (Kind.CONV2D, Kind.CONV3D, Kind.POOL):
         is_volume = kind is Kind.CONV3D
         g = (image.volume_geometries if is_volume else image.window_geometries)[descriptor["geometry"]]
         axes = ("depth", "height", "width") if is_volume else ("height", "width")
-        sides = [min(g[f"in_{axis}"], g[f"out_{axis}"] * g[f"kernel_{axis}"]) for axis in axes]
-        return {"lhs": g["batch"] * g["in_channels"] * prod(sides)}
+        return {"lhs": g["batch"] * g["in_channels"] * prod(_places(g, axis) for axis in axes)}
     return {}
+
+
+def _places(g: Row, axis: str) -> int:
+    """Places of the input under the taps of windows, along an axis."""
+    pad = g[{"depth": "pad_front", "height": "pad_top", "width": "pad_left"}[axis]]
+    starts = np.arange(g[f"out_{axis}"]) * g[f"stride_{axis}"] - pad
+    places = np.unique(np.add.outer(starts, np.arange(g[f"kernel_{axis}"]) * g[f"dilation_{axis}"]))
+    return int(((places >= 0) & (places < g[f"in_{axis}"])).sum())
 
 
 def _union(ranges: list[tuple[int, int]]) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
 from tfmbs.runtime.abi.movement.program import Level, Op
 from tfmbs.runtime.abi.target import Energy
@@ -27,7 +28,7 @@ from tfmbs.runtime.measured.traffic import (
     traffic,
 )
 from tfmbs.runtime.measured.waits import Bubbles
-from tfmbs.runtime.measured.work import Amounts, Work, dense, gated, operations
+from tfmbs.runtime.measured.work import BUILT_IN, Amounts, Work, dense, gated, operations
 from tfmbs.runtime.timing import MOVERS, Timing
 
 COMPUTING = (EngineKind.ARRAY, EngineKind.VECTOR)
@@ -96,10 +97,9 @@ def measured(timing: Timing, image: Image, entry: int, work: Sequence[Work]) -> 
     classes = _Classes(timing, before, shared)
     moved = traffic(timing, image, descriptors)
     links = _links(timing, count)
-    macs, scores = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    macs = np.zeros(count, np.int64)
     np.add.at(macs, timing.column("launch"), timing.column("macs"))
-    softmax = timing.column("op") == Op.SOFTMAX
-    np.add.at(scores, timing.column("launch")[softmax], timing.column("operations")[softmax])
+    built_in = {op: _operations_of(timing, op, count) for op in BUILT_IN}
     pes = timing.program.machine.array.rows * timing.program.machine.array.columns
     own = shared.added(np.diff(timing.end[path], prepend=0)) if len(path) else np.zeros(count, np.int64)
     critical, overlaps = by_class(timing, path, shared), overlap(timing, shared)
@@ -130,11 +130,11 @@ def measured(timing: Timing, image: Image, entry: int, work: Sequence[Work]) -> 
                     "ragged": int(moved.stream[number]) * pes - ran,
                     "fill_and_drain": (int(moved.busy[number]) - int(moved.stream[number])) * pes,
                 },
-                operations=operations(image, row, replace(work[number], softmax=int(scores[number])), ran),
-                gated=gated(image, row, work[number]),
-                minimum_external_bytes=least_external(
-                    image, row, sum(levels[LEVELS[Level.EXTERNAL]].values())
+                operations=operations(
+                    image, row, work[number], ran, {op: int(column[number]) for op, column in built_in.items()}
                 ),
+                gated=gated(image, row, work[number]),
+                minimum_external_bytes=_least(image, row, sum(levels[LEVELS[Level.EXTERNAL]].values())),
             )
         )  # fmt: skip
     total = launches[0]
@@ -144,6 +144,21 @@ def measured(timing: Timing, image: Image, entry: int, work: Sequence[Work]) -> 
         timing.program.machine, total, tuple(launches), tuple(timing.launches(count)),
         least_of_network(image, descriptors), _movers(timing),
     )  # fmt: skip
+
+
+def _operations_of(timing: Timing, op: Op, count: int) -> Times:
+    """By launch, the elements of its jobs of a kind."""
+    result, here = np.zeros(count, np.int64), timing.column("op") == op
+    np.add.at(result, timing.column("launch")[here], timing.column("operations")[here])
+    return result
+
+
+def _least(image: Image, descriptor: Row, moved: int) -> int:
+    """See `least_external`. Raises TfmbsError `device` where a launch moved fewer bytes than it needs."""
+    least = least_external(image, descriptor, moved)
+    if moved < least:
+        raise TfmbsError("device", image.strings[descriptor["name"]], "external bytes", f"at least {least}", moved)
+    return least
 
 
 def _movers(timing: Timing) -> dict[str, Amounts]:

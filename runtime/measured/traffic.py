@@ -91,9 +91,8 @@ def _folds(timing: Timing, image: Image, descriptors: list[Row], levels: Times) 
         return values
 
     lhs_bytes = np.where(field("is_float") > 0, ACCUMULATOR_BYTES, 1)
-    rows = Products(
-        field("rows"), field("columns"), field("depth"), lhs_bytes, field("rhs_row_bytes"), field("is_first")
-    )
+    depth = np.where(field("kept") < 0, field("depth"), field("kept"))  # a compacted stream has fewer k
+    rows = Products(field("rows"), field("columns"), depth, lhs_bytes, field("rhs_row_bytes"), field("is_first"))
     flows = np.array([_flow(image, row) for row in descriptors], np.int64)[launch[folds]]
     if machine.has_lanes:  # whatever the schedule says, lanes take a row at a time
         flows[:] = Dataflow.OUTPUT_STATIONARY

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
 from tfmbs.runtime.abi.energy import PER_OP, mac_figure
 from tfmbs.runtime.abi.image import Image, Row
-from tfmbs.runtime.abi.movement.attentions import PASSES
-from tfmbs.runtime.abi.records import Kind, ZeroSkip
+from tfmbs.runtime.abi.movement import attentions, groups, recurrences
+from tfmbs.runtime.abi.movement.program import Op
+from tfmbs.runtime.abi.records import NONE, Kind, ZeroSkip
 from tfmbs.runtime.abi.types import DType
 from tfmbs.runtime.products import product_of
 
 Amounts = dict[str, int]
-SOFTMAX_OPS = PASSES + 2
-"""Operations on each score: passes over its row, an exponential and a division."""
+BUILT_IN = (Op.SOFTMAX, Op.QUANTIZE, Op.GATES)
+"""Jobs of vector engines that no instructions describe."""
 MACS = tuple(name for name in PER_OP if name.startswith("mac_"))
 
 
@@ -28,8 +30,6 @@ class Work:
     lane_ops: int
     real_lane_ops: int
     mode: ZeroSkip
-    softmax: int = 0
-    """Scores of an attention that became weights."""
 
 
 def dense(image: Image, descriptor: Row) -> int:
@@ -38,11 +38,15 @@ def dense(image: Image, descriptor: Row) -> int:
     return 0 if sizes is None else prod(sizes)
 
 
-def operations(image: Image, descriptor: Row, work: Work, ran: int) -> Amounts:
-    """How many operations of each kind of `energy.PER_OP` spend energy."""
+def operations(image: Image, descriptor: Row, work: Work, ran: int, built_in: Mapping[Op, int]) -> Amounts:
+    """How many operations of each kind of `energy.PER_OP` spend energy.
+
+    `ran` are multiply-accumulates of the arrays, `built_in` elements of the jobs of `BUILT_IN`.
+    """
     result = dict.fromkeys(PER_OP, 0)
     result["vector_i32"] = work.lane_ops - work.real_lane_ops
-    result["vector_f32"] = work.real_lane_ops + work.softmax * SOFTMAX_OPS
+    result["vector_f32"] = work.real_lane_ops
+    result["vector_f32"] += sum(count * _per_element(image, descriptor, op) for op, count in built_in.items())
     kind = Kind(descriptor["kind"])
     if kind is Kind.POOL:
         is_real = DType(image.tensors[descriptor["lhs"]]["dtype"]) is DType.F32
@@ -60,6 +64,21 @@ def gated(image: Image, descriptor: Row, work: Work) -> Amounts:
     if work.mode is ZeroSkip.ENERGY and work.operations > work.active:
         result[_mac(image, descriptor)] = work.operations - work.active
     return result
+
+
+def _per_element(image: Image, descriptor: Row, op: Op) -> int:
+    """Operations on an element, as the movement rule's cycles have them.
+
+    Of a score, passes over its row, an exponential and a division; of what becomes an integer, passes; of a state, five
+    special functions, a sum for each gate and each of its biases, and four more operations.
+    """
+    if op is Op.SOFTMAX:
+        return attentions.PASSES + 2
+    if op is Op.QUANTIZE:
+        return groups.PASSES
+    first = descriptor["args_first"]
+    biases = sum(index != NONE for index in image.args[first + 1 : first + min(descriptor["args_count"], 3)])
+    return recurrences.GATES * (1 + biases) + 4 + 5
 
 
 def _mac(image: Image, descriptor: Row) -> str:

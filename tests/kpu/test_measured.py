@@ -15,17 +15,21 @@ from hypothesis import strategies as st
 
 from tests.conformance.builder import Builder
 from tests.golden.build import outputs
+from tests.kpu.test_kinds import ran as run_sparse
+from tests.kpu.test_kinds import sparse
 from tfmbs.runtime.abi.energy import CORES, EXTERNAL, energy_profiles
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.movement.program import Op
-from tfmbs.runtime.abi.records import Dataflow, ZeroSkip
+from tfmbs.runtime.abi.movement.program import Level, Op
+from tfmbs.runtime.abi.records import Dataflow, Kind, ZeroSkip
 from tfmbs.runtime.abi.types import DType, Packing
 from tfmbs.runtime.devices.emulator import Emulator
 from tfmbs.runtime.devices.kpu import Kpu, KpuContext
 from tfmbs.runtime.measured.path import critical_path, predecessors
+from tfmbs.runtime.measured.run import measured
 from tfmbs.runtime.measured.spans import Shares, Spans
 from tfmbs.runtime.measured.traffic import check_results
+from tfmbs.runtime.measured.work import Work
 from tfmbs.runtime.program import Program
 from tfmbs.runtime.stats import Stats
 from tfmbs.runtime.stats_schema import FILE, text
@@ -209,11 +213,43 @@ def test_traffic_that_is_not_that_of_the_results_is_refused(context: KpuContext)
         check_results(replace(timing, bytes=more), image, image.descriptors)
 
 
+def test_traffic_below_the_least_is_refused(context: KpuContext) -> None:
+    image, timing = two_products(), context.timing
+    work = [Work(0, 0, 0, 0, ZeroSkip.NONE)] * 2
+    assert measured(timing, image, 0, work).launches[0].minimum_external_bytes == 64 * 48 + 32 * 10 + 64 * 32 * 4
+    fewer = timing.bytes.copy()
+    fewer[np.flatnonzero(timing.column("source") == Level.EXTERNAL)[0]] = 0
+    with pytest.raises(TfmbsError, match="external bytes, expected at least 11584, got"):
+        measured(replace(timing, bytes=fewer), image, 0, work)
+
+
+def test_windows_that_leave_places_out_need_less() -> None:
+    """Of 5×7 pixels, windows of 2×1 with stride 3 touch rows 0, 1, 3, 4 and columns 0, 3, 6."""
+    builder = Builder("kpu-16x16")
+    x, y = builder.input("x", (1, 1, 5, 7), DType.F32), builder.output("y", (1, 1, 2, 3), DType.F32)
+    weights = builder.constant(np.ones((1, 1, 2, 1), np.float32))
+    builder.window(Kind.CONV2D, x, weights, y, kernel=(2, 1), strides=(3, 3))
+    context = Kpu(builder.image()).context()
+    context.run("main", {"x": np.ones((1, 1, 5, 7), np.float32)})
+    assert context.stats.to_json()["launches"][0]["timing"]["minimum_external_bytes"] == 4 * (4 * 3 + 2 + 2 * 3)
+
+
+@pytest.mark.parametrize("dataflow", list(Dataflow))
+def test_a_compacted_stream_leaves_zeros_out(dataflow: Dataflow) -> None:
+    """What is skipped takes neither cycles nor energy nor operands; the zeros in what is left do."""
+    launch = run_sparse(sparse(dataflow)).stats.to_json()["launches"][0]
+    timing = launch["timing"]
+    assert launch["zero_skip_mode"] == "CYCLE"
+    assert timing["skipped_macs"] == timing["dense_macs"] - timing["macs"] > 0
+    assert timing["operations"]["mac_trit"] == timing["macs"] >= launch["active_ops"]
+    assert timing["slots"]["useful"] == timing["macs"]
+    assert all(count >= 0 for count in timing["slots"].values())
+
+
 GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "v1.8").glob("*.tfb"))
-REFUSED = ("groups", "lstm", "residues", "sparse")
 
 
-@pytest.mark.parametrize("path", [path for path in GOLDEN if path.stem not in REFUSED], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_json_of_golden_programs_is_valid_and_sums_up(path: Path) -> None:
     image = Image.load(path)
     context = Kpu(image).context()
@@ -229,10 +265,11 @@ def test_json_of_golden_programs_is_valid_and_sums_up(path: Path) -> None:
     total = sum(launch["timing"]["energy_pj"]["total"] for launch in value["launches"])
     assert timing["energy_pj"]["total"] == pytest.approx(total)
     assert all(0 <= part <= 1 for part in timing["utilization"].values())
+    assert all(count >= 0 for launch in value["launches"] for count in launch["timing"]["slots"].values())
     assert set(timing) | set(value["launches"][0]["timing"]) <= set(value["definitions"])
 
 
-@pytest.mark.parametrize("path", [path for path in GOLDEN if path.stem not in REFUSED], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_counters_are_those_of_the_emulator(path: Path) -> None:
     image = Image.load(path)
     contexts = Kpu(image).context(), Emulator(image).context(1)

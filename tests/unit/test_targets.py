@@ -1,10 +1,11 @@
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tfmbs.runtime.abi.energy import energy_profiles
+from tfmbs.runtime.abi.energy import CORES, EXTERNAL, energy_profiles
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.target import Feature, Target
 from tfmbs.runtime.abi.target_file import TARGETS, load_target, shipped_targets
@@ -181,3 +182,12 @@ def test_the_page_names_every_parameter(pytestconfig) -> None:
     page = (pytestconfig.rootpath / "docs" / "targets.md").read_text(encoding="utf-8")
     for key, rule in parameters(Target):
         assert f"| `{key}` | {rule.doc} |" in page
+
+
+def test_the_page_has_every_energy_figure_and_its_source() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "targets.md").read_text(encoding="utf-8")
+    for name, core in CORES.items():
+        figures = (" / ".join(f"{value:g}" for value in values) for values in (core.per_op, core.per_byte))
+        assert f"| `{name}` | {' | '.join(figures)} | `{core.external}` | {core.source} |" in page
+    for name, (value, source) in EXTERNAL.items():
+        assert f"| `{name}` | {value:g} | {source} |" in page

@@ -55,7 +55,8 @@ def _time(launch: dict[str, Any], total_ps: int) -> Iterator[str]:
 def cost_table(value: dict[str, Any]) -> str:
     """Counters and cost figures per launch, and of the run; with the wall time of a device that is not simulated."""
     is_simulated = "timing" in value
-    head = (*NAMES, *COUNTERS, *FIGURES, *(() if is_simulated else ("wall, µs",)))
+    counted = (f"{name}, {figure.unit}" for name, figure in COUNTERS.items())
+    head = (*NAMES, *counted, *FIGURES, *(() if is_simulated else ("wall, µs",)))
 
     def numbers(row: dict[str, Any]) -> Iterator[str]:
         yield from (f"{row[name]:,}" for name in COUNTERS)

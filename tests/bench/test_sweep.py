@@ -52,6 +52,14 @@ def test_table_json_and_picture(model: str, tmp_path: Path, capsys: pytest.Captu
     assert (out.read_bytes(), plot.read_bytes()) == before
 
 
+def test_a_model_that_is_refused_is_one_line(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", "absent.onnx", "--vary", "tiles=1,2", "--jobs", "2"]) == 1
+    assert capsys.readouterr().err == "error: absent.onnx: cannot read the model, got No such file or directory\n"
+    assert main(["sweep", model, "--dim", "batch=1..4", "--vary", "tiles=1"]) == 2
+    said = "error: --dim: a sweep runs one size, expected batch=N, got batch=1..4\n"
+    assert capsys.readouterr().err == said
+
+
 def test_energy_is_that_of_the_profile_and_cycles_are_not(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sweep", model, "--vary", "energy=kpu-16nm,horowitz-45nm", "--jobs", "1", "--json", "-"]) == 0
     first, second = json.loads(capsys.readouterr().out)["points"]

@@ -18,7 +18,7 @@ from tfmbs.tools.bench.options import MAX_THREADS, check_outputs, count, table, 
 from tfmbs.tools.bench.simulated.area import SOURCE
 from tfmbs.tools.bench.simulated.variation import Value, key_of, value_of, varied
 from tfmbs.tools.main import OK, REFUSED
-from tfmbs.tools.model_options import add_model_options, model_options
+from tfmbs.tools.model_options import add_model_options, model_options, refuse_ranges
 from tfmbs.tools.progress import Progress
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run(given: Any) -> int:
         raise TfmbsError("usage", "--vary", "combinations", f"at most {MAX_POINTS}", len(every))
     for changes in every:
         varied(given.target, changes)
-    model_options(given)  # refused once, not by every process
+    refuse_ranges(model_options(given).dims, "a sweep runs one size")  # once, not in every process
     check_outputs(given)
     found = _evaluated(given, every)
     from tfmbs.tools.bench.simulated.point import Point, front

@@ -72,12 +72,11 @@ def _sum(one: Any, other: Any) -> Any:
 
 @dataclass(frozen=True)
 class Measured:
-    """All of a run. `spans` are start and end of launches, from the first of their movements to the last."""
+    """All of a run. `movers_ps` are the classes of the engines that move data, by kind, see `Timing.stalls`."""
 
     machine: Machine
     total: Measures
     launches: tuple[Measures, ...]
-    spans: tuple[tuple[int, int], ...]
     minimum_network_bytes: int
     movers_ps: dict[str, Amounts]
 
@@ -140,10 +139,21 @@ def measured(timing: Timing, image: Image, entry: int, work: Sequence[Work]) -> 
     total = launches[0]
     for one in launches[1:]:
         total = total + one
+    _check_sums(total, timing)
     return Measured(
-        timing.program.machine, total, tuple(launches), tuple(timing.launches(count)),
-        least_of_network(image, descriptors), _movers(timing),
+        timing.program.machine, total, tuple(launches), least_of_network(image, descriptors),
+        _movers(timing),
     )  # fmt: skip
+
+
+def _check_sums(total: Measures, timing: Timing) -> None:
+    run, tiles = timing.total_ps, timing.program.machine.target.tiles
+    classes = {"critical path": (total.critical_ps, 1), "overlap": (total.overlap_ps, 1)}
+    classes |= {"arrays": (total.array_ps, tiles), "vector engines": (total.vector_ps, tiles)}
+    for name, (amounts, engines) in classes.items():
+        if sum(amounts.values()) != run * engines:
+            what = f"picoseconds of the classes of {name}"
+            raise TfmbsError("device", "kpu", what, run * engines, sum(amounts.values()))
 
 
 def _operations_of(timing: Timing, op: Op, count: int) -> Times:

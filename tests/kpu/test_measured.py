@@ -101,6 +101,12 @@ def test_classes_sum_to_the_run(context: KpuContext, stats: Stats) -> None:
     assert stats.measured.launches[1].array_ps["busy"] == 0
 
 
+def test_classes_that_do_not_sum_to_the_run_are_refused(context: KpuContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tfmbs.runtime.measured.run.overlap", lambda *_: {"idle": np.array([1, 1])})
+    with pytest.raises(TfmbsError, match=rf"classes of overlap, expected {context.timing.total_ps}, got 2"):
+        _ = context.stats
+
+
 def test_levels_gave_and_took_what_the_schedule_implies(stats: Stats) -> None:
     """The weights stay: x once, rows of 48 trits in 10 bytes once, sums out once; the copy goes by way of L3."""
     assert stats.measured is not None

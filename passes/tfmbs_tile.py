@@ -18,9 +18,17 @@ from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.dialect.telemetry import set_telemetry, telemetry_of
 from tfmbs.dialect.types import is_int4, is_quantized, is_ternary, packing_of, storage_type
 from tfmbs.passes.graph.kernels import left, ops_of, refusal, right
-from tfmbs.passes.graph.tiling import Epilogue, Problem, array_dataflows, choose, pool_schedule
+from tfmbs.passes.graph.tiling import (
+    Epilogue,
+    Problem,
+    array_dataflows,
+    attention_choice,
+    choose,
+    pool_schedule,
+)
 from tfmbs.passes.linalg.generics import CHANNEL, ELEMENT, SCALAR
 from tfmbs.passes.registry import Pass
+from tfmbs.runtime.abi.movement.attention_plan import AttentionWork
 from tfmbs.runtime.abi.target import FEATURE_OF_PACKING, OPERANDS, Feature, Target
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import DType, Packing
@@ -75,13 +83,14 @@ class TfmbsTile(Pass):
 
     def run(self, module: Any) -> None:
         target = load_target(self.target)
-        for op in ops_of(module, *PROBLEMS):
+        for op in ops_of(module, PoolOp, AttentionOp, *PROBLEMS):
             _check_support(op, target)
-            problem = PROBLEMS[type(op)](op)
             if isinstance(op, PoolOp):  # which does not run in the array
-                schedule = pool_schedule(problem, target)
+                schedule = pool_schedule(_pool(op), target)
+            elif isinstance(op, AttentionOp):
+                schedule = attention_choice(_attention(op), target, array_dataflows(target)).schedule
             else:
-                schedule = choose(problem, target, array_dataflows(target)).schedule
+                schedule = choose(PROBLEMS[type(op)](op), target, array_dataflows(target)).schedule
             with op.location:
                 op.attributes[SCHEDULE] = schedule.to_attribute()
                 telemetry = telemetry_of(op)
@@ -179,10 +188,14 @@ def _pool(op: Any) -> Problem:
     return Problem(images, height * width, channels, prod(op.kernel), DType.I8, DType.I8)
 
 
-def _attention(op: Any) -> Problem:
-    """The product of queries and keys; that of weights and values goes through the same tiles."""
+def _attention(op: Any) -> AttentionWork:
     batch, heads, rows, width = shape_of(op.query.type)
-    return _product(op, batch * heads, rows, shape_of(op.key.type)[2], width)
+    _, groups, columns, _ = shape_of(op.key.type)
+    mask_bytes = _element_bytes(op.mask) if op.mask is not None else 0
+    by_row = bool(mask_bytes) and shape_of(op.mask.type)[-2] > 1
+    return AttentionWork(
+        batch, heads, heads // groups, rows, columns, width, shape_of(op.value.type)[3], mask_bytes, by_row
+    )
 
 
 def _lstm(op: Any) -> Problem:
@@ -200,7 +213,5 @@ PROBLEMS: dict[type, Callable[[Any], Problem]] = {
     GroupMatmulOp: _matmul,
     Conv2dOp: _convolution,
     Conv3dOp: _convolution,
-    PoolOp: _pool,
-    AttentionOp: _attention,
     LstmOp: _lstm,
 }

@@ -14,6 +14,12 @@ from typing import NamedTuple
 from tfmbs.dialect.attributes import Schedule
 from tfmbs.runtime.abi.array_timing import ArrayShape, Sizes, product_cycles
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.movement.attention_plan import (
+    AttentionPlan,
+    AttentionWork,
+    planned_attention,
+    predict_attention,
+)
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
 from tfmbs.runtime.abi.movement.prediction import Prediction, predict
@@ -28,6 +34,10 @@ DOUBLINGS = 6
 LANES = "lanes"
 LEAST_GAIN = 200
 """A plan with fewer steps wins unless it is slower by more than one part in so many."""
+LEAN_GAIN, LEAN_SHARE = 40, 0.8
+"""Plans with at most this share of the external traffic of the fastest one win, the leanest and what comes near to it
+first, unless they are slower by more than one part in so many: external bytes cost most energy."""
+NEAR = 1.05
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,8 @@ def array_dataflows(target: Target) -> tuple[Dataflow, ...]:
 
 @lru_cache(maxsize=4096)
 def choose(problem: Problem, target: Target, dataflows: tuple[Dataflow, ...]) -> Choice:
-    """The plan that the model predicts to be fastest; among those almost as fast, the one with the fewest steps.
+    """The plan that the model predicts to be fastest, or a little slower and much leaner in external traffic; among
+    those almost as fast, the one with the fewest steps.
 
     Where no plan fits the memories of the target, one fold of the array, without a prediction.
     """
@@ -105,7 +116,7 @@ def choose(problem: Problem, target: Target, dataflows: tuple[Dataflow, ...]) ->
     found: dict[Tile, tuple[Plan, Prediction]] = {}
     fastest = 0
     for bound, wanted, flow in sorted(_candidates(problem, work, machine, dataflows)):
-        if found and bound > _almost(fastest):
+        if found and bound > fastest + fastest // LEAN_GAIN:
             break
         try:
             plan = planned(work, wanted, flow, OPERAND_BUFFERS, range(target.tiles), machine, "tiling")
@@ -119,10 +130,24 @@ def choose(problem: Problem, target: Target, dataflows: tuple[Dataflow, ...]) ->
         tile, flow = _fold(problem, target), dataflows[0]
         used = min(target.tiles, problem.batch * -(-problem.m // tile.m) * -(-problem.n // tile.n))
         return Choice(Schedule(flow, tile, OPERAND_BUFFERS, (1 << used) - 1), None)
-    fast = [one for one in found.values() if one[1].total_ps <= _almost(fastest)]
-    plan, prediction = min(fast, key=lambda one: _rank(problem, *one))
+    plan, prediction = min(_fast(_lean(list(found.values()))), key=lambda one: _rank(problem, *one))
     mask = (1 << len(plan.fabric)) - 1
     return Choice(Schedule(plan.dataflow, plan.tile, OPERAND_BUFFERS, mask), prediction)
+
+
+def _lean(found: list[tuple[Plan, Prediction]]) -> list[tuple[Plan, Prediction]]:
+    """The plans with about the least external traffic, where that is much less than that of the fastest."""
+    fastest = min((prediction for _, prediction in found), key=lambda one: one.total_ps)
+    fast = [one for one in found if one[1].total_ps <= fastest.total_ps + fastest.total_ps // LEAN_GAIN]
+    least = min(prediction.bounds.external for _, prediction in fast)
+    if least > LEAN_SHARE * fastest.bounds.external:
+        return found
+    return [one for one in fast if one[1].bounds.external <= NEAR * least]
+
+
+def _fast(found: list[tuple[Plan, Prediction]]) -> list[tuple[Plan, Prediction]]:
+    fastest = min(prediction.total_ps for _, prediction in found)
+    return [one for one in found if one[1].total_ps <= _almost(fastest)]
 
 
 def _almost(total: int) -> int:
@@ -220,6 +245,43 @@ class _Lanes:
 def _fold(problem: Problem, target: Target) -> Tile:
     """What an output-stationary array holds at once, with one step of the reduction, no larger than the problem."""
     return Tile(min(target.array.rows, problem.m), min(target.array.columns, problem.n), 1)
+
+
+@lru_cache(maxsize=4096)
+def attention_choice(work: AttentionWork, target: Target, dataflows: tuple[Dataflow, ...]) -> Choice:
+    """Rows of a block of queries and columns of a panel of keys that the model predicts to be fastest.
+
+    Among those almost as fast, the one with the fewest steps of the array.
+    """
+    machine, unit = Machine.of(target), max(target.array.rows, target.array.columns)
+    found: dict[tuple[int, int, Dataflow], tuple[AttentionPlan, Prediction]] = {}
+    row_sizes = {-(-target.array.rows // 2), *_sizes(work.rows, target.array.rows)}
+    for rows, panel, flow in product(sorted(row_sizes), sorted(_sizes(work.columns, unit)), dataflows):
+        try:
+            plan = planned_attention(work, (rows, panel), flow, OPERAND_BUFFERS, range(target.tiles), machine, "tiling")
+        except TfmbsError:  # not even its smallest part fits
+            continue
+        key = plan.rows, plan.panel, flow
+        if key not in found:
+            found[key] = plan, predict_attention(work, plan, machine)
+    if not found:
+        tile = Tile(1, 1, 1)
+        return Choice(Schedule(dataflows[0], tile, OPERAND_BUFFERS, 1), None)
+    fastest = min(prediction.total_ps for _, prediction in found.values())
+    fast = [one for one in found.values() if one[1].total_ps <= _almost(fastest)]
+
+    def steps(one: tuple[AttentionPlan, Prediction]) -> tuple[int, ...]:
+        plan, prediction = one
+        return (
+            -(-work.rows // plan.rows) * -(-work.columns // plan.panel),
+            prediction.total_ps,
+            plan.rows,
+            plan.dataflow,
+        )
+
+    plan, prediction = min(fast, key=steps)
+    mask = (1 << len(plan.fabric)) - 1
+    return Choice(Schedule(plan.dataflow, Tile(plan.rows, plan.panel, work.width), OPERAND_BUFFERS, mask), prediction)
 
 
 def pool_schedule(problem: Problem, target: Target) -> Schedule:

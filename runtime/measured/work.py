@@ -8,7 +8,7 @@ from math import prod
 
 from tfmbs.runtime.abi.energy import PER_OP, mac_figure
 from tfmbs.runtime.abi.image import Image, Row
-from tfmbs.runtime.abi.movement import attentions, groups, recurrences
+from tfmbs.runtime.abi.movement import attention_plan, groups, recurrences
 from tfmbs.runtime.abi.movement.program import Op
 from tfmbs.runtime.abi.records import NONE, Kind, ZeroSkip
 from tfmbs.runtime.abi.types import DType
@@ -73,7 +73,7 @@ def _per_element(image: Image, descriptor: Row, op: Op) -> int:
     special functions, a sum for each gate and each of its biases, and four more operations.
     """
     if op is Op.SOFTMAX:
-        return attentions.PASSES + 2
+        return attention_plan.PASSES + 2
     if op is Op.QUANTIZE:
         return groups.PASSES
     first = descriptor["args_first"]

@@ -8,25 +8,28 @@ latency of each unit.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 from tfmbs.runtime.abi.array_timing import Sizes
-from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Row
+from tfmbs.runtime.abi.movement.attention_plan import (
+    SLOTS,
+    WORD,
+    AttentionWork,
+    planned_attention,
+    predict_attention,
+    softmax_cycles,
+)
 from tfmbs.runtime.abi.movement.expansion import Expansion
 from tfmbs.runtime.abi.movement.launches import bytes_of, fabric_tiles
 from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
-from tfmbs.runtime.abi.movement.memory import Residents, Ring, Slot, Uses, aligned
-from tfmbs.runtime.abi.movement.operands import Matrix, Tile, span
+from tfmbs.runtime.abi.movement.memory import Ring, Slot
+from tfmbs.runtime.abi.movement.operands import Key, Matrix, Span, Tile, span
 from tfmbs.runtime.abi.movement.program import Copy, Memory, Op, What
+from tfmbs.runtime.abi.movement.residency import Store, residency
 from tfmbs.runtime.abi.records import Dataflow, MaskMode
-from tfmbs.runtime.abi.siw_timing import Timing
 from tfmbs.runtime.abi.types import DType, Packing
-
-SLOTS = 2  # of what streams
-WORD = 4
-PASSES = 4  # of the vector engine over a row, besides exponentials and divisions
-SHARE = 4  # of L2 and L3 for queries, masks and results
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ class Job:
 
 def expand_attention(x: Expansion, descriptor: Row, where: str) -> None:
     """Adds an ATTENTION."""
-    AttentionExpansion(x, descriptor, where).run()
+    one = AttentionExpansion(x, descriptor, where)
+    x.program.predicted[x.launch] = predict_attention(one.work, one.plan, x.machine).cycles
+    one.run()
 
 
 class AttentionExpansion:
@@ -60,9 +65,14 @@ class AttentionExpansion:
         self.keys = self._panels(x.place(descriptor["rhs"]), "rhs", g["columns"], g["width"], is_transposed=False)
         self.values = self._panels(x.place(args[0]), "value", g["value_width"], g["columns"], is_transposed=True)
         schedule = x.image.schedules[descriptor["schedule"]]
-        self.flow, self.is_buffered = Dataflow(schedule["dataflow"]), schedule["buffers"] > 1
-        self.fabric = fabric_tiles(x, descriptor, where)
-        self.rows, self.panel = self._fitted(min(schedule["tile_m"], g["rows"]), min(schedule["tile_n"], g["columns"]))
+        fabric, flow = fabric_tiles(x, descriptor, where), Dataflow(schedule["dataflow"])
+        self.work = AttentionWork(
+            g["batch"], heads, g["shared"], g["rows"], g["columns"], g["width"], g["value_width"], self.mask_bytes,
+            bool(g["mask_row_stride"]),
+        )  # fmt: skip
+        wanted = schedule["tile_m"], schedule["tile_n"]
+        self.plan = plan = planned_attention(self.work, wanted, flow, schedule["buffers"], fabric, x.machine, where)
+        self.rows, self.panel, self.fabric = plan.rows, plan.panel, plan.fabric
 
     def _panels(self, place: tuple[int, int], name: str, count: int, k: int, *, is_transposed: bool) -> Matrix:
         """Keys, or transposed values, of each group of each batch; a key of a chunk is (batch·groups + group, …)."""
@@ -70,37 +80,6 @@ class AttentionExpansion:
         row, element = g[f"{name}_row_stride"], g["rhs_stride" if name == "rhs" else "value_stride"]
         stride, k_stride = (element, row) if is_transposed else (row, element)
         return Matrix(*place, DType.F32, Packing.DENSE, 1, count, k, 0, stride, k_stride, False)
-
-    def _fitted(self, rows: int, panel: int) -> tuple[int, int]:
-        """Rows of a block and columns of a panel, halved (the larger first) until L1, L2 and L3 hold them."""
-        target = self.x.machine.target
-        while True:
-            small = min(target.l2.size, target.l3.size) // SHARE
-            others = SLOTS * (self._query(rows) + self._mask(rows) + self._result(rows))
-            panels = SLOTS * (self._key_panel(panel) + self._value_panel(panel))
-            scores = aligned(rows * self.g["columns"] * WORD)
-            fits = others + panels + scores <= target.l1.size and others <= small and panels <= SLOTS * small
-            if fits:
-                return rows, panel
-            if rows == panel == 1:
-                raise TfmbsError("unsupported", self.where, "its smallest tile does not fit the memories of the target")
-            rows, panel = (-(-rows // 2), panel) if rows >= panel else (rows, -(-panel // 2))
-
-    def _query(self, rows: int) -> int:
-        return aligned(rows * self.g["width"] * WORD)
-
-    def _result(self, rows: int) -> int:
-        return aligned(rows * self.g["value_width"] * WORD)
-
-    def _mask(self, rows: int) -> int:
-        own_rows = rows if self.g["mask_row_stride"] else 1
-        return aligned(own_rows * self.g["columns"] * self.mask_bytes)
-
-    def _key_panel(self, panel: int) -> int:
-        return aligned(panel * self.g["width"] * WORD)
-
-    def _value_panel(self, panel: int) -> int:
-        return aligned(panel * self.g["value_width"] * WORD)
 
     def _jobs(self) -> list[Job]:
         g = self.g
@@ -112,50 +91,41 @@ class AttentionExpansion:
         ]
 
     def run(self) -> None:
-        """Adds all movements; jobs go round robin to the tiles."""
-        jobs, x = self._jobs(), self.x
+        """Adds all movements; jobs go round robin to the tiles.
+
+        With two slots of scores, a tile's next job multiplies queries and keys before this one weighs its values.
+        """
+        jobs, x, work = self._jobs(), self.x, self.work
         panels = -(-self.g["columns"] // self.panel)
-        uses, step = (Uses(), Uses()), 0
-        for job in jobs:
-            for operand in range(2):
-                for panel in range(panels):
-                    uses[operand].add((*self._group(job), panel), step)
-                    step += 1
-        for one in uses:
-            one.freeze()
+        every: list[tuple[Key, int]] = [
+            ((*self._group(job), panel), number * panels + panel)
+            for number, job in enumerate(jobs)
+            for panel in range(panels)
+        ]
         self.shared = []
-        sizes = (self._key_panel(self.panel), self._value_panel(self.panel))
+        streamed = (work.query(self.rows), work.mask(self.rows), work.result(self.rows))
+        sizes = (work.key_panel(self.panel), work.value_panel(self.panel))
         for space in (x.l3, x.l2):
-            rings = [
-                Ring(space.slots(SLOTS, size)) if size else None
-                for size in (self._query(self.rows), self._mask(self.rows), self._result(self.rows))
-            ]
+            rings = [Ring(space.slots(SLOTS, size)) if size else None for size in streamed]
             share = space.free // 2
             total = self.g["batch"] * self.g["groups"] * panels
             counts = [max(1, min(total, share // size)) for size in sizes]
-            kept = [
-                Residents(space.slots(count, size), own, 1 if count > 1 else 0)
-                for count, size, own in zip(counts, sizes, uses, strict=True)
-            ]
-            self.shared.append((rings, kept))
+            self.shared.append((rings, [space.slots(count, size) for count, size in zip(counts, sizes, strict=True)]))
+        self.kept = [self._kept(every, operand) for operand in range(2)]
         self.own = {}
-        for tile in self.fabric[: len(jobs)]:
+        for tile in self.fabric:
             space = x.l1[tile]
-            self.own[tile] = [
-                Ring(space.slots(count, size)) if size else None
-                for count, size in (
-                    (SLOTS, self._query(self.rows)),
-                    (SLOTS, self._mask(self.rows)),
-                    (SLOTS, self._result(self.rows)),
-                    (SLOTS, sizes[0]),
-                    (SLOTS, sizes[1]),
-                    (1, aligned(self.rows * self.g["columns"] * WORD)),
-                )
-            ]
-        step = 0
+            rings = [Ring(space.slots(SLOTS, size)) if size else None for size in (*streamed, *sizes)]
+            self.own[tile] = [*rings, Ring(space.slots(self.plan.score_slots, work.scores(self.rows)))]
+        ahead = len(self.fabric) if self.plan.score_slots > 1 else 0
+        weighted: deque[tuple[Job, int, Slot]] = deque()
         for number, job in enumerate(jobs):
-            self._job(job, self.fabric[number % len(self.fabric)], step)
-            step += 2 * panels
+            tile = self.fabric[number % len(self.fabric)]
+            weighted.append((job, tile, self._weigh(job, tile)))
+            if len(weighted) > ahead:
+                self._sum(*weighted.popleft())
+        for one_job in weighted:
+            self._sum(*one_job)
 
     def _group(self, job: Job) -> tuple[int, int]:
         return job.batch, job.head // self.g["shared"]
@@ -189,10 +159,9 @@ class AttentionExpansion:
         slot = self._brought(1, [copy], rows * columns * self.mask_bytes, tile)
         return slot, columns if g["mask_row_stride"] else 0, int(columns > 1)
 
-    def _panel_in_l1(self, job: Job, operand: int, panel: int, step: int, tile: int) -> Slot:
+    def _panel_in_l1(self, job: Job, operand: int, panel: int, tile: int) -> Slot:
         x, g = self.x, self.g
         batch, group = self._group(job)
-        key = (batch, group, panel)
         name = "value" if operand else "rhs"
         at = batch * g[f"{name}_batch_stride"] + group * g[f"{name}_group_stride"]
         matrix = self.values if operand else self.keys
@@ -203,14 +172,12 @@ class AttentionExpansion:
         # Of keys, a panel is a block of vectors; of values, a part of the reduction.
         tiling = Tile(1, g["value_width"], self.panel) if operand else Tile(1, self.panel, g["width"])
         chunk = (0, 0, panel) if operand else (0, panel, 0)
-        l3, l2 = (level[1][operand] for level in self.shared)
-        found = l2.find(key, step)
-        if found is None:
-            start = l3.find(key, step)
-            if start is None:
-                start = l3.take(key, step)
+        l3, l2 = self.kept[operand]
+        found, is_brought = l2.use()
+        if is_brought:
+            start, is_loaded = l3.use()
+            if is_loaded:
                 x.load([matrix.load(chunk, tiling, start)], start)
-            found = l2.take(key, step)
             x.lift([matrix.lift(chunk, tiling, start, found)], start, found)
         ring = self.own[tile][3 + operand]
         assert ring is not None
@@ -218,45 +185,52 @@ class AttentionExpansion:
         x.feed([matrix.feed(chunk, tiling, found, slot)], found, slot, tile)
         return slot
 
-    def _job(self, job: Job, tile: int, step: int) -> None:
-        x, g = self.x, self.g
-        columns, panels = g["columns"], -(-g["columns"] // self.panel)
+    def _kept(self, every: list[tuple[Key, int]], operand: int) -> tuple[Store, Store]:
+        """Where uses of panels find them in L3 and L2, which keeps what it can; L3 keeps others."""
+        slots3, slots2 = (level[1][operand] for level in self.shared)
+        held2 = residency(every, len(slots2), min(1, len(slots2) - 1))
+        asked = [use for use, held in zip(every, held2, strict=True) if held.is_brought]
+        return Store(slots3, residency(asked, len(slots3), min(1, len(slots3) - 1))), Store(slots2, held2)
+
+    def _parts(self) -> list[tuple[int, Span]]:
+        """Panels and their columns."""
+        columns = self.g["columns"]
+        return [(panel, span(panel, self.panel, columns)) for panel in range(-(-columns // self.panel))]
+
+    def _weigh(self, job: Job, tile: int) -> Slot:
+        """The weights of a block: its scores after softmax."""
+        g, columns = self.g, self.g["columns"]
         queries, masks = self._queries(job, tile), self._masks(job, tile)
-        score_ring, result_ring = self.own[tile][5], self.own[tile][2]
-        assert score_ring is not None
-        assert result_ring is not None
-        scores, results = score_ring.take(), result_ring.take()
-        before = scores.to_write(job.rows * columns * WORD)
-        made = []
-        for panel in range(panels):
-            keys = self._panel_in_l1(job, 0, panel, step + panel, tile)
-            part = span(panel, self.panel, columns)
-            sizes = Sizes(job.rows, part.size, g["width"])
-            made.append(
-                self._fold(
-                    sizes, (queries, 0, g["width"]), keys, (scores, part.first, columns), tile, before, is_first=True
-                )
-            )
+        ring = self.own[tile][5]
+        assert ring is not None
+        scores = ring.take()
+        before, made = scores.to_write(job.rows * columns * WORD), []
+        for panel, part in self._parts():
+            keys = self._panel_in_l1(job, 0, panel, tile)
+            sizes, at = Sizes(job.rows, part.size, g["width"]), (scores, part.first, columns)
+            made.append(self._fold(sizes, (queries, 0, g["width"]), keys, at, tile, before, is_first=True))
         scores.writers = made
-        weights = self._softmax(job, scores, masks, tile)
-        scores.writers = [weights]
-        before = results.to_write(job.rows * g["value_width"] * WORD)
-        for panel in range(panels):
-            values = self._panel_in_l1(job, 1, panel, step + panels + panel, tile)
-            part = span(panel, self.panel, columns)
-            sizes = Sizes(job.rows, g["value_width"], part.size)
-            number = self._fold(
-                sizes, (scores, part.first, columns), values, (results, 0, g["value_width"]), tile, before,
-                is_first=panel == 0,
-            )  # fmt: skip
-            before = [number]
+        scores.writers = [self._softmax(job, scores, masks, tile)]
+        return scores
+
+    def _sum(self, job: Job, tile: int, scores: Slot) -> None:
+        """The sums of a block's values by their weights, and their way to external memory."""
+        x, g, columns, width = self.x, self.g, self.g["columns"], self.g["value_width"]
+        ring = self.own[tile][2]
+        assert ring is not None
+        results = ring.take()
+        before = results.to_write(job.rows * width * WORD)
+        for panel, part in self._parts():
+            values = self._panel_in_l1(job, 1, panel, tile)
+            sizes, at = Sizes(job.rows, width, part.size), (results, 0, width)
+            before = [self._fold(sizes, (scores, part.first, columns), values, at, tile, before, is_first=panel == 0)]
         results.writers = before
-        rows_size = job.rows * g["value_width"] * WORD
+        rows_size = job.rows * width * WORD
         rings = [level[0][2] for level in self.shared]
         assert rings[0] is not None
         assert rings[1] is not None
         l3, l2 = rings[0].take(), rings[1].take()
-        first = ((job.batch * self.heads + job.head) * g["rows"] + job.first) * g["value_width"] * WORD
+        first = ((job.batch * self.heads + job.head) * g["rows"] + job.first) * width * WORD
         store = Copy(l3.memory, l3.address, self.out[0], self.out[1] + first, run=rows_size)
         x.drop(results, rows_size, l2, l3, [store], tile)
 
@@ -292,7 +266,7 @@ class AttentionExpansion:
             writes=written,
             macs=sizes.m * sizes.n * sizes.k,
         )
-        cycles = array_cycles(x.machine, self.flow, sizes, self.is_buffered, not is_first)
+        cycles = array_cycles(x.machine, self.plan.dataflow, sizes, self.plan.is_buffered, not is_first)
         waits = [*lhs[0].writers, *rhs.writers, *before]
         number = x.program.add(Op.FOLD, x.machine.first(EngineKind.ARRAY) + tile, x.launch, cycles, waits, what)
         lhs[0].readers.append(number)
@@ -301,11 +275,7 @@ class AttentionExpansion:
 
     def _softmax(self, job: Job, scores: Slot, masks: tuple[Slot, int, int] | None, tile: int) -> int:
         x, columns = self.x, self.g["columns"]
-        timing = Timing.of(x.machine.target.vector)
-        exponential = "special" if "exp" in timing.functions else "software"
-        beats = -(-columns // timing.lanes)
-        cycles = beats * (PASSES + timing.cycles[exponential] + timing.cycles["div"])
-        cycles += sum(timing.latency[unit] for unit in ("memory", "alu", "special", "div"))
+        cycles = softmax_cycles(x.machine, columns)
         place = scores.place(job.rows * columns * WORD)
         slot, row, column = masks if masks else (None, 0, 0)
         at = slot.address if slot else 0

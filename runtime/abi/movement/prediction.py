@@ -15,8 +15,9 @@ from typing import NamedTuple
 from tfmbs.runtime.abi.array_timing import Sizes
 from tfmbs.runtime.abi.movement.machine import EngineInfo, EngineKind, Machine, array_cycles
 from tfmbs.runtime.abi.movement.memory import Slot
+from tfmbs.runtime.abi.movement.misses import cyclic
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
-from tfmbs.runtime.abi.movement.tiles import Plan, Work, guard_of
+from tfmbs.runtime.abi.movement.tiles import Plan, Work, level_misses
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 
@@ -132,69 +133,68 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
     return Prediction(bounds, traffic, latency, busiest + latency, machine.core_ps)
 
 
+@dataclass(frozen=True)
+class Stream:
+    """Jobs one after the other: cycles of the array and of the vector engine of a tile, bytes into L3, L2 and L1, bytes
+    of results, those of a job at the start and at the end, and cycles `before` the first engine is always busy.
+
+    `in_turns`: array and vector engine take turns.
+    """
+
+    array: int
+    vector: int
+    into: tuple[int, int, int]
+    results: int
+    first_bytes: int
+    last_bytes: int
+    fabric: int = 1
+    before: int = 0
+    in_turns: bool = False
+
+
+def predict_streams(stream: Stream, machine: Machine) -> Prediction:
+    """The prediction for jobs whose transfers are spread over all engines of a kind."""
+    dmas, movers, streamers = (
+        _engines(machine, kind) for kind in (EngineKind.DMA, EngineKind.BLOCK_MOVER, EngineKind.STREAMER)
+    )
+    into, results = stream.into, stream.results
+    feeding = min(len(streamers), stream.fabric)
+    bounds = Bounds(
+        array=stream.array * machine.core_ps,
+        vector=stream.vector * machine.core_ps,
+        external=machine.external_ps(into[0] + results),
+        dma=_moved(into[0] + results, dmas[0], len(dmas)),
+        block_mover=_moved(into[1] + results, movers[0], len(movers)),
+        streamer=_moved(into[2] + results, streamers[0], feeding),
+    )
+    busiest = max(*bounds, bounds.array + bounds.vector if stream.in_turns else 0)
+    latency = stream.before * machine.core_ps
+    for size in (stream.first_bytes, stream.last_bytes):
+        if size:
+            latency += max(machine.external_ps(size), _moved(size, dmas[0], 1))
+            latency += _moved(size, movers[0], 1) + _moved(size, streamers[0], 1)
+    traffic = Traffic(into[0], into[1], into[2], results)
+    return Prediction(bounds, traffic, latency, busiest + latency, machine.core_ps)
+
+
 def _operand(work: Work, plan: Plan, machine: Machine, own: int, other: int, *, is_lhs: bool) -> _Operand:
     """`own` blocks of the operand in a product, each used with `other` blocks of the other one."""
     source: Matrix | Windows = work.lhs if is_lhs else work.rhs
     tile, fabric = plan.tile, len(plan.fabric)
-    steps = -(-work.k // tile.k)
-    is_fast = plan.m_fastest == is_lhs
-    kept = source.products if isinstance(source, Matrix) and source.product_stride else work.products
-    is_shared = isinstance(source, Matrix) and not source.product_stride
-    chunks = source.all_chunks(tile) // (1 if is_shared else kept)
-    of_tile = source.chunks_of_step(tile)
-    panel = steps * of_tile
-    copies = work.products if is_shared else 1  # of a product's sequence, one after the other
-
-    def misses(slots: int, engines: int, *, panel: int, chunks: int, turns: int) -> int:
-        """Of one product: chunks in sequence, as often as the other operand asks."""
-        guard = guard_of(slots, of_tile * fabric, engines) if plan.is_buffered else 0
-        if is_fast:
-            return _cyclic(chunks, slots, turns * copies, guard)
-        return (
-            chunks // panel * _cyclic(panel, slots, turns, guard)
-            if chunks > panel
-            else _cyclic(panel, slots, turns, guard)
-        )
-
-    target = machine.target
-    engines = target.dma.count, target.block_mover.count
-    slots_of = list(zip((plan.l3[not is_lhs], plan.l2[not is_lhs]), engines, strict=True))
-    products = 1 if is_shared else work.products
-    levels = [
-        products * misses(*level, panel=panel, chunks=chunks, turns=-(-other // (1 if is_fast else fabric)))
-        for level in slots_of
-    ]
-    if isinstance(source, Windows):  # neighbouring rows of windows share blocks
-        levels = [work.products * _shared(own, panel, chunks, other, slots, plan, of_tile) for slots, _ in slots_of]
+    steps, is_fast = -(-work.k // tile.k), plan.m_fastest == is_lhs
+    l3, l2 = level_misses(work, plan, machine, is_lhs=is_lhs)
     slots1 = plan.l1[not is_lhs]
     guard = slots1 // 2 if plan.is_buffered else 0
     own1 = -(-own // fabric) if is_fast else own
     turns = other if is_fast else -(-other // fabric)
-    per_tile = _cyclic(own1 * steps, slots1, turns, guard) if is_fast else own1 * _cyclic(steps, slots1, turns, guard)
+    per_tile = cyclic(own1 * steps, slots1, turns, guard) if is_fast else own1 * cyclic(steps, slots1, turns, guard)
     l1 = work.products * per_tile * (min(fabric, own) if is_fast else min(fabric, other))
-    l2 = min(levels[1], l1 * of_tile)
-    l3 = min(levels[0], l2)
-    chunk, in_l1 = source.chunk_bytes(tile), source.bytes_in_l1(tile)
-    key = (0, 0, 0)
+    of_tile = source.chunks_of_step(tile)
+    l2 = min(l2, l1 * of_tile)
+    l3 = min(l3, l2)
     width = _engines(machine, EngineKind.DMA)[0].width
-    return _Operand((l3, l2, l1), chunk, in_l1, source.load(key, tile, _NOWHERE).cost(width)[1], of_tile)
-
-
-def _shared(own: int, panel: int, chunks: int, other: int, slots: int, plan: Plan, of_tile: int) -> int:
-    """Misses of the blocks of input rows of a product of windows, whose row blocks have some in common."""
-    guard = 1 if plan.is_buffered else 0
-    if slots >= chunks or (not plan.m_fastest and slots >= panel + of_tile):
-        return chunks
-    if plan.m_fastest:
-        return _cyclic(chunks, slots, other, guard)
-    return max(chunks, own * _cyclic(panel, slots, other, guard))
-
-
-def _cyclic(chunks: int, slots: int, turns: int, guard: int) -> int:
-    """Misses where `chunks` are used one after the other, `turns` times, by the best replacement."""
-    if chunks <= slots:
-        return chunks
-    return chunks + (turns - 1) * min(chunks, chunks - slots + 1 + guard)
+    beats = source.load((0, 0, 0), tile, _NOWHERE).cost(width)[1]
+    return _Operand((l3, l2, l1), source.chunk_bytes(tile), source.bytes_in_l1(tile), beats, of_tile)
 
 
 def _compute_ps(work: Work, tile: Tile, dataflow: Dataflow, machine: Machine, *, is_buffered: bool) -> int:

@@ -9,9 +9,10 @@ from tfmbs.runtime.abi.array_timing import Sizes
 from tfmbs.runtime.abi.movement.epilogues import Epilogue
 from tfmbs.runtime.abi.movement.expansion import Expansion
 from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
-from tfmbs.runtime.abi.movement.memory import Residents, Ring, Slot, Uses
+from tfmbs.runtime.abi.movement.memory import Ring, Slot
 from tfmbs.runtime.abi.movement.operands import Key, Matrix, Span, Windows, span
 from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Op, What
+from tfmbs.runtime.abi.movement.residency import Held, Store, residency
 from tfmbs.runtime.abi.movement.tiles import Plan, Work, guard_of
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 from tfmbs.runtime.abi.types import DType
@@ -50,7 +51,7 @@ class OutputTile:
 class _Shared:
     """Slots of L3 or L2."""
 
-    operands: tuple[Residents, Residents]
+    operands: tuple[Store, Store]
     results: Ring
     windows: Ring | None
 
@@ -59,8 +60,8 @@ class _Shared:
 class _Own:
     """Slots of the L1 of a fabric tile."""
 
-    lhs: Residents
-    rhs: Residents
+    lhs: Store
+    rhs: Store
     sums: Ring
     windows: Ring | None
     results: Ring | None
@@ -87,46 +88,59 @@ class ProductExpansion:
 
     def _prepare(self) -> None:
         plan, work, tile, x = self.plan, self.work, self.plan.tile, self.x
-        shared = (Uses(), Uses())
-        own = {fabric: (Uses(), Uses()) for fabric in plan.fabric}
-        step = 0
-        for one in self.rounds:
-            for k in range(self.steps):
-                for out in one:
-                    for key in self._lhs_keys(out, k):
-                        shared[0].add(key, step)
-                    shared[1].add(self._rhs_key(out, k), step)
-                    own[out.fabric][0].add(self._lhs_tile(out, k), step)
-                    own[out.fabric][1].add(self._rhs_key(out, k), step)
-                step += 1
-        for uses in (*shared, *(u for pair in own.values() for u in pair)):
-            uses.freeze()
+        own, shared = self._residency()
         out_bytes = work.out_bytes if self.epilogue else ACCUMULATOR_BYTES
         result = tile.m * tile.n * out_bytes
         window = work.window_bytes(tile)
         self.levels: list[_Shared] = []
-        engines = (x.machine.target.dma.count, x.machine.target.block_mover.count)
-        of_step = len(plan.fabric) * work.lhs.chunks_of_step(tile), len(plan.fabric)
-        for space, slots, count in zip((x.l3, x.l2), (plan.l3, plan.l2), engines, strict=True):
-            guards = [
-                guard_of(*pair, count) if plan.is_buffered else 0 for pair in zip(slots[:2], of_step, strict=True)
-            ]
-            lhs = Residents(space.slots(slots.lhs, work.lhs.chunk_bytes(tile)), shared[0], guards[0])
-            rhs = Residents(space.slots(slots.rhs, work.rhs.chunk_bytes(tile)), shared[1], guards[1])
+        for space, slots, held in zip((x.l3, x.l2), (plan.l3, plan.l2), shared, strict=True):
+            lhs = Store(space.slots(slots.lhs, work.lhs.chunk_bytes(tile)), held[0])
+            rhs = Store(space.slots(slots.rhs, work.rhs.chunk_bytes(tile)), held[1])
             results = Ring(space.slots(slots.results, result))
             windows = Ring(space.slots(slots.windows, window)) if slots.windows else None
             self.levels.append(_Shared((lhs, rhs), results, windows))
         self.tiles: dict[int, _Own] = {}
         for fabric in plan.fabric:
             space, slots1 = x.l1[fabric], plan.l1
-            guards = [count // 2 if plan.is_buffered else 0 for count in slots1[:2]]
             self.tiles[fabric] = _Own(
-                Residents(space.slots(slots1.lhs, work.lhs.bytes_in_l1(tile)), own[fabric][0], guards[0]),
-                Residents(space.slots(slots1.rhs, work.rhs.bytes_in_l1(tile)), own[fabric][1], guards[1]),
+                Store(space.slots(slots1.lhs, work.lhs.bytes_in_l1(tile)), own[fabric][0]),
+                Store(space.slots(slots1.rhs, work.rhs.bytes_in_l1(tile)), own[fabric][1]),
                 Ring(space.slots(slots1.sums, tile.m * tile.n * ACCUMULATOR_BYTES)),
                 Ring(space.slots(slots1.windows, window)) if window else None,
                 Ring(space.slots(slots1.results, result)) if self.epilogue else None,
             )
+
+    def _residency(self) -> tuple[dict[int, list[list[Held]]], list[list[list[Held]]]]:
+        """Where uses find the chunks of both operands: in L1 of each fabric tile, and in L3 and L2."""
+        plan, target = self.plan, self.x.machine.target
+        places = [
+            (step, out, k)
+            for step, (one, k) in enumerate((one, k) for one in self.rounds for k in range(self.steps))
+            for out in one
+        ]
+        own: dict[int, list[list[Held]]] = {fabric: [] for fabric in plan.fabric}
+        shared: list[list[list[Held]]] = [[], []]
+        of_step = len(plan.fabric) * self.work.lhs.chunks_of_step(plan.tile), len(plan.fabric)
+        for operand in range(2):
+            uses: dict[int, list[tuple[Key, int]]] = {fabric: [] for fabric in plan.fabric}
+            for step, out, k in places:
+                uses[out.fabric].append((self._rhs_key(out, k) if operand else self._lhs_tile(out, k), step))
+            guard = plan.l1[operand] // 2 if plan.is_buffered else 0
+            for fabric in plan.fabric:
+                own[fabric].append(residency(uses[fabric], plan.l1[operand], guard))
+            at = {fabric: iter(own[fabric][operand]) for fabric in plan.fabric}
+            asked = [
+                (key, step)
+                for step, out, k in places
+                if next(at[out.fabric]).is_brought
+                for key in ([self._rhs_key(out, k)] if operand else self._lhs_keys(out, k))
+            ]
+            for level, slots, engines in ((1, plan.l2, target.block_mover.count), (0, plan.l3, target.dma.count)):
+                guard = guard_of(slots[operand], of_step[operand], engines) if plan.is_buffered else 0
+                held = residency(asked, slots[operand], guard)
+                shared[level].append(held)
+                asked = [use for use, one in zip(asked, held, strict=True) if one.is_brought]
+        return own, shared
 
     def _lhs_keys(self, out: OutputTile, k: int) -> list[Key]:
         at = out.product, out.row, k
@@ -145,68 +159,55 @@ class ProductExpansion:
 
     def run(self) -> None:
         """Adds all movements."""
-        step = 0
         for one in self.rounds:
             for k in range(self.steps):
                 for out in one:
-                    self._step(out, k, step)
-                step += 1
+                    self._step(out, k)
             for out in one:
                 self._finish(out)
 
-    def _step(self, out: OutputTile, k: int, step: int) -> None:
+    def _step(self, out: OutputTile, k: int) -> None:
         tile = self.tiles[out.fabric]
-        lhs = self._lhs_in_l1(tile, out, k, step)
-        rhs = self._rhs_in_l1(tile, out, k, step)
+        lhs = self._lhs_in_l1(tile, out, k)
+        rhs = self._rhs_in_l1(tile, out, k)
         if k == 0:
             tile.current = tile.sums.take()
         assert tile.current is not None
         self._fold(out, k, lhs, rhs, tile.current)
 
-    def _lhs_in_l1(self, tile: _Own, out: OutputTile, k: int, step: int) -> Slot:
-        name = self._lhs_tile(out, k)
-        keys = self._lhs_keys(out, k)
-        here = tile.lhs.find(name, step)
-        if here is not None:
-            for key in keys:  # it stays where it is as well, if it is there
-                self.levels[1].operands[0].find(key, step)
-            return here
-        source = self.work.lhs
-        found = [self._in_l2(source, 0, key, step) for key in keys]
-        slot = tile.lhs.take(name, step)
+    def _lhs_in_l1(self, tile: _Own, out: OutputTile, k: int) -> Slot:
+        slot, is_brought = tile.lhs.use()
+        if not is_brought:
+            return slot
+        source, keys = self.work.lhs, self._lhs_keys(out, k)
+        found = [self._in_l2(source, 0, key) for key in keys]
         if isinstance(source, Windows):
             self._gather(source, out, k, [(key[1], start) for key, start in zip(keys, found, strict=True)], slot)
         else:
-            self.x.feed([source.feed(name, self.plan.tile, found[0], slot)], found[0], slot, out.fabric)
+            self.x.feed([source.feed(keys[0], self.plan.tile, found[0], slot)], found[0], slot, out.fabric)
         self._fed(out, slot)
         return slot
 
     def _fed(self, out: OutputTile, slot: Slot) -> None:
         """What else becomes of lhs in L1."""
 
-    def _rhs_in_l1(self, tile: _Own, out: OutputTile, k: int, step: int) -> Slot:
-        key, source = self._rhs_key(out, k), self.work.rhs
-        here = tile.rhs.find(key, step)
-        if here is not None:
-            self.levels[1].operands[1].find(key, step)
-            return here
-        found = self._in_l2(source, 1, key, step)
-        slot = tile.rhs.take(key, step)
-        self.x.feed([source.feed(key, self.plan.tile, found, slot)], found, slot, out.fabric)
+    def _rhs_in_l1(self, tile: _Own, out: OutputTile, k: int) -> Slot:
+        slot, is_brought = tile.rhs.use()
+        if is_brought:
+            key, source = self._rhs_key(out, k), self.work.rhs
+            found = self._in_l2(source, 1, key)
+            self.x.feed([source.feed(key, self.plan.tile, found, slot)], found, slot, out.fabric)
         return slot
 
-    def _in_l2(self, source: Matrix | Windows, operand: int, key: Key, step: int) -> Slot:
+    def _in_l2(self, source: Matrix | Windows, operand: int, key: Key) -> Slot:
         """The slot of L2 with a chunk, which is brought there if it is not."""
         l3, l2 = (level.operands[operand] for level in self.levels)
-        here = l2.find(key, step)
-        if here is not None:
-            return here
-        start = l3.find(key, step)
-        if start is None:
-            start = l3.take(key, step)
-            self.x.load(source.loads(key, self.plan.tile, start), start)
-        slot = l2.take(key, step)
-        self.x.lift([source.lift(key, self.plan.tile, start, slot)], start, slot)
+        slot, is_brought = l2.use()
+        if is_brought:
+            start, is_loaded = l3.use()
+            if is_loaded:
+                self.x.load(source.loads(key, self.plan.tile, start), start)
+            self.x.lift([source.lift(key, self.plan.tile, start, slot)], start, slot)
         return slot
 
     def _gather(self, source: Windows, out: OutputTile, k: int, blocks: Sequence[tuple[int, Slot]], to: Slot) -> None:

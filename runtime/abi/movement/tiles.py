@@ -9,11 +9,15 @@ from typing import NamedTuple
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.memory import aligned
+from tfmbs.runtime.abi.movement.misses import Shape, misses
 from tfmbs.runtime.abi.movement.operands import Matrix, Span, Tile, Windows
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 
 RESULT_SHARE = 4  # of L2 and L3: at most one part in so many is for results on their way out, or for epilogues
+LEAVING, LEAVING_SHARE = 6, 8  # results that leave at once, one an engine and two more, in at most one part in so many
+STREAMED = 8  # chunks of an operand that leaves the memory to the other one: as many as may be under way at once, twice
+STREAM_SHARE = 8  # of what is left for operands: at most one part in so many is for these
 
 
 @dataclass(frozen=True)
@@ -107,11 +111,14 @@ def planned(
         count = work.products * -(-work.m // tile.m) * -(-work.n // tile.n)
         used = tuple(fabric[:count])
         l1 = _buffers(work, tile, buffers, machine.target.l1.size)
-        l2 = _levels(work, tile, buffers, len(used), machine.target.l2.size)
-        l3 = _levels(work, tile, buffers, len(used), machine.target.l3.size)
-        if l1 and l2 and l3:
-            order = _m_fastest(work, tile, l3)
-            return Plan(tile, used, l1, l2, l3, dataflow, buffers > 1, order)
+        if l1:
+            plans = [
+                Plan(tile, used, l1, l2, l3, dataflow, buffers > 1, m_fastest)
+                for l2, l3 in _shares(work, tile, buffers, len(used), machine)
+                for m_fastest in (True, False)
+            ]
+            if plans:
+                return min(plans, key=lambda plan: _brought_bytes(work, plan, machine))
         smaller = _halved(tile, work)
         if smaller == tile:
             raise TfmbsError("unsupported", where, "its smallest tile does not fit the memories of the target")
@@ -161,41 +168,65 @@ def _buffers(work: Work, tile: Tile, buffers: int, size: int) -> Buffers | None:
     return Buffers(operands[0], operands[1], counts[0], counts[2], counts[1])
 
 
-def _levels(work: Work, tile: Tile, buffers: int, fabric: int, size: int) -> Levels | None:
-    """Slots of L2 or L3: results and windows take at most their share, operands what they are or half of the rest."""
+def _shares(work: Work, tile: Tile, buffers: int, fabric: int, machine: Machine) -> list[tuple[Levels, Levels]]:
+    """Slots of L2 and L3: by halves, and with either operand first. None where the least does not fit."""
+    target, found = machine.target, list[tuple[Levels, Levels]]()
+    for first in (None, 0, 1):
+        l2, l3 = (_levels(work, tile, buffers, fabric, size, first) for size in (target.l2.size, target.l3.size))
+        if l2 and l3 and (l2, l3) not in found:
+            found.append((l2, l3))
+    return found
+
+
+def _levels(work: Work, tile: Tile, buffers: int, fabric: int, size: int, first: int | None) -> Levels | None:
+    """Slots of L2 or L3: results and windows take at most their share. An operand takes what it is or half of the rest,
+    or, where it is `first`, all that the other one leaves, which has as many chunks as are under way at once."""
     result = aligned(tile.m * tile.n * (work.out_bytes if work.has_epilogue else ACCUMULATOR_BYTES))
     window = work.window_bytes(tile)
-    results = max(1, min(2 * fabric, size // RESULT_SHARE // result))
+    results = max(1, min(2 * fabric, size // RESULT_SHARE // result), min(LEAVING, size // LEAVING_SHARE // result))
     windows = max(1, min(2 * fabric, size // RESULT_SHARE // window)) if window else 0
     left = size - results * result - windows * window
     guard = 2 if buffers > 1 else 1
-    slots = []
+    chunks, every, least, streamed = [], [], [], []
     for operand in (work.lhs, work.rhs):
-        step = min(operand.all_chunks(tile), guard * fabric * operand.chunks_of_step(tile))
-        slots.append((aligned(operand.chunk_bytes(tile)), step, operand.all_chunks(tile)))
-    (lhs, lhs_least, lhs_all), (rhs, rhs_least, rhs_all) = slots
-    lhs_share = min(lhs_all * lhs, max(left // 2, left - rhs_all * rhs))
-    lhs_share = max(min(lhs_share, left - rhs_least * rhs), lhs_least * lhs)
-    rhs_share = min(rhs_all * rhs, left - lhs_share)
-    if rhs_share < rhs_least * rhs or lhs_share + rhs_share > left:
+        chunks.append(aligned(operand.chunk_bytes(tile)))
+        every.append(operand.all_chunks(tile))
+        least.append(min(every[-1], guard * fabric * operand.chunks_of_step(tile)))
+        streamed.append(max(least[-1], min(every[-1], STREAMED, left // STREAM_SHARE // chunks[-1])))
+    if least[0] * chunks[0] + least[1] * chunks[1] > left:
         return None
-    return Levels(lhs_share // lhs, rhs_share // rhs, windows, results)
+    if first is None:
+        share = min(every[0] * chunks[0], max(left // 2, left - every[1] * chunks[1]))
+        lhs = max(min(share, left - least[1] * chunks[1]), least[0] * chunks[0]) // chunks[0]
+        return Levels(lhs, min(every[1], (left - lhs * chunks[0]) // chunks[1]), windows, results)
+    other = 1 - first
+    slots = [0, 0]
+    slots[first] = max(least[first], min(every[first], (left - streamed[other] * chunks[other]) // chunks[first]))
+    slots[other] = min(every[other], (left - slots[first] * chunks[first]) // chunks[other])
+    return Levels(slots[0], slots[1], windows, results)
 
 
-def _m_fastest(work: Work, tile: Tile, l3: Levels) -> bool:
-    """Whether blocks of rows change fastest: whether external traffic is no more than the other way round."""
-    rows, columns = -(-work.m // tile.m), -(-work.n // tile.n)
-    lhs, rhs = work.lhs.all_chunks(tile), work.rhs.all_chunks(tile)
-    lhs_bytes, rhs_bytes = lhs * work.lhs.chunk_bytes(tile), rhs * work.rhs.chunk_bytes(tile)
-    lhs_panel, rhs_panel = -(-lhs // max(1, rows)), -(-rhs // max(1, columns))
+def level_misses(work: Work, plan: Plan, machine: Machine, *, is_lhs: bool) -> tuple[int, int]:
+    """Chunks of an operand that enter L3 and L2. What L2 holds, L3 need not: together they hold as much as both."""
+    source, tile, operand = (work.lhs if is_lhs else work.rhs), plan.tile, int(not is_lhs)
+    rows, columns, fabric = -(-work.m // tile.m), -(-work.n // tile.n), len(plan.fabric)
+    own, other = (rows, columns) if is_lhs else (columns, rows)
+    shape = Shape(work.products, own, other, -(-work.k // tile.k), fabric)
+    of_step = source.chunks_of_step(tile) * fabric
+    slots3, slots2 = plan.l3[operand], plan.l2[operand]
+    guard3, guard2 = (
+        guard_of(slots, of_step, engines) if plan.is_buffered else 0
+        for slots, engines in ((slots3, machine.target.dma.count), (slots2, machine.target.block_mover.count))
+    )
+    is_fast = plan.m_fastest == is_lhs
+    l2 = misses(source, tile, shape, is_fast=is_fast, slots=slots2, guard=guard2)
+    together = max(slots2, slots3, slots2 + slots3 - (guard3 + 1) * of_step)
+    l3 = misses(source, tile, shape, is_fast=is_fast, slots=together, guard=guard2)
+    return min(l2, l3), l2
 
-    def again(all_chunks: int, panel: int, slots: int, times: int, *, is_fast: bool) -> int:
-        if all_chunks <= slots or (not is_fast and panel <= slots):
-            return 1
-        return times
 
-    by_rows = lhs_bytes * again(lhs, lhs_panel, l3.lhs, columns, is_fast=True)
-    by_rows += rhs_bytes * again(rhs, rhs_panel, l3.rhs, rows, is_fast=False)
-    by_columns = lhs_bytes * again(lhs, lhs_panel, l3.lhs, columns, is_fast=False)
-    by_columns += rhs_bytes * again(rhs, rhs_panel, l3.rhs, rows, is_fast=True)
-    return by_rows <= by_columns
+def _brought_bytes(work: Work, plan: Plan, machine: Machine) -> tuple[int, int]:
+    """Bytes of operands that enter L3, and those that enter L2."""
+    found = [level_misses(work, plan, machine, is_lhs=is_lhs) for is_lhs in (True, False)]
+    chunks = work.lhs.chunk_bytes(plan.tile), work.rhs.chunk_bytes(plan.tile)
+    return found[0][0] * chunks[0] + found[1][0] * chunks[1], found[0][1] * chunks[0] + found[1][1] * chunks[1]

@@ -28,7 +28,7 @@ INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit properties native address-sanitizer thread-sanitizer fuzz onnx-mutants siw-random kpu-array siw-bench compile-bench bitnet portable special-accuracy models torch-coverage onnx-coverage quantized docs wheel-matrix train clean
+.PHONY: help run test lint unit properties native address-sanitizer thread-sanitizer fuzz onnx-mutants siw-random kpu-array kpu-hazards kpu-networks kpu-targets siw-bench compile-bench bitnet portable special-accuracy models torch-coverage onnx-coverage quantized docs wheel-matrix train clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -97,6 +97,15 @@ siw-random: $(VENV)/.test-ready ## Compile and run COUNT random programs from SE
 
 kpu-array: $(VENV)/.test-ready ## Send 3000 random products through a clocked model of the array; compare clocks with the rule, bytes with the emulator
 	$(BIN)/python -m tests.kpu.campaign --count 3000 --start $(SEED)
+
+kpu-hazards: $(VENV)/.test-ready ## Delete every wait of COUNT random movement programs; each is implied by others or reported
+	$(BIN)/python -m tests.kpu.deletions --count $(COUNT) --start $(SEED)
+
+kpu-networks: $(VENV)/.test-ready ## Simulate whole networks on kpu-16x16, f32 and int8: bytes beside the emulator's, conflicts, cycles, wall time
+	$(BIN)/python -W ignore -m tests.kpu.networks
+
+kpu-targets: $(VENV)/.test-ready ## The conformance suite on the simulated machine of every shipped target
+	TFMBS_CONFORMANCE_TARGETS=all PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests/conformance -k on-
 
 special-accuracy: $(VENV)/.test-ready ## Measure the special functions: COUNT arguments per kind against mpmath, then every f32 (minutes)
 	$(BIN)/python -m benchmarks.special_accuracy --count $(COUNT)

@@ -20,7 +20,7 @@ from tfmbs.runtime.abi.movement.vectors import Part, Runs, Walk, Walked
 from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.devices.base import NOTHING, Array, check_shape
 from tfmbs.runtime.devices.emulator import ISA_VARIABLE, Emulator, Limits, octets
-from tfmbs.runtime.hazards import conflicts
+from tfmbs.runtime.hazards import Conflict, conflicts
 from tfmbs.runtime.measured.run import measured
 from tfmbs.runtime.measured.work import Work
 from tfmbs.runtime.signature import Entry, Shape, piece_entry
@@ -106,13 +106,16 @@ class KpuContext:
         """Sets all state to zero."""
         self.native.reset()
 
+    def conflicts(self) -> list[Conflict]:
+        """Accesses of what ran last that nothing orders."""
+        return conflicts(self.last.program, self.last.movements)
+
     def check_hazards(self) -> None:
         """Checks what ran last for accesses that nothing orders.
 
         Raises TfmbsError `device`, with every pair and both places in its details.
         """
-        program = self.last.program
-        found = [one.describe(program) for one in conflicts(program, self.last.movements)]
+        found = [one.describe(self.last.program) for one in self.conflicts()]
         if found:
             raise TfmbsError("device", "kpu", "conflicting accesses in no order", 0, len(found), "\n".join(found))
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from tests.kpu.retarget import retargeted
 from tfmbs.runtime import _native
 from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.target_file import shipped_targets
 from tfmbs.runtime.devices.base import Array, DeviceContext
 from tfmbs.runtime.devices.emulator import Emulator
 from tfmbs.runtime.devices.kpu import Kpu
@@ -39,9 +42,17 @@ def _emulator_on(isa: str) -> DeviceUnderTest:
     return DeviceUnderTest(f"emulator-{isa}", _emulator(isa, 1), isa.endswith("vnni") or isa.startswith("amx"))
 
 
+def _kpu_on(target: str) -> DeviceUnderTest:
+    return DeviceUnderTest(f"kpu-on-{target}", lambda image: Kpu(retargeted(image, target)).context())
+
+
+TARGETS_VARIABLE = "TFMBS_CONFORMANCE_TARGETS"
+"""`all`: programs also run on the machines of all shipped targets (`make kpu-targets`)."""
+
 DEVICES: tuple[DeviceUnderTest, ...] = (
     *map(_emulator_on, _native.instruction_sets()),
     *map(_emulator_on, _native.modelled_sets()),
     DeviceUnderTest("emulator-2-threads", _emulator("", 2)),
     DeviceUnderTest("kpu", lambda image: Kpu(image).context()),
+    *(map(_kpu_on, shipped_targets()) if os.environ.get(TARGETS_VARIABLE) == "all" else ()),
 )

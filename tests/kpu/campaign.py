@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections import Counter
 
-from tests.kpu.case import check, random_case
+from tests.kpu.case import check, check_overlapped, random_case
 
 
 def main() -> int:
@@ -20,6 +20,7 @@ def main() -> int:
         case = random_case(seed)
         try:
             check(case)
+            check_overlapped(case)
         except AssertionError as error:
             wrong += 1
             sys.stdout.write(f"seed {seed}: {error}\n")

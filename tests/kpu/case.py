@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tests.conformance.arithmetic import canonical, fma
 from tests.conformance.builder import DTYPE_OF_NUMPY, Builder
 from tests.conformance.data import PAIRS, operands, packings
+from tests.kpu import pe_overlap
 from tests.kpu.pe_array import Array, output_stationary, weight_stationary
-from tfmbs.runtime.abi.array_timing import ArrayShape, Fold, FoldCycles, Sizes, fold_cycles, folds, product_cycles
+from tfmbs.runtime.abi.array_timing import (
+    ArrayShape,
+    Fold,
+    FoldCycles,
+    Sizes,
+    fold_cycles,
+    folds,
+    overlapped_cycles,
+    product_cycles,
+)
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.program import Op
 from tfmbs.runtime.abi.records import Dataflow
@@ -69,6 +80,44 @@ def clocked(case: Case, lhs: Array, rhs: Array) -> tuple[Array, int, int]:
     return (canonical(sums) if is_float else sums.astype(np.int32)), clocks, macs
 
 
+def overlapped(case: Case, lhs: Array, rhs: Array) -> tuple[Array, int]:
+    """lhs[m,k]·rhs[n,k] through PEs in which folds overlap: sums, and clocks until the last one has left."""
+    is_float = lhs.dtype == np.float32
+    a, b = (x.astype(np.float32 if is_float else np.int64) for x in (lhs, rhs.T))
+    is_input = case.dataflow is Dataflow.INPUT_STATIONARY
+    shape = (case.array.rows, case.array.columns)
+    parts = []
+    for fold in folds(case.dataflow, case.sizes, case.array):
+        m, n, k = (slice(axis.start, axis.stop) for axis in (fold.m, fold.n, fold.k))
+        part = fold.k.start // case.array.rows
+        if is_input:  # what stays is lhs: the same the other way round
+            parts.append(pe_overlap.Fold(b[k, n].T, a[m, k].T, n, m, part))
+        else:
+            parts.append(pe_overlap.Fold(a[m, k], b[k, n], m, n, part))
+
+    def mac(x: Any, y: Any, total: Any) -> Any:
+        return fma(np.float32(x), np.float32(y), np.float32(total)) if is_float else x * y + total
+
+    sums = np.zeros((case.sizes.n, case.sizes.m) if is_input else (case.sizes.m, case.sizes.n), a.dtype)
+    is_output = case.dataflow is Dataflow.OUTPUT_STATIONARY
+    run = pe_overlap.output_stationary if is_output else pe_overlap.weight_stationary
+    sums, clocks = pe_overlap.closest(lambda gap: run(parts, sums, shape, mac, gap))
+    sums = sums.T if is_input else sums
+    return np.ascontiguousarray(canonical(sums) if is_float else sums.astype(np.int32)), clocks
+
+
+def check_overlapped(case: Case) -> None:
+    """Raises AssertionError where clocks or values of overlapping folds differ."""
+    s = case.sizes
+    lhs, rhs = operands(case.pair, (s.m, s.k), (s.n, s.k), case.seed)
+    sums, clocks = overlapped(case, lhs, rhs)
+    assert clocks == overlapped_cycles(case.dataflow, s, case.array), f"{case}: {clocks} clocks"
+    found, cycles = simulated(case, lhs, rhs, buffers=2)
+    assert cycles == clocks, f"{case}: the device takes {cycles} cycles, the PEs {clocks}"
+    assert found.tobytes() == sums.tobytes(), f"{case}: {found} of the device is not {sums}"
+    assert sums.tobytes() == emulated(case, lhs, rhs).tobytes(), f"{case}: {sums} is not the emulator's"
+
+
 def _clock_fold(case: Case, fold: Fold, a: Array, b: Array, sums: Array) -> FoldCycles:
     """Sends a fold through the PEs; its sums become those that leave."""
 
@@ -94,9 +143,9 @@ def emulated(case: Case, lhs: Array, rhs: Array) -> Array:
     return Emulator(_image(case, lhs, rhs), "").context(1).run("main", {"x": lhs})["y"]
 
 
-def simulated(case: Case, lhs: Array, rhs: Array) -> tuple[Array, int]:
-    """The simulator's sums, and the cycles of its array: in one tile, without double buffering."""
-    context = Kpu(_image(case, lhs, rhs)).context()
+def simulated(case: Case, lhs: Array, rhs: Array, buffers: int = 1) -> tuple[Array, int]:
+    """The simulator's sums, and the cycles of its array: in one tile, without double buffering by default."""
+    context = Kpu(_image(case, lhs, rhs, buffers)).context()
     sums = context.run("main", {"x": lhs})["y"]
     timing = context.timing
     folds_of_array = timing.column("op") == Op.FOLD
@@ -104,9 +153,9 @@ def simulated(case: Case, lhs: Array, rhs: Array) -> tuple[Array, int]:
     return sums, int(busy) // timing.core_ps
 
 
-def _image(case: Case, lhs: Array, rhs: Array) -> Image:
+def _image(case: Case, lhs: Array, rhs: Array, buffers: int = 1) -> Image:
     s, builder = case.sizes, Builder()
-    schedule = builder.schedule(tiles=(s.m, s.n, s.k), dataflow=case.dataflow, buffers=1)
+    schedule = builder.schedule(tiles=(s.m, s.n, s.k), dataflow=case.dataflow, buffers=buffers)
     x = builder.input("x", lhs.shape, DTYPE_OF_NUMPY[lhs.dtype.name])
     out = builder.output("y", (s.m, s.n), DType.F32 if lhs.dtype == np.float32 else DType.I32)
     builder.gemm(x, builder.constant(rhs, packings(case.pair)[0]), out, m=s.m, n=s.n, k=s.k, schedule=schedule)

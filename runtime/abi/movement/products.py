@@ -225,7 +225,7 @@ class ProductExpansion:
         what = What(
             tile=out.fabric,
             parameters=parameters,
-            reads=[slot.place() for _, slot in blocks],
+            reads=[slot.place(slot.filled) for _, slot in blocks],
             writes=[to.place(moved)],
             bytes=moved,
             source=Level.L2,

@@ -219,3 +219,11 @@ def test_what_memory_cannot_hold_is_refused_by_name(monkeypatch: pytest.MonkeyPa
         simulate(one)
     monkeypatch.setattr(memory, "available", lambda: None)  # a system that does not tell
     assert simulate(one).exact
+
+
+@pytest.mark.parametrize("op", ["Add", "Softmax"])
+def test_vector_programs_take_about_what_is_predicted(op: str) -> None:
+    one = simulate(Workload("vectors", op, lambda: models.vector(op, 256, 512)))
+    assert one.exact
+    assert one.predicted is not None
+    assert abs(one.predicted - one.cycles) <= 0.05 * one.cycles

@@ -20,6 +20,7 @@ from tfmbs.runtime.abi.movement.expansion import Expansion
 from tfmbs.runtime.abi.movement.launches import fabric_tiles
 from tfmbs.runtime.abi.movement.machine import EngineKind
 from tfmbs.runtime.abi.movement.memory import ALIGNMENT, Ring, Slot, aligned
+from tfmbs.runtime.abi.movement.prediction import Stream, predict_streams
 from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Op, Timed, What
 from tfmbs.runtime.abi.movement.timed_words import TimedWords, timed_words
 from tfmbs.runtime.abi.siw import LOOP_DEPTH
@@ -177,6 +178,10 @@ def _staged(x: Expansion, walked: Walked, tile: int, depth: int) -> None:
     loads, results = (
         [Ring(space.slots(count, size)) for space, count in zip(spaces, counts, strict=True)] for size in sizes
     )
+    reads, writes = [_bytes(part.reads) for part in walked.parts], [_bytes(part.writes) for part in walked.parts]
+    into, cycles = sum(reads), sum(part.cycles for part in walked.parts)
+    stream = Stream(0, cycles, (into, into, into), sum(writes), reads[0], writes[-1])
+    x.program.predicted[x.launch] = predict_streams(stream, x.machine).cycles
     stores = _Stores()
     engine = x.machine.first(EngineKind.VECTOR) + tile
     for number, part in enumerate(walked.parts):

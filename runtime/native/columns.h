@@ -45,13 +45,13 @@ inline void transpose(__m512i (&x)[16]) {
   }
 }
 
-inline void square(uint32_t* columns, const uint32_t* x, int64_t stride) {
+inline void square(uint32_t* columns, size_t apart, const uint32_t* x, int64_t stride) {
   __m512i rows[SQUARE];
 #pragma GCC unroll 16
   for (uint32_t i = 0; i < SQUARE; ++i) rows[i] = _mm512_loadu_si512(x + i * stride);
   transpose(rows);
 #pragma GCC unroll 16
-  for (uint32_t c = 0; c < SQUARE; ++c) _mm512_store_si512(columns + c * tfmbs::abi::VLMAX, rows[c]);
+  for (uint32_t c = 0; c < SQUARE; ++c) _mm512_store_si512(columns + c * apart, rows[c]);
 }
 
 #elif defined(__AVX2__)
@@ -80,7 +80,7 @@ inline void transpose(__m256 (&x)[8]) {
   for (int c = 0; c < 8; ++c) x[c] = y[c];
 }
 
-inline void square(uint32_t* columns, const uint32_t* x, int64_t stride) {
+inline void square(uint32_t* columns, size_t apart, const uint32_t* x, int64_t stride) {
   for (uint32_t half = 0; half < 16; half += SQUARE) {
     __m256 rows[SQUARE];
 #pragma GCC unroll 8
@@ -89,7 +89,7 @@ inline void square(uint32_t* columns, const uint32_t* x, int64_t stride) {
     transpose(rows);
 #pragma GCC unroll 8
     for (uint32_t c = 0; c < SQUARE; ++c)
-      _mm256_store_ps(reinterpret_cast<float*>(columns + (half + c) * tfmbs::abi::VLMAX), rows[c]);
+      _mm256_store_ps(reinterpret_cast<float*>(columns + (half + c) * apart), rows[c]);
   }
 }
 
@@ -97,18 +97,18 @@ inline void square(uint32_t* columns, const uint32_t* x, int64_t stride) {
 
 constexpr uint32_t SQUARE = 1;
 
-inline void square(uint32_t* columns, const uint32_t* x, int64_t) {
-  for (uint32_t c = 0; c < 16; ++c) columns[c * tfmbs::abi::VLMAX] = x[c];
+inline void square(uint32_t* columns, size_t apart, const uint32_t* x, int64_t) {
+  for (uint32_t c = 0; c < 16; ++c) columns[c * apart] = x[c];
 }
 
 #endif
 
-inline void columns(uint32_t* out, const uint8_t* matrix, int64_t first, int64_t stride, uint32_t n) {
+inline void columns(uint32_t* out, size_t apart, const uint8_t* matrix, int64_t first, int64_t stride, uint32_t n) {
   const auto* x = reinterpret_cast<const uint32_t*>(matrix) + first;
   uint32_t i = 0;
-  for (; i + SQUARE <= n; i += SQUARE) square(out + i, x + i * stride, stride);
+  for (; i + SQUARE <= n; i += SQUARE) square(out + i, apart, x + i * stride, stride);
   for (; i < n; ++i)
-    for (uint32_t c = 0; c < 16; ++c) out[c * tfmbs::abi::VLMAX + i] = x[i * stride + c];
+    for (uint32_t c = 0; c < 16; ++c) out[c * apart + i] = x[i * stride + c];
 }
 
 }  // namespace

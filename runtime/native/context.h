@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "bindings.h"
-#include "gather.h"
 #include "image.h"
+#include "pixel_tiles.h"
 #include "plan.h"
 #include "workers.h"
 
@@ -56,9 +56,12 @@ struct Worker {
   AlignedWords accumulators;  // rows of VLMAX
   AlignedWords panel;         // inputs of a convolution as its tiles take them
   std::vector<float> scores;  // of an attention, with what its tiles take
-  Segments segments;
   std::vector<const uint32_t*> pixels;  // where the words of pixels start
-  std::vector<uint32_t> valid;
+  PixelTiles tiles;
+  std::vector<size_t> lines;  // of an input under a line of outputs, and their weights
+  // Of the first worker, for all: taps across vectors of outputs; whether a line has the rows of taps of the one before.
+  std::vector<LineBlock> line_blocks;
+  std::vector<bool> same_lines;
   std::vector<uint32_t> taps;         // words of weights of a depthwise convolution
   AlignedWords scratch;  // windows that a part of a launch has for itself
   std::vector<int8_t> quantized;  // rows of activations

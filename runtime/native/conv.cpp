@@ -4,11 +4,11 @@
 namespace tfmbs {
 namespace {
 
-enum class Way { ROWS, DEPTH, PLANES, PIXELS };
+enum class Way { ROWS, LINES, DEPTH, PLANES, PIXELS };
 
 Way way_of(const Engine& engine, const Launch& launch) {
   const bool few = launch.volume.out_channels / launch.volume.groups <= MOST_ROW_CHANNELS;
-  if (launch.words == Words::F32) return few ? Way::ROWS : Way::PLANES;
+  if (launch.words == Words::F32) return !few ? Way::PLANES : has_lines(engine, launch) ? Way::LINES : Way::ROWS;
   if (few) return has_depth(engine, launch) ? Way::DEPTH : Way::ROWS;
   return has_pixels(engine, launch) ? Way::PIXELS : Way::ROWS;
 }
@@ -18,6 +18,7 @@ Way way_of(const Engine& engine, const Launch& launch) {
 uint64_t conv_buffer_bytes(const Engine& engine, const Launch& launch) {
   switch (way_of(engine, launch)) {
     case Way::ROWS: return rows_buffer_bytes();
+    case Way::LINES: return lines_buffer_bytes(launch);
     case Way::DEPTH: return depth_buffer_bytes(engine, launch);
     case Way::PLANES: return planes_buffer_bytes(engine, launch);
     case Way::PIXELS: break;
@@ -32,6 +33,7 @@ uint64_t conv_lhs_bytes(const Engine& engine, const Launch& launch) {
 void run_conv(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   switch (way_of(engine, bound.launch)) {
     case Way::ROWS: return conv_by_rows(engine, bound, weights);
+    case Way::LINES: return conv_by_lines(engine, bound, weights);
     case Way::DEPTH: return conv_by_depth(engine, bound, weights);
     case Way::PLANES: return conv_by_planes(engine, bound, weights);
     case Way::PIXELS: return conv_by_pixels(engine, bound, weights);

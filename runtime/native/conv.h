@@ -14,7 +14,12 @@ bool has_depth(const Engine& engine, const Launch& launch);
 void conv_by_depth(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 uint64_t depth_buffer_bytes(const Engine& engine, const Launch& launch);
 
-// f32: tiles of output channels by panels of pixels, which are gathered.
+// f32 with few channels per group: vectors along the lines of the outputs.
+bool has_lines(const Engine& engine, const Launch& launch);
+void conv_by_lines(const Engine& engine, const Bound& bound, const PackedWeights& weights);
+uint64_t lines_buffer_bytes(const Launch& launch);
+
+// f32: runs of pixels by panels of output channels.
 void conv_by_planes(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 uint64_t planes_buffer_bytes(const Engine& engine, const Launch& launch);
 

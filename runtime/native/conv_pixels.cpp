@@ -41,6 +41,8 @@ Axes axes_of(const abi::VolumeGeometry& g) {
 
 // Columns are taken sixteen at a time, which reach beyond the last panel where panels are narrower.
 constexpr unsigned SQUARE = 16;
+// Elements from one column to the next: not so many that all meet in the same sets of a cache.
+constexpr uint64_t COLUMN = abi::VLMAX + 16;
 uint64_t buffer_words(uint64_t width) { return (abi::VLMAX + 3) * width + SQUARE; }
 
 class PixelConvolution {
@@ -168,16 +170,16 @@ class PixelConvolution {
   }
 
   void finish(Worker& worker, const Block& block, unsigned columns) const {
-    grow(worker.accumulators, SQUARE * abi::VLMAX);
+    grow(worker.accumulators, SQUARE * COLUMN);
     const uint8_t* sums = reinterpret_cast<const uint8_t*>(worker.panel.data());
     for (unsigned column = 0; column < columns; column += SQUARE) {
-      engine_.kernels.columns(worker.accumulators.data(), sums, column, static_cast<int64_t>(filter_.width),
+      engine_.kernels.columns(worker.accumulators.data(), COLUMN, sums, column, static_cast<int64_t>(filter_.width),
                               block.pixels);
       const uint64_t channel = block.channel + column;
       const uint64_t element = (block.image * g_.out_channels + channel) * volume_ + block.first;
       finish_chunks(engine_, bound_, worker, worker.accumulators.data(),
                     {element, static_cast<uint32_t>(channel), 0, block.pixels},
-                    {std::min(SQUARE, columns - column), abi::VLMAX, volume_, 1});
+                    {std::min(SQUARE, columns - column), COLUMN, volume_, 1});
     }
   }
 
@@ -204,7 +206,7 @@ bool has_pixels(const Engine&, const Launch& launch) {
 
 uint64_t pixels_buffer_bytes(const Engine& engine, const Launch&) {
   const uint64_t words = buffer_words(engine.kernels.panel) +
-                         uint64_t{SQUARE} * abi::VLMAX;
+                         uint64_t{SQUARE} * COLUMN;
   return words * sizeof(uint32_t) + abi::VLMAX * sizeof(uint32_t*);
 }
 

@@ -1,115 +1,141 @@
-// Convolutions of f32: blocks of output channels against panels of pixels, which are gathered tap by tap.
+// Convolutions of f32: runs of pixels, where they lie, by panels of output channels.
 #include <algorithm>
 
 #include "checks.h"
 #include "conv.h"
-#include "window_rows.h"
+#include "pixel_tiles.h"
 
 namespace tfmbs {
 namespace {
 
-// Most output channels whose accumulators are kept at once, in whole tiles; pixels are gathered anew for each such
-// block.
-constexpr unsigned MAX_BLOCK_TILES = 32;
+// Pixels whose sums are kept at once, and bytes of weights that meet all of them from the first cache.
+constexpr uint64_t BLOCK_PIXELS = 240, WEIGHT_BYTES = 3 << 13;
+static_assert(BLOCK_PIXELS <= abi::VLMAX, "a block is finished as one chunk");
+// Pixels of a single tap that are worth vectors of their own: then few lanes of the last one are idle.
+constexpr uint64_t LONG_ROW = 512;
+// Columns of sums are taken sixteen at a time, which reach beyond the last panel where panels are narrower.
+constexpr unsigned SQUARE = 16;
+// Elements from one column to the next: not so many that all meet in the same sets of a cache.
+constexpr uint64_t COLUMN = abi::VLMAX + 16;
 
-uint64_t channel_block(const Kernels& kernels, uint64_t channels) {
-  return std::min<uint64_t>(channels, static_cast<uint64_t>(kernels.rows) * MAX_BLOCK_TILES);
+// A window of a single tap, at every pixel of a plane that could be a line.
+bool is_single(const abi::VolumeGeometry& g) {
+  return g.kernel_depth == 1 && g.kernel_height == 1 && g.kernel_width == 1 && g.stride_depth == 1 &&
+         g.stride_height == 1 && g.stride_width == 1 && g.out_depth == g.in_depth && g.out_height == g.in_height &&
+         g.out_width == g.in_width && !g.pad_front && !g.pad_top && !g.pad_left &&
+         static_cast<double>(g.in_depth) * g.in_height * g.in_width <= INT32_MAX;
 }
 
-// Steps of the reduction that a panel of pixels stays in the first cache for while the channels pass.
-constexpr uint64_t MOST_STEPS = 256;
+// Such a window knows no lines.
+abi::VolumeGeometry flat(abi::VolumeGeometry g) {
+  if (!is_single(g)) return g;
+  g.in_width = g.out_width = g.in_depth * g.in_height * g.in_width;
+  g.in_depth = g.in_height = g.out_depth = g.out_height = 1;
+  return g;
+}
 
 class PlaneConvolution {
  public:
   PlaneConvolution(const Engine& engine, const Bound& bound, const PackedWeights& weights)
-      : engine_(engine),
-        bound_(bound),
-        weights_(weights),
-        g_(bound.launch.volume),
-        rows_(g_),
-        filter_(g_, Words::F32, engine.kernels) {
-    volume_in_ = static_cast<uint64_t>(g_.in_depth) * g_.in_height * g_.in_width;
-    block_ = channel_block(engine.kernels, filter_.out);
-    volume_ = static_cast<uint64_t>(g_.out_depth) * g_.out_height * g_.out_width;
-    chunks_ = (volume_ + abi::VLMAX - 1) / abi::VLMAX;
+      : engine_(engine), bound_(bound), weights_(weights), g_(flat(bound.launch.volume)), filter_(g_, Words::F32, engine.kernels) {
+    volume_in_ = uint64_t{g_.in_depth} * g_.in_height * g_.in_width;
+    lines_ = uint64_t{g_.out_depth} * g_.out_height;
+    volume_ = lines_ * g_.out_width;
+    panels_ = filter_.columns / filter_.width;
+    // Blocks of whole lines, or parts of a line, that are about as large.
+    const uint64_t together = std::max<uint64_t>(1, BLOCK_PIXELS / g_.out_width);
+    bands_ = (lines_ + together - 1) / together;
+    is_long_ = is_single(g_) && volume_ >= LONG_ROW;
+    parts_ = (g_.out_width + BLOCK_PIXELS - 1) / BLOCK_PIXELS;
   }
 
-  uint64_t units() const { return static_cast<uint64_t>(g_.batch) * g_.groups * chunks_; }
+  uint64_t units() const { return uint64_t{g_.batch} * g_.groups * panels_ * bands_ * parts_; }
 
+  // A block of pixels by a panel of output channels.
   void unit(uint64_t unit, unsigned index) const {
     Worker& worker = *engine_.buffers[index];
-    grow(worker.accumulators, block_ * abi::VLMAX);
-    grow(worker.panel, filter_.depth * engine_.kernels.panel);
-    const uint64_t first = unit % chunks_ * abi::VLMAX, group = unit / chunks_ % g_.groups;
-    const uint64_t image = unit / chunks_ / g_.groups;
-    for (uint64_t channel = 0; channel < filter_.out; channel += block_)
-      block(worker, {image, group, channel, std::min(block_, filter_.out - channel), first});
+    const uint64_t part = unit % parts_, band = unit / parts_ % bands_, rest = unit / parts_ / bands_;
+    const uint64_t panel = rest % panels_, group = rest / panels_ % g_.groups, image = rest / panels_ / g_.groups;
+    const uint64_t line = lines_ * band / bands_, x = g_.out_width * part / parts_;
+    const PixelBlock block{line, lines_ * (band + 1) / bands_ - line, {x, g_.out_width * (part + 1) / parts_}};
+    const uint64_t channel = panel * filter_.width;
+    const unsigned columns = static_cast<unsigned>(std::min(filter_.width, filter_.out - channel));
+    const float* input = reinterpret_cast<const float*>(bound_.lhs) + (image * g_.in_channels + group * filter_.in) * volume_in_;
+    const Place place{image * g_.out_channels + group * filter_.out + channel, group * filter_.out + channel, block};
+    const uint32_t* weights = weights_.words.data() + filter_.first(group, channel);
+    if (is_long_) return long_row(worker, place, input + x, weights, columns);
+    grow(worker.panel, sum_words(engine_.kernels));
+    float* const sums = reinterpret_cast<float*>(worker.panel.data());
+    worker.tiles.find(g_, block, input, sums, filter_.width, engine_.kernels.run);
+    multiply(worker.tiles, weights, columns);
+    finish(worker, place, columns);
   }
+
+  // Words of sums.
+  static uint64_t sum_words(const Kernels& kernels) { return BLOCK_PIXELS * kernels.panel + SQUARE; }
 
  private:
-  // Output channels of one group and one image, for one chunk of pixels.
-  struct Block {
-    uint64_t image, group, channel, channels, pixel;
+  // Where results of a panel are: the plane of the first one among all, and its channel.
+  struct Place {
+    uint64_t plane, channel;
+    PixelBlock block;
   };
 
-  void block(Worker& worker, const Block& block) const {
-    const uint64_t input = (block.image * g_.in_channels + block.group * filter_.in) * volume_in_;
-    const uint32_t lanes = static_cast<uint32_t>(std::min<uint64_t>(abi::VLMAX, volume_ - block.pixel));
-    const unsigned panel = engine_.kernels.panel;
-    for (uint32_t lane = 0; lane < lanes; lane += panel) {
-      worker.segments.find(g_, rows_, block.pixel + lane, std::min(panel, lanes - lane));
-      gather(worker, input);
-      multiply(worker, block, lane);
-    }
-    const uint64_t channel = block.group * filter_.out + block.channel;
-    const uint64_t element = (block.image * g_.out_channels + channel) * volume_ + block.pixel;
+  // Pixels of a line of a window of a single tap.
+  void long_row(Worker& worker, const Place& place, const float* input, const uint32_t* weights, unsigned columns) const {
+    grow(worker.accumulators, BLOCK_PIXELS * filter_.width);
+    const uint32_t pixels = static_cast<uint32_t>(place.block.pixels());
+    engine_.kernels.pixel_row({input, filter_.in, volume_in_, reinterpret_cast<const float*>(weights),
+                               reinterpret_cast<float*>(worker.accumulators.data()), BLOCK_PIXELS}, columns, pixels);
     finish_chunks(engine_, bound_, worker, worker.accumulators.data(),
-                  {element, static_cast<uint32_t>(channel), 0, lanes}, {block.channels, abi::VLMAX, volume_, 1});
+                  {place.plane * volume_ + place.block.x.first, static_cast<uint32_t>(place.channel), 0, pixels},
+                  {columns, BLOCK_PIXELS, volume_, 1});
   }
 
-  void gather(Worker& worker, uint64_t input) const {
-    const float* first = reinterpret_cast<const float*>(bound_.lhs) + input;
-    gather_f32(worker.segments, {first, filter_.in, volume_in_}, engine_.kernels.panel, worker.panel.data());
-    if (worker.segments.whole) return;
-    // The tile leaves out what lies on padding.
-    worker.valid.resize(filter_.depth);
-    for (uint64_t k = 0; k < filter_.depth; ++k) worker.valid[k] = worker.segments.columns[k % filter_.taps];
-  }
-
-  void multiply(Worker& worker, const Block& block, uint32_t lane) const {
-    const Kernels& kernels = engine_.kernels;
-    for (uint64_t i = 0; i < block.channels; ++i)
-      std::fill_n(worker.accumulators.data() + i * abi::VLMAX + lane, kernels.panel, 0u);
-    for (uint64_t k = 0; k < filter_.depth; k += MOST_STEPS) {
-      const uint64_t steps = std::min(MOST_STEPS, filter_.depth - k);
-      const uint32_t* pixels = worker.panel.data() + k * kernels.panel;
-      const uint32_t* valid = worker.segments.whole ? nullptr : worker.valid.data() + k;
-      for (uint64_t i = 0; i < block.channels; i += kernels.rows) {
-        const unsigned rows = static_cast<unsigned>(std::min<uint64_t>(kernels.rows, block.channels - i));
-        const uint32_t* tile = weights_.words.data() + filter_.first(block.group, block.channel + i) + k * rows;
-        uint32_t* sums = worker.accumulators.data() + i * abi::VLMAX + lane;
-        kernels.tile_f32(rows, steps, reinterpret_cast<const float*>(tile), reinterpret_cast<const float*>(pixels),
-                         valid, reinterpret_cast<float*>(sums), abi::VLMAX);
+  void multiply(const PixelTiles& tiles, const uint32_t* weights, unsigned columns) const {
+    const uint64_t row = filter_.taps * filter_.width;  // weights of an input channel
+    const uint64_t together = std::max<uint64_t>(1, WEIGHT_BYTES / (row * sizeof(float)));
+    for (uint64_t from = 0; from < filter_.in; from += together) {
+      PixelTaps taps{nullptr, 0, std::min(together, filter_.in - from), from * volume_in_, volume_in_,
+                     reinterpret_cast<const float*>(weights) + from * row, row, columns, from == 0};
+      for (const PixelTiles::Group& group : tiles.groups) {
+        taps.taps = tiles.taps.data() + group.taps;
+        taps.count = group.tap_count;
+        for (size_t i = 0; i < group.tile_count; ++i) engine_.kernels.pixel_tile(tiles.tiles[group.tiles + i], taps);
       }
+    }
+  }
+
+  void finish(Worker& worker, const Place& place, unsigned columns) const {
+    grow(worker.accumulators, SQUARE * COLUMN);
+    const uint8_t* sums = reinterpret_cast<const uint8_t*>(worker.panel.data());
+    const uint32_t pixels = static_cast<uint32_t>(place.block.pixels());
+    const uint64_t first = place.block.line * g_.out_width + place.block.x.first;
+    for (unsigned column = 0; column < columns; column += SQUARE) {
+      engine_.kernels.columns(worker.accumulators.data(), COLUMN, sums, column, static_cast<int64_t>(filter_.width), pixels);
+      finish_chunks(engine_, bound_, worker, worker.accumulators.data(),
+                    {(place.plane + column) * volume_ + first, static_cast<uint32_t>(place.channel + column), 0, pixels},
+                    {std::min(SQUARE, columns - column), COLUMN, volume_, 1});
     }
   }
 
   const Engine& engine_;
   const Bound& bound_;
   const PackedWeights& weights_;
-  const abi::VolumeGeometry& g_;
-  const WindowRows rows_;
+  const abi::VolumeGeometry g_;
   const Filter filter_;
-  uint64_t block_, volume_in_, volume_, chunks_;
+  uint64_t volume_in_, lines_, volume_, panels_, bands_, parts_;
+  bool is_long_;
 };
 
 }  // namespace
 
 uint64_t planes_buffer_bytes(const Engine& engine, const Launch& launch) {
-  const uint64_t k = depth_of(launch.volume), channels = launch.volume.out_channels / launch.volume.groups;
-  const uint64_t columns = product({k, engine.kernels.panel, sizeof(uint32_t)}, launch.name);
-  return columns + product({k, sizeof(uint32_t)}, launch.name) +
-         channel_block(engine.kernels, channels) * abi::VLMAX * sizeof(uint32_t);
+  // Every pixel may have taps of its own.
+  const uint64_t tiles = BLOCK_PIXELS * (sizeof(PixelTile) + sizeof(PixelTiles::Group));
+  return product({launch.volume.kernel_depth, launch.volume.kernel_height, launch.volume.kernel_width, BLOCK_PIXELS,
+                  sizeof(PixelTile::Tap)}, launch.name) +
+         tiles + (PlaneConvolution::sum_words(engine.kernels) + SQUARE * COLUMN) * sizeof(uint32_t);
 }
 
 void conv_by_planes(const Engine& engine, const Bound& bound, const PackedWeights& weights) {

@@ -6,7 +6,11 @@
 #include "columns.h"
 #include "lane_loops.h"
 #include "lanes.h"
+#include "max_lines.h"
+#include "line_taps.h"
 #include "moves.h"
+#include "pixel_row.h"
+#include "pixel_tile.h"
 #include "rows.h"
 #include "scores.h"
 #include "tile.h"
@@ -19,6 +23,11 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           PANEL,
           TILE_ROWS,
           tile_f32<>,
+          PIXEL_RUN,
+          pixel_tile<>,
+          pixel_row,
+          LANES,
+          lines_f32,
           PAIR_TILES,
           {},
           add_scaled,
@@ -28,6 +37,8 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           {panel_of, are_finite, scale_row, add_row, hide_row, soften_row},
           tap_row_f32,
           tap_row_i8,
+          max_line<FloatLine>,
+          max_line<ByteLine>,
           lane,
           moves,
           index<uint32_t>,

@@ -22,8 +22,9 @@ using ScatterFn = void (*)(uint8_t* window, const void* lanes, int64_t first, co
 // Lane i becomes first + i * stride, wrapped.
 using IndexFn = void (*)(void* lanes, int64_t first, int64_t stride, uint32_t n);
 
-// columns[c * VLMAX + i] = element first + c + i * stride of a matrix of 32-bit elements, for c < 16 and i < n.
-using ColumnsFn = void (*)(uint32_t* columns, const uint8_t* matrix, int64_t first, int64_t stride, uint32_t n);
+// columns[c * apart + i] = element first + c + i * stride of a matrix of 32-bit elements, for c < 16 and i < n; `columns`
+// is a cache line, `apart` a multiple of 16.
+using ColumnsFn = void (*)(uint32_t* columns, size_t apart, const uint8_t* matrix, int64_t first, int64_t stride, uint32_t n);
 
 // The least and the greatest of n lanes, n at least 1.
 struct LaneBounds {
@@ -226,6 +227,72 @@ struct ChainRows {
 };
 using ChainFn = void (*)(const ChainStep* steps, size_t count, const ChainRows& rows);
 
+// Pixels of an image whose windows have the same taps on it, against a panel of f32 weights: up to two runs of as many
+// pixels each.
+struct PixelTile {
+  struct Tap {
+    size_t pixel, weights;  // elements from the first tap of a pixel, and from the weights of a channel
+  };
+  const float* pixels[2];  // of a run: what lies under the first tap of its first pixel, in the first channel
+  float* sums[2];          // of the first pixel of a run: those of a panel
+  unsigned runs, count;    // `count` pixels of each, at most `Kernels::run`
+  size_t step, sum_step;   // elements from one pixel of a run to the next, and from its sums to the next
+};
+// What tiles of an image share.
+struct PixelTaps {
+  const PixelTile::Tap* taps;
+  size_t count, channels;
+  size_t first, plane;     // elements before the first channel, and from one to the next
+  const float* weights;    // of the first channel: rows of a panel
+  size_t channel_weights;  // elements from one channel to the next
+  unsigned columns;        // of the panel that count, the sums of the others are anything
+  bool fresh;              // sums start from +0.0, not from what is there
+};
+// sums += fused products, in ascending order of channels, and of taps in each. A NaN becomes the canonical one.
+using PixelTileFn = void (*)(const PixelTile& tile, const PixelTaps& taps);
+
+// Neighbouring pixels of all channels, `plane` elements apart, against a panel of f32 weights, a row for each channel.
+struct PixelRow {
+  const float* in;
+  size_t channels, plane;
+  const float* weights;
+  float* out;     // of each column of the panel the sums of all pixels
+  size_t stride;  // from one column to the next
+};
+// out = fused products of `columns` columns and n pixels in ascending order of channels, from +0.0. A NaN becomes the
+// canonical one.
+using PixelRowFn = void (*)(const PixelRow& row, unsigned columns, uint32_t n);
+
+// Lines of f32 outputs with few channels: vectors go across the outputs of a line.
+struct LineBlock {
+  size_t at;       // of the tap of the first output, from the first element of the input line; wraps below it
+  uint64_t reads;  // bit i: element at + i lies on the line, and belongs to an output that counts
+  uint32_t valid;  // bit i: output i counts, and has the tap on the line
+};
+struct LineTaps {
+  const size_t* lines;     // of the input, from the first one: elements; in the order of the sums
+  const size_t* weights;   // of the first tap of each line
+  size_t count, width;     // lines, and taps across each
+  size_t weight_step;      // from one tap of a line to the next
+  unsigned stride;         // 1 or 2
+  const LineBlock* blocks;  // `width` for each vector of outputs
+  size_t pitch;            // elements of the input from what is under a line of outputs to what is under the next
+};
+// Sums of lines of n outputs that have the same taps and follow each other, from +0.0. A NaN becomes the canonical one.
+using LineFn = void (*)(const LineTaps& taps, size_t lines, const float* in, const float* weights, uint32_t n, float* out);
+
+// A line of maxima of windows: `taps` across, `dilation` elements apart, of `lines` of the input.
+struct MaxLine {
+  const void* in;                 // the first element that lies on the input
+  size_t lines, pitch;            // elements from one line to the next
+  size_t before, on, size;        // elements under the line: those before the input, on it, and all
+  size_t taps, dilation, stride;
+  uint32_t count;                 // results
+  void* buffer;                   // of `size` + 64 elements, twice
+};
+// As lanes of 32 bits; what is not on the input is less than everything. A NaN becomes the canonical one.
+using MaxLineFn = void (*)(const MaxLine& line, uint32_t* results);
+
 struct Kernels {
   const char* name;
   unsigned panel;  // columns of a tile; divides VLMAX
@@ -235,6 +302,11 @@ struct Kernels {
   // (valid == nullptr: all do).
   void (*tile_f32)(unsigned rows, size_t k, const float* a, const float* b, const uint32_t* valid, float* out,
                    size_t stride);
+  unsigned run;  // most pixels of a run
+  PixelTileFn pixel_tile;
+  PixelRowFn pixel_row;
+  unsigned lanes;  // outputs in a vector of `lines_f32`
+  LineFn lines_f32;
   IntegerTiles integers;
   BlockTiles blocks;
   // out[r][c] = fma(f32(parts[r][c]), scales[c], out[r][c]) for r < rows and all columns c of a panel, which parts has no
@@ -253,6 +325,7 @@ struct Kernels {
   // (x[i * stride] - zero), wrapped; strides are positive.
   void (*tap_row_f32)(float* sums, const float* x, int64_t stride, float weight, uint32_t n);
   void (*tap_row_i8)(int32_t* sums, const int8_t* x, int64_t stride, int32_t zero, int32_t weight, uint32_t n);
+  MaxLineFn max_line_f32, max_line_i8;
 
   // The function of a vector opcode, nullptr where the combination is not valid.
   LaneFn (*lane)(abi::DOp op, abi::DType type, uint8_t aux);

@@ -89,7 +89,7 @@ void Jobs::pool(const movement::Movement& movement, const int64_t* parameters) {
   uint8_t* out = memories_.at(p.memory, p.out, p.channels * p.lanes * static_cast<int64_t>(out_e));
   const StoreFn store = image_.kernels().moves(own.integer ? abi::DType::I8 : abi::DType::F32).store;
   scratchpad_.lhs.resize((plane + 3) / 4);
-  scratchpad_.out.resize(2 * abi::VLMAX);
+  scratchpad_.out.resize(POOL_WORDS);
   uint8_t* whole = reinterpret_cast<uint8_t*>(scratchpad_.lhs.data());
   uint32_t* results = scratchpad_.out.data();
   for (int64_t channel = 0; channel < p.channels; ++channel, in += rows) {

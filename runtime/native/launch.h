@@ -19,8 +19,9 @@ void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& wei
 void run_conv(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 void run_groups(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 void run_pool(const Engine& engine, const Bound& bound);
-// `lanes` outputs of a channel from `first` on, at most VLMAX, whose input is `plane`, as lanes; behind them as many more
-// are used.
+// `lanes` outputs of a channel from `first` on, at most VLMAX, whose input is `plane`, as lanes, which are at the
+// beginning of a buffer of POOL_WORDS.
+constexpr uint64_t POOL_WORDS = 5 * abi::VLMAX + 128;
 void pool_outputs(const Kernels& kernels, const Launch& launch, const uint8_t* plane, uint64_t first, uint32_t lanes,
                   uint32_t* results);
 void run_attention(const Engine& engine, const Bound& bound);

@@ -268,7 +268,7 @@ PackedWeights pack_conv(const abi::VolumeGeometry& g, Vectors rhs, Words words, 
         block.i8 = by_tap.data();
         block.stride = length;
       }
-      packer.block(block, count, filter.padded ? static_cast<unsigned>(filter.width) : count);
+      packer.block(block, count, static_cast<unsigned>(filter.width));
     }
   }
   return packer.done();

@@ -73,19 +73,17 @@ inline uint64_t depth_of(const abi::VolumeGeometry& g) {
 // With so few output channels per group, as in depthwise convolutions, a convolution goes along rows, not in tiles.
 constexpr uint64_t MOST_ROW_CHANNELS = 4;
 
-// How the weights of a convolution lie: per group, blocks of `width` output channels. Of integers, they are panels, the
-// last one padded with zeros, or all channels where these are few, and a vector goes over the channels of one tap after
-// the other, each tap padded to whole words; of f32, they are rows of tiles, the last one smaller, and a vector goes
-// over the taps of one input channel after the other.
+// How the weights of a convolution lie: per group, blocks of `width` output channels. They are panels, the last one
+// padded with zeros, or all channels where these are few. Of integers, a vector goes over the channels of one tap after
+// the other, each tap padded to whole words; of f32, over the taps of one input channel after the other.
 struct Filter {
   Filter(const abi::VolumeGeometry& g, Words kind, const Kernels& kernels)
       : words(kind),
         taps(static_cast<uint64_t>(g.kernel_depth) * g.kernel_height * g.kernel_width),
         in(g.in_channels / g.groups),
         out(g.out_channels / g.groups) {
-    const bool real = words == Words::F32;
-    padded = !real && out > MOST_ROW_CHANNELS;
-    width = real ? kernels.rows : padded ? kernels.panel : out;
+    padded = out > MOST_ROW_CHANNELS;
+    width = padded ? kernels.panel : out;
     columns = padded ? (out + width - 1) / width * width : out;
     tap_words = depth_of(in, words);
     depth = taps * tap_words;
@@ -96,9 +94,9 @@ struct Filter {
   uint64_t first(uint64_t group, uint64_t channel) const { return vector(group, channel) * depth; }
   // Weight of channel `channel` of a group for a tap of input channel `from`: its word, and its number in that.
   uint64_t word(uint64_t group, uint64_t channel, uint64_t from, uint64_t tap) const {
-    const uint64_t block = channel / width * width, count = padded ? width : out - block < width ? out - block : width;
+    const uint64_t block = channel / width * width;
     const uint64_t row = words == Words::F32 ? from * taps + tap : tap * tap_words + from / step_of(words);
-    return first(group, block) + row * count + (channel - block);
+    return first(group, block) + row * width + (channel - block);
   }
   unsigned number(uint64_t from) const { return static_cast<unsigned>(from % step_of(words)); }
 

@@ -31,8 +31,19 @@ inline VecF fma_f(VecF a, VecF b, VecF c) { return _mm512_fmadd_ps(a, b, c); }
 inline VecF fma_where(uint32_t bits, VecF a, VecF b, VecF c) {
   return _mm512_mask3_fmadd_ps(a, b, c, static_cast<__mmask16>(bits));
 }
-inline void store_canonical(float* p, VecF x) {
-  _mm512_storeu_ps(p, _mm512_mask_mov_ps(x, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), _mm512_set1_ps(canonical_nan())));
+// Elements whose bit is not set are not read.
+inline VecF load_where(uint32_t bits, const float* p) { return _mm512_maskz_loadu_ps(static_cast<__mmask16>(bits), p); }
+// Every second lane of two vectors.
+inline VecF even_f(VecF a, VecF b) {
+  return _mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);
+}
+inline VecF canonical_f(VecF x) {
+  return _mm512_mask_mov_ps(x, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), _mm512_set1_ps(canonical_nan()));
+}
+inline void store_canonical(float* p, VecF x) { _mm512_storeu_ps(p, canonical_f(x)); }
+// The first `count` lanes, fewer than all.
+inline void store_canonical_first(uint32_t count, float* p, VecF x) {
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), canonical_f(x));
 }
 inline VecI zero_i() { return _mm512_setzero_si512(); }
 inline VecI load_i(const int32_t* p) { return _mm512_loadu_si512(p); }
@@ -73,13 +84,25 @@ inline VecF zero_f() { return _mm256_setzero_ps(); }
 inline VecF load_f(const float* p) { return _mm256_loadu_ps(p); }
 inline VecF broadcast_f(float x) { return _mm256_set1_ps(x); }
 inline VecF fma_f(VecF a, VecF b, VecF c) { return _mm256_fmadd_ps(a, b, c); }
-inline VecF fma_where(uint32_t bits, VecF a, VecF b, VecF c) {
+// Lanes whose bit is set, as masks.
+inline __m256i chosen_lanes(uint32_t bits) {
   const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-  const __m256i chosen = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(static_cast<int>(bits)), lane), lane);
-  return _mm256_blendv_ps(c, _mm256_fmadd_ps(a, b, c), _mm256_castsi256_ps(chosen));
+  return _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(static_cast<int>(bits)), lane), lane);
 }
-inline void store_canonical(float* p, VecF x) {
-  _mm256_storeu_ps(p, _mm256_blendv_ps(x, _mm256_set1_ps(canonical_nan()), _mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+inline VecF fma_where(uint32_t bits, VecF a, VecF b, VecF c) {
+  return _mm256_blendv_ps(c, _mm256_fmadd_ps(a, b, c), _mm256_castsi256_ps(chosen_lanes(bits)));
+}
+inline VecF load_where(uint32_t bits, const float* p) { return _mm256_maskload_ps(p, chosen_lanes(bits)); }
+inline VecF even_f(VecF a, VecF b) {
+  const __m256d halves = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
+  return _mm256_castpd_ps(_mm256_permute4x64_pd(halves, 0xd8));
+}
+inline VecF canonical_f(VecF x) {
+  return _mm256_blendv_ps(x, _mm256_set1_ps(canonical_nan()), _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+}
+inline void store_canonical(float* p, VecF x) { _mm256_storeu_ps(p, canonical_f(x)); }
+inline void store_canonical_first(uint32_t count, float* p, VecF x) {
+  _mm256_maskstore_ps(p, chosen_lanes((1u << count) - 1), canonical_f(x));
 }
 inline VecI zero_i() { return _mm256_setzero_si256(); }
 inline VecI load_i(const int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
@@ -132,9 +155,19 @@ inline VecF fma_where(uint32_t bits, VecF a, VecF b, VecF c) {
     if (bits >> i & 1u) c.lane[i] = std::fma(a.lane[i], b.lane[i], c.lane[i]);
   return c;
 }
-inline void store_canonical(float* p, VecF x) {
-  for (unsigned i = 0; i < LANES; ++i) p[i] = std::isnan(x.lane[i]) ? canonical_nan() : x.lane[i];
+inline VecF load_where(uint32_t bits, const float* p) {
+  VecF x{};
+  for (unsigned i = 0; i < LANES; ++i)
+    if (bits >> i & 1u) x.lane[i] = p[i];
+  return x;
 }
+inline VecF even_f(VecF a, VecF b) {
+  return VecF{{a.lane[0], a.lane[2], b.lane[0], b.lane[2]}};
+}
+inline void store_canonical_first(uint32_t count, float* p, VecF x) {
+  for (unsigned i = 0; i < count; ++i) p[i] = std::isnan(x.lane[i]) ? canonical_nan() : x.lane[i];
+}
+inline void store_canonical(float* p, VecF x) { store_canonical_first(LANES, p, x); }
 inline VecI zero_i() { return VecI{}; }
 inline VecI load_i(const int32_t* p) {
   VecI x;

@@ -27,7 +27,7 @@ class Columns {
     matrix_ = matrix, stride_ = stride, lanes_ = lanes, first_ = first, held_ = 0;
     const uint64_t last = static_cast<uint64_t>(first) + static_cast<uint64_t>(stride) * (lanes - 1);
     if (!next || elements - last < COUNT) return nullptr;
-    transpose_(tile_, matrix, first, stride, lanes);
+    transpose_(tile_, abi::VLMAX, matrix, first, stride, lanes);
     held_ = COUNT;
     return tile_;
   }

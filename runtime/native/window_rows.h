@@ -12,6 +12,7 @@ namespace tfmbs {
 // A part of [0, count) as first and end.
 struct Range {
   uint64_t first, end;
+  friend bool operator==(const Range& a, const Range& b) { return a.first == b.first && a.end == b.end; }
 };
 
 // Positions i < count for which 0 <= start + i * step < size; step is at least 1.
@@ -55,6 +56,15 @@ class WindowRows {
   Range rows(uint64_t y) const { return inside(top(y), g_.dilation_height, g_.in_height, g_.kernel_height); }
   Range columns(uint64_t x) const { return inside(left(x), g_.dilation_width, g_.in_width, g_.kernel_width); }
 
+  // Where tap (kz, ky, kx) of output (z, y, x), which lies on the input, does so in a channel.
+  uint64_t input(uint64_t z, uint64_t kz, uint64_t y, uint64_t ky, uint64_t x, uint64_t kx) const {
+    return line(z, kz, y, ky) + position(left(x), kx, g_.dilation_width);
+  }
+  // The first element of the line that it lies on.
+  uint64_t line(uint64_t z, uint64_t kz, uint64_t y, uint64_t ky) const {
+    return (position(front(z), kz, g_.dilation_depth) * g_.in_height + position(top(y), ky, g_.dilation_height)) * g_.in_width;
+  }
+
   // Kernel rows or columns that count for a padded average: those on the input and on `pad` more behind it.
   uint64_t padded_rows(uint64_t y, uint64_t pad) const {
     return inside(top(y), g_.dilation_height, g_.in_height + pad, g_.kernel_height).end;
@@ -90,6 +100,9 @@ class WindowRows {
     uint64_t kernel_rows, rows;
   };
 
+  static uint64_t position(int64_t start, uint64_t tap, uint64_t dilation) {
+    return static_cast<uint64_t>(start + static_cast<int64_t>(tap * dilation));
+  }
   int64_t front(uint64_t z) const { return static_cast<int64_t>(z * g_.stride_depth) - g_.pad_front; }
   int64_t top(uint64_t y) const { return static_cast<int64_t>(y * g_.stride_height) - g_.pad_top; }
   int64_t left(uint64_t x) const { return static_cast<int64_t>(x * g_.stride_width) - g_.pad_left; }

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.conformance.arithmetic import maximum
 from tests.conformance.builder import DTYPE_OF_NUMPY, Builder
 from tests.conformance.data import floats
 from tests.conformance.devices import DeviceUnderTest
 from tests.conformance.test_products_random import Array, integers
-from tests.conformance.test_window import Conv, Window, convolve
-from tfmbs.runtime.abi.records import Kind
+from tests.conformance.test_window import Conv, Window, convolve, pool_image
+from tfmbs.runtime.abi.records import Kind, PoolMode
 from tfmbs.runtime.abi.types import DType
 
 EXAMPLES = 60
@@ -21,6 +23,7 @@ F32, I32 = DType.F32, DType.I32
 PER_GROUP = st.sampled_from([1, 2, 3, 4, 5, 8, 9, 16, 17, 21])
 AXIS = st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 3), st.integers(0, 5), st.integers(0, 5))
 """Kernel, stride, dilation, padding before and behind."""
+POOLED = st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.integers(0, 2))
 
 
 @st.composite
@@ -69,9 +72,53 @@ def test_convolution(device: DeviceUnderTest, conv: Conv, data: st.DataObject) -
 def test_single_taps_of_long_planes(device: DeviceUnderTest, size: int, channels: int, data: st.DataObject) -> None:
     """Planes of more pixels than are computed together, from channels that fill no word."""
     rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
-    conv = Conv((1, data.draw(PER_GROUP), 1, size), channels, Window((1, 1)), zero=-3)
-    shapes = (conv.input, (channels, conv.input[1], 1, 1))
-    x, w = (integers(rng, shape, -128, 127, extreme=False) for shape in shapes)
+    conv = Conv((1, data.draw(PER_GROUP), 1, size), channels, Window((1, 1)))
+    filters = (channels, conv.input[1], 1, 1)
+    if data.draw(st.booleans(), "real"):
+        x, w = floats(rng, conv.input), floats(rng, filters)
+    else:
+        x, w = (integers(rng, shape, -128, 127, extreme=False) for shape in (conv.input, filters))
+        conv = replace(conv, zero=-3)
     builder = Builder()
-    launch(builder, conv, x, w, I32)
+    launch(builder, conv, x, w, F32 if x.dtype == np.float32 else I32)
     assert device.run(builder.image(), {"x": x})["y"].tobytes() == convolve(x, w, conv).tobytes()
+
+
+@given(
+    size=st.tuples(st.integers(3, 5), st.integers(200, 700)), stride=st.integers(1, 3), few=st.booleans(),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+@settings(max_examples=6)
+def test_wide_lines_of_floats(
+    device: DeviceUnderTest, size: tuple[int, int], stride: int, few: bool, seed: int
+) -> None:
+    """Lines of more outputs than are computed together, or than a chunk has."""
+    rng = np.random.default_rng(seed)
+    window = Window((2, 3), (1, stride), (1, 1 + seed % 2), (1, 2, 0, 1))
+    conv = Conv((1, 4, *size), 4 if few else 7, window, groups=4 if few else 1)
+    x, w = floats(rng, conv.input), floats(rng, (conv.channels, 4 // conv.groups, 2, 3))
+    builder = Builder()
+    launch(builder, conv, x, w, F32)
+    assert device.run(builder.image(), {"x": x})["y"].tobytes() == convolve(x, w, conv).tobytes()
+
+
+@given(axes=st.tuples(POOLED, POOLED), size=st.tuples(st.integers(1, 12), st.integers(1, 90)), data=st.data())
+@settings(max_examples=EXAMPLES // 2)
+def test_maxima(
+    device: DeviceUnderTest, axes: tuple[tuple[int, ...], ...], size: tuple[int, int], data: st.DataObject
+) -> None:
+    """Windows that padding reaches far into, of numbers among which are zeros of both signs and NaNs."""
+    for length, (kernel, _, dilation, before, behind) in zip(size, axes, strict=True):
+        assume(length + before + behind > (kernel - 1) * dilation and (kernel == 1 or dilation <= length))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
+    kernel, strides, dilations, before, behind = ((axes[0][i], axes[1][i]) for i in range(5))
+    window, shape = Window(kernel, strides, dilations, (*before, *behind)), (1, 2, *size)
+    real = data.draw(st.booleans(), "real")
+    x = floats(rng, shape) if real else integers(rng, shape, -128, 127, extreme=False)
+    taps, valid = window.gather(x)
+    assume(valid.any(axis=-1).all())  # others are refused
+    least = np.float32(-np.inf) if real else np.int8(-128)
+    on_input = np.moveaxis(np.where(valid, taps, least), -1, 0)
+    expected = reduce(maximum if real else np.maximum, on_input, np.full(on_input.shape[1:], least))
+    result = device.run(pool_image(window, x, PoolMode.MAX), {"x": x})["y"]
+    assert result.tobytes() == np.ascontiguousarray(expected).tobytes()

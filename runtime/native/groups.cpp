@@ -15,7 +15,6 @@ namespace {
 
 constexpr unsigned MOST_PANEL = 32, MOST_ROWS = 8;
 constexpr uint64_t REAL_STEPS = 256;  // of weights that are made f32 at once and stay in the first cache
-constexpr uint64_t TOGETHER = 8;      // weights of a word of NIBBLES
 
 class GroupProduct {
  public:
@@ -30,6 +29,7 @@ class GroupProduct {
         length_(real_ ? g_.k : g_.group),
         groups_(g_.k / length_),
         depth_(real_ ? g_.k : words_ == Words::NIBBLES ? 2 * depth_of(g_.group, words_) : depth_of(length_, words_)),
+        whole_(!real_ && words_ != Words::NIBBLES && groups_ == 1),
         tile_(!real_ && words_ == Words::NIBBLES ? engine.kernels.nibbles.rows : engine.kernels.rows),
         cut_({1, g_.m, g_.n}, tile_, engine.kernels.panel, engine.buffers.size()) {}
 
@@ -65,15 +65,22 @@ class GroupProduct {
     const uint64_t first = unit % cut_.blocks * cut_.block, end = std::min(cut_.tiles, first + cut_.block);
     const uint32_t lanes = static_cast<uint32_t>(std::min<uint64_t>(width, g_.n - column));
     const uint64_t row = first * tile_, rows = std::min<uint64_t>(end * tile_, g_.m) - row;
-    worker.accumulators.assign(rows * abi::VLMAX, 0);
+    worker.accumulators.resize(rows * abi::VLMAX);
     float* sums = reinterpret_cast<float*>(worker.accumulators.data());
-    if (real_ && words_ == Words::NIBBLES && end - first == 1)
+    if (whole_) {
+      multiply(first, end, column, ceil_div(lanes, panel), worker.accumulators.data());
+    } else if (real_ && end - first == 1) {
       add_tile(first, column / panel, ceil_div(lanes, panel), sums);
-    else
+    } else {
+      std::fill_n(worker.accumulators.data(), rows * abi::VLMAX, 0u);
       for (uint32_t lane = 0; lane < lanes; lane += panel) add({first, end, (column + lane) / panel}, worker, sums + lane);
+    }
+    const GroupFns& fns = engine_.kernels.groups;
     for (uint64_t r = 0; r < rows; ++r) {
       float* line = sums + r * abi::VLMAX;
-      if (absmax_) divide(line, factors()[row + r], lanes);
+      const float factor = absmax_ ? factors()[row + r] : 1.0f;
+      if (whole_) fns.scale(reinterpret_cast<uint32_t*>(line), scales_of(column / panel), factor, lanes);
+      else if (absmax_) fns.divide(line, factor, lanes);
       finish_chunk(engine_, bound_, worker, line,
                    {(row + r) * g_.n + column, static_cast<uint32_t>(column), 1, lanes});
     }
@@ -101,7 +108,7 @@ class GroupProduct {
   void pack_group(const Vectors& lhs, uint64_t tile, uint64_t group, unsigned rows) const {
     uint32_t* to = packed(tile, group, rows);
     if (real_) return pack_activations(lhs, rows, rows, length_, 0, Words::F32, to);
-    if (words_ == Words::NIBBLES && length_ % TOGETHER) std::fill_n(to, depth_ * rows, 0u);
+    if (words_ == Words::NIBBLES && length_ % step_of(words_)) std::fill_n(to, depth_ * rows, 0u);
     pack_activations(lhs, rows, rows, length_, g_.lhs_zero, words_, to);
     if (words_ != Words::NIBBLES) return;
     for (unsigned r = 0; r < rows; ++r) {
@@ -114,24 +121,32 @@ class GroupProduct {
     }
   }
 
-  void divide(float* line, float factor, uint32_t lanes) const {
-    for (uint32_t i = 0; i < lanes; ++i) {
-      const float value = line[i] / factor;
-      line[i] = value == value ? value : float_of(CANONICAL);
-    }
+  // Scales of a panel, of its first group.
+  const float* scales_of(uint64_t panel) const {
+    return reinterpret_cast<const float*>(weights_.scales.data()) + panel * (g_.k / g_.group) * engine_.kernels.panel;
+  }
+
+  // Sums of i32 over the only group, of tiles by panels from `column` on.
+  void multiply(uint64_t first, uint64_t end, uint64_t column, uint64_t panels, uint32_t* sums) const {
+    const Kernels& kernels = engine_.kernels;
+    const uint64_t width = panels * kernels.panel, rows = std::min<uint64_t>(end * tile_, g_.m) - first * tile_;
+    if (words_ == Words::QUADS)
+      for (uint64_t i = 0; i < width; ++i) sums[i] = start_of(words_, g_.lhs_zero, weights_.sums[column + i]);
+    else std::fill_n(sums, width, 0u);
+    for (uint64_t r = 1; r < rows; ++r) std::memcpy(sums + r * abi::VLMAX, sums, width * sizeof *sums);
+    for (uint64_t lane = 0; lane < width; lane += kernels.panel)
+      for (uint64_t tile = first; tile < end; ++tile)
+        kernels.integers.activations(rows_of(tile), depth_, packed(tile, 0, rows_of(tile)),
+                                     weights_.words.data() + (column + lane) * depth_,
+                                     reinterpret_cast<int32_t*>(sums + (tile - first) * tile_ * abi::VLMAX + lane),
+                                     abi::VLMAX);
   }
 
   void add(const Part& part, Worker& worker, float* sums) const {
-    if (real_ && words_ == Words::NIBBLES) return add_real(part, worker, sums);
+    if (real_) return add_real(part, worker, sums);
     for (uint64_t tile = part.first; tile < part.end; ++tile, sums += tile_ * abi::VLMAX) {
-      if (real_) {
-        const float* b = reinterpret_cast<const float*>(weights_.words.data()) + part.panel * engine_.kernels.panel * g_.k;
-        add_product(tile, 0, g_.k, b, sums);
-      } else if (words_ == Words::NIBBLES) {
-        add_nibbles(tile, part.panel, sums);
-      } else {
-        add_integers(tile, part.panel, sums);
-      }
+      if (words_ == Words::NIBBLES) add_nibbles(tile, part.panel, sums);
+      else add_integers(tile, part.panel, sums);
     }
   }
 
@@ -152,8 +167,13 @@ class GroupProduct {
     operands.length = g_.group;
     operands.a = reinterpret_cast<const float*>(packed(tile, 0, rows));
     operands.b = weights_.words.data() + block * depth_of(g_.group, words_) * width;
-    operands.scales = reinterpret_cast<const float*>(weights_.scales.data()) + block * width;
-    engine_.kernels.groups.real_tile(rows, operands, sums, abi::VLMAX);
+    operands.scales = scales_of(panel);
+    real_fns().tile(rows, operands, sums, abi::VLMAX);
+  }
+
+  const RealFns& real_fns() const {
+    const GroupFns& fns = engine_.kernels.groups;
+    return words_ == Words::NIBBLES ? fns.nibbles : fns.bytes;
   }
 
   // A block of weights as f32 serves all tiles.
@@ -176,13 +196,12 @@ class GroupProduct {
     uint64_t steps = 0;
     while (k + steps < g_.k) {
       const uint64_t group = (k + steps) / g_.group, within = (k + steps) % g_.group;
-      const uint64_t room = (REAL_STEPS - steps) / TOGETHER * TOGETHER;
+      const uint64_t room = (REAL_STEPS - steps) / step_of(words_) * step_of(words_);
       const uint64_t count = std::min<uint64_t>(g_.group - within, room);
       if (!count) break;
       const uint64_t block = panel * groups + group;
-      engine_.kernels.groups.real_nibbles(
-          count, weights_.words.data() + (block * words + within / TOGETHER) * width,
-          reinterpret_cast<const float*>(weights_.scales.data()) + block * width, out + steps * width);
+      real_fns().weights(count, weights_.words.data() + (block * words + within / step_of(words_)) * width,
+                         scales_of(panel) + group * width, out + steps * width);
       steps += count;
     }
     return steps;
@@ -219,15 +238,15 @@ class GroupProduct {
     }
   }
 
-  static constexpr uint32_t CANONICAL = 0x7fc00000u;
-
   const Engine& engine_;
   const Bound& bound_;
   const PackedWeights& weights_;
   const abi::GroupGeometry& g_;
   const Words words_;
   const bool real_, absmax_;
-  const uint64_t length_, groups_, depth_, tile_;
+  const uint64_t length_, groups_, depth_;
+  const bool whole_;  // integers of a single group: the sums are made where the results are
+  const uint64_t tile_;
   const Cut cut_;
 };
 

@@ -277,6 +277,7 @@ void Image::prepare_groups(Launch& launch) {
   launch.operations = product({g.m, g.n, g.k}, launch.name);
   if (has_trit_rows(launch, rhs)) return prepare_trits(launch, rhs, &scales, g.n, g.k);
   if (is_packed(rhs.dtype)) launch.words = Words::NIBBLES;  // trits have less than 4 bits
+  else if (!launch.integer) launch.words = Words::BYTES;
   abi::GroupGeometry one = g;
   one.m = 1;
   one.lhs_m_stride = one.lhs_k_stride = one.scales = 0;

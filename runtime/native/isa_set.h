@@ -4,6 +4,7 @@
 #include "activations.h"
 #include "chain_lanes.h"
 #include "columns.h"
+#include "group_sums.h"
 #include "lane_loops.h"
 #include "lanes.h"
 #include "max_lines.h"
@@ -14,7 +15,7 @@
 #include "rows.h"
 #include "scores.h"
 #include "tile.h"
-#include "tile_nibbles.h"
+#include "tile_real.h"
 
 namespace {
 
@@ -32,7 +33,7 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           {},
           add_scaled,
           NIBBLE_TILES,
-          {real_tile<>, real_nibbles, quantize_row, sum_row},
+          {REAL_FNS<NibbleWeights>, REAL_FNS<ByteWeights>, quantize_row, sum_row, scale_sums, divide_row},
           spread_tile_f32<>,
           {panel_of, are_finite, scale_row, add_row, hide_row, soften_row},
           tap_row_f32,

@@ -48,6 +48,7 @@ enum class Words {
   QUADS,  // four u8 of the activations, by 128 more than their i8, and four i8 of the weights
   RESIDUES,  // rows of trits, see TritFns
   NIBBLES,  // eight weights of 4 bits by 8 more than they are: low halves of the bytes, then high ones
+  BYTES,    // four i8 of weights; a step of the reduction is a row of bytes, one for each column of a panel
 };
 
 // out[r][c] += sum over ascending i < k of a[i][r] * b[i][c] for r < rows and all columns c of a panel. a is k words x
@@ -152,7 +153,7 @@ struct NibbleTiles {
   void (*tile)(unsigned rows, const NibbleTile& tile, float* out, size_t stride);
 };
 
-// Weights of NIBBLES as f32(weight) * scale, rounded, against rows of f32.
+// Weights as f32(weight) * scale, rounded, against rows of f32.
 struct RealTile {
   size_t panels, groups, length;  // length of a group
   const float* a;                 // groups x length x rows
@@ -160,16 +161,25 @@ struct RealTile {
   const float* scales;            // panels x groups x panel
 };
 
-// Rows of activations and weights of groups.
-struct GroupFns {
+// What is made f32 of weights of NIBBLES or BYTES.
+struct RealFns {
   // out[r][c] = the fused products in ascending k, from +0.0, for r < rows (as in `tile_f32`) and all columns of panels,
   // which follow each other in out.
-  void (*real_tile)(unsigned rows, const RealTile& tile, float* out, size_t stride);
-  // out[i * panel + c] = f32(weight i of column c) * scales[c], rounded, for i < length: weights of NIBBLES.
-  void (*real_nibbles)(size_t length, const uint32_t* weights, const float* scales, float* out);
+  void (*tile)(unsigned rows, const RealTile& tile, float* out, size_t stride);
+  // out[i * panel + c] = f32(weight i of column c) * scales[c], rounded, for i < length.
+  void (*weights)(size_t length, const uint32_t* weights, const float* scales, float* out);
+};
+
+// Rows of activations and weights of groups.
+struct GroupFns {
+  RealFns nibbles, bytes;
   // n elements, `stride` apart, as i8 by their largest magnitude (`Activations::ABSMAX`); returns the factor.
   float (*quantize)(const float* x, size_t stride, size_t n, int8_t* out);
   int32_t (*sum)(const int8_t* x, size_t n);
+  // n sums, i32, become fma(f32(sum), scale, +0.0) / factor, f32; a NaN becomes the canonical one.
+  void (*scale)(uint32_t* sums, const float* scales, float factor, size_t n);
+  // x[i] /= factor, and a NaN becomes the canonical one.
+  void (*divide)(float* x, float factor, size_t n);
 };
 
 // Rows of scores. They are read up to the end of a group of 16.

@@ -115,6 +115,18 @@ void pack_nibbles(const Vectors& from, unsigned count, unsigned width, uint64_t 
     for (unsigned j = 0; j < width; ++j) out[i * width + j] = nibbles(2 * i, j) | nibbles(2 * i + 1, j) << 4;
 }
 
+// Quads, of which each row of words becomes four rows of bytes.
+void pack_bytes(const Vectors& from, unsigned count, unsigned width, uint64_t k, uint32_t* out) {
+  pack_quads(from, count, width, k, 0, out);
+  std::vector<uint32_t> row(width);
+  for (uint64_t i = 0; i < depth_of(k, Words::BYTES); ++i, out += width) {
+    std::copy_n(out, width, row.begin());
+    uint8_t* bytes = reinterpret_cast<uint8_t*>(out);
+    for (unsigned step = 0; step < 4; ++step)
+      for (unsigned j = 0; j < width; ++j) bytes[step * width + j] = static_cast<uint8_t>(row[j] >> 8 * step);
+  }
+}
+
 void pack_pairs(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, uint32_t* out) {
   int16_t* half = reinterpret_cast<int16_t*>(out);
   in_memory_order(from, count, k, [&](uint64_t i, unsigned j) {
@@ -146,6 +158,7 @@ void pack_weights(const Vectors& from, unsigned count, unsigned width, uint64_t 
     case Words::QUADS: return pack_quads(from, count, width, k, 0, out);
     case Words::RESIDUES: return;  // rows of trits are packed by themselves
     case Words::NIBBLES: return pack_nibbles(from, count, width, k, out);
+    case Words::BYTES: return pack_bytes(from, count, width, k, out);
   }
 }
 
@@ -155,7 +168,8 @@ void pack_activations(const Vectors& from, unsigned count, unsigned width, uint6
     case Words::F32: return pack_f32(from, count, width, k, out);
     case Words::PAIRS: return pack_pairs(from, count, width, k, zero, out);
     case Words::QUADS: return pack_quads(from, count, width, k, 0x80, out);  // x + 128
-    case Words::RESIDUES: return;  // activations of trits are not in words
+    case Words::RESIDUES:  // activations of trits are not in words
+    case Words::BYTES: return;  // those of weights that become f32 are F32
     case Words::NIBBLES: return pack_quads(from, count, width, k, 0, out);
   }
 }
@@ -182,7 +196,6 @@ uint64_t packed_bytes(const abi::GemmGeometry& g, Words words, unsigned panel, c
 
 uint64_t packed_bytes(const abi::GroupGeometry& g, Words words, unsigned panel, const std::string& where) {
   const uint64_t columns = (static_cast<uint64_t>(g.n) + panel - 1) / panel * panel;
-  if (words == Words::F32) return product({columns, g.k, sizeof(uint32_t)}, where);
   return product({columns, g.k / g.group, depth_of(g.group, words) + 2, sizeof(uint32_t)}, where);
 }
 
@@ -219,24 +232,16 @@ PackedWeights pack_gemm(const abi::GemmGeometry& g, const Vectors& rhs, Words wo
 
 PackedWeights pack_groups(const abi::GroupGeometry& g, const int8_t* weights, const float* scales, Words words,
                           unsigned panel) {
-  const uint64_t groups = g.k / g.group, length = words == Words::F32 ? g.k : g.group, k = g.k;
+  const uint64_t groups = g.k / g.group, k = g.k;
   const uint64_t columns = (static_cast<uint64_t>(g.n) + panel - 1) / panel * panel;
-  Packer packer(words, length, columns * (g.k / length) * depth_of(length, words));
+  Packer packer(words, g.group, columns * groups * depth_of(g.group, words));
   AlignedWords packed_scales;
-  std::vector<float> real;
+  packed_scales.reserve(columns * groups);
   for (uint64_t n = 0; n < g.n; n += panel) {
     const unsigned count = static_cast<unsigned>(std::min<uint64_t>(panel, g.n - n));
     Vectors from;
     from.stride = k;
     from.k_stride = 1;
-    if (words == Words::F32) {
-      real.resize(count * k);
-      for (uint64_t i = 0; i < count * k; ++i)
-        real[i] = static_cast<float>(weights[n * k + i]) * scales[n * groups + i / g.group];
-      from.f32 = real.data();
-      packer.block(from, count, panel);
-      continue;
-    }
     for (uint64_t group = 0; group < groups; ++group) {
       from.i8 = weights + n * k + group * g.group;
       packer.block(from, count, panel);

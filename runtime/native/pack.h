@@ -29,7 +29,8 @@ inline uint64_t step_of(Words words) {
   switch (words) {
     case Words::F32: return 1;
     case Words::PAIRS: return 2;
-    case Words::QUADS: return 4;
+    case Words::QUADS:
+    case Words::BYTES: return 4;
     case Words::NIBBLES: return 8;
     case Words::RESIDUES: break;  // not in words
   }
@@ -146,8 +147,7 @@ class GemmPacking {
   uint64_t panels_;  // of one product
   PackedWeights& out_;
 };
-// GROUP_GEMM: panels of `panel` columns; of F32 a block of all k, by their scales, of other words one for each group of
-// k and the scales beside them.
+// GROUP_GEMM: panels of `panel` columns, a block for each group of k and the scales beside them.
 PackedWeights pack_groups(const abi::GroupGeometry& geometry, const int8_t* weights, const float* scales, Words words,
                           unsigned panel);
 // CONV2D, CONV3D: as Filter says.

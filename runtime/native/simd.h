@@ -66,6 +66,10 @@ inline void store_f(float* p, VecF x) { _mm512_storeu_ps(p, x); }
 inline VecF real_nibble(VecI x) {
   return _mm512_permutexvar_ps(x, _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7));
 }
+inline VecF real_bytes(const int8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+inline VecF divide_f(VecF a, VecF b) { return _mm512_div_ps(a, b); }
 inline VecI add_i16(VecI a, VecI b) { return _mm512_add_epi16(a, b); }
 // Sums of pairs of products of u8 and i8, which an i16 must hold.
 inline VecI pairs_u8_i8(VecI a, VecI b) { return _mm512_maddubs_epi16(a, b); }
@@ -123,6 +127,10 @@ inline void store_f(float* p, VecF x) { _mm256_storeu_ps(p, x); }
 inline VecF real_nibble(VecI x) {
   return _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_and_si256(x, _mm256_set1_epi32(15)), _mm256_set1_epi32(8)));
 }
+inline VecF real_bytes(const int8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+inline VecF divide_f(VecF a, VecF b) { return _mm256_div_ps(a, b); }
 inline VecI add_i16(VecI a, VecI b) { return _mm256_add_epi16(a, b); }
 inline VecI pairs_u8_i8(VecI a, VecI b) { return _mm256_maddubs_epi16(a, b); }
 #if defined(__AVXVNNI__)
@@ -228,6 +236,15 @@ inline VecF real_nibble(VecI x) {
   VecF y;
   for (unsigned i = 0; i < LANES; ++i) y.lane[i] = static_cast<float>(static_cast<int32_t>(x.lane[i] & 15u) - 8);
   return y;
+}
+inline VecF real_bytes(const int8_t* p) {
+  VecF x;
+  for (unsigned i = 0; i < LANES; ++i) x.lane[i] = static_cast<float>(p[i]);
+  return x;
+}
+inline VecF divide_f(VecF a, VecF b) {
+  for (unsigned i = 0; i < LANES; ++i) a.lane[i] /= b.lane[i];
+  return a;
 }
 
 #endif

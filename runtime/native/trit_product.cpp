@@ -6,7 +6,6 @@
 #include "trit_product.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "checks.h"
@@ -21,7 +20,6 @@ constexpr uint64_t DIGIT_ROWS = 4;     // of weights whose digits are made at on
 // Activations of a part of the reduction stay in the second cache, digits of it in the first.
 constexpr uint64_t ACTIVATION_BYTES = 400 * 1024, MOST_PART = 16;
 constexpr uint64_t UNITS_OF_A_THREAD = 4, LEAST_ROWS = 64;
-constexpr uint32_t CANONICAL = 0x7fc00000u;
 
 uint64_t up(uint64_t count, uint64_t unit) { return (count + unit - 1) / unit; }
 uint64_t even(uint64_t count, uint64_t most) { return up(count, up(count, most)); }
@@ -222,14 +220,7 @@ class TritProduct {
   // fma(f32(sum), scale, +0.0), divided by the factor of activations that were quantized.
   void scale(const PackedWeights& weights, uint64_t first, uint64_t rows, uint64_t token, int32_t* out) const {
     const float* scales = reinterpret_cast<const float*>(weights.scales.data()) + first;
-    float* real = reinterpret_cast<float*>(out);
-    for (uint64_t r = 0; r < rows; ++r) real[r] = static_cast<float>(out[r]) * scales[r] + 0.0f;
-    if (absmax_) {
-      const float factor = factors()[token];
-      for (uint64_t r = 0; r < rows; ++r) real[r] /= factor;
-    }
-    for (uint64_t r = 0; r < rows; ++r)
-      if (std::isnan(real[r])) std::memcpy(real + r, &CANONICAL, sizeof CANONICAL);
+    engine_.kernels.groups.scale(reinterpret_cast<uint32_t*>(out), scales, absmax_ ? factors()[token] : 1.0f, rows);
   }
 
   const Engine& engine_;

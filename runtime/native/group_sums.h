@@ -1,0 +1,43 @@
+// Sums of products of groups, as f32 by their scales and the factor of their row of activations.
+#pragma once
+
+#include "simd.h"
+
+namespace {
+
+// work(i, count): whole vectors, then what is left, fewer than LANES.
+template <class Work>
+[[gnu::always_inline]] inline void by_vectors(size_t n, Work work) {
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) work(i, LANES);
+  if (i < n) work(i, static_cast<unsigned>(n - i));
+}
+
+// `count` elements as a vector, whose other lanes are 0.
+inline VecF load_some(const void* p, unsigned count) {
+  float lanes[LANES] = {};
+  std::memcpy(lanes, p, count * sizeof *lanes);
+  return load_f(lanes);
+}
+inline void store_some(void* p, VecF x, unsigned count) {
+  float lanes[LANES];
+  store_canonical(lanes, x);
+  std::memcpy(p, lanes, count * sizeof *lanes);
+}
+
+inline void scale_sums(uint32_t* sums, const float* scales, float factor, size_t n) {
+  const VecF by = broadcast_f(factor);
+  by_vectors(n, [&](size_t i, unsigned count) {
+    int32_t parts[LANES] = {};
+    std::memcpy(parts, sums + i, count * sizeof *parts);
+    const VecF real = divide_f(fma_f(float_of(load_i(parts)), load_some(scales + i, count), zero_f()), by);
+    store_some(sums + i, real, count);
+  });
+}
+
+inline void divide_row(float* x, float factor, size_t n) {
+  const VecF by = broadcast_f(factor);
+  by_vectors(n, [&](size_t i, unsigned count) { store_some(x + i, divide_f(load_some(x + i, count), by), count); });
+}
+
+}  // namespace

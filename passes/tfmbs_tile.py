@@ -153,6 +153,12 @@ def _matmul(op: Any) -> Problem:
     return _product(op, prod(batch), m, shape_of(op.result.type)[-1], k, epilogue=_epilogue(op))
 
 
+def _group_matmul(op: Any) -> Problem:
+    """Rows of the weights are groups."""
+    group, is_absmax = shape_of(op.rhs.type)[1], op.activations == "absmax"
+    return dataclasses.replace(_matmul(op), group=group, is_absmax=is_absmax)
+
+
 def _fused_gemv(op: Any) -> Problem:
     k = shape_of(left(op).type)[1]
     return _product(op, 1, 1, sum(shape_of(rhs.type)[0] for rhs in op.rhs), k)
@@ -210,7 +216,7 @@ PROBLEMS: dict[type, Callable[[Any], Problem]] = {
     GemvOp: _matmul,
     BatchMatmulOp: _matmul,
     FusedGemvOp: _fused_gemv,
-    GroupMatmulOp: _matmul,
+    GroupMatmulOp: _group_matmul,
     Conv2dOp: _convolution,
     Conv3dOp: _convolution,
     LstmOp: _lstm,

@@ -20,6 +20,7 @@ from tfmbs.runtime.abi.movement.attention_plan import (
     planned_attention,
     predict_attention,
 )
+from tfmbs.runtime.abi.movement.group_operands import Groups, Magnitudes
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
 from tfmbs.runtime.abi.movement.prediction import Prediction, predict
@@ -57,7 +58,8 @@ class Problem:
     """`batch` products of m×k and k×n; a convolution is one per image and group, with m output positions.
 
     `geometry` are the fields of a volume geometry of a convolution, in the order of its table; `shares_right`: all
-    products have the same right operand.
+    products have the same right operand. `group`: elements of k with a scale of their own in the weights, of a product
+    in groups, whose left rows become integers by their largest magnitude if `is_absmax`.
     """
 
     batch: int
@@ -70,6 +72,13 @@ class Problem:
     shares_right: bool = False
     geometry: tuple[tuple[str, int], ...] = ()
     epilogue: Epilogue | None = None
+    group: int = 0
+    is_absmax: bool = False
+
+    @property
+    def buffers(self) -> tuple[int, ...]:
+        """Slots of each operand in L1 that the search tries, the most first: of rows that come whole, one may do."""
+        return (OPERAND_BUFFERS, 1) if self.is_absmax else (OPERAND_BUFFERS,)
 
     @property
     def work(self) -> Work:
@@ -77,11 +86,15 @@ class Problem:
         m, n, k, g = self.m, self.n, self.k, dict(self.geometry)
         kept = g["groups"] if g else 1 if self.shares_right else self.batch
         right = Matrix(0, 0, self.rhs, self.packing, kept, n, k, n * k if kept > 1 else 0, k, 1, False)
-        left = (
+        left: Matrix | Windows = (
             Windows(0, 0, DTYPES[self.lhs].bits // 8, g, right.unit)
             if g
             else Matrix(0, 0, self.lhs, Packing.DENSE, self.batch, m, k, m * k, k, 1, True)
         )
+        if self.group:
+            right = Groups(0, 0, self.rhs, self.packing, 1, n, k, 0, k, 1, False, self.group, 0, self.is_absmax)
+        if self.is_absmax:
+            left = Magnitudes(0, 0, self.lhs, Packing.DENSE, 1, m, k, 0, k, 1, True)
         after = self.epilogue
         out_bytes, windows = (after.out_bytes, after.windows) if after else (4, ())
         return Work(self.batch, m, n, k, left, right, after is not None, out_bytes, windows)
@@ -113,26 +126,28 @@ def choose(problem: Problem, target: Target, dataflows: tuple[Dataflow, ...]) ->
     Where no plan fits the memories of the target, one fold of the array, without a prediction.
     """
     machine, work = Machine.of(target), problem.work
-    found: dict[Tile, tuple[Plan, Prediction]] = {}
+    found: dict[tuple[Tile, int], tuple[Plan, Prediction]] = {}
     fastest = 0
     for bound, wanted, flow in sorted(_candidates(problem, work, machine, dataflows)):
         if found and bound > fastest + fastest // LEAN_GAIN:
             break
-        try:
-            plan = planned(work, wanted, flow, OPERAND_BUFFERS, range(target.tiles), machine, "tiling")
-        except TfmbsError:  # not even its smallest part fits
-            continue
-        if plan.tile not in found:
-            prediction = predict(work, plan, machine, _epilogue_cycles(problem, target))
-            found[plan.tile] = plan, prediction
-            fastest = min(fastest or prediction.total_ps, prediction.total_ps)
+        for buffers in problem.buffers:
+            try:
+                plan = planned(work, wanted, flow, buffers, range(target.tiles), machine, "tiling")
+            except TfmbsError:  # not even its smallest part fits
+                continue
+            if (plan.tile, buffers) not in found:
+                prediction = predict(work, plan, machine, _epilogue_cycles(problem, target))
+                found[plan.tile, buffers] = plan, prediction
+                fastest = min(fastest or prediction.total_ps, prediction.total_ps)
     if not found:
         tile, flow = _fold(problem, target), dataflows[0]
         used = min(target.tiles, problem.batch * -(-problem.m // tile.m) * -(-problem.n // tile.n))
         return Choice(Schedule(flow, tile, OPERAND_BUFFERS, (1 << used) - 1), None)
     plan, prediction = min(_fast(_lean(list(found.values()))), key=lambda one: _rank(problem, *one))
     mask = (1 << len(plan.fabric)) - 1
-    return Choice(Schedule(plan.dataflow, plan.tile, OPERAND_BUFFERS, mask), prediction)
+    buffers = OPERAND_BUFFERS if plan.is_buffered else 1
+    return Choice(Schedule(plan.dataflow, plan.tile, buffers, mask), prediction)
 
 
 def _lean(found: list[tuple[Plan, Prediction]]) -> list[tuple[Plan, Prediction]]:
@@ -173,10 +188,15 @@ def _candidates(
     n_sizes, k_sizes = _sizes(problem.n, columns), _sizes(problem.k, max(rows, columns))
     if isinstance(work.lhs, Windows):
         k_sizes = {work.lhs.fitted_k(k) for k in k_sizes}
+    elif isinstance(work.rhs, Groups):
+        unit = work.rhs.unit
+        k_sizes = {min(problem.k, -(-k // unit) * unit) for k in k_sizes} if unit else {problem.k}
+        if problem.is_absmax:  # whole rows are long
+            m_sizes |= {min(problem.m, 1 << i) for i in range(rows.bit_length())}
     for m, n, k in product(sorted(m_sizes), sorted(n_sizes), sorted(k_sizes)):
         tile = Tile(m, n, k)
         sums = 4 * m * n
-        if sums + OPERAND_BUFFERS * (work.lhs.bytes_in_l1(tile) + work.rhs.bytes_in_l1(tile)) > target.l1.size:
+        if sums + problem.buffers[-1] * (work.lhs.bytes_in_l1(tile) + work.rhs.bytes_in_l1(tile)) > target.l1.size:
             continue
         outputs = problem.batch * -(-problem.m // m) * -(-problem.n // n)
         used = min(target.tiles, outputs)

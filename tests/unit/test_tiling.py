@@ -153,3 +153,20 @@ def test_a_long_epilogue_is_predicted_to_be_what_limits() -> None:
     prediction = choose(long, KPU, array_dataflows(KPU)).prediction
     assert prediction is not None
     assert prediction.limit == "vector"
+
+
+def test_rows_that_become_integers_come_whole_and_as_many_as_fit() -> None:
+    for k in (768, 3072):
+        group = Problem(1, 128, 768, k, DType.F32, DType.I8, group=k, is_absmax=True)
+        schedule, prediction = choose(group, KPU, array_dataflows(KPU))
+        tile = Tile(*schedule.tiles)
+        assert prediction is not None
+        assert tile.k == k
+        held = tile.m * (5 * k + 4) + tile.n * (k + 4)
+        assert schedule.buffers * held + 4 * tile.m * tile.n <= KPU.l1.size
+        assert (2 * tile.m) * (5 * k + 4) + tile.n * (k + 4) > KPU.l1.size
+
+
+def test_steps_of_weights_in_groups_are_whole_groups() -> None:
+    groups = Problem(1, 64, 512, 960, DType.F32, DType.I4, Packing.NIBBLES, group=96)
+    assert choose(groups, KPU, array_dataflows(KPU)).schedule.tiles[2] % 96 == 0

@@ -10,76 +10,23 @@ are divided by the factor of the row where they leave the array.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tfmbs.runtime.abi.array_timing import Sizes
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.movement.epilogues import Epilogue
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.group_operands import WORD, Groups, Magnitudes
 from tfmbs.runtime.abi.movement.launches import bytes_of, epilogue_of, fabric_tiles
 from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
 from tfmbs.runtime.abi.movement.memory import Slot
-from tfmbs.runtime.abi.movement.operands import Key, Matrix, Tile, span
+from tfmbs.runtime.abi.movement.operands import Matrix, Tile, span
+from tfmbs.runtime.abi.movement.prediction import predict
 from tfmbs.runtime.abi.movement.products import OutputTile, ProductExpansion, Result
-from tfmbs.runtime.abi.movement.program import Copy, Memory, Op, What
+from tfmbs.runtime.abi.movement.program import Memory, Op, What
 from tfmbs.runtime.abi.movement.tiles import Plan, Work, planned
 from tfmbs.runtime.abi.records import Activations, Dataflow, ZeroSkip
-from tfmbs.runtime.abi.siw_timing import Timing
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
-from tfmbs.runtime.abi.types import DType, Packing, row_bytes
-
-WORD = 4
-PASSES = 4  # of the vector engine over a row that becomes integers
-
-
-@dataclass(frozen=True)
-class Groups(Matrix):
-    """Weights with `scales` bytes into WEIGHTS the scales of each vector, one for every `group` elements."""
-
-    group: int
-    scales: int
-    is_whole: bool
-    """The reduction is not cut."""
-
-    @property
-    def unit(self) -> int:
-        return 0 if self.is_whole else self.group
-
-    @property
-    def packed_bytes(self) -> int:
-        """Of the elements of a group."""
-        return row_bytes(self.dtype, self.packing, self.group)
-
-    def row_bytes(self, length: int) -> int:
-        return length // self.group * (self.packed_bytes + WORD)
-
-    def load(self, key: Key, tile: Tile, to: Slot) -> Copy:
-        return self.loads(key, tile, to)[0]
-
-    def loads(self, key: Key, tile: Tile, to: Slot) -> list[Copy]:
-        vectors, k = self.shape(key, tile)
-        count, first, whole = k.size // self.group, k.first // self.group, self.k // self.group
-        row, at = self.row_bytes(k.size), vectors.first * whole + first
-
-        def copy(start: int, size: int, behind: int) -> Copy:
-            source, target = start + at * size, to.address + behind
-            run = count * size
-            return Copy(self.memory, source, to.memory, target, 1, 0, 0, vectors.size, whole * size, row, run)
-
-        packed = self.packed_bytes
-        return [copy(self.offset, packed, 0), copy(self.scales, WORD, count * packed)]
-
-
-@dataclass(frozen=True)
-class Magnitudes(Matrix):
-    """f32 rows, which in L1 have behind them a factor each, and then the integers that they become."""
-
-    def bytes_in_l1(self, tile: Tile) -> int:
-        return self._size(tile) * (self.k * (WORD + 1) + WORD)
-
-    def chunk_bytes(self, tile: Tile) -> int:
-        return self._size(tile) * self.row_bytes(self.k)
+from tfmbs.runtime.abi.types import DType, Packing
 
 
 def expand_groups(x: Expansion, descriptor: Row, where: str) -> None:
@@ -109,6 +56,7 @@ def expand_groups(x: Expansion, descriptor: Row, where: str) -> None:
     wanted = Tile(schedule["tile_m"], schedule["tile_n"], schedule["tile_k"])
     fabric, flow = fabric_tiles(x, descriptor, where), Dataflow(schedule["dataflow"])
     plan = planned(work, wanted, flow, schedule["buffers"], fabric, x.machine, where)
+    x.program.predicted[x.launch] = predict(work, plan, x.machine, epilogue.cycles if epilogue else None).cycles
     GroupExpansion(x, work, plan, result, epilogue, g["lhs_zero"]).run()
 
 
@@ -123,7 +71,7 @@ class GroupExpansion(ProductExpansion):
         self.rhs = work.rhs
         self.is_absmax = isinstance(work.lhs, Magnitudes)
         self.made: dict[Slot, Slot] = {}  # by slots of rows: what these become
-        self.is_real = work.lhs.element_bytes == WORD and not self.is_absmax
+        self.is_real = not work.has_integer_groups
 
     def _fed(self, out: OutputTile, slot: Slot) -> None:
         """Rows in L1 become integers."""
@@ -141,9 +89,8 @@ class GroupExpansion(ProductExpansion):
             writes=[made.place(size)],
             operations=rows * k,
         )
-        timing = Timing.of(x.machine.target.vector)
-        cycles = -(-k // timing.lanes) * PASSES + timing.cycles["div"]
-        cycles += sum(timing.latency[unit] for unit in ("memory", "alu", "div", "store"))
+        assert isinstance(self.work.lhs, Magnitudes)
+        cycles = self.work.lhs.integer_cycles(x.machine.target)
         engine = x.machine.first(EngineKind.VECTOR) + out.fabric
         waits = [*slot.writers, *made.to_write(size)]
         number = x.program.add(Op.QUANTIZE, engine, x.launch, rows * cycles, waits, what)

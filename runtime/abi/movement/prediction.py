@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tfmbs.runtime.abi.array_timing import Sizes
+from tfmbs.runtime.abi.movement.group_operands import Groups, Magnitudes
 from tfmbs.runtime.abi.movement.machine import EngineInfo, EngineKind, Machine, array_cycles
 from tfmbs.runtime.abi.movement.memory import Slot
-from tfmbs.runtime.abi.movement.misses import cyclic
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
-from tfmbs.runtime.abi.movement.tiles import Plan, Work, level_misses
+from tfmbs.runtime.abi.movement.tiles import Plan, Work, l1_misses, level_misses
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 
@@ -84,14 +84,19 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
     rows, columns, steps = -(-work.m // tile.m), -(-work.n // tile.n), -(-work.k // tile.k)
     outputs, fabric = work.products * rows * columns, len(plan.fabric)
     rounds = -(-outputs // fabric)
-    lhs = _operand(work, plan, machine, rows, columns, is_lhs=True)
-    rhs = _operand(work, plan, machine, columns, rows, is_lhs=False)
+    lhs = _operand(work, plan, machine, is_lhs=True)
+    rhs = _operand(work, plan, machine, is_lhs=False)
     compute = _compute_ps(work, tile, plan.dataflow, machine, is_buffered=plan.is_buffered)
     result = tile.m * tile.n * (work.out_bytes if work.has_epilogue else ACCUMULATOR_BYTES)
     results = work.products * work.m * work.n * (work.out_bytes if work.has_epilogue else ACCUMULATOR_BYTES)
     is_window = isinstance(work.lhs, Windows)
     vector_rows, vector_columns = (tile.n, tile.m) if is_window else (tile.m, tile.n)
     vector = vector_rows * epilogue(vector_columns) * machine.core_ps if epilogue else 0
+    made = (
+        lhs.misses[2] * min(tile.m, work.m) * work.lhs.integer_cycles(machine.target) * machine.core_ps
+        if isinstance(work.lhs, Magnitudes)
+        else 0
+    )
     windows = outputs * work.window_bytes(tile)
     into = [
         lhs.misses[i] * (lhs.chunk if i < 2 else lhs.tile) + rhs.misses[i] * (rhs.chunk if i < 2 else rhs.tile)
@@ -105,7 +110,7 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
     streamers = min(len(movers[2]), fabric * max(1, len(movers[2]) // machine.target.tiles))
     bounds = Bounds(
         array=compute * rounds // outputs,
-        vector=vector * rounds,
+        vector=vector * rounds + made // fabric,
         external=machine.external_ps(into[0] + results + windows),
         dma=beats * dma.period_ps // len(movers[0]),
         block_mover=_moved(into[1] + results + windows, mover, len(movers[1])),
@@ -125,6 +130,7 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
         + _moved(max(lhs.chunk, rhs.chunk), mover, 1)
         + _moved(max(lhs.tile, rhs.tile), streamer, 1)
         + vector
+        + made // max(1, lhs.misses[2])
         + out
         + _moved(result, mover, 1)
         + max(machine.external_ps(result), _moved(result, dma, 1))
@@ -177,18 +183,11 @@ def predict_streams(stream: Stream, machine: Machine) -> Prediction:
     return Prediction(bounds, traffic, latency, busiest + latency, machine.core_ps)
 
 
-def _operand(work: Work, plan: Plan, machine: Machine, own: int, other: int, *, is_lhs: bool) -> _Operand:
-    """`own` blocks of the operand in a product, each used with `other` blocks of the other one."""
+def _operand(work: Work, plan: Plan, machine: Machine, *, is_lhs: bool) -> _Operand:
     source: Matrix | Windows = work.lhs if is_lhs else work.rhs
-    tile, fabric = plan.tile, len(plan.fabric)
-    steps, is_fast = -(-work.k // tile.k), plan.m_fastest == is_lhs
+    tile = plan.tile
     l3, l2 = level_misses(work, plan, machine, is_lhs=is_lhs)
-    slots1 = plan.l1[not is_lhs]
-    guard = slots1 // 2 if plan.is_buffered else 0
-    own1 = -(-own // fabric) if is_fast else own
-    turns = other if is_fast else -(-other // fabric)
-    per_tile = cyclic(own1 * steps, slots1, turns, guard) if is_fast else own1 * cyclic(steps, slots1, turns, guard)
-    l1 = work.products * per_tile * (min(fabric, own) if is_fast else min(fabric, other))
+    l1 = l1_misses(work, plan, is_lhs=is_lhs)
     of_tile = source.chunks_of_step(tile)
     l2 = min(l2, l1 * of_tile)
     l3 = min(l3, l2)
@@ -200,6 +199,9 @@ def _operand(work: Work, plan: Plan, machine: Machine, own: int, other: int, *, 
 def _compute_ps(work: Work, tile: Tile, dataflow: Dataflow, machine: Machine, *, is_buffered: bool) -> int:
     """Picoseconds of all folds of a launch, of all tiles of the fabric together."""
     total = 0
+    if work.has_integer_groups:
+        assert isinstance(work.rhs, Groups)
+        return _compute_of_groups(work, tile, dataflow, machine, work.rhs.group, is_buffered=is_buffered)
     for m, m_count in _parts(work.m, tile.m):
         for n, n_count in _parts(work.n, tile.n):
             for k, k_count in _parts(work.k, tile.k):
@@ -210,6 +212,18 @@ def _compute_ps(work: Work, tile: Tile, dataflow: Dataflow, machine: Machine, *,
                 is_first = k == min(tile.k, work.k)  # the remainder of the reduction goes on with sums
                 total += m_count * n_count * (k_count * again + (first - again if is_first else 0))
     return work.products * total * machine.core_ps
+
+
+def _compute_of_groups(
+    work: Work, tile: Tile, dataflow: Dataflow, machine: Machine, group: int, *, is_buffered: bool
+) -> int:
+    """The same of folds over one group each."""
+    folds = (
+        m_count * n_count * array_cycles(machine, dataflow, Sizes(m, n, group), is_buffered, False)
+        for m, m_count in _parts(work.m, tile.m)
+        for n, n_count in _parts(work.n, tile.n)
+    )
+    return work.products * sum(folds) * (work.k // group) * machine.core_ps
 
 
 def _parts(size: int, by: int) -> list[tuple[int, int]]:

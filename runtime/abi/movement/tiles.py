@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.movement.group_operands import WORD, Groups, Magnitudes
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.memory import aligned
-from tfmbs.runtime.abi.movement.misses import Shape, misses
+from tfmbs.runtime.abi.movement.misses import Shape, cyclic, misses
 from tfmbs.runtime.abi.movement.operands import Matrix, Span, Tile, Windows
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
@@ -39,6 +40,11 @@ class Work:
     """Of each window of the epilogue: bytes per element of the result, per channel, and in any case."""
     kept: Callable[[int, Span], int] | None = None
     """Where zeros are skipped: how many k of a product and some of its columns are not."""
+
+    @property
+    def has_integer_groups(self) -> bool:
+        """The array takes a fold for each group of k, whose sums start from 0."""
+        return isinstance(self.rhs, Groups) and (isinstance(self.lhs, Magnitudes) or self.lhs.element_bytes != WORD)
 
     def window_bytes(self, tile: Tile) -> int:
         """What the epilogue of a tile reads, each window by itself aligned."""
@@ -118,7 +124,7 @@ def planned(
                 for m_fastest in (True, False)
             ]
             if plans:
-                return min(plans, key=lambda plan: _brought_bytes(work, plan, machine))
+                return min(plans, key=lambda plan: (_made_rows(work, plan), *_brought_bytes(work, plan, machine)))
         smaller = _halved(tile, work)
         if smaller == tile:
             raise TfmbsError("unsupported", where, "its smallest tile does not fit the memories of the target")
@@ -230,3 +236,20 @@ def _brought_bytes(work: Work, plan: Plan, machine: Machine) -> tuple[int, int]:
     found = [level_misses(work, plan, machine, is_lhs=is_lhs) for is_lhs in (True, False)]
     chunks = work.lhs.chunk_bytes(plan.tile), work.rhs.chunk_bytes(plan.tile)
     return found[0][0] * chunks[0] + found[1][0] * chunks[1], found[0][1] * chunks[0] + found[1][1] * chunks[1]
+
+
+def l1_misses(work: Work, plan: Plan, *, is_lhs: bool) -> int:
+    """How often the L1 of any tile takes in a block of an operand and a step."""
+    rows, columns, fabric = -(-work.m // plan.tile.m), -(-work.n // plan.tile.n), len(plan.fabric)
+    own, other = (rows, columns) if is_lhs else (columns, rows)
+    steps, is_fast, slots = -(-work.k // plan.tile.k), plan.m_fastest == is_lhs, plan.l1[not is_lhs]
+    guard = slots // 2 if plan.is_buffered else 0
+    own1 = -(-own // fabric) if is_fast else own
+    turns = other if is_fast else -(-other // fabric)
+    per_tile = cyclic(own1 * steps, slots, turns, guard) if is_fast else own1 * cyclic(steps, slots, turns, guard)
+    return work.products * per_tile * (min(fabric, own) if is_fast else min(fabric, other))
+
+
+def _made_rows(work: Work, plan: Plan) -> int:
+    """Rows that become integers: again each time that they come to L1."""
+    return l1_misses(work, plan, is_lhs=True) * plan.tile.m if isinstance(work.lhs, Magnitudes) else 0

@@ -66,20 +66,24 @@ def test_gemm(device: DeviceUnderTest, m: int, n: int, k: int, batch: int, data:
 @given(m=SIZES, n=st.integers(1, 70), count=st.integers(1, 4), data=st.data())
 @settings(max_examples=EXAMPLES)
 def test_groups(device: DeviceUnderTest, m: int, n: int, count: int, data: st.DataObject) -> None:
-    """Four-bit weights with activations that are f32, i8 with a zero point, or made i8 by row."""
+    """Weights of 4 or 8 bits with activations that are f32, i8 with a zero point, or made i8 by row."""
     rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
     group = data.draw(st.one_of(st.integers(1, 70), st.sampled_from([128, 255, 300])), "group")
     form = data.draw(st.sampled_from(["real", "stored", "absmax"]), "form")
-    extreme = data.draw(st.booleans(), "extreme")
+    extreme, is_i8 = data.draw(st.booleans(), "extreme"), data.draw(st.booleans(), "is_i8")
     k = count * group
     stored = form == "stored"
     zero = data.draw(st.sampled_from([0, -128, 127]), "zero") if stored else 0
     lhs = integers(rng, (m, k), -128, 127, extreme=extreme) if stored else floats(rng, (m, k))
-    rhs, scales = integers(rng, (n * count, group), -8, 7, extreme=extreme), floats(rng, (n, count))
+    if form == "absmax":
+        odd = data.draw(st.sampled_from([0.0, 1e-6, 3e38, np.inf, np.nan]), "odd")
+        lhs[rng.integers(m), rng.integers(k)] = odd
+    low, high, packing = (-128, 127, Packing.DENSE) if is_i8 else (-8, 7, Packing.NIBBLES)
+    rhs, scales = integers(rng, (n * count, group), low, high, extreme=extreme), floats(rng, (n, count))
     builder = Builder()
     x = builder.input("x", lhs.shape, DTYPE_OF_NUMPY[lhs.dtype.name])
     builder.groups(
-        x, builder.constant(rhs, Packing.NIBBLES), builder.constant(scales), builder.output("y", (m, n), DType.F32),
+        x, builder.constant(rhs, packing), builder.constant(scales), builder.output("y", (m, n), DType.F32),
         m=m, n=n, k=k, group=group, lhs_zero=zero,
         activations=Activations.ABSMAX if form == "absmax" else Activations.STORED,
     )  # fmt: skip

@@ -56,6 +56,7 @@ void Jobs::gates(const movement::Movement& movement, const int64_t* parameters) 
   float* const b = x + width;
   float* const c = b + width;
   const auto take = [&](float* to, const float* from) { std::memcpy(to, from, n * sizeof(float)); };
+  // Functions may look at operands that they do not have: at b.
   for (int64_t r = 0; r < p.rows; ++r) {
     for (unsigned i = 0; i < LSTM_GATES; ++i) {
       float* gate = buffer.data() + i * width;
@@ -63,23 +64,23 @@ void Jobs::gates(const movement::Movement& movement, const int64_t* parameters) 
       take(x, of_input + i * block + r * p.columns);
       if (recurrent_bias) {
         take(b, recurrent_bias + i * p.columns);
-        add(gate, gate, b, nullptr, n);
+        add(gate, gate, b, b, n);
       }
       if (bias) {
         take(b, bias + i * p.columns);
-        add(x, x, b, nullptr, n);
+        add(x, x, b, b, n);
       }
-      add(gate, gate, x, nullptr, n);
-      (i == cell ? tanh : sigmoid)(gate, gate, nullptr, nullptr, n);
+      add(gate, gate, x, b, n);
+      (i == cell ? tanh : sigmoid)(gate, gate, b, b, n);
     }
     float* const at = cells + r * hidden + p.first;
     take(c, at);
-    multiply(c, buffer.data() + forget * width, c, nullptr, n);
-    multiply(x, buffer.data(), buffer.data() + cell * width, nullptr, n);  // the input gate comes first in both orders
-    add(c, c, x, nullptr, n);
+    multiply(c, buffer.data() + forget * width, c, b, n);
+    multiply(x, buffer.data(), buffer.data() + cell * width, b, n);  // the input gate comes first in both orders
+    add(c, c, x, b, n);
     take(at, c);
-    tanh(x, c, nullptr, nullptr, n);
-    multiply(x, buffer.data() + output * width, x, nullptr, n);
+    tanh(x, c, b, b, n);
+    multiply(x, buffer.data() + output * width, x, b, n);
     take(states + r * hidden + p.first, x);
   }
 }

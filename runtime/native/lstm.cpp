@@ -194,24 +194,27 @@ class Lstm {
   void finish_row(uint64_t place, const Part& part, uint64_t r, float* sums, const float* biases, float* line) const {
     const uint32_t n = static_cast<uint32_t>(part.columns);
     const float* given = inputs_ + (place * g_.batch + part.row + r) * ways_ * LSTM_GATES * g_.hidden;
+    // Functions may look at operands that they do not have.
+    const auto unary = [n](LaneFn function, float* to, const float* x) { function(to, x, x, x, n); };
+    const auto binary = [n](LaneFn function, float* to, const float* x, const float* y) { function(to, x, y, y, n); };
     float* gate[LSTM_GATES];
     for (unsigned i = 0; i < LSTM_GATES; ++i) {
       gate[i] = sums + (i * part.rows + r) * chunk_;
-      if (recurrent_bias_) add_(gate[i], gate[i], biases + (LSTM_GATES + i) * chunk_, nullptr, n);
+      if (recurrent_bias_) binary(add_, gate[i], gate[i], biases + (LSTM_GATES + i) * chunk_);
       const float* x = given + (part.way * LSTM_GATES + i) * g_.hidden + part.column;
       if (bias_) {
-        add_(line, x, biases + i * chunk_, nullptr, n);
+        binary(add_, line, x, biases + i * chunk_);
         x = line;
       }
-      add_(gate[i], gate[i], x, nullptr, n);
-      (i == gates_.cell ? tanh_ : sigmoid_)(gate[i], gate[i], nullptr, nullptr, n);
+      binary(add_, gate[i], gate[i], x);
+      unary(i == gates_.cell ? tanh_ : sigmoid_, gate[i], gate[i]);
     }
     float* cell = cell_of(part.way, part.row + r) + part.column;
-    multiply_(cell, gate[gates_.forget], cell, nullptr, n);
-    multiply_(line, gate[gates_.input], gate[gates_.cell], nullptr, n);
-    add_(cell, cell, line, nullptr, n);
-    tanh_(line, cell, nullptr, nullptr, n);
-    multiply_(line, gate[gates_.output], line, nullptr, n);
+    binary(multiply_, cell, gate[gates_.forget], cell);
+    binary(multiply_, line, gate[gates_.input], gate[gates_.cell]);
+    binary(add_, cell, cell, line);
+    unary(tanh_, line, cell);
+    binary(multiply_, line, gate[gates_.output], line);
     std::memcpy(state(place, part.way, part.row + r) + part.column, line, n * sizeof(float));
   }
 

@@ -46,8 +46,8 @@ inline void store_canonical_first(uint32_t count, float* p, VecF x) {
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), canonical_f(x));
 }
 inline VecI zero_i() { return _mm512_setzero_si512(); }
-inline VecI load_i(const int32_t* p) { return _mm512_loadu_si512(p); }
-inline void store_i(int32_t* p, VecI x) { _mm512_storeu_si512(p, x); }
+inline VecI load_i(const void* p) { return _mm512_loadu_si512(p); }
+inline void store_i(void* p, VecI x) { _mm512_storeu_si512(p, x); }
 inline VecI broadcast_i(int32_t x) { return _mm512_set1_epi32(x); }
 // Rounded to nearest even.
 inline VecF float_of(VecI x) { return _mm512_cvtepi32_ps(x); }
@@ -109,8 +109,8 @@ inline void store_canonical_first(uint32_t count, float* p, VecF x) {
   _mm256_maskstore_ps(p, chosen_lanes((1u << count) - 1), canonical_f(x));
 }
 inline VecI zero_i() { return _mm256_setzero_si256(); }
-inline VecI load_i(const int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
-inline void store_i(int32_t* p, VecI x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x); }
+inline VecI load_i(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+inline void store_i(void* p, VecI x) { _mm256_storeu_si256(static_cast<__m256i*>(p), x); }
 inline VecI broadcast_i(int32_t x) { return _mm256_set1_epi32(x); }
 inline VecF float_of(VecI x) { return _mm256_cvtepi32_ps(x); }
 inline VecI dot_i16(VecI a, VecI b, VecI c) { return _mm256_add_epi32(c, _mm256_madd_epi16(a, b)); }
@@ -177,12 +177,12 @@ inline void store_canonical_first(uint32_t count, float* p, VecF x) {
 }
 inline void store_canonical(float* p, VecF x) { store_canonical_first(LANES, p, x); }
 inline VecI zero_i() { return VecI{}; }
-inline VecI load_i(const int32_t* p) {
+inline VecI load_i(const void* p) {
   VecI x;
   std::memcpy(x.lane, p, sizeof x.lane);
   return x;
 }
-inline void store_i(int32_t* p, VecI x) { std::memcpy(p, x.lane, sizeof x.lane); }
+inline void store_i(void* p, VecI x) { std::memcpy(p, x.lane, sizeof x.lane); }
 inline VecF float_of(VecI x) {
   VecF y;
   for (unsigned i = 0; i < LANES; ++i) y.lane[i] = static_cast<float>(static_cast<int32_t>(x.lane[i]));

@@ -86,9 +86,9 @@ def test_points_lie_where_their_figures_say(root: ET.Element, context: KpuContex
     panel = next(svg for svg in root.iter("svg") if svg.find("circle") is not None)
     launches = context.stats.to_json()["launches"]
     roof = panel.findall("path")[0].attrib["d"]
-    ridge, peak = (float(v) for v in re.search(r"L([\d.]+) ([\d.]+)H", roof).groups())  # type: ignore[union-attr]
-    start, low = (float(v) for v in re.match(r"M([\d.]+) ([\d.]+)L", roof).groups())  # type: ignore[union-attr]
-    told = {c.find("title").text: c.attrib for c in panel.findall("circle")}  # type: ignore[union-attr]
+    ridge, peak = _numbers(r"L([\d.]+) ([\d.]+)H", roof)
+    start, low = _numbers(r"M([\d.]+) ([\d.]+)L", roof)
+    told = {c.findtext("title"): c.attrib for c in panel.findall("circle")}
     for number, launch in enumerate(launches):
         (at,) = (value for key, value in told.items() if key and key.startswith(f"{number}: "))
         moved = sum(launch["timing"]["bytes"][way] for way in ("external_to_l3", "l3_to_external"))
@@ -106,8 +106,14 @@ def _span(panel: ET.Element) -> float:
     ticks = sorted(one for one in numbers if one[0] > LEFT)
     (x0, v0), (x1, v1) = ticks[0], ticks[-1]
     roof = panel.findall("path")[0].attrib["d"]
-    start, ridge = re.match(r"M([\d.]+) [\d.]+L([\d.]+) ", roof).groups()  # type: ignore[union-attr]
-    return float((float(ridge) - float(start)) / (x1 - x0) * np.log2(v1 / v0))
+    start, ridge = _numbers(r"M([\d.]+) [\d.]+L([\d.]+) ", roof)
+    return float((ridge - start) / (x1 - x0) * np.log2(v1 / v0))
+
+
+def _numbers(pattern: str, path: str) -> list[float]:
+    found = re.search(pattern, path)
+    assert found is not None
+    return [float(value) for value in found.groups()]
 
 
 def _is_number(text: str | None) -> bool:

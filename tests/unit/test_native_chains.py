@@ -26,7 +26,9 @@ SPREAD = 3 * VLMAX + 64
 SPECIAL = (0, 0x80000000, 0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC00001, 0x7F800001, 0x7FFFFFFF, 1, 0x80000001)
 SPECIAL += (0x007FFFFF, 0x7F7FFFFF, 0x3F800000, 0xBF800000, 0x3F7FFFFF, 0x4F000000, 0xCF000000, 0x43000000, 0xFFFFFFFF)
 SPECIAL += (0x42FE8000, 0xC3008000, 31, 32, 33, 0xFFFFFFE0, 0x3F000000, 0x40200000, 0xC0200000)
-CHAINED = [isa for isa in _native.instruction_sets() if isa.startswith("avx512")]
+SETS = (*_native.instruction_sets(), *_native.modelled_sets())
+CHAINED = [isa for isa in SETS if isa.startswith(("avx512", "amx"))]
+"""AMX comes with AVX-512, and so does the model of its tiles."""
 
 pytestmark = pytest.mark.skipif(not CHAINED, reason="machine code is made for AVX-512")
 
@@ -181,7 +183,7 @@ def test_registers_that_change_places() -> None:
 def test_what_is_machine_code() -> None:
     """Chains are made where the instruction set allows it and they are asked for."""
     builder = program([d("ADD", F32, vd=2, va=3, vb=4), d("MUL", F32, vd=3, va=2, vb=4)], VLMAX)
-    for isa in _native.instruction_sets():
+    for isa in SETS:
         chains = Emulator(builder.image(), isa).whole.native.chains
         assert (chains > 0) == (isa in CHAINED)
         assert Emulator(builder.image(), isa, jit=False).whole.native.chains == 0

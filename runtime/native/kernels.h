@@ -62,9 +62,8 @@ constexpr size_t RESIDUE_BYTES = 64, RESIDUE_TRITS = 320;
 // Products of digits and i8, wrapped. Rows of activations are as long as those of trits, filled up with zeros.
 struct TritFns {
   unsigned rows;  // that `residue_dots` takes at most
-  // dots[r] = sum over all trits of digit * a, of rows of weights that are `row_bytes` apart.
-  void (*residue_dots)(unsigned rows, size_t blocks, const uint8_t* weights, size_t row_bytes, const int8_t* a,
-                       int32_t* dots);
+  // dots[r] = sum over all trits of digit * a, of rows of weights that are `apart` bytes apart.
+  void (*residue_dots)(unsigned rows, size_t blocks, const uint8_t* weights, size_t apart, const int8_t* a, int32_t* dots);
   // The digits of blocks of a row, in order.
   void (*digits)(size_t blocks, const uint8_t* weights, uint8_t* out);
   // out[t * stride + r] += sum over i < bytes (a multiple of RESIDUE_BYTES) of digits[r * d_stride + i] * a[t * a_stride + i].

@@ -19,6 +19,7 @@ constexpr uint64_t MOST_TOKENS = 128;  // rows of activations of a unit
 constexpr uint64_t DIGIT_ROWS = 4;     // of weights whose digits are made at once
 // Activations of a part of the reduction stay in the second cache, digits of it in the first.
 constexpr uint64_t ACTIVATION_BYTES = 400 * 1024, MOST_PART = 16;
+constexpr uint64_t MOST_RESIDUE_ROWS = 4;  // `TritFns::rows` of any instruction set
 constexpr uint64_t UNITS_OF_A_THREAD = 4, LEAST_ROWS = 64;
 
 uint64_t up(uint64_t count, uint64_t unit) { return (count + unit - 1) / unit; }
@@ -133,13 +134,21 @@ class TritProduct {
   int32_t* sums() const { return reinterpret_cast<int32_t*>(activations() + s_.m * padded_); }
   float* factors() const { return reinterpret_cast<float*>(sums() + s_.m); }
 
+  // Rows that are multiplied together are as far apart as a unit allows: memory answers faster where its pages are many.
   void multiply_residues(const uint8_t* residues, uint64_t rows, uint64_t token, uint64_t tokens, int32_t* out) const {
-    const uint64_t row_bytes = blocks_ * RESIDUE_BYTES;
-    for (uint64_t r = 0; r < rows; r += fns_.rows) {
-      const unsigned count = static_cast<unsigned>(std::min<uint64_t>(fns_.rows, rows - r));
-      for (uint64_t t = 0; t < tokens; ++t)
-        fns_.residue_dots(count, blocks_, residues + r * row_bytes, row_bytes, activations() + (token + t) * padded_,
-                          out + t * abi::VLMAX + r);
+    const uint64_t row_bytes = blocks_ * RESIDUE_BYTES, part = rows / fns_.rows;
+    for (uint64_t r = 0; r < part; ++r) dots(fns_.rows, part, residues + r * row_bytes, token, tokens, out + r);
+    const uint64_t done = part * fns_.rows;
+    if (done < rows) dots(rows - done, 1, residues + done * row_bytes, token, tokens, out + done);
+  }
+
+  // Of `rows` rows that are `apart` rows apart.
+  void dots(uint64_t rows, uint64_t apart, const uint8_t* residues, uint64_t token, uint64_t tokens, int32_t* out) const {
+    int32_t sums[MOST_RESIDUE_ROWS];
+    for (uint64_t t = 0; t < tokens; ++t, out += abi::VLMAX) {
+      fns_.residue_dots(static_cast<unsigned>(rows), blocks_, residues, apart * blocks_ * RESIDUE_BYTES,
+                        activations() + (token + t) * padded_, sums);
+      for (uint64_t r = 0; r < rows; ++r) out[r * apart] = sums[r];
     }
   }
 

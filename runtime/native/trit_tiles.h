@@ -20,14 +20,20 @@ static_assert(MOST_BLOCKS * BLOCK_TRITS * 2 * 128 <= size_t{1} << 23, "sums of r
 
 #if defined(__AVX2__)
 
-// So far ahead are weights fetched, into the second cache: what a core reads while memory answers. Rows that are read
-// together lie ahead together.
+// So far ahead are weights fetched: what a core reads while memory answers, of one row or of RESIDUE_ROWS at a time.
 constexpr size_t AHEAD = 8192;
 constexpr unsigned RESIDUE_ROWS = 4;
 
-inline size_t ahead_of(size_t group_bytes) { return (AHEAD + group_bytes - 1) / group_bytes * group_bytes; }
-inline void fetch(const uint8_t* p, size_t ahead) {
-  _mm_prefetch(reinterpret_cast<const char*>(p + ahead), _MM_HINT_T1);
+inline void fetch(const uint8_t* p, size_t ahead) { _mm_prefetch(reinterpret_cast<const char*>(p + ahead), _MM_HINT_T0); }
+
+inline uint32_t wrapped(int32_t x) { return static_cast<uint32_t>(x); }
+
+// out[r] is the sum of the lanes of x[r].
+template <unsigned ROWS>
+void sums_of(const VecI (&x)[ROWS], int32_t* out) {
+  if constexpr (ROWS == 4) store_sums(x, out);
+  else
+    for (unsigned r = 0; r < ROWS; ++r) out[r] = sum_of(x[r]);
 }
 
 // Sums of pairs of products that an i16 holds: 63 of at most 512.
@@ -36,8 +42,7 @@ constexpr size_t MOST_PAIRS = 60;
 #if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
 
 template <unsigned ROWS>
-void residue_rows(size_t blocks, const uint8_t* weights, size_t row_bytes, const int8_t* a, int32_t* dots) {
-  const size_t ahead = ahead_of(ROWS * row_bytes);
+void residue_rows(size_t blocks, const uint8_t* weights, size_t apart, const int8_t* a, int32_t* dots) {
   for (unsigned r = 0; r < ROWS; ++r) dots[r] = 0;
   while (blocks) {
     const size_t part = std::min(blocks, MOST_BLOCKS);
@@ -46,12 +51,12 @@ void residue_rows(size_t blocks, const uint8_t* weights, size_t row_bytes, const
     for (unsigned r = 0; r < ROWS; ++r) own[r] = next[r] = zero_i();
     for (size_t block = 0; block < part; ++block, weights += BLOCK_BYTES, a += BLOCK_TRITS) {
 #pragma GCC unroll 4
-      for (unsigned r = 0; r < ROWS; ++r) fetch(weights + r * row_bytes, ahead);
+      for (unsigned r = 0; r < ROWS; ++r) fetch(weights + r * apart, AHEAD / RESIDUE_ROWS);
 #pragma GCC unroll 2
       for (size_t at = 0; at < BLOCK_BYTES; at += OCTETS) {
         VecI x[ROWS];
 #pragma GCC unroll 4
-        for (unsigned r = 0; r < ROWS; ++r) x[r] = load_octets(weights + r * row_bytes + at);
+        for (unsigned r = 0; r < ROWS; ++r) x[r] = load_octets(weights + r * apart + at);
 #pragma GCC unroll 5
         for (size_t k = 0; k < DIGITS; ++k) {
           const VecI right = load_octets(a + k * BLOCK_BYTES + at);
@@ -64,11 +69,10 @@ void residue_rows(size_t blocks, const uint8_t* weights, size_t row_bytes, const
         }
       }
     }
-    for (unsigned r = 0; r < ROWS; ++r) {
-      const uint32_t scaled = 3 * static_cast<uint32_t>(sum_of(own[r])) - static_cast<uint32_t>(sum_of(next[r]));
-      dots[r] = static_cast<int32_t>(static_cast<uint32_t>(dots[r]) +
-                                     static_cast<uint32_t>(static_cast<int32_t>(scaled) >> 8));
-    }
+    for (unsigned r = 0; r < ROWS; ++r) own[r] = subtract_i(add_words(add_words(own[r], own[r]), own[r]), next[r]);
+    int32_t scaled[ROWS];
+    sums_of(own, scaled);
+    for (unsigned r = 0; r < ROWS; ++r) dots[r] = static_cast<int32_t>(wrapped(dots[r]) + wrapped(scaled[r] >> 8));
     blocks -= part;
   }
 }
@@ -76,8 +80,7 @@ void residue_rows(size_t blocks, const uint8_t* weights, size_t row_bytes, const
 #else
 
 template <unsigned ROWS>
-void residue_rows(size_t blocks, const uint8_t* weights, size_t row_bytes, const int8_t* a, int32_t* dots) {
-  const size_t ahead = ahead_of(ROWS * row_bytes);
+void residue_rows(size_t blocks, const uint8_t* weights, size_t apart, const int8_t* a, int32_t* dots) {
   VecI sums[ROWS];
   for (unsigned r = 0; r < ROWS; ++r) sums[r] = zero_i();
   constexpr size_t TOGETHER = MOST_PAIRS / (DIGITS * BLOCK_BYTES / OCTETS);
@@ -86,10 +89,10 @@ void residue_rows(size_t blocks, const uint8_t* weights, size_t row_bytes, const
     VecI pairs[ROWS];
     for (unsigned r = 0; r < ROWS; ++r) pairs[r] = zero_i();
     for (size_t block = 0; block < part; ++block, weights += BLOCK_BYTES, a += BLOCK_TRITS) {
-      for (unsigned r = 0; r < ROWS; ++r) fetch(weights + r * row_bytes, ahead);
+      for (unsigned r = 0; r < ROWS; ++r) fetch(weights + r * apart, AHEAD / RESIDUE_ROWS);
       for (size_t at = 0; at < BLOCK_BYTES; at += OCTETS) {
         VecI x[ROWS];
-        for (unsigned r = 0; r < ROWS; ++r) x[r] = load_octets(weights + r * row_bytes + at);
+        for (unsigned r = 0; r < ROWS; ++r) x[r] = load_octets(weights + r * apart + at);
 #pragma GCC unroll 5
         for (size_t k = 0; k < DIGITS; ++k) {
           const VecI right = load_octets(a + k * BLOCK_BYTES + at);
@@ -104,18 +107,17 @@ void residue_rows(size_t blocks, const uint8_t* weights, size_t row_bytes, const
     for (unsigned r = 0; r < ROWS; ++r) sums[r] = add_words(sums[r], widen_pairs(pairs[r]));
     blocks -= part;
   }
-  for (unsigned r = 0; r < ROWS; ++r) dots[r] = sum_of(sums[r]);
+  sums_of(sums, dots);
 }
 
 #endif
 
 template <unsigned ROWS = RESIDUE_ROWS>
-void residue_dots(unsigned rows, size_t blocks, const uint8_t* weights, size_t row_bytes, const int8_t* a,
-                  int32_t* dots) {
+void residue_dots(unsigned rows, size_t blocks, const uint8_t* weights, size_t apart, const int8_t* a, int32_t* dots) {
   if constexpr (ROWS > 1) {
-    if (rows < ROWS) return residue_dots<ROWS - 1>(rows, blocks, weights, row_bytes, a, dots);
+    if (rows < ROWS) return residue_dots<ROWS - 1>(rows, blocks, weights, apart, a, dots);
   }
-  residue_rows<ROWS>(blocks, weights, row_bytes, a, dots);
+  residue_rows<ROWS>(blocks, weights, apart, a, dots);
 }
 
 inline void digits(size_t blocks, const uint8_t* weights, uint8_t* out) {
@@ -221,12 +223,12 @@ inline void digit_dots(unsigned rows, unsigned tokens, size_t bytes, const uint8
 
 constexpr unsigned RESIDUE_ROWS = 1;
 
-inline void residue_dots(unsigned rows, size_t blocks, const uint8_t* weights, size_t row_bytes, const int8_t* a,
+inline void residue_dots(unsigned rows, size_t blocks, const uint8_t* weights, size_t apart, const int8_t* a,
                          int32_t* dots) {
   for (unsigned r = 0; r < rows; ++r) {
     uint32_t sum = 0;
     for (size_t block = 0; block < blocks; ++block) {
-      const uint8_t* row = weights + r * row_bytes + block * BLOCK_BYTES;
+      const uint8_t* row = weights + r * apart + block * BLOCK_BYTES;
       const int8_t* right = a + block * BLOCK_TRITS;
       for (size_t j = 0; j < BLOCK_BYTES; ++j) {
         uint8_t x = row[j];

@@ -5,6 +5,7 @@
 #include "checks.h"
 #include "cut.h"
 #include "launch.h"
+#include "left_rows.h"
 #include "trit_product.h"
 
 namespace tfmbs {
@@ -14,33 +15,6 @@ namespace {
 // Steps of the reduction that a panel stays in the second cache for while several tiles of rows pass.
 constexpr uint64_t MOST_STEPS = 1024;
 
-// How tiles of rows take the left operand.
-struct Rows {
-  uint64_t tile, depth;          // most rows of a tile, words of a row
-  uint64_t group = 1, words = 1;  // as `BlockTiles` has them
-  TileFn multiply;               // of integers
-
-  Rows(const Kernels& kernels, const abi::GemmGeometry& g, Words form)
-      : tile(kernels.rows), depth(depth_of(g.k, form)), multiply(kernels.integers.activations) {
-    const BlockTiles& blocks = kernels.blocks;
-    // A block of few rows costs as much as one of `group` rows.
-    if (!blocks.rows || form != Words::QUADS || g.m <= kernels.rows) return;
-    tile = blocks.rows;
-    group = blocks.group;
-    words = blocks.words;
-    depth = ceil_div(depth, words) * words;
-    multiply = blocks.tile;
-  }
-
-  bool in_blocks() const { return words > 1; }
-  // Of a tile, with those that fill it up.
-  uint64_t padded(uint64_t rows) const { return ceil_div(rows, group) * group; }
-  // Words of the packed left operand.
-  uint64_t total(const abi::GemmGeometry& g, const std::string& where) const {
-    return product({g.batch, ceil_div(g.m, tile) * tile, depth}, where);
-  }
-};
-
 class Product {
  public:
   Product(const Engine& engine, const Bound& bound, const PackedWeights& weights)
@@ -49,7 +23,7 @@ class Product {
         weights_(weights),
         g_(bound.launch.gemm),
         words_(bound.launch.words),
-        rows_(engine.kernels, g_, words_),
+        rows_(engine.kernels, g_.m, g_.k, words_),
         cut_({g_.batch, g_.m, g_.n}, rows_.tile, engine.kernels.panel, engine.buffers.size()),
         depth_(depth_of(g_.k, words_)),
         tile_(rows_.tile),
@@ -151,7 +125,7 @@ class Product {
   const PackedWeights& weights_;
   const abi::GemmGeometry& g_;
   const Words words_;
-  const Rows rows_;
+  const LeftRows rows_;
   const Cut cut_;
   const uint64_t depth_, tile_, columns_;
   const bool stores_sums_;  // as they are, without an epilogue
@@ -161,14 +135,15 @@ class Product {
 
 uint64_t gemm_buffer_bytes(const Engine& engine, const Launch& launch) {
   if (launch.words == Words::RESIDUES) return trits_buffer_bytes(engine, launch);
-  const Rows rows(engine.kernels, launch.gemm, launch.words);
+  const LeftRows rows(engine.kernels, launch.gemm.m, launch.gemm.k, launch.words);
   return sum_words(launch.gemm.m, rows.tile) * sizeof(uint32_t);
 }
 
 uint64_t gemm_lhs_bytes(const Engine& engine, const Launch& launch) {
   if (launch.words == Words::RESIDUES) return trits_lhs_bytes(engine, launch);
-  const Rows rows(engine.kernels, launch.gemm, launch.words);
-  return product({rows.total(launch.gemm, launch.name), sizeof(uint32_t)}, launch.name);
+  const LeftRows rows(engine.kernels, launch.gemm.m, launch.gemm.k, launch.words);
+  const uint64_t tiles = ceil_div(launch.gemm.m, rows.tile);
+  return product({launch.gemm.batch, tiles * rows.tile, rows.depth, sizeof(uint32_t)}, launch.name);
 }
 
 void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& weights) {

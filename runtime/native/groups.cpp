@@ -8,12 +8,13 @@
 #include "checks.h"
 #include "cut.h"
 #include "launch.h"
+#include "left_rows.h"
 #include "trit_product.h"
 
 namespace tfmbs {
 namespace {
 
-constexpr unsigned MOST_PANEL = 32, MOST_ROWS = 8;
+constexpr unsigned MOST_PANEL = 32, MOST_ROWS = 32;
 constexpr uint64_t REAL_STEPS = 256;  // of weights that are made f32 at once and stay in the first cache
 
 class GroupProduct {
@@ -28,9 +29,11 @@ class GroupProduct {
         absmax_(g_.activations == abi::Activations::ABSMAX),
         length_(real_ ? g_.k : g_.group),
         groups_(g_.k / length_),
-        depth_(real_ ? g_.k : words_ == Words::NIBBLES ? 2 * depth_of(g_.group, words_) : depth_of(length_, words_)),
+        left_(engine.kernels, g_.m, length_, real_ ? Words::F32 : words_),
+        words_of_group_(depth_of(length_, words_)),
+        depth_(words_ == Words::NIBBLES && !real_ ? 2 * words_of_group_ : left_.depth),
         whole_(!real_ && words_ != Words::NIBBLES && groups_ == 1),
-        tile_(!real_ && words_ == Words::NIBBLES ? engine.kernels.nibbles.rows : engine.kernels.rows),
+        tile_(!real_ && words_ == Words::NIBBLES ? engine.kernels.nibbles.rows : left_.tile),
         cut_({1, g_.m, g_.n}, tile_, engine.kernels.panel, engine.buffers.size()) {}
 
   // Words of the packed left operand, behind them the start of each row's sum of each group, and the factor of each row.
@@ -98,7 +101,7 @@ class GroupProduct {
   float* factors() const { return reinterpret_cast<float*>(starts() + cut_.tiles * tile_ * groups_); }
 
   uint32_t* packed(uint64_t tile, uint64_t group, unsigned rows) const {
-    return engine_.lhs.data() + tile * tile_ * groups_ * depth_ + group * depth_ * rows;
+    return engine_.lhs.data() + tile * tile_ * groups_ * depth_ + group * depth_ * left_.padded(rows);
   }
   int32_t* starts(uint64_t tile, uint64_t group, unsigned rows) const {
     return starts() + tile * tile_ * groups_ + group * rows;
@@ -108,6 +111,7 @@ class GroupProduct {
   void pack_group(const Vectors& lhs, uint64_t tile, uint64_t group, unsigned rows) const {
     uint32_t* to = packed(tile, group, rows);
     if (real_) return pack_activations(lhs, rows, rows, length_, 0, Words::F32, to);
+    if (left_.in_blocks()) return pack_blocks(lhs, rows, left_.padded(rows), length_, left_.words, to);
     if (words_ == Words::NIBBLES && length_ % step_of(words_)) std::fill_n(to, depth_ * rows, 0u);
     pack_activations(lhs, rows, rows, length_, g_.lhs_zero, words_, to);
     if (words_ != Words::NIBBLES) return;
@@ -136,10 +140,9 @@ class GroupProduct {
     for (uint64_t r = 1; r < rows; ++r) std::memcpy(sums + r * abi::VLMAX, sums, width * sizeof *sums);
     for (uint64_t lane = 0; lane < width; lane += kernels.panel)
       for (uint64_t tile = first; tile < end; ++tile)
-        kernels.integers.activations(rows_of(tile), depth_, packed(tile, 0, rows_of(tile)),
-                                     weights_.words.data() + (column + lane) * depth_,
-                                     reinterpret_cast<int32_t*>(sums + (tile - first) * tile_ * abi::VLMAX + lane),
-                                     abi::VLMAX);
+        left_.multiply(rows_of(tile), words_of_group_, packed(tile, 0, rows_of(tile)),
+                       weights_.words.data() + (column + lane) * words_of_group_,
+                       reinterpret_cast<int32_t*>(sums + (tile - first) * tile_ * abi::VLMAX + lane), abi::VLMAX);
   }
 
   void add(const Part& part, Worker& worker, float* sums) const {
@@ -232,8 +235,8 @@ class GroupProduct {
         const uint32_t start = words_ == Words::QUADS ? start_of(words_, g_.lhs_zero, weights_.sums[block + j]) : 0;
         for (unsigned r = 0; r < rows; ++r) parts[r * width + j] = static_cast<int32_t>(start);
       }
-      kernels.integers.activations(rows, depth_, packed(tile, group, rows), weights_.words.data() + block * depth_, parts,
-                                   width);
+      left_.multiply(rows, words_of_group_, packed(tile, group, rows), weights_.words.data() + block * words_of_group_,
+                     parts, width);
       kernels.add_scaled(rows, parts, reinterpret_cast<const float*>(weights_.scales.data() + block), sums, abi::VLMAX);
     }
   }
@@ -244,7 +247,9 @@ class GroupProduct {
   const abi::GroupGeometry& g_;
   const Words words_;
   const bool real_, absmax_;
-  const uint64_t length_, groups_, depth_;
+  const uint64_t length_, groups_;
+  const LeftRows left_;
+  const uint64_t words_of_group_, depth_;  // of a vector of weights, and of a row of the left operand, in a group
   const bool whole_;  // integers of a single group: the sums are made where the results are
   const uint64_t tile_;
   const Cut cut_;
@@ -255,7 +260,8 @@ class GroupProduct {
 uint64_t groups_buffer_bytes(const Engine& engine, const Launch& launch) {
   if (launch.words == Words::RESIDUES) return trits_buffer_bytes(engine, launch);
   const abi::GroupGeometry& g = launch.groups;
-  const uint64_t tile = std::max(engine.kernels.rows, engine.kernels.nibbles.rows);
+  const uint64_t least = std::max(engine.kernels.rows, engine.kernels.nibbles.rows);
+  const uint64_t tile = std::max<uint64_t>(least, LeftRows(engine.kernels, g.m, g.group, launch.words).tile);
   return (sum_words(g.m, tile) + REAL_STEPS * engine.kernels.panel) * sizeof(uint32_t) +
          product({tile, g.k}, launch.name);
 }

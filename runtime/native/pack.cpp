@@ -174,6 +174,22 @@ void pack_activations(const Vectors& from, unsigned count, unsigned width, uint6
   }
 }
 
+namespace {
+
+// Each byte by 128 more, of whole eights; returns how many.
+uint64_t flip_signs(const int8_t* from, uint64_t count, uint8_t* out) {
+  const uint64_t whole = count / sizeof(uint64_t) * sizeof(uint64_t);
+  for (uint64_t i = 0; i < whole; i += sizeof(uint64_t)) {
+    uint64_t bytes;
+    std::memcpy(&bytes, from + i, sizeof bytes);
+    bytes ^= 0x8080808080808080u;
+    std::memcpy(out + i, &bytes, sizeof bytes);
+  }
+  return whole;
+}
+
+}  // namespace
+
 void pack_blocks(const Vectors& from, uint64_t count, uint64_t padded, uint64_t k, uint64_t words, uint32_t* out) {
   const uint64_t bytes = words * sizeof(uint32_t);
   for (uint64_t j = 0; j < count; ++j) {
@@ -181,10 +197,8 @@ void pack_blocks(const Vectors& from, uint64_t count, uint64_t padded, uint64_t 
     uint8_t* to = reinterpret_cast<uint8_t*>(out + j * words);
     for (uint64_t i = 0; i < k; i += bytes, to += padded * bytes) {
       const uint64_t length = std::min(bytes, k - i);
-      if (from.k_stride == 1)
-        for (uint64_t b = 0; b < length; ++b) to[b] = static_cast<uint8_t>(vector[i + b]) ^ 0x80u;
-      else
-        for (uint64_t b = 0; b < length; ++b) to[b] = static_cast<uint8_t>(vector[(i + b) * from.k_stride]) ^ 0x80u;
+      const uint64_t done = from.k_stride == 1 ? flip_signs(vector + i, length, to) : 0;
+      for (uint64_t b = done; b < length; ++b) to[b] = static_cast<uint8_t>(vector[(i + b) * from.k_stride]) ^ 0x80u;
     }
   }
 }

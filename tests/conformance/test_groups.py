@@ -23,7 +23,10 @@ FORMS = [
     for pair in ("f32-i8", "f32-i4", "f32-trit", "i8-i8", "i8-i4", "i8-trit")
     for packing in packings(pair)
 ]
-SIZES = [(1, 1, 1, 1), (5, 37, 96, 32), (13, 70, 21, 7), (3, 300, 256, 128), (70, 5, 64, 64)]  # m, n, k, group
+SIZES = [  # m, n, k, group
+    (1, 1, 1, 1), (5, 37, 96, 32), (13, 70, 21, 7), (3, 300, 256, 128), (70, 5, 64, 64),
+    (45, 70, 202, 101), (33, 37, 301, 301),
+]  # fmt: skip
 
 
 def by_groups(lhs: Array, rhs: Array, scales: Array) -> Array:
@@ -76,10 +79,13 @@ def test_stored(device: DeviceUnderTest, pair: str, packing: Packing, sizes: tup
     assert device.run(image, {"x": lhs})["y"].tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("sizes", [(5, 37, 96, 32), (45, 70, 202, 101), (33, 37, 301, 301)], ids=str)
 @pytest.mark.parametrize("zero", [-128, -3, 127])
 @pytest.mark.parametrize(("pair", "packing"), [form for form in FORMS if form[0].startswith("i8")])
-def test_zero_point(device: DeviceUnderTest, pair: str, packing: Packing, zero: int) -> None:
-    image, lhs, expected = case(pair, packing, (5, 37, 96, 32), zero)
+def test_zero_point(
+    device: DeviceUnderTest, pair: str, packing: Packing, zero: int, sizes: tuple[int, int, int, int]
+) -> None:
+    image, lhs, expected = case(pair, packing, sizes, zero)
     assert device.run(image, {"x": lhs})["y"].tobytes() == expected.tobytes()
 
 

@@ -26,16 +26,21 @@ struct Cut {
   struct Sizes {
     uint64_t batch, m, n;
   };
+  // Of a block and of a chunk.
+  struct Most {
+    uint64_t tiles = MOST_TILES, columns = abi::VLMAX;
+  };
 
-  // Tiles of `tile` rows, panels of `panel` columns, the latter of which divides VLMAX.
-  Cut(const Sizes& sizes, uint64_t tile, uint64_t panel, uint64_t threads)
+  // Tiles of `tile` rows, panels of `panel` columns, the latter of which divides `most.columns`.
+  Cut(const Sizes& sizes, uint64_t tile, uint64_t panel, uint64_t threads, const Most& most)
       : tiles(ceil_div(sizes.m, tile)), panels(ceil_div(sizes.n, panel)) {
-    divide(MOST_TILES, abi::VLMAX / panel);
+    divide(most.tiles, most.columns / panel);
     const uint64_t wanted = threads > 1 ? UNITS_OF_A_THREAD * threads : 1;
     const auto is_wanted = [&] { return sizes.batch * blocks * chunks < wanted; };
     while (is_wanted() && chunk * panel > LEAST_COLUMNS) divide(block, ceil_div(chunk, 2));
     while (is_wanted() && block > LEAST_TILES) divide(ceil_div(block, 2), chunk);
   }
+  Cut(const Sizes& sizes, uint64_t tile, uint64_t panel, uint64_t threads) : Cut(sizes, tile, panel, threads, Most{}) {}
 
  private:
   // In parts of at most so many tiles and panels, as even as can be.

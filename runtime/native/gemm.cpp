@@ -1,10 +1,10 @@
-// GEMM and GEMV: rows of lhs against panels of rhs.
+// GEMM and GEMV of integers: rows of lhs against panels of rhs.
 #include <algorithm>
 #include <cstring>
 
 #include "checks.h"
 #include "cut.h"
-#include "launch.h"
+#include "float_product.h"
 #include "left_rows.h"
 #include "trit_product.h"
 
@@ -28,8 +28,7 @@ class Product {
         depth_(depth_of(g_.k, words_)),
         tile_(rows_.tile),
         columns_(cut_.panels * engine.kernels.panel),
-        stores_sums_(!bound.launch.program &&
-                     bound.out_type == (words_ == Words::F32 ? abi::DType::F32 : abi::DType::I32)) {}
+        stores_sums_(!bound.launch.program && bound.out_type == abi::DType::I32) {}
 
   // Tiles of rows of the batch.
   uint64_t tiles() const { return g_.batch * cut_.tiles; }
@@ -40,8 +39,7 @@ class Product {
     Vectors lhs;
     lhs.stride = g_.lhs_m_stride;
     lhs.k_stride = g_.lhs_k_stride;
-    if (words_ == Words::F32) lhs.f32 = reinterpret_cast<const float*>(bound_.lhs);
-    else lhs.i8 = reinterpret_cast<const int8_t*>(bound_.lhs);
+    lhs.i8 = reinterpret_cast<const int8_t*>(bound_.lhs);
     lhs = lhs.at(batch * g_.lhs_batch_stride + row * g_.lhs_m_stride);
     uint32_t* to = engine_.lhs.data() + tile * tile_ * rows_.depth;
     if (rows_.in_blocks()) pack_blocks(lhs, rows, rows_.padded(rows), g_.k, rows_.words, to);
@@ -113,11 +111,7 @@ class Product {
                         tile.step * rows_.padded(rows);
     const uint32_t* b = weights_.words.data() + (product(tile.batch) * columns_ + tile.column) * depth_ +
                         tile.step * kernels.panel;
-    if (words_ == Words::F32)
-      kernels.tile_f32(rows, tile.steps, reinterpret_cast<const float*>(a), reinterpret_cast<const float*>(b), nullptr,
-                       reinterpret_cast<float*>(sums), stride);
-    else
-      rows_.multiply(rows, tile.steps, a, b, reinterpret_cast<int32_t*>(sums), stride);
+    rows_.multiply(rows, tile.steps, a, b, reinterpret_cast<int32_t*>(sums), stride);
   }
 
   const Engine& engine_;
@@ -135,12 +129,14 @@ class Product {
 
 uint64_t gemm_buffer_bytes(const Engine& engine, const Launch& launch) {
   if (launch.words == Words::RESIDUES) return trits_buffer_bytes(engine, launch);
+  if (launch.words == Words::F32) return floats_buffer_bytes(engine, launch);
   const LeftRows rows(engine.kernels, launch.gemm.m, launch.gemm.k, launch.words);
   return sum_words(launch.gemm.m, rows.tile) * sizeof(uint32_t);
 }
 
 uint64_t gemm_lhs_bytes(const Engine& engine, const Launch& launch) {
   if (launch.words == Words::RESIDUES) return trits_lhs_bytes(engine, launch);
+  if (launch.words == Words::F32) return floats_lhs_bytes(launch);
   const LeftRows rows(engine.kernels, launch.gemm.m, launch.gemm.k, launch.words);
   const uint64_t tiles = ceil_div(launch.gemm.m, rows.tile);
   return product({launch.gemm.batch, tiles * rows.tile, rows.depth, sizeof(uint32_t)}, launch.name);
@@ -148,6 +144,7 @@ uint64_t gemm_lhs_bytes(const Engine& engine, const Launch& launch) {
 
 void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   if (bound.launch.words == Words::RESIDUES) return run_trits(engine, bound, weights);
+  if (bound.launch.words == Words::F32) return run_floats(engine, bound, weights);
   const Product product(engine, bound, weights);
   grow(engine.lhs, gemm_lhs_bytes(engine, bound.launch) / sizeof(uint32_t));
   engine.workers.spread(product.tiles(), [&](uint64_t tile, unsigned) { product.pack(tile); });

@@ -4,6 +4,7 @@
 #include "activations.h"
 #include "chain_lanes.h"
 #include "columns.h"
+#include "float_block.h"
 #include "group_sums.h"
 #include "lane_loops.h"
 #include "lanes.h"
@@ -24,6 +25,7 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           PANEL,
           TILE_ROWS,
           tile_f32<>,
+          float_block<>,
           PIXEL_RUN,
           pixel_tile<>,
           pixel_row,

@@ -133,6 +133,25 @@ struct IntegerTiles {
   RowFns rows;
 };
 
+// Packed rows of f32 against panels of columns, steps of which follow each other.
+struct FloatBlock {
+  unsigned panels;
+  bool streams;  // panels are read from memory, once
+  size_t steps;
+  const float* a;  // steps x rows
+  const float* b;  // steps x panel
+  size_t apart;    // from one panel to the next
+  const float* next;  // so many lines of a cache, at most a step each, are fetched meanwhile
+  size_t next_lines;
+  const float* from;  // sums so far, rows `from_stride` apart, or nullptr: +0.0
+  size_t from_stride;
+  float* out;
+  size_t out_stride;
+};
+// out[r][c] = the fused products in ascending steps, for r < rows and all columns c of the panels, which follow each other
+// in `from` and out. A NaN becomes the canonical one.
+using FloatBlockFn = void (*)(unsigned rows, const FloatBlock& block);
+
 // Weights of NIBBLES with a scale for each group of the reduction, against activations in two words of four i8 for each
 // word of weights.
 struct NibbleTile {
@@ -311,6 +330,7 @@ struct Kernels {
   // (valid == nullptr: all do).
   void (*tile_f32)(unsigned rows, size_t k, const float* a, const float* b, const uint32_t* valid, float* out,
                    size_t stride);
+  FloatBlockFn float_block;
   unsigned run;  // most pixels of a run
   PixelTileFn pixel_tile;
   PixelRowFn pixel_row;

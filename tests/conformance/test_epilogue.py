@@ -69,7 +69,7 @@ def requantize(acc: Array, scale: Array, zero: float) -> Array:
 
 
 @pytest.mark.parametrize("packing", [Packing.DENSE, Packing.PT5])
-@pytest.mark.parametrize(("batch", "m", "n", "k"), [(1, 1, 1, 1), (1, 5, 600, 7), (2, 3, 20, 9)])
+@pytest.mark.parametrize(("batch", "m", "n", "k"), [(1, 1, 1, 1), (1, 5, 600, 7), (2, 3, 20, 9), (1, 75, 150, 200)])
 def test_gemm_f32(device: DeviceUnderTest, packing: Packing, batch: int, m: int, n: int, k: int) -> None:
     pair = "f32-f32" if packing is Packing.DENSE else "f32-trit"
     lhs, rhs = operands(pair, (batch, m, k), (n, k), seed=21)

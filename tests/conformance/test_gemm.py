@@ -107,6 +107,23 @@ def test_transposed_lhs(device: DeviceUnderTest) -> None:
     assert device.run(builder.image(), {"x": lhs})["y"].tobytes() == expected.tobytes()
 
 
+@cache
+def blocks_case(sizes: tuple[int, int, int, int]) -> tuple[Image, Any, Any]:
+    batch, m, n, k = sizes
+    lhs, rhs = operands("f32-f32", (batch, m, k), (n, k), seed=11)
+    builder = Builder()
+    x, out = builder.input("x", lhs.shape, DType.F32), builder.output("y", (batch, m, n), DType.F32)
+    builder.gemm(x, builder.constant(rhs), out, batch=batch, m=m, n=n, k=k)
+    return builder.image(), lhs, dot(lhs[:, :, None], rhs)
+
+
+@pytest.mark.parametrize("sizes", [(1, 521, 150, 390), (2, 70, 160, 401), (1, 9, 300, 385), (1, 3, 224, 600)], ids=str)
+def test_blocks_of_floats(device: DeviceUnderTest, sizes: tuple[int, int, int, int]) -> None:
+    """More rows, columns and steps than stay in a cache together."""
+    image, lhs, expected = blocks_case(sizes)
+    assert device.run(image, {"x": lhs})["y"].tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize(("pair", "packing"), [form for form in FORMS if form[1] is not Packing.DENSE])
 def test_batch_of_packed_rhs(device: DeviceUnderTest, pair: str, packing: Packing) -> None:
     """Rows of a packed tensor are all dimensions but the first: the products share one row order."""

@@ -26,7 +26,8 @@ template <class Row>
 std::vector<Row> rows(const Rows& table) {
   if (table.shape(1) * sizeof(int64_t) != sizeof(Row)) throw Error("device", "kpu", "a table has other columns");
   std::vector<Row> result(table.shape(0));
-  std::memcpy(static_cast<void*>(result.data()), table.data(), result.size() * sizeof(Row));
+  // An empty table may be nowhere.
+  if (!result.empty()) std::memcpy(static_cast<void*>(result.data()), table.data(), result.size() * sizeof(Row));
   return result;
 }
 

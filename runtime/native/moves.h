@@ -102,18 +102,30 @@ void store(uint8_t* window, const void* lanes, int64_t first, int64_t stride, ui
   }
 }
 
+// What finds element `first + at[i]`; the sum wraps. Indices of 32 bits are added to an address, which vectorizes; those
+// of 64 bits may be so large that only the sum is a distance.
+template <class T, class Index, class Byte>
+auto indexed(Byte* window, int64_t first, const Index* at) {
+  if constexpr (sizeof(Index) == sizeof(int64_t)) {
+    T* const x = element<T>(window, 0);
+    const auto from = static_cast<uint64_t>(first);
+    return [=](uint32_t i) -> T& { return x[static_cast<int64_t>(from + static_cast<uint64_t>(at[i]))]; };
+  } else {
+    T* const x = element<T>(window, first);
+    return [=](uint32_t i) -> T& { return x[at[i]]; };
+  }
+}
+
 template <class E, class Index>
 void gather(void* lanes, const uint8_t* window, int64_t first, const void* index, uint32_t n) {
-  const auto* at = static_cast<const Index*>(index);
-  const auto* x = element<const typename E::Memory>(window, first);
-  load_each<E>(static_cast<typename E::Lane*>(lanes), n, [=](uint32_t i) { return x[at[i]]; });
+  const auto place = indexed<const typename E::Memory>(window, first, static_cast<const Index*>(index));
+  load_each<E>(static_cast<typename E::Lane*>(lanes), n, place);
 }
 
 template <class E, class Index>
 void scatter(uint8_t* window, const void* lanes, int64_t first, const void* index, uint32_t n) {
-  const auto* at = static_cast<const Index*>(index);
-  auto* x = element<typename E::Memory>(window, first);
-  store_each<E>(static_cast<const typename E::Lane*>(lanes), n, [=](uint32_t i) -> auto& { return x[at[i]]; });
+  const auto place = indexed<typename E::Memory>(window, first, static_cast<const Index*>(index));
+  store_each<E>(static_cast<const typename E::Lane*>(lanes), n, place);
 }
 
 template <class E>

@@ -175,7 +175,7 @@ class Image:
 
         After `verify="lazy"` a device calls it before it first reads a tensor; otherwise there is nothing left to do.
         """
-        from tfmbs.runtime.abi.verify.weights import check_gaps, check_tensor_data
+        from tfmbs.runtime.abi.verify.weights import check_gaps, check_rows
 
         if self._weights_checked:
             return
@@ -183,28 +183,33 @@ class Image:
         wanted = range(len(rows)) if tensors is None else sorted(set(tensors) - self._checked_tensors)
         mine = [index for index in wanted if rows[index]["region"] == Region.WEIGHTS]
         jobs: list[Callable[[], None]] = []
-        for index in mine:  # digests of a tensor, then its codes: they are in a cache by then
-            jobs += self._chunk_jobs(rows[index]["offset"], rows[index]["offset"] + rows[index]["bytes"])
-            jobs.append(partial(check_tensor_data, self, index))
+        for index in mine:
+            jobs += self._jobs(rows[index]["offset"], rows[index]["offset"] + rows[index]["bytes"], index)
+            jobs.append(partial(check_rows, self, index))
         if tensors is None:
-            jobs += self._chunk_jobs(0, len(self.weights))
+            jobs += self._jobs(0, len(self.weights))
             jobs.append(partial(check_gaps, self))
         run_side_by_side(jobs, sum(rows[index]["bytes"] for index in mine))
         self._checked_tensors.update(mine)
         if tensors is None:
             self._weights_checked = True
 
-    def _chunk_jobs(self, first: int, end: int) -> list[Callable[[], None]]:
-        """Checks of the chunks that hold these bytes of WEIGHTS, some at a time."""
-        section = self.file.by_kind.get(KIND_BY_NAME["WEIGHTS"].code) if self.file else None
-        if section is None or not section.chunk_digests:
-            return []
+    def _jobs(self, first: int, end: int, tensor: int | None = None) -> list[Callable[[], None]]:
+        """Checks of the chunks that hold these bytes of WEIGHTS, and of codes of a tensor, some chunks at a time."""
         starts = range(first - first % CHUNK_BYTES, end, _CHUNKS_OF_A_JOB * CHUNK_BYTES)
-        ends = [min(start + _CHUNKS_OF_A_JOB * CHUNK_BYTES, end) for start in starts]
-        return [
-            partial(check_chunks, section, start, stop, self._checked_chunks)
-            for start, stop in zip(starts, ends, strict=True)
-        ]
+        size = _CHUNKS_OF_A_JOB * CHUNK_BYTES
+        return [partial(self._check_bytes, max(first, start), min(start + size, end), tensor) for start in starts]
+
+    def _check_bytes(self, first: int, end: int, tensor: int | None) -> None:
+        from tfmbs.runtime.abi.verify.weights import check_codes
+
+        section = self.file.by_kind.get(KIND_BY_NAME["WEIGHTS"].code) if self.file else None
+        for start in range(first - first % CHUNK_BYTES, end, CHUNK_BYTES):
+            stop = min(start + CHUNK_BYTES, end)
+            if section is not None and section.chunk_digests:
+                check_chunks(section, start, stop, self._checked_chunks)
+            if tensor is not None:  # while they are in a cache
+                check_codes(self, tensor, max(first, start), stop)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], verify: Verify = "eager") -> Image:

@@ -50,6 +50,20 @@ def residue_digits(data: _Bytes) -> _Bytes:
     return digits.reshape(rows, -1)
 
 
+def are_filled_up(blocks: _Bytes, used: int) -> npt.NDArray[np.bool_]:
+    """Per block (rows, BLOCK_BYTES), whether what is behind its first `used` trits is trit 0; all bytes are residues.
+
+    Of the digits behind the k-th of a byte, which are the number n, X_k is less than 3^k above 256 n / 3^(5 - k).
+    """
+    digits, more = divmod(used, BLOCK_BYTES)  # used digits of the bytes behind the first `more`, which have another
+    filled = np.ones(len(blocks), np.bool_)
+    for k, octets in (digits + 1, blocks[:, :more]), (digits, blocks[:, more:]):
+        numbers = 3 ** (DIGITS - k)
+        low = -(-256 * (numbers // 2) // numbers)  # digits of trit 0 are ones: half of all numbers are below
+        filled &= (octets * np.uint8(3**k) - np.uint8(low) < 3**k).all(axis=1)
+    return filled
+
+
 def no_residues(data: _Bytes) -> npt.NDArray[np.bool_]:
     """Per byte, whether it is the residue of no number: 13 of the 256 are.
 

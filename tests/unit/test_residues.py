@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tfmbs.runtime.abi.packing import nonzeros_by_row, pack_rows, unpack_rows
+from tfmbs.runtime.abi.residues import are_filled_up, residue_digits
 from tfmbs.runtime.abi.types import DType, Packing, row_bytes
 
 ROWS = st.tuples(st.integers(1, 3), st.integers(1, 700)).flatmap(
@@ -81,3 +82,16 @@ def test_wrong_rows_are_refused() -> None:
         unpack_rows(np.full((1, 64), 128, np.uint8), 321, Packing.R5)
     with pytest.raises(ValueError, match="padding of row 0"):
         unpack_rows(np.full((1, 64), 0, np.uint8), 319, Packing.R5)
+
+
+@pytest.mark.parametrize("used", [1, 63, 64, 65, 191, 192, 200, 256, 319])
+def test_what_fills_a_block_up_is_seen_in_its_bytes(used: int) -> None:
+    """Each number as each byte of a block whose other bytes are those of trits 0."""
+    every = np.array(list(itertools.product((-1, 0, 1), repeat=5)), np.int8)
+    blocks = np.repeat(pack_rows(np.zeros((1, 320), np.int8), Packing.R5), 64 * 243, axis=0)
+    codes = pack_rows(np.repeat(every, 64, axis=1), Packing.R5)[:, 0]
+    for j in range(64):
+        blocks[243 * j : 243 * (j + 1), j] = codes
+    expected = (residue_digits(blocks)[:, used:] == 1).all(axis=1)
+    assert 0 < np.count_nonzero(expected) < len(expected)
+    assert are_filled_up(blocks, used).tolist() == expected.tolist()

@@ -9,13 +9,15 @@ import numpy as np
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.packing import unpack_rows
-from tfmbs.runtime.abi.residues import BLOCK_BYTES, BLOCK_TRITS, no_residues, residue_digits
+from tfmbs.runtime.abi.residues import BLOCK_BYTES, BLOCK_TRITS, are_filled_up, no_residues
 from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, DType, Packing, Region, is_packed
 
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 _Flags = np.ndarray[Any, np.dtype[np.bool_]]
 _PT5_CODES = 243
 _ROW_BLOCK = 1 << 20
+_CODE_BLOCK = 1 << 17
+"""Bytes of which codes are checked at a time: what that takes stays in a cache, and with the allocator."""
 
 
 def _bad_codes(data: _Bytes, packing: Packing) -> _Flags:
@@ -40,7 +42,7 @@ def _bad_tails(last: _Bytes, packing: Packing, used: int) -> _Flags:
         nonzero: _Flags = last >> 4 != 0
         return nonzero
     if packing is Packing.R5:
-        zeros: _Flags = (residue_digits(last)[:, used:] != 1).any(axis=1)
+        zeros: _Flags = ~are_filled_up(last, used)
         return zeros
     base = 3 if packing is Packing.PT5 else 4
     padding = sum(base**i for i in range(PACKED_PER_BYTE[packing] - used))
@@ -63,16 +65,35 @@ def _check_lines(lines: _Bytes, row_length: int, packing: Packing, where: str) -
         raise TfmbsError("record", where, "packed trits", f"rows of {packing.name}", error) from error
 
 
-def _check_packed(data: _Bytes, tensor: Row, where: str) -> None:
+def check_codes(image: Image, index: int, first: int, end: int) -> None:
+    """Checks that bytes first…end of WEIGHTS, which belong to tensor `index`, are codes of its packing, if it has one
+    that goes byte by byte. Raises TfmbsError `record`.
+    """
+    tensor = image.tensors[index]
     packing = Packing(tensor["packing"])
+    if not is_packed(DType(tensor["dtype"])) or packing in SPARSE:
+        return
+    data = np.frombuffer(image.weights, np.uint8)
+    for start in range(first, end, _CODE_BLOCK):
+        bad = _bad_codes(data[start : min(start + _CODE_BLOCK, end)], packing)
+        if bad.any():
+            at = start + int(bad.argmax())
+            what = f"byte {at - tensor['offset']} of packed trits"
+            raise TfmbsError("record", _place(tensor, index), what, f"a code of {packing.name}", int(data[at]))
+
+
+def check_rows(image: Image, index: int) -> None:
+    """Checks what `check_codes` leaves of the bytes of tensor `index`: the ends of rows, and rows whose bytes are no
+    codes by themselves. Raises TfmbsError `record`.
+    """
+    tensor = image.tensors[index]
+    if not is_packed(DType(tensor["dtype"])):
+        return
+    packing, where = Packing(tensor["packing"]), _place(tensor, index)
+    data = np.frombuffer(image.weights, np.uint8)[tensor["offset"] : tensor["offset"] + tensor["bytes"]]
     if packing in SPARSE:
         _check_sparse(data, tensor, where)
         return
-    for start in range(0, len(data), _ROW_BLOCK):
-        bad = _bad_codes(data[start : start + _ROW_BLOCK], packing)
-        if bad.any():
-            at = start + int(bad.argmax())
-            raise TfmbsError("record", where, f"byte {at} of packed trits", f"a code of {packing.name}", int(data[at]))
     rows = tensor["dims"][0]
     row_length = int(np.prod(tensor["dims"][1 : tensor["rank"]], dtype=object))
     unit, width = (BLOCK_TRITS, BLOCK_BYTES) if packing is Packing.R5 else (PACKED_PER_BYTE[packing], 1)
@@ -86,11 +107,14 @@ def _check_packed(data: _Bytes, tensor: Row, where: str) -> None:
 
 
 def check_tensor_data(image: Image, index: int) -> None:
-    """Checks the bytes of tensor `index` if it is packed. Raises TfmbsError `record`."""
+    """Both of the above."""
     tensor = image.tensors[index]
-    if is_packed(DType(tensor["dtype"])):
-        data = np.frombuffer(image.weights, np.uint8)[tensor["offset"] : tensor["offset"] + tensor["bytes"]]
-        _check_packed(data, tensor, f"WEIGHTS at byte {tensor['offset']:#x} (tensor {index})")
+    check_codes(image, index, tensor["offset"], tensor["offset"] + tensor["bytes"])
+    check_rows(image, index)
+
+
+def _place(tensor: Row, index: int) -> str:
+    return f"WEIGHTS at byte {tensor['offset']:#x} (tensor {index})"
 
 
 def check_gaps(image: Image) -> None:

@@ -3,6 +3,7 @@
 
 #include "checks.h"
 #include "conv.h"
+#include "cut.h"
 #include "pixel_tiles.h"
 
 namespace tfmbs {
@@ -97,11 +98,18 @@ class PlaneConvolution {
     const uint64_t together = std::max<uint64_t>(1, WEIGHT_BYTES / (row * sizeof(float)));
     for (uint64_t from = 0; from < filter_.in; from += together) {
       PixelTaps taps{nullptr, 0, std::min(together, filter_.in - from), from * volume_in_, volume_in_,
-                     reinterpret_cast<const float*>(weights) + from * row, row, columns, from == 0};
+                     reinterpret_cast<const float*>(weights) + from * row, row, columns, from == 0, nullptr, 0};
+      // As many weights as these follow them, of this panel or the next one. Every tile fetches a part.
+      const uint64_t lines = ceil_div(row, tiles.tiles.size() * LINE_WORDS);
+      const float* const end = taps.weights + 2 * taps.channels * row;
+      taps.next = taps.weights + taps.channels * row;
       for (const PixelTiles::Group& group : tiles.groups) {
         taps.taps = tiles.taps.data() + group.taps;
         taps.count = group.tap_count;
-        for (size_t i = 0; i < group.tile_count; ++i) engine_.kernels.pixel_tile(tiles.tiles[group.tiles + i], taps);
+        for (size_t i = 0; i < group.tile_count; ++i, taps.next += taps.channels * lines * LINE_WORDS) {
+          taps.next_lines = taps.next < end ? lines : 0;
+          engine_.kernels.pixel_tile(tiles.tiles[group.tiles + i], taps);
+        }
       }
     }
   }

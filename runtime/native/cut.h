@@ -13,6 +13,9 @@ constexpr uint64_t MOST_TILES = 8;
 // Units for each thread, so that none waits long for the last one, as long as a unit keeps the least of both.
 constexpr uint64_t UNITS_OF_A_THREAD = 4, LEAST_TILES = 4, LEAST_COLUMNS = 128;
 
+// Words of a line of a cache.
+constexpr uint64_t LINE_WORDS = 16;
+
 inline uint64_t ceil_div(uint64_t count, uint64_t unit) { return count / unit + (count % unit != 0); }
 
 // Words for the sums of a unit: rows of VLMAX.

@@ -5,8 +5,7 @@
 
 namespace {
 
-constexpr size_t LINE = 16;  // words of a cache line
-static_assert(PANEL % LINE == 0 || LANES < 8, "a step of a panel is whole lines where there are vectors");
+static_assert(PANEL % LINE_FLOATS == 0 || LANES < 8, "a step of a panel is whole lines where there are vectors");
 
 // How much ahead of its own steps a panel is fetched that is read once. Few rows wait for memory only: many panels at
 // once come straight to the first cache, further ahead they would push each other out of it. Many rows have time to take
@@ -17,7 +16,7 @@ inline void fetch_stream(const float* b) {
   constexpr size_t NEAR = 512, FAR = 2048;
   const uintptr_t at = reinterpret_cast<uintptr_t>(b) + sizeof(float) * (ROWS < FEW ? NEAR : FAR);
 #pragma GCC unroll 2
-  for (size_t i = 0; i < PANEL; i += LINE) {
+  for (size_t i = 0; i < PANEL; i += LINE_FLOATS) {
     const void* const line = reinterpret_cast<const void*>(at + sizeof(float) * i);
     if constexpr (ROWS < FEW) __builtin_prefetch(line, 0, 3);
     else __builtin_prefetch(line, 0, 2);
@@ -42,7 +41,7 @@ void block_rows(const tfmbs::FloatBlock& t, unsigned panel) {
       right[2 * p] = load_f(b + p * t.apart);
       right[2 * p + 1] = load_f(b + p * t.apart + LANES);
     }
-    if constexpr (!STREAM) prefetch(a, 1, LINE * ROWS);
+    if constexpr (!STREAM) prefetch(a, 1, LINE_FLOATS * ROWS);
 #pragma GCC unroll 8
     for (unsigned r = 0; r < ROWS; ++r) {
       const VecF x = broadcast_f(a[r]);
@@ -53,7 +52,7 @@ void block_rows(const tfmbs::FloatBlock& t, unsigned panel) {
     b += PANEL;
   };
   size_t i = 0;
-  for (const float* next = t.next; i < t.next_lines; ++i, next += LINE) {
+  for (const float* next = t.next; i < t.next_lines; ++i, next += LINE_FLOATS) {
     __builtin_prefetch(next, 0, 2);
     step();
   }

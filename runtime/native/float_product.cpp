@@ -17,7 +17,6 @@ constexpr uint64_t MOST_STEPS = 192;
 constexpr uint64_t BLOCK_TILES = 64, CHUNK_COLUMNS = 128;
 // Accumulators that an epilogue may read behind the last ones.
 constexpr uint64_t SLACK = 16;
-constexpr uint64_t LINE_WORDS = 16;  // of a cache line
 
 class FloatProduct {
  public:

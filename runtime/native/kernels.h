@@ -275,6 +275,8 @@ struct PixelTaps {
   size_t channel_weights;  // elements from one channel to the next
   unsigned columns;        // of the panel that count, the sums of the others are anything
   bool fresh;              // sums start from +0.0, not from what is there
+  const float* next;       // so many lines of a cache are fetched from there on meanwhile, for each channel
+  size_t next_lines;
 };
 // sums += fused products, in ascending order of channels, and of taps in each. A NaN becomes the canonical one.
 using PixelTileFn = void (*)(const PixelTile& tile, const PixelTaps& taps);

@@ -27,8 +27,9 @@ void pixel_tile_of(const tfmbs::PixelTile& tile, const tfmbs::PixelTaps& taps) {
         sum[run][i][v] = taps.fresh ? zero_f() : load_f(tile.sums[run] + i * tile.sum_step + v * LANES);
   const size_t step = tile.step;
   size_t plane = taps.first;
-  const float* weights = taps.weights;
+  const float *weights = taps.weights, *next = taps.next;
   for (size_t channel = 0; channel < taps.channels; ++channel, plane += taps.plane, weights += taps.channel_weights) {
+    for (size_t line = 0; line < taps.next_lines; ++line, next += LINE_FLOATS) __builtin_prefetch(next, 0, 2);
     for (size_t tap = 0; tap < taps.count; ++tap) {
       const float* w = weights + taps.taps[tap].weights;
       VecF right[VECTORS];

@@ -11,6 +11,7 @@
 namespace {
 
 constexpr uint32_t CANONICAL_NAN = 0x7fc00000u;
+constexpr size_t LINE_FLOATS = 16;  // words of a cache line
 
 inline float canonical_nan() {
   float value;

@@ -19,11 +19,11 @@ struct AmxConfig {
   uint16_t bytes[16] = {};
   uint8_t rows[16] = {};
 
-  // All tiles as large as they can be.
-  AmxConfig() {
+  // All tiles as large as they can be, but those of sums and of A, 0 to 5, of `height` rows: that many take their time.
+  explicit AmxConfig(unsigned height = AMX_ROWS) {
     for (unsigned i = 0; i < AMX_TILES; ++i) {
       bytes[i] = AMX_BYTES;
-      rows[i] = AMX_ROWS;
+      rows[i] = static_cast<uint8_t>(i < 6 ? height : AMX_ROWS);
     }
   }
 };

@@ -10,6 +10,14 @@ constexpr unsigned AMX_BLOCK_ROWS = 32, AMX_ROW_GROUP = 16, AMX_WORDS = 16;  // 
 extern const TileFn amx_processor;
 extern const TileFn amx_model;
 
+// Those of `StripFns` that use the unit.
+struct AmxStrips {
+  StripFn trits, panels;
+  void (*few)(const ResidueStrip& strip);
+};
+extern const AmxStrips amx_processor_strips;
+extern const AmxStrips amx_model_strips;
+
 // Whether this process may use AMX for integers: the processor has it, the system saves tiles and gives permission, and
 // one block has the sums of the model.
 bool has_amx();

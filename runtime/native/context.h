@@ -53,7 +53,7 @@ struct Worker {
   explicit Worker(const Kernels& kernels) : machine(kernels) {}
 
   Machine machine;
-  AlignedWords accumulators;  // rows of VLMAX
+  AlignedWords accumulators;  // rows of VLMAX, or of a unit for matrices
   AlignedWords panel;         // inputs of a convolution as its tiles take them
   std::vector<float> scores;  // of an attention, with what its tiles take
   std::vector<const uint32_t*> pixels;  // where the words of pixels start

@@ -13,6 +13,7 @@ extern const IntegerTiles tiles_avxvnni;
 extern const IntegerTiles tiles_avx512vnni;
 extern const NibbleTiles nibbles_avxvnni;
 extern const NibbleTiles nibbles_avx512vnni;
+extern const StripFns strips_avx512vnni;
 #endif
 
 namespace {
@@ -32,10 +33,14 @@ const Kernels& avx512vnni() {
 }
 
 // AVX-512 with VNNI, which the processors with AMX have, too, and blocks of matrices.
-Kernels with_amx(const char* name, TileFn tile) {
+Kernels with_amx(const char* name, TileFn tile, const AmxStrips& own) {
   Kernels set = avx512vnni();
   set.name = name;
-  set.blocks = {AMX_BLOCK_ROWS, AMX_ROW_GROUP, AMX_WORDS, tile};
+  StripFns strips = strips_avx512vnni;
+  strips.trits = own.trits;
+  strips.panels = own.panels;
+  strips.few = own.few;
+  set.blocks = {AMX_BLOCK_ROWS, AMX_ROW_GROUP, AMX_WORDS, tile, strips};
   return set;
 }
 
@@ -47,7 +52,7 @@ bool has_avx512vnni() {
 
 std::vector<const Kernels*> modelled() {
 #if defined(TFMBS_X86)
-  static const Kernels amx = with_amx("amx-model", amx_model);
+  static const Kernels amx = with_amx("amx-model", amx_model, amx_model_strips);
   if (has_avx512vnni()) return {&amx};
 #endif
   return {};
@@ -57,7 +62,7 @@ std::vector<const Kernels*> available() {
   std::vector<const Kernels*> sets{&kernels_baseline};
 #if defined(TFMBS_X86)
   static const Kernels avxvnni = with_tiles(kernels_avx2, "avxvnni", tiles_avxvnni, nibbles_avxvnni);
-  static const Kernels amx = with_amx("amx", amx_processor);
+  static const Kernels amx = with_amx("amx", amx_processor, amx_processor_strips);
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     sets.push_back(&kernels_avx2);

@@ -1,6 +1,7 @@
 // Blocks of integer products on AMX, compiled with -mamx-tile -mamx-int8. The instructions are written as assembly: GCC
 // 12's intrinsic for LDTILECFG reads only the first bytes of its operand, so that the others may not have been stored.
 #include "amx_block.h"
+#include "amx_strip.h"
 #include "amx_unit.h"
 
 #if defined(TFMBS_X86)
@@ -9,14 +10,19 @@ namespace {
 
 class Processor {
  public:
-  Processor() {
-    const AmxConfig config;
+  // Tiles of sums and of A have `rows` rows.
+  explicit Processor(unsigned rows = AMX_ROWS) {
+    const AmxConfig config(rows);
     asm volatile("ldtilecfg %0" ::"m"(config) : "memory");
   }
   ~Processor() { asm volatile("tilerelease" ::: "memory"); }
   Processor(const Processor&) = delete;
   Processor& operator=(const Processor&) = delete;
 
+  template <int TILE>
+  void zero() {
+    asm volatile("tilezero %%tmm%c0" ::"i"(TILE));
+  }
   template <int TILE>
   void load(const void* from, size_t stride) {
     asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(stride), "i"(TILE) : "memory");
@@ -29,11 +35,21 @@ class Processor {
   void dot() {
     asm volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(SUM), "i"(A), "i"(B));
   }
+  template <int SUM, int A, int B>
+  void dot_signed() {
+    asm volatile("tdpbsud %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(SUM), "i"(A), "i"(B));
+  }
+  template <int SUM, int A, int B>
+  void dot_i8() {
+    asm volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(SUM), "i"(A), "i"(B));
+  }
 };
 
 }  // namespace
 
 const TileFn amx_processor = amx_tile<Processor>;
+const AmxStrips amx_processor_strips = {amx_strip<SignedTiles, Processor>, amx_strip<PanelTiles, Processor>,
+                                        amx_residues<Processor>};
 
 }  // namespace tfmbs
 #endif

@@ -214,6 +214,47 @@ struct ScoreFns {
   bool (*soften)(float* x, float also, uint32_t n);
 };
 
+// Rows of activations by STRIP_COLUMNS columns of weights, in steps of STRIP_STEP elements of the reduction, on a unit for
+// matrices. The rows of a block of 32 follow each other in each step; the last block is filled up.
+constexpr size_t STRIP_COLUMNS = 32, STRIP_STEP = 64;
+struct Strip {
+  size_t rows, steps;
+  const uint8_t* a;
+  size_t apart;  // bytes from one block of 32 rows to the next
+  const uint8_t* b;
+  int32_t* out;
+  size_t stride;
+  bool fresh;    // sums start from 0, not from what is there; of the rows that fill up a block 15 are stored, too
+  // What is read next: at each step of block i, `lines` more lines behind fetch + i * fetch_apart.
+  const uint8_t* fetch;
+  size_t fetch_apart, lines;
+};
+using StripFn = void (*)(const Strip& strip);
+
+// Residues X_0 … X_5 of a block of up to 32 rows are planes: two tiles of 16 rows each, of as many words.
+constexpr int RESIDUE_PLANES = 6;
+constexpr size_t PLANE_BYTES = STRIP_COLUMNS * STRIP_STEP;
+// Up to 16 rows of activations by residues. own[r * 32 + c] and next[r * 32 + c] become sums of X_k a_k and of X_{k+1} a_k.
+struct ResidueStrip {
+  unsigned rows, columns;
+  size_t blocks;
+  const uint8_t* a;  // i8: in each step of STRIP_STEP all rows
+  const uint8_t* residues;
+  size_t apart;
+  void (*make)(unsigned rows, const uint8_t* residues, size_t apart, uint8_t* out);  // StripFns::residues
+  uint8_t* buffer;   // of a block's planes
+  int32_t *own, *next;
+};
+struct StripFns {
+  StripFn trits = nullptr;   // b: of signed trits, two tiles of 16 words x 16 columns for each step; a is i8
+  StripFn panels = nullptr;  // b: QUADS in panels, as they are; a are QUADS of activations
+  void (*few)(const ResidueStrip& strip) = nullptr;
+  // Tiles for `trits`, of blocks of up to 32 rows of residues that are `apart` bytes apart.
+  void (*make_trits)(unsigned rows, size_t blocks, const uint8_t* residues, size_t apart, uint8_t* out) = nullptr;
+  // Planes of one block for `few`.
+  void (*make_residues)(unsigned rows, const uint8_t* residues, size_t apart, uint8_t* out) = nullptr;
+};
+
 // Products of four u8 of a and four i8 of b in a word, as those of QUADS, on a unit for whole matrices.
 struct BlockTiles {
   unsigned rows = 0;    // most rows of a block; 0: there is no such unit
@@ -221,6 +262,7 @@ struct BlockTiles {
   unsigned words = 1;
   // As IntegerTiles::activations, but a has for each `words` words of k all rows, one after the other.
   TileFn tile = nullptr;
+  StripFns strips = {};
 };
 
 // Steps of an epilogue that is a chain (chain.h), on f32 unless they say otherwise. Chains that run have no ROUND,

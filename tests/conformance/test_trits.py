@@ -19,7 +19,7 @@ from tfmbs.runtime.abi.types import DType, Packing
 
 Array = NDArray[Any]
 DEPTHS = st.one_of(st.integers(250, 330), st.sampled_from([639, 640, 641, 6912]))
-FEW_AND_MANY = st.one_of(st.integers(1, 9), st.sampled_from([17, 130]))
+FEW_AND_MANY = st.one_of(st.integers(1, 9), st.sampled_from([15, 16, 17, 33, 130, 300]))
 
 
 def trits(rng: np.random.Generator, shape: tuple[int, ...], *, extreme: bool) -> Array:
@@ -84,7 +84,7 @@ def test_many_of_both(device: DeviceUnderTest) -> None:
 
 
 @pytest.mark.parametrize("packing", [Packing.PT5, Packing.R5])
-@pytest.mark.parametrize("m", [1, 5])
+@pytest.mark.parametrize("m", [1, 5, 17])
 @pytest.mark.parametrize("ends", [(-128, 1), (127, -1), (127, 1), (-128, -1)])
 def test_sums_beyond_those_of_one_residue(
     device: DeviceUnderTest, m: int, ends: tuple[int, int], packing: Packing

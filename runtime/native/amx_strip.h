@@ -1,0 +1,128 @@
+// Strips of 32 columns of a product of integers, on a unit as amx_block.h describes it. The tiles of weights of a part of
+// the reduction stay in the first cache while those of all rows pass, which come from the second one.
+#pragma once
+
+#include "amx_block.h"
+#include "kernels.h"
+
+namespace {
+
+static_assert(tfmbs::STRIP_COLUMNS == AMX_COLUMNS && tfmbs::STRIP_STEP == AMX_BYTES, "columns and steps of tiles");
+constexpr size_t AMX_TILE = AMX_ROWS * AMX_BYTES;
+
+// Trits, signed, in two tiles of 16 columns for each step.
+struct SignedTiles {
+  static constexpr size_t ROW = AMX_BYTES, TILE = AMX_TILE;
+  template <int SUM, int A, int B, class Unit>
+  static void dot(Unit& unit) {
+    unit.template dot_i8<SUM, A, B>();
+  }
+};
+// Weights, signed, in panels of 32 columns, and activations by 128 more than they are.
+struct PanelTiles {
+  static constexpr size_t ROW = AMX_PANEL_BYTES, TILE = AMX_BYTES;
+  template <int SUM, int A, int B, class Unit>
+  static void dot(Unit& unit) {
+    unit.template dot<SUM, A, B>();
+  }
+};
+
+inline void amx_fetch(const uint8_t* at, size_t lines) {
+  const uintptr_t first = reinterpret_cast<uintptr_t>(at);
+  for (size_t i = 0; i < lines; ++i) __builtin_prefetch(reinterpret_cast<const void*>(first + i * AMX_BYTES), 0, 2);
+}
+
+// HALVES tiles of 16 rows, of a block of two.
+template <class Right, unsigned HALVES, class Unit>
+void amx_strip_rows(Unit& unit, const tfmbs::Strip& s, const uint8_t* a, const uint8_t* fetch, int32_t* out) {
+  const size_t row = s.stride * sizeof(int32_t);
+  int32_t* low = out + AMX_ROWS * s.stride;
+  if (s.fresh) {
+    unit.template zero<0>();
+    unit.template zero<1>();
+    if constexpr (HALVES == 2) {
+      unit.template zero<2>();
+      unit.template zero<3>();
+    }
+  } else {
+    unit.template load<0>(out, row);
+    unit.template load<1>(out + AMX_STEPS, row);
+    if constexpr (HALVES == 2) {
+      unit.template load<2>(low, row);
+      unit.template load<3>(low + AMX_STEPS, row);
+    }
+  }
+  const uint8_t* b = s.b;
+  for (size_t step = 0; step < s.steps; ++step, a += 2 * AMX_TILE, b += 2 * AMX_TILE) {
+    unit.template load<6>(b, Right::ROW);
+    unit.template load<4>(a, AMX_BYTES);
+    Right::template dot<0, 4, 6>(unit);
+    unit.template load<7>(b + Right::TILE, Right::ROW);
+    Right::template dot<1, 4, 7>(unit);
+    if constexpr (HALVES == 2) {
+      unit.template load<5>(a + AMX_TILE, AMX_BYTES);
+      Right::template dot<2, 5, 6>(unit);
+      Right::template dot<3, 5, 7>(unit);
+    }
+    amx_fetch(fetch, s.lines);
+    fetch += s.lines * AMX_BYTES;
+  }
+  unit.template store<0>(out, row);
+  unit.template store<1>(out + AMX_STEPS, row);
+  if constexpr (HALVES == 2) {
+    unit.template store<2>(low, row);
+    unit.template store<3>(low + AMX_STEPS, row);
+  }
+}
+
+// A `StripFn`.
+template <class Right, class Unit>
+void amx_strip(const tfmbs::Strip& s) {
+  Unit unit;
+  const uint8_t *a = s.a, *fetch = s.fetch;
+  int32_t* out = s.out;
+  for (size_t row = 0; row < s.rows; row += 2 * AMX_ROWS) {
+    if (s.rows - row > AMX_ROWS) amx_strip_rows<Right, 2>(unit, s, a, fetch, out);
+    else amx_strip_rows<Right, 1>(unit, s, a, fetch, out);
+    a += s.apart;
+    fetch += s.fetch_apart;
+    out += 2 * AMX_ROWS * s.stride;
+  }
+}
+
+// Plane PLANE of the residues of a block: products with the digits' activations, and with those of the digits before.
+template <int PLANE, class Unit>
+void amx_plane(Unit& unit, const uint8_t* a, size_t step, const uint8_t* b) {
+  constexpr int OWN = 4 + PLANE % 2, BEFORE = 5 - PLANE % 2;
+  constexpr bool FIRST = PLANE == 0, LAST = PLANE == tfmbs::RESIDUE_PLANES - 1;
+  if constexpr (!LAST) unit.template load<OWN>(a + PLANE * step, AMX_BYTES);
+  unit.template load<6>(b + 2 * PLANE * AMX_TILE, AMX_BYTES);
+  if constexpr (!LAST) unit.template dot_signed<0, OWN, 6>();
+  if constexpr (!FIRST) unit.template dot_signed<1, BEFORE, 6>();
+  unit.template load<7>(b + (2 * PLANE + 1) * AMX_TILE, AMX_BYTES);
+  if constexpr (!LAST) unit.template dot_signed<2, OWN, 7>();
+  if constexpr (!FIRST) unit.template dot_signed<3, BEFORE, 7>();
+  if constexpr (!LAST) amx_plane<PLANE + 1>(unit, a, step, b);
+}
+
+// A `ResidueStripFn`.
+template <class Unit>
+void amx_residues(const tfmbs::ResidueStrip& s) {
+  Unit unit(s.rows);
+  const size_t step = s.rows * AMX_BYTES, row = AMX_PANEL_BYTES;
+  unit.template zero<0>();
+  unit.template zero<1>();
+  unit.template zero<2>();
+  unit.template zero<3>();
+  const uint8_t* a = s.a;
+  for (size_t block = 0; block < s.blocks; ++block, a += tfmbs::RESIDUE_TRITS * s.rows) {
+    s.make(s.columns, s.residues + block * tfmbs::RESIDUE_BYTES, s.apart, s.buffer);
+    amx_plane<0>(unit, a, step, s.buffer);
+  }
+  unit.template store<0>(s.own, row);
+  unit.template store<1>(s.next, row);
+  unit.template store<2>(s.own + AMX_STEPS, row);
+  unit.template store<3>(s.next + AMX_STEPS, row);
+}
+
+}  // namespace

@@ -64,6 +64,6 @@ class Model {
 }  // namespace
 
 const TileFn amx_model = amx_tile<Model>;
-const AmxStrips amx_model_strips = {amx_strip<SignedTiles, Model>, amx_strip<PanelTiles, Model>, amx_residues<Model>};
+const AmxStrips amx_model_strips = {amx_strip<Model>, amx_residues<Model>};
 
 }  // namespace tfmbs

@@ -10,30 +10,13 @@ namespace {
 static_assert(tfmbs::STRIP_COLUMNS == AMX_COLUMNS && tfmbs::STRIP_STEP == AMX_BYTES, "columns and steps of tiles");
 constexpr size_t AMX_TILE = AMX_ROWS * AMX_BYTES;
 
-// Trits, signed, in two tiles of 16 columns for each step.
-struct SignedTiles {
-  static constexpr size_t ROW = AMX_BYTES, TILE = AMX_TILE;
-  template <int SUM, int A, int B, class Unit>
-  static void dot(Unit& unit) {
-    unit.template dot_i8<SUM, A, B>();
-  }
-};
-// Weights, signed, in panels of 32 columns, and activations by 128 more than they are.
-struct PanelTiles {
-  static constexpr size_t ROW = AMX_PANEL_BYTES, TILE = AMX_BYTES;
-  template <int SUM, int A, int B, class Unit>
-  static void dot(Unit& unit) {
-    unit.template dot<SUM, A, B>();
-  }
-};
-
 inline void amx_fetch(const uint8_t* at, size_t lines) {
   const uintptr_t first = reinterpret_cast<uintptr_t>(at);
   for (size_t i = 0; i < lines; ++i) __builtin_prefetch(reinterpret_cast<const void*>(first + i * AMX_BYTES), 0, 2);
 }
 
 // HALVES tiles of 16 rows, of a block of two.
-template <class Right, unsigned HALVES, class Unit>
+template <unsigned HALVES, class Unit>
 void amx_strip_rows(Unit& unit, const tfmbs::Strip& s, const uint8_t* a, const uint8_t* fetch, int32_t* out) {
   const size_t row = s.stride * sizeof(int32_t);
   int32_t* low = out + AMX_ROWS * s.stride;
@@ -54,15 +37,15 @@ void amx_strip_rows(Unit& unit, const tfmbs::Strip& s, const uint8_t* a, const u
   }
   const uint8_t* b = s.b;
   for (size_t step = 0; step < s.steps; ++step, a += 2 * AMX_TILE, b += 2 * AMX_TILE) {
-    unit.template load<6>(b, Right::ROW);
+    unit.template load<6>(b, AMX_BYTES);
     unit.template load<4>(a, AMX_BYTES);
-    Right::template dot<0, 4, 6>(unit);
-    unit.template load<7>(b + Right::TILE, Right::ROW);
-    Right::template dot<1, 4, 7>(unit);
+    unit.template dot_i8<0, 4, 6>();
+    unit.template load<7>(b + AMX_TILE, AMX_BYTES);
+    unit.template dot_i8<1, 4, 7>();
     if constexpr (HALVES == 2) {
       unit.template load<5>(a + AMX_TILE, AMX_BYTES);
-      Right::template dot<2, 5, 6>(unit);
-      Right::template dot<3, 5, 7>(unit);
+      unit.template dot_i8<2, 5, 6>();
+      unit.template dot_i8<3, 5, 7>();
     }
     amx_fetch(fetch, s.lines);
     fetch += s.lines * AMX_BYTES;
@@ -76,14 +59,14 @@ void amx_strip_rows(Unit& unit, const tfmbs::Strip& s, const uint8_t* a, const u
 }
 
 // A `StripFn`.
-template <class Right, class Unit>
+template <class Unit>
 void amx_strip(const tfmbs::Strip& s) {
   Unit unit;
   const uint8_t *a = s.a, *fetch = s.fetch;
   int32_t* out = s.out;
   for (size_t row = 0; row < s.rows; row += 2 * AMX_ROWS) {
-    if (s.rows - row > AMX_ROWS) amx_strip_rows<Right, 2>(unit, s, a, fetch, out);
-    else amx_strip_rows<Right, 1>(unit, s, a, fetch, out);
+    if (s.rows - row > AMX_ROWS) amx_strip_rows<2>(unit, s, a, fetch, out);
+    else amx_strip_rows<1>(unit, s, a, fetch, out);
     a += s.apart;
     fetch += s.fetch_apart;
     out += 2 * AMX_ROWS * s.stride;

@@ -12,7 +12,7 @@ extern const TileFn amx_model;
 
 // Those of `StripFns` that use the unit.
 struct AmxStrips {
-  StripFn trits, panels;
+  StripFn trits;
   void (*few)(const ResidueStrip& strip);
 };
 extern const AmxStrips amx_processor_strips;

@@ -38,7 +38,6 @@ Kernels with_amx(const char* name, TileFn tile, const AmxStrips& own) {
   set.name = name;
   StripFns strips = strips_avx512vnni;
   strips.trits = own.trits;
-  strips.panels = own.panels;
   strips.few = own.few;
   set.blocks = {AMX_BLOCK_ROWS, AMX_ROW_GROUP, AMX_WORDS, tile, strips};
   return set;

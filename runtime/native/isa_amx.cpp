@@ -48,8 +48,7 @@ class Processor {
 }  // namespace
 
 const TileFn amx_processor = amx_tile<Processor>;
-const AmxStrips amx_processor_strips = {amx_strip<SignedTiles, Processor>, amx_strip<PanelTiles, Processor>,
-                                        amx_residues<Processor>};
+const AmxStrips amx_processor_strips = {amx_strip<Processor>, amx_residues<Processor>};
 
 }  // namespace tfmbs
 #endif

@@ -214,7 +214,7 @@ struct ScoreFns {
   bool (*soften)(float* x, float also, uint32_t n);
 };
 
-// Rows of activations by STRIP_COLUMNS columns of weights, in steps of STRIP_STEP elements of the reduction, on a unit for
+// Rows of activations by STRIP_COLUMNS columns of trits, in steps of STRIP_STEP elements of the reduction, on a unit for
 // matrices. The rows of a block of 32 follow each other in each step; the last block is filled up.
 constexpr size_t STRIP_COLUMNS = 32, STRIP_STEP = 64;
 struct Strip {
@@ -247,7 +247,6 @@ struct ResidueStrip {
 };
 struct StripFns {
   StripFn trits = nullptr;   // b: of signed trits, two tiles of 16 words x 16 columns for each step; a is i8
-  StripFn panels = nullptr;  // b: QUADS in panels, as they are; a are QUADS of activations
   void (*few)(const ResidueStrip& strip) = nullptr;
   // Tiles for `trits`, of blocks of up to 32 rows of residues that are `apart` bytes apart.
   void (*make_trits)(unsigned rows, size_t blocks, const uint8_t* residues, size_t apart, uint8_t* out) = nullptr;

@@ -2,6 +2,7 @@
 #include "amx_block.h"
 #include "amx_strip.h"
 #include "amx_unit.h"
+#include "amx_window.h"
 
 namespace tfmbs {
 namespace {
@@ -65,5 +66,6 @@ class Model {
 
 const TileFn amx_model = amx_tile<Model>;
 const AmxStrips amx_model_strips = {amx_strip<Model>, amx_residues<Model>};
+const QuadWindowFn amx_model_window = amx_window<Model>;
 
 }  // namespace tfmbs

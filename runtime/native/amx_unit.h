@@ -9,6 +9,8 @@ constexpr unsigned AMX_BLOCK_ROWS = 32, AMX_ROW_GROUP = 16, AMX_WORDS = 16;  // 
 
 extern const TileFn amx_processor;
 extern const TileFn amx_model;
+extern const QuadWindowFn amx_processor_window;
+extern const QuadWindowFn amx_model_window;
 
 // Those of `StripFns` that use the unit.
 struct AmxStrips {

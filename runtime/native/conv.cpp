@@ -4,12 +4,14 @@
 namespace tfmbs {
 namespace {
 
-enum class Way { ROWS, LINES, DEPTH, PLANES, PIXELS };
+enum class Way { ROWS, LINES, DEPTH, PLANES, PIXELS, QUADS };
 
 Way way_of(const Engine& engine, const Launch& launch) {
   const bool few = launch.volume.out_channels / launch.volume.groups <= MOST_ROW_CHANNELS;
   if (launch.words == Words::F32) return !few ? Way::PLANES : has_lines(engine, launch) ? Way::LINES : Way::ROWS;
   if (few) return has_depth(engine, launch) ? Way::DEPTH : Way::ROWS;
+  if (Filter(launch.volume, launch.words, engine.kernels).tiled)
+    return has_quads(engine, launch) ? Way::QUADS : Way::ROWS;
   return has_pixels(engine, launch) ? Way::PIXELS : Way::ROWS;
 }
 
@@ -21,13 +23,15 @@ uint64_t conv_buffer_bytes(const Engine& engine, const Launch& launch) {
     case Way::LINES: return lines_buffer_bytes(launch);
     case Way::DEPTH: return depth_buffer_bytes(engine, launch);
     case Way::PLANES: return planes_buffer_bytes(engine, launch);
+    case Way::QUADS: return quads_buffer_bytes(launch);
     case Way::PIXELS: break;
   }
   return pixels_buffer_bytes(engine, launch);
 }
 
 uint64_t conv_lhs_bytes(const Engine& engine, const Launch& launch) {
-  return way_of(engine, launch) == Way::PIXELS ? pixels_lhs_bytes(engine, launch) : 0;
+  const Way way = way_of(engine, launch);
+  return way == Way::QUADS ? quads_lhs_bytes(launch) : way == Way::PIXELS ? pixels_lhs_bytes(engine, launch) : 0;
 }
 
 void run_conv(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
@@ -37,6 +41,7 @@ void run_conv(const Engine& engine, const Bound& bound, const PackedWeights& wei
     case Way::DEPTH: return conv_by_depth(engine, bound, weights);
     case Way::PLANES: return conv_by_planes(engine, bound, weights);
     case Way::PIXELS: return conv_by_pixels(engine, bound, weights);
+    case Way::QUADS: return conv_by_quads(engine, bound, weights);
   }
 }
 

@@ -29,4 +29,10 @@ void conv_by_pixels(const Engine& engine, const Bound& bound, const PackedWeight
 uint64_t pixels_buffer_bytes(const Engine& engine, const Launch& launch);
 uint64_t pixels_lhs_bytes(const Engine& engine, const Launch& launch);
 
+// Integers: panels of output channels by neighbouring pixels, on planes of words of four channels.
+bool has_quads(const Engine& engine, const Launch& launch);
+void conv_by_quads(const Engine& engine, const Bound& bound, const PackedWeights& weights);
+uint64_t quads_buffer_bytes(const Launch& launch);
+uint64_t quads_lhs_bytes(const Launch& launch);
+
 }  // namespace tfmbs

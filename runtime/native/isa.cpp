@@ -11,6 +11,7 @@ extern const Kernels kernels_avx2;
 extern const Kernels kernels_avx512;
 extern const IntegerTiles tiles_avxvnni;
 extern const IntegerTiles tiles_avx512vnni;
+extern const QuadFns quads_avx512vnni;
 extern const NibbleTiles nibbles_avxvnni;
 extern const NibbleTiles nibbles_avx512vnni;
 extern const StripFns strips_avx512vnni;
@@ -28,18 +29,24 @@ Kernels with_tiles(Kernels set, const char* name, const IntegerTiles& tiles, con
 }
 
 const Kernels& avx512vnni() {
-  static const Kernels set = with_tiles(kernels_avx512, "avx512vnni", tiles_avx512vnni, nibbles_avx512vnni);
+  static const Kernels set = [] {
+    Kernels with = with_tiles(kernels_avx512, "avx512vnni", tiles_avx512vnni, nibbles_avx512vnni);
+    with.quads = quads_avx512vnni;
+    return with;
+  }();
   return set;
 }
 
 // AVX-512 with VNNI, which the processors with AMX have, too, and blocks of matrices.
-Kernels with_amx(const char* name, TileFn tile, const AmxStrips& own) {
+Kernels with_amx(const char* name, TileFn tile, const AmxStrips& own, QuadWindowFn window) {
   Kernels set = avx512vnni();
   set.name = name;
   StripFns strips = strips_avx512vnni;
   strips.trits = own.trits;
   strips.few = own.few;
   set.blocks = {AMX_BLOCK_ROWS, AMX_ROW_GROUP, AMX_WORDS, tile, strips};
+  set.quads.window = window;
+  set.quads.many_taps = true;
   return set;
 }
 
@@ -51,7 +58,7 @@ bool has_avx512vnni() {
 
 std::vector<const Kernels*> modelled() {
 #if defined(TFMBS_X86)
-  static const Kernels amx = with_amx("amx-model", amx_model, amx_model_strips);
+  static const Kernels amx = with_amx("amx-model", amx_model, amx_model_strips, amx_model_window);
   if (has_avx512vnni()) return {&amx};
 #endif
   return {};
@@ -61,7 +68,7 @@ std::vector<const Kernels*> available() {
   std::vector<const Kernels*> sets{&kernels_baseline};
 #if defined(TFMBS_X86)
   static const Kernels avxvnni = with_tiles(kernels_avx2, "avxvnni", tiles_avxvnni, nibbles_avxvnni);
-  static const Kernels amx = with_amx("amx", amx_processor, amx_processor_strips);
+  static const Kernels amx = with_amx("amx", amx_processor, amx_processor_strips, amx_processor_window);
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     sets.push_back(&kernels_avx2);

@@ -3,6 +3,7 @@
 #include "amx_block.h"
 #include "amx_strip.h"
 #include "amx_unit.h"
+#include "amx_window.h"
 
 #if defined(TFMBS_X86)
 namespace tfmbs {
@@ -49,6 +50,7 @@ class Processor {
 
 const TileFn amx_processor = amx_tile<Processor>;
 const AmxStrips amx_processor_strips = {amx_strip<Processor>, amx_residues<Processor>};
+const QuadWindowFn amx_processor_window = amx_window<Processor>;
 
 }  // namespace tfmbs
 #endif

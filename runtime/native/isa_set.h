@@ -33,6 +33,7 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           lines_f32,
           PAIR_TILES,
           {},
+          {},
           add_scaled,
           NIBBLE_TILES,
           {REAL_FNS<NibbleWeights>, REAL_FNS<ByteWeights>, quantize_row, sum_row, scale_sums, divide_row},

@@ -264,6 +264,34 @@ struct BlockTiles {
   StripFns strips = {};
 };
 
+// A window of integers on an image as planes of words: a word has a pixel of four channels, as QUADS; those of the next
+// four lie a plane on. The words of a tap come in chunks of STEPS planes. Weights are panels of CHANNELS output channels,
+// each a tile of CHANNELS x STEPS words for each chunk, which are zero where there are fewer planes.
+struct QuadWindow {
+  static constexpr size_t CHANNELS = 16, STEPS = 16;
+  struct Chunk {
+    size_t at, quads;  // words before the first plane, and planes, at most STEPS; that many can always be read
+  };
+  const uint32_t* image;  // what lies under the first tap of the first pixel
+  size_t plane;
+  const Chunk* chunks;
+  size_t count;
+  const uint32_t* weights;
+  size_t panel;           // words from one panel to the next
+  const int32_t* starts;  // by channel
+  size_t channels, pixels;  // multiples of 16; pixels lie side by side
+  int32_t* out;
+  size_t stride;  // of a channel
+};
+// out[c * stride + p] = starts[c] + the products.
+using QuadWindowFn = void (*)(const QuadWindow& window);
+struct QuadFns {
+  QuadWindowFn window = nullptr;  // nullptr: there are no such functions
+  bool many_taps = false;         // it is worth it for windows of several taps, too
+  // Words of `count` neighbouring pixels of four channels.
+  void (*words)(const int8_t* const* from, size_t count, uint32_t* out) = nullptr;
+};
+
 // Steps of an epilogue that is a chain (chain.h), on f32 unless they say otherwise. Chains that run have no ROUND,
 // NAN_TO_ZERO and TO_I8 any more, but QUANTIZE.
 enum class ChainOp : uint8_t {
@@ -381,6 +409,7 @@ struct Kernels {
   LineFn lines_f32;
   IntegerTiles integers;
   BlockTiles blocks;
+  QuadFns quads;
   // out[r][c] = fma(f32(parts[r][c]), scales[c], out[r][c]) for r < rows and all columns c of a panel, which parts has no
   // more than; out has `stride` columns. A NaN becomes the canonical one.
   void (*add_scaled)(unsigned rows, const int32_t* parts, const float* scales, float* out, size_t stride);

@@ -69,6 +69,22 @@ class Packer {
     if (sums_) out_.sums.resize(sum + width);
     pack_block(from, count, width, k_, words_, out_.words.data() + at, sums_ ? out_.sums.data() + sum : nullptr);
   }
+  // A panel of QuadWindow of vectors of bytes.
+  void tiles(const Vectors& from, unsigned count) {
+    constexpr uint64_t CHANNELS = QuadWindow::CHANNELS, BYTES = QuadWindow::STEPS * sizeof(uint32_t);
+    const size_t at = out_.words.size(), sum = out_.sums.size();
+    out_.words.resize(at + depth_of(k_, words_) * CHANNELS);
+    out_.sums.resize(sum + CHANNELS);
+    uint8_t* out = reinterpret_cast<uint8_t*>(out_.words.data() + at);
+    if (count < CHANNELS) std::memset(out, 0, k_ * CHANNELS);
+    for (unsigned j = 0; j < count; ++j) {
+      const int8_t* vector = from.i8 + j * from.stride;
+      uint32_t total = 0;
+      for (uint64_t i = 0; i < k_; ++i) total += static_cast<uint32_t>(vector[i]);
+      out_.sums[sum + j] = total;
+      for (uint64_t i = 0; i < k_; i += BYTES) std::memcpy(out + i * CHANNELS + j * BYTES, vector + i, BYTES);
+    }
+  }
   PackedWeights done() { return std::move(out_); }
 
  private:
@@ -287,7 +303,8 @@ PackedWeights pack_conv(const abi::VolumeGeometry& g, Vectors rhs, Words words, 
         block.i8 = by_tap.data();
         block.stride = length;
       }
-      packer.block(block, count, static_cast<unsigned>(filter.width));
+      if (filter.tiled) packer.tiles(block, count);
+      else packer.block(block, count, static_cast<unsigned>(filter.width));
     }
   }
   return packer.done();

@@ -73,6 +73,8 @@ inline uint64_t depth_of(const abi::VolumeGeometry& g) {
 
 // With so few output channels per group, as in depthwise convolutions, a convolution goes along rows, not in tiles.
 constexpr uint64_t MOST_ROW_CHANNELS = 4;
+// With fewer input channels per group, tiles of planes of words would be empty for the most part.
+constexpr uint64_t LEAST_TILED_CHANNELS = 16;
 
 // How the weights of a convolution lie: per group, blocks of `width` output channels. They are panels, the last one
 // padded with zeros, or all channels where these are few. Of integers, a vector goes over the channels of one tap after
@@ -84,9 +86,12 @@ struct Filter {
         in(g.in_channels / g.groups),
         out(g.out_channels / g.groups) {
     padded = out > MOST_ROW_CHANNELS;
-    width = padded ? kernels.panel : out;
+    tiled = kind == Words::QUADS && padded && kernels.quads.window && in >= LEAST_TILED_CHANNELS &&
+            (taps == 1 || kernels.quads.many_taps);
+    width = tiled ? QuadWindow::CHANNELS : padded ? kernels.panel : out;
     columns = padded ? (out + width - 1) / width * width : out;
     tap_words = depth_of(in, words);
+    if (tiled) tap_words = (tap_words + QuadWindow::STEPS - 1) / QuadWindow::STEPS * QuadWindow::STEPS;
     depth = taps * tap_words;
   }
 
@@ -97,6 +102,10 @@ struct Filter {
   uint64_t word(uint64_t group, uint64_t channel, uint64_t from, uint64_t tap) const {
     const uint64_t block = channel / width * width;
     const uint64_t row = words == Words::F32 ? from * taps + tap : tap * tap_words + from / step_of(words);
+    if (tiled) {
+      constexpr uint64_t STEPS = QuadWindow::STEPS;
+      return first(group, block) + (row / STEPS * width + (channel - block)) * STEPS + row % STEPS;
+    }
     return first(group, block) + row * width + (channel - block);
   }
   unsigned number(uint64_t from) const { return static_cast<unsigned>(from % step_of(words)); }
@@ -106,6 +115,7 @@ struct Filter {
   uint64_t width, columns;             // of a block and of a group, with padding
   uint64_t tap_words, depth;           // words of a vector under one tap, and in all
   bool padded;
+  bool tiled;  // blocks are panels of QuadWindow
 };
 
 // The weights of a launch in blocks, zero where they are padded.

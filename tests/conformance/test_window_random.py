@@ -85,6 +85,31 @@ def test_single_taps_of_long_planes(device: DeviceUnderTest, size: int, channels
 
 
 @given(
+    channels=st.sampled_from([16, 63, 65, 130]), filters=st.sampled_from([5, 16, 33, 49]), long=st.booleans(),
+    kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)), stride=st.integers(1, 3), data=st.data(),
+)  # fmt: skip
+@settings(max_examples=12)
+def test_windows_of_many_channels(
+    device: DeviceUnderTest, channels: int, filters: int, long: bool, kernel: tuple[int, int], stride: int,
+    data: st.DataObject,
+) -> None:  # fmt: skip
+    """More channels than a step of a tile, and lines of more outputs than are computed together."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
+    size = (2, data.draw(st.integers(520, 600))) if long else (9, data.draw(st.integers(1, 20)))
+    pads = data.draw(st.tuples(*[st.integers(0, 2)] * 4), "pads")
+    window = Window(
+        kernel, (stride, data.draw(st.integers(1, 3), "across")), (1, 1 + data.draw(st.integers(0, 1))), pads
+    )
+    assume(all(n > 0 for n in window.output(*size)))
+    extreme = data.draw(st.booleans(), "extreme")
+    conv = Conv((2, channels, *size), filters, window, zero=data.draw(st.sampled_from([0, -128, 127, 5]), "zero"))
+    x, w = (integers(rng, s, -128, 127, extreme=extreme) for s in (conv.input, (filters, channels, *kernel)))
+    builder = Builder()
+    launch(builder, conv, x, w, I32)
+    assert device.run(builder.image(), {"x": x})["y"].tobytes() == convolve(x, w, conv).tobytes()
+
+
+@given(
     size=st.tuples(st.integers(3, 5), st.integers(200, 700)), stride=st.integers(1, 3), few=st.booleans(),
     seed=st.integers(0, 99),
 )  # fmt: skip

@@ -10,18 +10,29 @@
 
 namespace {
 
+template <class Bits>
+inline void flip_bytes(const int8_t* from, uint8_t* to) {
+  Bits bits;
+  std::memcpy(&bits, from, sizeof bits);
+  bits ^= static_cast<Bits>(0x8080808080808080u);
+  std::memcpy(to, &bits, sizeof bits);
+}
+
+// The last bytes of a row are taken as many at a time as the others, some of them twice.
 inline void pad_quads(const tfmbs::PaddedRows& rows) {
   const int8_t* from = rows.from;
   uint8_t* out = rows.out;
   for (size_t row = 0; row < rows.rows; ++row, from += rows.stride, out += rows.pitch) {
-    size_t i = 0;
-    for (; i + 8 <= rows.count; i += 8) {
-      uint64_t eight;
-      std::memcpy(&eight, from + i, sizeof eight);
-      eight ^= 0x8080808080808080u;
-      std::memcpy(out + i, &eight, sizeof eight);
+    const size_t count = rows.count;
+    if (count >= 8) {
+      for (size_t i = 0; i + 8 < count; i += 8) flip_bytes<uint64_t>(from + i, out + i);
+      flip_bytes<uint64_t>(from + count - 8, out + count - 8);
+    } else if (count >= 4) {
+      flip_bytes<uint32_t>(from, out);
+      flip_bytes<uint32_t>(from + count - 4, out + count - 4);
+    } else {
+      for (size_t i = 0; i < count; ++i) flip_bytes<uint8_t>(from + i, out + i);
     }
-    for (; i < rows.count; ++i) out[i] = static_cast<uint8_t>(from[i]) ^ 0x80u;
   }
 }
 

@@ -1,9 +1,13 @@
 // Recognizes epilogues that are chains, by following what their registers hold.
 #include "chain.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <utility>
+
+#include "float_environment.h"
 
 namespace tfmbs {
 namespace {
@@ -127,7 +131,7 @@ class Follower {
     else if (real_ != before) return false;
     real_known_ = true;
     real_ = after;
-    chain_.steps.push_back({op, operand, 0, 0, 0});
+    chain_.steps.push_back({op, operand});
     registers_[target] = {Held::Kind::VALUE, chain_.steps.size(), {}};
     return true;
   }
@@ -201,7 +205,7 @@ class Follower {
     };
     if (steps.size() < 5) return false;
     size_t at = steps.size() - 5;
-    Chain::Step all{ChainOp::QUANTIZE, {}, 0, 0, 0};
+    Chain::Step all{ChainOp::QUANTIZE, {}};
     if (constant(at, ChainOp::ADD)) {
       if (at == 0) return false;
       all.zero = float_of_bits(steps[at].operand.at);
@@ -219,9 +223,37 @@ class Follower {
     all.low -= all.zero;
     all.high -= all.zero;
     steps.resize(at);
+    fold_ends(all);
     steps.push_back(all);
     chain_.result = DType::I8;
     return true;
+  }
+
+  // A division and ends before a quantization become part of it: dividing by what is above zero and rounding keep the
+  // order of numbers, so that ends may be divided and rounded themselves, and which zero they are makes no integer
+  // another.
+  void fold_ends(Chain::Step& all) {
+    constexpr float LEAST_DIVISOR = 0x1p-60f, MOST_DIVISOR = 0x1p60f;
+    const FloatEnvironment environment;
+    std::vector<Chain::Step>& steps = chain_.steps;
+    const auto constant = [](const Chain::Step& step) {
+      return step.operand.place == Place::CONSTANT ? float_of_bits(step.operand.at) : NAN;
+    };
+    if (!steps.empty() && steps.back().op == ChainOp::DIV) {
+      const float divisor = constant(steps.back());
+      if (!(divisor >= LEAST_DIVISOR && divisor <= MOST_DIVISOR)) return;
+      all.divisor = divisor;
+      steps.pop_back();
+    }
+    for (; !steps.empty(); steps.pop_back()) {
+      const ChainOp op = steps.back().op;
+      if (op != ChainOp::MAX && op != ChainOp::MIN && op != ChainOp::RELU) return;
+      const float end = op == ChainOp::RELU ? 0.0f : constant(steps.back());
+      if (std::isnan(end)) return;
+      const float rounded = std::nearbyint(all.divisor == 0 ? end : end / all.divisor);
+      float& replaced = op == ChainOp::MIN ? all.high : all.low;
+      replaced = std::clamp(rounded, all.low, all.high);
+    }
   }
 
   Registers registers_;

@@ -26,7 +26,7 @@ struct Chain {
   struct Step {
     ChainOp op;
     ChainOperand operand;
-    float zero = 0, low = 0, high = 0;  // of QUANTIZE
+    float zero = 0, low = 0, high = 0, divisor = 0;  // of QUANTIZE
   };
 
   std::vector<Step> steps;

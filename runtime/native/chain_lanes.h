@@ -38,9 +38,14 @@ inline VecF min_f(VecF a, VecF b) {
   return _mm512_mask_mov_ps(as_floats(both), _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q), _mm512_set1_ps(canonical_nan()));
 }
 inline VecF relu_f(VecF x) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NLE_UQ), x); }
-inline VecI quantized(VecF x, VecI zero, VecF low, VecF high) {
-  const VecF clamped = _mm512_min_ps(_mm512_max_ps(x, low), high);
-  return _mm512_maskz_add_epi32(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), _mm512_cvtps_epi32(clamped), zero);
+// The larger and the smaller one; a NaN in x is lost.
+inline VecF raise_f(VecF x, VecF low) { return _mm512_max_ps(x, low); }
+inline VecF lower_f(VecF x, VecF high) { return _mm512_min_ps(x, high); }
+inline VecF minus_product_f(VecF a, VecF b, VecF c) { return _mm512_fnmadd_ps(a, b, c); }  // c - a * b
+// `x` as an integer, 0 where `original` is a NaN.
+inline VecI quantized(VecF original, VecF x, VecI zero, VecF low, VecF high) {
+  const VecF clamped = lower_f(raise_f(x, low), high);
+  return _mm512_maskz_add_epi32(_mm512_cmp_ps_mask(original, original, _CMP_ORD_Q), _mm512_cvtps_epi32(clamped), zero);
 }
 // The low bytes of four vectors of numbers that are i8.
 inline void store_four(uint8_t* p, const VecI (&x)[4]) {
@@ -84,9 +89,14 @@ inline VecF min_f(VecF a, VecF b) {
   return _mm256_blendv_ps(both, _mm256_set1_ps(canonical_nan()), _mm256_cmp_ps(a, b, _CMP_UNORD_Q));
 }
 inline VecF relu_f(VecF x) { return _mm256_and_ps(x, _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NLE_UQ)); }
-inline VecI quantized(VecF x, VecI zero, VecF low, VecF high) {
-  const VecF clamped = _mm256_min_ps(_mm256_max_ps(x, low), high);
-  const VecI ordered = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_ORD_Q));
+// The larger and the smaller one; a NaN in x is lost.
+inline VecF raise_f(VecF x, VecF low) { return _mm256_max_ps(x, low); }
+inline VecF lower_f(VecF x, VecF high) { return _mm256_min_ps(x, high); }
+inline VecF minus_product_f(VecF a, VecF b, VecF c) { return _mm256_fnmadd_ps(a, b, c); }  // c - a * b
+// `x` as an integer, 0 where `original` is a NaN.
+inline VecI quantized(VecF original, VecF x, VecI zero, VecF low, VecF high) {
+  const VecF clamped = lower_f(raise_f(x, low), high);
+  const VecI ordered = _mm256_castps_si256(_mm256_cmp_ps(original, original, _CMP_ORD_Q));
   return _mm256_and_si256(_mm256_add_epi32(_mm256_cvtps_epi32(clamped), zero), ordered);
 }
 inline void store_four(uint8_t* p, const VecI (&x)[4]) {
@@ -141,11 +151,45 @@ template <class Of>
   }
 }
 
+// What a QUANTIZE step does.
+template <bool DIVIDES>
+class Quantizer {
+ public:
+  explicit Quantizer(const tfmbs::ChainStep& step)
+      : zero_(broadcast_i(static_cast<int32_t>(step.zero))), low_(broadcast_f(step.low)), high_(broadcast_f(step.high)) {
+    if constexpr (!DIVIDES) return;
+    divisor_ = broadcast_f(step.divisor);
+    reciprocal_ = broadcast_f(1.0f / step.divisor);
+    least_ = broadcast_f(-FAR * step.divisor);
+    most_ = broadcast_f(FAR * step.divisor);
+  }
+
+  [[gnu::always_inline]] VecI operator()(VecF x) const {
+    return quantized(x, DIVIDES ? quotient(x) : x, zero_, low_, high_);
+  }
+
+ private:
+  static constexpr float FAR = 2048;  // beyond all ends
+
+  // x / divisor, correctly rounded, if it is between -FAR and FAR and not so small that it becomes zero, else a number
+  // that becomes the same integer. With a reciprocal that is correctly rounded, a step from a quotient within one unit
+  // in the last place leads to the correctly rounded one (Markstein 1990); the step before leads there.
+  [[gnu::always_inline]] VecF quotient(VecF x) const {
+    x = lower_f(raise_f(x, least_), most_);
+    VecF q = mul_f(x, reciprocal_);
+    q = fma_f(minus_product_f(q, divisor_, x), reciprocal_, q);
+    return fma_f(minus_product_f(q, divisor_, x), reciprocal_, q);
+  }
+
+  VecI zero_;
+  VecF low_, high_, divisor_, reciprocal_, least_, most_;
+};
+
+template <bool DIVIDES>
 [[gnu::always_inline]] inline void quantize(VecF (&x)[CHAINED], const tfmbs::ChainStep& step) {
-  const VecI zero = broadcast_i(static_cast<int32_t>(step.zero));
-  const VecF low = broadcast_f(step.low), high = broadcast_f(step.high);
+  const Quantizer<DIVIDES> lanes_of(step);
 #pragma GCC unroll 4
-  for (VecF& lanes : x) lanes = as_floats(quantized(lanes, zero, low, high));
+  for (VecF& lanes : x) lanes = as_floats(lanes_of(lanes));
 }
 
 inline void chain_row(const tfmbs::ChainStep* steps, size_t count, size_t row, const tfmbs::ChainRows& rows) {
@@ -174,7 +218,9 @@ inline void chain_row(const tfmbs::ChainStep* steps, size_t count, size_t row, c
 #pragma GCC unroll 4
           for (VecF& lanes : x) lanes = relu_f(lanes);
           break;
-        default: quantize(x, step);  // those before it do not run
+        default:  // those before QUANTIZE do not run
+          if (step.divisor == 0) quantize<false>(x, step);
+          else quantize<true>(x, step);
       }
     }
     store_row(x, rows.narrow, rows.out + row * rows.apart, at, n);
@@ -190,16 +236,16 @@ inline bool requantizes(const tfmbs::ChainStep* steps, size_t count, const tfmbs
 }
 
 // Such a chain in one piece.
+template <bool DIVIDES>
 inline void requantize_row(const tfmbs::ChainStep* steps, size_t row, const tfmbs::ChainRows& rows) {
   const uint32_t* in = rows.accumulators + row * rows.stride;
   uint8_t* out = rows.out + row * rows.apart;
   const VecI bias = broadcast_i(static_cast<int32_t>(steps[0].at[row * steps[0].apart]));
   const VecF scale = broadcast_f(*reinterpret_cast<const float*>(steps[2].at + row * steps[2].apart));
-  const VecI zero = broadcast_i(static_cast<int32_t>(steps[3].zero));
-  const VecF low = broadcast_f(steps[3].low), high = broadcast_f(steps[3].high);
+  const Quantizer<DIVIDES> quantized_of(steps[3]);
   const auto lanes = [&](uint32_t at) {
     const VecI sums = add_i(load_i(reinterpret_cast<const int32_t*>(in + at)), bias);
-    return quantized(mul_f(float_of(sums), scale), zero, low, high);
+    return quantized_of(mul_f(float_of(sums), scale));
   };
   uint32_t at = 0;
   for (; at + CHAINED * LANES <= rows.n; at += CHAINED * LANES) {
@@ -214,7 +260,8 @@ inline void requantize_row(const tfmbs::ChainStep* steps, size_t row, const tfmb
 inline void run_chain(const tfmbs::ChainStep* steps, size_t count, const tfmbs::ChainRows& rows) {
   const bool plain = requantizes(steps, count, rows);
   for (size_t row = 0; row < rows.rows; ++row) {
-    if (plain) requantize_row(steps, row, rows);
+    if (plain && steps[3].divisor == 0) requantize_row<false>(steps, row, rows);
+    else if (plain) requantize_row<true>(steps, row, rows);
     else chain_row(steps, count, row, rows);
   }
 }

@@ -19,7 +19,7 @@ bool run_chain(const Engine& engine, const Bound& bound, Worker& worker, const u
   for (size_t i = 0; i < chain.steps.size(); ++i) {
     const Chain::Step& step = chain.steps[i];
     const ChainOperand& operand = step.operand;
-    steps[i] = {step.op, false, &operand.at, 0, step.zero, step.low, step.high};
+    steps[i] = {step.op, false, &operand.at, 0, step.zero, step.low, step.high, step.divisor};
     if (operand.place == ChainOperand::Place::NONE || operand.place == ChainOperand::Place::CONSTANT) continue;
     uint64_t first = operand.at, stride = 0, apart = 0;
     if (operand.place == ChainOperand::Place::CHANNEL) first = chunk.channel, stride = chunk.channel_step, apart = rows.channels;

@@ -300,7 +300,9 @@ enum class ChainOp : uint8_t {
   MUL, ADD, DIV, MAX, MIN,
   RELU,         // +0 unless the value is above zero or a NaN
   ROUND, NAN_TO_ZERO, TO_I8,
-  QUANTIZE,     // raised to low, lowered to high, rounded, zero added, 0 for a NaN: an i32; the three are small integers
+  // Divided by the divisor, if there is one, raised to low, lowered to high, rounded, zero added, 0 for a NaN: an i32;
+  // low, high and zero are small integers, and the divisor is neither tiny nor huge.
+  QUANTIZE,
 };
 
 // A step with its operand where it lies: f32 or i32, one for each lane (`lanes`), or one for all; that of the next row
@@ -310,7 +312,7 @@ struct ChainStep {
   bool lanes;
   const uint32_t* at;
   size_t apart;
-  float zero, low, high;
+  float zero, low, high, divisor;
 };
 // `rows` rows of n accumulators, `stride` apart, of which whole groups of 16 may be read; the elements that they become
 // are f32, where a NaN becomes the canonical one, or (`narrow`) the low bytes of i32; rows of them are `apart` apart.

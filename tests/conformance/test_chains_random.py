@@ -124,3 +124,39 @@ def test_chain(device: DeviceUnderTest, size: int, channels: int, data: st.DataO
     epilogue = chain.builder.epilogue(words, len(chain.args))
     launch(chain.builder, conv, x, w, I8 if narrow else F32, epilogue=epilogue, args=chain.args)
     assert device.run(chain.builder.image(), {"x": x})["y"].tobytes() == chain.value.tobytes()
+
+
+@given(
+    divisor=st.one_of(
+        st.sampled_from([2.0**-61, 2.0**-60, 2.0**60, 2.0**61, 1e-42, 3e38, -0.3, 0.0]),
+        st.floats(2.0**-10, 1000, width=32),
+    ),
+    ends=st.lists(st.tuples(st.sampled_from(["MAX", "MIN", "RELU"]), st.integers(-300, 300)), max_size=3),
+    seed=st.integers(0, 99), data=st.data(),
+)  # fmt: skip
+@settings(max_examples=EXAMPLES)
+def test_quotients_between_integers(
+    device: DeviceUnderTest, divisor: float, ends: list[tuple[str, int]], seed: int, data: st.DataObject
+) -> None:
+    """Ends, a division and a quantization, of numbers whose quotients lie next to where rounding turns, and others."""
+    rng, by = np.random.default_rng(seed), np.float32(divisor)
+    with np.errstate(all="ignore"):
+        turns = ((rng.integers(-300, 300, 1200) + 0.5) * np.float64(by)).astype(np.float32)
+        near = (turns.view(np.int32) + rng.integers(-2, 3, 1200, dtype=np.int32)).view(np.float32)
+        x = np.concatenate([near, np.float32(EXTREME), floats(rng, (190,)) * by]).reshape(1, 1, 2, 700)
+        conv, w = Conv(x.shape, 1, Window((1, 1))), np.ones((1, 1, 1, 1), np.float32)
+        chain = Chain(convolve(x, w, conv), rng, data)
+        for name, number in ends:
+            if name == "RELU":
+                chain.relu()
+                continue
+            end = np.float32(number / 4) * by
+            chain.words += [*constant(1, float(end)), d(name, F32, vd=0, va=0, vb=1)]
+            chain.value = canonical(STEPS[name](chain.value, end))
+        chain.words += [*constant(1, float(by)), d("DIV", F32, vd=0, va=0, vb=1)]
+        chain.value = canonical(chain.value / by)
+        chain.quantize()
+    chain.words[-1] = {**chain.words[-1], **c("END")}
+    epilogue = chain.builder.epilogue(chain.words, 0)
+    launch(chain.builder, conv, x, w, I8, epilogue=epilogue, args=[])
+    assert device.run(chain.builder.image(), {"x": x})["y"].tobytes() == chain.value.tobytes()

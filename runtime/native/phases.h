@@ -37,9 +37,9 @@ struct Phases {
         height(g.in_height, g.out_height, g.kernel_height, g.stride_height, g.dilation_height, g.pad_top),
         width(g.in_width, g.out_width, g.kernel_width, g.stride_width, g.dilation_width, g.pad_left) {}
 
-  // Positions of a plane of one phase of each axis; those of all phases, no more than memory is worth, else a number
-  // beyond it.
+  // Positions of one phase of height and width.
   uint64_t plane() const { return height.size * width.size; }
+  // Of all phases, which may be more than an integer holds.
   double positions() const {
     double all = 1;
     for (const PhasedAxis* axis : {&depth, &height, &width})

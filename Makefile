@@ -20,7 +20,7 @@ sanitized-by = LD_PRELOAD="$$($(SANITIZER_CXX) -print-file-name=libclang_rt.$(1)
     PYTHONMALLOC=malloc
 # What native code does under tests, without the compiler and its libraries; NATIVE_TESTS chooses others.
 NATIVE_TESTS ?= $(wildcard tests/unit/test_native*.py) tests/unit/test_threads.py tests/unit/test_foreign_arrays.py \
-    tests/unit/test_runtime.py tests/unit/test_residues.py tests/unit/test_packing.py tests/unit/test_abi_sizes.py tests/conformance tests/golden tests/kpu
+    tests/unit/test_runtime.py tests/unit/test_residues.py tests/unit/test_packing.py tests/unit/test_abi_sizes.py tests/conformance tests/kpu
 # Lanes of one operation, and the simulator: there are no threads in them.
 ONE_THREAD := --ignore=tests/conformance/test_vector_compute.py --ignore=tests/kpu -k 'not kpu'
 INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)

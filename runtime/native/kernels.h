@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "abi.gen.h"
+#include "quad_fns.h"
+#include "strip_fns.h"
 
 namespace tfmbs {
 
@@ -214,46 +216,6 @@ struct ScoreFns {
   bool (*soften)(float* x, float also, uint32_t n);
 };
 
-// Rows of activations by STRIP_COLUMNS columns of trits, in steps of STRIP_STEP elements of the reduction, on a unit for
-// matrices. The rows of a block of 32 follow each other in each step; the last block is filled up.
-constexpr size_t STRIP_COLUMNS = 32, STRIP_STEP = 64;
-struct Strip {
-  size_t rows, steps;
-  const uint8_t* a;
-  size_t apart;  // bytes from one block of 32 rows to the next
-  const uint8_t* b;
-  int32_t* out;
-  size_t stride;
-  bool fresh;    // sums start from 0, not from what is there; of the rows that fill up a block 15 are stored, too
-  // What is read next: at each step of block i, `lines` more lines behind fetch + i * fetch_apart.
-  const uint8_t* fetch;
-  size_t fetch_apart, lines;
-};
-using StripFn = void (*)(const Strip& strip);
-
-// Residues X_0 … X_5 of a block of up to 32 rows are planes: two tiles of 16 rows each, of as many words.
-constexpr int RESIDUE_PLANES = 6;
-constexpr size_t PLANE_BYTES = STRIP_COLUMNS * STRIP_STEP;
-// Up to 16 rows of activations by residues. own[r * 32 + c] and next[r * 32 + c] become sums of X_k a_k and of X_{k+1} a_k.
-struct ResidueStrip {
-  unsigned rows, columns;
-  size_t blocks;
-  const uint8_t* a;  // i8: in each step of STRIP_STEP all rows
-  const uint8_t* residues;
-  size_t apart;
-  void (*make)(unsigned rows, const uint8_t* residues, size_t apart, uint8_t* out);  // StripFns::residues
-  uint8_t* buffer;   // of a block's planes
-  int32_t *own, *next;
-};
-struct StripFns {
-  StripFn trits = nullptr;   // b: of signed trits, two tiles of 16 words x 16 columns for each step; a is i8
-  void (*few)(const ResidueStrip& strip) = nullptr;
-  // Tiles for `trits`, of blocks of up to 32 rows of residues that are `apart` bytes apart.
-  void (*make_trits)(unsigned rows, size_t blocks, const uint8_t* residues, size_t apart, uint8_t* out) = nullptr;
-  // Planes of one block for `few`.
-  void (*make_residues)(unsigned rows, const uint8_t* residues, size_t apart, uint8_t* out) = nullptr;
-};
-
 // Products of four u8 of a and four i8 of b in a word, as those of QUADS, on a unit for whole matrices.
 struct BlockTiles {
   unsigned rows = 0;    // most rows of a block; 0: there is no such unit
@@ -262,34 +224,6 @@ struct BlockTiles {
   // As IntegerTiles::activations, but a has for each `words` words of k all rows, one after the other.
   TileFn tile = nullptr;
   StripFns strips = {};
-};
-
-// A window of integers on an image as planes of words: a word has a pixel of four channels, as QUADS; those of the next
-// four lie a plane on. The words of a tap come in chunks of STEPS planes. Weights are panels of CHANNELS output channels,
-// each a tile of CHANNELS x STEPS words for each chunk, which are zero where there are fewer planes.
-struct QuadWindow {
-  static constexpr size_t CHANNELS = 16, STEPS = 16;
-  struct Chunk {
-    size_t at, quads;  // words before the first plane, and planes, at most STEPS; that many can always be read
-  };
-  const uint32_t* image;  // what lies under the first tap of the first pixel
-  size_t plane;
-  const Chunk* chunks;
-  size_t count;
-  const uint32_t* weights;
-  size_t panel;           // words from one panel to the next
-  const int32_t* starts;  // by channel
-  size_t channels, pixels;  // multiples of 16; pixels lie side by side
-  int32_t* out;
-  size_t stride;  // of a channel
-};
-// out[c * stride + p] = starts[c] + the products.
-using QuadWindowFn = void (*)(const QuadWindow& window);
-struct QuadFns {
-  QuadWindowFn window = nullptr;  // nullptr: there are no such functions
-  bool many_taps = false;         // it is worth it for windows of several taps, too
-  // Words of `count` neighbouring pixels of four channels.
-  void (*words)(const int8_t* const* from, size_t count, uint32_t* out) = nullptr;
 };
 
 // Steps of an epilogue that is a chain (chain.h), on f32 unless they say otherwise. Chains that run have no ROUND,

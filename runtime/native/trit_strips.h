@@ -69,7 +69,7 @@ inline __m512i trits_of(__m512i x) {
 
 inline unsigned rest_of(unsigned rows, unsigned half) { return rows > half * STRIP_ROWS ? rows - half * STRIP_ROWS : 0; }
 
-// As `StripFns::trits`.
+// As `StripFns::make_trits`.
 inline void strip_trits(unsigned rows, size_t blocks, const uint8_t* residues, size_t apart, uint8_t* out) {
   for (size_t block = 0; block < blocks; ++block, residues += tfmbs::RESIDUE_BYTES, out += 2 * PLANES * STRIP_TILE)
     for (unsigned half = 0; half < 2; ++half) {
@@ -85,7 +85,7 @@ inline void strip_trits(unsigned rows, size_t blocks, const uint8_t* residues, s
     }
 }
 
-// As `StripFns::residues`.
+// As `StripFns::make_residues`.
 inline void strip_residues(unsigned rows, const uint8_t* residues, size_t apart, uint8_t* out) {
   for (unsigned half = 0; half < 2; ++half) {
     __m512i x[STRIP_ROWS];

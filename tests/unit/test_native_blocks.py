@@ -28,7 +28,7 @@ X = RNG.integers(-128, 128, (M, K)).astype(np.int8)
 W = RNG.integers(-127, 128, (N, K)).astype(np.int8)
 EXPECTED = (X.astype(np.int32) @ W.T.astype(np.int32)).tobytes()
 
-pytestmark = pytest.mark.skipif(not BLOCKED, reason="blocks need AVX-512 VNNI beside them")
+pytestmark = pytest.mark.skipif(not BLOCKED, reason="neither AMX nor its model, which needs AVX-512 VNNI")
 
 
 def product() -> Image:

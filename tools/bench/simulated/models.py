@@ -180,6 +180,22 @@ def feed_forward(rows: int, width: int, hidden: int) -> Model:
     return g.model(_linear(g, g.add("Gelu", h), hidden, width))
 
 
+def feed_forward_int8(rows: int, width: int, hidden: int) -> Model:
+    """i8 to i8, as ONNX Runtime quantizes to operators: QLinearMatMul to i8, then bias and GELU in f32."""
+    g = Graph()
+    grid = g.constant(np.float32(1 / 16)), g.constant(np.int8(0))
+    h = _linear_int8(g, g.input("x", g.integers(rows, width)), grid, width, hidden)
+    h = g.add("QuantizeLinear", g.add("Gelu", h), *grid)
+    return g.model(g.add("QuantizeLinear", _linear_int8(g, h, grid, hidden, width), *grid))
+
+
+def _linear_int8(g: Graph, x: str, grid: tuple[str, str], inputs: int, outputs: int) -> str:
+    """x of i8 to f32; `grid` are scale and zero point of x and of the product."""
+    weights = g.constant(g.integers(inputs, outputs)), g.constant(np.float32(inputs**-0.5 / 64)), grid[1]
+    product = g.add("DequantizeLinear", g.add("QLinearMatMul", x, *grid, *weights, *grid), *grid)
+    return str(g.add("Add", product, g.constant(g.floats(outputs))))
+
+
 def attention_block(rows: int, width: int, heads: int) -> Model:
     """f32: projections to queries, keys and values, attention of `heads`, and the projection of its result."""
     g = Graph()

@@ -59,7 +59,7 @@ def _model(
     given = [helper.make_tensor_value_info(name, ELEMENT[a.dtype], a.shape) for name, a in inputs.items()]
     known = {value.name: value for value in (*whole.graph.value_info, *whole.graph.output)}
     results = [known[name] for name in node.output]
-    own = [constants[name] for name in node.input if name in constants]
+    own = [constants[name] for name in dict.fromkeys(node.input) if name in constants]
     graph = helper.make_graph([node], "op", given, results, own)
     made = helper.make_model(graph, opset_imports=whole.opset_import, ir_version=whole.ir_version)
     return Model(made, inputs)

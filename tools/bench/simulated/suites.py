@@ -140,6 +140,9 @@ def fusion(size: str, target: str) -> Iterator[Workload]:
     build: Callable[[], models.Model] = partial(models.feed_forward, rows, width, hidden)
     name = f"feed-forward f32 {rows}×{width}×{hidden}×{width}"
     yield Workload("fusion", name, build, target, against_ops=True, bar=bars["feed-forward"])
+    build = partial(models.feed_forward_int8, rows, width, hidden)
+    name = f"feed-forward int8 {rows}×{width}×{hidden}×{width}"
+    yield Workload("fusion", name, build, target, against_ops=True, bar=bars["feed-forward"])
     build = partial(models.attention_block, rows, width, heads)
     name = f"attention block f32 {rows}×{width}, {heads} heads"
     yield Workload("fusion", name, build, target, against_ops=True, bar=bars["attention"])

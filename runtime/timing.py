@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +20,13 @@ LINKS = ((Level.EXTERNAL, Level.L3), (Level.L3, Level.L2), (Level.L2, Level.L1))
 """The levels between which engines move data, in both directions."""
 MOVERS = (EngineKind.DMA, EngineKind.BLOCK_MOVER, EngineKind.STREAMER)
 """The engines of each of `LINKS`."""
+CLASSES = ("busy", *(f"waiting_{kind.name.lower()}" for kind in EngineKind), "idle")
+"""How an engine spends a run: busy, waiting by the kind of engine that it waits for, idle after its last movement."""
 TRACE = ("start_ps", "end_ps", "ready_ps", "cause", "bytes", "stored")
 """What native code tells of each movement."""
+
+_COLUMN = {name: number for number, name in enumerate(MOVEMENT_FIELDS)}
+_COPY, _GATHER = int(Op.COPY), int(Op.GATHER)  # compared with arrays, which take far longer with members of enums
 
 
 class Tables(NamedTuple):
@@ -57,7 +63,7 @@ class Timing:
 
     def column(self, name: str) -> Times:
         """A column of the table of movements."""
-        values: Times = self.tables.movements[:, MOVEMENT_FIELDS.index(name)]
+        values: Times = self.tables.movements[:, _COLUMN[name]]
         return values
 
     @property
@@ -65,7 +71,7 @@ class Timing:
         """The period of the core clock."""
         return self.program.machine.core_ps
 
-    @property
+    @cached_property
     def total_ps(self) -> int:
         """The end of the last movement."""
         return int(self.end.max(initial=0))
@@ -80,8 +86,14 @@ class Timing:
 
     def bytes_between(self, source: Level, target: Level) -> int:
         """Bytes moved from one level to another."""
-        here = (self.column("source") == source) & (self.column("target") == target)
-        return int(self.bytes[here].sum())
+        return int(self._moved[source, target])
+
+    @cached_property
+    def _moved(self) -> Times:
+        """Bytes by the levels that they moved from and to."""
+        moved = np.zeros((len(Level), len(Level)), np.int64)
+        np.add.at(moved.reshape(-1), self.column("source") * len(Level) + self.column("target"), self.bytes)
+        return moved
 
     def links(self) -> dict[str, int]:
         """Bytes moved between neighbouring levels, each way."""
@@ -93,20 +105,25 @@ class Timing:
         return [number for number, engine in enumerate(self.program.machine.engines) if engine.kind is kind]
 
     def stalls(self, engine: int) -> dict[str, int]:
-        """How an engine spent the run, in picoseconds: busy, waiting by the kind of engine that it waited for, idle.
+        """How an engine spent the run, in picoseconds, by `CLASSES`; they sum to the total."""
+        return dict(zip(CLASSES, self.spent[engine].tolist(), strict=True))
 
-        They sum to the total.
-        """
-        own = np.flatnonzero(self.column("engine") == engine)
+    @cached_property
+    def spent(self) -> Times:
+        """Picoseconds by engine and `CLASSES`."""
+        engine, cause = self.column("engine"), self.cause
         engines = self.program.machine.engines
-        result = {"busy": int((self.end[own] - self.start[own]).sum())}
-        waited, cause = self.start[own] - self.ready[own], self.cause[own]
-        kinds = np.array([one.kind for one in engines])
-        because = np.where(cause < 0, engines[engine].kind, kinds[self.column("engine")[cause]])
-        for kind in EngineKind:
-            result[f"waiting_{kind.name.lower()}"] = int(waited[because == kind].sum())
-        result["idle"] = self.total_ps - int(self.end[own].max(initial=0))
-        return result
+        kinds = np.array([int(one.kind) for one in engines])
+        of = kinds[engine]
+        because = np.where(cause < 0, of, of[cause]) if len(of) else of
+        spent = np.zeros((len(engines), len(CLASSES)), np.int64)
+        first = engine * len(CLASSES)
+        np.add.at(spent.reshape(-1), first, self.end - self.start)
+        np.add.at(spent.reshape(-1), first + 1 + because, self.start - self.ready)
+        last = np.zeros(len(engines), np.int64)
+        np.maximum.at(last, engine, self.end)
+        spent[:, -1] = self.total_ps - last
+        return spent
 
 
 def timing_of(program: Program, trace: Mapping[str, npt.ArrayLike], tables: Tables | None = None) -> Timing:
@@ -141,10 +158,11 @@ def _check_bounds(timing: Timing) -> None:
 
 def _check_movements(timing: Timing) -> None:
     total = timing.total_ps
-    for engine in range(len(timing.program.machine.engines)):
-        spent = sum(timing.stalls(engine).values())
-        if spent != total:
-            raise TfmbsError("device", "kpu", f"what engine {engine} did in picoseconds", total, spent)
+    spent = timing.spent.sum(axis=1)
+    wrong = np.flatnonzero(spent != total)
+    if len(wrong):
+        one = wrong[0]
+        raise TfmbsError("device", "kpu", f"what engine {one} did in picoseconds", total, int(spent[one]))
     if not len(timing.start):
         return
     released = np.where(timing.cause < 0, 0, timing.end[timing.cause])
@@ -154,7 +172,7 @@ def _check_movements(timing: Timing) -> None:
         expected = max(int(timing.ready[one]), int(released[one]))
         raise TfmbsError("device", "kpu", f"start of movement {one} in picoseconds", expected, int(timing.start[one]))
     op = timing.column("op")
-    other = np.flatnonzero(np.isin(op, (Op.COPY, Op.GATHER)) & (timing.bytes != timing.column("bytes")))
+    other = np.flatnonzero(((op == _COPY) | (op == _GATHER)) & (timing.bytes != timing.column("bytes")))
     if len(other):
         one = other[0]
         raise TfmbsError(

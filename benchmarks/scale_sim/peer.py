@@ -1,7 +1,9 @@
 """Runs SCALE-Sim in an environment of its own, whose only packages are its: prints cycles and seconds as JSON.
 
 Usage: ``python peer.py M N K os|ws``. Its counts have no trace files, and bandwidth that it calculates for itself
-(CALC), so that its arrays never stall: time is what the array takes with its operands there.
+(CALC), so that its arrays never stall: time is what the array takes with its operands there. Seconds are the
+processor's and on the clock: of a short layer the least of several runs, each with a simulator of its own, whose making
+is not in them.
 """
 
 import contextlib
@@ -50,11 +52,16 @@ UseRamulatorTrace = False
 LAYOUT = "Layer," + ",".join(f"f{i}" for i in range(20)) + ",\nlayer," + ",".join(["1"] * 20) + ",\n"
 
 
+ROUNDS, SHORT = 5, 1.0  # at most so many runs, until they took so many seconds
+
+
 def main() -> None:
     """One layer."""
     from scalesim.scale_sim import scalesim
 
     m, n, k, flow = sys.argv[1:]
+    clock: list[float] = []
+    processor: list[float] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "run.cfg").write_text(CONFIG.format(flow=flow))
@@ -62,14 +69,17 @@ def main() -> None:
         (folder / "layout.csv").write_text(LAYOUT)
         paths = {"config": "run.cfg", "topology": "gemm.csv", "layout": "layout.csv"}
         files = {key: str(folder / file) for key, file in paths.items()}
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            run = scalesim(save_disk_space=True, verbose=False, input_type_gemm=True, **files)
-            start = time.perf_counter()
-            run.run_scale(top_path=str(folder / "out"))
-            seconds = time.perf_counter() - start
+        while len(clock) < ROUNDS and sum(clock) < SHORT:
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                run = scalesim(save_disk_space=True, verbose=False, input_type_gemm=True, **files)
+                start = time.perf_counter(), time.process_time()
+                run.run_scale(top_path=str(folder / "out"))
+                clock.append(time.perf_counter() - start[0])
+                processor.append(time.process_time() - start[1])
         (layer,) = run.runner.single_layer_sim_object_list
         items = layer.get_compute_report_items()
-    print(json.dumps({"cycles": int(items[1]), "stalls": int(items[2]), "seconds": seconds}))
+    found = {"cycles": int(items[1]), "stalls": int(items[2]), "seconds": min(processor), "clock": min(clock)}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

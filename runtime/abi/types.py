@@ -173,15 +173,21 @@ def most_nonzeros(packing: Packing, row_elements: int) -> int:
     return -(-row_elements // SPARSE[packing])
 
 
+_DENSE = Packing.DENSE
+
+
 def row_bytes(dtype: DType, packing: Packing, row_elements: int) -> int:
     """Bytes of one row of `row_elements` elements; rows of packed elements end on a whole byte."""
+    bits = DTYPES[dtype].bits
+    if bits and packing is _DENSE:
+        return row_elements * bits // 8
     if packing in SPARSE:
         return -(-row_elements // 8) + -(-most_nonzeros(packing, row_elements) // 8)
     if packing is Packing.R5:
         return residue_row_bytes(row_elements)
     if is_packed(dtype):
         return -(-row_elements // PACKED_PER_BYTE[packing])
-    return row_elements * DTYPES[dtype].bits // 8
+    return row_elements * bits // 8
 
 
 class Region(IntEnum):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -29,6 +31,16 @@ from tfmbs.runtime.timing import Tables, Timing, timing_of
 
 PREPARED = 8
 """Entries and sizes whose movement programs a device keeps; beyond it, all are forgotten."""
+
+
+MACHINES = 64
+"""Targets whose machines are kept, for all devices."""
+
+
+@lru_cache(MACHINES)
+def _machine(target: str, minor: int) -> Machine:
+    """The machine of a TARGET section, as JSON, of a file of a minor version."""
+    return Machine.of(Target.from_dict(json.loads(target), "TARGET", minor))
 
 
 def walked(walk: Walk) -> Walked:
@@ -166,7 +178,7 @@ class Kpu:
     def __init__(self, image: Image, isa: str = "", limits: Limits | None = None) -> None:
         image.check_weights()  # after a lazy load: movements read them in any order
         self._loader = Emulator(image, isa, limits)
-        self.machine = Machine.of(Target.from_dict(image.target, "TARGET", image.version[1]))
+        self.machine = _machine(json.dumps(image.target), image.version[1])
         self._prepared: dict[tuple[int, int], Prepared] = {}
 
     def entry(self, name: str) -> Entry:

@@ -24,8 +24,8 @@ from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.abi.types import DType
 from tfmbs.runtime.devices.emulator import Emulator
 from tfmbs.runtime.devices.kpu import Kpu, walked
+from tfmbs.runtime.timing import CLASSES, timing_of
 from tfmbs.runtime.timing import Timing as RunTiming
-from tfmbs.runtime.timing import timing_of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1.8"
 SWEEP = [(m, n, k) for m in (1, 15, 16, 17, 40) for n in (1, 16, 33) for k in (1, 16, 50)]
@@ -111,6 +111,31 @@ def test_a_run_that_is_too_fast_is_refused() -> None:
     other[0] += 1
     with pytest.raises(TfmbsError, match="bytes of movement 0, expected"):
         timing_of(timing.program, {**trace, "bytes": other})
+
+
+def test_the_classes_of_engines_are_those_of_each_movement() -> None:
+    """Counted one movement after the other."""
+    timing = run(product("kpu-edge", (50, 60, 70), (16, 16, 16), 3))
+    engines = timing.program.machine.engines
+    expected = [dict.fromkeys(CLASSES, 0) for _ in engines]
+    engine_of = timing.column("engine").tolist()
+    for number, engine in enumerate(engine_of):
+        start, end, ready, cause = (int(c[number]) for c in (timing.start, timing.end, timing.ready, timing.cause))
+        because = engines[engine if cause < 0 else engine_of[cause]].kind
+        expected[engine]["busy"] += end - start
+        expected[engine][f"waiting_{because.name.lower()}"] += start - ready
+    for engine, classes in enumerate(expected):
+        ends = [int(end) for end, own in zip(timing.end, engine_of, strict=True) if own == engine]
+        classes["idle"] = timing.total_ps - max(ends, default=0)
+        assert timing.stalls(engine) == classes
+    assert sum(sum(classes.values()) for classes in expected) == timing.total_ps * len(engines)
+
+
+def test_equal_targets_share_a_machine() -> None:
+    first, second = product("kpu-edge", (1, 1, 1), (1, 1, 1)), product("kpu-edge", (2, 2, 2), (1, 1, 1))
+    assert Kpu(first).machine is Kpu(second).machine
+    second.target["external"]["gbytes_per_second"] /= 2
+    assert Kpu(second).machine.external_bytes == Kpu(first).machine.external_bytes / 2
 
 
 @pytest.mark.parametrize("dataflow", list(Dataflow))

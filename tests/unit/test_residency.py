@@ -50,3 +50,11 @@ def test_the_closed_model_counts_a_cyclic_sequence(chunks: int, slots: int, turn
 def test_a_step_keeps_what_it_uses() -> None:
     with pytest.raises(TfmbsError, match="slots of an operand in a step"):
         residency([(0, 0), (1, 0), (2, 0)], 2, 0)
+
+
+@given(CHUNKS, st.integers(0, 3))
+def test_where_every_chunk_has_a_slot_each_is_brought_once(chunks: list[int], guard: int) -> None:
+    order = list(dict.fromkeys(chunks))
+    found = residency([(chunk, step // 2) for step, chunk in enumerate(chunks)], len(order), guard)
+    assert [one.slot for one in found] == [order.index(chunk) for chunk in chunks]
+    assert [number for number, one in enumerate(found) if one.is_brought] == [chunks.index(chunk) for chunk in order]

@@ -8,7 +8,7 @@ from typing import Any
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
 from tfmbs.runtime.abi.movement.memory import Slot, Space
-from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Op, Program, What
+from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Program, Way
 from tfmbs.runtime.abi.types import Region
 
 MEMORY_OF_REGION = {
@@ -19,6 +19,10 @@ MEMORY_OF_REGION = {
     Region.OUTPUT: Memory.OUTPUT,
 }
 """Where the tensors of a region lie; inputs and outputs count on by their slot."""
+
+
+_LOAD, _LIFT, _FEED = (Way.of(Level(i), Level(i + 1)) for i in range(Level.L1))
+_STORE, _SINK, _DROP = (Way.of(Level(i + 1), Level(i)) for i in range(Level.L1))
 
 
 class Turns:
@@ -35,7 +39,8 @@ class Turns:
 
 def to_fill(slot: Slot, copies: Sequence[Copy]) -> list[int]:
     """Movements before copies to a slot, see `Slot.to_write`."""
-    return slot.to_write(max(copy.end for copy in copies) - slot.address)
+    end = copies[0].end if len(copies) == 1 else max(copy.end for copy in copies)
+    return slot.to_write(end - slot.address)
 
 
 class Expansion:
@@ -59,6 +64,7 @@ class Expansion:
         self._tokens: list[int] = []
         self._waited: set[int] = set()
         self._stores: list[int] = []
+        self._widths = [engine.width for engine in machine.engines]
         self.launch = 0
 
     def begin(self, launch: int, descriptor: Row) -> None:
@@ -96,23 +102,27 @@ class Expansion:
 
     def load(self, copies: Sequence[Copy], slot: Slot, waits: Iterable[int] = ()) -> None:
         """External memory to a slot of L3."""
+        before = [*to_fill(slot, copies), *waits]
         engine = self._dma[0].take()
-        number = self._transfer(engine, copies, [*to_fill(slot, copies), *waits], (Level.EXTERNAL, Level.L3))
-        slot.writers.append(number)
+        queue = self.machine.queue(engine, outbound=False)
+        for copy in copies:
+            before += self.tokens(queue, copy.source)
+        slot.writers.append(self._transfer(engine, copies, before, _LOAD))
 
     def lift(self, copies: Sequence[Copy], start: Slot, to: Slot) -> None:
         """L3 to L2, transposed where the copies say so: at full speed."""
-        number = self._transfer(
-            self._mover[0].take(), copies, [*start.writers, *to_fill(to, copies)], (Level.L3, Level.L2), is_dense=True
-        )
+        engine = self._mover[0].take()
+        moved = copies[0].bytes if len(copies) == 1 else sum(copy.bytes for copy in copies)
+        beats = -(-moved // self._widths[engine])
+        waits = [*start.writers, *to_fill(to, copies)]
+        number = self.program.transfer(engine, self.launch, 0, beats, waits, copies, _LIFT)
         start.readers.append(number)
         to.writers.append(number)
 
     def feed(self, copies: Sequence[Copy], start: Slot, to: Slot, tile: int) -> None:
         """L2 to L1 of a tile."""
-        engine = self.machine.streamer_of(tile)
         waits = [*start.writers, *to_fill(to, copies)]
-        number = self._transfer(engine, copies, waits, (Level.L2, Level.L1), tile=tile)
+        number = self._transfer(self.machine.streamer_of(tile), copies, waits, _FEED, tile)
         start.readers.append(number)
         to.writers.append(number)
 
@@ -120,50 +130,35 @@ class Expansion:
         self, start: Slot, size: int, l2: Slot, l3: Slot, copies: Sequence[Copy], tile: int, waits: Iterable[int] = ()
     ) -> int:
         """A result of `size` bytes on its way out: L1, L2, L3, and with `copies`, after `waits`, to external memory."""
-        down = Copy(start.memory, start.address, l2.memory, l2.address, run=size)
-        before = [*start.writers, *l2.to_write(size)]
-        engine = self.machine.streamer_of(tile)
-        number = self._transfer(engine, [down], before, (Level.L1, Level.L2), tile=tile, outbound=True)
+        number = self._sink(self.machine.streamer_of(tile), start, l2, size, _DROP, tile)
         start.readers.append(number)
         l2.writers.append(number)
-        down = Copy(l2.memory, l2.address, l3.memory, l3.address, run=size)
-        before = [*l2.writers, *l3.to_write(size)]
-        number = self._transfer(self._mover[1].take(), [down], before, (Level.L2, Level.L3), outbound=True)
+        number = self._sink(self._mover[1].take(), l2, l3, size, _SINK)
         l2.readers.append(number)
         l3.writers.append(number)
         return self.store(copies, l3, waits)
 
     def store(self, copies: Sequence[Copy], l3: Slot, waits: Iterable[int] = ()) -> int:
         """A slot of L3 to external memory."""
-        levels = (Level.L3, Level.EXTERNAL)
-        number = self._transfer(self._dma[1].take(), copies, [*l3.writers, *waits], levels, outbound=True)
+        before = [*l3.writers, *waits]
+        engine = self._dma[1].take()
+        queue = self.machine.queue(engine, outbound=True)
+        for copy in copies:
+            before += self.tokens(queue, copy.target)
+        number = self._transfer(engine, copies, before, _STORE)
         l3.readers.append(number)
         self.stored(number)
         return number
 
-    def _transfer(
-        self,
-        engine: int,
-        copies: Sequence[Copy],
-        waits: list[int],
-        levels: tuple[Level, Level],
-        *,
-        tile: int = 0,
-        outbound: bool = False,
-        is_dense: bool = False,
-    ) -> int:
-        width = self.machine.engines[engine].width
-        moved = beats = 0
+    def _sink(self, engine: int, start: Slot, to: Slot, size: int, way: Way, tile: int = 0) -> int:
+        """The first bytes of a slot to the next level outwards."""
+        down = Copy(start.memory, start.address, to.memory, to.address, 1, 0, 0, 1, 0, 0, size)
+        beats = -(-size // self._widths[engine])
+        waits = [*start.writers, *to.to_write(size)]
+        return self.program.transfer(engine, self.launch, tile, beats, waits, (down,), way)
+
+    def _transfer(self, engine: int, copies: Sequence[Copy], waits: Sequence[int], way: Way, tile: int = 0) -> int:
+        width, beats = self._widths[engine], 0
         for copy in copies:
-            more, cycles = copy.cost(width)
-            moved += more
-            beats += cycles
-        if is_dense:
-            beats = -(-moved // width)
-        source, target = levels
-        if Level.EXTERNAL in levels:
-            queue = self.machine.queue(engine, outbound)
-            for copy in copies:
-                waits += self.tokens(queue, copy.target if outbound else copy.source)
-        what = What(tile, outbound, copies, (), (), (), moved, source, target)
-        return self.program.add(Op.COPY, engine, self.launch, beats, waits, what)
+            beats += copy.cost(width)[1]
+        return self.program.transfer(engine, self.launch, tile, beats, waits, copies, way)

@@ -104,7 +104,8 @@ class Space:
         made = []
         for _ in range(count):
             slot = Slot(self.memory, self._next, size)
-            slot.before = self._meeting(slot)
+            if self._pieces:
+                slot.before = self._meeting(slot)
             made.append(slot)
             self._next += size
         self._slots += made

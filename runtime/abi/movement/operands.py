@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import gcd
 from typing import NamedTuple, Protocol
 
@@ -87,12 +88,12 @@ class Matrix:
     k_stride: int
     is_lhs: bool
 
-    @property
+    @cached_property
     def element_bytes(self) -> int:
         """0 where elements are packed."""
         return 0 if self.packing is not Packing.DENSE else row_bytes(self.dtype, self.packing, 1)
 
-    @property
+    @cached_property
     def unit(self) -> int:
         """The reduction is cut after multiples of this many elements; 0: nowhere."""
         if self.packing in SPARSE:
@@ -155,7 +156,7 @@ class Matrix:
             vectors.size, self.stride * e, k.size * e, k.size, self.k_stride * e, e, e,
         )  # fmt: skip
 
-    @property
+    @cached_property
     def transposes(self) -> bool:
         """Whether vectors lie beside each other: the BlockMover transposes them."""
         return self.packing is Packing.DENSE and self.k_stride != 1 and self.stride == 1
@@ -192,12 +193,12 @@ class Windows:
     unit: int
     """What the weights' elements of a step are a multiple of; 0: they are in one step."""
 
-    @property
+    @cached_property
     def taps(self) -> int:
         """Of a window, in one channel."""
         return self.g["kernel_depth"] * self.g["kernel_height"] * self.g["kernel_width"]
 
-    @property
+    @cached_property
     def channels(self) -> int:
         """Of a group."""
         return self.g["in_channels"] // self.g["groups"]

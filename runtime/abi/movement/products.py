@@ -11,11 +11,13 @@ from tfmbs.runtime.abi.movement.expansion import Expansion
 from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
 from tfmbs.runtime.abi.movement.memory import Ring, Slot
 from tfmbs.runtime.abi.movement.operands import Key, Matrix, Span, Windows, span
-from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Op, What
+from tfmbs.runtime.abi.movement.program import Copy, Level, Op, What
 from tfmbs.runtime.abi.movement.residency import Held, Store, residency
 from tfmbs.runtime.abi.movement.tiles import Plan, Work, guard_of
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 from tfmbs.runtime.abi.types import DType
+
+_FOLD = Op.FOLD  # members of enums take long to look up
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,12 @@ class ProductExpansion:
         self, expansion: Expansion, work: Work, plan: Plan, result: Result, epilogue: Epilogue | None, lhs_zero: int
     ) -> None:
         self.x, self.work, self.plan, self.result, self.epilogue = expansion, work, plan, result, epilogue
-        self.lhs_zero = lhs_zero
+        self.lhs_zero, self.arrays = lhs_zero, expansion.machine.first(EngineKind.ARRAY)
+        self.is_window, self.is_float = isinstance(work.lhs, Windows), work.lhs.element_bytes == 4
+        self.rhs_is_float = work.rhs.dtype == DType.F32
         self.steps = -(-work.k // plan.tile.k)
         self._keys: dict[tuple[int, int, int], list[Key]] = {}
-        self._cycles: dict[tuple[Sizes, bool], int] = {}
+        self._cycles: dict[tuple[int, int, int, bool], int] = {}
         self.rounds = [[self._output_tile(*place) for place in one] for one in plan.rounds(work)]
         self._prepare()
 
@@ -237,33 +241,31 @@ class ProductExpansion:
         to.writers.append(number)
 
     def _fold(self, out: OutputTile, k: int, lhs: Slot, rhs: Slot, sums: Slot) -> None:
-        x, work, machine = self.x, self.work, self.x.machine
-        depth = span(k, self.plan.tile.k, work.k)
-        row_bytes = work.rhs.row_bytes(depth.size)
-        is_float = work.lhs.element_bytes == 4
+        x, work, plan = self.x, self.work, self.plan
+        depth = span(k, plan.tile.k, work.k).size
+        row_bytes = work.rhs.row_bytes(depth)
         kept = -1 if work.kept is None else work.kept(out.product, out.n)
-        sizes = Sizes(out.m.size, out.n.size, depth.size if kept < 0 else kept)
-        is_window = isinstance(work.lhs, Windows)
+        m, n, taken = out.m.size, out.n.size, depth if kept < 0 else kept
         parameters = (
-            Memory.L1 + out.fabric, lhs.address, rhs.address, sums.address, out.m.size, out.n.size, depth.size,
-            is_float, k == 0, self.lhs_zero, work.rhs.packing, row_bytes, is_window, out.m.first,
-            work.rhs.dtype == DType.F32, depth.size, out.m.size if is_window else out.n.size, 0, -1, kept,
+            sums.memory, lhs.address, rhs.address, sums.address, m, n, depth, self.is_float, k == 0, self.lhs_zero,
+            work.rhs.packing, row_bytes, self.is_window, out.m.first, self.rhs_is_float, depth,
+            m if self.is_window else n, 0, -1, kept,
         )  # fmt: skip
-        used = out.m.size * out.n.size * ACCUMULATOR_BYTES
+        used = m * n * ACCUMULATOR_BYTES
         waits = [*lhs.writers, *rhs.writers, *(sums.to_write(used) if k == 0 else sums.writers)]
-        reads = [lhs.place(out.m.size * depth.size * work.lhs.element_bytes), rhs.place(out.n.size * row_bytes)]
+        reads = [lhs.place(m * depth * work.lhs.element_bytes), rhs.place(n * row_bytes)]
         what = What(
             tile=out.fabric,
             parameters=parameters,
             reads=reads if k == 0 else [*reads, sums.place(used)],
             writes=[sums.place(used)],
-            macs=sizes.m * sizes.n * sizes.k,
+            macs=m * n * taken,
         )
-        if (sizes, k > 0) not in self._cycles:
-            plan = self.plan
-            self._cycles[sizes, k > 0] = array_cycles(machine, plan.dataflow, sizes, plan.is_buffered, k > 0)
-        cycles = self._cycles[sizes, k > 0]
-        number = x.program.add(Op.FOLD, machine.first(EngineKind.ARRAY) + out.fabric, x.launch, cycles, waits, what)
+        cycles = self._cycles.get((m, n, taken, k > 0))
+        if cycles is None:
+            cycles = array_cycles(x.machine, plan.dataflow, Sizes(m, n, taken), plan.is_buffered, k > 0)
+            self._cycles[m, n, taken, k > 0] = cycles
+        number = x.program.add(_FOLD, self.arrays + out.fabric, x.launch, cycles, waits, what)
         lhs.readers.append(number)
         rhs.readers.append(number)
         sums.writers = [number]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
+from struct import Struct, pack
 from typing import NamedTuple
 
 import numpy as np
@@ -204,6 +205,20 @@ class Copy(NamedTuple):
         return total, runs * -(-run // width)
 
 
+class Way(NamedTuple):
+    """From a level to a neighbouring one; see `What` for `outbound`."""
+
+    source: int
+    target: int
+    outbound: bool
+    is_external: bool
+
+    @classmethod
+    def of(cls, source: Level, target: Level) -> Way:
+        """The way between two levels."""
+        return cls(int(source), int(target), source > target, Level.EXTERNAL in (source, target))
+
+
 class Timed(NamedTuple):
     """A vector program whose time is known when it has run, its windows, and `TIMED_ENGINE_FIELDS`."""
 
@@ -232,6 +247,11 @@ class What(NamedTuple):
     operations: int = 0
 
 
+_ROW, _PART, _ACCESS = (Struct(f"{len(fields)}q").pack for fields in (MOVEMENT_FIELDS, PART_FIELDS, ACCESS_FIELDS))
+"""Rows of the tables as bytes: several times as fast as an array is extended."""
+_COPY = Op.COPY  # members of enums take long to look up
+
+
 class Program:
     """A movement program, built by the rule. Waits are for movements that come before the waiting one.
 
@@ -251,38 +271,71 @@ class Program:
         )
         self._part_count = 0
 
-    def add(self, op: Op, engine: int, launch: int, busy: int, waits: Iterable[int], what: What) -> int:
+    def add(self, op: Op, engine: int, launch: int, busy: int, waits: Sequence[int], what: What) -> int:
         """Adds a movement that keeps its engine `busy` cycles; returns its number.
 
         Of the movements it waits for, the last of each queue is kept, and none of its own queue.
         """
-        number = len(self._queues)
         tile, outbound, parts, parameters, reads, writes, size, source, target, macs, operations = what
         queue = QUEUES * engine + outbound
-        kept = self.last_of_queues(waits)
-        kept.pop(queue, None)
+        is_external = size and not (source and target)  # one is `Level.EXTERNAL`
+        pipe = self.machine.external_ps(size) if is_external else 0
+        first, count = self._await(queue, waits)
         self.work[queue] += busy
-        is_external = size and Level.EXTERNAL in (source, target)
-        self._movements.extend(
-            (
-                op, engine, queue, launch, tile, busy * self._periods[engine],
-                self.machine.external_ps(size) if is_external else 0, size, source, target,
-                macs, operations, len(self._waits), len(kept), self._part_count, len(parts),
-                len(self._parameters), len(parameters),
+        self._movements.frombytes(
+            _ROW(
+                op, engine, queue, launch, tile, busy * self._periods[engine], pipe, size, source, target,
+                macs, operations, first, count, self._part_count, len(parts), len(self._parameters), len(parameters),
             )
         )  # fmt: skip
+        number = len(self._queues)
         self._queues.append(queue)
-        self._waits.extend(sorted(kept.values()))
         for part in parts:
-            self._parts.extend(part)
+            self._parts.frombytes(_PART(*part))
         self._part_count += len(parts)
         if parameters:
-            self._parameters.extend(parameters)
+            self._parameters.frombytes(pack(f"{len(parameters)}q", *parameters))
         for memory, low, high in reads:
-            self._accesses.extend((number, memory, low, high, 0))
+            self._accesses.frombytes(_ACCESS(number, memory, low, high, 0))
         for memory, low, high in writes:
-            self._accesses.extend((number, memory, low, high, 1))
+            self._accesses.frombytes(_ACCESS(number, memory, low, high, 1))
         return number
+
+    def transfer(
+        self, engine: int, launch: int, tile: int, busy: int, waits: Sequence[int], copies: Sequence[Copy], way: Way
+    ) -> int:
+        """`add` of copies from one level to another, which most movements are."""
+        source, target, outbound, is_external = way
+        queue = QUEUES * engine + outbound
+        size = pipe = 0
+        for copy in copies:
+            size += copy[4] * copy[7] * copy[10]  # its `bytes`
+            self._parts.frombytes(_PART(*copy))
+        if is_external:
+            pipe = self.machine.external_ps(size)
+        first, count = self._await(queue, waits)
+        self.work[queue] += busy
+        parts, queues = self._part_count, self._queues
+        self._part_count = parts + len(copies)
+        self._movements.frombytes(
+            _ROW(
+                _COPY, engine, queue, launch, tile, busy * self._periods[engine], pipe, size, source, target,
+                0, 0, first, count, parts, len(copies), len(self._parameters), 0,
+            )
+        )  # fmt: skip
+        queues.append(queue)
+        return len(queues) - 1
+
+    def _await(self, queue: int, waits: Sequence[int]) -> tuple[int, int]:
+        """Notes what the next movement waits for, which is in a queue: the place of the first, and how many."""
+        first = len(self._waits)
+        if not waits:
+            return first, 0
+        kept = self.last_of_queues(waits)
+        kept.pop(queue, None)
+        if kept:
+            self._waits.extend(sorted(kept.values()) if len(kept) > 1 else kept.values())
+        return first, len(kept)
 
     def await_tokens(self, launch: int, movements: Iterable[int]) -> None:
         """Notes the movements that a launch's accesses to external memory come after."""

@@ -45,6 +45,8 @@ def residency(uses: Sequence[tuple[Hashable, int]], slots: int, guard: int) -> l
 
     Raises TfmbsError `resource-limit` where a step uses more chunks than there are slots.
     """
+    if len({key for key, _ in uses}) <= slots:  # then nothing ever goes
+        return _kept(uses)
     following = _following(uses)
     holder: dict[Hashable, int] = {}
     held: list[Hashable] = [None] * slots
@@ -67,6 +69,20 @@ def residency(uses: Sequence[tuple[Hashable, int]], slots: int, guard: int) -> l
             heap = [(-needed[one], used[one], one) for one in holder.values()]
             heapify(heap)
         found.append(Held(slot, is_brought))
+    return found
+
+
+def _kept(uses: Sequence[tuple[Hashable, int]]) -> list[Held]:
+    """Where each use finds its chunk, if there is a slot for every chunk: they take them in the order they come."""
+    there: dict[Hashable, Held] = {}
+    found = []
+    for key, _ in uses:
+        held = there.get(key)
+        if held is None:
+            slot = len(there)
+            there[key] = Held(slot, False)
+            held = Held(slot, True)
+        found.append(held)
     return found
 
 

@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.movement.misses import cyclic
-from tfmbs.runtime.abi.movement.residency import residency
+from tfmbs.runtime.abi.movement.residency import outer_memories, residency
 
 CHUNKS = st.lists(st.integers(0, 5), min_size=1, max_size=12)
 
 
-@given(CHUNKS, st.integers(1, 5), st.integers(0, 3))
-def test_uses_find_what_was_brought_last(chunks: list[int], slots: int, guard: int) -> None:
+@given(CHUNKS, st.integers(1, 5), st.integers(0, 3), st.booleans())
+def test_uses_find_what_was_brought_last(chunks: list[int], slots: int, guard: int, holds_on: bool) -> None:
     held: dict[int, int] = {}
-    for chunk, one in zip(chunks, residency(list(zip(chunks, range(12), strict=False)), slots, guard), strict=True):
+    uses = list(zip(chunks, range(12), strict=False))
+    for chunk, one in zip(chunks, residency(uses, slots, guard, holds_on=holds_on), strict=True):
         assert 0 <= one.slot < slots
         assert one.is_brought == (chunk not in held.values())
         if one.is_brought:
@@ -45,6 +46,17 @@ def test_the_closed_model_counts_a_cyclic_sequence(chunks: int, slots: int, turn
     uses = [(number % chunks, number) for number in range(chunks * turns)]
     brought = sum(one.is_brought for one in residency(uses, slots, 0))
     assert brought <= cyclic(chunks, slots, turns, 0) <= 1.2 * brought
+
+
+@pytest.mark.parametrize(("chunks", "slots", "guards"), [(24, (15, 15), (4, 4)), (30, (12, 24), (2, 4))])
+def test_two_memories_together_keep_what_neither_could(
+    chunks: int, slots: tuple[int, int], guards: tuple[int, int]
+) -> None:
+    uses = [(number % chunks, number) for number in range(10 * chunks)]
+    held2, held3 = outer_memories(uses, slots, guards)
+    assert sum(one.is_brought for one in held3) == chunks
+    assert sum(one.is_brought for one in held2) == len(held3)
+    assert len(held3) == pytest.approx(cyclic(chunks, slots[0], 10, guards[0]), rel=0.05)
 
 
 def test_a_step_keeps_what_it_uses() -> None:

@@ -12,7 +12,7 @@ from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
 from tfmbs.runtime.abi.movement.memory import Ring, Slot
 from tfmbs.runtime.abi.movement.operands import Key, Matrix, Span, Windows, span
 from tfmbs.runtime.abi.movement.program import Copy, Level, Op, What
-from tfmbs.runtime.abi.movement.residency import Held, Store, residency
+from tfmbs.runtime.abi.movement.residency import Held, Store, outer_memories, residency
 from tfmbs.runtime.abi.movement.tiles import Plan, Work, guard_of
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 from tfmbs.runtime.abi.types import DType
@@ -139,11 +139,14 @@ class ProductExpansion:
                 if next(at[out.fabric]).is_brought
                 for key in ([self._rhs_key(out, k)] if operand else self._lhs_keys(out, k))
             ]
-            for level, slots, engines in ((1, plan.l2, target.block_mover.count), (0, plan.l3, target.dma.count)):
-                guard = guard_of(slots[operand], of_step[operand], engines) if plan.is_buffered else 0
-                held = residency(asked, slots[operand], guard)
-                shared[level].append(held)
-                asked = [use for use, one in zip(asked, held, strict=True) if one.is_brought]
+            slots = plan.l2[operand], plan.l3[operand]
+            guards = [
+                guard_of(count, of_step[operand], engines) if plan.is_buffered else 0
+                for count, engines in zip(slots, (target.block_mover.count, target.dma.count), strict=True)
+            ]
+            held2, held3 = outer_memories(asked, slots, (guards[0], guards[1]))
+            shared[0].append(held3)
+            shared[1].append(held2)
         return own, shared
 
     def _lhs_keys(self, out: OutputTile, k: int) -> list[Key]:

@@ -5,6 +5,9 @@ A chunk that is in a slot is not brought again. Another one takes the slot of th
 current step, nor in the last `guard` steps of those that use the memory, as long as there is another: transfers are
 still under way there. This is the best replacement there is, but for the guard.
 
+Where chunks are used in turn, over and over, the best replacement misses others each time. A memory may also hold on to
+the first ones that came: then it misses the same ones, as many, and those are what the memory behind it can keep.
+
 Memories are decided from the array outwards. What L2 is asked for is what L1 does not hold, and what L3 is asked for
 is what L2 does not: so L3 keeps other chunks than L2, and both together hold what neither could.
 """
@@ -40,8 +43,29 @@ class Store:
         return self._slots[slot], is_brought
 
 
-def residency(uses: Sequence[tuple[Hashable, int]], slots: int, guard: int) -> list[Held]:
-    """Where each use (chunk, step) finds its chunk; steps ascend.
+Uses = Sequence[tuple[Hashable, int]]
+"""Chunks and the steps that use them, which ascend."""
+
+
+def outer_memories(uses: Uses, slots: tuple[int, int], guards: tuple[int, int]) -> tuple[list[Held], list[Held]]:
+    """Where uses find their chunks in L2, and in L3 those that do not, each by `residency`.
+
+    L2 holds on or not, whichever brings fewer chunks to L3, of equals to L2.
+    """
+    least = len({chunk for chunk, _ in uses})
+    found: list[tuple[int, int, list[Held], list[Held]]] = []
+    for holds_on in (False, True):
+        held2 = residency(uses, slots[0], guards[0], holds_on=holds_on)
+        missed = [use for use, one in zip(uses, held2, strict=True) if one.is_brought]
+        held3 = residency(missed, slots[1], guards[1])
+        found.append((sum(one.is_brought for one in held3), len(missed), held2, held3))
+        if found[0][0] == least:
+            break
+    return min(found, key=lambda one: one[:2])[2:]
+
+
+def residency(uses: Uses, slots: int, guard: int, *, holds_on: bool = False) -> list[Held]:
+    """Where each use finds its chunk. `holds_on`: of chunks that are used again, the one that came last goes first.
 
     Raises TfmbsError `resource-limit` where a step uses more chunks than there are slots.
     """
@@ -63,7 +87,11 @@ def residency(uses: Sequence[tuple[Hashable, int]], slots: int, guard: int) -> l
             slot = free.pop() if free else _victim(heap, used, needed, rank, guard)
             holder.pop(held[slot], None)
             holder[key], held[slot] = slot, key
-        used[slot], needed[slot] = rank, following[number]
+        used[slot] = rank
+        if not holds_on or following[number] == NEVER:
+            needed[slot] = following[number]
+        elif is_brought:
+            needed[slot] = rank
         heappush(heap, (-needed[slot], rank, slot))
         if len(heap) > 8 * slots + 64:  # most of them are out of date
             heap = [(-needed[one], used[one], one) for one in holder.values()]

@@ -36,6 +36,13 @@ struct Chain {
   uint32_t lane_ops = 0, real_lane_ops = 0, loads = 0;  // of each lane
 
   static constexpr size_t MOST = 12;  // steps
+
+  // Whether it adds a number to i32, scales them and quantizes them, with numbers that all elements of a channel share.
+  bool requantizes() const {
+    const auto shared = [&](size_t i) { return steps[i].operand.place != ChainOperand::Place::ELEMENT; };
+    return result == abi::DType::I8 && steps.size() == 4 && steps[0].op == ChainOp::ADD_I32 && shared(0) &&
+           steps[1].op == ChainOp::TO_F32 && steps[2].op == ChainOp::MUL && shared(2) && steps[3].op == ChainOp::QUANTIZE;
+  }
 };
 
 // The chain that an epilogue is, if it is one.

@@ -53,6 +53,18 @@ inline void store_four(uint8_t* p, const VecI (&x)[4]) {
   _mm512_storeu_si512(p, _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), bytes));
 }
 
+// Halves of lanes: the low bytes of a, then of b; words: the low halves of a, then of b.
+inline VecI bytes_of(VecI a, VecI b) {
+  return _mm512_ternarylogic_epi32(_mm512_set1_epi32(0xff), a, _mm512_slli_epi32(b, 8), 0xca);
+}
+inline VecI halves_of(VecI a, VecI b) { return _mm512_mask_blend_epi16(0xaaaaaaaau, a, _mm512_slli_epi32(b, 16)); }
+// The low halves of all lanes of a, then of b.
+inline void store_halves(uint8_t* p, VecI a, VecI b) {
+  const __m256i low = _mm512_cvtepi32_epi16(a), high = _mm512_cvtepi32_epi16(b);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), low);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + sizeof low), high);
+}
+
 #elif defined(__AVX2__) && defined(__FMA__)
 
 struct First {
@@ -103,6 +115,17 @@ inline void store_four(uint8_t* p, const VecI (&x)[4]) {
   const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(x[0], x[1]), _mm256_packs_epi32(x[2], x[3]));
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
                       _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+}
+// Halves of lanes: the low bytes of a, then of b; words: the low halves of a, then of b.
+inline VecI bytes_of(VecI a, VecI b) {
+  return _mm256_blendv_epi8(_mm256_slli_epi32(b, 8), a, _mm256_set1_epi32(0xff));
+}
+inline VecI halves_of(VecI a, VecI b) { return _mm256_blend_epi16(a, _mm256_slli_epi32(b, 16), 0xaa); }
+// The low halves of all lanes of a, then of b.
+inline void store_halves(uint8_t* p, VecI a, VecI b) {
+  const __m256i low = _mm256_set1_epi32(0xffff);
+  const __m256i halves = _mm256_packus_epi32(_mm256_and_si256(a, low), _mm256_and_si256(b, low));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(halves, 0xd8));
 }
 
 #endif

@@ -10,8 +10,10 @@ Way way_of(const Engine& engine, const Launch& launch) {
   const bool few = launch.volume.out_channels / launch.volume.groups <= MOST_ROW_CHANNELS;
   if (launch.words == Words::F32) return !few ? Way::PLANES : has_lines(engine, launch) ? Way::LINES : Way::ROWS;
   if (few) return has_depth(engine, launch) ? Way::DEPTH : Way::ROWS;
-  if (Filter(launch.volume, launch.words, engine.kernels).tiled)
-    return has_quads(engine, launch) ? Way::QUADS : Way::ROWS;
+  const Filter filter(launch.volume, launch.words, engine.kernels);
+  if (filter.tiled) return has_quads(engine, launch) ? Way::QUADS : Way::ROWS;
+  // Nothing is gathered then, nor transposed.
+  if (has_depth(engine, launch) && depth_words(engine, launch) <= filter.depth) return Way::DEPTH;
   return has_pixels(engine, launch) ? Way::PIXELS : Way::ROWS;
 }
 

@@ -9,8 +9,11 @@ namespace tfmbs {
 void conv_by_rows(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 uint64_t rows_buffer_bytes();
 
-// Integers with few channels per group: on padded planes, words of several taps along the rows of the outputs.
+// Integers with few channels per group, or few input channels: on padded planes, words of several taps along the rows of
+// the outputs.
 bool has_depth(const Engine& engine, const Launch& launch);
+// Words that meet an output.
+uint64_t depth_words(const Engine& engine, const Launch& launch);
 void conv_by_depth(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 uint64_t depth_buffer_bytes(const Engine& engine, const Launch& launch);
 

@@ -7,40 +7,55 @@
 namespace tfmbs {
 namespace {
 
-// Runs the chain that the launch's program is. False where the program has to run instead: an operand would be read
-// outside its window, or the steps do not last; then it says what is wrong.
-bool run_chain(const Engine& engine, const Bound& bound, Worker& worker, const uint32_t* accumulators,
-               const Chunk& chunk, const ChunkRows& rows) {
-  const Program& program = *bound.launch.program;
-  const Chain& chain = *program.chain;
-  if (chain.result != bound.out_type || chain.real_first == bound.launch.integer) return false;
-  if (chain.words > program.max_steps || rows.count > worker.steps_left / chain.words) return false;
-  ChainStep steps[Chain::MOST];
-  for (size_t i = 0; i < chain.steps.size(); ++i) {
-    const Chain::Step& step = chain.steps[i];
+// The steps of the launch's chain with their operands. False where one would be read outside its window.
+bool bind_steps(const Bound& bound, const Chunk& chunk, const ChunkRows& rows, ChainStep* steps) {
+  for (const Chain::Step& step : bound.launch.program->chain->steps) {
     const ChainOperand& operand = step.operand;
-    steps[i] = {step.op, false, &operand.at, 0, step.zero, step.low, step.high, step.divisor};
+    ChainStep& to = *steps++;
+    to = {step.op, false, &operand.at, 0, step.zero, step.low, step.high, step.divisor};
     if (operand.place == ChainOperand::Place::NONE || operand.place == ChainOperand::Place::CONSTANT) continue;
     uint64_t first = operand.at, stride = 0, apart = 0;
     if (operand.place == ChainOperand::Place::CHANNEL) first = chunk.channel, stride = chunk.channel_step, apart = rows.channels;
     if (operand.place == ChainOperand::Place::ELEMENT) first = chunk.element, stride = 1, apart = rows.elements;
     const Window& window = bound.windows[operand.window];
     if (stride > 1 || first + stride * (chunk.lanes - 1) + apart * (rows.count - 1) >= window.elements) return false;
-    steps[i].lanes = stride == 1;
-    steps[i].apart = apart;
-    steps[i].at = reinterpret_cast<const uint32_t*>(window.data) + first;
+    to.lanes = stride == 1;
+    to.apart = apart;
+    to.at = reinterpret_cast<const uint32_t*>(window.data) + first;
   }
+  return true;
+}
+
+// Whether the launch's chain may run on so many chunks.
+bool may_run(const Bound& bound, const Worker& worker, uint64_t chunks) {
+  const Program& program = *bound.launch.program;
+  const Chain& chain = *program.chain;
+  return chain.result == bound.out_type && chain.real_first != bound.launch.integer && chain.words <= program.max_steps &&
+         chunks <= worker.steps_left / chain.words;
+}
+
+void count_chain(const Chain& chain, Worker& worker, uint64_t chunks, uint64_t lanes) {
+  VectorCounters& counters = worker.machine.counters();
+  counters.words += chunks * chain.words;
+  counters.lane_ops += lanes * chain.lane_ops;
+  counters.real_lane_ops += lanes * chain.real_lane_ops;
+  counters.loads += lanes * chain.loads;
+  worker.steps_left -= chunks * chain.words;
+}
+
+// Runs the chain that the launch's program is. False where the program has to run instead: an operand would be read
+// outside its window, or the steps do not last; then it says what is wrong.
+bool run_chain(const Engine& engine, const Bound& bound, Worker& worker, const uint32_t* accumulators,
+               const Chunk& chunk, const ChunkRows& rows) {
+  const Chain& chain = *bound.launch.program->chain;
+  ChainStep steps[Chain::MOST];
+  if (!may_run(bound, worker, rows.count) || !bind_steps(bound, chunk, rows, steps)) return false;
   const bool narrow = chain.result == abi::DType::I8;
   const size_t bytes = narrow ? sizeof(int8_t) : sizeof(float);
   engine.kernels.chain(steps, chain.steps.size(),
                        {accumulators, rows.accumulators, rows.count, chunk.lanes, narrow,
                         bound.out + chunk.element * bytes, rows.elements * bytes});
-  VectorCounters& counters = worker.machine.counters();
-  counters.words += rows.count * chain.words;
-  counters.lane_ops += rows.count * chain.lane_ops * chunk.lanes;
-  counters.real_lane_ops += rows.count * chain.real_lane_ops * chunk.lanes;
-  counters.loads += rows.count * chain.loads * chunk.lanes;
-  worker.steps_left -= rows.count * chain.words;
+  count_chain(chain, worker, rows.count, rows.count * chunk.lanes);
   return true;
 }
 
@@ -64,6 +79,15 @@ void interpret(const Engine& engine, const Bound& bound, Worker& worker, const v
 }
 
 }  // namespace
+
+bool requantize(const Bound& bound, Worker& worker, const Requantized& work, ChainStep* steps) {
+  const Program* program = bound.launch.program;
+  if (!program || !program->chain || !program->chain->requantizes() || !may_run(bound, worker, work.chunks) ||
+      !bind_steps(bound, {0, static_cast<uint32_t>(work.channel), 0, 1}, {work.channels, 0, 0, 1}, steps))
+    return false;
+  count_chain(*program->chain, worker, work.chunks, work.lanes);
+  return true;
+}
 
 void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, const void* accumulators,
                   const Chunk& chunk) {

@@ -8,6 +8,7 @@
 
 #include "abi.gen.h"
 #include "quad_fns.h"
+#include "row_fns.h"
 #include "strip_fns.h"
 
 namespace tfmbs {
@@ -95,34 +96,6 @@ struct Spread {
   size_t pitch;
 };
 using SpreadFn = void (*)(const Spread& spread, uint32_t* out);
-
-// Rows of padded elements, as bytes: u8 by 128 more than their i8 (QUADS), or i16 less the zero point (PAIRS).
-struct PaddedRows {
-  const int8_t* from;
-  size_t stride, rows, count;  // elements from one row to the next, rows, elements of each
-  int32_t zero;
-  uint8_t* out;
-  size_t pitch;  // bytes from one row to the next
-};
-// Words under windows of rows: weights[t] meets the word at from + offsets[t] + row * pitch + i * step, for t < taps and
-// output i < n of each row; step is 1, 2 or 4.
-struct WindowWords {
-  const uint8_t* from;
-  const size_t* offsets;
-  const uint32_t* weights;
-  size_t taps;
-  unsigned step;
-  size_t pitch, rows;
-  uint32_t n;
-  int32_t start;
-};
-struct RowFns {
-  unsigned bytes;  // of an element
-  void (*pad)(const PaddedRows& rows);
-  // out[row * n + i] = start + the products. 16 more outputs are written behind the last one, and 128 bytes may be read
-  // behind the last word.
-  void (*window)(const WindowWords& words, int32_t* out);
-};
 
 // The products of integers, wrapped.
 struct IntegerTiles {

@@ -59,5 +59,12 @@ void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, cons
                   const Chunk& chunk);
 void finish_chunks(const Engine& engine, const Bound& bound, Worker& worker, const uint32_t* accumulators,
                    const Chunk& chunk, const ChunkRows& rows);
+// Output channels whose accumulators a kernel requantizes by itself: `chunks` chunks of them, `lanes` in all.
+struct Requantized {
+  uint64_t channel, channels, chunks, lanes;
+};
+// Whether the epilogue is a chain that requantizes by channel (see RowFns). Then `steps` are its steps, rows of which are
+// channels, and the work is counted as done; else it is for `finish_chunks`.
+bool requantize(const Bound& bound, Worker& worker, const Requantized& work, ChainStep* steps);
 
 }  // namespace tfmbs

@@ -71,6 +71,14 @@ inline VecF real_bytes(const int8_t* p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
 }
 inline VecF divide_f(VecF a, VecF b) { return _mm512_div_ps(a, b); }
+// Lanes of a and b by turns: a gets the first ones of both, b the others.
+inline void interleave_i(VecI& a, VecI& b) {
+  const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const __m512i second = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  const VecI low = _mm512_permutex2var_epi32(a, first, b);
+  b = _mm512_permutex2var_epi32(a, second, b);
+  a = low;
+}
 inline VecI add_i16(VecI a, VecI b) { return _mm512_add_epi16(a, b); }
 // Sums of pairs of products of u8 and i8, which an i16 must hold.
 inline VecI pairs_u8_i8(VecI a, VecI b) { return _mm512_maddubs_epi16(a, b); }
@@ -132,6 +140,11 @@ inline VecF real_bytes(const int8_t* p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
 }
 inline VecF divide_f(VecF a, VecF b) { return _mm256_div_ps(a, b); }
+inline void interleave_i(VecI& a, VecI& b) {
+  const VecI low = _mm256_unpacklo_epi32(a, b), high = _mm256_unpackhi_epi32(a, b);
+  a = _mm256_permute2x128_si256(low, high, 0x20);
+  b = _mm256_permute2x128_si256(low, high, 0x31);
+}
 inline VecI add_i16(VecI a, VecI b) { return _mm256_add_epi16(a, b); }
 inline VecI pairs_u8_i8(VecI a, VecI b) { return _mm256_maddubs_epi16(a, b); }
 #if defined(__AVXVNNI__)
@@ -242,6 +255,11 @@ inline VecF real_bytes(const int8_t* p) {
   VecF x;
   for (unsigned i = 0; i < LANES; ++i) x.lane[i] = static_cast<float>(p[i]);
   return x;
+}
+inline void interleave_i(VecI& a, VecI& b) {
+  const VecI low{{a.lane[0], b.lane[0], a.lane[1], b.lane[1]}};
+  b = VecI{{a.lane[2], b.lane[2], a.lane[3], b.lane[3]}};
+  a = low;
 }
 inline VecF divide_f(VecF a, VecF b) {
   for (unsigned i = 0; i < LANES; ++i) a.lane[i] /= b.lane[i];

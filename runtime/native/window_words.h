@@ -1,114 +1,209 @@
-// Windows of few channels along rows of padded elements: each lane of a vector is a word that starts where its window
-// does, so that a product takes several taps at once.
+// Windows of integers along lines of padded elements. A lane is a word that starts where its window does, so that a product
+// takes several taps at once. Words of neighbouring outputs overlap: lanes are outputs as far apart as words are, and
+// vectors that start one output further have those between, so that all are loaded as they lie.
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
+#include "chain_lanes.h"
 #include "kernels.h"
+#include "short_rows.h"
 #include "simd.h"
 
 namespace {
 
-template <class Bits>
-inline void flip_bytes(const int8_t* from, uint8_t* to) {
-  Bits bits;
-  std::memcpy(&bits, from, sizeof bits);
-  bits ^= static_cast<Bits>(0x8080808080808080u);
-  std::memcpy(to, &bits, sizeof bits);
+template <class Row>
+[[gnu::always_inline]] inline void each_row(const tfmbs::PaddedRows& rows, Row row_of) {
+  for (size_t plane = 0; plane < rows.planes; ++plane) {
+    const int8_t* from = rows.from + plane * rows.plane_in;
+    uint8_t* out = rows.out + plane * rows.plane_out;
+    for (size_t row = 0; row < rows.rows; ++row, from += rows.stride, out += rows.pitch) row_of(from, out);
+  }
 }
 
-// The last bytes of a row are taken as many at a time as the others, some of them twice.
 inline void pad_quads(const tfmbs::PaddedRows& rows) {
-  const int8_t* from = rows.from;
-  uint8_t* out = rows.out;
-  for (size_t row = 0; row < rows.rows; ++row, from += rows.stride, out += rows.pitch) {
-    const size_t count = rows.count;
-    if (count >= 8) {
-      for (size_t i = 0; i + 8 < count; i += 8) flip_bytes<uint64_t>(from + i, out + i);
-      flip_bytes<uint64_t>(from + count - 8, out + count - 8);
-    } else if (count >= 4) {
-      flip_bytes<uint32_t>(from, out);
-      flip_bytes<uint32_t>(from + count - 4, out + count - 4);
-    } else {
-      for (size_t i = 0; i < count; ++i) flip_bytes<uint8_t>(from + i, out + i);
+  each_row(rows, [&](const int8_t* from, uint8_t* out) __attribute__((always_inline)) {
+    in_pieces(rows.count, [&](auto piece, size_t i) __attribute__((always_inline)) {
+      auto bits = piece.load(from + i);
+      bits ^= static_cast<decltype(bits)>(decltype(bits){} + static_cast<uint64_t>(0x8080808080808080u));
+      piece.store(out + i, bits);
+    });
+  });
+}
+
+inline void pad_pairs(const tfmbs::PaddedRows& rows) {
+  each_row(rows, [&](const int8_t* from, uint8_t* out) {
+    int16_t* halves = reinterpret_cast<int16_t*>(out);
+    for (size_t i = 0; i < rows.count; ++i) halves[i] = static_cast<int16_t>(from[i] - rows.zero);
+  });
+}
+
+// Vectors that are computed together, of each of so many channels.
+constexpr unsigned LINE_VECTORS = 4, LINE_OUTPUTS = LINE_VECTORS * LANES;
+static_assert(LINE_OUTPUTS <= tfmbs::RowFns::TOGETHER);
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+constexpr unsigned LINE_CHANNELS = 4;
+#elif defined(__AVX2__) && defined(__FMA__)
+constexpr unsigned LINE_CHANNELS = 2;
+#else
+constexpr unsigned LINE_CHANNELS = 1;
+#endif
+
+// Of vectors of a line, PARTS follow each other that have the outputs between those of the first.
+template <unsigned STEP>
+constexpr unsigned PARTS = sizeof(uint32_t) / STEP;
+
+// Outputs from `from` on.
+template <class Dot, unsigned STEP, unsigned CHANNELS>
+[[gnu::always_inline]] inline void line_words(const tfmbs::WindowWords& w, const uint8_t* from, const uint32_t* weights,
+                                              const VecI (&start)[CHANNELS], VecI (&sum)[CHANNELS][LINE_VECTORS]) {
+#pragma GCC unroll 4
+  for (unsigned c = 0; c < CHANNELS; ++c)
+#pragma GCC unroll 4
+    for (unsigned v = 0; v < LINE_VECTORS; ++v) sum[c][v] = start[c];
+  for (size_t tap = 0; tap < w.taps; ++tap) {
+    const uint8_t* p = from + w.offsets[tap];
+    VecI x[LINE_VECTORS];
+#pragma GCC unroll 4
+    for (unsigned v = 0; v < LINE_VECTORS; ++v)
+      x[v] = load_i(p + v / PARTS<STEP> * sizeof(VecI) + v % PARTS<STEP> * STEP);
+#pragma GCC unroll 4
+    for (unsigned c = 0; c < CHANNELS; ++c) {
+      const VecI weight = broadcast_i(static_cast<int32_t>(weights[c * w.taps + tap]));
+#pragma GCC unroll 4
+      for (unsigned v = 0; v < LINE_VECTORS; ++v) sum[c][v] = Dot::dot(x[v], weight, sum[c][v]);
     }
   }
 }
 
-inline void pad_pairs(const tfmbs::PaddedRows& rows) {
-  for (size_t row = 0; row < rows.rows; ++row) {
-    const int8_t* from = rows.from + row * rows.stride;
-    int16_t* halves = reinterpret_cast<int16_t*>(rows.out + row * rows.pitch);
-    for (size_t i = 0; i < rows.count; ++i) halves[i] = static_cast<int16_t>(from[i] - rows.zero);
-  }
-}
-
-// Lane i is the word at p + i * STEP.
+// The vectors of a line with lanes as the outputs follow each other.
 template <unsigned STEP>
-inline VecI words_at(const uint8_t* p) {
-  if constexpr (STEP == 4) return load_i(reinterpret_cast<const int32_t*>(p));
-#if defined(__AVX512F__) && defined(__AVX512BW__)
-  // Each quarter gets the bytes that its four words lie in, then every word its own.
-  if constexpr (STEP == 1) {
-    const __m512i quarters = _mm512_permutexvar_epi32(
-        _mm512_setr_epi32(0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6),
-        _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
-    return _mm512_shuffle_epi8(quarters, _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6)));
-  } else {
-    const __m512i quarters = _mm512_permutexvar_epi32(
-        _mm512_setr_epi32(0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7, 8, 9), _mm512_loadu_si512(p));
-    return _mm512_shuffle_epi8(quarters, _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7, 8, 9)));
+[[gnu::always_inline]] inline void in_order(VecI (&x)[LINE_VECTORS]) {
+  if constexpr (PARTS<STEP> == 2) {
+    interleave_i(x[0], x[1]);
+    interleave_i(x[2], x[3]);
+  } else if constexpr (PARTS<STEP> == 4) {
+    interleave_i(x[0], x[2]);  // the even outputs: of the first half, and of the second
+    interleave_i(x[1], x[3]);  // the odd ones
+    interleave_i(x[0], x[1]);
+    interleave_i(x[2], x[3]);
   }
-#elif defined(__AVX2__) && defined(__FMA__)
-  const __m256i halves = _mm256_inserti128_si256(
-      _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
-      _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 4 * STEP)), 1);
-  if constexpr (STEP == 1)
-    return _mm256_shuffle_epi8(halves, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6)));
-  else
-    return _mm256_shuffle_epi8(halves, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7, 8, 9)));
-#else
-  VecI x;
-  for (unsigned i = 0; i < LANES; ++i) std::memcpy(&x.lane[i], p + i * STEP, sizeof x.lane[i]);
-  return x;
-#endif
 }
 
-template <class Dot, unsigned STEP, unsigned VECTORS>
-[[gnu::always_inline]] inline void window_words(const uint8_t* from, const size_t* offsets, const uint32_t* weights,
-                                                size_t taps, int32_t start, int32_t* out) {
-  VecI sum[VECTORS];
+// CHANNELS channels of a group, the first of which is `channel` of all.
+template <class Dot, unsigned STEP, unsigned CHANNELS>
+struct LineOf {
+  template <class Visit>
+  [[gnu::always_inline]] static void each(const tfmbs::WindowWords& w, const uint8_t* from, size_t channel,
+                                          const VecI (&start)[CHANNELS], Visit visit) {
+    for (uint32_t i = 0; i < w.n; i += LINE_OUTPUTS) {
+      VecI sum[CHANNELS][LINE_VECTORS];
+      line_words<Dot, STEP>(w, from + size_t{i} * STEP, w.weights + channel * w.taps, start, sum);
 #pragma GCC unroll 4
-  for (unsigned v = 0; v < VECTORS; ++v) sum[v] = broadcast_i(start);
-  for (size_t tap = 0; tap < taps; ++tap) {
-    const VecI weight = broadcast_i(static_cast<int32_t>(weights[tap]));
-    const uint8_t* p = from + offsets[tap];
-#pragma GCC unroll 4
-    for (unsigned v = 0; v < VECTORS; ++v) sum[v] = Dot::dot(words_at<STEP>(p + v * LANES * STEP), weight, sum[v]);
+      for (unsigned c = 0; c < CHANNELS; ++c) visit(sum[c], c, i);
+    }
   }
-#pragma GCC unroll 4
-  for (unsigned v = 0; v < VECTORS; ++v) store_i(out + v * LANES, sum[v]);
+};
+
+// take(LineOf, group's words, first channel) for all channels.
+template <class Dot, unsigned STEP, class Take>
+[[gnu::always_inline]] inline void each_line(const tfmbs::WindowWords& w, Take take) {
+  const uint8_t* from = w.from;
+  for (size_t channel = 0, end = w.channels, group = 0; group < w.groups; ++group, end += w.channels, from += w.apart) {
+    for (; channel + LINE_CHANNELS <= end; channel += LINE_CHANNELS) take(LineOf<Dot, STEP, LINE_CHANNELS>(), from, channel);
+    for (; channel < end; ++channel) take(LineOf<Dot, STEP, 1>(), from, channel);
+  }
 }
 
 template <class Dot, unsigned STEP>
-void window_rows_by(const tfmbs::WindowWords& w, int32_t* out) {
-  for (size_t row = 0; row < w.rows; ++row, out += w.n) {
-    const uint8_t* from = w.from + row * w.pitch;
-    uint32_t i = 0;
-    for (; i + 3 * LANES < w.n; i += 4 * LANES)
-      window_words<Dot, STEP, 4>(from + i * STEP, w.offsets, w.weights, w.taps, w.start, out + i);
-    for (; i + LANES < w.n; i += 2 * LANES)
-      window_words<Dot, STEP, 2>(from + i * STEP, w.offsets, w.weights, w.taps, w.start, out + i);
-    if (i < w.n) window_words<Dot, STEP, 1>(from + i * STEP, w.offsets, w.weights, w.taps, w.start, out + i);
+struct LineSums {
+  const tfmbs::WindowWords& w;
+  int32_t* out;
+  size_t stride;
+
+  template <unsigned CHANNELS>
+  [[gnu::always_inline]] void operator()(LineOf<Dot, STEP, CHANNELS> line, const uint8_t* from, size_t channel) const {
+    VecI start[CHANNELS];
+    for (unsigned c = 0; c < CHANNELS; ++c) start[c] = broadcast_i(w.starts[channel + c]);
+    line.each(w, from, channel, start, [&](VecI (&sum)[LINE_VECTORS], size_t c, size_t i) __attribute__((always_inline)) {
+      in_order<STEP>(sum);
+#pragma GCC unroll 4
+      for (unsigned v = 0; v < LINE_VECTORS; ++v) store_i(out + (channel + c) * stride + i + v * LANES, sum[v]);
+    });
   }
+};
+
+template <class Dot, unsigned STEP>
+void window_line_by(const tfmbs::WindowWords& w, int32_t* out, size_t stride) {
+  each_line<Dot, STEP>(w, LineSums<Dot, STEP>{w, out, stride});
 }
 
 template <class Dot>
-void window_rows(const tfmbs::WindowWords& words, int32_t* out) {
-  if (words.step == 1) window_rows_by<Dot, 1>(words, out);
-  else if (words.step == 2) window_rows_by<Dot, 2>(words, out);
-  else window_rows_by<Dot, 4>(words, out);
+void window_line(const tfmbs::WindowWords& words, int32_t* out, size_t stride) {
+  if (words.step == 1) window_line_by<Dot, 1>(words, out, stride);
+  else if (words.step == 2) window_line_by<Dot, 2>(words, out, stride);
+  else window_line_by<Dot, 4>(words, out, stride);
+}
+
+#if (defined(__AVX512F__) && defined(__AVX512BW__)) || (defined(__AVX2__) && defined(__FMA__))
+
+// The low bytes of lanes that are i8, as the outputs follow each other.
+template <unsigned STEP>
+[[gnu::always_inline]] inline void store_line(uint8_t* p, const VecI (&x)[LINE_VECTORS]) {
+  if constexpr (PARTS<STEP> == 1) store_four(p, x);
+  else if constexpr (PARTS<STEP> == 2) store_halves(p, bytes_of(x[0], x[1]), bytes_of(x[2], x[3]));
+  else store_i(p, halves_of(bytes_of(x[0], x[1]), bytes_of(x[2], x[3])));
+}
+
+template <class Dot, unsigned STEP, bool DIVIDES>
+struct LineBytes {
+  const tfmbs::WindowWords& w;
+  const tfmbs::ChainStep* steps;
+  uint8_t* out;
+  size_t stride;
+  Quantizer<DIVIDES> quantized_of;
+
+  template <unsigned CHANNELS>
+  [[gnu::always_inline]] void operator()(LineOf<Dot, STEP, CHANNELS> line, const uint8_t* from, size_t channel) const {
+    VecI start[CHANNELS];
+    VecF scale[CHANNELS];
+    for (unsigned c = 0; c < CHANNELS; ++c) {
+      const size_t row = channel + c;
+      start[c] = add_i(broadcast_i(w.starts[row]), broadcast_i(static_cast<int32_t>(steps[0].at[row * steps[0].apart])));
+      scale[c] = broadcast_f(reinterpret_cast<const float*>(steps[2].at)[row * steps[2].apart]);
+    }
+    line.each(w, from, channel, start, [&](VecI (&sum)[LINE_VECTORS], size_t c, size_t i) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+      for (VecI& lanes : sum) lanes = quantized_of(mul_f(float_of(lanes), scale[c]));
+      store_line<STEP>(out + (channel + c) * stride + i, sum);
+    });
+  }
+};
+
+template <class Dot, unsigned STEP>
+void narrow_line_by(const tfmbs::WindowWords& w, const tfmbs::ChainStep* steps, uint8_t* out, size_t stride) {
+  if (steps[3].divisor == 0)
+    each_line<Dot, STEP>(w, LineBytes<Dot, STEP, false>{w, steps, out, stride, Quantizer<false>(steps[3])});
+  else
+    each_line<Dot, STEP>(w, LineBytes<Dot, STEP, true>{w, steps, out, stride, Quantizer<true>(steps[3])});
+}
+
+template <class Dot>
+void narrow_line(const tfmbs::WindowWords& words, const tfmbs::ChainStep* steps, uint8_t* out, size_t stride) {
+  if (words.step == 1) narrow_line_by<Dot, 1>(words, steps, out, stride);
+  else if (words.step == 2) narrow_line_by<Dot, 2>(words, steps, out, stride);
+  else narrow_line_by<Dot, 4>(words, steps, out, stride);
+}
+
+#endif
+
+template <class Dot, unsigned BYTES, void PAD(const tfmbs::PaddedRows&)>
+constexpr tfmbs::RowFns row_fns() {
+#if (defined(__AVX512F__) && defined(__AVX512BW__)) || (defined(__AVX2__) && defined(__FMA__))
+  return {BYTES, PAD, window_line<Dot>, narrow_line<Dot>};
+#else
+  return {BYTES, PAD, window_line<Dot>, nullptr};
+#endif
 }
 
 }  // namespace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.conformance.arithmetic import canonical, maximum, minimum
@@ -123,6 +123,50 @@ def test_chain(device: DeviceUnderTest, size: int, channels: int, data: st.DataO
     words[-1] = {**words[-1], **c("END")}
     epilogue = chain.builder.epilogue(words, len(chain.args))
     launch(chain.builder, conv, x, w, I8 if narrow else F32, epilogue=epilogue, args=chain.args)
+    assert device.run(chain.builder.image(), {"x": x})["y"].tobytes() == chain.value.tobytes()
+
+
+@st.composite
+def few_channels(draw: st.DrawFn) -> Conv:
+    """Windows of a group with few input or output channels, over planes of one line and of many."""
+    axes = [draw(st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 2), st.integers(0, 3))) for _ in "yx"]
+    sizes = draw(st.integers(1, 20)), draw(st.one_of(st.integers(1, 30), st.integers(100, 300)))
+    for size, (kernel, _, dilation, pad) in zip(sizes, axes, strict=True):
+        assume(size + pad > (kernel - 1) * dilation)
+    kernel, strides, dilations, before = ((axes[0][i], axes[1][i]) for i in range(4))
+    groups = draw(st.sampled_from([1, 3, 50]))
+    per_group, channels = draw(st.sampled_from([1, 1, 2, 3])), draw(st.sampled_from([1, 1, 4, 6]))
+    window = Window(kernel, strides, dilations, (*before, draw(st.integers(0, 3)), draw(st.integers(0, 3))))
+    zero = draw(st.sampled_from([0, -128, 127, 5]))
+    return Conv((2, per_group * groups, *sizes), channels * groups, window, groups, zero=zero)
+
+
+@given(conv=few_channels(), divisor=st.sampled_from([None, 0.02, 1.0, 37.5]), data=st.data())
+@settings(max_examples=EXAMPLES)
+def test_requantized_windows(device: DeviceUnderTest, conv: Conv, divisor: float | None, data: st.DataObject) -> None:
+    """A bias, a scale by channel, ends and a division before a quantization, where sums never leave registers."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
+    x = integers(rng, conv.input, -128, 127, extreme=data.draw(st.booleans(), "extreme"))
+    w = integers(rng, (conv.channels, conv.input[1] // conv.groups, *conv.window.kernel), -128, 127, extreme=False)
+    chain = Chain(convolve(x, w, conv), rng, data)
+    bias = rng.integers(-2000, 2000, conv.channels).astype(np.int32)
+    scale = (rng.uniform(0.2, 2, conv.channels) * (divisor or 1) * 100 / np.sqrt(w[0].size) / 5000).astype(np.float32)
+    odd = data.draw(st.integers(0, conv.channels - 1), "odd channel")
+    scale[odd] = data.draw(st.one_of(NUMBERS, st.just(scale[odd])), "odd scale")
+    chain.words += [by_channel(I32, 1, chain.window(bias)), d("ADD", I32, vd=0, va=1, vb=0)]
+    chain.words += [d("CVT", F32, vd=0, va=0, aux=I32), by_channel(F32, 1, chain.window(scale))]
+    chain.words += [d("MUL", F32, vd=0, va=0, vb=1)]
+    with np.errstate(all="ignore"):
+        value = (chain.value + bias[:, None, None]).astype(np.float32)
+        chain.value = canonical(value * scale[:, None, None])
+        if divisor:
+            chain.relu()
+            chain.words += [*constant(1, divisor), d("DIV", F32, vd=0, va=0, vb=1)]
+            chain.value = canonical(chain.value / np.float32(divisor))
+        chain.quantize()
+    chain.words[-1] = {**chain.words[-1], **c("END")}
+    epilogue = chain.builder.epilogue(chain.words, len(chain.args))
+    launch(chain.builder, conv, x, w, I8, epilogue=epilogue, args=chain.args)
     assert device.run(chain.builder.image(), {"x": x})["y"].tobytes() == chain.value.tobytes()
 
 

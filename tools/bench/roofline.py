@@ -10,23 +10,22 @@ from html import escape
 from tfmbs.tools.bench.cell import DRAM, Cell
 from tfmbs.tools.bench.roofs import (
     COLOURS,
-    FOOT,
     GAP,
     HEADER,
     HEIGHT,
-    LEFT,
     LEGEND_COLUMN,
-    RIGHT,
     ROW,
-    STYLE,
-    TOP,
     WIDTH,
     Axis,
-    ends,
+    axes,
+    document,
     grid,
+    head,
     mark,
+    panel,
     roofs,
-)  # fmt: skip
+    title,
+)
 
 
 def roofline(cells: Sequence[Cell], machine: str) -> str:
@@ -41,30 +40,18 @@ def roofline(cells: Sequence[Cell], machine: str) -> str:
     width = max(len(panels) * (WIDTH + GAP), 3 * LEGEND_COLUMN) + GAP
     per_column = math.ceil(len(kernels) / max(1, int((width - GAP) / LEGEND_COLUMN)))
     height = HEADER + HEIGHT + (max(per_column, 1) + 2) * ROW + GAP
-    parts = [
-        f'<text class="title" x="{GAP}" y="22">tfmbs-bench kernels</text>'
-        f'<text class="soft" x="{GAP}" y="39">{escape(machine)}</text>'
-    ]
-    parts += [
-        f'<g transform="translate({GAP / 2 + index * (WIDTH + GAP):g},{HEADER})">{panel}</g>'
-        for index, panel in enumerate(panels)
-    ]
+    parts = [title("tfmbs-bench kernels"), f'<text class="soft" x="{GAP}" y="39">{escape(machine)}</text>']
+    parts += [panel(content, index * (WIDTH + GAP), 0) for index, content in enumerate(panels)]
     parts.append(_legend(colours, kinds, HEADER + HEIGHT + ROW, per_column))
-    size = f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size}><style>{STYLE}</style>'
-        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
-    )
+    return document(parts, width, height)
 
 
 def _panel(
     shown: Sequence[Cell], every: Sequence[Cell], threads: int, colours: dict[str, str], kinds: Sequence[str]
 ) -> str:
-    x = Axis(*ends([_intensity(cell) for cell in every], 1.6), LEFT, WIDTH - RIGHT)
-    tops = [cell.limit.operations_per_second for cell in every]
-    y = Axis(*ends([*(cell.operations_per_second for cell in every), *tops], 1.4), HEIGHT - FOOT, TOP)
-    title = f"{threads} thread{'s' if threads > 1 else ''}"
-    parts = [f'<text class="head" x="{LEFT}" y="{TOP - 12}">{title}</text>', grid(x, y, "byte of weights")]
+    rates = [rate for cell in every for rate in (cell.operations_per_second, cell.limit.operations_per_second)]
+    x, y = axes([_intensity(cell) for cell in every], rates, (1.6, 1.4))
+    parts = [head(f"{threads} thread{'s' if threads > 1 else ''}"), grid(x, y, "byte of weights")]
     for cell in sorted(shown, key=lambda cell: cell.ours):  # ours above the others
         at = x.at(_intensity(cell)), y.at(cell.operations_per_second)
         label = (

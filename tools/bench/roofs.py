@@ -1,9 +1,9 @@
-"""What rooflines are drawn of: logarithmic axes with a grid, slopes of bandwidths under peaks, and marks."""
+"""What pictures are drawn of: panels with logarithmic axes and a grid, slopes of bandwidths under peaks, and marks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -42,10 +42,40 @@ class Axis:
         return [value for value in values if self.low <= value <= self.high]
 
 
-def ends(values: Iterable[float], margin: float) -> tuple[float, float]:
-    """Those of an axis, with a margin as a factor."""
-    found = list(values)
-    return min(found) / margin, max(found) * margin
+def axes(
+    xs: Iterable[float], ys: Iterable[float], margins: tuple[float, float], width: float = WIDTH
+) -> tuple[Axis, Axis]:
+    """Those of a panel, for values along both, with margins as factors."""
+    x, y = (_ends(list(values), margin) for values, margin in zip((xs, ys), margins, strict=True))
+    return Axis(*x, LEFT, width - RIGHT), Axis(*y, HEIGHT - FOOT, TOP)
+
+
+def _ends(values: Sequence[float], margin: float) -> tuple[float, float]:
+    return min(values) / margin, max(values) * margin
+
+
+def title(text: str) -> str:
+    """Of the whole picture."""
+    return f'<text class="title" x="{GAP}" y="22">{escape(text)}</text>'
+
+
+def head(text: str) -> str:
+    """Of a panel."""
+    return f'<text class="head" x="{LEFT}" y="{TOP - 12}">{escape(text)}</text>'
+
+
+def panel(content: str, x: float, y: float) -> str:
+    """A panel that lies so far right and below."""
+    return f'<g transform="translate({GAP / 2 + x:g},{HEADER + y:g})">{content}</g>'
+
+
+def document(parts: Sequence[str], width: float, height: float) -> str:
+    """The whole picture, self-contained."""
+    size = f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size}><style>{STYLE}</style>'
+        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
+    )
 
 
 def grid(x: Axis, y: Axis, per: str) -> str:

@@ -7,21 +7,19 @@ from html import escape
 
 from tfmbs.tools.bench.roofs import (
     COLOURS,
-    FOOT,
     GAP,
     HEADER,
     HEIGHT,
-    LEFT,
-    RIGHT,
     ROW,
-    STYLE,
-    TOP,
-    Axis,
-    ends,
+    axes,
+    document,
     grid,
+    head,
     mark,
+    panel,
     roofs,
-)  # fmt: skip
+    title,
+)
 from tfmbs.tools.bench.simulated.result import Simulated
 
 WIDTH = 760  # of a panel, pixels
@@ -39,10 +37,9 @@ def picture(found: Sequence[Simulated]) -> str:
     for one in shown:
         if not one.vary:
             panels.setdefault(one.target, []).append(one)
-    parts = [f'<text class="title" x="{GAP}" y="22">tfmbs-bench simulator</text>']
+    parts = [title("tfmbs-bench simulator")]
     for index, (target, own) in enumerate(panels.items()):
-        panel = _panel(target, own, colours)
-        parts.append(f'<g transform="translate({GAP / 2:g},{HEADER + index * (HEIGHT + ROW)})">{panel}</g>')
+        parts.append(panel(_panel(target, own, colours), 0, index * (HEIGHT + ROW)))
     top = HEADER + len(panels) * (HEIGHT + ROW) + ROW
     for index, (suite, colour) in enumerate(colours.items()):
         x, y = GAP + index % 5 * COLUMN, top + index // 5 * ROW
@@ -50,12 +47,7 @@ def picture(found: Sequence[Simulated]) -> str:
         parts.append(f'<text x="{x + 16}" y="{y}">{escape(suite)}</text>')
     said = "filled: within 1.25 times the bound of the workload; titles of marks have names and figures"
     parts.append(f'<text class="soft" x="{GAP}" y="{top + 2 * ROW}">{said}</text>')
-    width, height = WIDTH + GAP, top + 3 * ROW
-    size = f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size}><style>{STYLE}</style>'
-        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
-    )
+    return document(parts, WIDTH + GAP, top + 3 * ROW)
 
 
 def _panel(target: str, own: Sequence[Simulated], colours: dict[str, str]) -> str:
@@ -63,9 +55,8 @@ def _panel(target: str, own: Sequence[Simulated], colours: dict[str, str]) -> st
     rates = [_rate(one) for one in own]
     intensities = [_intensity(one) for one in own]
     ridge = peaks["array"] / peaks["external"]
-    x = Axis(*ends([*intensities, ridge], 1.6), LEFT, WIDTH - RIGHT)
-    y = Axis(*ends([*rates, peaks["array"]], 1.6), HEIGHT - FOOT, TOP)
-    parts = [f'<text class="head" x="{LEFT}" y="{TOP - 12}">{escape(target)}</text>', grid(x, y, "external byte moved")]
+    x, y = axes([*intensities, ridge], [*rates, peaks["array"]], (1.6, 1.6), WIDTH)
+    parts = [head(target), grid(x, y, "external byte moved")]
     slopes = {label: peaks[name] for name, label in LEVELS.items()}
     parts.append(roofs(slopes, {"array": peaks["array"]}, x, y))
     for one, rate, intensity in zip(own, rates, intensities, strict=True):

@@ -7,20 +7,17 @@ from html import escape
 
 from tfmbs.tools.bench.roofs import (
     COLOURS,
-    FOOT,
     GAP,
     HEADER,
     HEIGHT,
-    LEFT,
-    RIGHT,
     ROW,
-    STYLE,
-    TOP,
     WIDTH,
-    Axis,
-    ends,
+    axes,
+    document,
     lattice,
     mark,
+    panel,
+    title,
 )
 from tfmbs.tools.bench.simulated.point import Point
 
@@ -34,25 +31,19 @@ def picture(points: Sequence[Point], on_front: Sequence[bool]) -> str:
         _panel(points, on_front, "energy, µJ", lambda one: one.energy_pj / 1e6),
         _panel(points, on_front, "area, mm²", lambda one: one.area_mm2),
     )
-    parts = [f'<text class="title" x="{GAP}" y="22">tfmbs-bench sweep</text>']
-    for index, panel in enumerate(panels):
-        parts.append(f'<g transform="translate({GAP / 2 + index * (WIDTH + GAP):g},{HEADER})">{panel}</g>')
+    parts = [title("tfmbs-bench sweep")]
+    parts += [panel(content, index * (WIDTH + GAP), 0) for index, content in enumerate(panels)]
     y = HEADER + HEIGHT + ROW
     parts.append(mark(0, (GAP + 5, y - 4), BEST, "Pareto front", full=True))
     parts.append(f'<text x="{GAP + 16}" y="{y}">on the Pareto front of time, energy and area</text>')
-    size = f'width="{2 * (WIDTH + GAP):g}" height="{y + ROW}" viewBox="0 0 {2 * (WIDTH + GAP):g} {y + ROW}"'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size}><style>{STYLE}</style>'
-        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
-    )
+    return document(parts, 2 * (WIDTH + GAP), y + ROW)
 
 
-def _panel(points: Sequence[Point], on_front: Sequence[bool], title: str, cost: Callable[[Point], float]) -> str:
+def _panel(points: Sequence[Point], on_front: Sequence[bool], what: str, cost: Callable[[Point], float]) -> str:
     times = [one.total_ps / 1e6 for one in points]
     costs = [cost(one) for one in points]
-    x = Axis(*ends(times, MARGIN), LEFT, WIDTH - RIGHT)
-    y = Axis(*ends(costs, MARGIN), HEIGHT - FOOT, TOP)
-    parts = [lattice(x, y, "time, µs", title)]
+    x, y = axes(times, costs, (MARGIN, MARGIN))
+    parts = [lattice(x, y, "time, µs", what)]
     shown = list(enumerate(zip(points, times, costs, on_front, strict=True), 1))
     for number, (one, time, value, best) in sorted(shown, key=lambda item: item[1][3]):  # the front above the others
         at = x.at(time), y.at(value)

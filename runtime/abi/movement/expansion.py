@@ -89,6 +89,11 @@ class Expansion:
         self._waited.add(queue)
         return self._tokens
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether accesses of the launch to external memory wait for earlier launches."""
+        return bool(self._tokens)
+
     def stored(self, movement: int) -> None:
         """Notes a movement that the launch's token waits for."""
         self._stores.append(movement)

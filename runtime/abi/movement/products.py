@@ -11,7 +11,7 @@ from tfmbs.runtime.abi.movement.expansion import Expansion
 from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
 from tfmbs.runtime.abi.movement.memory import Ring, Slot
 from tfmbs.runtime.abi.movement.operands import Key, Matrix, Span, Windows, span
-from tfmbs.runtime.abi.movement.program import Copy, Level, Op, What
+from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Op, What
 from tfmbs.runtime.abi.movement.residency import Held, Store, outer_memories, residency
 from tfmbs.runtime.abi.movement.tiles import Plan, Work, guard_of
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
@@ -80,6 +80,8 @@ class ProductExpansion:
         self.lhs_zero, self.arrays = lhs_zero, expansion.machine.first(EngineKind.ARRAY)
         self.is_window, self.is_float = isinstance(work.lhs, Windows), work.lhs.element_bytes == 4
         self.rhs_is_float = work.rhs.dtype == DType.F32
+        # Weights wait for no launch: in the first step they do not queue behind what does.
+        self._weights_first = expansion.is_waiting and work.rhs.memory == Memory.WEIGHTS
         self.steps = -(-work.k // plan.tile.k)
         self._keys: dict[tuple[int, int, int], list[Key]] = {}
         self._cycles: dict[tuple[int, int, int, bool], int] = {}
@@ -175,8 +177,11 @@ class ProductExpansion:
 
     def _step(self, out: OutputTile, k: int) -> None:
         tile = self.tiles[out.fabric]
-        lhs = self._lhs_in_l1(tile, out, k)
-        rhs = self._rhs_in_l1(tile, out, k)
+        if self._weights_first:
+            rhs, lhs = self._rhs_in_l1(tile, out, k), self._lhs_in_l1(tile, out, k)
+            self._weights_first = False
+        else:
+            lhs, rhs = self._lhs_in_l1(tile, out, k), self._rhs_in_l1(tile, out, k)
         if k == 0:
             tile.current = tile.sums.take()
         assert tile.current is not None

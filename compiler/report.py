@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from tfmbs.compiler.html import facts, page, table
+from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
+from tfmbs.runtime.abi.movement.predicted import Prediction
 from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
 from tfmbs.runtime.abi.types import DType, Packing, Region
 
@@ -20,22 +22,27 @@ COLUMNS = (
     "Packing",
     "Epilogue, words",
     "Schedule",
+    "Predicted cycles",
+    "Predicted external bytes",
     "Node",
 )
 
-_NUMBERS = (0, 5, 6, 8)
+_NUMBERS = (0, 5, 6, 8, 10, 11)
+
+Predictions = Mapping[int, Prediction | TfmbsError | None]
+"""By descriptor, what the closed model expects: None where that depends on values, the error where it covers none."""
 
 
-def html_report(image: Image, title: str, further: str = "") -> str:
+def html_report(image: Image, title: str, predictions: Predictions, further: str = "") -> str:
     """The page. Shapes are left × right → result in elements, or those of the windows; sparsity is as quantized.
 
-    `further` is a part for its end.
+    Predictions are of launches one by one, at the largest sizes. `further` is a part for its end.
     """
-    rows = (_cells(image, index) for index in range(len(image.descriptors)))
-    return page(title, facts(_facts(image)), table(COLUMNS, rows, _NUMBERS), further)
+    rows = (_cells(image, index, predictions.get(index)) for index in range(len(image.descriptors)))
+    return page(title, facts(_facts(image, predictions)), table(COLUMNS, rows, _NUMBERS), further)
 
 
-def _facts(image: Image) -> Iterator[tuple[str, str]]:
+def _facts(image: Image, predictions: Predictions) -> Iterator[tuple[str, str]]:
     yield "Target", str(image.target["name"])
     yield "Precision", str(image.meta.get("precision", "as written"))
     yield "Launches", str(len(image.descriptors))
@@ -46,9 +53,14 @@ def _facts(image: Image) -> Iterator[tuple[str, str]]:
         "Scratch",
         f"{max((entry['scratch_bytes'] for entry in image.entries), default=0)} bytes, {live} in use at once",
     )
+    known = [one for one in predictions.values() if isinstance(one, Prediction)]
+    cycles, external = sum(one.cycles for one in known), sum(one.external_bytes for one in known)
+    unknown = len(image.descriptors) - len(known)
+    without = f", without {unknown} launches that have no prediction" if unknown else ""
+    yield "Predicted", f"{cycles:,} cycles, {external:,} external bytes, launches one by one{without}"
 
 
-def _cells(image: Image, index: int) -> tuple[str, ...]:
+def _cells(image: Image, index: int, prediction: Prediction | TfmbsError | None) -> tuple[str, ...]:
     descriptor = image.descriptors[index]
     operands = [image.tensors[descriptor[name]] for name in ("lhs", "rhs", "out") if descriptor[name] != NONE]
     windows = _windows(image, descriptor)
@@ -65,8 +77,15 @@ def _cells(image: Image, index: int) -> tuple[str, ...]:
         _packing(image, image.strings[layer["layer"]]) if layer else "",
         str(image.programs[descriptor["program"]]["word_count"]) if has_epilogue else "",
         _schedule(image, descriptor),
+        *_predicted(prediction),
         _node(image, index),
     )
+
+
+def _predicted(prediction: Prediction | TfmbsError | None) -> tuple[str, str]:
+    if isinstance(prediction, Prediction):
+        return f"{prediction.cycles:,}", f"{prediction.external_bytes:,}"
+    return (prediction.what if prediction else "as its operands have it"), ""
 
 
 def _packing(image: Image, layer: str) -> str:

@@ -58,8 +58,9 @@ LAUNCH: dict[str, Figure] = {
     "start_cycle": Figure("cycles", "of the core clock, when the first movement starts; weights may come long before"),
     "cycles": Figure("cycles", "of the core clock, from the start of the first movement to the end of the last"),
     "predicted_cycles": Figure(
-        "cycles", "by the closed model that the compiler ranks schedules by; 0: it has none for the kind"
+        "cycles", "by the closed model, which the compiler ranks schedules by; 0: it depends on values of operands"
     ),
+    "predicted_external_bytes": Figure("bytes", "to and from external memory, by the same model"),
     "sparsity": Figure("1", "zero weights / weights"),
     "flops": Figure(_OPS, "of the ops of the network that it does, as imported"),
     "bytes": Figure("bytes", "of operands and results of these ops"),

@@ -29,7 +29,7 @@ class LaunchCounters:
     code, and nanoseconds.
 
     `start_ns` and `start_cycle` count from the start of the run; cycles are those of a simulated core clock, else 0,
-    `predicted_cycles` those of the closed model that the compiler ranks schedules by (0: it has none for the kind).
+    `predicted_cycles` and `predicted_external_bytes` those of the closed model (0: it depends on values of operands).
     """
 
     operations: int
@@ -44,6 +44,7 @@ class LaunchCounters:
     start_cycle: int = 0
     cycles: int = 0
     predicted_cycles: int = 0
+    predicted_external_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class LaunchStats:
     start_cycle: int = 0
     cycles: int = 0
     predicted_cycles: int = 0
+    predicted_external_bytes: int = 0
 
     @property
     def fabric_cost(self) -> float:
@@ -266,6 +268,7 @@ def _launch(image: Image, descriptor: Row, counters: LaunchCounters, meaning: Me
         start_cycle=counters.start_cycle,
         cycles=counters.cycles,
         predicted_cycles=counters.predicted_cycles,
+        predicted_external_bytes=counters.predicted_external_bytes,
     )
 
 

@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--emit-annotations", metavar="FILE", help="what the parts of the network are for: text, or JSON for .json")
     add("--save-plan", metavar="FILE", type=Path, help="mixed: file for the precisions that were chosen")
     add("--save-ranges", metavar="FILE", type=Path, help="file for the ranges that calibration found, for --ranges")
-    add("--report", metavar="FILE.html", type=Path, help="page with a row for each launch")
+    add("--report", metavar="FILE.html", type=Path, help="page with a row for each launch, and what it should take")
     return parser
 
 
@@ -161,6 +161,7 @@ def _write_binary(
 ) -> None:
     """Writes the binary, and the report with `further` HTML at its end."""
     from tfmbs.compiler.report import html_report
+    from tfmbs.runtime.devices.kpu import predicted
 
     def check(content: BytesLike | mmap.mmap) -> None:
         # Digests have just been made of these very bytes; what else a load would read of weights are packed codes.
@@ -169,7 +170,7 @@ def _write_binary(
         if verify is not None:
             verify(image)
         if given.report:
-            save(given.report, html_report(image, Path(given.model).name, further).encode())
+            save(given.report, html_report(image, Path(given.model).name, predicted(image), further).encode())
 
     if given.output == "-":
         content = write(binary)

@@ -23,7 +23,8 @@ from tfmbs.runtime.abi.movement.attention_plan import (
 from tfmbs.runtime.abi.movement.group_operands import Groups, Magnitudes
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
-from tfmbs.runtime.abi.movement.prediction import Prediction, predict
+from tfmbs.runtime.abi.movement.predicted import Prediction
+from tfmbs.runtime.abi.movement.prediction import predict
 from tfmbs.runtime.abi.movement.tiles import Plan, Work, planned
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import OPERAND_BUFFERS, Target

@@ -14,8 +14,9 @@ from tfmbs.runtime import _native
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.deadlock import cycle
-from tfmbs.runtime.abi.movement.entry import expand
+from tfmbs.runtime.abi.movement.entry import expand, predictions
 from tfmbs.runtime.abi.movement.machine import Machine
+from tfmbs.runtime.abi.movement.predicted import Prediction
 from tfmbs.runtime.abi.movement.program import Program, Timed
 from tfmbs.runtime.abi.movement.timed_words import TIMED_WINDOW_FIELDS
 from tfmbs.runtime.abi.movement.vectors import Part, Runs, Walk, Walked
@@ -41,6 +42,15 @@ MACHINES = 64
 def _machine(target: str, minor: int) -> Machine:
     """The machine of a TARGET section, as JSON, of a file of a minor version."""
     return Machine.of(Target.from_dict(json.loads(target), "TARGET", minor))
+
+
+def predicted(image: Image) -> dict[int, Prediction | TfmbsError | None]:
+    """What launches of all entry points should take on the image's target, by descriptor, see `predictions`."""
+    machine = _machine(json.dumps(image.target), image.version[1])
+    found: dict[int, Prediction | TfmbsError | None] = {}
+    for entry, record in enumerate(image.entries):
+        found.update(enumerate(predictions(image, entry, machine, walked), record["first_descriptor"]))
+    return found
 
 
 def walked(walk: Walk) -> Walked:
@@ -158,10 +168,12 @@ class KpuContext:
             LaunchCounters(
                 **row, start_ns=start // 1000, wall_ns=(end - start) // 1000,
                 start_cycle=start // core_ps, cycles=-(-(end - start) // core_ps),
-                predicted_cycles=last.program.predicted.get(launch, 0),
+                predicted_cycles=predicted.cycles if predicted else 0,
+                predicted_external_bytes=predicted.external_bytes if predicted else 0,
             )
-            for launch, (row, (start, end)) in enumerate(
-                zip(self.native.counters(), timing.launches(count), strict=True)
+            for predicted, row, (start, end) in zip(
+                map(last.program.predicted.get, range(count)), self.native.counters(), timing.launches(count),
+                strict=True,
             )
         ]  # fmt: skip
         work = [

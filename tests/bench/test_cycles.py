@@ -2,25 +2,60 @@
 
 import json
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.tools.bench import cycles as command
 from tfmbs.tools.bench.main import main
+from tfmbs.tools.bench.simulated.alone import Alone
 from tfmbs.tools.bench.simulated.baseline import Baseline
 
+NEAR, MEDIAN = 1.3, 0.03  # a factor, and a share
 ROOT = Path(__file__).parents[2]
 BEFORE = Baseline({"a": 1000, "b": 1000, "gone": 7}, ({"reason": "first", "changed": {}},))
 
 
-def test_canonical_workloads_take_the_cycles_of_the_baseline() -> None:
+Found = tuple[dict[str, int], list[str], list[Alone]]
+
+
+@pytest.fixture(scope="module")
+def found() -> Found:
+    """All canonical workloads, once."""
+    return command.measured(ROOT)
+
+
+def test_canonical_workloads_take_the_cycles_of_the_baseline(found: Found) -> None:
     """Where this fails for a good reason: tfmbs-bench cycles --update-baseline --reason TEXT."""
-    now, wrong = command.measured(ROOT)
+    now, wrong, _ = found
     assert wrong == []
     assert len(now) >= 12
     changes = Baseline.load(ROOT / command.FILE).changes(now)
     assert [str(one) for one in changes if one.is_large] == []
+
+
+def test_predictions_are_near(found: Found) -> None:
+    """Of each launch by itself; half of those of a kind far nearer."""
+    _, _, launches = found
+    kinds = {one.kind for one in launches}
+    assert kinds >= {"GEMM", "GEMV", "CONV2D", "POOL", "VECTOR", "COPY", "ATTENTION", "GROUP_GEMM"}
+    for one in launches:
+        for predicted, simulated in (
+            (one.predicted_cycles, one.cycles), (one.predicted_external, one.external)
+        ):  # fmt: skip
+            assert simulated / NEAR <= predicted <= simulated * NEAR, one
+    for kind in kinds:
+        for errors in zip(*(one.errors for one in launches if one.kind == kind), strict=True):
+            assert median(errors) <= MEDIAN, kind
+
+
+def test_the_table_of_errors() -> None:
+    launches = [Alone("POOL", 100, 10, 110, 10), Alone("POOL", 100, 10, 80, 12), Alone("COPY", 10, 10, 10, 10)]
+    assert [line.split() for line in command.errors(launches).splitlines()[-2:]] == [
+        ["COPY", "1", "0.0", "%", "0.0", "%", "0.0", "%", "0.0", "%"],
+        ["POOL", "2", "15.0", "%", "20.0", "%", "10.0", "%", "20.0", "%"],
+    ]
 
 
 def test_every_update_has_its_reason() -> None:
@@ -37,7 +72,7 @@ def test_more_than_5_percent_is_large() -> None:
 
 @pytest.fixture
 def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "measured", lambda checkout: ({"a": 1000, "b": 1100}, []))
+    monkeypatch.setattr(command, "measured", lambda checkout: ({"a": 1000, "b": 1100}, [], []))
 
 
 @pytest.mark.usefixtures("_measured")
@@ -65,7 +100,7 @@ def test_a_change_is_refused_until_it_is_given_a_reason(tmp_path: Path, capsys: 
 def test_wrong_bytes_are_no_baseline(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "measured", lambda checkout: ({"a": 1000}, ["a"]))
+    monkeypatch.setattr(command, "measured", lambda checkout: ({"a": 1000}, ["a"], []))
     path = tmp_path / "cycles.json"
     assert main(["cycles", "--baseline", str(path), "--update-baseline", "--reason", "x"]) == 1
     assert capsys.readouterr().err == "error: a: outputs, expected the emulator's bytes, 1 differ\n"

@@ -53,7 +53,7 @@ def test_packing_passes_the_check_of_each_pass() -> None:
 def test_the_report_names_what_was_found() -> None:
     program = tfmbs.compile(linear(1, 64, 1))
     assert len(program.image.weights) < 16 * 64  # not four bytes to a weight
-    assert any("fc" in line and "f32 × trit" in line for line in html_report(program.image, "fc").splitlines())
+    assert any("fc" in line and "f32 × trit" in line for line in html_report(program.image, "fc", {}).splitlines())
 
 
 def convolution(quantized: bool) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:

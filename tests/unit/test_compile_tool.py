@@ -256,6 +256,8 @@ def test_report(model: Path, tmp_path: Path) -> None:
     assert found["Shapes"] == "2×8 × 6×8 → 2×6"
     assert found["Node"] == "dense"
     assert found["Sparsity"].endswith("%")
+    assert int(found["Predicted cycles"].replace(",", "")) > 0
+    assert found["Predicted external bytes"] == f"{4 * (2 * 8 + 6 * 8 + 6 + 2 * 6)}"
     assert "http" not in page.read_text(encoding="utf-8")
 
 

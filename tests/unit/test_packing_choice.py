@@ -109,4 +109,4 @@ def test_the_binary_and_its_report_say_which_and_why(tmp_path, n, packing):
     ((layer, reason),) = image.meta["packing"].items()
     assert reason.startswith(f"{packing.name.lower()}, ")
     assert "0.0% zeros; " in reason
-    assert f"<td>{reason}</td>" in html_report(image, layer)
+    assert f"<td>{reason}</td>" in html_report(image, layer, {})

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.tools.bench.checkout import root
@@ -14,6 +14,9 @@ from tfmbs.tools.bench.options import table
 from tfmbs.tools.bench.simulated.baseline import TOLERANCE, Baseline, Change
 from tfmbs.tools.main import OK, REFUSED
 from tfmbs.tools.progress import Progress
+
+if TYPE_CHECKING:
+    from tfmbs.tools.bench.simulated.alone import Alone
 
 FILE = "benchmarks/kpu_cycles.json"
 HEAD = ("workload", "baseline", "now", "change")
@@ -37,9 +40,10 @@ def run(given: Any) -> int:
     checkout = root("--baseline", FILE)
     path = given.baseline or checkout / FILE
     baseline = Baseline({}, ()) if given.update_baseline and not path.exists() else Baseline.load(path)
-    now, wrong = measured(checkout)
+    now, wrong, launches = measured(checkout)
     changes = baseline.changes(now)
     print(text(baseline, now))
+    print(f"\nHow far predictions of launches, one by one, are off:\n\n{errors(launches)}")
     if wrong:
         print(f"error: {wrong[0]}: outputs, expected the emulator's bytes, {len(wrong)} differ", file=sys.stderr)
         return REFUSED
@@ -52,22 +56,35 @@ def run(given: Any) -> int:
     return REFUSED if large else OK
 
 
-def measured(checkout: Path) -> tuple[dict[str, int], list[str]]:
-    """Cycles of every canonical workload, and the names of those whose outputs are wrong."""
+def measured(checkout: Path) -> tuple[dict[str, int], list[str], list[Alone]]:
+    """Cycles of every canonical workload, the names of those whose outputs are wrong, and all launches one by one."""
+    from tfmbs.tools.bench.simulated.alone import alone
     from tfmbs.tools.bench.simulated.canonical import canonical
-    from tfmbs.tools.bench.simulated.workload import simulate
+    from tfmbs.tools.bench.simulated.workload import make, simulate
 
     bar = Progress()
-    cycles, wrong = {}, []
+    cycles: dict[str, int] = {}
+    wrong: list[str] = []
+    launches: list[Alone] = []
     try:
         for workload in canonical(checkout):
             bar.show(workload.name)
-            found = simulate(workload)
+            made = make(workload)
+            found = simulate(workload, made)
             cycles[workload.name] = found.cycles
             wrong += [] if found.exact else [workload.name]
+            launches += alone(made)
     finally:
         bar.clear()
-    return cycles, wrong
+    return cycles, wrong, launches
+
+
+def errors(launches: Sequence[Alone]) -> str:
+    """How good predictions are, by kind."""
+    from tfmbs.tools.bench.simulated.alone import HEAD as COLUMNS
+    from tfmbs.tools.bench.simulated.alone import by_kind
+
+    return table(by_kind(launches), set(range(1, len(COLUMNS))))
 
 
 def text(baseline: Baseline, now: Mapping[str, int]) -> str:

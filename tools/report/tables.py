@@ -14,8 +14,8 @@ SORTED = "sort"
 NAMES = ("#", "Launch", "Kind", "Layer")
 TIME = (
     "Cycles", "Share", "Predicted", "Simulated / predicted", "Limited by", "Of peak", "Array busy", "Vector busy",
-    "External busy", "External bytes", "/ least", "MACs per byte", "Energy, nJ", "Zero skip", "MACs not done",
-    "Sparsity",
+    "External busy", "External bytes", "/ predicted", "/ least", "MACs per byte", "Energy, nJ", "Zero skip",
+    "MACs not done", "Sparsity",
 )  # fmt: skip
 
 
@@ -42,7 +42,9 @@ def _time(launch: dict[str, Any], total_ps: int) -> Iterator[str]:
     yield percent(used["array_macs"]) if timing["macs"] else ""
     for name in ("array", "vector", "external"):
         yield percent(used[name])
-    yield f"{levels['external']['read_bytes'] + levels['external']['written_bytes']:,}"
+    external = levels["external"]["read_bytes"] + levels["external"]["written_bytes"]
+    yield f"{external:,}"
+    yield f"{external / launch['predicted_external_bytes']:.3f}" if launch["predicted_external_bytes"] else ""
     yield f"{timing['traffic_ratio']:.2f}"
     yield f"{levels['external']['macs_per_byte']:.1f}" if timing["macs"] else ""
     yield f"{timing['energy_pj']['total'] / 1000:,.1f}"

@@ -9,7 +9,8 @@ from tfmbs.runtime.abi.array_timing import Sizes
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.movement.machine import Machine, array_cycles
 from tfmbs.runtime.abi.movement.memory import aligned
-from tfmbs.runtime.abi.movement.prediction import Prediction, Stream, predict_streams
+from tfmbs.runtime.abi.movement.predicted import Prediction
+from tfmbs.runtime.abi.movement.prediction import Stream, predict_streams
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.siw_timing import Timing
 

@@ -22,6 +22,7 @@ from tfmbs.runtime.abi.movement.attention_plan import (
     softmax_cycles,
 )
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.launch import Launch
 from tfmbs.runtime.abi.movement.launches import bytes_of, fabric_tiles
 from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
 from tfmbs.runtime.abi.movement.memory import Ring, Slot
@@ -42,11 +43,10 @@ class Job:
     rows: int
 
 
-def expand_attention(x: Expansion, descriptor: Row, where: str) -> None:
-    """Adds an ATTENTION."""
+def expand_attention(x: Expansion, descriptor: Row, where: str) -> Launch:
+    """Plans an ATTENTION."""
     one = AttentionExpansion(x, descriptor, where)
-    x.program.predicted[x.launch] = predict_attention(one.work, one.plan, x.machine).cycles
-    one.run()
+    return Launch(predict_attention(one.work, one.plan, x.machine), one.run)
 
 
 class AttentionExpansion:

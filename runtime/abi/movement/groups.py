@@ -16,6 +16,7 @@ from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.movement.epilogues import Epilogue
 from tfmbs.runtime.abi.movement.expansion import Expansion
 from tfmbs.runtime.abi.movement.group_operands import WORD, Groups, Magnitudes
+from tfmbs.runtime.abi.movement.launch import Launch
 from tfmbs.runtime.abi.movement.launches import bytes_of, epilogue_of, fabric_tiles
 from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
 from tfmbs.runtime.abi.movement.memory import Slot
@@ -29,8 +30,8 @@ from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 from tfmbs.runtime.abi.types import DType, Packing
 
 
-def expand_groups(x: Expansion, descriptor: Row, where: str) -> None:
-    """Adds a GROUP_GEMM."""
+def expand_groups(x: Expansion, descriptor: Row, where: str) -> Launch:
+    """Plans a GROUP_GEMM."""
     image = x.image
     g = image.group_geometries[descriptor["geometry"]]
     schedule = image.schedules[descriptor["schedule"]]
@@ -56,8 +57,8 @@ def expand_groups(x: Expansion, descriptor: Row, where: str) -> None:
     wanted = Tile(schedule["tile_m"], schedule["tile_n"], schedule["tile_k"])
     fabric, flow = fabric_tiles(x, descriptor, where), Dataflow(schedule["dataflow"])
     plan = planned(work, wanted, flow, schedule["buffers"], fabric, x.machine, where)
-    x.program.predicted[x.launch] = predict(work, plan, x.machine, epilogue.cycles if epilogue else None).cycles
-    GroupExpansion(x, work, plan, result, epilogue, g["lhs_zero"]).run()
+    prediction = predict(work, plan, x.machine, epilogue.cycles if epilogue else None)
+    return Launch(prediction, lambda: GroupExpansion(x, work, plan, result, epilogue, g["lhs_zero"]).run())
 
 
 class GroupExpansion(ProductExpansion):

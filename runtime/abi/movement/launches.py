@@ -9,6 +9,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.movement.epilogues import Epilogue
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.launch import Launch
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
 from tfmbs.runtime.abi.movement.prediction import predict
 from tfmbs.runtime.abi.movement.products import ProductExpansion, Result
@@ -20,8 +21,8 @@ from tfmbs.runtime.abi.types import DTYPES, DType, Packing
 BYTE_BITS = 8
 
 
-def expand_matrix(x: Expansion, descriptor: Row, where: str) -> None:
-    """Adds a GEMM or GEMV."""
+def expand_matrix(x: Expansion, descriptor: Row, where: str) -> Launch:
+    """Plans a GEMM or GEMV."""
     image = x.image
     g = image.gemm_geometries[descriptor["geometry"]]
     lhs, rhs = (image.tensors[descriptor[name]] for name in ("lhs", "rhs"))
@@ -42,11 +43,11 @@ def expand_matrix(x: Expansion, descriptor: Row, where: str) -> None:
     e = bytes_of(x, descriptor["out"])
     result = Result(memory, offset, e, False, lambda product: product * m * n, n, lambda _: 0)
     work = Work(g["batch"], m, n, g["k"], left, right, epilogue is not None, e, epilogue.sizes() if epilogue else ())
-    _run(x, descriptor, work, result, epilogue, g["lhs_zero"], where)
+    return _planned(x, descriptor, work, result, epilogue, g["lhs_zero"], where)
 
 
-def expand_windows(x: Expansion, descriptor: Row, where: str) -> None:
-    """Adds a CONV2D or CONV3D."""
+def expand_windows(x: Expansion, descriptor: Row, where: str) -> Launch:
+    """Plans a CONV2D or CONV3D."""
     image = x.image
     g = volume_of(x, descriptor)
     rhs = image.tensors[descriptor["rhs"]]
@@ -71,7 +72,7 @@ def expand_windows(x: Expansion, descriptor: Row, where: str) -> None:
     result = Result(memory, offset, e, True, start, pixels, lambda product: product % groups * n)
     sizes = epilogue.sizes() if epilogue else ()
     work = Work(g["batch"] * groups, pixels, n, k, left, right, epilogue is not None, e, sizes)
-    _run(x, descriptor, work, result, epilogue, g["lhs_zero"], where)
+    return _planned(x, descriptor, work, result, epilogue, g["lhs_zero"], where)
 
 
 def volume_of(x: Expansion, descriptor: Row) -> Mapping[str, int]:
@@ -104,9 +105,9 @@ def fabric_tiles(x: Expansion, descriptor: Row, where: str) -> tuple[int, ...]:
     return tiles
 
 
-def _run(
+def _planned(
     x: Expansion, descriptor: Row, work: Work, result: Result, epilogue: Epilogue | None, zero: int, where: str
-) -> None:
+) -> Launch:
     schedule = x.image.schedules[descriptor["schedule"]]
     if schedule["zero_skip"] == ZeroSkip.CYCLE:
         work = replace(work, kept=kept_of(x.image, work, where))
@@ -115,5 +116,4 @@ def _run(
     flow = Dataflow(schedule["dataflow"])
     plan = planned(work, wanted, flow, schedule["buffers"], fabric, x.machine, where)
     prediction = predict(work, plan, x.machine, epilogue.cycles if epilogue else None)
-    x.program.predicted[x.launch] = prediction.cycles
-    ProductExpansion(x, work, plan, result, epilogue, zero).run()
+    return Launch(prediction, lambda: ProductExpansion(x, work, plan, result, epilogue, zero).run())

@@ -14,9 +14,12 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.movement.epilogues import Epilogue
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.launch import Launch
 from tfmbs.runtime.abi.movement.launches import bytes_of, epilogue_of, fabric_tiles
 from tfmbs.runtime.abi.movement.machine import EngineKind
 from tfmbs.runtime.abi.movement.memory import Ring, aligned
+from tfmbs.runtime.abi.movement.predicted import Prediction
+from tfmbs.runtime.abi.movement.prediction import Stream, predict_streams, way_ps
 from tfmbs.runtime.abi.movement.program import Copy, Memory, Op, What
 from tfmbs.runtime.abi.records import PoolMode
 from tfmbs.runtime.abi.siw_timing import Timing
@@ -38,11 +41,12 @@ class Job:
     rows: int
 
 
-def expand_pool(x: Expansion, descriptor: Row, where: str) -> None:
-    """Adds a POOL."""
+def expand_pool(x: Expansion, descriptor: Row, where: str) -> Launch:
+    """Plans a POOL."""
     g = x.image.window_geometries[descriptor["geometry"]]
     epilogue = epilogue_of(x, descriptor, is_window=True)
-    PoolExpansion(x, descriptor, g, epilogue, where).run()
+    one = PoolExpansion(x, descriptor, g, epilogue, where)
+    return Launch(one.prediction(), one.run)
 
 
 class PoolExpansion:
@@ -56,6 +60,8 @@ class PoolExpansion:
         self.wide = ACCUMULATOR_BYTES if epilogue else self.out_element
         self.in_plane, self.out_plane = g["in_height"] * g["in_width"], g["out_height"] * g["out_width"]
         self.windows = epilogue.sizes() if epilogue else []
+        self.taps = g["kernel_height"] * g["kernel_width"]
+        self.jobs = self._jobs()
 
     def _bytes(self, channels: int, lanes: int, rows: int) -> int:
         """What a job has in L1, besides a second slot of each."""
@@ -103,9 +109,43 @@ class PoolExpansion:
         low = min(max(low, 0), self.g["in_height"] - 1)
         return low, max(end - low, 1)
 
+    def prediction(self) -> Prediction:
+        """Jobs follow each other on each tile, as fast as its vector engine makes them or their bytes come and go."""
+        jobs, fabric = self.jobs, len(self.fabric[: len(self.jobs)])
+        into = [self._bytes_in(job) for job in jobs]
+        results = [job.channels * job.lanes * self.out_element for job in jobs]
+        busiest = max(sum(self._job_cycles(job) for job in jobs[tile::fabric]) for tile in range(fabric))
+        moved = sum(into)
+        slots = self._slots_ps(moved // len(jobs), sum(results) // len(jobs), busiest, fabric)
+        stream = Stream(
+            0, busiest, (moved, moved, moved), sum(results), into[0], results[-1], fabric, slots_ps=slots
+        )  # fmt: skip
+        return predict_streams(stream, self.x.machine)
+
+    def _slots_ps(self, into: int, results: int, busiest: int, fabric: int) -> int:
+        """What jobs of so many bytes take at least: each slot is taken from the start of what fills it to the end of
+        what empties it, in L3 and L2 by one of all tiles' jobs, in L1 by one of a tile's."""
+        machine, jobs = self.x.machine, len(self.jobs)
+        load, lift, feed = way_ps(into, machine)
+        store, sink, drop = way_ps(results, machine)
+        made = busiest * machine.core_ps * fabric // jobs
+        shared = max(load + lift, lift + feed, drop + sink, sink + store) * ((jobs - 1) // SLOTS)
+        own = max(feed + made, made + drop) * ((-(-jobs // fabric) - 1) // SLOTS)
+        return made + max(shared, own)
+
+    def _bytes_in(self, job: Job) -> int:
+        """What comes for a job: input rows, and windows of the epilogue."""
+        rows: int = job.rows * self.g["in_width"] * self.element
+        read = sum(e * job.channels * job.lanes + c * job.channels + any_ for e, c, any_ in self.windows)
+        return job.channels * rows + read
+
+    def _job_cycles(self, job: Job) -> int:
+        after = self.epilogue.cycles(job.lanes) if self.epilogue else 0
+        return job.channels * (self._cycles(job.lanes) + after)
+
     def run(self) -> None:
         """Adds all movements; jobs go round robin to the tiles."""
-        jobs, x, width = self._jobs(), self.x, self.g["in_width"]
+        jobs, x, width = self.jobs, self.x, self.g["in_width"]
         most_in = max(job.channels * job.rows for job in jobs) * width * self.element
         most = max(job.channels * job.lanes for job in jobs)
         windows = self._window_bytes(max(job.channels for job in jobs), max(job.lanes for job in jobs))
@@ -142,7 +182,6 @@ class PoolExpansion:
         x.load([Copy(self.source[0], start, l3.memory, l3.address, 1, 0, 0, job.channels, stride, run, run)], l3)
         x.lift([Copy(l3.memory, l3.address, l2.memory, l2.address, run=size)], l3, l2)
         x.feed([Copy(l2.memory, l2.address, l1.memory, l1.address, run=size)], l2, l1, tile)
-        taps = g["kernel_height"] * g["kernel_width"]
         what = What(
             tile=tile,
             parameters=(
@@ -151,10 +190,10 @@ class PoolExpansion:
             ),
             reads=[l1.place(size)],
             writes=[sums.place(job.channels * job.lanes * self.wide)],
-            operations=job.channels * job.lanes * taps,
+            operations=job.channels * job.lanes * self.taps,
         )  # fmt: skip
         engine = x.machine.first(EngineKind.VECTOR) + tile
-        cycles = job.channels * self._cycles(job.lanes, taps)
+        cycles = job.channels * self._cycles(job.lanes)
         number = x.program.add(
             Op.POOL, engine, x.launch, cycles, [*l1.writers, *sums.to_write(job.channels * job.lanes * self.wide)], what
         )
@@ -176,12 +215,13 @@ class PoolExpansion:
         )  # fmt: skip
         x.drop(done, job.channels * job.lanes * e, to2, to3, [store], tile)
 
-    def _cycles(self, lanes: int, taps: int) -> int:
+    def _cycles(self, lanes: int) -> int:
+        """What a channel takes."""
         timing = Timing.of(self.x.machine.target.vector)
         is_average = self.g["mode"] != PoolMode.MAX
         total = 0
         for first in range(0, lanes, siw.VLMAX):
             beats = -(-min(siw.VLMAX, lanes - first) // timing.lanes)
-            total += beats * (taps + 1) + timing.latency["memory"] + timing.latency["alu"]
+            total += beats * (self.taps + 1) + timing.latency["memory"] + timing.latency["alu"]
             total += beats * timing.cycles["div"] if is_average else 0
         return total

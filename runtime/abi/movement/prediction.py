@@ -1,6 +1,6 @@
 """How long a product takes by a closed model of the movement rule: what the tiling search ranks plans by.
 
-Each engine's work is added up over the launch (`Bounds`); engines overlap, so the launch takes what the busiest of them
+Each engine's work is added up over the launch; engines overlap, so the launch takes what the busiest of them
 does, plus the way of its first operands to the array and that of its last results out. Misses of a memory with too few
 slots are those of the best replacement on a cyclic sequence. All in whole picoseconds and bytes; the simulator, which
 executes each movement, is what confirms it.
@@ -17,6 +17,7 @@ from tfmbs.runtime.abi.movement.group_operands import Groups, Magnitudes
 from tfmbs.runtime.abi.movement.machine import EngineInfo, EngineKind, Machine, array_cycles
 from tfmbs.runtime.abi.movement.memory import Slot
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
+from tfmbs.runtime.abi.movement.predicted import Bounds, Prediction, Traffic
 from tfmbs.runtime.abi.movement.tiles import Plan, Work, l1_misses, level_misses
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
@@ -25,47 +26,6 @@ EpilogueCycles = Callable[[int], int]
 """Cycles of the vector engine for a row of so many results."""
 
 _NOWHERE = Slot(0, 0, 0)
-
-
-class Bounds(NamedTuple):
-    """Picoseconds that the engines of each kind work for a launch, all of a kind at once."""
-
-    array: int
-    vector: int
-    external: int
-    dma: int
-    block_mover: int
-    streamer: int
-
-
-class Traffic(NamedTuple):
-    """Bytes of operands that enter L3, L2 and L1, and of results that leave through each."""
-
-    l3: int
-    l2: int
-    l1: int
-    results: int
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a launch takes: `total_ps`, of which `latency_ps` is before the first and after the last fold."""
-
-    bounds: Bounds
-    traffic: Traffic
-    latency_ps: int
-    total_ps: int
-    core_ps: int
-
-    @property
-    def cycles(self) -> int:
-        """Of the core clock."""
-        return -(-self.total_ps // self.core_ps)
-
-    @property
-    def limit(self) -> str:
-        """The engine that works longest."""
-        return max(Bounds._fields, key=lambda name: getattr(self.bounds, name))
 
 
 class _Operand(NamedTuple):
@@ -97,7 +57,7 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
         if isinstance(work.lhs, Magnitudes)
         else 0
     )
-    windows = outputs * work.window_bytes(tile)
+    windows = work.window_traffic(tile)
     into = [
         lhs.misses[i] * (lhs.chunk if i < 2 else lhs.tile) + rhs.misses[i] * (rhs.chunk if i < 2 else rhs.tile)
         for i in range(3)
@@ -135,7 +95,7 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
         + _moved(result, mover, 1)
         + max(machine.external_ps(result), _moved(result, dma, 1))
     )
-    traffic = Traffic(into[0], into[1], into[2], results)
+    traffic = Traffic(into[0] + windows, into[1] + windows, into[2] + windows, results)
     return Prediction(bounds, traffic, latency, busiest + latency, machine.core_ps)
 
 
@@ -144,7 +104,7 @@ class Stream:
     """Jobs one after the other: cycles of the array and of the vector engine of a tile, bytes into L3, L2 and L1, bytes
     of results, those of a job at the start and at the end, and cycles `before` the first engine is always busy.
 
-    `in_turns`: array and vector engine take turns.
+    `in_turns`: array and vector engine take turns. `slots_ps`: what jobs take at least for want of slots.
     """
 
     array: int
@@ -156,6 +116,7 @@ class Stream:
     fabric: int = 1
     before: int = 0
     in_turns: bool = False
+    slots_ps: int = 0
 
 
 def predict_streams(stream: Stream, machine: Machine) -> Prediction:
@@ -173,14 +134,20 @@ def predict_streams(stream: Stream, machine: Machine) -> Prediction:
         block_mover=_moved(into[1] + results, movers[0], len(movers)),
         streamer=_moved(into[2] + results, streamers[0], feeding),
     )
-    busiest = max(*bounds, bounds.array + bounds.vector if stream.in_turns else 0)
+    busiest = max(*bounds, bounds.array + bounds.vector if stream.in_turns else 0, stream.slots_ps)
     latency = stream.before * machine.core_ps
-    for size in (stream.first_bytes, stream.last_bytes):
-        if size:
-            latency += max(machine.external_ps(size), _moved(size, dmas[0], 1))
-            latency += _moved(size, movers[0], 1) + _moved(size, streamers[0], 1)
+    latency += sum((*way_ps(stream.first_bytes, machine), *way_ps(stream.last_bytes, machine)))
     traffic = Traffic(into[0], into[1], into[2], results)
     return Prediction(bounds, traffic, latency, busiest + latency, machine.core_ps)
+
+
+def way_ps(size: int, machine: Machine) -> tuple[int, int, int]:
+    """Picoseconds that bytes take between external memory and L3, L3 and L2, L2 and L1, by one engine of each kind."""
+    dma, mover, streamer = (
+        _moved(size, _engines(machine, kind)[0], 1)
+        for kind in (EngineKind.DMA, EngineKind.BLOCK_MOVER, EngineKind.STREAMER)
+    )
+    return max(machine.external_ps(size), dma), mover, streamer
 
 
 def _operand(work: Work, plan: Plan, machine: Machine, *, is_lhs: bool) -> _Operand:

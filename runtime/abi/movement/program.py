@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfmbs.runtime.abi.movement.machine import QUEUES, Machine
+from tfmbs.runtime.abi.movement.predicted import Prediction
 from tfmbs.runtime.abi.movement.timed_words import TimedWords
 
 Table = npt.NDArray[np.int64]
@@ -255,14 +256,14 @@ _COPY = Op.COPY  # members of enums take long to look up
 class Program:
     """A movement program, built by the rule. Waits are for movements that come before the waiting one.
 
-    `predicted` are, by launch, the cycles of the core clock that the closed model expects; `work`, by queue, the
-    cycles that its movements keep its engine busy.
+    `predicted` is, by launch, what the closed model expects; `work`, by queue, the cycles that its movements keep its
+    engine busy.
     """
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.timed: list[Timed] = []
-        self.predicted: dict[int, int] = {}
+        self.predicted: dict[int, Prediction] = {}
         self.work = [0] * (QUEUES * len(machine.engines))
         self._periods = [engine.period_ps for engine in machine.engines]
         self._queues: list[int] = []

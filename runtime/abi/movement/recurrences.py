@@ -16,6 +16,7 @@ from tfmbs.runtime.abi.array_timing import Sizes
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.launch import Launch
 from tfmbs.runtime.abi.movement.launches import fabric_tiles
 from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
 from tfmbs.runtime.abi.movement.memory import Residents, Ring, Slot, Space, Uses, aligned
@@ -70,9 +71,9 @@ class _Own:
     state: Slot | None = None  # of the step before
 
 
-def expand_lstm(x: Expansion, descriptor: Row, where: str) -> None:
-    """Adds an LSTM."""
-    LstmExpansion(x, descriptor, where).run()
+def expand_lstm(x: Expansion, descriptor: Row, where: str) -> Launch:
+    """Plans an LSTM."""
+    return Launch(None, LstmExpansion(x, descriptor, where).run)
 
 
 class LstmExpansion:

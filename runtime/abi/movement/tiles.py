@@ -50,6 +50,12 @@ class Work:
         """What the epilogue of a tile reads, each window by itself aligned."""
         return sum(aligned(e * tile.m * tile.n + c * tile.n + any_) for e, c, any_ in self.windows)
 
+    def window_traffic(self, tile: Tile) -> int:
+        """What the epilogues of all tiles read."""
+        rows, columns = -(-self.m // tile.m), -(-self.n // tile.n)
+        read = (e * self.m * self.n + c * self.n * rows + any_ * rows * columns for e, c, any_ in self.windows)
+        return self.products * sum(read)
+
 
 class Buffers(NamedTuple):
     """Slots of a tile's L1."""

@@ -17,9 +17,11 @@ from typing import NamedTuple
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.limits import MAX_STEPS
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.launch import Launch
 from tfmbs.runtime.abi.movement.launches import fabric_tiles
-from tfmbs.runtime.abi.movement.machine import EngineKind
+from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
 from tfmbs.runtime.abi.movement.memory import ALIGNMENT, Ring, Slot, aligned
+from tfmbs.runtime.abi.movement.predicted import Bounds, Prediction, Traffic
 from tfmbs.runtime.abi.movement.prediction import Stream, predict_streams
 from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Op, Timed, What
 from tfmbs.runtime.abi.movement.timed_words import TimedWords, timed_words
@@ -113,8 +115,8 @@ class _Stores:
         }
 
 
-def expand_vector(x: Expansion, descriptor: Row, where: str) -> None:
-    """Adds a VECTOR launch, on the first tile of its mask."""
+def expand_vector(x: Expansion, descriptor: Row, where: str) -> Launch:
+    """Plans a VECTOR launch, on the first tile of its mask."""
     image = x.image
     tile = fabric_tiles(x, descriptor, where)[0]
     record = image.programs[descriptor["program"]]
@@ -135,11 +137,31 @@ def expand_vector(x: Expansion, descriptor: Row, where: str) -> None:
         depth += 1
         walked = x.walker(Walk(tables, windows, engine, min(WANTED, most), most, depth))
     if walked.is_known:
-        _staged(x, walked, tile, depth)
-        return
+        return Launch(_prediction(walked, x.machine), lambda: _staged(x, walked, tile, depth))
     if walked.branches:
-        x.program.timed.append(Timed(tables, windows, engine))
-    _direct(x, walked, tile, windows, len(x.program.timed) - 1 if walked.branches else -1)
+        timed = Timed(tables, windows, engine)
+        return Launch(None, lambda: _direct(x, walked, tile, windows, timed))
+    return Launch(_direct_prediction(walked, x.machine), lambda: _direct(x, walked, tile, windows, None))
+
+
+def _prediction(walked: Walked, machine: Machine) -> Prediction:
+    """What parts take that follow each other."""
+    reads, writes = [_bytes(part.reads) for part in walked.parts], [_bytes(part.writes) for part in walked.parts]
+    into, cycles = sum(reads), sum(part.cycles for part in walked.parts)
+    return predict_streams(Stream(0, cycles, (into, into, into), sum(writes), reads[0], writes[-1]), machine)
+
+
+def _direct_prediction(walked: Walked, machine: Machine) -> Prediction:
+    """What a program takes that accesses external memory itself: its words, its beats, or the bytes."""
+    vector, external = _direct_cycles(walked, machine) * machine.core_ps, machine.external_ps(walked.bytes)
+    moved = walked.bytes - walked.stored
+    bounds = Bounds(0, vector, external, 0, 0, 0)
+    return Prediction(bounds, Traffic(moved, 0, moved, walked.stored), 0, max(vector, external), machine.core_ps)
+
+
+def _direct_cycles(walked: Walked, machine: Machine) -> int:
+    dma = machine.engines[machine.first(EngineKind.DMA)]
+    return max(walked.parts[0].cycles, -(-walked.beats * dma.period_ps // machine.core_ps))
 
 
 def _window(x: Expansion, tensor: int) -> tuple[int, int, int, int]:
@@ -148,16 +170,19 @@ def _window(x: Expansion, tensor: int) -> tuple[int, int, int, int]:
     return (*x.place(tensor), e, row["bytes"] // e)
 
 
-def _direct(x: Expansion, walked: Walked, tile: int, windows: Sequence[tuple[int, int, int, int]], timed: int) -> None:
+def _direct(
+    x: Expansion, walked: Walked, tile: int, windows: Sequence[tuple[int, int, int, int]], timed: Timed | None
+) -> None:
+    if timed is not None:
+        x.program.timed.append(timed)
+    number = len(x.program.timed) - 1 if timed is not None else -1
     engine = x.machine.first(EngineKind.VECTOR) + tile
     queue = x.machine.queue(engine, False)
     waits = [number for memory, *_ in windows for number in x.tokens(queue, memory)]
-    dma = x.machine.engines[x.machine.first(EngineKind.DMA)]
-    cycles = max(walked.parts[0].cycles, -(-walked.beats * dma.period_ps // x.machine.core_ps))
     places = [(memory, offset, offset + e * elements) for memory, offset, e, elements in windows]
     what = What(
         tile=tile,
-        parameters=(Memory.L1 + tile, -1, 1, True, True, timed, 0, 0, walked.stored, 0, 0),
+        parameters=(Memory.L1 + tile, -1, 1, True, True, number, 0, 0, walked.stored, 0, 0),
         reads=places,
         writes=[place for place in places if place[0] != Memory.WEIGHTS],
         bytes=walked.bytes,
@@ -165,7 +190,7 @@ def _direct(x: Expansion, walked: Walked, tile: int, windows: Sequence[tuple[int
         target=Level.L1,
         operations=walked.words,
     )
-    x.stored(x.program.add(Op.VECTOR, engine, x.launch, cycles, waits, what))
+    x.stored(x.program.add(Op.VECTOR, engine, x.launch, _direct_cycles(walked, x.machine), waits, what))
 
 
 def _staged(x: Expansion, walked: Walked, tile: int, depth: int) -> None:
@@ -178,10 +203,6 @@ def _staged(x: Expansion, walked: Walked, tile: int, depth: int) -> None:
     loads, results = (
         [Ring(space.slots(count, size)) for space, count in zip(spaces, counts, strict=True)] for size in sizes
     )
-    reads, writes = [_bytes(part.reads) for part in walked.parts], [_bytes(part.writes) for part in walked.parts]
-    into, cycles = sum(reads), sum(part.cycles for part in walked.parts)
-    stream = Stream(0, cycles, (into, into, into), sum(writes), reads[0], writes[-1])
-    x.program.predicted[x.launch] = predict_streams(stream, x.machine).cycles
     stores = _Stores()
     engine = x.machine.first(EngineKind.VECTOR) + tile
     for number, part in enumerate(walked.parts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import tfmbs
 from tfmbs.runtime.abi.image import Image
@@ -43,22 +43,36 @@ class Workload:
     note: str = ""
 
 
-def simulate(workload: Workload) -> Simulated:
+def simulate(workload: Workload, made: Made | None = None) -> Simulated:
     """What a workload takes, see `run`."""
-    return run(workload)[0]
+    return run(workload, made)[0]
 
 
-def run(workload: Workload) -> tuple[Simulated, Mapping[str, Array]]:
-    """Compiles a workload and runs it on the simulator, and on the emulator for the bytes of its outputs.
+class Made(NamedTuple):
+    """The model of a workload, its program, and the seconds that took."""
 
-    Gives what it took, and its outputs. Raises TfmbsError: what the compiler refuses, and `unsupported` for what the
-    simulator does not execute.
-    """
+    model: Model
+    program: tfmbs.Program
+    seconds: float
+
+
+def make(workload: Workload) -> Made:
+    """Compiles a workload. Raises TfmbsError: what the compiler refuses."""
     start = time.process_time()
     model = workload.build()
     program = compiled_for(model, workload)
     if workload.change is not None:
         program = tfmbs.Program(workload.change(program.image))
+    return Made(model, program, time.process_time() - start)
+
+
+def run(workload: Workload, made: Made | None = None) -> tuple[Simulated, Mapping[str, Array]]:
+    """Runs a workload, perhaps `made` before, on the simulator, and on the emulator for the bytes of its outputs.
+
+    Gives what it took, and its outputs. Raises TfmbsError: as `make`, and `unsupported` for what the simulator does not
+    execute.
+    """
+    model, program, seconds = made or make(workload)
     check_memory(workload.name, program.image)
     compiled = time.process_time()
     context = Kpu(program.image).context()
@@ -85,7 +99,7 @@ def run(workload: Workload) -> tuple[Simulated, Mapping[str, Array]]:
         profile=stats.energy.profile,
         peaks=_peaks(machine),
         exact=all(array.tobytes() == expected[name].tobytes() for name, array in outputs.items()),
-        compile_seconds=compiled - start,
+        compile_seconds=seconds,
         simulate_seconds=ran - compiled,
         bar=workload.bar,
         note=workload.note,

@@ -5,7 +5,7 @@ A tile is `m` rows and `n` columns of the output and `k` of the reduction. The c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -25,6 +25,7 @@ from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
 from tfmbs.runtime.abi.movement.predicted import Prediction
 from tfmbs.runtime.abi.movement.prediction import predict
+from tfmbs.runtime.abi.movement.row_plan import RowPlan, planned_rows, predict_rows
 from tfmbs.runtime.abi.movement.tiles import Plan, Work, planned
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import OPERAND_BUFFERS, Target
@@ -77,11 +78,6 @@ class Problem:
     is_absmax: bool = False
 
     @property
-    def buffers(self) -> tuple[int, ...]:
-        """Slots of each operand in L1 that the search tries, the most first: of rows that come whole, one may do."""
-        return (OPERAND_BUFFERS, 1) if self.is_absmax else (OPERAND_BUFFERS,)
-
-    @property
     def work(self) -> Work:
         """The problem as the movement rule has it, with its operands at the start of a memory."""
         m, n, k, g = self.m, self.n, self.k, dict(self.geometry)
@@ -93,7 +89,8 @@ class Problem:
             else Matrix(0, 0, self.lhs, Packing.DENSE, self.batch, m, k, m * k, k, 1, True)
         )
         if self.group:
-            right = Groups(0, 0, self.rhs, self.packing, 1, n, k, 0, k, 1, False, self.group, 0, self.is_absmax)
+            is_integer = self.is_absmax or self.lhs is not DType.F32
+            right = Groups(0, 0, self.rhs, self.packing, 1, n, k, 0, k, 1, False, self.group, 0, is_integer)
         if self.is_absmax:
             left = Magnitudes(0, 0, self.lhs, Packing.DENSE, 1, m, k, 0, k, 1, True)
         after = self.epilogue
@@ -127,28 +124,33 @@ def choose(problem: Problem, target: Target, dataflows: tuple[Dataflow, ...]) ->
     Where no plan fits the memories of the target, one fold of the array, without a prediction.
     """
     machine, work = Machine.of(target), problem.work
-    found: dict[tuple[Tile, int], tuple[Plan, Prediction]] = {}
+    planner: Callable[..., Plan] = planned_rows if problem.is_absmax else planned
+    found: dict[Tile, tuple[Plan, Prediction]] = {}
     fastest = 0
     for bound, wanted, flow in sorted(_candidates(problem, work, machine, dataflows)):
         if found and bound > fastest + fastest // LEAN_GAIN:
             break
-        for buffers in problem.buffers:
-            try:
-                plan = planned(work, wanted, flow, buffers, range(target.tiles), machine, "tiling")
-            except TfmbsError:  # not even its smallest part fits
-                continue
-            if (plan.tile, buffers) not in found:
-                prediction = predict(work, plan, machine, _epilogue_cycles(problem, target))
-                found[plan.tile, buffers] = plan, prediction
-                fastest = min(fastest or prediction.total_ps, prediction.total_ps)
+        try:
+            plan = planner(work, wanted, flow, OPERAND_BUFFERS, range(target.tiles), machine, "tiling")
+        except TfmbsError:  # not even its smallest part fits
+            continue
+        if plan.tile not in found:
+            prediction = _predicted(work, plan, machine, _epilogue_cycles(problem, target))
+            found[plan.tile] = plan, prediction
+            fastest = min(fastest or prediction.total_ps, prediction.total_ps)
     if not found:
         tile, flow = _fold(problem, target), dataflows[0]
         used = min(target.tiles, problem.batch * -(-problem.m // tile.m) * -(-problem.n // tile.n))
         return Choice(Schedule(flow, tile, OPERAND_BUFFERS, (1 << used) - 1), None)
     plan, prediction = min(_fast(_lean(list(found.values()))), key=lambda one: _rank(problem, *one))
     mask = (1 << len(plan.fabric)) - 1
-    buffers = OPERAND_BUFFERS if plan.is_buffered else 1
-    return Choice(Schedule(plan.dataflow, plan.tile, buffers, mask), prediction)
+    return Choice(Schedule(plan.dataflow, plan.tile, OPERAND_BUFFERS, mask), prediction)
+
+
+def _predicted(work: Work, plan: Plan, machine: Machine, epilogue: _Lanes | None) -> Prediction:
+    if isinstance(plan, RowPlan):
+        return predict_rows(work, plan, machine, epilogue)
+    return predict(work, plan, machine, epilogue)
 
 
 def _lean(found: list[tuple[Plan, Prediction]]) -> list[tuple[Plan, Prediction]]:
@@ -192,12 +194,12 @@ def _candidates(
     elif isinstance(work.rhs, Groups):
         unit = work.rhs.unit
         k_sizes = {min(problem.k, -(-k // unit) * unit) for k in k_sizes} if unit else {problem.k}
-        if problem.is_absmax:  # whole rows are long
+        if problem.is_absmax:  # L2 holds few long rows
             m_sizes |= {min(problem.m, 1 << i) for i in range(rows.bit_length())}
     for m, n, k in product(sorted(m_sizes), sorted(n_sizes), sorted(k_sizes)):
         tile = Tile(m, n, k)
         sums = 4 * m * n
-        if sums + problem.buffers[-1] * (work.lhs.bytes_in_l1(tile) + work.rhs.bytes_in_l1(tile)) > target.l1.size:
+        if sums + OPERAND_BUFFERS * (work.lhs.bytes_in_l1(tile) + work.rhs.bytes_in_l1(tile)) > target.l1.size:
             continue
         outputs = problem.batch * -(-problem.m // m) * -(-problem.n // n)
         used = min(target.tiles, outputs)

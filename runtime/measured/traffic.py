@@ -14,14 +14,19 @@ import numpy.typing as npt
 from tfmbs.runtime.abi.array_traffic import Products, array_traffic
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
+from tfmbs.runtime.abi.movement.group_operands import WORD
 from tfmbs.runtime.abi.movement.program import FOLD_FIELDS, VECTOR_FIELDS, Level, Op, level_of
-from tfmbs.runtime.abi.records import NONE, Dataflow, Kind
+from tfmbs.runtime.abi.records import NONE, Activations, Dataflow, Kind
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 from tfmbs.runtime.abi.types import Region
 from tfmbs.runtime.measured.spans import Times
 from tfmbs.runtime.timing import Timing
 
 READ, WRITTEN = 0, 1
+JOBS = (
+    Op.EPILOGUE, Op.VECTOR, Op.POOL, Op.SOFTMAX, Op.MAGNITUDE, Op.QUANTIZE, Op.GATES, Op.CLEAR,
+)  # fmt: skip
+"""Of vector engines."""
 LEVELS = tuple(level.name.lower() for level in Level)
 
 
@@ -65,7 +70,7 @@ def _jobs(timing: Timing, levels: Times) -> None:
     for way, size in ((READ, timing.bytes - timing.stored), (WRITTEN, timing.stored)):
         _add(levels, launch[is_direct], Level.EXTERNAL, way, size[is_direct])
     places = timing.tables.accesses
-    here = np.isin(op, (Op.EPILOGUE, Op.VECTOR, Op.POOL, Op.SOFTMAX, Op.QUANTIZE, Op.GATES, Op.CLEAR)) & ~is_direct
+    here = np.isin(op, JOBS) & ~is_direct
     places = places[here[places[:, 0]]]
     number, memory, low, high, writes = places.T
     level = np.array([level_of(one) for one in np.unique(memory)], np.int64)[np.unique(memory, return_inverse=True)[1]]
@@ -135,6 +140,11 @@ def least_of_network(image: Image, descriptors: list[Row]) -> int:
     return sum(places.values())
 
 
+def made_bytes(g: Row) -> int:
+    """Of the rows of a GROUP_GEMM that become integers, which go back to L2 once."""
+    return g["m"] * (g["k"] + WORD) if g["activations"] == Activations.ABSMAX else 0
+
+
 def check_results(timing: Timing, image: Image, descriptors: list[Row]) -> None:
     """Checks that each result of a kernel leaves the chip once, through each level.
 
@@ -148,9 +158,11 @@ def check_results(timing: Timing, image: Image, descriptors: list[Row]) -> None:
         kind = Kind(row["kind"])
         if kind in (Kind.VECTOR, Kind.LSTM):  # what these write is not one tensor, whole
             continue
-        expected = image.tensors[row["out"]]["bytes"]
         levels = (Level.L3,) if kind is Kind.COPY else (Level.L1, Level.L2, Level.L3)
         for level in levels:
+            expected = image.tensors[row["out"]]["bytes"]
+            if kind is Kind.GROUP_GEMM and level is Level.L1:
+                expected += made_bytes(image.group_geometries[row["geometry"]])
             if out[number, level] != expected:
                 where = f"descriptor {number} ({image.strings[row['name']]})"
                 what = f"bytes of results that leave {level.name}"

@@ -15,7 +15,7 @@ from tfmbs.runtime.abi.types import DType
 from tfmbs.runtime.products import product_of
 
 Amounts = dict[str, int]
-BUILT_IN = (Op.SOFTMAX, Op.QUANTIZE, Op.GATES)
+BUILT_IN = (Op.SOFTMAX, Op.MAGNITUDE, Op.QUANTIZE, Op.GATES)
 """Jobs of vector engines that no instructions describe."""
 MACS = tuple(name for name in PER_OP if name.startswith("mac_"))
 
@@ -74,8 +74,8 @@ def _per_element(image: Image, descriptor: Row, op: Op) -> int:
     """
     if op is Op.SOFTMAX:
         return attention_plan.PASSES + 2
-    if op is Op.QUANTIZE:
-        return group_operands.PASSES
+    if op in (Op.MAGNITUDE, Op.QUANTIZE):
+        return group_operands.MAGNITUDE_PASSES if op is Op.MAGNITUDE else group_operands.INTEGER_PASSES
     first = descriptor["args_first"]
     biases = sum(index != NONE for index in image.args[first + 1 : first + min(descriptor["args_count"], 3)])
     return recurrences.GATES * (1 + biases) + 4 + 5

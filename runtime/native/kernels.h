@@ -166,8 +166,17 @@ struct RealFns {
 // Rows of activations and weights of groups.
 struct GroupFns {
   RealFns nibbles, bytes;
-  // n elements, `stride` apart, as i8 by their largest magnitude (`Activations::ABSMAX`); returns the factor.
-  float (*quantize)(const float* x, size_t stride, size_t n, int8_t* out);
+  // `Activations::ABSMAX`, of n elements, `stride` apart: their largest magnitude, the factor of a row whose largest
+  // magnitude it is, and what the elements become by that.
+  float (*magnitude)(const float* x, size_t stride, size_t n);
+  float (*factor)(float magnitude);
+  void (*integers)(const float* x, size_t stride, size_t n, float factor, int8_t* out);
+  // All of it; returns the factor.
+  float quantize(const float* x, size_t stride, size_t n, int8_t* out) const {
+    const float by = factor(magnitude(x, stride, n));
+    integers(x, stride, n, by, out);
+    return by;
+  }
   int32_t (*sum)(const int8_t* x, size_t n);
   // n sums, i32, become fma(f32(sum), scale, +0.0) / factor, f32; a NaN becomes the canonical one.
   void (*scale)(uint32_t* sums, const float* scales, float factor, size_t n);

@@ -185,7 +185,7 @@ class GroupFold {
  public:
   GroupFold(const Kernels& kernels, const Launch& launch, const movement::Fold& p, const uint8_t* lhs,
             const uint8_t* rhs, float* sums, Scratchpad& pad)
-      : kernels_(kernels), launch_(launch), p_(p), lhs_(lhs), sums_(sums), pad_(pad), groups_(p.depth / p.group) {
+      : kernels_(kernels), launch_(launch), p_(p), lhs_(lhs), sums_(sums), pad_(pad), groups_(std::max<int64_t>(1, p.depth / p.group)) {
     const size_t scales = static_cast<size_t>(groups_) * sizeof(float);
     const size_t packed = static_cast<size_t>(p.rhs_row_bytes) - scales;
     pad.rows.resize(static_cast<size_t>(p.columns) * packed);
@@ -197,7 +197,7 @@ class GroupFold {
     }
     movement::Fold rows = p;
     rows.columns = p.columns * groups_;
-    rows.depth = p.group;
+    rows.depth = std::min(p.depth, p.group);
     weights_ = elements(rows, pad.rows.data(), launch.name, pad.unpacked);
     weights_.stride = static_cast<uint64_t>(p.depth);
   }
@@ -210,6 +210,19 @@ class GroupFold {
           static_cast<float>(weights_.i8[i]) * scales_[static_cast<size_t>(i / p_.group)];
     const Vectors rhs{pad_.real.data(), nullptr, static_cast<uint64_t>(p_.depth), 1};
     Fold(kernels_, launch_, p_, lhs_, rhs, reinterpret_cast<uint32_t*>(sums_), pad_).run();
+  }
+
+  // The rest of the only group, whose sums so far are integers.
+  void rest(const float* factors) {
+    Fold(kernels_, launch_, p_, lhs_, weights_, reinterpret_cast<uint32_t*>(sums_), pad_).run();
+    for (int64_t r = 0; r < p_.rows; ++r)
+      for (int64_t c = 0; c < p_.columns; ++c) {
+        float& sum = sums_[r * p_.sums_stride + c];
+        int32_t part;
+        std::memcpy(&part, &sum, sizeof part);
+        sum = canonical(std::fma(static_cast<float>(part), scales_[static_cast<size_t>(c)], 0.0f));
+      }
+    divide(factors);
   }
 
   // Sums of a group are exact; `factors`: those of the rows, or nullptr.
@@ -231,6 +244,11 @@ class GroupFold {
           sum = canonical(std::fma(part, scales_[static_cast<size_t>(c * groups_ + g)], sum));
         }
     }
+    divide(factors);
+  }
+
+ private:
+  void divide(const float* factors) {
     for (int64_t r = 0; factors && r < p_.rows; ++r)
       for (int64_t c = 0; c < p_.columns; ++c) {
         float& sum = sums_[r * p_.sums_stride + c];
@@ -238,7 +256,6 @@ class GroupFold {
       }
   }
 
- private:
   static float canonical(float value) { return value == value ? value : std::numeric_limits<float>::quiet_NaN(); }
 
   const Kernels& kernels_;
@@ -268,6 +285,7 @@ void Jobs::fold(const movement::Movement& movement, const int64_t* parameters) {
     GroupFold groups(kernels, own, p, lhs, rhs, reinterpret_cast<float*>(sums), scratchpad_);
     if (p.is_float) return groups.real();
     const uint8_t* factors = p.factors < 0 ? nullptr : memories_.at(p.memory, p.factors, p.rows * 4);
+    if (p.depth < p.group) return groups.rest(reinterpret_cast<const float*>(factors));
     return groups.integers(reinterpret_cast<const float*>(factors));
   }
   Vectors weights = elements(p, rhs, own.name, scratchpad_.unpacked);

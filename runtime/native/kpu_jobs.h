@@ -62,6 +62,7 @@ class Jobs {
   const std::vector<int64_t>* taken(const movement::Movement& movement, const int64_t* parameters);
   void pool(const movement::Movement& movement, const int64_t* parameters);
   void softmax(const movement::Movement& movement, const int64_t* parameters);
+  void magnitude(const int64_t* parameters) const;
   void quantize(const int64_t* parameters) const;
   void gates(const movement::Movement& movement, const int64_t* parameters) const;
   void clear(const int64_t* parameters) const;

@@ -162,6 +162,7 @@ class Simulation {
       case Op::QUANTIZE: return jobs_.quantize(parameters);
       case Op::GATES: return jobs_.gates(m, parameters);
       case Op::CLEAR: return jobs_.clear(parameters);
+      case Op::MAGNITUDE: return jobs_.magnitude(parameters);
     }
   }
 
@@ -190,7 +191,7 @@ void check_program(const MovementProgram& program) {
   for (const Movement& m : program.movements) {
     bool right = m.engine >= 0 && m.engine < program.engines && m.queue >= 0 &&
                  m.queue / QUEUES == m.engine && m.busy_ps >= 0 &&
-                 m.pipe_ps >= 0 && m.op >= 0 && m.op <= static_cast<int64_t>(Op::CLEAR) &&
+                 m.pipe_ps >= 0 && m.op >= 0 && m.op <= static_cast<int64_t>(Op::MAGNITUDE) &&
                  holds(m.wait_first, m.wait_count, program.waits.size()) &&
                  holds(m.part_first, m.part_count, program.parts.size()) &&
                  holds(m.parameter_first, m.parameter_count, program.parameters.size());

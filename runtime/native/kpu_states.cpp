@@ -1,4 +1,5 @@
 // What becomes of rows and states on the vector engine: integers by rows, gates of an LSTM, zeros.
+#include <algorithm>
 #include <cstring>
 
 #include "kpu_jobs.h"
@@ -13,15 +14,28 @@ size_t padded(int64_t count) { return (static_cast<size_t>(count) + LANE_GROUP -
 
 }  // namespace
 
+void Jobs::magnitude(const int64_t* parameters) const {
+  movement::Magnitude p;
+  std::memcpy(&p, parameters, sizeof p);
+  const float* in = reinterpret_cast<const float*>(memories_.at(p.memory, p.in, p.rows * p.columns * 4));
+  float* factors = reinterpret_cast<float*>(memories_.at(p.memory, p.factors, p.rows * 4));
+  const GroupFns& fns = image_.kernels().groups;
+  for (int64_t r = 0; r < p.rows; ++r) {
+    const float own = fns.magnitude(in + r * p.columns, 1, static_cast<size_t>(p.columns));
+    const float all = p.is_first ? own : std::max(own, factors[r]);
+    factors[r] = p.is_last ? fns.factor(all) : all;
+  }
+}
+
 void Jobs::quantize(const int64_t* parameters) const {
   movement::Quantize p;
   std::memcpy(&p, parameters, sizeof p);
   const float* in = reinterpret_cast<const float*>(memories_.at(p.memory, p.in, p.rows * p.columns * 4));
   int8_t* out = reinterpret_cast<int8_t*>(memories_.at(p.memory, p.out, p.rows * p.columns));
-  float* factors = reinterpret_cast<float*>(memories_.at(p.memory, p.factors, p.rows * 4));
-  const auto quantize_row = image_.kernels().groups.quantize;
+  const float* factors = reinterpret_cast<const float*>(memories_.at(p.memory, p.factors, p.rows * 4));
+  const auto integers = image_.kernels().groups.integers;
   for (int64_t r = 0; r < p.rows; ++r)
-    factors[r] = quantize_row(in + r * p.columns, 1, static_cast<size_t>(p.columns), out + r * p.columns);
+    integers(in + r * p.columns, 1, static_cast<size_t>(p.columns), factors[r], out + r * p.columns);
 }
 
 void Jobs::clear(const int64_t* parameters) const {

@@ -17,6 +17,7 @@ enum class Op : int64_t {
   QUANTIZE = 7,
   GATES = 8,
   CLEAR = 9,
+  MAGNITUDE = 10,
 };
 
 enum class Memory : int64_t {
@@ -286,5 +287,16 @@ struct Clear {
   int64_t bytes;
 };
 static_assert(sizeof(Clear) == 24);
+
+struct Magnitude {
+  int64_t memory;
+  int64_t in;
+  int64_t factors;
+  int64_t rows;
+  int64_t columns;
+  int64_t is_first;
+  int64_t is_last;
+};
+static_assert(sizeof(Magnitude) == 56);
 
 }  // namespace tfmbs::movement

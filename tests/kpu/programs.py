@@ -114,10 +114,16 @@ def attention() -> Image:
     return builder.image()
 
 
-def groups(lhs: DType, activations: Activations = Activations.STORED) -> Image:
-    """Weights of four bits with scales, and a bias."""
-    m, n, k, group = 13, 21, 48, 8
-    builder = Builder("kpu-minimal")
+def groups(
+    lhs: DType,
+    activations: Activations = Activations.STORED,
+    sizes: tuple[int, int, int, int] = (13, 21, 48, 8),
+    step: int = 16,
+    tiles: int = 1,
+) -> Image:
+    """Weights of four bits with scales, and a bias, on one or two tiles; `sizes` are m, n, k and group, `step` of k."""
+    m, n, k, group = sizes
+    builder = Builder("kpu-edge" if tiles > 1 else "kpu-minimal")
     x, out = builder.input("x", (m, k), lhs), builder.output("y", (m, n), DType.F32)
     w = builder.constant(RNG.integers(-8, 8, (n * k // group, group), np.int8), Packing.NIBBLES)
     scales, bias = (
@@ -125,9 +131,26 @@ def groups(lhs: DType, activations: Activations = Activations.STORED) -> Image:
     )
     builder.groups(
         x, w, scales, out, m=m, n=n, k=k, group=group, activations=activations, epilogue=builder.epilogue(ADD_BIAS, 1),
-        args=[bias], schedule=builder.schedule(tiles=(4, 8, 16)),
+        args=[bias], schedule=builder.schedule(tiles=(4, 8, step)),
     )  # fmt: skip
-    return small(builder.image())
+    return small(builder.image(), tiles=tiles)
+
+
+def rows_of_rows() -> Image:
+    """Rows become integers, twice: the second time those of a product's results, on two tiles."""
+    m, sizes = 11, (96, 70, 24)
+    builder = Builder("kpu-edge")
+    x = builder.input("x", (m, sizes[0]), DType.F32)
+    for k, n in pairwise(sizes):
+        out = builder.output("y", (m, n), DType.F32) if n == sizes[-1] else builder.scratch((m, n), DType.F32)
+        w, scales = (
+            builder.constant(RNG.integers(-9, 9, (n, k), np.int8)),
+            builder.constant(RNG.random((n, 1), np.float32)),
+        )
+        schedule = builder.schedule(tiles=(4, 8, 48))
+        builder.groups(x, w, scales, out, m=m, n=n, k=k, group=k, activations=Activations.ABSMAX, schedule=schedule)
+        x = out
+    return small(builder.image(), tiles=2)
 
 
 def lstm() -> Image:
@@ -221,6 +244,12 @@ KINDS: dict[str, Callable[[], Image]] = {
     "groups of integers": partial(groups, DType.I8),
     "groups of reals": partial(groups, DType.F32),
     "groups of rows by their magnitude": partial(groups, DType.F32, Activations.ABSMAX),
+    "rows in one group, which is cut": partial(groups, DType.F32, Activations.ABSMAX, (13, 21, 96, 96)),
+    "integers in one group, which is cut": partial(groups, DType.I8, sizes=(13, 21, 96, 96)),
+    "rows longer than L1, on two tiles": partial(groups, DType.F32, Activations.ABSMAX, (3, 21, 1040, 1040), 208, 2),
+    "rows in panels, on two tiles": partial(groups, DType.F32, Activations.ABSMAX, (29, 70, 160, 160), 160, 2),
+    "rows of rows, on two tiles": rows_of_rows,
+    "rows that leave L2 one by one": partial(groups, DType.F32, Activations.ABSMAX, (3, 9, 4000, 4000), 250),
     "lstm": lstm,
     "skipped zeros": partial(sparse, Dataflow.WEIGHT_STATIONARY),
     "skipped taps": partial(sparse, Dataflow.OUTPUT_STATIONARY, is_window=True),

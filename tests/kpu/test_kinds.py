@@ -109,3 +109,56 @@ def test_groups_take_a_fold_each() -> None:
     again = job_cycles(Dataflow.OUTPUT_STATIONARY, Sizes(4, 8, 16), ARRAY, is_overlapped=True, is_continued=True)
     assert array_cycles(ran(KINDS["groups of integers"]())) == 4 * 3 * 6 * fold[8]
     assert array_cycles(ran(KINDS["groups of reals"]())) == 4 * 3 * (fold[16] + 2 * again)
+
+
+def test_a_group_that_is_cut_goes_on_with_its_sums() -> None:
+    """All of k in one group: six steps of 16, of integers as they are and of those that rows become."""
+    fold, again = (
+        job_cycles(Dataflow.OUTPUT_STATIONARY, Sizes(4, 8, 16), ARRAY, is_overlapped=True, is_continued=one)
+        for one in (False, True)
+    )
+    for name in ("integers in one group, which is cut", "rows in one group, which is cut"):
+        assert array_cycles(ran(KINDS[name]())) == 4 * 3 * (fold + 5 * again)
+
+
+ROWS = {
+    "groups of rows by their magnitude": (13, 48),
+    "rows in one group, which is cut": (13, 96),
+    "rows longer than L1, on two tiles": (3, 1040),
+    "rows in panels, on two tiles": (29, 160),
+    "rows that leave L2 one by one": (3, 4000),
+}
+"""Kinds whose rows become integers: how many rows, and how long."""
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_become_integers_once(name: str) -> None:
+    """However many blocks of columns there are: each element is measured once, and once made an integer."""
+    context = ran(KINDS[name]())
+    m, k = ROWS[name]
+    timing = context.timing
+    for op in (Op.MAGNITUDE, Op.QUANTIZE):
+        jobs = timing.column("op") == op
+        assert timing.column("operations")[jobs].sum() == m * k
+
+
+def test_magnitudes_are_those_of_whole_rows() -> None:
+    """In parts: rows of zeros, of NaNs, of subnormals, with an infinity, and with their largest element anywhere."""
+    image = KINDS["rows longer than L1, on two tiles"]()
+    m, k = ROWS["rows longer than L1, on two tiles"]
+    assert 4 * k > 4096
+    largest = [np.float32(x) for x in (3e38, np.inf, np.nan, 1e-42, 0.0)]
+    rng = np.random.default_rng(3)
+    for seed in range(6):
+        x = rng.standard_normal((m, k)).astype(np.float32) * rng.choice(np.float32([0, 1e-6, 1, 1e30]), (m, 1))
+        for row in range(m):
+            x[row, rng.integers(0, k, 3)] = largest[(seed + row) % len(largest)]
+        found, expected = (one.run("main", {"x": x}) for one in (Kpu(image).context(), Emulator(image).context(1)))
+        assert found["y"].tobytes() == expected["y"].tobytes()
+
+
+def test_rows_whose_integers_l2_does_not_hold_are_refused() -> None:
+    image = KINDS["rows that leave L2 one by one"]()
+    image.target["l2"] |= {"bank_bytes": 4096}
+    with pytest.raises(TfmbsError, match="the integers of its smallest block of rows do not fit"):
+        Kpu(image).context().run("main", given(image))

@@ -155,16 +155,22 @@ def test_a_long_epilogue_is_predicted_to_be_what_limits() -> None:
     assert prediction.limit == "vector"
 
 
-def test_rows_that_become_integers_come_whole_and_as_many_as_fit() -> None:
-    for k in (768, 3072):
+def test_rows_that_become_integers_fill_the_array_however_long_they_are() -> None:
+    """f32 rows of 131,072 elements are four times L1; integers of them fit L2."""
+    for k in (768, 3072, 131072):
         group = Problem(1, 128, 768, k, DType.F32, DType.I8, group=k, is_absmax=True)
         schedule, prediction = choose(group, KPU, array_dataflows(KPU))
-        tile = Tile(*schedule.tiles)
         assert prediction is not None
-        assert tile.k == k
-        held = tile.m * (5 * k + 4) + tile.n * (k + 4)
-        assert schedule.buffers * held + 4 * tile.m * tile.n <= KPU.l1.size
-        assert (2 * tile.m) * (5 * k + 4) + tile.n * (k + 4) > KPU.l1.size
+        assert prediction.bounds.array == max(prediction.bounds)
+        if k == 131072:
+            assert schedule.tiles[2] < k
+        else:
+            assert prediction.total_ps < 1.1 * 128 * 768 * k // 256 * 500
+
+
+def test_rows_of_more_integers_than_l2_have_no_plan() -> None:
+    group = Problem(1, 1, 8, 1 << 19, DType.F32, DType.I8, group=1 << 19, is_absmax=True)
+    assert choose(group, KPU, array_dataflows(KPU)).prediction is None
 
 
 def test_steps_of_weights_in_groups_are_whole_groups() -> None:

@@ -143,6 +143,14 @@ class Expansion:
         l3.writers.append(number)
         return self.store(copies, l3, waits)
 
+    def lower(self, starts: Sequence[Slot], to: Slot, copies: Sequence[Copy], tile: int, waits: Iterable[int]) -> None:
+        """L1 of a tile to L2, where it is an operand: from several slots, after `waits`."""
+        before = [*(number for start in starts for number in start.writers), *waits]
+        number = self._transfer(self.machine.streamer_of(tile), copies, before, _DROP, tile)
+        for start in starts:
+            start.readers.append(number)
+        to.writers.append(number)
+
     def store(self, copies: Sequence[Copy], l3: Slot, waits: Iterable[int] = ()) -> int:
         """A slot of L3 to external memory."""
         before = [*l3.writers, *waits]

@@ -1,10 +1,9 @@
 """GROUP_GEMM: products whose weights have a scale for each group of k.
 
-A chunk of weights has, for each column, the packed rows of its groups and then their scales. Reals: weights are scaled
-where they enter the array, and the reduction is that of any product. Integers: the array takes a fold for each group,
-whose sums start from 0; they are scaled and added where they leave it. Rows that become integers by their largest
-magnitude (`ABSMAX`) come to L1 whole, and the vector engine makes them: for each row, a beat per `lanes` elements to
-find the magnitude, one to scale, one to round and one to store, a division, and a latency of each unit. Their results
+Reals: weights are scaled where they enter the array, and the reduction is that of any product. Integers: the array
+takes a fold for each group, whose sums start from 0; they are scaled and added where they leave it. Where k is one
+group, steps go on with integer sums, and the last one scales them. Rows that become integers by their largest magnitude
+(`ABSMAX`) are made on the vector engine, a while before the array needs them, see `row_plan` and `made_rows`; results
 are divided by the factor of the row where they leave the array.
 """
 
@@ -15,15 +14,18 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.movement.epilogues import Epilogue
 from tfmbs.runtime.abi.movement.expansion import Expansion
-from tfmbs.runtime.abi.movement.group_operands import WORD, Groups, Magnitudes
+from tfmbs.runtime.abi.movement.group_operands import WORD, Groups, Magnitudes, factors_at, integers_bytes
 from tfmbs.runtime.abi.movement.launch import Launch
 from tfmbs.runtime.abi.movement.launches import bytes_of, epilogue_of, fabric_tiles
 from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
+from tfmbs.runtime.abi.movement.made_rows import MadeRows
 from tfmbs.runtime.abi.movement.memory import Slot
-from tfmbs.runtime.abi.movement.operands import Matrix, Tile, span
+from tfmbs.runtime.abi.movement.operands import Key, Matrix, Tile, span
 from tfmbs.runtime.abi.movement.prediction import predict
-from tfmbs.runtime.abi.movement.products import OutputTile, ProductExpansion, Result
-from tfmbs.runtime.abi.movement.program import Memory, Op, What
+from tfmbs.runtime.abi.movement.products import OutputTile, Own, ProductExpansion, Result
+from tfmbs.runtime.abi.movement.program import Copy, Memory, Op, What
+from tfmbs.runtime.abi.movement.row_pace import paced
+from tfmbs.runtime.abi.movement.row_plan import RowPlan, planned_rows, predict_rows
 from tfmbs.runtime.abi.movement.tiles import Plan, Work, planned
 from tfmbs.runtime.abi.records import Activations, Dataflow, ZeroSkip
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
@@ -47,7 +49,7 @@ def expand_groups(x: Expansion, descriptor: Row, where: str) -> Launch:
     _, scales = x.place(g["scales"])
     right = Groups(
         *x.place(descriptor["rhs"]), DType(rhs["dtype"]), Packing(rhs["packing"]), 1, n, k, 0, k, 1, False,
-        g["group"], scales, is_absmax,
+        g["group"], scales, is_absmax or left.element_bytes != WORD,
     )  # fmt: skip
     memory, offset = x.place(descriptor["out"])
     epilogue = epilogue_of(x, descriptor, is_window=False)
@@ -56,9 +58,14 @@ def expand_groups(x: Expansion, descriptor: Row, where: str) -> Launch:
     work = Work(1, m, n, k, left, right, epilogue is not None, e, epilogue.sizes() if epilogue else ())
     wanted = Tile(schedule["tile_m"], schedule["tile_n"], schedule["tile_k"])
     fabric, flow = fabric_tiles(x, descriptor, where), Dataflow(schedule["dataflow"])
+    cycles, zero = epilogue.cycles if epilogue else None, g["lhs_zero"]
+    if is_absmax:
+        rows = planned_rows(work, wanted, flow, schedule["buffers"], fabric, x.machine, where)
+        prediction = predict_rows(work, rows, x.machine, cycles)
+        return Launch(prediction, lambda: RowExpansion(x, work, rows, result, epilogue, zero).run())
     plan = planned(work, wanted, flow, schedule["buffers"], fabric, x.machine, where)
-    prediction = predict(work, plan, x.machine, epilogue.cycles if epilogue else None)
-    return Launch(prediction, lambda: GroupExpansion(x, work, plan, result, epilogue, g["lhs_zero"]).run())
+    prediction = predict(work, plan, x.machine, cycles)
+    return Launch(prediction, lambda: GroupExpansion(x, work, plan, result, epilogue, zero).run())
 
 
 class GroupExpansion(ProductExpansion):
@@ -70,48 +77,24 @@ class GroupExpansion(ProductExpansion):
         super().__init__(expansion, work, plan, result, epilogue, lhs_zero)
         assert isinstance(work.rhs, Groups)
         self.rhs = work.rhs
-        self.is_absmax = isinstance(work.lhs, Magnitudes)
-        self.made: dict[Slot, Slot] = {}  # by slots of rows: what these become
         self.is_real = not work.has_integer_groups
 
-    def _fed(self, out: OutputTile, slot: Slot) -> None:
-        """Rows in L1 become integers."""
-        if not self.is_absmax:
-            return
-        x, rows, k = self.x, out.m.size, self.work.k
-        if slot not in self.made:
-            self.made[slot] = x.l1[out.fabric].split(slot, self.plan.tile.m * k * WORD)
-        made = self.made[slot]
-        integers, size = made.address + rows * WORD, rows * (k + WORD)
-        what = What(
-            tile=out.fabric,
-            parameters=(slot.memory, slot.address, integers, made.address, rows, k),
-            reads=[slot.place(rows * k * WORD)],
-            writes=[made.place(size)],
-            operations=rows * k,
-        )
-        assert isinstance(self.work.lhs, Magnitudes)
-        cycles = self.work.lhs.integer_cycles(x.machine.target)
-        engine = x.machine.first(EngineKind.VECTOR) + out.fabric
-        waits = [*slot.writers, *made.to_write(size)]
-        number = x.program.add(Op.QUANTIZE, engine, x.launch, rows * cycles, waits, what)
-        slot.readers.append(number)
-        made.writers.append(number)
-
     def _fold(self, out: OutputTile, k: int, lhs: Slot, rhs: Slot, sums: Slot) -> None:
-        x, work, group = self.x, self.work, self.rhs.group
+        x, work = self.x, self.work
         m, n, depth = out.m.size, out.n.size, span(k, self.plan.tile.k, work.k)
-        lhs = self.made.get(lhs, lhs)
-        factors, left = (lhs.address, lhs.address + m * WORD) if self.is_absmax else (-1, lhs.address)
-        row = self.rhs.row_bytes(depth.size)
+        is_last = depth.first + depth.size == work.k
+        group = self.rhs.group if depth.size >= self.rhs.group or is_last else 0  # until then, sums are integers
+        divides = is_last and isinstance(work.lhs, Magnitudes)
+        factors = lhs.address + factors_at(m, depth.size) if divides else -1
+        row = self.rhs.chunk_row_bytes(depth)
         parameters = (
-            Memory.L1 + out.fabric, left, rhs.address, sums.address, m, n, depth.size, self.is_real, k == 0,
+            Memory.L1 + out.fabric, lhs.address, rhs.address, sums.address, m, n, depth.size, self.is_real, k == 0,
             self.lhs_zero, work.rhs.packing, row, False, 0, False, depth.size, n, group, factors, -1,
         )  # fmt: skip
         used = m * n * ACCUMULATOR_BYTES
         waits = [*lhs.writers, *rhs.writers, *(sums.to_write(used) if k == 0 else sums.writers)]
-        size = m * (depth.size + WORD) if self.is_absmax else m * depth.size * work.lhs.element_bytes
-        reads = [lhs.place(size), rhs.place(n * row)]
+        size = m * depth.size * (WORD if self.is_real else 1)
+        reads = [lhs.place(integers_bytes(m, depth.size) if divides else size), rhs.place(n * row)]
         what = What(
             tile=out.fabric,
             parameters=parameters,
@@ -126,8 +109,42 @@ class GroupExpansion(ProductExpansion):
         sums.writers = [number]
 
     def _array_cycles(self, m: int, n: int, k: int, is_continued: bool) -> int:
-        machine, plan = self.x.machine, self.plan
-        if self.is_real:
+        machine, plan, group = self.x.machine, self.plan, self.rhs.group
+        if self.is_real or group == self.work.k:
             return array_cycles(machine, plan.dataflow, Sizes(m, n, k), plan.is_buffered, is_continued)
-        group = self.rhs.group
         return k // group * array_cycles(machine, plan.dataflow, Sizes(m, n, group), plan.is_buffered, False)
+
+
+class RowExpansion(GroupExpansion):
+    """The movements of one whose rows become integers: L1 takes these from where they stay in L2."""
+
+    def __init__(
+        self, expansion: Expansion, work: Work, plan: RowPlan, result: Result, epilogue: Epilogue | None, lhs_zero: int
+    ) -> None:
+        super().__init__(expansion, work, plan, result, epilogue, lhs_zero)
+        self.made = MadeRows(expansion, work, plan)
+        rounds = [[out.row for out in one] for one in self.rounds]
+        self.pace = paced(self.made.uses, rounds, self.steps, plan.making)
+        self._next = 0
+
+    def _before(self, step: int) -> None:
+        """Rows become integers, as many as are due."""
+        while self._next < len(self.pace) and self.pace[self._next] <= step:
+            self.made.make(self.made.uses[self._next])
+            self._next += 1
+
+    def _l2_keys(self, operand: int, out: OutputTile, k: int) -> list[Key]:
+        return super()._l2_keys(operand, out, k) if operand else []
+
+    def _lhs_in_l1(self, tile: Own, out: OutputTile, k: int) -> Slot:
+        slot, is_brought = tile.lhs.use()
+        if is_brought:
+            start, rows, whole = self.made.kept_of(out.row), out.m.size, self.work.k
+            depth = span(k, self.plan.tile.k, whole)
+            at = start.address + depth.first
+            copies = [Copy(start.memory, at, slot.memory, slot.address, 1, 0, 0, rows, whole, depth.size, depth.size)]
+            if depth.first + depth.size == whole:
+                source, target = start.address + factors_at(rows, whole), slot.address + factors_at(rows, depth.size)
+                copies.append(Copy(start.memory, source, slot.memory, target, run=rows * WORD))
+            self.x.feed(copies, start, slot, out.fabric)
+        return slot

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tfmbs.runtime.abi.array_timing import Sizes
-from tfmbs.runtime.abi.movement.group_operands import Groups, Magnitudes
+from tfmbs.runtime.abi.movement.group_operands import Groups
 from tfmbs.runtime.abi.movement.machine import EngineInfo, EngineKind, Machine, array_cycles
 from tfmbs.runtime.abi.movement.memory import Slot
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
@@ -46,17 +46,12 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
     rounds = -(-outputs // fabric)
     lhs = _operand(work, plan, machine, is_lhs=True)
     rhs = _operand(work, plan, machine, is_lhs=False)
-    compute = _compute_ps(work, tile, plan.dataflow, machine, is_buffered=plan.is_buffered)
+    compute = compute_ps(work, tile, plan.dataflow, machine, is_buffered=plan.is_buffered)
     result = tile.m * tile.n * (work.out_bytes if work.has_epilogue else ACCUMULATOR_BYTES)
     results = work.products * work.m * work.n * (work.out_bytes if work.has_epilogue else ACCUMULATOR_BYTES)
     is_window = isinstance(work.lhs, Windows)
     vector_rows, vector_columns = (tile.n, tile.m) if is_window else (tile.m, tile.n)
     vector = vector_rows * epilogue(vector_columns) * machine.core_ps if epilogue else 0
-    made = (
-        lhs.misses[2] * min(tile.m, work.m) * work.lhs.integer_cycles(machine.target) * machine.core_ps
-        if isinstance(work.lhs, Magnitudes)
-        else 0
-    )
     windows = work.window_traffic(tile)
     into = [
         lhs.misses[i] * (lhs.chunk if i < 2 else lhs.tile) + rhs.misses[i] * (rhs.chunk if i < 2 else rhs.tile)
@@ -70,7 +65,7 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
     streamers = min(len(movers[2]), fabric * max(1, len(movers[2]) // machine.target.tiles))
     bounds = Bounds(
         array=compute * rounds // outputs,
-        vector=vector * rounds + made // fabric,
+        vector=vector * rounds,
         external=machine.external_ps(into[0] + results + windows),
         dma=beats * dma.period_ps // len(movers[0]),
         block_mover=_moved(into[1] + results + windows, mover, len(movers[1])),
@@ -90,7 +85,6 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
         + _moved(max(lhs.chunk, rhs.chunk), mover, 1)
         + _moved(max(lhs.tile, rhs.tile), streamer, 1)
         + vector
-        + made // max(1, lhs.misses[2])
         + out
         + _moved(result, mover, 1)
         + max(machine.external_ps(result), _moved(result, dma, 1))
@@ -163,11 +157,10 @@ def _operand(work: Work, plan: Plan, machine: Machine, *, is_lhs: bool) -> _Oper
     return _Operand((l3, l2, l1), source.chunk_bytes(tile), source.bytes_in_l1(tile), beats, of_tile)
 
 
-def _compute_ps(work: Work, tile: Tile, dataflow: Dataflow, machine: Machine, *, is_buffered: bool) -> int:
+def compute_ps(work: Work, tile: Tile, dataflow: Dataflow, machine: Machine, *, is_buffered: bool) -> int:
     """Picoseconds of all folds of a launch, of all tiles of the fabric together."""
     total = 0
-    if work.has_integer_groups:
-        assert isinstance(work.rhs, Groups)
+    if isinstance(work.rhs, Groups) and work.has_integer_groups and work.rhs.group < work.k:
         return _compute_of_groups(work, tile, dataflow, machine, work.rhs.group, is_buffered=is_buffered)
     for m, m_count in _parts(work.m, tile.m):
         for n, n_count in _parts(work.n, tile.n):

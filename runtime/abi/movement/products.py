@@ -59,7 +59,7 @@ class _Shared:
 
 
 @dataclass
-class _Own:
+class Own:
     """Slots of the L1 of a fabric tile."""
 
     lhs: Store
@@ -105,10 +105,10 @@ class ProductExpansion:
             results = Ring(space.slots(slots.results, result))
             windows = Ring(space.slots(slots.windows, window)) if slots.windows else None
             self.levels.append(_Shared((lhs, rhs), results, windows))
-        self.tiles: dict[int, _Own] = {}
+        self.tiles: dict[int, Own] = {}
         for fabric in plan.fabric:
             space, slots1 = x.l1[fabric], plan.l1
-            self.tiles[fabric] = _Own(
+            self.tiles[fabric] = Own(
                 Store(space.slots(slots1.lhs, work.lhs.bytes_in_l1(tile)), own[fabric][0]),
                 Store(space.slots(slots1.rhs, work.rhs.bytes_in_l1(tile)), own[fabric][1]),
                 Ring(space.slots(slots1.sums, tile.m * tile.n * ACCUMULATOR_BYTES)),
@@ -139,7 +139,7 @@ class ProductExpansion:
                 (key, step)
                 for step, out, k in places
                 if next(at[out.fabric]).is_brought
-                for key in ([self._rhs_key(out, k)] if operand else self._lhs_keys(out, k))
+                for key in self._l2_keys(operand, out, k)
             ]
             slots = plan.l2[operand], plan.l3[operand]
             guards = [
@@ -157,6 +157,10 @@ class ProductExpansion:
             self._keys[at] = self.work.lhs.keys(*at, self.plan.tile)
         return self._keys[at]
 
+    def _l2_keys(self, operand: int, out: OutputTile, k: int) -> list[Key]:
+        """What L1 asks L2 for where it has not the operand of a step."""
+        return [self._rhs_key(out, k)] if operand else self._lhs_keys(out, k)
+
     def _rhs_key(self, out: OutputTile, k: int) -> Key:
         return self.work.rhs.keys(out.product, out.column, k, self.plan.tile)[0]
 
@@ -168,12 +172,16 @@ class ProductExpansion:
 
     def run(self) -> None:
         """Adds all movements."""
-        for one in self.rounds:
+        for number, one in enumerate(self.rounds):
             for k in range(self.steps):
+                self._before(number * self.steps + k)
                 for out in one:
                     self._step(out, k)
             for out in one:
                 self._finish(out)
+
+    def _before(self, step: int) -> None:
+        """What else is done before a step."""
 
     def _step(self, out: OutputTile, k: int) -> None:
         tile = self.tiles[out.fabric]
@@ -187,7 +195,7 @@ class ProductExpansion:
         assert tile.current is not None
         self._fold(out, k, lhs, rhs, tile.current)
 
-    def _lhs_in_l1(self, tile: _Own, out: OutputTile, k: int) -> Slot:
+    def _lhs_in_l1(self, tile: Own, out: OutputTile, k: int) -> Slot:
         slot, is_brought = tile.lhs.use()
         if not is_brought:
             return slot
@@ -197,13 +205,9 @@ class ProductExpansion:
             self._gather(source, out, k, [(key[1], start) for key, start in zip(keys, found, strict=True)], slot)
         else:
             self.x.feed([source.feed(keys[0], self.plan.tile, found[0], slot)], found[0], slot, out.fabric)
-        self._fed(out, slot)
         return slot
 
-    def _fed(self, out: OutputTile, slot: Slot) -> None:
-        """What else becomes of lhs in L1."""
-
-    def _rhs_in_l1(self, tile: _Own, out: OutputTile, k: int) -> Slot:
+    def _rhs_in_l1(self, tile: Own, out: OutputTile, k: int) -> Slot:
         slot, is_brought = tile.rhs.use()
         if is_brought:
             key, source = self._rhs_key(out, k), self.work.rhs

@@ -42,11 +42,13 @@ class Op(IntEnum):
     SOFTMAX = 6
     """Scores of an attention become weights, see `SOFTMAX_FIELDS`."""
     QUANTIZE = 7
-    """Rows become integers by their largest magnitude, see `QUANTIZE_FIELDS`."""
+    """Parts of rows become integers by the factors of the rows, see `QUANTIZE_FIELDS`."""
     GATES = 8
     """Gates of an LSTM, and what becomes of its states, see `GATES_FIELDS`."""
     CLEAR = 9
     """Bytes of an L1 become zeros, see `CLEAR_FIELDS`."""
+    MAGNITUDE = 10
+    """The largest magnitudes of rows so far, and in the end their factors, see `MAGNITUDE_FIELDS`."""
 
 
 class Level(IntEnum):
@@ -80,7 +82,8 @@ FOLD_FIELDS = (
 depth×rows of a window (`is_window`), whose first row is output `pixel`; rhs has `columns` rows of `rhs_row_bytes`. Sums
 are rows×columns words, columns×rows of a window, with rows `sums_stride` words apart; `is_first`: they start from 0.
 With a `group`, so many elements share a scale: a row of rhs is a packed row for each group, and behind them the scales;
-sums are f32, divided in the end by the factors of the rows of lhs, if they are somewhere (not -1). Where `kept` is not
+sums are f32, divided in the end by the factors of the rows of lhs, if they are somewhere (not -1). With a `depth` below
+`group` it is the rest of the only group, whose sums so far are those of integers. Where `kept` is not
 -1, only those k are multiplied for which some column has a weight: so many, or one where there is none."""
 
 GATHER_FIELDS = (
@@ -116,7 +119,10 @@ SOFTMAX_FIELDS = (
 """Scores of queries `first` to `first + rows` become weights; the mask lies in L1 with strides in elements."""
 
 QUANTIZE_FIELDS = ("memory", "in", "out", "factors", "rows", "columns")
-"""f32 rows and the integers that they become, see `Activations.ABSMAX`, and where the factor of each row goes."""
+"""f32 elements of rows, the integers that they become, see `Activations.ABSMAX`, and the factor of each row."""
+
+MAGNITUDE_FIELDS = ("memory", "in", "factors", "rows", "columns", "is_first", "is_last")
+"""f32 elements of rows, and the largest magnitude of each row so far; with the last ones it becomes the factor."""
 
 GATES_FIELDS = (
     "memory", "of_input", "of_state", "bias", "recurrent_bias", "cell", "hidden", "rows", "columns", "first",
@@ -137,6 +143,7 @@ PARAMETERS = {
     Op.QUANTIZE: QUANTIZE_FIELDS,
     Op.GATES: GATES_FIELDS,
     Op.CLEAR: CLEAR_FIELDS,
+    Op.MAGNITUDE: MAGNITUDE_FIELDS,
 }
 
 MOVEMENT_FIELDS = (

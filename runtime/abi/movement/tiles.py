@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tfmbs.runtime.abi.errors import TfmbsError
-from tfmbs.runtime.abi.movement.group_operands import WORD, Groups, Magnitudes
+from tfmbs.runtime.abi.movement.group_operands import Groups
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.memory import aligned
 from tfmbs.runtime.abi.movement.misses import Shape, cyclic, misses
@@ -43,8 +43,8 @@ class Work:
 
     @property
     def has_integer_groups(self) -> bool:
-        """The array takes a fold for each group of k, whose sums start from 0."""
-        return isinstance(self.rhs, Groups) and (isinstance(self.lhs, Magnitudes) or self.lhs.element_bytes != WORD)
+        """Sums of groups of k are integers, which are scaled where they leave the array."""
+        return isinstance(self.rhs, Groups) and self.rhs.is_integer
 
     def window_bytes(self, tile: Tile) -> int:
         """What the epilogue of a tile reads, each window by itself aligned."""
@@ -118,11 +118,11 @@ def planned(
 
     Raises TfmbsError `unsupported`, located at `where`, where not even the smallest tile fits.
     """
-    tile = _allowed(Tile(min(wanted.m, work.m), min(wanted.n, work.n), min(wanted.k, work.k)), work)
+    tile = first_tile(work, wanted)
     while True:
         count = work.products * -(-work.m // tile.m) * -(-work.n // tile.n)
         used = tuple(fabric[:count])
-        l1 = _buffers(work, tile, buffers, machine.target.l1.size)
+        l1 = l1_buffers(work, tile, buffers, machine.target.l1.size)
         if l1:
             plans = [
                 Plan(tile, used, l1, l2, l3, dataflow, buffers > 1, m_fastest)
@@ -130,8 +130,8 @@ def planned(
                 for m_fastest in (True, False)
             ]
             if plans:
-                return min(plans, key=lambda plan: (_made_rows(work, plan), *_brought_bytes(work, plan, machine)))
-        smaller = _halved(tile, work)
+                return min(plans, key=lambda plan: _brought_bytes(work, plan, machine))
+        smaller = halved(tile, work)
         if smaller == tile:
             raise TfmbsError("unsupported", where, "its smallest tile does not fit the memories of the target")
         tile = smaller
@@ -147,7 +147,13 @@ def _allowed(tile: Tile, work: Work) -> Tile:
     return tile._replace(k=max(unit, tile.k // unit * unit))
 
 
-def _halved(tile: Tile, work: Work) -> Tile:
+def first_tile(work: Work, wanted: Tile) -> Tile:
+    """What a schedule asks for, as far as the work has it."""
+    return _allowed(Tile(min(wanted.m, work.m), min(wanted.n, work.n), min(wanted.k, work.k)), work)
+
+
+def halved(tile: Tile, work: Work) -> Tile:
+    """The largest axis that can be halved is."""
     for axis in sorted(range(3), key=lambda axis: -tile[axis]):
         smaller = _allowed(Tile(*(max(1, size // 2) if i == axis else size for i, size in enumerate(tile))), work)
         if smaller != tile:
@@ -155,7 +161,7 @@ def _halved(tile: Tile, work: Work) -> Tile:
     return tile
 
 
-def _buffers(work: Work, tile: Tile, buffers: int, size: int) -> Buffers | None:
+def l1_buffers(work: Work, tile: Tile, buffers: int, size: int) -> Buffers | None:
     """Slots of L1: `buffers` of operands and one of all else, a second for sums, results and windows, then more of
     operands, the smaller one first, until the whole reduction of a tile is there."""
     lhs, rhs = aligned(work.lhs.bytes_in_l1(tile)), aligned(work.rhs.bytes_in_l1(tile))
@@ -190,14 +196,19 @@ def _shares(work: Work, tile: Tile, buffers: int, fabric: int, machine: Machine)
     return found
 
 
-def _levels(work: Work, tile: Tile, buffers: int, fabric: int, size: int, first: int | None) -> Levels | None:
-    """Slots of L2 or L3: results and windows take at most their share. An operand takes what it is or half of the rest,
-    or, where it is `first`, all that the other one leaves, which has as many chunks as are under way at once."""
+def outward(work: Work, tile: Tile, fabric: int, size: int) -> tuple[int, int, int]:
+    """Slots of L2 or L3 for results and for windows of the epilogue, and what bytes these leave to operands."""
     result = aligned(tile.m * tile.n * (work.out_bytes if work.has_epilogue else ACCUMULATOR_BYTES))
     window = work.window_bytes(tile)
     results = max(1, min(2 * fabric, size // RESULT_SHARE // result), min(LEAVING, size // LEAVING_SHARE // result))
     windows = max(1, min(2 * fabric, size // RESULT_SHARE // window)) if window else 0
-    left = size - results * result - windows * window
+    return results, windows, size - results * result - windows * window
+
+
+def _levels(work: Work, tile: Tile, buffers: int, fabric: int, size: int, first: int | None) -> Levels | None:
+    """Slots of L2 or L3: results and windows take at most their share. An operand takes what it is or half of the rest,
+    or, where it is `first`, all that the other one leaves, which has as many chunks as are under way at once."""
+    results, windows, left = outward(work, tile, fabric, size)
     guard = 2 if buffers > 1 else 1
     chunks, every, least, streamed = [], [], [], []
     for operand in (work.lhs, work.rhs):
@@ -254,8 +265,3 @@ def l1_misses(work: Work, plan: Plan, *, is_lhs: bool) -> int:
     turns = other if is_fast else -(-other // fabric)
     per_tile = cyclic(own1 * steps, slots, turns, guard) if is_fast else own1 * cyclic(steps, slots, turns, guard)
     return work.products * per_tile * (min(fabric, own) if is_fast else min(fabric, other))
-
-
-def _made_rows(work: Work, plan: Plan) -> int:
-    """Rows that become integers: again each time that they come to L1."""
-    return l1_misses(work, plan, is_lhs=True) * plan.tile.m if isinstance(work.lhs, Magnitudes) else 0

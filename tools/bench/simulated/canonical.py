@@ -46,6 +46,8 @@ def canonical(checkout: Path) -> Iterator[Workload]:
     for op in VECTORS:
         yield _workload(f"{op} f32 128×256", partial(models.vector, op, 128, 256))
     yield _workload("int4 in groups of 32 × f32, 64×256×256", partial(models.grouped, 64, 256, 256))
+    rows = _workload("int8, rows made int8 on the way, 64×256×512", partial(models.product, "f32", 64, 256, 512))
+    yield replace(rows, how=models.DYNAMIC)
     yield _workload("LSTM f32, 16 steps, batch 2, 64→64", partial(models.lstm, 16, 2, 64, 64))
     for target in OTHER_TARGETS:
         yield _workload("product int8 100×128×300", partial(models.product, "int8", 100, 128, 300), target)

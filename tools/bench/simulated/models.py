@@ -21,6 +21,10 @@ ELEMENT = {
 }
 
 
+DYNAMIC = {"precision": "int8", "quantization": {"activations": "dynamic"}}
+"""Options of `tfmbs.compile` by which products of f32 have int8 weights, and rows that become int8 on the way."""
+
+
 @dataclass(frozen=True)
 class Model:
     """An ONNX model and an input for each of its inputs."""

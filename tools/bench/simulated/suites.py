@@ -49,6 +49,10 @@ OTHER_WINDOWS = (
     Window(64, 64, 56, 3, 1, 64),
 )  # fmt: skip
 
+DYNAMIC = ((128, 768, 768), (128, 768, 3072), (1, 768, 3072))
+DYNAMIC_BAR = 0.8
+"""Of the roofline bound, of products whose rows of f32 become integers on the way."""
+
 NARROW = 16
 """Bytes in each nanosecond, GB/s, of the engines that are made the narrowest."""
 
@@ -174,6 +178,11 @@ def layers(size: str, target: str) -> Iterator[Workload]:
         for m, n, k in ((1, 1024, 1024), (128, 768, 768)) if size != SMALL else ((16, 64, 64),):
             name = f"int4 in groups of 32 × f32, {m}×{n}×{k}"
             yield Workload("layers", name, partial(models.grouped, m, n, k), target)
+        for m, n, k in DYNAMIC if size != SMALL else ((16, 64, 64),):
+            bar = Bar("bound", DYNAMIC_BAR) if size != SMALL and target == DEFAULT_TARGET else None
+            name = f"int8, rows made int8 on the way, {m}×{n}×{k}"
+            build = partial(models.product, "f32", m, n, k)
+            yield Workload("layers", name, build, target, how=models.DYNAMIC, bar=bar)
         for steps, batch, width in ((64, 1, 512), (64, 16, 512)) if size != SMALL else ((4, 2, 32),):
             name = f"LSTM f32, {steps} steps, batch {batch}, {width}→{width}"
             yield Workload("layers", name, partial(models.lstm, steps, batch, width, width), target)

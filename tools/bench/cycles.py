@@ -73,7 +73,7 @@ def measured(checkout: Path) -> tuple[dict[str, int], list[str], list[Alone]]:
             found = simulate(workload, made)
             cycles[workload.name] = found.cycles
             wrong += [] if found.exact else [workload.name]
-            launches += alone(made)
+            launches += alone(made, found)
     finally:
         bar.clear()
     return cycles, wrong, launches

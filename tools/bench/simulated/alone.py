@@ -8,6 +8,7 @@ from statistics import median
 
 from tfmbs.runtime.abi.movement.predicted import Prediction
 from tfmbs.runtime.devices.kpu import Kpu, predicted
+from tfmbs.tools.bench.simulated.result import Simulated
 from tfmbs.tools.bench.simulated.workload import Made
 
 HEAD = ("kind", "launches", "cycles: median", "worst", "external bytes: median", "worst")
@@ -32,10 +33,15 @@ class Alone:
         )
 
 
-def alone(made: Made) -> Iterator[Alone]:
+def alone(made: Made, found: Simulated) -> Iterator[Alone]:
     """All launches that have a prediction, each simulated on zeros, the program's inputs and its weights: what a launch
-    takes depends on none, or there is no prediction.
+    takes depends on none, or there is no prediction. The only launch of a program was so in its run.
     """
+    if len(found.launches) == 1:
+        (one,) = found.launches
+        if one.predicted:
+            yield Alone(one.kind, one.cycles, one.external_bytes, one.predicted, one.predicted_external_bytes)
+        return
     image, predictions = made.program.image, predicted(made.program.image)
     entry, arrays = made.program.accepted.arrays(made.model.inputs, None)
     record = next(one for one in image.entries if image.strings[one["name"]] == entry.name)

@@ -20,7 +20,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Launch:
-    """A launch of a run: cycles of the core clock, those predicted (0: there is no prediction), and its bound."""
+    """A launch of a run: cycles of the core clock, its bound, external bytes, and what was predicted (0: nothing)."""
 
     name: str
     kind: str
@@ -28,6 +28,7 @@ class Launch:
     predicted: int
     bound: Bound
     external_bytes: int
+    predicted_external_bytes: int
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,7 @@ class Simulated:
                     "bound_cycles": -(-one.bound.total_ps // self.core_ps),
                     "limit": one.bound.limit,
                     "external_bytes": one.external_bytes,
+                    "predicted_external_bytes": one.predicted_external_bytes or None,
                     "least_external_bytes": one.bound.bytes,
                 }
                 for one in self.launches

@@ -126,8 +126,8 @@ def _launches(context: KpuContext) -> tuple[Launch, ...]:
     found = []
     for number, (one, measures) in enumerate(zip(stats.launches, stats.measured.launches, strict=True)):
         bound = bound_of(last.image, last.image.descriptors[first + number], timing, number, measures)
-        external = measures.external_bytes()
-        found.append(Launch(one.name, one.kind, one.cycles, one.predicted_cycles, bound, external))
+        external, predicted = measures.external_bytes(), one.predicted_external_bytes
+        found.append(Launch(one.name, one.kind, one.cycles, one.predicted_cycles, bound, external, predicted))
     return tuple(found)
 
 

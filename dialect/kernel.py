@@ -41,12 +41,17 @@ def dense_strides(shape: Shape) -> tuple[int, ...]:
     return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
+def is_dense(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Whether elements are adjacent and row-major; sizes of 1 have no stride."""
+    dense = dense_strides(tuple(shape))
+    return all(s == d or n == 1 for n, s, d in zip(shape, strides, dense, strict=True))
+
+
 def dense_shape(what: str, value: Any, rank: int | None = None) -> Shape:
     """Shape of a memref whose elements are dense and row-major. Raises VerifyError for any other value."""
     shape = memref_shape(what, value, rank)
     strides = strides_of(value.type)
-    meaningful = [(got, want) for size, got, want in zip(shape, strides, dense_strides(shape), strict=True) if size > 1]
-    if any(got != want for got, want in meaningful):
+    if not is_dense(shape, strides):
         raise VerifyError(f"{what} strides: expected {list(dense_strides(shape))} (dense), got {list(strides)}")
     return shape
 

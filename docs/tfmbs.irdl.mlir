@@ -608,7 +608,8 @@ module {
       %26 = irdl.base "#builtin.string"
       %27 = irdl.base "#builtin.integer"
       %28 = irdl.base "#builtin.integer"
-      irdl.attributes {"batch" = %0, "groups" = %1, "shared" = %2, "rows" = %3, "columns" = %4, "width" = %5, "value_width" = %6, "lhs_batch_stride" = %7, "lhs_head_stride" = %8, "lhs_row_stride" = %9, "lhs_stride" = %10, "rhs_batch_stride" = %11, "rhs_group_stride" = %12, "rhs_row_stride" = %13, "rhs_stride" = %14, "value_batch_stride" = %15, "value_group_stride" = %16, "value_row_stride" = %17, "value_stride" = %18, "mask_batch_stride" = %19, "mask_head_stride" = %20, "mask_row_stride" = %21, "mask_column_stride" = %22, "scale" = %23, "fill" = %24, "offset" = %25, "mask" = %26, "causal" = %27, "clear" = %28}
+      %29 = irdl.base "#builtin.integer"
+      irdl.attributes {"batch" = %0, "groups" = %1, "shared" = %2, "rows" = %3, "columns" = %4, "width" = %5, "value_width" = %6, "lhs_batch_stride" = %7, "lhs_head_stride" = %8, "lhs_row_stride" = %9, "lhs_stride" = %10, "rhs_batch_stride" = %11, "rhs_group_stride" = %12, "rhs_row_stride" = %13, "rhs_stride" = %14, "value_batch_stride" = %15, "value_group_stride" = %16, "value_row_stride" = %17, "value_stride" = %18, "mask_batch_stride" = %19, "mask_head_stride" = %20, "mask_row_stride" = %21, "mask_column_stride" = %22, "scale" = %23, "fill" = %24, "offset" = %25, "mask" = %26, "causal" = %27, "clear" = %28, "out_by_rows" = %29}
     }
     irdl.operation @fabric_group_geometry {
       %0 = irdl.base "#builtin.integer"

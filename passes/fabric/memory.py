@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmbs.dialect.attributes import OFFSET
-from tfmbs.dialect.kernel import STORED_PACKINGS, dense_strides, strides_of
+from tfmbs.dialect.kernel import STORED_PACKINGS, is_dense, strides_of
 from tfmbs.dialect.kernel_program import VIEWS
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import ir
@@ -75,8 +75,7 @@ class Memory:
         start = _offset_of(value.type)
         low = sum(min(0, (n - 1) * s) for n, s in zip(shape, strides, strict=True))
         span = 1 + sum(abs((n - 1) * s) for n, s in zip(shape, strides, strict=True))
-        dense = all(s == d or n == 1 for s, d, n in zip(strides, dense_strides(shape), shape, strict=True))
-        dims = shape if dense and len(shape) <= MAX_RANK else (span,)
+        dims = shape if is_dense(shape, strides) and len(shape) <= MAX_RANK else (span,)
         offset = where.offset + (start + low) * DTYPES[dtype].bits // 8
         if where.region is Region.WEIGHTS and span < elements(shape_of(root.type)):
             whole = shape_of(root.type)  # all weights are some tensor's, also those that nobody reads

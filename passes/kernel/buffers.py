@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tfmbs.dialect.kernel import KernelConstantOp, KernelCopyOp, dense_strides
+from tfmbs.dialect.kernel import KernelConstantOp, KernelCopyOp, dense_strides, is_dense
 from tfmbs.dialect.mlir import ir, memref
 from tfmbs.dialect.shapes import Shape, element_of, shape_of
 from tfmbs.dialect.types import storage_shape, storage_type
@@ -30,12 +30,32 @@ class View:
     @property
     def is_dense(self) -> bool:
         """Whether the elements are adjacent and row-major; sizes of 1 have no stride."""
-        dense = dense_strides(self.shape)
-        return all(s == d or n == 1 for s, d, n in zip(self.strides, dense, self.shape, strict=True))
+        return is_dense(self.shape, self.strides)
 
     def reshaped(self, shape: Shape) -> View:
         """The same elements of a dense view in another shape."""
         return View(self.root, shape, dense_strides(shape), self.offset)
+
+    def regrouped(self, shape: Shape) -> View | None:
+        """The same elements in another shape, where strides can say which they are; None where that takes a copy."""
+        left = [(n, s) for n, s in zip(self.shape, self.strides, strict=True) if n > 1]
+        strides: list[int] = []
+        size, stride, reach = 1, 1, 1  # what is left of a row of elements, how far apart; all elements so far
+        for n in reversed(shape):
+            if n == 1:
+                strides.append(reach)
+                continue
+            if size == 1:
+                size, stride = left.pop()
+            while size % n:
+                outer, apart = left.pop()
+                if apart != size * stride:
+                    return None
+                size *= outer
+            strides.append(stride)
+            size, stride = size // n, stride * n
+            reach = stride
+        return View(self.root, shape, tuple(reversed(strides)), self.offset)
 
     def permuted(self, order: Sequence[int]) -> View:
         """Dimension d of the result is dimension `order[d]`."""

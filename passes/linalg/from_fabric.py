@@ -32,6 +32,7 @@ from tfmbs.passes.linalg.siw_program import ProgramLowering
 from tfmbs.passes.linalg.structured import PARALLEL, identity
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.geometries import attention_out_strides
 from tfmbs.runtime.abi.records import NONE, Activations, Direction, GateOrder, Kind, MaskMode, PoolMode
 from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region, is_packed
 from tfmbs.runtime.abi.verify.lstm import further_operands
@@ -282,7 +283,8 @@ class FabricLowering:
 
         lhs, rhs = (self._flat(self._tensor(descriptor, name)) for name in ("lhs", "rhs"))
         mask = view(masks[0], "mask", ("batch", "head", "row", "column")) if masks else None
-        out = self.view(self._tensor(descriptor, "out"), (*shapes["lhs"][:3], g["value_width"]))
+        result = self._flat(self._tensor(descriptor, "out"))
+        out = strided(result, (*shapes["lhs"][:3], g["value_width"]), (*attention_out_strides(g), 1))
         query = view(lhs, "lhs", ("batch", "head", "row", ""))
         operands = attention.Operands(query, view(rhs, "rhs"), view(values, "value"), mask, out)
         clear, causal = bool(g["clear"]), bool(g["causal"])

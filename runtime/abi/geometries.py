@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from enum import IntEnum
 
 from tfmbs.runtime.abi.record import Field, Record
@@ -134,7 +135,8 @@ ATTENTION_GEOMETRY = Record(
     "attention_geometry",
     112,
     "out[b,h,i] = sum over j of softmax over j of score(b,h,i,j), times v[b,h / shared,j]; strides in elements, out is "
-    "dense. score = lhs[b,h,i] · rhs[b,h / shared,j] · scale, then the mask, then hidden elements become `fill`.",
+    "dense, or [b,i,h] is. score = lhs[b,h,i] · rhs[b,h / shared,j] · scale, then the mask, then hidden elements "
+    "become `fill`.",
     (
         Field("batch", 0, "u32", "sequences", low=1),
         Field("groups", 4, "u32", "heads of keys and values", low=1),
@@ -165,8 +167,17 @@ ATTENTION_GEOMETRY = Record(
         Field("mask", 104, "u8", "how the mask is applied", enum=MaskMode),
         Field("causal", 105, "u8", "1: later keys are hidden", high=1),
         Field("clear", 106, "u8", "1: the weights of what is hidden become +0", high=1),
+        Field("out_by_rows", 107, "u8", "1: out lies as [b,i,h], with the heads of a query side by side", high=1),
     ),
 )
+
+
+def attention_out_strides(g: Mapping[str, int]) -> tuple[int, int, int]:
+    """Elements between the results of two sequences, of two heads and of two queries of an attention geometry."""
+    heads, width = g["groups"] * g["shared"], g["value_width"]
+    head, row = (width, heads * width) if g["out_by_rows"] else (g["rows"] * width, width)
+    return heads * g["rows"] * width, head, row
+
 
 GROUP_GEOMETRY = Record(
     "group_geometry",

@@ -14,9 +14,10 @@
 - 6: the target's feature `lstm`, and with it kind LSTM and section LSTM_GEOMETRY.
 - 7: the target's feature `sparse`, and with it packings S2 and S4.
 - 8: the target's feature `residues`, and with it packing R5.
+- 9: `out_by_rows` of an attention.
 
-The TARGET section, and the sections there are, say which minor version a file is of; keys that an older one lacks have
-the values of `TARGET_DEFAULTS`.
+The TARGET section, the sections there are, and fields that are not 0 say which minor version a file is of; keys that
+an older one lacks have the values of `TARGET_DEFAULTS`.
 """
 
 from __future__ import annotations
@@ -56,15 +57,26 @@ TABLES: dict[int, tuple[str, ...]] = {5: ("sizes",)}
 """Minor version → tables of an image that it added, where no feature of the target says so."""
 
 
+FIELDS: dict[int, dict[str, tuple[str, ...]]] = {9: {"attention_geometries": ("out_by_rows",)}}
+"""Minor version → fields that it gave to rows of tables of an image, where zeros were."""
+
+
 def minor_of(target: Mapping[str, Any], tables: Mapping[str, Any]) -> int:
-    """The least minor version that has all keys and features of a TARGET section, and the `tables` with rows."""
+    """The least minor version that has all keys and features of a TARGET section, the `tables` with rows, and the
+    fields of these that are not 0."""
 
     def has_any(tables: Mapping[str, Mapping[str, Any]]) -> bool:
         return any(name in _table(target, key) for key, added in tables.items() for name in added)
 
     by_keys = [minor for minor, tables in TARGET_DEFAULTS.items() if has_any(tables)]
     by_tables = [minor for minor, added in TABLES.items() if any(tables.get(name) for name in added)]
-    return max((*by_keys, *by_tables, *(minor for minor, _ in _features(target))), default=0)
+    by_fields = [
+        minor
+        for minor, added in FIELDS.items()
+        for table, names in added.items()
+        if any(row.get(name) for row in tables.get(table) or () for name in names)
+    ]
+    return max((*by_keys, *by_tables, *by_fields, *(minor for minor, _ in _features(target))), default=0)
 
 
 def complete(target: Mapping[str, Any], minor: int, where: str) -> dict[str, Any]:

@@ -385,7 +385,7 @@ static_assert(offsetof(VolumeGeometry, pad_left) == 64);
 static_assert(offsetof(VolumeGeometry, groups) == 68);
 static_assert(offsetof(VolumeGeometry, lhs_zero) == 72);
 
-// out[b,h,i] = sum over j of softmax over j of score(b,h,i,j), times v[b,h / shared,j]; strides in elements, out is dense. score = lhs[b,h,i] · rhs[b,h / shared,j] · scale, then the mask, then hidden elements become `fill`.
+// out[b,h,i] = sum over j of softmax over j of score(b,h,i,j), times v[b,h / shared,j]; strides in elements, out is dense, or [b,i,h] is. score = lhs[b,h,i] · rhs[b,h / shared,j] · scale, then the mask, then hidden elements become `fill`.
 struct AttentionGeometry {
   uint32_t batch;  // sequences
   uint32_t groups;  // heads of keys and values
@@ -416,7 +416,8 @@ struct AttentionGeometry {
   MaskMode mask;  // how the mask is applied
   uint8_t causal;  // 1: later keys are hidden
   uint8_t clear;  // 1: the weights of what is hidden become +0
-  uint8_t reserved_107[5];  // zero
+  uint8_t out_by_rows;  // 1: out lies as [b,i,h], with the heads of a query side by side
+  uint8_t reserved_108[4];  // zero
 };
 static_assert(sizeof(AttentionGeometry) == 112);
 static_assert(offsetof(AttentionGeometry, batch) == 0);
@@ -448,6 +449,7 @@ static_assert(offsetof(AttentionGeometry, offset) == 100);
 static_assert(offsetof(AttentionGeometry, mask) == 104);
 static_assert(offsetof(AttentionGeometry, causal) == 105);
 static_assert(offsetof(AttentionGeometry, clear) == 106);
+static_assert(offsetof(AttentionGeometry, out_by_rows) == 107);
 
 // out[m,n] = sum over k of lhs[m,k] * rhs[n,k] * scale[n, k / group]; rhs has a packed row for each group.
 struct GroupGeometry {

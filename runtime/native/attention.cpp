@@ -236,25 +236,55 @@ class Attention {
     }
   }
 
+  // Rows from `row` on, of a block that ends before `end`, whose results are equally far from each other.
+  unsigned evenly(uint64_t row, uint64_t end) const {
+    if (g_.out_by_rows && g_.rows > 1) end = std::min(end, row + g_.rows - query_of(row));
+    return static_cast<unsigned>(end - row);
+  }
+
+  // How far; heads of one query lie beside each other either way.
+  uint64_t out_stride() const { return g_.out_by_rows && g_.rows > 1 ? heads_of(g_) * g_.value_width : g_.value_width; }
+
+  float* result_of(const Group& group, uint64_t row) const {
+    const uint64_t head = head_of(group, row), query = query_of(row);
+    const uint64_t place = g_.out_by_rows ? (group.batch * g_.rows + query) * heads_of(g_) + head
+                                          : (group.batch * heads_of(g_) + head) * g_.rows + query;
+    return out_ + place * g_.value_width;
+  }
+
   // Results of the block from the weights before `end`; whether one of them is -0.
   bool multiply_values(const Group& group, uint64_t first, unsigned rows, uint64_t end) const {
+    bool found = false;
+    for (unsigned r = 0, count = 0; r < rows; r += count) {
+      count = evenly(first + r, first + rows);
+      found |= multiply_values(group, first, r, count, end);
+    }
+    return found;
+  }
+
+  // The same for `rows` of the block from number `from` on, of which `evenly` holds.
+  bool multiply_values(const Group& group, uint64_t first, unsigned from, unsigned rows, uint64_t end) const {
     const unsigned panel = kernels_.panel;
     const uint64_t width = g_.value_width, direct = g_.value_stride == 1 ? width / panel * panel : 0;
     const float* lines[MAX_ROWS];
-    for (unsigned r = 0; r < rows; ++r) lines[r] = group.scores() + r * layout_.columns;
-    float* out = out_ + ((group.batch * heads_of(g_) + group.number * g_.shared) * g_.rows + first) * width;
+    for (unsigned r = 0; r < rows; ++r) lines[r] = group.scores() + (from + r) * layout_.columns;
+    const uint64_t stride = out_stride();
+    float* out = result_of(group, first + from);
     if (direct)
       kernels_.spread_tile_f32(rows, static_cast<unsigned>(direct / panel), end, lines, group.v, g_.value_row_stride,
-                               panel, out, width);
+                               panel, out, stride);
     for (uint64_t column = direct; column < width; column += panel) {
       const float* packed = values(group) + (column - direct) * g_.columns;
       kernels_.spread_tile_f32(rows, 1, end, lines, packed, panel, panel, results(group), panel);
       const uint64_t count = std::min<uint64_t>(panel, width - column);
       for (unsigned r = 0; r < rows; ++r)
-        std::memcpy(out + r * width + column, results(group) + r * panel, count * sizeof(float));
+        std::memcpy(out + r * stride + column, results(group) + r * panel, count * sizeof(float));
     }
     if (end == g_.columns) return false;
-    return std::any_of(out, out + rows * width, [](float x) { return x == 0.0f && std::signbit(x); });
+    const auto is_minus_zero = [](float x) { return x == 0.0f && std::signbit(x); };
+    for (unsigned r = 0; r < rows; ++r, out += stride)
+      if (std::any_of(out, out + width, is_minus_zero)) return true;
+    return false;
   }
 
   const Kernels& kernels_;

@@ -276,6 +276,26 @@ def attention() -> Image:
     return b.finish()
 
 
+def by_rows() -> Image:
+    """Attention of two sequences with heads side by side: parts of one input's rows, and rows of the result."""
+    b = Builder("by_rows")
+    x = b.tensor("x", Region.INPUT, DType.F32, (2, 5, 2, 24))
+    y = b.tensor("y", Region.OUTPUT, DType.F32, (2, 5, 2, 8))
+    q, k, v = (b.tensor(name, Region.INPUT, DType.F32, (480 - 8 * i,), offset=32 * i) for i, name in enumerate("qkv"))
+    strides = {
+        f"{name}_{axis}stride": stride
+        for name, head in (("lhs", "head_"), ("rhs", "group_"), ("value", "group_"))
+        for axis, stride in (("batch_", 240), (head, 24), ("row_", 48), ("", 1))
+    }
+    geometry = b.geometry(
+        "attention_geometry", batch=2, groups=2, shared=1, rows=5, columns=5, width=8, value_width=8, **strides,
+        scale=0.375, fill=float("-inf"), causal=1, mask=MaskMode.NONE, out_by_rows=1,
+    )  # fmt: skip
+    b.launch("heads", Kind.ATTENTION, [v], lhs=q, rhs=k, out=y, geometry=geometry, schedule=b.schedule(8, 8, 16))
+    b.entry("main", [x], [y])
+    return b.finish()
+
+
 def groups() -> Image:
     """4-bit weights and trits with a scale for each group: of f32 that becomes i8 by row, and of stored i8."""
     b, rng = Builder("groups"), np.random.default_rng(7)

@@ -114,6 +114,18 @@ def attention() -> Image:
     return builder.image()
 
 
+def attention_by_rows() -> Image:
+    """Heads that share keys, side by side in rows of one input, and so in the result."""
+    builder = Builder("kpu-minimal")
+    x, y = builder.input("x", (20, 4, 8), DType.F32), builder.output("y", (20, 2, 8), DType.F32)
+    k, v = (builder.view(x, (640 - start,), offset=4 * start) for start in (16, 24))
+    geometry = {"batch": 1, "groups": 1, "shared": 2, "rows": 20, "columns": 20, "width": 8, "value_width": 8}
+    geometry |= {f"{name}_row_stride": 32 for name in ("lhs", "rhs", "value")}
+    geometry |= {f"{name}_stride": 1 for name in ("lhs", "rhs", "value")}
+    builder.attention_of(x, k, v, y, {**geometry, "lhs_head_stride": 8, "scale": 0.5, "out_by_rows": 1})
+    return builder.image()
+
+
 def groups(
     lhs: DType,
     activations: Activations = Activations.STORED,
@@ -240,6 +252,7 @@ KINDS: dict[str, Callable[[], Image]] = {
     "network": network,
     "volumes": volumes,
     "attention": attention,
+    "attention by rows": attention_by_rows,
     "states": states,
     "groups of integers": partial(groups, DType.I8),
     "groups of reals": partial(groups, DType.F32),

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from tfmbs.runtime.abi.array_timing import Sizes
+from tfmbs.runtime.abi.geometries import attention_out_strides
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.movement.attention_plan import (
     SLOTS,
@@ -230,8 +231,10 @@ class AttentionExpansion:
         assert rings[0] is not None
         assert rings[1] is not None
         l3, l2 = rings[0].take(), rings[1].take()
-        first = ((job.batch * self.heads + job.head) * g["rows"] + job.first) * width * WORD
-        store = Copy(l3.memory, l3.address, self.out[0], self.out[1] + first, run=rows_size)
+        batch, head, row = attention_out_strides(g)
+        first = self.out[1] + WORD * (job.batch * batch + job.head * head + job.first * row)
+        run = width * WORD
+        store = Copy(l3.memory, l3.address, self.out[0], first, 1, 0, 0, job.rows, run, row * WORD, run)
         x.drop(results, rows_size, l2, l3, [store], tile)
 
     def _fold(

@@ -110,3 +110,11 @@ func.func @f(%q: memref<1x4x3x8xf32>, %k: memref<2x2x5x8xf32>, %v: memref<1x2x5x
   "tfmbs.kernel_attention"(%q, %k, %v, %o) {scale = 1.0 : f32, mask_mode = "none", fill = 0xFF800000 : f32, causal = false, offset = 0 : i64, clear = false} : (memref<1x4x3x8xf32>, memref<2x2x5x8xf32>, memref<1x2x5x6xf32>, memref<1x4x3x6xf32>) -> ()
   return
 }
+
+// -----
+
+func.func @f(%q: memref<1x4x3x8xf32>, %k: memref<1x2x5x8xf32>, %v: memref<1x2x5x6xf32>, %o: memref<1x4x3x6xf32, strided<[72, 1, 24, 4]>>) {
+  // expected-error @below {{'tfmbs.kernel_attention' op out strides: expected those of a dense 1×4×3×6, or of one with heads and rows exchanged, got [72, 1, 24, 4]}}
+  "tfmbs.kernel_attention"(%q, %k, %v, %o) {scale = 1.0 : f32, mask_mode = "none", fill = 0xFF800000 : f32, causal = false, offset = 0 : i64, clear = false} : (memref<1x4x3x8xf32>, memref<1x2x5x8xf32>, memref<1x2x5x6xf32>, memref<1x4x3x6xf32, strided<[72, 1, 24, 4]>>) -> ()
+  return
+}

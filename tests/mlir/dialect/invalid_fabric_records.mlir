@@ -52,7 +52,7 @@
 // -----
 
 // expected-error @below {{'tfmbs.fabric_attention_geometry' op mask: expected none or add or add_shown or select, got often}}
-"tfmbs.fabric_attention_geometry"() {batch = 1 : i64, groups = 1 : i64, width = 1 : i64, value_width = 1 : i64, lhs_stride = 1 : i64, rhs_stride = 1 : i64, value_stride = 1 : i64, shared = 2 : i64, rows = 3 : i64, columns = 5 : i64, lhs_batch_stride = 0 : i64, lhs_head_stride = 0 : i64, lhs_row_stride = 0 : i64, rhs_batch_stride = 0 : i64, rhs_group_stride = 0 : i64, rhs_row_stride = 0 : i64, value_batch_stride = 0 : i64, value_group_stride = 0 : i64, value_row_stride = 0 : i64, mask_batch_stride = 0 : i64, mask_head_stride = 0 : i64, mask_row_stride = 0 : i64, mask_column_stride = 0 : i64, offset = -2 : i64, scale = 5.000000e-01 : f32, fill = 0xFF800000 : f32, mask = "often", causal = 1 : i64, clear = 0 : i64} : () -> ()
+"tfmbs.fabric_attention_geometry"() {batch = 1 : i64, out_by_rows = 0 : i64, groups = 1 : i64, width = 1 : i64, value_width = 1 : i64, lhs_stride = 1 : i64, rhs_stride = 1 : i64, value_stride = 1 : i64, shared = 2 : i64, rows = 3 : i64, columns = 5 : i64, lhs_batch_stride = 0 : i64, lhs_head_stride = 0 : i64, lhs_row_stride = 0 : i64, rhs_batch_stride = 0 : i64, rhs_group_stride = 0 : i64, rhs_row_stride = 0 : i64, value_batch_stride = 0 : i64, value_group_stride = 0 : i64, value_row_stride = 0 : i64, mask_batch_stride = 0 : i64, mask_head_stride = 0 : i64, mask_row_stride = 0 : i64, mask_column_stride = 0 : i64, offset = -2 : i64, scale = 5.000000e-01 : f32, fill = 0xFF800000 : f32, mask = "often", causal = 1 : i64, clear = 0 : i64} : () -> ()
 
 // -----
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 
 import numpy as np
@@ -13,6 +13,9 @@ from tfmbs.runtime.abi.records import NONE, Kind
 from tfmbs.runtime.abi.types import DTYPES, DType
 
 BITS = 8
+
+Parts = list[tuple[int, int]]
+"""First bytes of parts of a tensor, and those behind."""
 
 
 def least_external(image: Image, descriptor: Row, moved: int) -> int:
@@ -25,30 +28,56 @@ def least_external(image: Image, descriptor: Row, moved: int) -> int:
     ranges: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for index, touched in _operands(image, descriptor):
         row = image.tensors[index]
-        size = row["bytes"] if touched is None else min(row["bytes"], touched)
-        ranges[row["region"], row["slot"]].append((row["offset"], row["offset"] + size))
+        at, end = row["offset"], row["offset"] + row["bytes"]
+        parts = [(0, row["bytes"])] if touched is None else touched
+        ranges[row["region"], row["slot"]] += [(at + low, min(at + high, end)) for low, high in parts]
     least = sum(_union(sorted(each)) for each in ranges.values())
     return min(least, moved) if Kind(descriptor["kind"]) is Kind.VECTOR else least
 
 
-def _operands(image: Image, descriptor: Row) -> Iterator[tuple[int, int | None]]:
-    """Tensors, and the bytes of them that are touched where the geometry says fewer than all."""
+def _operands(image: Image, descriptor: Row) -> Iterator[tuple[int, Parts | None]]:
+    """Tensors, and the parts of them that are touched where the geometry says that not all is."""
     kind = Kind(descriptor["kind"])
+    if kind is Kind.ATTENTION:
+        yield from _of_attention(image, descriptor)
+        return
     for name in ("lhs", "rhs", "out"):
         if descriptor[name] != NONE:
             elements = _touched(image, descriptor, kind).get(name)
             bits = DTYPES[DType(image.tensors[descriptor[name]]["dtype"])].bits
-            yield descriptor[name], elements * bits // BITS if elements is not None and bits >= BITS else None
+            yield descriptor[name], [(0, elements * bits // BITS)] if elements is not None and bits >= BITS else None
     if kind is Kind.GROUP_GEMM:
         yield image.group_geometries[descriptor["geometry"]]["scales"], None
     first = descriptor["args_first"]
-    further = image.args[first : first + descriptor["args_count"]]
-    if kind is Kind.ATTENTION:
-        g = image.attention_geometries[descriptor["geometry"]]
-        values = g["batch"] * g["groups"] * g["columns"] * g["value_width"]
-        yield further[0], values * DTYPES[DType(image.tensors[further[0]]["dtype"])].bits // BITS
-        further = further[1:]
-    yield from ((index, None) for index in further)
+    yield from ((index, None) for index in image.args[first : first + descriptor["args_count"]])
+
+
+def _of_attention(image: Image, descriptor: Row) -> Iterator[tuple[int, Parts | None]]:
+    """Of queries, keys and values, which may be parts of one tensor side by side: the vectors."""
+    g = image.attention_geometries[descriptor["geometry"]]
+    values, *mask = image.args[descriptor["args_first"] : descriptor["args_first"] + descriptor["args_count"]]
+    keys = (g["batch"], g["groups"], g["columns"])
+    operands = {
+        "lhs": (descriptor["lhs"], (g["batch"], g["groups"] * g["shared"], g["rows"], g["width"]), "head"),
+        "rhs": (descriptor["rhs"], (*keys, g["width"]), "group"),
+        "value": (values, (*keys, g["value_width"]), "group"),
+    }
+    for name, (tensor, sizes, head) in operands.items():
+        strides = [g[f"{name}{axis}_stride"] for axis in ("_batch", f"_{head}", "_row", "")]
+        yield tensor, _runs(sizes, strides, DTYPES[DType(image.tensors[tensor]["dtype"])].bits // BITS)
+    yield from ((index, None) for index in (descriptor["out"], *mask))
+
+
+def _runs(sizes: Sequence[int], strides: Sequence[int], element: int) -> Parts:
+    """The parts with elements of these sizes, `strides` apart and of `element` bytes; neighbours are one part."""
+    run = sizes[-1] if strides[-1] == 1 else 1
+    starts = np.zeros(1, np.int64)
+    for size, stride in zip((*sizes[:-1], sizes[-1] // run), strides, strict=True):
+        starts = np.unique(np.add.outer(starts, np.arange(size) * stride))
+    apart = np.diff(starts) != run
+    lows = starts[np.concatenate([[True], apart])]
+    highs = starts[np.concatenate([apart, [True]])] + run
+    return [(int(low) * element, int(high) * element) for low, high in zip(lows, highs, strict=True)]
 
 
 def _touched(image: Image, descriptor: Row, kind: Kind) -> dict[str, int]:
@@ -57,10 +86,6 @@ def _touched(image: Image, descriptor: Row, kind: Kind) -> dict[str, int]:
         g = image.gemm_geometries[descriptor["geometry"]]
         left, right = (g["batch"] if g[f"{side}_batch_stride"] else 1 for side in ("lhs", "rhs"))
         return {"lhs": left * g["m"] * g["k"], "rhs": right * g["n"] * g["k"]}
-    if kind is Kind.ATTENTION:
-        g = image.attention_geometries[descriptor["geometry"]]
-        keys = g["batch"] * g["groups"] * g["columns"] * g["width"]
-        return {"lhs": g["batch"] * g["groups"] * g["shared"] * g["rows"] * g["width"], "rhs": keys}
     if kind in (Kind.CONV2D, Kind.CONV3D, Kind.POOL):
         is_volume = kind is Kind.CONV3D
         g = (image.volume_geometries if is_volume else image.window_geometries)[descriptor["geometry"]]

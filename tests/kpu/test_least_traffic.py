@@ -26,3 +26,20 @@ def test_what_operands_share_counts_once() -> None:
     assert least(8, 128) == 8 * 16 + 8 * 16 + 4 * 8 * 8  # they are neighbours
     assert least(8, 64) == 64 + 8 * 16 + 4 * 8 * 8  # they overlap by half
     assert least(2, 320) == 2 * 16 + 8 * 16 + 4 * 2 * 8  # apart
+
+
+def test_heads_side_by_side_count_what_they_touch() -> None:
+    """Queries, keys and values are thirds of the rows of one input, then two of them the same part."""
+    n, heads, width = 6, 3, 4
+    row = 3 * heads * width
+    for starts, parts in (((0, 12, 24), 3), ((0, 12, 12), 2), ((0, 0, 0), 1), ((0, 6, 12), 2)):
+        builder = Builder()
+        x = builder.input("x", (n, row), DType.F32)
+        views = [builder.view(x, (n * row - start,), offset=4 * start) for start in starts]
+        geometry = {"batch": 1, "groups": heads, "shared": 1, "rows": n, "columns": n, "width": width}
+        geometry |= {"value_width": width, "scale": 1.0, "out_by_rows": 1}
+        for name, head in (("lhs", "head"), ("rhs", "group"), ("value", "group")):
+            geometry |= {f"{name}_{head}_stride": width, f"{name}_row_stride": row, f"{name}_stride": 1}
+        builder.attention_of(*views, builder.output("y", (n, heads, width), DType.F32), geometry)
+        image = builder.image()
+        assert least_external(image, image.descriptors[0], 0) == 4 * n * heads * width * (parts + 1)

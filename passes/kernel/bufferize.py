@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tfmbs.dialect.attributes import OUTPUT, STATE
+from tfmbs.dialect.kernel import dense_strides
 from tfmbs.dialect.location import place
 from tfmbs.dialect.mlir import func, ir
-from tfmbs.dialect.shapes import shape_of
+from tfmbs.dialect.shapes import Shape, shape_of
 from tfmbs.passes.kernel.buffers import Buffers, View, stored_memref
 from tfmbs.passes.kernel.outline import boundary_type, outline
+from tfmbs.passes.kernel.permutations import inverse, permutation, takes_strides
 from tfmbs.passes.kernel.programs import place_code
 from tfmbs.passes.kernel.runs import Run, runs
 from tfmbs.passes.kernel.states import states_of
@@ -87,6 +89,36 @@ class Bufferizer:
         view = self.buffers.alloc(stored_memref(static_type(tensor.owner, boundary_type(tensor.type))))
         self._writable.add(view.root)
         return view
+
+    def destination_in(self, tensor: Any, fits: Callable[[Shape, Sequence[int]], bool]) -> View:
+        """`destination`; where a permutation is all that reads `tensor`, as that wants it, if shape and strides fit.
+
+        The permutation is no copy then.
+        """
+        uses = list(tensor.uses)
+        if len(uses) != 1 or tensor in self._hints:
+            return self.destination(tensor)
+        user = uses[0].owner.operation
+        order = permutation(user) if user in self._index and user not in self._in_runs else None
+        if order is None:
+            return self.destination(tensor)
+        (result,), back = user.results, inverse(order)
+        shape = shape_of(result.type)
+        wanted = [tuple(each[dim] for dim in back) for each in (shape, dense_strides(shape))]
+        return self.destination(result).permuted(back) if fits(*wanted) else self.destination(tensor)
+
+    def permuted(self, op: Any) -> View | None:
+        """Where the result of a permutation is without a copy; None for other ops, and where it takes one."""
+        order = permutation(op)
+        if order is None:
+            return None
+        (result,), source = op.results, self.view(op.operands[0])
+        if source.shape != shape_of(op.operands[0].type):  # packed
+            return None
+        view = source.permuted(order)
+        if result in self._hints:
+            return view if view == self._hints[result] else None
+        return view if view.is_dense or takes_strides(result) else None
 
     def updated(self, result: Any, init: Any, op: Any, others: tuple[Any, ...] = ()) -> View:
         """Memory for `result` that holds `init`: that of `init` itself where nothing else needs it, else a copy.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfmbs.dialect.kernel import KernelGemmOp
-from tfmbs.dialect.kernel_attention import KernelAttentionOp
+from tfmbs.dialect.kernel_attention import KernelAttentionOp, lies_as_result
 from tfmbs.dialect.kernel_groups import KernelGroupGemmOp
 from tfmbs.dialect.kernel_lstm import KernelLstmOp
 from tfmbs.dialect.kernel_windows import KernelConv2dOp, KernelConv3dOp, KernelPoolOp
@@ -95,9 +95,9 @@ def _pool(work: Bufferizer, op: Any) -> None:
 
 
 def _attention(work: Bufferizer, op: Any) -> None:
-    """Operands where they are, whatever their strides."""
+    """Operands where they are, whatever their strides; heads of a query side by side where that is what follows."""
     graph = op.opview
-    target = work.destination(op.results[0])
+    target = work.destination_in(op.results[0], lies_as_result)
     operands = [work.buffers.value(work.view(value)) for value in (graph.query, graph.key, graph.value)]
     mask = [] if graph.mask is None else [work.buffers.value(work.view(graph.mask))]
     attributes = {field.name: op.attributes[field.name] for field in graph.attribute_fields}

@@ -9,6 +9,7 @@ from tfmbs.dialect.shapes import Shape, element_of, shape_of
 from tfmbs.dialect.types import packing_of, storage_type
 from tfmbs.passes.kernel.bufferize import RESHAPES, Bufferizer, Rule, refused, static_type, stored_memref_shape
 from tfmbs.passes.kernel.buffers import View, stored_memref
+from tfmbs.passes.kernel.permutations import takes_strides
 from tfmbs.runtime.abi.types import ROW_PACKINGS, Packing
 
 
@@ -36,8 +37,9 @@ def _reshape(work: Bufferizer, op: Any) -> None:
     target = stored_memref_shape(result)
     if view.shape == target:
         work.place(result, view)
-    else:
-        work.place(result, work.buffers.dense(view).reshaped(target))
+        return
+    same = view.regrouped(target) if takes_strides(result) else None
+    work.place(result, work.buffers.dense(view).reshaped(target) if same is None else same)
 
 
 def _slice_of(op: Any, view: View) -> View:
@@ -132,6 +134,9 @@ def _scalar(work: Bufferizer, op: Any, value: Any) -> Any:
 
 
 def _generic(work: Bufferizer, op: Any) -> None:
+    if (view := work.permuted(op)) is not None:
+        work.place(op.results[0], view)
+        return
     block = op.regions[0].blocks[0]
     count = len(op.results)
     inputs, inits = list(op.operands)[:-count], list(op.operands)[-count:]

@@ -21,8 +21,9 @@ class TfmbsToKernel(Pass):
     """Gives every tensor a place in memory and turns kernels into launches.
 
     Arguments become memrefs, followed by the results, which carry `tfmbs.output`. Reshapes and slices are views,
-    constants live in the weights region, and a result is written straight into the output that it becomes. Elementwise
-    work stays `linalg.generic`, now on memrefs. An op without a kernel-level form is refused by name.
+    constants live in the weights region, and a result is written straight into the output that it becomes. So are
+    permutations around attention, which reads and writes heads side by side. Elementwise work stays `linalg.generic`,
+    now on memrefs. An op without a kernel-level form is refused by name.
 
     Before:
 
@@ -47,6 +48,38 @@ class TfmbsToKernel(Pass):
             kind = "gemm", lhs_zero = 0 : i64, rhs_packing = "dense", roles = [],
             operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>
           } : (memref<2x4xf32>, memref<3x4xf32>, memref<2x3xf32>) -> ()
+          return
+        }
+
+    Before:
+
+        func.func @main(%x: tensor<5x12xf32>) -> tensor<5x12xf32> {
+          %0 = tensor.expand_shape %x [[0, 1], [2, 3]] output_shape [1, 5, 3, 4]
+              : tensor<5x12xf32> into tensor<1x5x3x4xf32>
+          %1 = tensor.empty() : tensor<1x3x5x4xf32>
+          %2 = linalg.transpose ins(%0 : tensor<1x5x3x4xf32>) outs(%1 : tensor<1x3x5x4xf32>) permutation = [0, 2, 1, 3]
+          %3 = "tfmbs.attention"(%2, %2, %2) {
+            causal = true, clear = false, fill = 0xFF800000 : f32, mask_mode = "none", offset = 0 : i64,
+            scale = 0.5 : f32
+          } : (tensor<1x3x5x4xf32>, tensor<1x3x5x4xf32>, tensor<1x3x5x4xf32>) -> tensor<1x3x5x4xf32>
+          %4 = tensor.empty() : tensor<1x5x3x4xf32>
+          %5 = linalg.transpose ins(%3 : tensor<1x3x5x4xf32>) outs(%4 : tensor<1x5x3x4xf32>) permutation = [0, 2, 1, 3]
+          %6 = tensor.collapse_shape %5 [[0, 1], [2, 3]] : tensor<1x5x3x4xf32> into tensor<5x12xf32>
+          return %6 : tensor<5x12xf32>
+        }
+
+    After:
+
+        func.func @main(%x: memref<5x12xf32>, %y: memref<5x12xf32> {tfmbs.output}) {
+          %0 = memref.reinterpret_cast %x to offset: [0], sizes: [1, 3, 5, 4], strides: [60, 4, 12, 1]
+              : memref<5x12xf32> to memref<1x3x5x4xf32, strided<[60, 4, 12, 1]>>
+          %1 = memref.reinterpret_cast %y to offset: [0], sizes: [1, 3, 5, 4], strides: [60, 4, 12, 1]
+              : memref<5x12xf32> to memref<1x3x5x4xf32, strided<[60, 4, 12, 1]>>
+          "tfmbs.kernel_attention"(%0, %0, %0, %1) {
+            causal = true, clear = false, fill = 0xFF800000 : f32, mask_mode = "none", offset = 0 : i64,
+            scale = 0.5 : f32
+          } : (memref<1x3x5x4xf32, strided<[60, 4, 12, 1]>>, memref<1x3x5x4xf32, strided<[60, 4, 12, 1]>>,
+              memref<1x3x5x4xf32, strided<[60, 4, 12, 1]>>, memref<1x3x5x4xf32, strided<[60, 4, 12, 1]>>) -> ()
           return
         }
     """

@@ -71,11 +71,11 @@ class MadeRows:
         """The uses of a block of rows."""
         rows = span(tile, self.block, self.work.m)
         first, count = rows.first // self.making.rows, -(-rows.size // self.making.rows)
-        for start in range(0, count, self.making.workers):
-            own = range(start, min(start + self.making.workers, count))
+        for start in range(first, first + count, self.making.workers):
+            own = range(start, min(start + self.making.workers, first + count))
             for is_second in (False, True):
                 for part in reversed(range(self.parts)) if is_second else range(self.parts):
-                    yield from (Use(tile, first + one, part, one % self.making.workers, is_second) for one in own)
+                    yield from (Use(tile, one, part, one % self.making.workers, is_second) for one in own)
 
     def _carve(self, plan: RowPlan) -> None:
         x, making, is_buffered = self.x, self.making, plan.is_buffered

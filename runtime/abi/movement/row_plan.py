@@ -132,7 +132,7 @@ def _plans(
     work: Work, tile: Tile, buffers: int, fabric: tuple[int, ...], flow: Dataflow, machine: Machine
 ) -> Iterator[RowPlan]:
     target, blocks, columns = machine.target, -(-work.m // tile.m), -(-work.n // tile.n)
-    part = _part(work, tile, target.l1.size // PART_SHARE)
+    part = _part(work, tile, target.l1.size // PART_SHARE, len(fabric))
     size = aligned(part.bytes)
     stages = [level.size // STAGE_SHARE // size for level in (target.l2, target.l3)]
     workers = max(1, min(len(fabric), stages[0] // SLOTS, stages[1] // SLOTS))
@@ -157,10 +157,10 @@ def _plans(
         yield RowPlan(tile, fabric, l1, *levels, flow, buffers > 1, True, making)
 
 
-def _part(work: Work, tile: Tile, size: int) -> Making:
-    """As many whole rows as divide those of a tile, or a part of a row."""
-    fits = (rows for rows in range(1, tile.m + 1) if tile.m % rows == 0 and rows * work.k * WORD <= size)
-    rows = max(fits, default=1)
+def _part(work: Work, tile: Tile, size: int, fabric: int) -> Making:
+    """As many whole rows as divide those of a tile, and leave some to all tiles of the fabric, or a part of a row."""
+    most = max(1, min(size // (work.k * WORD), work.m // fabric))
+    rows = max(rows for rows in range(1, tile.m + 1) if tile.m % rows == 0 and rows <= most)
     parts = -(-rows * work.k * WORD // size)
     columns = min(work.k, -(-work.k // parts // UNIT) * UNIT) if parts > 1 else work.k
     return Making(rows, columns, 1, 1, 1, 1, 1)
@@ -200,7 +200,8 @@ def predict_rows(work: Work, plan: RowPlan, machine: Machine, epilogue: Epilogue
     parts, again = part_uses(work, making)
     row = parts * (magnitude_cycles(target, making.columns, is_last=False) + integer_cycles(target, making.columns))
     row += magnitude_cycles(target, 0, is_last=True) - magnitude_cycles(target, 0, is_last=False)
-    made = work.m * row // making.workers
+    part_rows = -(-work.m // making.rows)
+    made = -(-part_rows // making.workers) * making.rows * row
     vector = made + (rounds * tile.m * epilogue(tile.n) if epilogue else 0)
     floats, integers = work.m * work.k * WORD, integers_bytes(work.m, work.k)
     part = making.bytes // making.rows
@@ -214,8 +215,8 @@ def predict_rows(work: Work, plan: RowPlan, machine: Machine, epilogue: Epilogue
     lhs_stays = making.panel == 1 and plan.l1.lhs >= steps
     fed += (rows * min(fabric, columns) if lhs_stays else outputs) * steps * work.lhs.bytes_in_l1(tile)
     in_turn = min(making.panel, rows)  # of the first panel: each block meets one of columns, and the next is made
-    makes, takes = made // rows, array // rounds // min(fabric, in_turn)
-    waits = makes + (in_turn - 1) * max(0, makes - takes)
+    first = -(-tile.m // (making.rows * making.workers)) * making.rows * row
+    waits = first + (in_turn - 1) * max(0, made // rows - array // rounds // min(fabric, in_turn))
     if making.kept < min(rows, 2):  # no block is made while the array works on another one
         waits = made
     waits = max(0, array + waits - max(array, vector))

@@ -199,6 +199,8 @@ def networks(size: str, target: str) -> Iterator[Workload]:
     for name, precision in NETWORKS:
         build = partial(models.network, name, kind)
         yield Workload("networks", f"{name} {precision}", build, target, how={"precision": precision})
+    build = partial(models.network, "bert", kind)
+    yield Workload("networks", "bert int8, rows made int8 on the way", build, target, how=models.DYNAMIC)
     rows, width = (16, 64) if size == SMALL else (128, 768)
     build = partial(models.feed_forward, rows, width, 4 * width)
     yield Workload("networks", f"feed-forward of GPT-2, {rows} tokens", build, target)

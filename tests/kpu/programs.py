@@ -242,6 +242,32 @@ def random_program(seed: int) -> Image:
     return small(builder.image())
 
 
+def random_rows(seed: int) -> Image:
+    """A product in groups, whose rows become integers more often than not, in any tiles, dataflow and buffering."""
+    rng = np.random.default_rng(seed)
+
+    def some(most: int) -> int:
+        return int(rng.integers(1, most + 1))
+
+    is_wide = rng.random() < 0.5
+    builder = Builder("kpu-edge" if is_wide else "kpu-minimal")
+    m, n, group = some(24), some(24), 4 * some(40)
+    k = group * (1 if rng.random() < 0.6 else some(4))
+    activations = Activations.ABSMAX if rng.random() < 0.7 else Activations.STORED
+    dtype = DType.F32 if activations is Activations.ABSMAX or rng.random() < 0.3 else DType.I8
+    is_across = bool(rng.random() < 0.3)  # elements of a row lie m apart
+    x, out = builder.input("x", (k, m) if is_across else (m, k), dtype), builder.output("y", (m, n), DType.F32)
+    packing = Packing(rng.choice([Packing.DENSE, Packing.NIBBLES]))
+    w = builder.constant(rng.integers(-8, 8, (n * k // group, group), np.int8), packing)
+    scales = builder.constant(rng.standard_normal((n, k // group)).astype(np.float32))
+    strides = {"lhs_m_stride": 1, "lhs_k_stride": m} if is_across else {}
+    builder.groups(
+        x, w, scales, out, m=m, n=n, k=k, group=group, activations=activations, **strides,
+        schedule=builder.schedule(tiles=(some(12), some(12), some(k)), dataflow=Dataflow(some(3)), buffers=some(3)),
+    )  # fmt: skip
+    return small(builder.image(), tiles=2 if is_wide else 1)
+
+
 KINDS: dict[str, Callable[[], Image]] = {
     "output stationary": partial(product, Dataflow.OUTPUT_STATIONARY, 2),
     "weight stationary": partial(product, Dataflow.WEIGHT_STATIONARY, 2),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.kpu.order import Order, pairs
-from tests.kpu.programs import KINDS, expanded, random_program
+from tests.kpu.programs import KINDS, expanded, random_program, random_rows
 from tfmbs.runtime import _native
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
@@ -67,6 +67,11 @@ def test_every_wait_that_is_deleted_is_reported(name: str) -> None:
 def test_every_wait_of_random_programs(first: int) -> None:
     """`make kpu-hazards` checks more of them."""
     assert sum(check_deletions(expanded(random_program(seed))) for seed in range(first, first + 10)) > 100
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_wait_of_random_products_in_groups(seed: int) -> None:
+    assert check_deletions(expanded(random_rows(seed))) > 10
 
 
 @pytest.mark.parametrize("seed", range(12))

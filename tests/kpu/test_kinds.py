@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.kpu.programs import KINDS, sparse
+from tests.kpu.programs import KINDS, random_rows, sparse
 from tfmbs.runtime.abi.array_timing import ArrayShape, Sizes, job_cycles
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
@@ -140,6 +140,13 @@ def test_rows_become_integers_once(name: str) -> None:
     for op in (Op.MAGNITUDE, Op.QUANTIZE):
         jobs = timing.column("op") == op
         assert timing.column("operations")[jobs].sum() == m * k
+
+
+@pytest.mark.parametrize("first", range(0, 60, 20))
+def test_random_products_in_groups(first: int) -> None:
+    """Reductions that are cut in groups and between them, rows whose elements lie apart, one and two tiles."""
+    for seed in range(first, first + 20):
+        ran(random_rows(seed)).check_hazards()
 
 
 def test_magnitudes_are_those_of_whole_rows() -> None:

@@ -78,6 +78,19 @@ def test_predictions_are_near(name: str) -> None:
     assert launch.predicted_external_bytes == measured.launches[0].external_bytes()
 
 
+@pytest.mark.parametrize("target", ["kpu-embodied", "kpu-datacenter"])
+def test_ragged_blocks_are_not_taken_for_whole_ones(target: str) -> None:
+    """Each operand comes once, whatever it is cut into."""
+    m, n, k = 100, 130, 300
+    builder = Builder(target)
+    x, w = builder.input("x", (m, k), DType.I8), builder.constant(np.ones((n, k), np.int8))
+    schedule = builder.schedule(tiles=(48, 64, 128))
+    builder.gemm(x, w, builder.output("y", (m, n), DType.I32), m=m, n=n, k=k, schedule=schedule)
+    prediction = predicted(builder.image())[0]
+    assert isinstance(prediction, Prediction)
+    assert prediction.external_bytes == m * k + n * k + 4 * m * n
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_they_need_no_movements(name: str) -> None:
     """Those of all launches are the ones of the expansion."""

@@ -29,9 +29,11 @@ _NOWHERE = Slot(0, 0, 0)
 
 
 class _Operand(NamedTuple):
-    """Misses of an operand in L3, L2 and L1; bytes of a chunk and of a tile in L1, and cycles of a chunk's DMA."""
+    """Misses of an operand in L3, L2 and L1; bytes that enter L3, those of a chunk and of a tile in L1, and cycles of a
+    chunk's DMA."""
 
     misses: tuple[int, int, int]
+    brought: int
     chunk: int
     tile: int
     beats: int
@@ -89,7 +91,7 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
         + _moved(result, mover, 1)
         + max(machine.external_ps(result), _moved(result, dma, 1))
     )
-    traffic = Traffic(into[0] + windows, into[1] + windows, into[2] + windows, results)
+    traffic = Traffic(lhs.brought + rhs.brought + windows, into[1] + windows, into[2] + windows, results)
     return Prediction(bounds, traffic, latency, busiest + latency, machine.core_ps)
 
 
@@ -154,7 +156,20 @@ def _operand(work: Work, plan: Plan, machine: Machine, *, is_lhs: bool) -> _Oper
     l3 = min(l3, l2)
     width = _engines(machine, EngineKind.DMA)[0].width
     beats = source.load((0, 0, 0), tile, _NOWHERE).cost(width)[1]
-    return _Operand((l3, l2, l1), source.chunk_bytes(tile), source.bytes_in_l1(tile), beats, of_tile)
+    chunk, tile_bytes = source.chunk_bytes(tile), source.bytes_in_l1(tile)
+    return _Operand((l3, l2, l1), _brought(source, tile, l3 * chunk), chunk, tile_bytes, beats, of_tile)
+
+
+def _brought(source: Matrix | Windows, tile: Tile, size: int) -> int:
+    """Bytes of chunks that would have `size` if all were whole: ragged ones are as many of them as of all."""
+    if isinstance(source, Windows):
+        axes = (source.channels, source.step_channels(tile)), (source.g["in_height"], source.rows_per_block(tile))
+    else:
+        vectors = tile.m if source.is_lhs else tile.n
+        axes = (source.count, min(vectors, source.count)), (source.k, min(tile.k, source.k))
+    for whole, part in axes:
+        size = size * whole // (-(-whole // part) * part)
+    return size
 
 
 def compute_ps(work: Work, tile: Tile, dataflow: Dataflow, machine: Machine, *, is_buffered: bool) -> int:

@@ -72,6 +72,7 @@ class Follower {
     const Held& result = registers_[0];
     if (result.kind != Held::Kind::VALUE || result.steps != chain_.steps.size() || !real_known_) return std::nullopt;
     if (!fold_quantization()) return std::nullopt;
+    join_ends();
     for (const Chain::Step& step : chain_.steps)
       if (step.op == ChainOp::ROUND || step.op == ChainOp::NAN_TO_ZERO || step.op == ChainOp::TO_I8) return std::nullopt;
     if (chain_.steps.empty() || chain_.steps.size() > Chain::MOST || (!real_ && chain_.result != DType::I8))
@@ -229,6 +230,11 @@ class Follower {
     return true;
   }
 
+  // The constant that a step has, else a NaN.
+  static float constant(const Chain::Step& step) {
+    return step.operand.place == Place::CONSTANT ? float_of_bits(step.operand.at) : NAN;
+  }
+
   // A division and ends before a quantization become part of it: dividing by what is above zero and rounding keep the
   // order of numbers, so that ends may be divided and rounded themselves, and which zero they are makes no integer
   // another.
@@ -236,9 +242,6 @@ class Follower {
     constexpr float LEAST_DIVISOR = 0x1p-60f, MOST_DIVISOR = 0x1p60f;
     const FloatEnvironment environment;
     std::vector<Chain::Step>& steps = chain_.steps;
-    const auto constant = [](const Chain::Step& step) {
-      return step.operand.place == Place::CONSTANT ? float_of_bits(step.operand.at) : NAN;
-    };
     if (!steps.empty() && steps.back().op == ChainOp::DIV) {
       const float divisor = constant(steps.back());
       if (!(divisor >= LEAST_DIVISOR && divisor <= MOST_DIVISOR)) return;
@@ -254,6 +257,28 @@ class Follower {
       float& replaced = op == ChainOp::MIN ? all.high : all.low;
       replaced = std::clamp(rounded, all.low, all.high);
     }
+  }
+
+  // Steps that are one end each become one with both. An end that is the zero of which the other one would be taken stays
+  // by itself.
+  void join_ends() {
+    std::vector<Chain::Step> joined;
+    for (const Chain::Step& step : chain_.steps) {
+      const float end = step.op == ChainOp::RELU ? 0.0f : constant(step);
+      const bool raises = (step.op == ChainOp::MAX && !(end == 0 && std::signbit(end))) || step.op == ChainOp::RELU;
+      const bool lowers = step.op == ChainOp::MIN && !(end == 0 && !std::signbit(end));
+      if (std::isnan(end) || (!raises && !lowers)) {
+        joined.push_back(step);
+        continue;
+      }
+      Chain::Step both{ChainOp::BETWEEN, {}, 0, -INFINITY, INFINITY};
+      if (!joined.empty() && joined.back().op == ChainOp::BETWEEN) both = joined.back();
+      if (raises ? end <= both.low || end >= both.high : end >= both.high || end <= both.low) both = {ChainOp::BETWEEN, {}, 0, -INFINITY, INFINITY};
+      else if (both.low != -INFINITY || both.high != INFINITY) joined.pop_back();
+      (raises ? both.low : both.high) = end;
+      joined.push_back(both);
+    }
+    chain_.steps = std::move(joined);
   }
 
   Registers registers_;

@@ -1,4 +1,4 @@
-// Chains on lanes: a few vectors stay in registers from the accumulators to what is stored.
+// What chains take of lanes (chain_rows.h), beside simd.h.
 #pragma once
 
 #include <algorithm>
@@ -46,6 +46,22 @@ inline VecF minus_product_f(VecF a, VecF b, VecF c) { return _mm512_fnmadd_ps(a,
 inline VecI quantized(VecF original, VecF x, VecI zero, VecF low, VecF high) {
   const VecF clamped = lower_f(raise_f(x, low), high);
   return _mm512_maskz_add_epi32(_mm512_cmp_ps_mask(original, original, _CMP_ORD_Q), _mm512_cvtps_epi32(clamped), zero);
+}
+inline VecI nearest_i(VecF x) { return _mm512_cvtps_epi32(x); }
+template <unsigned BITS>
+inline VecI shift_right_signed(VecI x) { return _mm512_srai_epi32(x, BITS); }
+// Whether no lane is zero in these bits.
+template <unsigned COUNT>
+[[gnu::always_inline]] inline bool none_is_zero(const VecI (&x)[COUNT], int32_t bits) {
+  __mmask16 zero = 0;
+#pragma GCC unroll 4
+  for (unsigned v = 0; v < COUNT; ++v) zero |= _mm512_testn_epi32_mask(x[v], _mm512_set1_epi32(bits));
+  return zero == 0;
+}
+// Within both ends; a NaN is the canonical one. No end is a zero that might be lost to the other one.
+inline VecF between_f(VecF x, VecF low, VecF high) {
+  const VecF clamped = _mm512_min_ps(_mm512_max_ps(x, low), high);
+  return _mm512_mask_mov_ps(clamped, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), _mm512_set1_ps(canonical_nan()));
 }
 // The low bytes of four vectors of numbers that are i8.
 inline void store_four(uint8_t* p, const VecI (&x)[4]) {
@@ -111,6 +127,23 @@ inline VecI quantized(VecF original, VecF x, VecI zero, VecF low, VecF high) {
   const VecI ordered = _mm256_castps_si256(_mm256_cmp_ps(original, original, _CMP_ORD_Q));
   return _mm256_and_si256(_mm256_add_epi32(_mm256_cvtps_epi32(clamped), zero), ordered);
 }
+inline VecI nearest_i(VecF x) { return _mm256_cvtps_epi32(x); }
+template <unsigned BITS>
+inline VecI shift_right_signed(VecI x) { return _mm256_srai_epi32(x, BITS); }
+// Whether no lane is zero in these bits.
+template <unsigned COUNT>
+[[gnu::always_inline]] inline bool none_is_zero(const VecI (&x)[COUNT], int32_t bits) {
+  __m256i zero = _mm256_setzero_si256();
+#pragma GCC unroll 4
+  for (unsigned v = 0; v < COUNT; ++v)
+    zero = _mm256_or_si256(zero, _mm256_cmpeq_epi32(_mm256_and_si256(x[v], _mm256_set1_epi32(bits)), _mm256_setzero_si256()));
+  return _mm256_testz_si256(zero, zero) != 0;
+}
+// Within both ends; a NaN is the canonical one. No end is a zero that might be lost to the other one.
+inline VecF between_f(VecF x, VecF low, VecF high) {
+  const VecF clamped = _mm256_min_ps(_mm256_max_ps(x, low), high);
+  return _mm256_blendv_ps(clamped, _mm256_set1_ps(canonical_nan()), _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+}
 inline void store_four(uint8_t* p, const VecI (&x)[4]) {
   const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(x[0], x[1]), _mm256_packs_epi32(x[2], x[3]));
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
@@ -131,48 +164,6 @@ inline void store_halves(uint8_t* p, VecI a, VecI b) {
 #endif
 
 #if (defined(__AVX512F__) && defined(__AVX512BW__)) || (defined(__AVX2__) && defined(__FMA__))
-
-constexpr uint32_t CHAINED = 4;  // vectors in registers
-
-// x becomes of(x, operand) in every vector.
-template <class Of>
-[[gnu::always_inline]] inline void with_operand(VecF (&x)[CHAINED], const tfmbs::ChainStep& step, uint32_t at,
-                                                uint32_t n, Of of) {
-  const float* operand = reinterpret_cast<const float*>(step.at);
-  if (!step.lanes) {
-    const VecF all = broadcast_f(*operand);
-#pragma GCC unroll 4
-    for (uint32_t v = 0; v < CHAINED; ++v) x[v] = of(x[v], all);
-  } else if (n - at >= CHAINED * LANES) {
-#pragma GCC unroll 4
-    for (uint32_t v = 0; v < CHAINED; ++v) x[v] = of(x[v], load_f(operand + at + v * LANES));
-  } else {
-#pragma GCC unroll 4
-    for (uint32_t v = 0; v < CHAINED; ++v) {
-      const uint32_t first = std::min(n, at + v * LANES);
-      x[v] = of(x[v], load_first(operand + first, First(n - first)));
-    }
-  }
-}
-
-// The vectors from lane `at` of a row on; what is left out at the end is anything.
-[[gnu::always_inline]] inline void load_row(VecF (&x)[CHAINED], const uint32_t* row, uint32_t at, uint32_t n) {
-#pragma GCC unroll 4
-  for (uint32_t v = 0; v < CHAINED; ++v) {
-    const uint32_t first = std::min((n - 1) / LANES * LANES, at + v * LANES);
-    x[v] = load_f(reinterpret_cast<const float*>(row + first));
-  }
-}
-
-[[gnu::always_inline]] inline void store_row(const VecF (&x)[CHAINED], bool narrow, uint8_t* out, uint32_t at, uint32_t n) {
-#pragma GCC unroll 4
-  for (uint32_t v = 0; v < CHAINED; ++v) {
-    const uint32_t first = at + v * LANES;
-    if (first >= n) break;
-    if (narrow) store_bytes(out + first, x[v], First(n - first));
-    else store_first_f(out + first * sizeof(float), x[v], First(n - first));
-  }
-}
 
 // What a QUANTIZE step does.
 template <bool DIVIDES>
@@ -207,93 +198,6 @@ class Quantizer {
   VecI zero_;
   VecF low_, high_, divisor_, reciprocal_, least_, most_;
 };
-
-template <bool DIVIDES>
-[[gnu::always_inline]] inline void quantize(VecF (&x)[CHAINED], const tfmbs::ChainStep& step) {
-  const Quantizer<DIVIDES> lanes_of(step);
-#pragma GCC unroll 4
-  for (VecF& lanes : x) lanes = as_floats(lanes_of(lanes));
-}
-
-inline void chain_row(const tfmbs::ChainStep* steps, size_t count, size_t row, const tfmbs::ChainRows& rows) {
-  using tfmbs::ChainOp;
-  const uint32_t n = rows.n;
-  for (uint32_t at = 0; at < n; at += CHAINED * LANES) {
-    VecF x[CHAINED];
-    load_row(x, rows.accumulators + row * rows.stride, at, n);
-    for (size_t i = 0; i < count; ++i) {
-      tfmbs::ChainStep step = steps[i];
-      step.at += row * step.apart;
-      switch (step.op) {
-        case ChainOp::ADD_I32:
-          with_operand(x, step, at, n, [](VecF a, VecF b) { return as_floats(add_i(as_ints(a), as_ints(b))); });
-          break;
-        case ChainOp::TO_F32:
-#pragma GCC unroll 4
-          for (VecF& lanes : x) lanes = float_of(as_ints(lanes));
-          break;
-        case ChainOp::MUL: with_operand(x, step, at, n, [](VecF a, VecF b) { return mul_f(a, b); }); break;
-        case ChainOp::ADD: with_operand(x, step, at, n, [](VecF a, VecF b) { return add_f(a, b); }); break;
-        case ChainOp::DIV: with_operand(x, step, at, n, [](VecF a, VecF b) { return div_f(a, b); }); break;
-        case ChainOp::MAX: with_operand(x, step, at, n, [](VecF a, VecF b) { return max_f(a, b); }); break;
-        case ChainOp::MIN: with_operand(x, step, at, n, [](VecF a, VecF b) { return min_f(a, b); }); break;
-        case ChainOp::RELU:
-#pragma GCC unroll 4
-          for (VecF& lanes : x) lanes = relu_f(lanes);
-          break;
-        default:  // those before QUANTIZE do not run
-          if (step.divisor == 0) quantize<false>(x, step);
-          else quantize<true>(x, step);
-      }
-    }
-    store_row(x, rows.narrow, rows.out + row * rows.apart, at, n);
-  }
-}
-
-// Whether a chain adds a number to i32, scales them and quantizes them, with numbers that all lanes of a row share.
-inline bool requantizes(const tfmbs::ChainStep* steps, size_t count, const tfmbs::ChainRows& rows) {
-  using tfmbs::ChainOp;
-  return rows.narrow && count == 4 && steps[0].op == ChainOp::ADD_I32 && !steps[0].lanes &&
-         steps[1].op == ChainOp::TO_F32 && steps[2].op == ChainOp::MUL && !steps[2].lanes &&
-         steps[3].op == ChainOp::QUANTIZE;
-}
-
-// Such a chain in one piece.
-template <bool DIVIDES>
-inline void requantize_row(const tfmbs::ChainStep* steps, size_t row, const tfmbs::ChainRows& rows) {
-  const uint32_t* in = rows.accumulators + row * rows.stride;
-  uint8_t* out = rows.out + row * rows.apart;
-  const VecI bias = broadcast_i(static_cast<int32_t>(steps[0].at[row * steps[0].apart]));
-  const VecF scale = broadcast_f(*reinterpret_cast<const float*>(steps[2].at + row * steps[2].apart));
-  const Quantizer<DIVIDES> quantized_of(steps[3]);
-  const auto lanes = [&](uint32_t at) {
-    const VecI sums = add_i(load_i(reinterpret_cast<const int32_t*>(in + at)), bias);
-    return quantized_of(mul_f(float_of(sums), scale));
-  };
-  uint32_t at = 0;
-  for (; at + CHAINED * LANES <= rows.n; at += CHAINED * LANES) {
-    VecI x[CHAINED];
-#pragma GCC unroll 4
-    for (uint32_t v = 0; v < CHAINED; ++v) x[v] = lanes(at + v * LANES);
-    store_four(out + at, x);
-  }
-  for (; at < rows.n; at += LANES) store_bytes(out + at, as_floats(lanes(at)), First(rows.n - at));
-}
-
-inline void run_chain(const tfmbs::ChainStep* steps, size_t count, const tfmbs::ChainRows& rows) {
-  const bool plain = requantizes(steps, count, rows);
-  for (size_t row = 0; row < rows.rows; ++row) {
-    if (plain && steps[3].divisor == 0) requantize_row<false>(steps, row, rows);
-    else if (plain) requantize_row<true>(steps, row, rows);
-    else chain_row(steps, count, row, rows);
-  }
-}
-
-constexpr tfmbs::ChainFn CHAIN = run_chain;
-
-#else
-
-constexpr tfmbs::ChainFn CHAIN = nullptr;
 
 #endif
 

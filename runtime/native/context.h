@@ -62,6 +62,7 @@ struct Worker {
   // Of the first worker, for all: taps across vectors of outputs; whether a line has the rows of taps of the one before.
   std::vector<LineBlock> line_blocks;
   std::vector<bool> same_lines;
+  std::vector<uint16_t> plane_masks;  // of the first worker: which outputs of vectors along planes have which taps
   std::vector<uint32_t> taps;         // words of weights of a depthwise convolution
   AlignedWords scratch;  // windows that a part of a launch has for itself
   std::vector<int8_t> quantized;  // rows of activations

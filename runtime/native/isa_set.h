@@ -2,8 +2,9 @@
 #pragma once
 
 #include "activations.h"
-#include "chain_lanes.h"
+#include "chain_rows.h"
 #include "columns.h"
+#include "flat_taps.h"
 #include "float_block.h"
 #include "group_sums.h"
 #include "lane_loops.h"
@@ -31,6 +32,7 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           pixel_row,
           LANES,
           lines_f32,
+          flat_f32,
           PAIR_TILES,
           {},
           {},

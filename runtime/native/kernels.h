@@ -215,6 +215,7 @@ enum class ChainOp : uint8_t {
   TO_F32,       // of i32
   MUL, ADD, DIV, MAX, MIN,
   RELU,         // +0 unless the value is above zero or a NaN
+  BETWEEN,      // raised to low and lowered to high; low <= high, low is no -0 and high no +0
   ROUND, NAN_TO_ZERO, TO_I8,
   // Divided by the divisor, if there is one, raised to low, lowered to high, rounded, zero added, 0 for a NaN: an i32;
   // low, high and zero are small integers, and the divisor is neither tiny nor huge.
@@ -298,6 +299,24 @@ struct LineTaps {
 // Sums of lines of n outputs that have the same taps and follow each other, from +0.0. A NaN becomes the canonical one.
 using LineFn = void (*)(const LineTaps& taps, size_t lines, const float* in, const float* weights, uint32_t n, float* out);
 
+// Planes of outputs of one input channel each, as wide as the input, so that taps lie as far from every output: vectors go
+// on from line to line.
+struct FlatTaps {
+  const size_t* at;       // of each tap, from an output: elements, which wrap below it
+  const uint16_t* valid;  // for each vector: whether all that follows are all outputs; for each tap, bit i: output i has it
+  size_t count;           // taps
+  const float* in;        // of the first plane
+  size_t first, plane;    // the first output, and elements from one plane to the next
+  size_t planes;
+  const float* weights;
+  size_t step, apart;     // from one tap to the next, and from one plane to the next
+  float* out;
+  size_t stride;          // from one plane to the next
+  uint32_t n;             // outputs of each
+};
+// Sums of the taps in order, from +0.0, written up to the end of a vector. A NaN becomes the canonical one.
+using FlatFn = void (*)(const FlatTaps& taps);
+
 // A line of maxima of windows: `taps` across, `dilation` elements apart, of `lines` of the input.
 struct MaxLine {
   const void* in;                 // the first element that lies on the input
@@ -323,8 +342,9 @@ struct Kernels {
   unsigned run;  // most pixels of a run
   PixelTileFn pixel_tile;
   PixelRowFn pixel_row;
-  unsigned lanes;  // outputs in a vector of `lines_f32`
+  unsigned lanes;  // outputs in a vector of `lines_f32` and `flat_f32`
   LineFn lines_f32;
+  FlatFn flat_f32;
   IntegerTiles integers;
   BlockTiles blocks;
   QuadFns quads;

@@ -7,6 +7,7 @@
 
 #include "chain_lanes.h"
 #include "kernels.h"
+#include "requantize.h"
 #include "short_rows.h"
 #include "simd.h"
 
@@ -161,20 +162,19 @@ struct LineBytes {
   const tfmbs::ChainStep* steps;
   uint8_t* out;
   size_t stride;
-  Quantizer<DIVIDES> quantized_of;
+  Requantizer<DIVIDES> requantize;
 
   template <unsigned CHANNELS>
   [[gnu::always_inline]] void operator()(LineOf<Dot, STEP, CHANNELS> line, const uint8_t* from, size_t channel) const {
     VecI start[CHANNELS];
-    VecF scale[CHANNELS];
+    typename Requantizer<DIVIDES>::Scale scale[CHANNELS];
     for (unsigned c = 0; c < CHANNELS; ++c) {
       const size_t row = channel + c;
       start[c] = add_i(broadcast_i(w.starts[row]), broadcast_i(static_cast<int32_t>(steps[0].at[row * steps[0].apart])));
-      scale[c] = broadcast_f(reinterpret_cast<const float*>(steps[2].at)[row * steps[2].apart]);
+      scale[c] = requantize.scale(reinterpret_cast<const float*>(steps[2].at)[row * steps[2].apart]);
     }
     line.each(w, from, channel, start, [&](VecI (&sum)[LINE_VECTORS], size_t c, size_t i) __attribute__((always_inline)) {
-#pragma GCC unroll 4
-      for (VecI& lanes : sum) lanes = quantized_of(mul_f(float_of(lanes), scale[c]));
+      requantize(sum, scale[c]);
       store_line<STEP>(out + (channel + c) * stride + i, sum);
     });
   }
@@ -183,9 +183,9 @@ struct LineBytes {
 template <class Dot, unsigned STEP>
 void narrow_line_by(const tfmbs::WindowWords& w, const tfmbs::ChainStep* steps, uint8_t* out, size_t stride) {
   if (steps[3].divisor == 0)
-    each_line<Dot, STEP>(w, LineBytes<Dot, STEP, false>{w, steps, out, stride, Quantizer<false>(steps[3])});
+    each_line<Dot, STEP>(w, LineBytes<Dot, STEP, false>{w, steps, out, stride, Requantizer<false>(steps[3])});
   else
-    each_line<Dot, STEP>(w, LineBytes<Dot, STEP, true>{w, steps, out, stride, Quantizer<true>(steps[3])});
+    each_line<Dot, STEP>(w, LineBytes<Dot, STEP, true>{w, steps, out, stride, Requantizer<true>(steps[3])});
 }
 
 template <class Dot>

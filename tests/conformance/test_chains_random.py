@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from hypothesis import assume, given, settings
@@ -146,13 +146,21 @@ def few_channels(draw: st.DrawFn) -> Conv:
 def test_requantized_windows(device: DeviceUnderTest, conv: Conv, divisor: float | None, data: st.DataObject) -> None:
     """A bias, a scale by channel, ends and a division before a quantization, where sums never leave registers."""
     rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
-    x = integers(rng, conv.input, -128, 127, extreme=data.draw(st.booleans(), "extreme"))
-    w = integers(rng, (conv.channels, conv.input[1] // conv.groups, *conv.window.kernel), -128, 127, extreme=False)
+    filters = (conv.channels, conv.input[1] // conv.groups, *conv.window.kernel)
+    by = np.float32(divisor or 1)
+    if data.draw(st.booleans(), "turns"):
+        # Sums times a half, or what is next to it: quotients where rounding turns.
+        conv = replace(conv, zero=0)
+        x, w = integers(rng, conv.input, -9, 9, extreme=False), integers(rng, filters, -2, 2, extreme=False)
+        half = np.full(conv.channels, by / 2, np.float32)
+        scale = (half.view(np.int32) + rng.integers(-2, 3, conv.channels, dtype=np.int32)).view(np.float32)
+    else:
+        x = integers(rng, conv.input, -128, 127, extreme=data.draw(st.booleans(), "extreme"))
+        w = integers(rng, filters, -128, 127, extreme=False)
+        scale = (rng.uniform(0.2, 2, conv.channels) * by / (50 * np.sqrt(w[0].size))).astype(np.float32)
+        scale[rng.integers(conv.channels)] = data.draw(NUMBERS, "odd scale")
     chain = Chain(convolve(x, w, conv), rng, data)
-    bias = rng.integers(-2000, 2000, conv.channels).astype(np.int32)
-    scale = (rng.uniform(0.2, 2, conv.channels) * (divisor or 1) * 100 / np.sqrt(w[0].size) / 5000).astype(np.float32)
-    odd = data.draw(st.integers(0, conv.channels - 1), "odd channel")
-    scale[odd] = data.draw(st.one_of(NUMBERS, st.just(scale[odd])), "odd scale")
+    bias = rng.integers(-200, 200, conv.channels).astype(np.int32)
     chain.words += [by_channel(I32, 1, chain.window(bias)), d("ADD", I32, vd=0, va=1, vb=0)]
     chain.words += [d("CVT", F32, vd=0, va=0, aux=I32), by_channel(F32, 1, chain.window(scale))]
     chain.words += [d("MUL", F32, vd=0, va=0, vb=1)]

@@ -127,6 +127,33 @@ def test_wide_lines_of_floats(
     assert device.run(builder.image(), {"x": x})["y"].tobytes() == convolve(x, w, conv).tobytes()
 
 
+@given(
+    kernel=st.tuples(st.integers(1, 5), st.integers(1, 5)), dilation=st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    size=st.one_of(
+        st.tuples(st.integers(1, 9), st.integers(1, 40)), st.tuples(st.integers(20, 40), st.integers(20, 40)),
+        st.tuples(st.integers(1, 3), st.integers(250, 600)),
+    ),
+    channels=st.integers(1, 9), data=st.data(),
+)  # fmt: skip
+@settings(max_examples=EXAMPLES)
+def test_planes_as_wide_as_the_input(
+    device: DeviceUnderTest, kernel: tuple[int, int], dilation: tuple[int, int], size: tuple[int, int], channels: int,
+    data: st.DataObject,
+) -> None:  # fmt: skip
+    """Depthwise windows of floats, padded so that the width stays, over planes of one vector and of many."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
+    reach = (kernel[1] - 1) * dilation[1]
+    left = data.draw(st.integers(0, reach), "left")
+    above, below = data.draw(st.tuples(st.integers(0, 5), st.integers(0, 5)), "above, below")
+    window = Window(kernel, (1, 1), dilation, (above, left, below, reach - left))
+    assume(window.output(*size)[0] > 0)
+    conv = Conv((2, channels, *size), channels, window, channels)
+    x, w = floats(rng, conv.input), floats(rng, (channels, 1, *kernel))
+    builder = Builder()
+    launch(builder, conv, x, w, F32)
+    assert device.run(builder.image(), {"x": x})["y"].tobytes() == convolve(x, w, conv).tobytes()
+
+
 @given(axes=st.tuples(POOLED, POOLED), size=st.tuples(st.integers(1, 12), st.integers(1, 90)), data=st.data())
 @settings(max_examples=EXAMPLES // 2)
 def test_maxima(

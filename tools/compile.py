@@ -160,8 +160,6 @@ def _write_binary(
     given: Any, binary: Container, verify: Callable[[Image], object] | None = None, further: str = ""
 ) -> None:
     """Writes the binary, and the report with `further` HTML at its end."""
-    from tfmbs.compiler.report import html_report
-    from tfmbs.runtime.devices.kpu import predicted
 
     def check(content: BytesLike | mmap.mmap) -> None:
         # Digests have just been made of these very bytes; what else a load would read of weights are packed codes.
@@ -170,6 +168,9 @@ def _write_binary(
         if verify is not None:
             verify(image)
         if given.report:
+            from tfmbs.compiler.report import html_report
+            from tfmbs.runtime.devices.kpu import predicted
+
             save(given.report, html_report(image, Path(given.model).name, predicted(image), further).encode())
 
     if given.output == "-":

@@ -72,6 +72,7 @@ def test_every_launch_is_in_bars_tables_and_rooflines(root: ET.Element, context:
     cycles = [int(row[head.index("Cycles")].replace(",", "")) for row in body]
     total = -(-context.timing.total_ps // 500)
     assert total <= sum(cycles) <= total + 2
+    assert {row[head.index("/ predicted")] for row in body} == {"1.000"}  # external bytes, each operand once
     assert len(list(costs.iter("tr"))) == 1 + 3
     panels = [svg for svg in root.iter("svg") if svg.find("circle") is not None]
     assert len(panels) == 3

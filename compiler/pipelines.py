@@ -57,7 +57,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "tfmbs-slice-constants",
         "func.func(linalg-fuse-elementwise-ops,canonicalize,cse)",
         "tfmbs-sink-reshape",
-        "tfmbs-fuse",
+        "tfmbs-fuse{stored=true}",
         "tfmbs-hoist-broadcast",
         "canonicalize",
         "cse",

@@ -1,5 +1,6 @@
 // RUN: tfmbs-opt %s --split-input-file --tfmbs-fuse | filecheck %s
 // RUN: tfmbs-opt %s --split-input-file --tfmbs-fuse=max-operands=1 | filecheck %s --check-prefixes FEW
+// RUN: tfmbs-opt %s --split-input-file --tfmbs-fuse=stored | filecheck %s --check-prefixes STORED
 
 // Bias, residual and ReLU: one kernel is left. Telemetry survives, the product moves below its residual.
 // CHECK-LABEL: func.func @bias_residual_relu
@@ -245,4 +246,57 @@ func.func @wide(%x: tensor<2x3xf32>, %w: tensor<4x3xf32>) -> tensor<2x4xf64> {
     linalg.yield %3 : f64
   } -> tensor<2x4xf64>
   return %2 : tensor<2x4xf64>
+}
+
+// -----
+
+// Stored elements behind a cast are the epilogue's with `stored`, unless the code reads another tensor beside them.
+// CHECK-LABEL: func.func @behind_cast
+// CHECK:       %[[P:.*]] = "tfmbs.matmul"(%arg0, %arg1) ({
+// CHECK:       quant.scast %[[P]]
+// CHECK:       linalg.generic
+// STORED-LABEL: func.func @behind_cast
+// STORED:      %[[P:.*]] = "tfmbs.matmul"(%arg0, %arg1, %arg2) ({
+// STORED-NEXT: ^bb0(%[[ACC:.*]]: i32, %[[B:.*]]: i8):
+// STORED-NEXT:   %[[T:.*]] = arith.trunci %[[ACC]] : i32 to i8
+// STORED-NEXT:   %[[S:.*]] = arith.addi %[[T]], %[[B]] : i8
+// STORED-NEXT:   "tfmbs.yield"(%[[S]]) : (i8) -> ()
+// STORED-NOT:  scast
+// STORED:      return %[[P]] : tensor<2x3xi8>
+// STORED-LABEL: func.func @residual_behind_cast
+// STORED:      quant.scast
+// STORED:      linalg.generic
+!q = !quant.uniform<i8:f32, 5.0e-01>
+#id6 = affine_map<(d0, d1) -> (d0, d1)>
+#channel6 = affine_map<(d0, d1) -> (d1)>
+func.func @behind_cast(%x: tensor<2x4x!q>, %w: tensor<3x4x!q>, %b: tensor<3xi8>) -> tensor<2x3xi8> {
+  %0 = "tfmbs.matmul"(%x, %w) ({
+  ^bb0(%acc: i32):
+    %t = arith.trunci %acc : i32 to i8
+    "tfmbs.yield"(%t) : (i8) -> ()
+  }) {roles = [], operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>} : (tensor<2x4x!q>, tensor<3x4x!q>) -> tensor<2x3x!q>
+  %1 = quant.scast %0 : tensor<2x3x!q> to tensor<2x3xi8>
+  %e = tensor.empty() : tensor<2x3xi8>
+  %2 = linalg.generic {indexing_maps = [#id6, #channel6, #id6], iterator_types = ["parallel", "parallel"]} ins(%1, %b : tensor<2x3xi8>, tensor<3xi8>) outs(%e : tensor<2x3xi8>) {
+  ^bb0(%in: i8, %c: i8, %out: i8):
+    %s = arith.addi %in, %c : i8
+    linalg.yield %s : i8
+  } -> tensor<2x3xi8>
+  return %2 : tensor<2x3xi8>
+}
+
+func.func @residual_behind_cast(%x: tensor<2x4x!q>, %w: tensor<3x4x!q>, %r: tensor<2x3xi8>) -> tensor<2x3xi8> {
+  %0 = "tfmbs.matmul"(%x, %w) ({
+  ^bb0(%acc: i32):
+    %t = arith.trunci %acc : i32 to i8
+    "tfmbs.yield"(%t) : (i8) -> ()
+  }) {roles = [], operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>} : (tensor<2x4x!q>, tensor<3x4x!q>) -> tensor<2x3x!q>
+  %1 = quant.scast %0 : tensor<2x3x!q> to tensor<2x3xi8>
+  %e = tensor.empty() : tensor<2x3xi8>
+  %2 = linalg.generic {indexing_maps = [#id6, #id6, #id6], iterator_types = ["parallel", "parallel"]} ins(%1, %r : tensor<2x3xi8>, tensor<2x3xi8>) outs(%e : tensor<2x3xi8>) {
+  ^bb0(%in: i8, %c: i8, %out: i8):
+    %s = arith.addi %in, %c : i8
+    linalg.yield %s : i8
+  } -> tensor<2x3xi8>
+  return %2 : tensor<2x3xi8>
 }

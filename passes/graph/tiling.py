@@ -256,13 +256,13 @@ def _epilogue_cycles(problem: Problem, target: Target) -> _Lanes | None:
 
 @dataclass(frozen=True)
 class _Lanes:
-    """An estimate of the cycles of a row of results before there is a program: one slot per operation and lanes."""
+    """An estimate of the cycles of results before there is a program: one slot per operation and lanes."""
 
     operations: int
     lanes: int
 
-    def __call__(self, columns: int) -> int:
-        return -(-columns // self.lanes) * (self.operations + 1)
+    def __call__(self, rows: int, columns: int) -> int:
+        return rows * -(-columns // self.lanes) * (self.operations + 1)
 
 
 def _fold(problem: Problem, target: Target) -> Tile:

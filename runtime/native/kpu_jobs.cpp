@@ -159,7 +159,8 @@ void Jobs::epilogue(const movement::Movement& movement, const int64_t* parameter
   uint8_t* out = memories_.at(p.memory, p.out, p.rows * p.columns * p.element_bytes);
   Machine& engine = machine(movement.tile);
   engine.counters() = {};
-  for (int64_t row = 0; row < p.rows; ++row)
+  for (int64_t row = 0; row < p.rows; ++row) {
+    const uint64_t words = engine.counters().words;
     for (int64_t first = 0; first < p.columns; first += abi::VLMAX) {
       const uint32_t lanes = static_cast<uint32_t>(std::min<int64_t>(abi::VLMAX, p.columns - first));
       const int64_t at = row * p.columns + first;
@@ -168,6 +169,8 @@ void Jobs::epilogue(const movement::Movement& movement, const int64_t* parameter
                                          p.channel_step, lanes, engine);
       store(out, results, at, 1, lanes);
     }
+    if (row % p.chunk_rows) engine.counters().words = words;  // they were issued for the chunk's first row
+  }
   VectorCounters& all = counters_[static_cast<size_t>(movement.launch)];
   const VectorCounters& done = engine.counters();
   all.words += done.words;

@@ -213,9 +213,10 @@ struct Epilogue {
   int64_t channel;
   int64_t channel_step;
   int64_t element_bytes;
+  int64_t chunk_rows;
   int64_t windows;
 };
-static_assert(sizeof(Epilogue) == 96);
+static_assert(sizeof(Epilogue) == 104);
 
 struct Vector {
   int64_t memory;

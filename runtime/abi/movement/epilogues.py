@@ -78,17 +78,29 @@ class Epilogue:
             for w in self.windows
         ]
 
-    def cycles(self, columns: int) -> int:
-        """What the chunks of a row take: each its program, while the sums come in and the results before leave."""
-        total = 0
-        for first in range(0, columns, siw.VLMAX):
-            lanes = min(siw.VLMAX, columns - first)
-            if lanes not in self._cycles:
-                scalars = {siw.EPILOGUE_ONE: 1, siw.EPILOGUE_CHANNEL_STEP: 1}
-                program = execute(self.words, self.timing, vl=lanes, scalars=scalars).cycles
-                self._cycles[lanes] = program + -(-lanes // self.timing.lanes)
-            total += self._cycles[lanes]
-        return total
+    def cycles(self, rows: int, columns: int) -> int:
+        """What the chunks of a tile's results take: each its program, while sums come in and results before leave.
+
+        A chunk is a part of a row that fills the registers, or whole rows, each of which begins with a beat.
+        """
+        if columns > siw.VLMAX:
+            full, rest = divmod(columns, siw.VLMAX)
+            return rows * (full * self._chunk(siw.VLMAX) + (self._chunk(rest) if rest else 0))
+        lanes = self._lanes(columns)
+        together = siw.VLMAX // lanes
+        full, rest = divmod(rows, together)
+        return full * self._chunk(together * lanes) + (self._chunk(rest * lanes) if rest else 0)
+
+    def _lanes(self, columns: int) -> int:
+        """Of a row in whole beats."""
+        return min(siw.VLMAX, -(-columns // self.timing.lanes) * self.timing.lanes)
+
+    def _chunk(self, lanes: int) -> int:
+        if lanes not in self._cycles:
+            scalars = {siw.EPILOGUE_ONE: 1, siw.EPILOGUE_CHANNEL_STEP: 1}
+            program = execute(self.words, self.timing, vl=lanes, scalars=scalars).cycles
+            self._cycles[lanes] = program + -(-lanes // self.timing.lanes)
+        return self._cycles[lanes]
 
     def add(
         self,
@@ -109,7 +121,7 @@ class Epilogue:
         element, stride, channel = at
         parameters = [
             Memory.L1 + tile, sums.address, results.address, rows, columns, self.is_window, element, stride, channel,
-            0 if self.is_window else 1, self.element_bytes, len(self.windows),
+            0 if self.is_window else 1, self.element_bytes, siw.VLMAX // self._lanes(columns), len(self.windows),
         ]  # fmt: skip
         waits = [*sums.writers, *results.to_write(rows * columns * self.element_bytes)]
         used, reads = None, [sums.place(rows * columns * 4)]
@@ -126,7 +138,7 @@ class Epilogue:
             operations=rows * columns,
         )
         engine = x.machine.first(EngineKind.VECTOR) + tile
-        number = x.program.add(Op.EPILOGUE, engine, x.launch, rows * self.cycles(columns), waits, what)
+        number = x.program.add(Op.EPILOGUE, engine, x.launch, self.cycles(rows, columns), waits, what)
         sums.readers.append(number)
         results.writers.append(number)
         if used is not None:

@@ -140,8 +140,8 @@ class PoolExpansion:
         return job.channels * rows + read
 
     def _job_cycles(self, job: Job) -> int:
-        after = self.epilogue.cycles(job.lanes) if self.epilogue else 0
-        return job.channels * (self._cycles(job.lanes) + after)
+        after = self.epilogue.cycles(job.channels, job.lanes) if self.epilogue else 0
+        return job.channels * self._cycles(job.lanes) + after
 
     def run(self) -> None:
         """Adds all movements; jobs go round robin to the tiles."""

@@ -22,8 +22,8 @@ from tfmbs.runtime.abi.movement.tiles import Plan, Work, l1_misses, level_misses
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 
-EpilogueCycles = Callable[[int], int]
-"""Cycles of the vector engine for a row of so many results."""
+EpilogueCycles = Callable[[int, int], int]
+"""Cycles of the vector engine for so many rows and columns of results."""
 
 _NOWHERE = Slot(0, 0, 0)
 
@@ -53,7 +53,7 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
     results = work.products * work.m * work.n * (work.out_bytes if work.has_epilogue else ACCUMULATOR_BYTES)
     is_window = isinstance(work.lhs, Windows)
     vector_rows, vector_columns = (tile.n, tile.m) if is_window else (tile.m, tile.n)
-    vector = vector_rows * epilogue(vector_columns) * machine.core_ps if epilogue else 0
+    vector = epilogue(vector_rows, vector_columns) * machine.core_ps if epilogue else 0
     windows = work.window_traffic(tile)
     into = [
         lhs.misses[i] * (lhs.chunk if i < 2 else lhs.tile) + rhs.misses[i] * (rhs.chunk if i < 2 else rhs.tile)

@@ -94,10 +94,11 @@ has whole blocks of `rows_per_block` input rows) and its address in L2: (channel
 
 EPILOGUE_FIELDS = (
     "memory", "sums", "out", "rows", "columns", "is_window", "element", "stride", "channel", "channel_step",
-    "element_bytes", "windows",
+    "element_bytes", "chunk_rows", "windows",
 )  # fmt: skip
-"""Chunks are the rows of the tile as it lies there, the first being at result `element`, the next `stride` further;
-their lanes have channels from `channel` on, `channel_step` apart. Then for each of `windows`: number, first L1 address,
+"""The rows of the tile as it lies there, the first being at result `element`, the next `stride` further; their lanes
+have channels from `channel` on, `channel_step` apart. Words are issued once for `chunk_rows` rows, or for a part of a
+row with more elements than VL can be. Then for each of `windows`: number, first L1 address,
 and count of segments, and for each of these first byte in the tensor and bytes; they follow each other in L1."""
 
 VECTOR_FIELDS = (

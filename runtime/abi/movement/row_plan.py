@@ -202,7 +202,7 @@ def predict_rows(work: Work, plan: RowPlan, machine: Machine, epilogue: Epilogue
     row += magnitude_cycles(target, 0, is_last=True) - magnitude_cycles(target, 0, is_last=False)
     part_rows = -(-work.m // making.rows)
     made = -(-part_rows // making.workers) * making.rows * row
-    vector = made + (rounds * tile.m * epilogue(tile.n) if epilogue else 0)
+    vector = made + (rounds * epilogue(tile.m, tile.n) if epilogue else 0)
     floats, integers = work.m * work.k * WORD, integers_bytes(work.m, work.k)
     part = making.bytes // making.rows
     again2 = max(0, again - making.l2 // making.workers) * part * work.m
@@ -232,7 +232,7 @@ def predict_rows(work: Work, plan: RowPlan, machine: Machine, epilogue: Epilogue
         first_bytes=making.bytes + rhs,
         last_bytes=tile.m * tile.n * (work.out_bytes if work.has_epilogue else WORD),
         fabric=fabric,
-        before=waits + (tile.m * epilogue(tile.n) if epilogue else 0),
+        before=waits + (epilogue(tile.m, tile.n) if epilogue else 0),
     )
     return predict_streams(stream, machine)
 

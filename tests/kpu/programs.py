@@ -287,6 +287,9 @@ KINDS: dict[str, Callable[[], Image]] = {
     "integers in one group, which is cut": partial(groups, DType.I8, sizes=(13, 21, 96, 96)),
     "rows longer than L1, on two tiles": partial(groups, DType.F32, Activations.ABSMAX, (3, 21, 1040, 1040), 208, 2),
     "rows in panels, on two tiles": partial(groups, DType.F32, Activations.ABSMAX, (29, 70, 160, 160), 160, 2),
+    "rows for one block of columns, on two tiles": partial(
+        groups, DType.F32, Activations.ABSMAX, (9, 4, 1400, 1400), 350, 2
+    ),
     "rows of rows, on two tiles": rows_of_rows,
     "rows that leave L2 one by one": partial(groups, DType.F32, Activations.ABSMAX, (3, 9, 4000, 4000), 250),
     "lstm": lstm,

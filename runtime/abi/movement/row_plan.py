@@ -109,6 +109,9 @@ def planned_rows(
     while True:
         used = tuple(fabric[: -(-work.m // tile.m) * -(-work.n // tile.n)])
         plans = list(_plans(work, tile, buffers, used, dataflow, machine))
+        while not plans and len(used) > 1:  # fewer tiles at once need fewer blocks of rows
+            used = used[: len(used) // 2]
+            plans = list(_plans(work, tile, buffers, used, dataflow, machine))
         if plans:
             return _leanest(work, plans, machine)
         if tile.m > 1 and 2 * integers_bytes(tile.m, work.k) > machine.target.l2.size:

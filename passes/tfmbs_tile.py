@@ -11,7 +11,7 @@ from typing import Any
 from tfmbs.dialect.attributes import SCHEDULE
 from tfmbs.dialect.graph_attention import AttentionOp
 from tfmbs.dialect.graph_groups import GroupMatmulOp
-from tfmbs.dialect.graph_lstm import GATES, LstmOp
+from tfmbs.dialect.graph_lstm import LstmOp
 from tfmbs.dialect.graph_ops import BatchMatmulOp, FusedGemvOp, GemvOp, MatmulOp
 from tfmbs.dialect.graph_windows import Conv2dOp, Conv3dOp, PoolOp
 from tfmbs.dialect.shapes import element_of, shape_of
@@ -25,10 +25,12 @@ from tfmbs.passes.graph.tiling import (
     attention_choice,
     choose,
     pool_schedule,
+    recurrence_choice,
 )
 from tfmbs.passes.linalg.generics import CHANNEL, ELEMENT, SCALAR
 from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.movement.attention_plan import AttentionWork
+from tfmbs.runtime.abi.movement.recurrence_plan import RecurrenceWork
 from tfmbs.runtime.abi.target import FEATURE_OF_PACKING, OPERANDS, Feature, Target
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import DType, Packing
@@ -83,12 +85,14 @@ class TfmbsTile(Pass):
 
     def run(self, module: Any) -> None:
         target = load_target(self.target)
-        for op in ops_of(module, PoolOp, AttentionOp, *PROBLEMS):
+        for op in ops_of(module, PoolOp, AttentionOp, LstmOp, *PROBLEMS):
             _check_support(op, target)
             if isinstance(op, PoolOp):  # which does not run in the array
                 schedule = pool_schedule(_pool(op), target)
             elif isinstance(op, AttentionOp):
                 schedule = attention_choice(_attention(op), target, array_dataflows(target)).schedule
+            elif isinstance(op, LstmOp):
+                schedule = recurrence_choice(_lstm(op), target, array_dataflows(target)).schedule
             else:
                 schedule = choose(PROBLEMS[type(op)](op), target, array_dataflows(target)).schedule
             with op.location:
@@ -204,11 +208,11 @@ def _attention(op: Any) -> AttentionWork:
     )
 
 
-def _lstm(op: Any) -> Problem:
-    """The product of inputs; that of states goes through the same tiles, step by step."""
+def _lstm(op: Any) -> RecurrenceWork:
     steps, batch, width = shape_of(op.input.type)
     ways, _, hidden = shape_of(op.recurrent.type)
-    return _product(op, ways, steps * batch, GATES * hidden, width)
+    biases = sum(role in op.roles for role in ("bias", "recurrent_bias"))
+    return RecurrenceWork(ways, steps, batch, width, hidden, biases)
 
 
 PROBLEMS: dict[type, Callable[[Any], Problem]] = {
@@ -219,5 +223,4 @@ PROBLEMS: dict[type, Callable[[Any], Problem]] = {
     GroupMatmulOp: _group_matmul,
     Conv2dOp: _convolution,
     Conv3dOp: _convolution,
-    LstmOp: _lstm,
 }

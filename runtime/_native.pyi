@@ -52,7 +52,13 @@ TimedTables = tuple[_Table, _Table, _Table, _Table, _Table]
 class MovementProgram: ...
 
 def movement_program(
-    movements: _Table, waits: _Table, parts: _Table, parameters: _Table, timed: Sequence[TimedTables], engines: int
+    movements: _Table,
+    waits: _Table,
+    parts: _Table,
+    parameters: _Table,
+    timed: Sequence[TimedTables],
+    engines: int,
+    workspace: int,
 ) -> MovementProgram: ...
 
 class KpuContext:

@@ -25,6 +25,9 @@ from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
 from tfmbs.runtime.abi.movement.predicted import Prediction
 from tfmbs.runtime.abi.movement.prediction import predict
+from tfmbs.runtime.abi.movement.recurrence_plan import RecurrencePlan, RecurrenceWork
+from tfmbs.runtime.abi.movement.recurrence_prediction import predict_recurrence
+from tfmbs.runtime.abi.movement.recurrence_search import planned_recurrence
 from tfmbs.runtime.abi.movement.row_plan import RowPlan, planned_rows, predict_rows
 from tfmbs.runtime.abi.movement.tiles import Plan, Work, planned
 from tfmbs.runtime.abi.records import Dataflow
@@ -305,6 +308,28 @@ def attention_choice(work: AttentionWork, target: Target, dataflows: tuple[Dataf
     plan, prediction = min(fast, key=steps)
     mask = (1 << len(plan.fabric)) - 1
     return Choice(Schedule(plan.dataflow, Tile(plan.rows, plan.panel, work.width), OPERAND_BUFFERS, mask), prediction)
+
+
+@lru_cache(maxsize=4096)
+def recurrence_choice(work: RecurrenceWork, target: Target, dataflows: tuple[Dataflow, ...]) -> Choice:
+    """Sequences of a job and dataflow that the model predicts to be fastest, with the rule's plan for them."""
+    machine, tiles = Machine.of(target), tuple(range(target.tiles))
+    row_sizes = {-(-work.batch // parts) for parts in PARTS if parts <= work.batch}
+    best: tuple[RecurrencePlan, Prediction] | None = None
+    for rows, flow in product(sorted(row_sizes, reverse=True), dataflows):
+        wanted = Tile(rows, work.hidden, work.hidden)
+        try:
+            plan = planned_recurrence(work, wanted, flow, OPERAND_BUFFERS, tiles, machine, "tiling")
+        except TfmbsError:  # not even its smallest part fits
+            continue
+        prediction = predict_recurrence(work, plan, machine)
+        if best is None or prediction.total_ps < best[1].total_ps:
+            best = plan, prediction
+    if best is None:
+        return Choice(Schedule(dataflows[0], Tile(1, 1, 1), OPERAND_BUFFERS, 1), None)
+    plan, prediction = best
+    tile = Tile(plan.rows, plan.block, plan.depth)
+    return Choice(Schedule(plan.dataflow, tile, OPERAND_BUFFERS, (1 << len(plan.fabric)) - 1), prediction)
 
 
 def pool_schedule(problem: Problem, target: Target) -> Schedule:

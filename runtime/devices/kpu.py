@@ -73,7 +73,7 @@ def _tables(timed: Timed) -> _native.TimedTables:
 def native_program(program: Program) -> _native.MovementProgram:
     """A movement program in the form of the native code."""
     timed = [_tables(one) for one in program.timed]
-    return _native.movement_program(*program.tables(), timed, len(program.machine.engines))
+    return _native.movement_program(*program.tables(), timed, len(program.machine.engines), program.workspace)
 
 
 def _check_deadlock(program: Program) -> None:

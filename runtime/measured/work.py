@@ -8,7 +8,7 @@ from math import prod
 
 from tfmbs.runtime.abi.energy import PER_OP, mac_figure
 from tfmbs.runtime.abi.image import Image, Row
-from tfmbs.runtime.abi.movement import attention_plan, group_operands, recurrences
+from tfmbs.runtime.abi.movement import attention_plan, group_operands, recurrence_plan
 from tfmbs.runtime.abi.movement.program import Op
 from tfmbs.runtime.abi.records import NONE, Kind, ZeroSkip
 from tfmbs.runtime.abi.types import DType
@@ -78,7 +78,7 @@ def _per_element(image: Image, descriptor: Row, op: Op) -> int:
         return group_operands.MAGNITUDE_PASSES if op is Op.MAGNITUDE else group_operands.INTEGER_PASSES
     first = descriptor["args_first"]
     biases = sum(index != NONE for index in image.args[first + 1 : first + min(descriptor["args_count"], 3)])
-    return recurrences.GATES * (1 + biases) + 4 + 5
+    return recurrence_plan.GATES * (1 + biases) + 4 + 5
 
 
 def _mac(image: Image, descriptor: Row) -> str:

@@ -46,7 +46,7 @@ kpu::TimedProgram timed_program(const Timed& timed) {
 
 std::shared_ptr<kpu::MovementProgram> program(const Rows& movements, const Numbers& waits, const Rows& parts,
                                               const Numbers& parameters, const std::vector<Timed>& timed,
-                                              int64_t engines) {
+                                              int64_t engines, int64_t workspace) {
   auto result = std::make_shared<kpu::MovementProgram>();
   result->movements = rows<movement::Movement>(movements);
   result->parts = rows<movement::Part>(parts);
@@ -54,6 +54,7 @@ std::shared_ptr<kpu::MovementProgram> program(const Rows& movements, const Numbe
   result->parameters.assign(parameters.data(), parameters.data() + parameters.size());
   for (const Timed& one : timed) result->timed.push_back(timed_program(one));
   result->engines = engines;
+  result->workspace = workspace;
   kpu::check_program(*result);
   return result;
 }
@@ -105,6 +106,7 @@ class KpuContext {
     const FloatEnvironment environment;
     if (entry >= image.image->entries().size()) throw Error("device", "kpu", "no such entry");
     memories_.bind(in, out);
+    memories_.reserve(static_cast<uint64_t>(movements.workspace));
     const abi::Entry& record = image.image->entries()[entry];
     kpu::Jobs jobs(*image.image, record, memories_, steps_);
     trace_ = kpu::simulate(movements, jobs);
@@ -161,7 +163,7 @@ class KpuContext {
 void bind_kpu(nb::module_& m) {
   nb::class_<kpu::MovementProgram>(m, "MovementProgram");
   m.def("movement_program", &program, "movements"_a, "waits"_a, "parts"_a, "parameters"_a,
-        "timed"_a, "engines"_a,
+        "timed"_a, "engines"_a, "workspace"_a,
         "Checks the tables of a movement program, see `tfmbs.runtime.abi.movement.program`.");
   m.def("kpu_conflicts", &conflicts, "program"_a, "accesses"_a, "tokens"_a,
         "Pairs of movements that conflict; see `tfmbs.runtime.hazards.Conflict`. `accesses` are beside those of copies.");

@@ -10,6 +10,7 @@ Memories::Memories(const Image& image, const MemorySizes& sizes)
     : weights_(image.weights()),
       scratch_(image.scratch_bytes()),
       state_(image.state_bytes()),
+      workspace_(0),
       l3_(sizes.l3),
       l2_(sizes.l2),
       l1_(sizes.l1 * sizes.tiles),
@@ -18,6 +19,10 @@ Memories::Memories(const Image& image, const MemorySizes& sizes)
 void Memories::bind(const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs) {
   inputs_ = &inputs;
   outputs_ = &outputs;
+}
+
+void Memories::reserve(uint64_t workspace) {
+  if (workspace > workspace_.size()) workspace_ = Arena(workspace);
 }
 
 Buffer Memories::of(int64_t memory) const {
@@ -30,6 +35,7 @@ Buffer Memories::of(int64_t memory) const {
     case Memory::WEIGHTS: return {const_cast<uint8_t*>(weights_.data), weights_.size};
     case Memory::SCRATCH: return {scratch_.data(), scratch_.size()};
     case Memory::STATE: return {state_.data(), state_.size()};
+    case Memory::WORKSPACE: return {workspace_.data(), workspace_.size()};
     case Memory::L3: return {l3_.data(), l3_.size()};
     case Memory::L2: return {l2_.data(), l2_.size()};
     default: break;

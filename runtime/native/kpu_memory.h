@@ -21,6 +21,8 @@ class Memories {
 
   // The arguments of the next run, which must outlive it.
   void bind(const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs);
+  // So many bytes of workspace for the next run: what was in it is gone.
+  void reserve(uint64_t workspace);
   void clear_state() { state_.clear(); }
   // Bytes `first` to `first + size` of a memory by its code. Throws Error where it has them not.
   uint8_t* at(int64_t memory, int64_t first, int64_t size) const;
@@ -29,7 +31,7 @@ class Memories {
   Buffer of(int64_t memory) const;
 
   Bytes weights_;
-  Arena scratch_, state_, l3_, l2_, l1_;
+  Arena scratch_, state_, workspace_, l3_, l2_, l1_;
   uint64_t l1_size_;
   const std::vector<Buffer>* inputs_ = nullptr;
   const std::vector<Buffer>* outputs_ = nullptr;

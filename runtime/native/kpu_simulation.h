@@ -17,6 +17,7 @@ struct MovementProgram {
   std::vector<int64_t> parameters;
   std::vector<TimedProgram> timed;
   int64_t engines = 0;
+  int64_t workspace = 0;  // bytes of external memory that its launches keep things in
 };
 
 // When each movement started and ended, in picoseconds; when its engine was free before; which movement it waited for

@@ -53,7 +53,7 @@ void Jobs::gates(const movement::Movement& movement, const int64_t* parameters) 
   const auto lane = [&](abi::DOp op) { return image_.kernels().lane(op, abi::DType::F32, 0); };
   const LaneFn add = lane(abi::DOp::ADD), multiply = lane(abi::DOp::MUL);
   const LaneFn sigmoid = lane(abi::DOp::SIGMOID), tanh = lane(abi::DOp::TANH);
-  const int64_t hidden = g.hidden, block = p.rows * p.columns;
+  const int64_t block = p.rows * p.columns;
   const auto words = [&](int64_t address, int64_t count) {
     return reinterpret_cast<float*>(memories_.at(p.memory, address, count * 4));
   };
@@ -61,8 +61,8 @@ void Jobs::gates(const movement::Movement& movement, const int64_t* parameters) 
   const float* of_state = words(p.of_state, LSTM_GATES * block);
   const float* bias = p.bias < 0 ? nullptr : words(p.bias, LSTM_GATES * p.columns);
   const float* recurrent_bias = p.recurrent_bias < 0 ? nullptr : words(p.recurrent_bias, LSTM_GATES * p.columns);
-  float* cells = words(p.cell, p.rows * hidden);
-  float* states = words(p.hidden, p.rows * hidden);
+  float* cells = words(p.cell, block);
+  float* states = words(p.hidden, block);
   const uint32_t n = static_cast<uint32_t>(p.columns);
   const size_t width = padded(p.columns);
   std::vector<float> buffer((LSTM_GATES + 3) * width);
@@ -74,8 +74,8 @@ void Jobs::gates(const movement::Movement& movement, const int64_t* parameters) 
   for (int64_t r = 0; r < p.rows; ++r) {
     for (unsigned i = 0; i < LSTM_GATES; ++i) {
       float* gate = buffer.data() + i * width;
-      take(gate, of_state + i * block + r * p.columns);
-      take(x, of_input + i * block + r * p.columns);
+      take(gate, of_state + (r * LSTM_GATES + i) * p.columns);
+      take(x, of_input + (r * LSTM_GATES + i) * p.columns);
       if (recurrent_bias) {
         take(b, recurrent_bias + i * p.columns);
         add(gate, gate, b, b, n);
@@ -87,7 +87,7 @@ void Jobs::gates(const movement::Movement& movement, const int64_t* parameters) 
       add(gate, gate, x, b, n);
       (i == cell ? tanh : sigmoid)(gate, gate, b, b, n);
     }
-    float* const at = cells + r * hidden + p.first;
+    float* const at = cells + r * p.columns;
     take(c, at);
     multiply(c, buffer.data() + forget * width, c, b, n);
     multiply(x, buffer.data(), buffer.data() + cell * width, b, n);  // the input gate comes first in both orders
@@ -95,7 +95,7 @@ void Jobs::gates(const movement::Movement& movement, const int64_t* parameters) 
     take(at, c);
     tanh(x, c, b, b, n);
     multiply(x, buffer.data() + output * width, x, b, n);
-    take(states + r * hidden + p.first, x);
+    take(states + r * p.columns, x);
   }
 }
 

@@ -26,6 +26,7 @@ enum class Memory : int64_t {
   STATE = 2,
   L3 = 3,
   L2 = 4,
+  WORKSPACE = 5,
   L1 = 1024,
   INPUT = 65536,
   OUTPUT = 4294967296,
@@ -278,9 +279,8 @@ struct Gates {
   int64_t hidden;
   int64_t rows;
   int64_t columns;
-  int64_t first;
 };
-static_assert(sizeof(Gates) == 80);
+static_assert(sizeof(Gates) == 72);
 
 struct Clear {
   int64_t memory;

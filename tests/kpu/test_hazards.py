@@ -166,7 +166,7 @@ def test_the_simulator_refuses_a_program_that_stops() -> None:
     movements, waits, parts, parameters = broken.program.tables()
     waits = np.append(waits, len(movements) - 1)
     movements[0, WAIT_FIRST], movements[0, WAIT_COUNT] = len(waits) - 1, 1
-    stopped = _native.movement_program(movements, waits, parts, parameters, [], len(device.machine.engines))
+    stopped = _native.movement_program(movements, waits, parts, parameters, [], len(device.machine.engines), 0)
     device._prepared[next(iter(device._prepared))] = replace(broken, movements=stopped)
     with pytest.raises(TfmbsError, match="wait for each other"):
         device.context().run("main", {"x": np.zeros((37, 50), np.int8)})

@@ -20,6 +20,9 @@ MEMORY_OF_REGION = {
 }
 """Where the tensors of a region lie; inputs and outputs count on by their slot."""
 
+UNBOUNDED = 1 << 62
+"""Bytes of the workspace: as many as launches ask for."""
+
 
 _LOAD, _LIFT, _FEED = (Way.of(Level(i), Level(i + 1)) for i in range(Level.L1))
 _STORE, _SINK, _DROP = (Way.of(Level(i + 1), Level(i)) for i in range(Level.L1))
@@ -52,6 +55,7 @@ class Expansion:
         target = machine.target
         self.l3 = Space(self.program, Memory.L3, target.l3.size)
         self.l2 = Space(self.program, Memory.L2, target.l2.size)
+        self.workspace = Space(self.program, Memory.WORKSPACE, UNBOUNDED)
         self.l1 = [Space(self.program, Memory.L1 + tile, target.l1.size) for tile in range(target.tiles)]
         dma, mover = (machine.first(kind) for kind in (EngineKind.DMA, EngineKind.BLOCK_MOVER))
 
@@ -75,16 +79,17 @@ class Expansion:
         self._tokens = [number for token in tokens for number in self._done.get(token, ())]
         self.program.await_tokens(launch, self._tokens)
         self._waited, self._stores = set(), []
-        for space in (self.l3, self.l2, *self.l1):
+        for space in (self.l3, self.l2, self.workspace, *self.l1):
             space.reset()
 
     def end(self, descriptor: Row) -> None:
         """Ends a launch: its token is signalled when all that it stored is there."""
+        self.program.workspace = max(self.program.workspace, self.workspace.used)
         self._done[descriptor["signal"]] = list(self.program.last_of_queues(self._stores).values()) or self._tokens
 
     def tokens(self, queue: int, memory: int) -> list[int]:
         """What an access of a queue to external memory waits for; what is behind it in the queue waits with it."""
-        if memory == Memory.WEIGHTS or queue in self._waited:
+        if memory in (Memory.WEIGHTS, Memory.WORKSPACE) or queue in self._waited:
             return []
         self._waited.add(queue)
         return self._tokens
@@ -114,12 +119,13 @@ class Expansion:
             before += self.tokens(queue, copy.source)
         slot.writers.append(self._transfer(engine, copies, before, _LOAD))
 
-    def lift(self, copies: Sequence[Copy], start: Slot, to: Slot) -> None:
-        """L3 to L2, transposed where the copies say so: at full speed."""
+    def lift(self, copies: Sequence[Copy], start: Slot, to: Slot, before: Sequence[int] | None = None) -> None:
+        """L3 to L2, transposed where the copies say so: at full speed. `before`, if it is given, are the movements
+        before the copies to a slot that several fill."""
         engine = self._mover[0].take()
         moved = copies[0].bytes if len(copies) == 1 else sum(copy.bytes for copy in copies)
         beats = -(-moved // self._widths[engine])
-        waits = [*start.writers, *to_fill(to, copies)]
+        waits = [*start.writers, *(to_fill(to, copies) if before is None else before)]
         number = self.program.transfer(engine, self.launch, 0, beats, waits, copies, _LIFT)
         start.readers.append(number)
         to.writers.append(number)
@@ -135,10 +141,10 @@ class Expansion:
         self, start: Slot, size: int, l2: Slot, l3: Slot, copies: Sequence[Copy], tile: int, waits: Iterable[int] = ()
     ) -> int:
         """A result of `size` bytes on its way out: L1, L2, L3, and with `copies`, after `waits`, to external memory."""
-        number = self._sink(self.machine.streamer_of(tile), start, l2, size, _DROP, tile)
+        number = self._outwards(self.machine.streamer_of(tile), start, l2, size, _DROP, tile)
         start.readers.append(number)
         l2.writers.append(number)
-        number = self._sink(self._mover[1].take(), l2, l3, size, _SINK)
+        number = self._outwards(self._mover[1].take(), l2, l3, size, _SINK)
         l2.readers.append(number)
         l3.writers.append(number)
         return self.store(copies, l3, waits)
@@ -149,6 +155,13 @@ class Expansion:
         number = self._transfer(self.machine.streamer_of(tile), copies, before, _DROP, tile)
         for start in starts:
             start.readers.append(number)
+        to.writers.append(number)
+
+    def sink(self, copies: Sequence[Copy], start: Slot, to: Slot, before: Sequence[int] | None = None) -> None:
+        """L2 to L3; `before` as for `lift`."""
+        waits = [*start.writers, *(to_fill(to, copies) if before is None else before)]
+        number = self._transfer(self._mover[1].take(), copies, waits, _SINK)
+        start.readers.append(number)
         to.writers.append(number)
 
     def store(self, copies: Sequence[Copy], l3: Slot, waits: Iterable[int] = ()) -> int:
@@ -163,7 +176,7 @@ class Expansion:
         self.stored(number)
         return number
 
-    def _sink(self, engine: int, start: Slot, to: Slot, size: int, way: Way, tile: int = 0) -> int:
+    def _outwards(self, engine: int, start: Slot, to: Slot, size: int, way: Way, tile: int = 0) -> int:
         """The first bytes of a slot to the next level outwards."""
         down = Copy(start.memory, start.address, to.memory, to.address, 1, 0, 0, 1, 0, 0, size)
         beats = -(-size // self._widths[engine])

@@ -130,6 +130,11 @@ class Space:
         return [piece.within(slot.address, end) for piece in later if piece.high > slot.address]
 
     @property
+    def used(self) -> int:
+        """Bytes that are carved."""
+        return self._next
+
+    @property
     def free(self) -> int:
         """Bytes that are not carved."""
         return self.size - self._next

@@ -61,13 +61,14 @@ class Level(IntEnum):
 
 
 class Memory(IntEnum):
-    """Codes of memories; inputs, outputs and L1s count on from theirs."""
+    """Codes of memories; inputs, outputs and L1s count on from theirs. WORKSPACE is external, and each launch's own."""
 
     WEIGHTS = 0
     SCRATCH = 1
     STATE = 2
     L3 = 3
     L2 = 4
+    WORKSPACE = 5
     L1 = 1 << 10
     INPUT = 1 << 16
     OUTPUT = 1 << 32
@@ -126,10 +127,10 @@ MAGNITUDE_FIELDS = ("memory", "in", "factors", "rows", "columns", "is_first", "i
 """f32 elements of rows, and the largest magnitude of each row so far; with the last ones it becomes the factor."""
 
 GATES_FIELDS = (
-    "memory", "of_input", "of_state", "bias", "recurrent_bias", "cell", "hidden", "rows", "columns", "first",
+    "memory", "of_input", "of_state", "bias", "recurrent_bias", "cell", "hidden", "rows", "columns",
 )  # fmt: skip
-"""Sums and biases (-1: none) of each gate, one after the other, for elements `first` to `first + columns` of a state;
-`cell` and `hidden` have all of its elements, the first being read and written, the other written."""
+"""For `columns` elements of the states of `rows`: sums of each row have those of each gate, one after the other, and so
+do biases (-1: none); `cell` and `hidden` are rows×columns, the first being read and written, the other written."""
 
 CLEAR_FIELDS = ("memory", "address", "bytes")
 
@@ -265,13 +266,14 @@ class Program:
     """A movement program, built by the rule. Waits are for movements that come before the waiting one.
 
     `predicted` is, by launch, what the closed model expects; `work`, by queue, the cycles that its movements keep its
-    engine busy.
+    engine busy; `workspace` the bytes of WORKSPACE.
     """
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.timed: list[Timed] = []
         self.predicted: dict[int, Prediction] = {}
+        self.workspace = 0
         self.work = [0] * (QUEUES * len(machine.engines))
         self._periods = [engine.period_ps for engine in machine.engines]
         self._queues: list[int] = []

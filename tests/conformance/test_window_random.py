@@ -133,19 +133,19 @@ def test_wide_lines_of_floats(
         st.tuples(st.integers(1, 9), st.integers(1, 40)), st.tuples(st.integers(20, 40), st.integers(20, 40)),
         st.tuples(st.integers(1, 3), st.integers(250, 600)),
     ),
-    channels=st.integers(1, 9), data=st.data(),
+    channels=st.integers(1, 9), stride=st.integers(1, 2), data=st.data(),
 )  # fmt: skip
 @settings(max_examples=EXAMPLES)
 def test_planes_as_wide_as_the_input(
     device: DeviceUnderTest, kernel: tuple[int, int], dilation: tuple[int, int], size: tuple[int, int], channels: int,
-    data: st.DataObject,
+    stride: int, data: st.DataObject,
 ) -> None:  # fmt: skip
-    """Depthwise windows of floats, padded so that the width stays, over planes of one vector and of many."""
+    """Depthwise windows of floats, padded so that all of the width stays, or half of it, over planes of any size."""
     rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
     reach = (kernel[1] - 1) * dilation[1]
     left = data.draw(st.integers(0, reach), "left")
     above, below = data.draw(st.tuples(st.integers(0, 5), st.integers(0, 5)), "above, below")
-    window = Window(kernel, (1, 1), dilation, (above, left, below, reach - left))
+    window = Window(kernel, (stride, stride), dilation, (above, left, below, reach - left))
     assume(window.output(*size)[0] > 0)
     conv = Conv((2, channels, *size), channels, window, channels)
     x, w = floats(rng, conv.input), floats(rng, (channels, 1, *kernel))

@@ -36,16 +36,17 @@ def test_canonical_workloads_take_the_cycles_of_the_baseline(found: Found) -> No
 
 
 def test_predictions_are_near(found: Found) -> None:
-    """Of each launch by itself, bytes nearer than cycles; half of those of a kind far nearer."""
+    """Of each launch by itself, bytes nearer than cycles; half of those of a kind far nearer, where there are some."""
     _, _, launches = found
     kinds = {one.kind for one in launches}
-    assert kinds >= {"GEMM", "GEMV", "CONV2D", "POOL", "VECTOR", "COPY", "ATTENTION", "GROUP_GEMM"}
+    assert kinds >= {"GEMM", "GEMV", "CONV2D", "POOL", "LSTM", "VECTOR", "COPY", "ATTENTION", "GROUP_GEMM"}
     for one in launches:
         assert one.cycles / NEAR <= one.predicted_cycles <= one.cycles * NEAR, one
         assert one.external / NEAR_BYTES <= one.predicted_external <= one.external * NEAR_BYTES, one
     for kind in kinds:
-        for errors in zip(*(one.errors for one in launches if one.kind == kind), strict=True):
-            assert median(errors) <= MEDIAN, kind
+        own = [one.errors for one in launches if one.kind == kind]
+        if len(own) > 1:
+            assert all(median(errors) <= MEDIAN for errors in zip(*own, strict=True)), kind
 
 
 def test_the_table_of_errors() -> None:

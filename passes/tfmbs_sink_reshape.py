@@ -7,7 +7,7 @@ from typing import Any
 
 from tfmbs.dialect.mlir import ir, tensor
 from tfmbs.dialect.shapes import Shape, element_of, elements, shape_of, tensor_type
-from tfmbs.passes.graph.kernels import erase, ops_where, sole_user
+from tfmbs.passes.graph.kernels import PRODUCTS, defining_op, erase, ops_where, sole_user
 from tfmbs.passes.linalg.generics import ELEMENT, SCALAR, Elementwise, as_elementwise
 from tfmbs.passes.linalg.structured import elementwise, identity, inline, mapping
 from tfmbs.passes.registry import Pass
@@ -21,7 +21,8 @@ class TfmbsSinkReshape(Pass):
     """Move elementwise code before the `tensor.expand_shape` that it reads, next to the product that fusion wants.
 
     The code then runs on the product's own shape, and the reshape moves behind it. Other tensors it reads follow where
-    that costs nothing: of the same shape, one element, or indexed by dimensions that the reshape does not split.
+    that costs nothing: of the same shape, one element, or indexed by dimensions that the reshape does not split. Code
+    that permutes what it reads of a product does so behind it.
 
     Before:
 
@@ -65,8 +66,37 @@ class TfmbsSinkReshape(Pass):
     def run(self, module: Any) -> None:
         for op in ops_where(module, lambda op: isinstance(op, tensor.ExpandShapeOp)):
             reshape = op
+            _permute_behind(reshape)
             while reshape is not None:
                 reshape = _sink(reshape)
+
+
+def _permute_behind(reshape: Any) -> None:
+    """Lets code that permutes what it reads of a reshaped product, and else reads single elements, permute behind it.
+
+    Then the code can become the product's epilogue, and a permutation by itself can be strides of what reads it.
+    """
+    product = defining_op(reshape.src)
+    view = as_elementwise(sole_user(reshape.result))
+    if view is None or not view.body or not isinstance(product, PRODUCTS) or sole_user(product.result) is None:
+        return
+    index = view.inputs.index(reshape.result)
+    order, rank = view.maps[index], len(view.shape)
+    is_moved = order.is_permutation and len(order.results) == rank and order != ir.AffineMap.get_identity(rank)
+    others = [value for value in view.inputs if value != reshape.result]
+    if not is_moved or any(elements(shape_of(value.type)) != 1 for value in others):
+        return
+    first = ir.AffineConstantExpr.get(0)
+    with view.op.location, ir.InsertionPoint(view.op):
+        inputs = [
+            (value, identity(rank) if value == reshape.result else mapping(rank, [first] * len(shape_of(value.type))))
+            for value in view.inputs
+        ]
+        element, read = element_of(view.result), shape_of(reshape.result.type)
+        computed = elementwise(inputs, read, element, lambda *scalars: _body(view, scalars))
+        permuted = elementwise([(computed, order)], view.shape, element, lambda x: x)
+    view.result.replace_all_uses_with(permuted)
+    erase(view.op)
 
 
 def _sink(reshape: Any) -> Any:

@@ -64,3 +64,50 @@ func.func @second_use(%x: tensor<6x5xf32>) -> (tensor<2x3x5xf32>, tensor<2x3x5xf
   } -> tensor<2x3x5xf32>
   return %0, %1 : tensor<2x3x5xf32>, tensor<2x3x5xf32>
 }
+
+// -----
+
+// Queries that are scaled on their way to heads: the scale becomes the product's, the permutation stands by itself.
+// CHECK-LABEL: func.func @scaled_heads
+// CHECK:       %[[PRODUCT:.*]] = "tfmbs.matmul"
+// CHECK:       %[[SCALED:.*]] = linalg.generic {{.*}} ins(%[[PRODUCT]] : tensor<5x12xf32>)
+// CHECK:       arith.mulf
+// CHECK:       %[[HEADS:.*]] = tensor.expand_shape %[[SCALED]]
+// CHECK:       linalg.generic {{.*}} ins(%[[HEADS]] : tensor<1x5x3x4xf32>)
+// CHECK-NEXT:  ^bb0(%[[X:.*]]: f32, %{{.*}}: f32):
+// CHECK-NEXT:  linalg.yield %[[X]]
+#rows = affine_map<(d0, d1, d2, d3) -> (d0, d2, d1, d3)>
+#id = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+func.func @scaled_heads(%x: tensor<5x8xf32>, %w: tensor<12x8xf32>) -> tensor<1x3x5x4xf32> {
+  %scale = arith.constant 0.3 : f32
+  %0 = "tfmbs.matmul"(%x, %w) ({}) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []} : (tensor<5x8xf32>, tensor<12x8xf32>) -> tensor<5x12xf32>
+  %1 = tensor.expand_shape %0 [[0, 1], [2, 3]] output_shape [1, 5, 3, 4] : tensor<5x12xf32> into tensor<1x5x3x4xf32>
+  %2 = tensor.empty() : tensor<1x3x5x4xf32>
+  %3 = linalg.generic {indexing_maps = [#rows, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%1 : tensor<1x5x3x4xf32>) outs(%2 : tensor<1x3x5x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %4 = arith.mulf %in, %scale : f32
+    linalg.yield %4 : f32
+  } -> tensor<1x3x5x4xf32>
+  return %3 : tensor<1x3x5x4xf32>
+}
+
+// -----
+
+// Not so what does not come of a product: nothing would take in the scale.
+// CHECK-LABEL: func.func @stays
+// CHECK:       linalg.generic
+// CHECK:       arith.mulf
+// CHECK-NOT:   linalg.generic
+#rows = affine_map<(d0, d1, d2, d3) -> (d0, d2, d1, d3)>
+#id = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+func.func @stays(%x: tensor<5x12xf32>) -> tensor<1x3x5x4xf32> {
+  %scale = arith.constant 0.3 : f32
+  %1 = tensor.expand_shape %x [[0, 1], [2, 3]] output_shape [1, 5, 3, 4] : tensor<5x12xf32> into tensor<1x5x3x4xf32>
+  %2 = tensor.empty() : tensor<1x3x5x4xf32>
+  %3 = linalg.generic {indexing_maps = [#rows, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%1 : tensor<1x5x3x4xf32>) outs(%2 : tensor<1x3x5x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %4 = arith.mulf %in, %scale : f32
+    linalg.yield %4 : f32
+  } -> tensor<1x3x5x4xf32>
+  return %3 : tensor<1x3x5x4xf32>
+}

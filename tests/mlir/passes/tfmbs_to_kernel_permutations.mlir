@@ -84,6 +84,27 @@ func.func @main(%q: tensor<1x5x3x4xf32>, %k: tensor<1x3x5x4xf32>) -> (tensor<1x3
 
 // -----
 
+// So does one that code reads as well, which would walk over memory in leaps.
+// CHECK-LABEL: func.func @main(%arg0: memref<1x5x3x4xf32>, %arg1: memref<1x3x5x4xf32>
+// CHECK:       %[[HEADS:.*]] = memref.alloc() : memref<1x3x5x4xf32>
+// CHECK:       linalg.generic {{.*}} ins(%arg0 : memref<1x5x3x4xf32>) outs(%[[HEADS]] :
+// CHECK:       linalg.generic {{.*}} ins(%[[HEADS]] : memref<1x3x5x4xf32>)
+// CHECK:       "tfmbs.kernel_attention"(%[[HEADS]], %arg1, %arg1
+#id = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+func.func @main(%q: tensor<1x5x3x4xf32>, %k: tensor<1x3x5x4xf32>) -> (tensor<1x3x5x4xf32>, tensor<1x3x5x4xf32>) {
+  %heads = tensor.empty() : tensor<1x3x5x4xf32>
+  %qt = linalg.transpose ins(%q : tensor<1x5x3x4xf32>) outs(%heads : tensor<1x3x5x4xf32>) permutation = [0, 2, 1, 3]
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%qt : tensor<1x3x5x4xf32>) outs(%heads : tensor<1x3x5x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %2 = arith.negf %in : f32
+    linalg.yield %2 : f32
+  } -> tensor<1x3x5x4xf32>
+  %1 = "tfmbs.attention"(%qt, %k, %k) {scale = 1.0 : f32, mask_mode = "none", fill = 0xFF800000 : f32, causal = false, offset = 0 : i64, clear = false} : (tensor<1x3x5x4xf32>, tensor<1x3x5x4xf32>, tensor<1x3x5x4xf32>) -> tensor<1x3x5x4xf32>
+  return %0, %1 : tensor<1x3x5x4xf32>, tensor<1x3x5x4xf32>
+}
+
+// -----
+
 // New keys go from rows to a cache of heads in one copy, which attention reads whole.
 // CHECK-LABEL: func.func @main(%arg0: memref<1x2x3x4xf32>, %arg1: memref<1x3x8x4xf32>, %arg2: memref<1x3x1x4xf32>
 // CHECK:       %[[NEW:.*]] = memref.reinterpret_cast %arg0 to offset: [0], sizes: [1, 3, 2, 4], strides: [24, 4, 12, 1]

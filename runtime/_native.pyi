@@ -76,5 +76,7 @@ def kpu_conflicts(
     program: MovementProgram, accesses: _Table, tokens: _Table
 ) -> list[tuple[int, int, int, int, int, bool, bool]]: ...
 def kpu_walk(
-    program: TimedTables, wanted: int, most: int, depth: int
-) -> tuple[bool, bool, bool, int, int, int, int, list[tuple[int, int, list[_Runs], list[_Runs]]]]: ...
+    program: TimedTables, wanted: int, most: int
+) -> tuple[
+    bool, bool, int, int, int, int, list[tuple[int, int, list[_Runs], list[_Runs]]], list[_Runs], list[_Runs]
+]: ...

@@ -19,7 +19,7 @@ from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.predicted import Prediction
 from tfmbs.runtime.abi.movement.program import Program, Timed
 from tfmbs.runtime.abi.movement.timed_words import TIMED_WINDOW_FIELDS
-from tfmbs.runtime.abi.movement.vectors import Part, Runs, Walk, Walked
+from tfmbs.runtime.abi.movement.walks import Part, Runs, Walk, Walked
 from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.devices.base import NOTHING, Array, check_shape
 from tfmbs.runtime.devices.emulator import ISA_VARIABLE, Emulator, Limits, octets
@@ -56,13 +56,14 @@ def predicted(image: Image) -> dict[int, Prediction | TfmbsError | None]:
 def walked(walk: Walk) -> Walked:
     """A vector program's time and accesses, found by native code."""
     timed = _tables(Timed(walk.program, walk.windows, walk.engine))
-    found = _native.kpu_walk(timed, walk.wanted, walk.most, walk.depth)
-    is_known, branches, is_large, words, total, stored, beats, parts = found
-    made = [
-        Part(turns, cycles, [Runs(*r) for r in reads], [Runs(*w) for w in writes])
-        for turns, cycles, reads, writes in parts
-    ]
-    return Walked(is_known, branches, is_large, words, total, stored, beats, made)
+    found = _native.kpu_walk(timed, walk.wanted, walk.most)
+    is_known, branches, words, total, stored, beats, parts, written, exposed = found
+    made = [Part(accesses, cycles, _runs(reads), _runs(writes)) for accesses, cycles, reads, writes in parts]
+    return Walked(is_known, branches, words, total, stored, beats, made, _runs(written), _runs(exposed))
+
+
+def _runs(found: list[tuple[int, int, int, int, int]]) -> list[Runs]:
+    return [Runs(*one) for one in found]
 
 
 def _tables(timed: Timed) -> _native.TimedTables:

@@ -79,18 +79,18 @@ nb::list listed(const std::vector<kpu::Runs>& runs) {
   return result;
 }
 
-nb::tuple walk(const Timed& timed, int64_t wanted, int64_t most, size_t depth) {
+nb::tuple walk(const Timed& timed, int64_t wanted, int64_t most) {
   const kpu::TimedProgram program = timed_program(timed);
   kpu::Walked walked;
   {
     const nb::gil_scoped_release release;
-    walked = kpu::walk_timed(program, {wanted, most, depth});
+    walked = kpu::walk_timed(program, {wanted, most});
   }
   nb::list parts;
   for (const kpu::WalkedPart& part : walked.parts)
-    parts.append(nb::make_tuple(part.turns, part.cycles, listed(part.reads), listed(part.writes)));
-  return nb::make_tuple(walked.is_known, walked.branches, walked.is_large, walked.words, walked.bytes, walked.stored,
-                        walked.beats, parts);
+    parts.append(nb::make_tuple(part.accesses, part.cycles, listed(part.reads), listed(part.writes)));
+  return nb::make_tuple(walked.is_known, walked.branches, walked.words, walked.bytes, walked.stored,
+                        walked.beats, parts, listed(walked.written), listed(walked.exposed));
 }
 
 // The memories of a machine, and state between runs.
@@ -167,7 +167,7 @@ void bind_kpu(nb::module_& m) {
         "Checks the tables of a movement program, see `tfmbs.runtime.abi.movement.program`.");
   m.def("kpu_conflicts", &conflicts, "program"_a, "accesses"_a, "tokens"_a,
         "Pairs of movements that conflict; see `tfmbs.runtime.hazards.Conflict`. `accesses` are beside those of copies.");
-  m.def("kpu_walk", &walk, "program"_a, "wanted"_a, "most"_a, "depth"_a, "Time and accesses of a vector program; see `tfmbs.runtime.abi.movement.vectors.Walked`.");
+  m.def("kpu_walk", &walk, "program"_a, "wanted"_a, "most"_a, "Time and accesses of a vector program; see `tfmbs.runtime.abi.movement.vectors.Walked`.");
   nb::class_<KpuContext>(m, "KpuContext")
       .def(nb::init<const LoadedImage&, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t>(), "image"_a, "l3"_a, "l2"_a,
            "l1"_a, "tiles"_a, "step_limit"_a, "Memories of so many bytes; an L1 for each of the tiles.")

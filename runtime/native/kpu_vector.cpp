@@ -10,18 +10,18 @@
 namespace tfmbs::kpu {
 namespace {
 
-// Bytes between L1, where runs follow each other, and a program's view.
+// Bytes between L1 and a program's view.
 class Staged {
  public:
   Staged(const Memories& memories, const Views& views, int64_t memory)
       : memories_(memories), views_(views), memory_(memory) {}
 
   // The runs of `count` descriptions; those bring bytes in or take results out.
-  const int64_t* move(const int64_t* described, int64_t count, int64_t address, bool in) const {
-    for (; count--; described += 5) {
+  const int64_t* move(const int64_t* described, int64_t count, bool in) const {
+    for (; count--; described += 7) {
       const int64_t bytes = described[2];
-      for (int64_t i = 0; i < described[3]; ++i, address += bytes) {
-        uint8_t* here = memories_.at(memory_, address, bytes);
+      for (int64_t i = 0; i < described[3]; ++i) {
+        uint8_t* here = memories_.at(memory_, described[5] + i * described[6], bytes);
         uint8_t* there = views_.in_memory(described[0], described[1] + i * described[4], bytes);
         std::memcpy(in ? there : here, in ? here : there, static_cast<size_t>(bytes));
       }
@@ -61,10 +61,10 @@ void Jobs::vector(const movement::Movement& movement, const int64_t* parameters)
   }
   const int64_t* runs = parameters + sizeof p / sizeof(int64_t);
   if (p.loads)
-    runs = Staged(memories_, views(movement.launch), p.memory).move(runs, p.loads, p.load, true);
-  engine.advance(*own.program, windows, p.turns < 0 ? TO_THE_END : static_cast<uint64_t>(p.turns), &steps_left_,
-                 static_cast<unsigned>(p.depth));
-  if (p.stores) Staged(memories_, views(movement.launch), p.memory).move(runs, p.stores, p.store, false);
+    runs = Staged(memories_, views(movement.launch), p.memory).move(runs, p.loads, true);
+  engine.advance(*own.program, windows, TO_THE_END, &steps_left_,
+                 p.accesses < 0 ? TO_THE_END : static_cast<uint64_t>(p.accesses));
+  if (p.stores) Staged(memories_, views(movement.launch), p.memory).move(runs, p.stores, false);
   counters_[static_cast<size_t>(movement.launch)] = engine.counters();
 }
 

@@ -44,6 +44,12 @@ class Intervals {
     merge(own, at);
   }
   int64_t bytes() const { return bytes_; }
+  bool covers(int64_t memory, int64_t low, int64_t high) const {
+    const auto own = by_memory_.find(memory);
+    if (own == by_memory_.end()) return false;
+    const auto at = own->second.upper_bound(low);
+    return at != own->second.begin() && std::prev(at)->second >= high;
+  }
   void clear() {
     by_memory_.clear();
     bytes_ = 0;
@@ -95,7 +101,12 @@ struct Result {
 class Walker {
  public:
   Walker(const TimedProgram& program, const Cut& cut, const std::vector<int64_t>* taken)
-      : program_(program), cut_(cut), width_(program.engine.width), taken_(taken) {}
+      : program_(program), cut_(cut), width_(program.engine.width), taken_(taken) {
+    bool loaded[abi::WINDOWS] = {}, stored[abi::WINDOWS] = {};
+    for (const TimedOp& op : program.ops)
+      if (op.window >= 0) (op.is_store ? stored : loaded)[op.window] = true;
+    for (size_t w = 0; w < abi::WINDOWS; ++w) is_both_[w] = loaded[w] && stored[w];
+  }
 
   Walked run() {
     const size_t count = program_.words.size();
@@ -105,10 +116,10 @@ class Walker {
         walked_.is_endless = true;
         break;
       }
+      issued_ = now_ + 1;
       issue(word);
       at = next(word, at);
       while (!loops_.empty() && at == loops_.back().last + 1) {
-        if (loops_.size() <= cut_.depth) turn();
         if (--loops_.back().left > 0) {
           at = loops_.back().first;
           break;
@@ -116,10 +127,13 @@ class Walker {
         loops_.pop_back();
       }
     }
-    close(-1, end_ - spent_);
+    close(-1, end_);
     if (!walked_.is_known) {
       const int64_t cycles = end_;
       walked_.parts.assign(1, {-1, cycles, {}, {}});
+    } else {
+      walked_.written = written_.runs();
+      walked_.exposed = exposed_.runs();
     }
     return std::move(walked_);
   }
@@ -290,6 +304,7 @@ class Walker {
   }
 
   void access(const TimedWord& word) {
+    int64_t own = 0;
     for (int64_t i = 0; i < word.op_count && !walked_.leaves; ++i) {
       const TimedOp& op = program_.ops[static_cast<size_t>(word.op_first + i)];
       if (op.window < 0) continue;
@@ -302,7 +317,7 @@ class Walker {
         walked_.beats += op.is_indexed ? vl_ : (vl_ * e + width_ - 1) / width_;
         continue;
       }
-      int64_t& cursor = (op.is_store ? written_ : read_cursor_)[op.window];
+      int64_t& cursor = (op.is_store ? write_cursor_ : read_cursor_)[op.window];
       const int64_t stride = op.is_stream ? 1 : scalars_[word.index];
       __extension__ using Wide = __int128;
       const Wide first = op.is_stream ? Wide{cursor} : Wide{scalars_[word.base]} + word.immediate;
@@ -316,57 +331,58 @@ class Walker {
       }
       if (op.is_stream) cursor += vl_;
       walked_.beats += stride == 1 || stride == -1 ? (vl_ * e + width_ - 1) / width_ : vl_;
-      if (walked_.is_known)
-        note(op.is_store ? turn_writes_ : turn_reads_, window, static_cast<int64_t>(first), stride);
+      if (walked_.is_known) note(op, window, static_cast<int64_t>(first), stride);
+      ++own;
     }
+    if (own && walked_.is_known) absorb(own);
   }
 
-  void note(Intervals& to, const TimedWindow& window, int64_t first, int64_t stride) {
+  void note(const TimedOp& op, const TimedWindow& window, int64_t first, int64_t stride) {
     const int64_t e = window.element_bytes, last = first + stride * (vl_ - 1);
-    if (stride >= -1 && stride <= 1) {
+    const bool is_dense = stride >= -1 && stride <= 1;
+    if (is_dense) {
       const int64_t low = window.offset + std::min(first, last) * e;
-      return to.add(window.memory, low, window.offset + (std::max(first, last) + 1) * e);
+      return note(op, window.memory, low, window.offset + (std::max(first, last) + 1) * e, true);
     }
     for (int64_t i = 0; i < vl_; ++i) {
       const int64_t low = window.offset + (first + i * stride) * e;
-      to.add(window.memory, low, low + e);
+      note(op, window.memory, low, low + e, false);
     }
   }
 
-  // A turn of a loop has ended at which parts are cut.
-  void turn() {
-    absorb();
-    ++turns_;
+  void note(const TimedOp& op, int64_t memory, int64_t low, int64_t high, bool is_dense) {
+    (op.is_store ? own_writes_ : own_reads_).add(memory, low, high);
+    if (op.is_store) {
+      if (is_dense || is_both_[op.window]) written_.add(memory, low, high);
+    } else if (is_both_[op.window] && !written_.covers(memory, low, high)) {
+      exposed_.add(memory, low, high);
+    }
   }
 
-  // Takes the turn into the part, which is closed before it where it does not fit.
-  void absorb() {
-    if (!walked_.is_known) return;
-    if (turn_reads_.bytes() > cut_.most || turn_writes_.bytes() > cut_.most) {
+  // Takes the accesses of a word into the part, which ends before them where they do not fit.
+  void absorb(int64_t count) {
+    if (own_reads_.bytes() > cut_.most || own_writes_.bytes() > cut_.most) {
       walked_.is_known = false;
-      walked_.is_large = true;
       return;
     }
-    if (turns_ &&
-        (reads_.bytes() + turn_reads_.bytes() > cut_.wanted || writes_.bytes() + turn_writes_.bytes() > cut_.wanted))
-      close(turns_, before_ - spent_);
-    reads_.add(turn_reads_);
-    writes_.add(turn_writes_);
-    turn_reads_.clear();
-    turn_writes_.clear();
-    before_ = now_ + 1;
+    if (accesses_ &&
+        (reads_.bytes() + own_reads_.bytes() > cut_.wanted || writes_.bytes() + own_writes_.bytes() > cut_.wanted))
+      close(accesses_, issued_);
+    reads_.add(own_reads_);
+    writes_.add(own_writes_);
+    own_reads_.clear();
+    own_writes_.clear();
+    accesses_ += count;
   }
 
-  void close(int64_t turns, int64_t cycles) {
-    if (turns < 0) absorb();
-    if (turns < 0) cycles = end_ - spent_;
-    walked_.parts.push_back({turns, cycles, reads_.runs(), writes_.runs()});
-    spent_ += cycles;
-    turns_ = 0;
+  // Ends a part, which lasts up to a time.
+  void close(int64_t accesses, int64_t end) {
+    walked_.parts.push_back({accesses, end - spent_, reads_.runs(), writes_.runs()});
+    spent_ = end;
+    accesses_ = 0;
     reads_.clear();
     writes_.clear();
   }
-
 
   const TimedProgram& program_;
   const Cut cut_;
@@ -377,7 +393,7 @@ class Walker {
   std::vector<Loop> loops_;
   int64_t scalars_[abi::SCALAR_REGISTERS] = {};
   bool unknown_[abi::SCALAR_REGISTERS] = {};
-  int64_t read_cursor_[abi::WINDOWS] = {}, written_[abi::WINDOWS] = {};
+  int64_t read_cursor_[abi::WINDOWS] = {}, write_cursor_[abi::WINDOWS] = {};
   Result results_[PLACES];
   std::pair<int64_t, int64_t> read_[PLACES] = {};
   int64_t free_[3] = {};
@@ -385,8 +401,10 @@ class Walker {
   std::vector<int64_t> slow_;
   int64_t stored_ = 0, now_ = -1, end_ = 0;
   bool stopped_ = false;
-  Intervals reads_, writes_, turn_reads_, turn_writes_;
-  int64_t turns_ = 0, before_ = 0, spent_ = 0;
+  Intervals reads_, writes_, own_reads_, own_writes_;
+  Intervals written_, exposed_;
+  bool is_both_[abi::WINDOWS];  // windows that are loaded and stored
+  int64_t accesses_ = 0, issued_ = 0, spent_ = 0;
 };
 
 }  // namespace

@@ -24,32 +24,33 @@ struct Runs {
   int64_t memory, first, bytes, count, stride;
 };
 
-// Turns of loops, cycles, and the bytes that they read and write.
+// Accesses, cycles, and the bytes that they read and write.
 struct WalkedPart {
-  int64_t turns;  // -1: to the end
+  int64_t accesses;  // -1: to the end
   int64_t cycles;
   std::vector<Runs> reads, writes;
 };
 
 struct Walked {
-  // False: what it accesses depends on its operands, or one turn accesses too much; then there is one part without runs.
+  // False: what it accesses depends on its operands, or one word accesses too much; then there is one part without runs.
   bool is_known = true;
   bool is_endless = false;  // it takes more words than it may
   bool leaves = false;      // an access leaves its window: what comes after it is not looked at
   bool branches = false;    // control depends on operands: the time is not known
-  bool is_large = false;    // a turn accesses too much
   int64_t words = 0;
   int64_t bytes = 0;  // of all accesses
   int64_t stored = 0;  // of those that write
   int64_t beats = 0;  // of an engine that moves `width` bytes per cycle and begins one for each access or element
   std::vector<WalkedPart> parts;
+  // Bytes that it writes, but for those of strided stores to what it does not load; and those of windows that it loads
+  // and stores which it reads before it has written them.
+  std::vector<Runs> written, exposed;
 };
 
-// What a part accesses: it is cut at turns of loops at most `depth` deep, where it would read or write more than `wanted`
-// bytes, and no turn may read or write more than `most`.
+// A part ends before a word with which it would read or write more than `wanted` bytes; no word may read or write more
+// than `most`.
 struct Cut {
   int64_t wanted = 0, most = 0;
-  size_t depth = 1;
 };
 
 // `taken` are the scalars that the program takes from lanes, in order, where they are known.

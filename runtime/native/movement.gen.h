@@ -221,18 +221,15 @@ static_assert(sizeof(Epilogue) == 104);
 
 struct Vector {
   int64_t memory;
-  int64_t turns;
-  int64_t depth;
+  int64_t accesses;
   int64_t is_first;
   int64_t is_direct;
   int64_t timed;
-  int64_t load;
-  int64_t store;
   int64_t stored_bytes;
   int64_t loads;
   int64_t stores;
 };
-static_assert(sizeof(Vector) == 88);
+static_assert(sizeof(Vector) == 64);
 
 struct Pool {
   int64_t memory;

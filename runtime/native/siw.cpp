@@ -120,7 +120,7 @@ void Machine::stand(const Standing& standing) {
 }
 
 void Machine::advance(const Program& program, const Window* windows, uint64_t turns, uint64_t* step_limit,
-                      unsigned depth) {
+                      uint64_t accesses) {
   const Action* const actions = program.actions.data();
   Place place{program, windows, std::min(program.max_steps, *step_limit), words_};
   Flow flow = flow_;
@@ -138,6 +138,17 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
       if (registers_.borrowed() & action.writes) registers_.free_for(action.writes, lanes);
       return registers_.own(action.d);
     };
+    // Whether the access is that of another part.
+    const auto is_behind = [&] {
+      if (accesses) {
+        --accesses;
+        return false;
+      }
+      --flow.next;
+      place.words -= action.words;
+      going = false;
+      return true;
+    };
     switch (action.kind) {
       case Kind::COMPUTE: {
         const uint32_t *a = lane(action.a), *b = lane(action.b), *c = lane(action.c);
@@ -153,20 +164,24 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
         break;
       }
       case Kind::LOAD:
+        if (is_behind()) break;
         load(action, window(), strided(action, place, lanes), scalars_[action.index], lanes);
         loads += lanes;
         break;
       case Kind::RECV:
+        if (is_behind()) break;
         load(action, window(), next(read_[action.window], action, place, lanes), 1, lanes);
         loads += lanes;
         break;
       case Kind::STORE: {
+        if (is_behind()) break;
         const int64_t first = strided(action, place, lanes), stride = scalars_[action.index];
         store(action, window(), first, stride, lanes);
         stores += lanes;
         break;
       }
       case Kind::SEND:
+        if (is_behind()) break;
         store(action, window(), next(written_[action.window], action, place, lanes), 1, lanes);
         stores += lanes;
         break;
@@ -210,12 +225,14 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
         break;
       case Kind::REPEAT:
         place.check_steps(action);
-        going = flow.depth > depth || --turns;
+        going = flow.depth > 1 || --turns;
         follow(action, actions, scalars_, flow);
         break;
       case Kind::CHAIN: {
         const Stretch& chain = program.chains->chains[action.jump];
-        if (!run_chain(chain, actions, windows, place, lanes)) break;
+        const uint64_t moves = chain.loads + chain.stores;
+        if (moves > accesses || !run_chain(chain, actions, windows, place, lanes)) break;
+        accesses -= moves;
         flow.next = actions + chain.end;
         lane_ops += uint64_t{chain.operations} * lanes;
         real_lane_ops += uint64_t{chain.real_operations} * lanes;

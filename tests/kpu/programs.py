@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from tests.conformance.builder import END, Builder, c, d, s
+from tests.conformance.builder import END, Builder, Fields, c, d, s
 from tests.conformance.test_epilogue import REQUANTIZE, by_channel
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.entry import expand
@@ -28,6 +28,67 @@ DOUBLE = [
     s("ST", DType.F32, reg=1, win=1, base=0, index=1),
     END,
 ]
+
+
+BLOCKS, ROWS, COLUMNS = 5, 16, 64
+"""Of `rows`."""
+
+
+def two_passes(*, vl: int = COLUMNS) -> list[Fields]:
+    """y = 3x + the sum of the block's rows + bias, by two passes over each block of rows.
+
+    Windows: x, y, what the first pass leaves for the second, sums of columns, bias.
+    """
+    x, y, left, sums, bias = range(5)
+
+    def move(op: str, reg: int, win: int, base: int = 0) -> Fields:
+        return s(op, DType.F32, reg=reg, win=win, base=base, index=2)
+
+    def add(vd: int, va: int, vb: int) -> Fields:
+        return d("ADD", DType.F32, vd=vd, va=va, vb=vb)
+
+    on = [s("ADDI", reg=5, base=5, imm=vl), s("ADDI", reg=7, base=7, imm=vl)]
+    begin = [s("LI", reg=4, imm=ROWS), s("LI", reg=5, imm=0), s("ADDI", reg=7, base=3, imm=0)]
+    first = [
+        move("LD", 0, x, 7), add(1, 0, 0), move("ST", 1, left, 5), move("LD", 3, sums), add(3, 3, 0),
+        move("ST", 3, sums), *on,
+    ]  # fmt: skip
+    second = [
+        move("LD", 0, x, 7), move("LD", 1, left, 5), add(0, 0, 1), move("LD", 1, sums), add(0, 0, 1),
+        move("LD", 1, bias), add(0, 0, 1), move("ST", 0, y, 7), *on,
+    ]  # fmt: skip
+    block = [
+        s("INDEX", DType.I32, reg=2, base=0, index=0), move("ST", 2, sums),
+        *begin, c("LOOP", reg=4, imm=len(first)), *first,
+        *begin, c("LOOP", reg=4, imm=len(second)), *second,
+        s("ADDI", reg=3, base=3, imm=ROWS * vl),
+    ]  # fmt: skip
+    return [
+        {**s("LI", reg=1, imm=BLOCKS), **c("SETVL", imm=vl)}, s("LI", reg=2, imm=1), s("LI", reg=3, imm=0),
+        c("LOOP", reg=1, imm=len(block)), *block, END,
+    ]  # fmt: skip
+
+
+def rows(
+    sizes: tuple[int, int, int] = (8192, 24576, 32768), *, is_read_later: bool = False, twice: bool = False
+) -> Image:
+    """`two_passes` on memories (L1, L2, L3) that do not hold all of x; then, perhaps, a launch that reads what the
+    first pass left; or, `twice`, the same for constants, which need not wait for the first launch."""
+    builder = Builder("kpu-minimal")
+    shape = (BLOCKS * ROWS, COLUMNS)
+    x, y = builder.input("x", shape, DType.F32), builder.output("y", shape, DType.F32)
+    left, sums = builder.scratch((ROWS, COLUMNS), DType.F32), builder.scratch((COLUMNS,), DType.F32)
+    bias = builder.constant(RNG.standard_normal(COLUMNS).astype(np.float32))
+    builder.vector(two_passes(), [x, y, left, sums, bias])
+    if is_read_later:
+        builder.vector(DOUBLE, [left, builder.output("z", (ROWS, COLUMNS), DType.F32)])
+    if twice:
+        w = builder.constant(RNG.standard_normal(shape).astype(np.float32))
+        builder.vector(two_passes(), [w, builder.output("z", shape, DType.F32), left, sums, bias])
+    image = builder.image()
+    for level, size in zip(("l1", "l2", "l3"), sizes, strict=True):
+        image.target[level] |= {"banks": 1, "bank_bytes": size}
+    return image
 
 
 def small(image: Image, tiles: int = 1) -> Image:
@@ -279,6 +340,10 @@ KINDS: dict[str, Callable[[], Image]] = {
     "volumes": volumes,
     "attention": attention,
     "attention by rows": attention_by_rows,
+    "rows": rows,
+    "rows that are read later": partial(rows, is_read_later=True),
+    "rows twice": partial(rows, twice=True),
+    "rows in too little memory": partial(rows, (4096, 8192, 16384)),
     "states": states,
     "groups of integers": partial(groups, DType.I8),
     "groups of reals": partial(groups, DType.F32),

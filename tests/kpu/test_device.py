@@ -16,7 +16,7 @@ from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.program import Level, Op
 from tfmbs.runtime.abi.movement.timed_words import timed_words
-from tfmbs.runtime.abi.movement.vectors import Walk
+from tfmbs.runtime.abi.movement.walks import Walk
 from tfmbs.runtime.abi.records import Dataflow, Kind
 from tfmbs.runtime.abi.siw_cycles import execute
 from tfmbs.runtime.abi.siw_timing import Timing
@@ -164,12 +164,6 @@ def test_vector_programs_take_what_the_timing_rule_says(file: Path) -> None:
         windows = [(i, 0, 8, 1 << 40) for i in range(16)]
         engine = (timing.lanes, machine.core_ps, 1000, 16, 64000, program["max_steps"])
         cycles = execute(words, timing).cycles
-        for wanted, most, depth in (
-            (0, 0, 1),
-            (256, 256, 1),
-            (256, 1 << 20, 1),
-            (256, 1 << 20, 2),
-            (1 << 20, 1 << 20, 3),
-        ):
-            found = walked(Walk(timed_words(words, timing), windows, engine, wanted, most, depth))
+        for wanted, most in ((0, 0), (0, 1 << 20), (256, 256), (256, 1 << 20), (1 << 20, 1 << 20)):
+            found = walked(Walk(timed_words(words, timing), windows, engine, wanted, most))
             assert found.branches or sum(part.cycles for part in found.parts) == cycles

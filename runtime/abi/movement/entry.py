@@ -17,7 +17,8 @@ from tfmbs.runtime.abi.movement.pools import expand_pool
 from tfmbs.runtime.abi.movement.predicted import Prediction
 from tfmbs.runtime.abi.movement.program import Program
 from tfmbs.runtime.abi.movement.recurrences import expand_lstm
-from tfmbs.runtime.abi.movement.vectors import Walker, expand_vector
+from tfmbs.runtime.abi.movement.vectors import expand_vector
+from tfmbs.runtime.abi.movement.walks import Walker
 from tfmbs.runtime.abi.records import Kind
 
 KINDS: dict[Kind, Callable[[Expansion, Row, str], Launch]] = {
@@ -40,8 +41,9 @@ def expand(image: Image, entry: int, machine: Machine, walker: Walker) -> Progra
 
     Raises TfmbsError `unsupported`, located at the descriptor, for a kind or a size that the rule does not cover.
     """
-    expansion = Expansion(image, machine, walker)
-    for launch, descriptor in enumerate(_descriptors(image, entry)):
+    descriptors = _descriptors(image, entry)
+    expansion = Expansion(image, descriptors, machine, walker)
+    for launch, descriptor in enumerate(descriptors):
         expansion.begin(launch, descriptor)
         planned = _planned(expansion, descriptor, image.entries[entry]["first_descriptor"] + launch)
         if planned.prediction is not None:
@@ -55,8 +57,9 @@ def predictions(image: Image, entry: int, machine: Machine, walker: Walker) -> I
     """What each launch of an entry should take by itself, without its movements: None where that depends on the values
     of its operands, and the error where the rule does not cover it.
     """
-    expansion = Expansion(image, machine, walker)
-    for launch, descriptor in enumerate(_descriptors(image, entry)):
+    descriptors = _descriptors(image, entry)
+    expansion = Expansion(image, descriptors, machine, walker)
+    for launch, descriptor in enumerate(descriptors):
         expansion.begin(launch, descriptor)
         try:
             yield _planned(expansion, descriptor, image.entries[entry]["first_descriptor"] + launch).prediction

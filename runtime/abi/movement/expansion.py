@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tfmbs.runtime.abi.image import Image, Row
+from tfmbs.runtime.abi.movement.intervals import Intervals
 from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
 from tfmbs.runtime.abi.movement.memory import Slot, Space
 from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Program, Way
@@ -24,8 +25,8 @@ UNBOUNDED = 1 << 62
 """Bytes of the workspace: as many as launches ask for."""
 
 
-_LOAD, _LIFT, _FEED = (Way.of(Level(i), Level(i + 1)) for i in range(Level.L1))
-_STORE, _SINK, _DROP = (Way.of(Level(i + 1), Level(i)) for i in range(Level.L1))
+LOAD, LIFT, FEED = (Way.of(Level(i), Level(i + 1)) for i in range(Level.L1))
+STORE, SINK, DROP = (Way.of(Level(i + 1), Level(i)) for i in range(Level.L1))
 
 
 class Turns:
@@ -47,11 +48,14 @@ def to_fill(slot: Slot, copies: Sequence[Copy]) -> list[int]:
 
 
 class Expansion:
-    """Adds the movements of launches to a program. One per entry. `walker` is a `vectors.Walker`."""
+    """Adds the movements of launches, those of an entry, to a program. `walker` is a `walks.Walker`; `walks` and
+    `read_later` are kept by `walks` and `liveness`."""
 
-    def __init__(self, image: Image, machine: Machine, walker: Any) -> None:
+    def __init__(self, image: Image, descriptors: Sequence[Row], machine: Machine, walker: Any) -> None:
         self.image, self.machine, self.program = image, machine, Program(machine)
-        self.walker = walker
+        self.descriptors, self.walker = descriptors, walker
+        self.walks: dict[tuple[int, ...], Any] = {}
+        self.read_later: dict[int, Intervals] = {}
         target = machine.target
         self.l3 = Space(self.program, Memory.L3, target.l3.size)
         self.l2 = Space(self.program, Memory.L2, target.l2.size)
@@ -117,7 +121,7 @@ class Expansion:
         queue = self.machine.queue(engine, outbound=False)
         for copy in copies:
             before += self.tokens(queue, copy.source)
-        slot.writers.append(self._transfer(engine, copies, before, _LOAD))
+        slot.writers.append(self._transfer(engine, copies, before, LOAD))
 
     def lift(self, copies: Sequence[Copy], start: Slot, to: Slot, before: Sequence[int] | None = None) -> None:
         """L3 to L2, transposed where the copies say so: at full speed. `before`, if it is given, are the movements
@@ -126,14 +130,14 @@ class Expansion:
         moved = copies[0].bytes if len(copies) == 1 else sum(copy.bytes for copy in copies)
         beats = -(-moved // self._widths[engine])
         waits = [*start.writers, *(to_fill(to, copies) if before is None else before)]
-        number = self.program.transfer(engine, self.launch, 0, beats, waits, copies, _LIFT)
+        number = self.program.transfer(engine, self.launch, 0, beats, waits, copies, LIFT)
         start.readers.append(number)
         to.writers.append(number)
 
     def feed(self, copies: Sequence[Copy], start: Slot, to: Slot, tile: int) -> None:
         """L2 to L1 of a tile."""
         waits = [*start.writers, *to_fill(to, copies)]
-        number = self._transfer(self.machine.streamer_of(tile), copies, waits, _FEED, tile)
+        number = self._transfer(self.machine.streamer_of(tile), copies, waits, FEED, tile)
         start.readers.append(number)
         to.writers.append(number)
 
@@ -141,10 +145,10 @@ class Expansion:
         self, start: Slot, size: int, l2: Slot, l3: Slot, copies: Sequence[Copy], tile: int, waits: Iterable[int] = ()
     ) -> int:
         """A result of `size` bytes on its way out: L1, L2, L3, and with `copies`, after `waits`, to external memory."""
-        number = self._outwards(self.machine.streamer_of(tile), start, l2, size, _DROP, tile)
+        number = self._outwards(self.machine.streamer_of(tile), start, l2, size, DROP, tile)
         start.readers.append(number)
         l2.writers.append(number)
-        number = self._outwards(self._mover[1].take(), l2, l3, size, _SINK)
+        number = self._outwards(self._mover[1].take(), l2, l3, size, SINK)
         l2.readers.append(number)
         l3.writers.append(number)
         return self.store(copies, l3, waits)
@@ -152,7 +156,7 @@ class Expansion:
     def lower(self, starts: Sequence[Slot], to: Slot, copies: Sequence[Copy], tile: int, waits: Iterable[int]) -> None:
         """L1 of a tile to L2, where it is an operand: from several slots, after `waits`."""
         before = [*(number for start in starts for number in start.writers), *waits]
-        number = self._transfer(self.machine.streamer_of(tile), copies, before, _DROP, tile)
+        number = self._transfer(self.machine.streamer_of(tile), copies, before, DROP, tile)
         for start in starts:
             start.readers.append(number)
         to.writers.append(number)
@@ -160,9 +164,22 @@ class Expansion:
     def sink(self, copies: Sequence[Copy], start: Slot, to: Slot, before: Sequence[int] | None = None) -> None:
         """L2 to L3; `before` as for `lift`."""
         waits = [*start.writers, *(to_fill(to, copies) if before is None else before)]
-        number = self._transfer(self._mover[1].take(), copies, waits, _SINK)
+        number = self._transfer(self._mover[1].take(), copies, waits, SINK)
         start.readers.append(number)
         to.writers.append(number)
+
+    def carry(self, copies: Sequence[Copy], way: Way, waits: list[int], tile: int = 0) -> int:
+        """Bytes of one on-chip level to a neighbouring one, or into L3; the caller knows who used them before."""
+        if way.is_external:
+            engine = self._dma[0].take()
+            queue = self.machine.queue(engine, outbound=False)
+            for copy in copies:
+                waits += self.tokens(queue, copy.source)
+        elif Level.L1 in (way.source, way.target):
+            engine = self.machine.streamer_of(tile)
+        else:
+            engine = self._mover[way.outbound].take()
+        return self._transfer(engine, copies, waits, way, tile)
 
     def store(self, copies: Sequence[Copy], l3: Slot, waits: Iterable[int] = ()) -> int:
         """A slot of L3 to external memory."""
@@ -171,7 +188,7 @@ class Expansion:
         queue = self.machine.queue(engine, outbound=True)
         for copy in copies:
             before += self.tokens(queue, copy.target)
-        number = self._transfer(engine, copies, before, _STORE)
+        number = self._transfer(engine, copies, before, STORE)
         l3.readers.append(number)
         self.stored(number)
         return number

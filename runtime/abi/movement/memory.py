@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.movement.program import Program
@@ -39,6 +39,13 @@ class Piece(NamedTuple):
         return Piece(max(low, self.low), min(high, self.high), self.movements)
 
 
+class Pieces(Protocol):
+    """What knows who used bytes of a memory."""
+
+    def pieces(self) -> list[Piece]:
+        """Who used which bytes last."""
+
+
 @dataclass(eq=False, slots=True)
 class Slot:
     """Bytes of a memory; `key` names the chunk in it. `writers` filled it, `readers` used that since.
@@ -56,6 +63,7 @@ class Slot:
     needed: int = NEVER  # the next one
     filled: int = 0
     before: list[Piece] = field(default_factory=list)
+    owner: Pieces | None = None  # knows better who used which bytes
 
     def to_write(self, size: int) -> list[int]:
         """Movements before the next that overwrites its first bytes; forgets them."""
@@ -89,7 +97,7 @@ class Space:
         """Starts a new launch: all bytes may be carved again."""
         pieces = [piece.within(self._next, piece.high) for piece in self._pieces if piece.high > self._next]
         for slot in self._slots:
-            pieces += slot.before
+            pieces += slot.owner.pieces() if slot.owner else slot.before
             if slot.filled:
                 last = self.program.last_of_queues([*slot.writers, *slot.readers])
                 pieces.append(Piece(slot.address, slot.address + slot.filled, list(last.values())))

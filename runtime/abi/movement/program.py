@@ -103,13 +103,14 @@ row with more elements than VL can be. Then for each of `windows`: number, first
 and count of segments, and for each of these first byte in the tensor and bytes; they follow each other in L1."""
 
 VECTOR_FIELDS = (
-    "memory", "turns", "depth", "is_first", "is_direct", "timed", "load", "store", "stored_bytes", "loads", "stores",
+    "memory", "accesses", "is_first", "is_direct", "timed", "stored_bytes", "loads", "stores",
 )  # fmt: skip
-"""`turns` of loops at most `depth` deep, -1 for all that are left. Addresses in L1 of what it loads and stores, where
-runs follow each other; then these, `loads` and then `stores`: memory, first byte, bytes of each, how many, and the
-bytes from one to the next. `is_direct`: the program accesses external memory itself, and stores `stored_bytes` of its
-bytes. Where its control depends on operands, `timed` is its number in `Program.timed`, else -1: then it is executed
-when it starts, and takes what the walk says that knows the scalars taken from lanes."""
+"""So many `accesses` of a program to its windows, and what comes with them; -1: all that are left. Then the runs that
+it loads and those that it stores, so many of each: memory, first byte, bytes of each, how many, and the bytes from one
+to the next; the address in L1 of the first, and the bytes from one to the next there. `is_direct`: the program accesses
+external memory itself, and stores `stored_bytes` of its bytes. Where its control depends on operands, `timed` is its
+number in `Program.timed`, else -1: then it is executed when it starts, and takes what the walk says that knows the
+scalars taken from lanes."""
 
 POOL_FIELDS = ("memory", "in", "out", "is_wide", "channels", "first", "lanes", "first_row", "rows")
 """Outputs `first` to `first + lanes` of each of `channels`, of whose input rows `rows` from `first_row` on lie in L1.

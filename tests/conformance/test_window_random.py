@@ -135,7 +135,7 @@ def test_wide_lines_of_floats(
     ),
     channels=st.integers(1, 9), stride=st.integers(1, 2), data=st.data(),
 )  # fmt: skip
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES // 3)
 def test_planes_as_wide_as_the_input(
     device: DeviceUnderTest, kernel: tuple[int, int], dilation: tuple[int, int], size: tuple[int, int], channels: int,
     stride: int, data: st.DataObject,

@@ -85,7 +85,7 @@ def _cells(image: Image, index: int, prediction: Prediction | TfmbsError | None)
 def _predicted(prediction: Prediction | TfmbsError | None) -> tuple[str, str]:
     if isinstance(prediction, Prediction):
         return f"{prediction.cycles:,}", f"{prediction.external_bytes:,}"
-    return (prediction.what if prediction else "as its operands have it"), ""
+    return (str(prediction) if prediction else "depends on values"), ""
 
 
 def _packing(image: Image, layer: str) -> str:

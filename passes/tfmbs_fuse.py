@@ -38,9 +38,10 @@ class TfmbsFuse(Pass):
     The code must be a `linalg.generic` of scalar arith and math, indexed like the product. What else it reads becomes
     an operand of the epilogue, per output channel, per element (a residual) or as one element; a splat constant becomes
     a constant of the epilogue. At most `max-operands` operands are taken. A `quant.scast` behind is absorbed by the
-    result type. With `stored`, code that reads the stored elements through a `quant.scast` and no other tensor follows
-    into the epilogue: when what stands behind the cast has become one piece, as its first piece alone may write wider
-    elements than are stored. The product moves down to where the code was, where everything it reads is available.
+    result type. With `stored`, code that reads the stored elements through a `quant.scast`, and no other tensor element
+    by element, follows into the epilogue: when what stands behind the cast has become one piece, as its first piece
+    alone may write wider elements than are stored. The product moves down to where the code was, where everything it
+    reads is available.
 
     Before:
 

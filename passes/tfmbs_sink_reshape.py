@@ -80,6 +80,8 @@ def _permute_behind(reshape: Any) -> None:
     view = as_elementwise(sole_user(reshape.result))
     if view is None or not view.body or not isinstance(product, PRODUCTS) or sole_user(product.result) is None:
         return
+    if reshape.result not in view.inputs:  # only where results go
+        return
     index = view.inputs.index(reshape.result)
     order, rank = view.maps[index], len(view.shape)
     is_moved = order.is_permutation and len(order.results) == rank and order != ir.AffineMap.get_identity(rank)

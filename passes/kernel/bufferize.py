@@ -93,14 +93,15 @@ class Bufferizer:
     def destination_in(self, tensor: Any, fits: Callable[[Shape, Sequence[int]], bool]) -> View:
         """`destination`; where a permutation is all that reads `tensor`, as that wants it, if shape and strides fit.
 
-        The permutation is no copy then.
+        The permutation is no copy then. Its own destination must hold nothing: what is computed there, though nobody
+        reads it, may be written behind the tensor.
         """
         uses = list(tensor.uses)
         if len(uses) != 1 or tensor in self._hints:
             return self.destination(tensor)
         user = uses[0].owner.operation
         order = permutation(user) if user in self._index and user not in self._in_runs else None
-        if order is None:
+        if order is None or not self.is_undefined(user.operands[1]):
             return self.destination(tensor)
         (result,), back = user.results, inverse(order)
         shape = shape_of(result.type)

@@ -271,9 +271,10 @@ class Follower {
         joined.push_back(step);
         continue;
       }
-      Chain::Step both{ChainOp::BETWEEN, {}, 0, -INFINITY, INFINITY};
-      if (!joined.empty() && joined.back().op == ChainOp::BETWEEN) both = joined.back();
-      if (raises ? end <= both.low || end >= both.high : end >= both.high || end <= both.low) both = {ChainOp::BETWEEN, {}, 0, -INFINITY, INFINITY};
+      // An end that is not between those before it is a step of its own: which one comes first matters then.
+      const Chain::Step fresh{ChainOp::BETWEEN, {}, 0, -INFINITY, INFINITY};
+      Chain::Step both = !joined.empty() && joined.back().op == ChainOp::BETWEEN ? joined.back() : fresh;
+      if (end <= both.low || end >= both.high) both = fresh;
       else if (both.low != -INFINITY || both.high != INFINITY) joined.pop_back();
       (raises ? both.low : both.high) = end;
       joined.push_back(both);

@@ -38,15 +38,15 @@ def test_int8_values_are_those_of_onnx_runtime() -> None:
     assert len(np.unique(expected)) > 200
 
 
-def test_no_nest_of_f32_reaches_half_of_what_its_ops_move() -> None:
-    """The figures of docs/kpu.md: as if every byte on chip held operands or sums, and nothing was in two places."""
+def test_none_of_these_nests_of_f32_reaches_half_of_what_its_ops_move() -> None:
+    """The figures of docs/kpu.md: as if all bytes on chip held operands or sums, and nothing was in two places."""
     target = load_target(DEFAULT_TARGET)
     words = (target.tiles * target.l1.size + target.l2.size + target.l3.size) // WORD
     ops = least_of_ops()
     bar = (1 - suites.FUSION_BARS["feed-forward"]) * ops
     unfused = least_of_product(ROWS, HIDDEN, WIDTH, words) + least_of_product(ROWS, WIDTH, HIDDEN, words)
     fused = least_of_rows(words)
-    assert (round(ops / 1e5), round(unfused / 1e5), round(fused / 1e5)) == (1070, 881, 1195)
+    assert (round(ops / 1e5), round(unfused / 1e5), round(fused / 1e5)) == (1070, 881, 1070)
     assert bar < min(unfused, fused)
 
 
@@ -71,6 +71,15 @@ def least_of_product(m: int, n: int, k: int, words: int) -> int:
 
 
 def least_of_rows(words: int) -> int:
-    """Bytes of both products at once, by blocks of rows: x and the sums of y stay, weights come for every block."""
+    """Bytes of the best nest of both products at once, by blocks of rows whose sums of y stay; weights come for each.
+
+    x stays too, or a block of columns of h, for each of which x comes again.
+    """
     rows = words // (2 * WIDTH)
-    return WORD * (2 * ROWS * WIDTH + 2 * WIDTH * HIDDEN * -(-ROWS // rows))
+    found = [2 * ROWS * WIDTH + 2 * WIDTH * HIDDEN * -(-ROWS // rows)]
+    for blocks in range(1, ROWS + 1):
+        rows = -(-ROWS // blocks)
+        columns = (words - rows * WIDTH - rows) // (rows + 1)  # and a k of x and of weights at a time
+        if columns > 0:
+            found.append(ROWS * WIDTH * (-(-HIDDEN // columns) + 1) + 2 * WIDTH * HIDDEN * blocks)
+    return WORD * min(found)

@@ -111,3 +111,19 @@ func.func @stays(%x: tensor<5x12xf32>) -> tensor<1x3x5x4xf32> {
   } -> tensor<1x3x5x4xf32>
   return %3 : tensor<1x3x5x4xf32>
 }
+
+// -----
+
+// Results go over a reshaped product, which nobody reads.
+// CHECK-LABEL: func.func @only_overwritten
+// CHECK:       linalg.generic
+func.func @only_overwritten(%x: tensor<5x8xf32>, %w: tensor<12x8xf32>, %z: tensor<5x3x4xf32>) -> tensor<5x3x4xf32> {
+  %0 = "tfmbs.matmul"(%x, %w) ({}) {operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []} : (tensor<5x8xf32>, tensor<12x8xf32>) -> tensor<5x12xf32>
+  %1 = tensor.expand_shape %0 [[0], [1, 2]] output_shape [5, 3, 4] : tensor<5x12xf32> into tensor<5x3x4xf32>
+  %2 = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, j, k)>, affine_map<(i, j, k) -> (i, j, k)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%z : tensor<5x3x4xf32>) outs(%1 : tensor<5x3x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %3 = arith.negf %in : f32
+    linalg.yield %3 : f32
+  } -> tensor<5x3x4xf32>
+  return %2 : tensor<5x3x4xf32>
+}

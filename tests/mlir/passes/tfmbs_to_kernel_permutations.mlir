@@ -119,3 +119,24 @@ func.func @main(%new: tensor<1x2x3x4xf32>, %cache: tensor<1x3x8x4xf32>, %q: tens
   %0 = "tfmbs.attention"(%q, %k, %k) {scale = 1.0 : f32, mask_mode = "none", fill = 0xFF800000 : f32, causal = false, offset = 0 : i64, clear = false} : (tensor<1x3x1x4xf32>, tensor<1x3x8x4xf32>, tensor<1x3x8x4xf32>) -> tensor<1x3x1x4xf32>
   return %0 : tensor<1x3x1x4xf32>
 }
+
+// -----
+
+// What is computed where the permutation's result goes, though nobody reads it, may come after attention: a copy then.
+// CHECK-LABEL: func.func @main
+// CHECK:       %[[HEADS:.*]] = memref.alloc
+// CHECK:       "tfmbs.kernel_attention"({{.*}}, %[[HEADS]]
+// CHECK:       linalg.generic {{.*}} outs(%arg1
+// CHECK:       linalg.generic {{.*}} ins(%[[HEADS]] : {{.*}}) outs(%arg1
+#id = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+func.func @main(%x: tensor<1x3x5x4xf32>) -> tensor<1x5x3x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %0 = "tfmbs.attention"(%x, %x, %x) {scale = 1.0 : f32, mask_mode = "none", fill = 0xFF800000 : f32, causal = false, offset = 0 : i64, clear = false} : (tensor<1x3x5x4xf32>, tensor<1x3x5x4xf32>, tensor<1x3x5x4xf32>) -> tensor<1x3x5x4xf32>
+  %empty = tensor.empty() : tensor<1x5x3x4xf32>
+  %init = linalg.generic {indexing_maps = [#id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} outs(%empty : tensor<1x5x3x4xf32>) {
+  ^bb0(%out: f32):
+    linalg.yield %zero : f32
+  } -> tensor<1x5x3x4xf32>
+  %1 = linalg.transpose ins(%0 : tensor<1x3x5x4xf32>) outs(%init : tensor<1x5x3x4xf32>) permutation = [0, 2, 1, 3]
+  return %1 : tensor<1x5x3x4xf32>
+}

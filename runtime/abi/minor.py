@@ -61,6 +61,15 @@ FIELDS: dict[int, dict[str, tuple[str, ...]]] = {9: {"attention_geometries": ("o
 """Minor version → fields that it gave to rows of tables of an image, where zeros were."""
 
 
+NEWEST = max(*TARGET_DEFAULTS, *TARGET_FEATURES, *TABLES, *FIELDS)
+"""The minor version that is written at most. Later ones are read as it is: what they added is told by itself."""
+
+
+def fields_after(minor: int, table: str) -> list[tuple[int, str]]:
+    """Fields of a table of an image that are 0 in files of version `minor`, with the version that gave them."""
+    return [(later, name) for later, tables in FIELDS.items() if later > minor for name in tables.get(table, ())]
+
+
 def minor_of(target: Mapping[str, Any], tables: Mapping[str, Any]) -> int:
     """The least minor version that has all keys and features of a TARGET section, the `tables` with rows, and the
     fields of these that are not 0."""

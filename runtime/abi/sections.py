@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from tfmbs.runtime.abi.minor import NEWEST
 from tfmbs.runtime.abi.records import RECORDS, Field, Record
 
 MAGIC = b"\x89TFB\r\n\x1a\n"
-MAJOR, MINOR = 1, 6
+MAJOR, MINOR = 1, NEWEST
 OLDEST_MAJOR = max(1, MAJOR - 1)  # majors N and N - 1 are read; there was no 0
 CHUNK_BYTES = 1 << 20
 DIGEST_BYTES = 32

@@ -235,7 +235,7 @@ class Target:
         Raises:
             TfmbsError: ``target``, naming `where` and the key that is unknown, missing or impossible.
         """
-        target: Target = read_table(cls, complete(table, minor, where) if minor < MINOR else table, where)
+        target: Target = read_table(cls, complete(table, minor, where), where)
         for key, what, expected, got in _impossible(target):
             raise TfmbsError("target", f"{where}: {key}", what, expected, got)
         return target

@@ -34,7 +34,8 @@ from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.abi.writing import save_container, write
 
 GOLDEN = Path(__file__).parents[1] / "golden" / f"v{MAJOR}"
-CURRENT = (GOLDEN.parent / f"v{MAJOR}.{MINOR}" / "sized.tfb").read_bytes()
+SIZED = (GOLDEN.parent / f"v{MAJOR}.6" / "sized.tfb").read_bytes()
+BY_ROWS = (GOLDEN.parent / f"v{MAJOR}.9" / "by_rows.tfb").read_bytes()
 SMALL = (GOLDEN / "state.tfb").read_bytes()
 UNKNOWN_KIND = 1000
 
@@ -115,13 +116,24 @@ def test_other_majors_are_refused(major):
 
 
 def test_a_later_minor_is_read():
-    assert Image.from_buffer(bytes(_with_header(CURRENT, minor=9))).version == (MAJOR, 9)
+    assert Image.from_buffer(bytes(_with_header(SIZED, minor=MINOR + 1))).version == (MAJOR, MINOR + 1)
+
+
+def test_fields_and_features_are_not_older_than_their_minor():
+    expected = (
+        r"ATTENTION\[0\].out_by_rows at byte 0x[0-9a-f]+: field, expected 0 before minor version 9, got 1 in version 8"
+    )
+    with pytest.raises(TfmbsError, match=expected):
+        Image.from_buffer(bytes(_with_header(BY_ROWS, minor=8)))
+    sparse = (GOLDEN.parent / f"v{MAJOR}.7" / "state.tfb").read_bytes()
+    message = "TARGET: features: feature, expected none before minor version 7, got sparse in version 6"
+    _refused(_with_header(sparse, minor=6), "target", message)
 
 
 def test_what_a_minor_added_is_missing_before_and_there_behind():
     _refused(_with_header(SMALL, minor=1), "target", "TARGET: vector.latency: missing key")
     message = "TARGET: vector.latency: key, expected none before minor version 1, got one in version 0"
-    _refused(_with_header(CURRENT, minor=0), "target", message)
+    _refused(_with_header(SIZED, minor=0), "target", message)
     names = ("v1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8")
     files = [GOLDEN.parent / name / ("sized.tfb" if name == "v1.5" else "state.tfb") for name in names]
     first, second, third, fourth, fifth, sixth, seventh, eighth, ninth = (

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tfmbs.runtime.abi.minor import fields_after
 from tfmbs.runtime.abi.records import GEOMETRY_OF_KIND, NONE, Field, Kind, Record
 from tfmbs.runtime.abi.sections import KIND_OF_RECORD, KINDS, SectionKind
 from tfmbs.runtime.abi.verify.subject import Subject
@@ -31,6 +32,15 @@ def _check_reserved(subject: Subject, kind: SectionKind, record: Record) -> None
     if bad is not None:
         byte = next(b for b in record.reserved if data[bad, b])
         raise subject.refuse(record, bad, "", f"reserved byte {byte}", 0, int(data[bad, byte]))
+
+
+def _check_minor(subject: Subject, kind: SectionKind, record: Record, table: _Array) -> None:
+    minor = subject.image.version[1]
+    for later, name in fields_after(minor, kind.attribute):
+        row = _first(table[name] != 0)
+        if row is not None:
+            got = f"{table[name][row]} in version {minor}"
+            raise subject.refuse(record, row, name, "field", f"0 before minor version {later}", got)
 
 
 def _range(f: Field) -> str:
@@ -76,6 +86,7 @@ def check_fields(subject: Subject) -> None:
             continue
         _check_reserved(subject, kind, record)
         table = subject.image.table(record)
+        _check_minor(subject, kind, record, table)
         for f in record.fields:
             _check_field(subject, record, f, table[f.name])
     _check_geometry_indices(subject)

@@ -20,6 +20,11 @@ constexpr int64_t PLACES = VL_PLACE + 1;
 constexpr int64_t DEP_COMPUTE = 1, DEP_LOAD = 2, DEP_STORE = 4;
 constexpr size_t LOADS = 64;  // that are remembered
 
+// What is noted of accesses at most: so many intervals, or so many for each element of the windows, and parts, or bytes
+// of the windows in parts. Programs that come back to their elements more often than that (a sort, for one) would take
+// many times as long to walk as to run.
+constexpr int64_t MOST_NOTED = 1 << 22, NOTED_PER_ELEMENT = 4, MOST_PARTS = 1 << 15, PASSES = 16;
+
 uint64_t raw(int64_t value) { return static_cast<uint64_t>(value); }
 int64_t wrap(uint64_t value) { return static_cast<int64_t>(value); }
 
@@ -106,6 +111,17 @@ class Walker {
     for (const TimedOp& op : program.ops)
       if (op.window >= 0) (op.is_store ? stored : loaded)[op.window] = true;
     for (size_t w = 0; w < abi::WINDOWS; ++w) is_both_[w] = loaded[w] && stored[w];
+    __extension__ using Wide = __int128;
+    Wide elements = 0, bytes = 0;
+    for (const TimedWindow& window : program.windows) {
+      elements += window.elements;
+      bytes += Wide{window.elements} * window.element_bytes;
+    }
+    const auto limit = [](Wide least, Wide wanted) {
+      return static_cast<int64_t>(std::clamp<Wide>(wanted, least, INT64_MAX));
+    };
+    most_noted_ = limit(MOST_NOTED, elements * NOTED_PER_ELEMENT);
+    most_parts_ = limit(MOST_PARTS, bytes * PASSES / std::max<int64_t>(cut.wanted, 1));
   }
 
   Walked run() {
@@ -351,6 +367,7 @@ class Walker {
   }
 
   void note(const TimedOp& op, int64_t memory, int64_t low, int64_t high, bool is_dense) {
+    ++noted_;
     (op.is_store ? own_writes_ : own_reads_).add(memory, low, high);
     if (op.is_store) {
       if (is_dense || is_both_[op.window]) written_.add(memory, low, high);
@@ -361,7 +378,8 @@ class Walker {
 
   // Takes the accesses of a word into the part, which ends before them where they do not fit.
   void absorb(int64_t count) {
-    if (own_reads_.bytes() > cut_.most || own_writes_.bytes() > cut_.most) {
+    if (own_reads_.bytes() > cut_.most || own_writes_.bytes() > cut_.most || noted_ > most_noted_ ||
+        static_cast<int64_t>(walked_.parts.size()) >= most_parts_) {
       walked_.is_known = false;
       return;
     }
@@ -405,6 +423,7 @@ class Walker {
   Intervals written_, exposed_;
   bool is_both_[abi::WINDOWS];  // windows that are loaded and stored
   int64_t accesses_ = 0, issued_ = 0, spent_ = 0;
+  int64_t noted_ = 0, most_noted_ = 0, most_parts_ = 0;
 };
 
 }  // namespace

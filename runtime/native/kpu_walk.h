@@ -32,7 +32,8 @@ struct WalkedPart {
 };
 
 struct Walked {
-  // False: what it accesses depends on its operands, or one word accesses too much; then there is one part without runs.
+  // False: what it accesses depends on its operands, or a word accesses too much, or all of it is too much to be noted; then
+  // there is one part without runs.
   bool is_known = true;
   bool is_endless = false;  // it takes more words than it may
   bool leaves = false;      // an access leaves its window: what comes after it is not looked at

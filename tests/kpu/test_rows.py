@@ -76,6 +76,20 @@ def there_and_back(count: int) -> list[Fields]:
     return [*moved(0, count, load=0, store=1)[:-1], *moved(0, count, load=1, store=2)[1:]]
 
 
+def repeated(turns: int) -> list[Fields]:
+    """Loads each other one of 64 elements, so many times, and stores them."""
+    load = s("LD", DType.F32, reg=1, win=0, base=0, index=2)
+    return [
+        {**s("LI", reg=1, imm=turns // 100), **c("SETVL", imm=32)},
+        s("LI", reg=2, imm=2),
+        c("LOOP", reg=1, imm=3),
+        *[s("LI", reg=3, imm=100), c("LOOP", reg=3, imm=1), load],
+        s("LI", reg=4, imm=1),
+        s("ST", DType.F32, reg=1, win=1, base=0, index=4),
+        END,
+    ]
+
+
 def chain(second: str) -> Image:
     """A launch that leaves 64 words on its way, then one that writes over them, wholly or in part, and a last that
     reads them."""
@@ -124,6 +138,16 @@ def test_what_a_run_before_left_comes_in() -> None:
     x = builder.input("x", (120,), DType.F32)
     builder.vector([*DOUBLE[:-1], *moved(0, 120, load=2, store=0)[1:]], [state, y, x])
     assert external(builder.image()) == (2 * 120 * WORD, 2 * 120 * WORD)
+
+
+@pytest.mark.parametrize(("turns", "is_known"), [(100, True), (200_000, False)])
+def test_what_comes_back_too_often_is_not_noted(turns: int, is_known: bool) -> None:
+    """Strided loads of the same elements, again and again: a launch that accesses external memory itself."""
+    builder = Builder("kpu-minimal")
+    x, y = builder.input("x", (64,), DType.F32), builder.output("y", (64,), DType.F32)
+    builder.vector(repeated(turns), [x, y])
+    program = expanded(builder.image())
+    assert (len(program.movements) > 1) == is_known
 
 
 # --- compiled ones ---------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """VECTOR: a program in parts, each of which finds in L1 what it reads.
 
-Of a program whose accesses depend on its operands, or of which a word needs more than fits, slot S accesses external
-memory itself: the program takes what its words take, or, where that is more, the beats of a DMA engine for each run of
-neighbouring elements.
+Of a program whose accesses depend on its operands, or of which a word needs more than fits, or which comes back to its
+elements too often for its accesses to be noted, slot S accesses external memory itself: the program takes what its
+words take, or, where that is more, the beats of a DMA engine for each run of neighbouring elements.
 """
 
 from __future__ import annotations

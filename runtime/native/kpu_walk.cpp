@@ -63,6 +63,24 @@ class Intervals {
     for (const auto& [memory, own] : other.by_memory_)
       for (const auto& [low, high] : own) add(memory, low, high);
   }
+  // What `other` has and `covering` has not.
+  void add_uncovered(const Intervals& other, const Intervals& covering) {
+    for (const auto& [memory, own] : other.by_memory_) {
+      const auto found = covering.by_memory_.find(memory);
+      for (const auto& [first, high] : own) {
+        int64_t low = first;
+        if (found != covering.by_memory_.end()) {
+          auto at = found->second.upper_bound(low);
+          if (at != found->second.begin() && std::prev(at)->second > low) --at;
+          for (; at != found->second.end() && at->first < high; ++at) {
+            if (at->first > low) add(memory, low, at->first);
+            low = std::max(low, at->second);
+          }
+        }
+        if (low < high) add(memory, low, high);
+      }
+    }
+  }
   // With runs of one length at equal distances as one.
   std::vector<Runs> runs() const {
     std::vector<Runs> result;
@@ -386,7 +404,7 @@ class Walker {
     if (accesses_ &&
         (reads_.bytes() + own_reads_.bytes() > cut_.wanted || writes_.bytes() + own_writes_.bytes() > cut_.wanted))
       close(accesses_, issued_);
-    reads_.add(own_reads_);
+    reads_.add_uncovered(own_reads_, writes_);  // a part has what it wrote
     writes_.add(own_writes_);
     own_reads_.clear();
     own_writes_.clear();

@@ -91,6 +91,30 @@ def rows(
     return image
 
 
+def left_in_a_part() -> Image:
+    """Two launches, each of which leaves results in the same scratch memory and reads them again at once."""
+    vl, turns = 64, (12, 32)
+    builder = Builder("kpu-minimal")
+    left = builder.scratch((turns[1] * vl,), DType.F32)
+    for number, count in enumerate(turns):
+
+        def move(op: str, reg: int, win: int) -> Fields:
+            return s(op, DType.F32, reg=reg, win=win, base=3, index=2)
+
+        body = [
+            move("LD", 0, 0), d("ADD", DType.F32, vd=1, va=0, vb=0), move("ST", 1, 1), move("LD", 3, 1),
+            move("ST", 3, 2), s("ADDI", reg=3, base=3, imm=vl),
+        ]  # fmt: skip
+        begin = [{**s("LI", reg=1, imm=count), **c("SETVL", imm=vl)}, s("LI", reg=2, imm=1), s("LI", reg=3, imm=0)]
+        x = builder.constant(RNG.standard_normal(count * vl).astype(np.float32))
+        y = builder.output("yz"[number], (count * vl,), DType.F32)
+        builder.vector([*begin, c("LOOP", reg=1, imm=len(body)), *body, END], [x, left, y])
+    image = builder.image()
+    for level, size in (("l1", 8192), ("l2", 32768), ("l3", 65536)):
+        image.target[level] |= {"banks": 1, "bank_bytes": size}
+    return image
+
+
 def small(image: Image, tiles: int = 1) -> Image:
     """On memories of a few kilobytes, so that slots are used again and again; on the first of its tiles."""
     for level, size in (("l1", 4096), ("l2", 8192), ("l3", 16384)):
@@ -344,6 +368,7 @@ KINDS: dict[str, Callable[[], Image]] = {
     "rows that are read later": partial(rows, is_read_later=True),
     "rows twice": partial(rows, twice=True),
     "rows in too little memory": partial(rows, (4096, 8192, 16384)),
+    "what a part leaves for itself": left_in_a_part,
     "states": states,
     "groups of integers": partial(groups, DType.I8),
     "groups of reals": partial(groups, DType.F32),

@@ -69,14 +69,14 @@ def _launches(timing: Timing, stats: Stats) -> Iterator[Event]:
 def _movements(timing: Timing, stats: Stats) -> Iterator[Event]:
     names = ("op", "engine", "launch", "bytes", "macs")
     columns = [timing.column(name).tolist() for name in names]
-    times = timing.start.tolist(), timing.end.tolist()
-    for op, engine, launch, size, macs, start, end in zip(*columns, *times, strict=True):
+    times = timing.start.tolist(), timing.end.tolist(), timing.until.tolist()
+    for op, engine, launch, size, macs, start, end, until in zip(*columns, *times, strict=True):
         arguments = {"launch": launch, "start_ps": start, "end_ps": end}
         arguments |= {"bytes": size} if size else {}
         arguments |= {"macs": macs} if macs else {}
         yield {
             "ph": "X", "pid": ENGINES, "tid": engine + FIRST_TRACK, "name": stats.launches[launch].name,
-            "cat": Op(op).name, "ts": _us(start), "dur": (end // PS_PER_NS - start // PS_PER_NS) / NS_PER_US,
+            "cat": Op(op).name, "ts": _us(start), "dur": (until // PS_PER_NS - start // PS_PER_NS) / NS_PER_US,
             "args": arguments,
         }  # fmt: skip
 

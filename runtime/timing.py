@@ -76,6 +76,19 @@ class Timing:
         """The end of the last movement."""
         return int(self.end.max(initial=0))
 
+    @cached_property
+    def until(self) -> Times:
+        """When the engine of each movement ended it, or went on with the next one before that."""
+        result: Times = self.end.copy()
+        engine = self.column("engine")
+        lagging = np.unique(engine[self.column("lag_ps") > 0])
+        own = np.flatnonzero(np.isin(engine, lagging))
+        order = own[np.lexsort((self.end[own], self.start[own], engine[own]))]
+        is_same = engine[order[1:]] == engine[order[:-1]]
+        earlier, later = order[:-1][is_same], order[1:][is_same]
+        result[earlier] = np.minimum(self.end[earlier], self.start[later])
+        return result
+
     def launches(self, count: int) -> list[tuple[int, int]]:
         """Start and end of each launch: those of its first and last movement; (0, 0) where it has none."""
         launch = self.column("launch")
@@ -118,7 +131,7 @@ class Timing:
         because = np.where(cause < 0, of, of[cause]) if len(of) else of
         spent = np.zeros((len(engines), len(CLASSES)), np.int64)
         first = engine * len(CLASSES)
-        np.add.at(spent.reshape(-1), first, self.end - self.start)
+        np.add.at(spent.reshape(-1), first, self.until - self.start)
         np.add.at(spent.reshape(-1), first + 1 + because, self.start - self.ready)
         last = np.zeros(len(engines), np.int64)
         np.maximum.at(last, engine, self.end)

@@ -156,5 +156,18 @@ def job_cycles(dataflow: Dataflow, sizes: Sizes, array: ArrayShape, *, is_overla
     return product_cycles(dataflow, sizes, array) + again
 
 
+@cache
+def job_lag(dataflow: Dataflow, sizes: Sizes, array: ArrayShape) -> int:
+    """Cycles before the end of a tile whose folds overlap from which on the next tile has the array.
+
+    Between tiles, folds follow each other as within one: a tile has the feed for its folds alone, and what it takes
+    besides (a load, the wave, a drain) is while the one before or after has it.
+    """
+    first = next(folds(dataflow, sizes, array))
+    one = fold_cycles(dataflow, first, array)
+    length = one.stream - (array.rows + array.columns - 2)
+    return one.total - max(length, array.rows)
+
+
 def _cuts(axis: range, size: int) -> Iterator[range]:
     return (axis[first : first + size] for first in range(0, len(axis), size))

@@ -1,6 +1,6 @@
 """The critical path of a run: which movement each one started after, back from the one that ended last.
 
-A movement starts when its engine is free and all that it waits for has ended, so the one of these that ended last is
+A movement starts when its engine is free and all that it waits for has ended, so what came last of these is
 why it did not start earlier. The path back from the last movement of a run has no gap: its movements tell what the time
 of the run was spent on, and a run gets shorter only if one of them does.
 """
@@ -19,7 +19,8 @@ CLASSES = (*(kind.name.lower() for kind in EngineKind), EXTERNAL)
 
 
 def predecessors(timing: Timing) -> Times:
-    """By movement, the one whose end was its start; -1 for those that start with the run."""
+    """By movement, the one whose end was its start, or that freed its engine then; -1 for those that start with the
+    run."""
     if not len(timing.start):
         return timing.start
     order = np.lexsort((timing.end, timing.start, timing.column("engine")))
@@ -28,7 +29,8 @@ def predecessors(timing: Timing) -> Times:
     is_same = engines[1:] == engines[:-1]
     before[order[1:][is_same]] = order[:-1][is_same]
     released = np.where(timing.cause < 0, 0, timing.end[timing.cause])
-    by_cause = (released == timing.start) & (timing.ready < timing.start)
+    free = np.where(before < 0, -1, (timing.end - timing.column("lag_ps"))[before])
+    by_cause = (released == timing.start) & (free < timing.start)
     result: Times = np.where(timing.start == 0, -1, np.where(by_cause, timing.cause, before))
     return result
 
@@ -52,16 +54,22 @@ def on_external(timing: Timing, movements: Times) -> Times:
     return result
 
 
+def stops(timing: Timing, path: Times) -> Times:
+    """When each movement of the path made the next one start; the last one's end."""
+    result: Times = np.append(timing.start[path[1:]], timing.end[path[-1:]])
+    return result
+
+
 def shares(timing: Timing, path: Times, launches: int) -> Shares:
     """The run as pieces, each belonging to the launch whose movement is on the path then."""
-    return Shares(timing.end[path], timing.column("launch")[path], launches)
+    return Shares(stops(timing, path), timing.column("launch")[path], launches)
 
 
 def by_class(timing: Timing, path: Times, shared: Shares) -> dict[str, Times]:
     """By class and launch, picoseconds of the path; they sum to the run."""
     kinds = np.array([engine.kind for engine in timing.program.machine.engines])[timing.column("engine")[path]]
     external = on_external(timing, path)
-    own = timing.end[path] - timing.start[path] - external
+    own = stops(timing, path) - timing.start[path] - external
     result = {kind.name.lower(): shared.added(np.where(kinds == kind, own, 0)) for kind in EngineKind}
     result[EXTERNAL] = shared.added(external)
     return result

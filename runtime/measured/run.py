@@ -17,7 +17,7 @@ from tfmbs.runtime.measured.energy import energy_pj
 from tfmbs.runtime.measured.external import external_busy
 from tfmbs.runtime.measured.least import least_external
 from tfmbs.runtime.measured.overlap import overlap
-from tfmbs.runtime.measured.path import by_class, critical_path, predecessors, shares
+from tfmbs.runtime.measured.path import by_class, critical_path, predecessors, shares, stops
 from tfmbs.runtime.measured.spans import Shares, Spans, Times
 from tfmbs.runtime.measured.traffic import (
     LEVELS,
@@ -100,7 +100,7 @@ def measured(timing: Timing, image: Image, entry: int, work: Sequence[Work]) -> 
     np.add.at(macs, timing.column("launch"), timing.column("macs"))
     built_in = {op: _operations_of(timing, op, count) for op in BUILT_IN}
     pes = timing.program.machine.array.rows * timing.program.machine.array.columns
-    own = shared.added(np.diff(timing.end[path], prepend=0)) if len(path) else np.zeros(count, np.int64)
+    own = shared.added(np.diff(stops(timing, path), prepend=0)) if len(path) else np.zeros(count, np.int64)
     critical, overlaps = by_class(timing, path, shared), overlap(timing, shared)
     launches = []
     for number, row in enumerate(descriptors):
@@ -203,7 +203,7 @@ class _Classes:
         for engine in timing.engines(kind):
             own = np.flatnonzero(timing.column("engine") == engine)
             own = own[np.argsort(timing.start[own], kind="stable")]
-            result += shared.of(Spans(timing.start[own], timing.end[own]))
+            result += shared.of(Spans(timing.start[own], timing.until[own]))
         return result
 
 

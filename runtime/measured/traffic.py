@@ -48,7 +48,7 @@ def traffic(timing: Timing, image: Image, descriptors: list[Row]) -> Traffic:
     stream = _folds(timing, image, descriptors, levels)
     busy = np.zeros(len(descriptors), np.int64)
     folds = timing.column("op") == Op.FOLD
-    np.add.at(busy, timing.column("launch")[folds], (timing.end - timing.start)[folds] // timing.core_ps)
+    np.add.at(busy, timing.column("launch")[folds], (timing.until - timing.start)[folds] // timing.core_ps)
     return Traffic(levels, stream, busy)
 
 

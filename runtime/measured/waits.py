@@ -41,7 +41,7 @@ class Bubbles:
             self._bubble(number, int(timing.ready[number]), found)
         last = int(timing.end[own].max()) if len(own) else 0
         return {
-            BUSY: Spans(timing.start[own], timing.end[own]),
+            BUSY: Spans(timing.start[own], timing.until[own]),
             **{f"waiting_{name}": Spans.of(sorted(found[name])) for name in WAITS},
             IDLE: Spans.of([(last, timing.total_ps)]),
         }

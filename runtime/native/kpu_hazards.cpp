@@ -113,14 +113,15 @@ class Sweep {
   }
 
   // How many movements of each queue have ended before a movement starts. Those of earlier ones go when nobody needs
-  // them.
+  // them. A movement with a lag, and those before it, have not ended when the next one in its queue starts.
   void tick(size_t i) {
     std::vector<int64_t> clock(width_);
+    int64_t left = at(i).wait_count;
     each_before(i, [&](size_t earlier) {
       std::vector<int64_t>& other = clocks_[earlier];
       for (size_t q = 0; q < width_; ++q) clock[q] = std::max(clock[q], other[q]);
       int64_t& own = clock[static_cast<size_t>(columns_[earlier])];
-      own = std::max(own, positions_[earlier]);
+      if (left-- > 0 || !at(earlier).lag_ps) own = std::max(own, positions_[earlier]);
       if (--references_[earlier] == 0) std::vector<int64_t>().swap(other);
     });
     clocks_[i] = std::move(clock);

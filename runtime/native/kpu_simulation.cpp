@@ -5,6 +5,7 @@
 #include <queue>
 #include <set>
 #include <string>
+#include <tuple>
 
 #include "error.h"
 
@@ -30,7 +31,7 @@ class Simulation {
         heads_(queues_.size()),
         queue_free_(queues_.size()),
         busy_(static_cast<size_t>(program.engines)),
-        engine_free_(busy_.size()) {
+        engine_end_(busy_.size()) {
     trace_.start.resize(pending_.size());
     trace_.end.resize(pending_.size());
     trace_.ready.resize(pending_.size());
@@ -46,12 +47,13 @@ class Simulation {
     int64_t ended = 0;
     std::set<int64_t> touched;
     while (!events_.empty()) {
-      const int64_t now = events_.top().first;
+      const int64_t now = events_.top().time;
       touched.clear();
-      for (; !events_.empty() && events_.top().first == now; ++ended) {
-        const int64_t number = events_.top().second;
+      while (!events_.empty() && events_.top().time == now) {
+        const Event event = events_.top();
         events_.pop();
-        end(number, now, touched);
+        if (event.frees) free(event.number, now, touched);
+        if (event.ends) end(event.number, now, touched), ++ended;
       }
       for (const int64_t engine : touched) start(engine, now);
     }
@@ -61,7 +63,12 @@ class Simulation {
   }
 
  private:
-  using Event = std::pair<int64_t, int64_t>;  // time and movement
+  // A movement frees its engine, ends, or both.
+  struct Event {
+    int64_t time, number;
+    bool frees, ends;
+    bool operator>(const Event& other) const { return std::tie(time, number) > std::tie(other.time, other.number); }
+  };
 
   const Movement& at(int64_t number) const { return program_.movements[static_cast<size_t>(number)]; }
 
@@ -102,7 +109,7 @@ class Simulation {
     const size_t i = static_cast<size_t>(chosen);
     ++heads_[static_cast<size_t>(m.queue)];
     busy_[e] = true;
-    trace_.ready[i] = engine_free_[e];
+    trace_.ready[i] = std::min(engine_end_[e], now);
     trace_.start[i] = now;
     int64_t busy = m.busy_ps, pipe = m.pipe_ps;
     if (const TimedProgram* timed = timed_of(m)) {
@@ -117,17 +124,22 @@ class Simulation {
       pipe_free_ = std::max(pipe_free_, now) + pipe;
       until = std::max(until, pipe_free_);
     }
-    events_.push({until, chosen});
+    engine_end_[e] = until;
+    if (m.lag_ps) events_.push({until - m.lag_ps, chosen, true, false});
+    events_.push({until, chosen, m.lag_ps == 0, true});
+  }
+
+  void free(int64_t number, int64_t now, std::set<int64_t>& touched) {
+    const Movement& m = at(number);
+    busy_[static_cast<size_t>(m.engine)] = false;
+    queue_free_[static_cast<size_t>(m.queue)] = now;
+    touched.insert(m.engine);
   }
 
   void end(int64_t number, int64_t now, std::set<int64_t>& touched) {
     const Movement& m = at(number);
     perform(m, number);
     trace_.end[static_cast<size_t>(number)] = now;
-    busy_[static_cast<size_t>(m.engine)] = false;
-    engine_free_[static_cast<size_t>(m.engine)] = now;
-    queue_free_[static_cast<size_t>(m.queue)] = now;
-    touched.insert(m.engine);
     const size_t i = static_cast<size_t>(number);
     for (int64_t f = followers_first_[i]; f < followers_first_[i + 1]; ++f) {
       const int64_t follower = followers_[static_cast<size_t>(f)];
@@ -174,7 +186,7 @@ class Simulation {
   std::vector<size_t> heads_;
   std::vector<int64_t> queue_free_;
   std::vector<char> busy_;
-  std::vector<int64_t> engine_free_;
+  std::vector<int64_t> engine_end_;  // of the movement that it started last
   int64_t pipe_free_ = 0;
   std::priority_queue<Event, std::vector<Event>, std::greater<Event>> events_;
   Trace trace_;
@@ -190,7 +202,7 @@ void check_program(const MovementProgram& program) {
   const int64_t count = static_cast<int64_t>(program.movements.size());
   for (const Movement& m : program.movements) {
     bool right = m.engine >= 0 && m.engine < program.engines && m.queue >= 0 &&
-                 m.queue / QUEUES == m.engine && m.busy_ps >= 0 &&
+                 m.queue / QUEUES == m.engine && m.busy_ps >= 0 && m.lag_ps >= 0 && m.lag_ps <= m.busy_ps &&
                  m.pipe_ps >= 0 && m.op >= 0 && m.op <= static_cast<int64_t>(Op::MAGNITUDE) &&
                  holds(m.wait_first, m.wait_count, program.waits.size()) &&
                  holds(m.part_first, m.part_count, program.parts.size()) &&

@@ -62,6 +62,7 @@ struct Movement {
   int64_t launch;
   int64_t tile;
   int64_t busy_ps;
+  int64_t lag_ps;
   int64_t pipe_ps;
   int64_t bytes;
   int64_t source;
@@ -75,7 +76,7 @@ struct Movement {
   int64_t parameter_first;
   int64_t parameter_count;
 };
-static_assert(sizeof(Movement) == 144);
+static_assert(sizeof(Movement) == 152);
 
 struct Part {
   int64_t source;

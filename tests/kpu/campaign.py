@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections import Counter
 
-from tests.kpu.case import check, check_overlapped, random_case
+from tests.kpu.case import check, check_following, check_overlapped, random_case
 
 
 def main() -> int:
@@ -21,6 +21,7 @@ def main() -> int:
         try:
             check(case)
             check_overlapped(case)
+            check_following(seed)
         except AssertionError as error:
             wrong += 1
             sys.stdout.write(f"seed {seed}: {error}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from tfmbs.runtime.abi.array_timing import (
     Sizes,
     fold_cycles,
     folds,
+    job_lag,
     overlapped_cycles,
     product_cycles,
 )
@@ -80,20 +82,27 @@ def clocked(case: Case, lhs: Array, rhs: Array) -> tuple[Array, int, int]:
     return (canonical(sums) if is_float else sums.astype(np.int32)), clocks, macs
 
 
-def overlapped(case: Case, lhs: Array, rhs: Array) -> tuple[Array, int]:
-    """lhs[m,k]·rhs[n,k] through PEs in which folds overlap: sums, and clocks until the last one has left."""
+def overlapped(case: Case, lhs: Array, rhs: Array, tiles: Sequence[Sizes] = ()) -> tuple[Array, int]:
+    """lhs[m,k]·rhs[n,k] through PEs in which folds overlap: sums, and clocks until the last one has left.
+
+    With `tiles`, products of these sizes one after the other, which lie along the diagonal of the whole.
+    """
     is_float = lhs.dtype == np.float32
     a, b = (x.astype(np.float32 if is_float else np.int64) for x in (lhs, rhs.T))
     is_input = case.dataflow is Dataflow.INPUT_STATIONARY
     shape = (case.array.rows, case.array.columns)
-    parts = []
-    for fold in folds(case.dataflow, case.sizes, case.array):
-        m, n, k = (slice(axis.start, axis.stop) for axis in (fold.m, fold.n, fold.k))
-        part = fold.k.start // case.array.rows
-        if is_input:  # what stays is lhs: the same the other way round
-            parts.append(pe_overlap.Fold(b[k, n].T, a[m, k].T, n, m, part))
-        else:
-            parts.append(pe_overlap.Fold(a[m, k], b[k, n], m, n, part))
+    parts, first = [], (0, 0, 0)
+    for tile in tiles or [case.sizes]:
+        for fold in folds(case.dataflow, tile, case.array):
+            m, n, k = (
+                slice(at + axis.start, at + axis.stop) for at, axis in zip(first, (fold.m, fold.n, fold.k), strict=True)
+            )
+            part = fold.k.start // case.array.rows
+            if is_input:  # what stays is lhs: the same the other way round
+                parts.append(pe_overlap.Fold(b[k, n].T, a[m, k].T, n, m, part))
+            else:
+                parts.append(pe_overlap.Fold(a[m, k], b[k, n], m, n, part))
+        first = first[0] + tile.m, first[1] + tile.n, first[2] + tile.k
 
     def mac(x: Any, y: Any, total: Any) -> Any:
         return fma(np.float32(x), np.float32(y), np.float32(total)) if is_float else x * y + total
@@ -116,6 +125,43 @@ def check_overlapped(case: Case) -> None:
     assert cycles == clocks, f"{case}: the device takes {cycles} cycles, the PEs {clocks}"
     assert found.tobytes() == sums.tobytes(), f"{case}: {found} of the device is not {sums}"
     assert sums.tobytes() == emulated(case, lhs, rhs).tobytes(), f"{case}: {sums} is not the emulator's"
+
+
+def check_following(seed: int) -> None:
+    """Tiles whose folds follow each other in the feed: raises AssertionError where the PEs take another number of
+    clocks than the rule, or lose a value.
+
+    The controller of `pe_overlap` leaves as many places empty behind each fold, so streams are no shorter than a load
+    or a drain, or all of the same length.
+    """
+    rng, case = np.random.default_rng(seed), random_case(seed)
+    axis = {Dataflow.OUTPUT_STATIONARY: 2, Dataflow.WEIGHT_STATIONARY: 0, Dataflow.INPUT_STATIONARY: 1}[case.dataflow]
+    same, rows = int(rng.integers(1, MOST_SIZE + 1)), case.array.rows
+    tiles = []
+    for _ in range(int(rng.integers(2, 4))):
+        sizes = rng.integers(1, MOST_SIZE // 2 + 1, 3)
+        sizes[axis] = same if same < rows else rng.integers(rows, MOST_SIZE + 1)
+        tiles.append(Sizes(*(int(size) for size in sizes)))
+    whole = Sizes(*(sum(tile[i] for tile in map(_sizes, tiles)) for i in range(3)))
+    lhs = rng.integers(-99, 99, (whole.m, whole.k), np.int8)
+    rhs = rng.integers(-99, 99, (whole.n, whole.k), np.int8)
+    sums, clocks = overlapped(Case(case.dataflow, "i8-i8", whole, case.array, seed), lhs, rhs, tiles)
+    flow, array = case.dataflow, case.array
+    feeds = [overlapped_cycles(flow, tile, array) - job_lag(flow, tile, array) for tile in tiles]
+    expected = sum(feeds) + job_lag(flow, tiles[-1], array)
+    assert clocks == expected, f"{case}, {tiles}: {clocks} clocks, expected {expected}"
+    m = n = k = 0
+    for tile in tiles:
+        own = (
+            lhs[m : m + tile.m, k : k + tile.k].astype(np.int32)
+            @ rhs[n : n + tile.n, k : k + tile.k].astype(np.int32).T
+        )
+        assert (sums[m : m + tile.m, n : n + tile.n] == own).all(), f"{case}, {tiles}: other sums"
+        m, n, k = m + tile.m, n + tile.n, k + tile.k
+
+
+def _sizes(tile: Sizes) -> tuple[int, int, int]:
+    return tile.m, tile.n, tile.k
 
 
 def _clock_fold(case: Case, fold: Fold, a: Array, b: Array, sums: Array) -> FoldCycles:

@@ -15,21 +15,23 @@ from tfmbs.runtime.hazards import Conflict
 
 Clocks = npt.NDArray[np.int64]
 
-_QUEUE, _LAUNCH, _PART, _PARTS = (
-    MOVEMENT_FIELDS.index(name) for name in ("queue", "launch", "part_first", "part_count")
+_QUEUE, _LAUNCH, _LAG, _PART, _PARTS = (
+    MOVEMENT_FIELDS.index(name) for name in ("queue", "launch", "lag_ps", "part_first", "part_count")
 )
 
 
 class Order:
     """The happens-before relation of a program's queues and waits.
 
-    A movement ends before another starts if it comes before it in its queue, or is waited for, or through a chain of
-    these. Raises ValueError for waits that form a cycle (`deadlock.cycle` tells which).
+    A movement ends before another starts if it is waited for, or comes before it in its queue and has no lag, or
+    through a chain of these; one with a lag has only started. Raises ValueError for waits that form a cycle
+    (`deadlock.cycle` tells which).
     """
 
     def __init__(self, program: Program, waits: Sequence[Sequence[int]] | None = None) -> None:
         self._queues = program.movements[:, _QUEUE].tolist()
         rows = self._queues
+        self._lags = program.movements[:, _LAG].tolist()
         self._positions = [0] * len(rows)
         self.waits = program.waits_of_each() if waits is None else waits
         previous, last = [-1] * len(rows), dict[int, int]()
@@ -43,12 +45,18 @@ class Order:
         # Row i: how many movements of each queue have ended before movement i starts.
         self._clocks: Clocks = np.zeros((len(rows), len(columns)), np.int64)
         for number in ascending(self.waits, previous):
-            before = [*self.waits[number], *([previous[number]] if previous[number] >= 0 else [])]
             clock = self._clocks[number]
-            for earlier in before:
+            for earlier in (*self.waits[number], *self._ended_before(number)):
                 np.maximum(clock, self._clocks[earlier], out=clock)
                 column = self._columns[earlier]
                 clock[column] = max(clock[column], self._positions[earlier])
+            if previous[number] >= 0:
+                np.maximum(clock, self._clocks[previous[number]], out=clock)
+
+    def _ended_before(self, number: int) -> list[int]:
+        """The movement before it in its queue, where that has ended when this one starts."""
+        previous = self._previous[number]
+        return [previous] if previous >= 0 and not self._lags[previous] else []
 
     def is_before(self, first: int, second: int) -> bool:
         """Whether a movement has ended before another starts."""
@@ -56,10 +64,16 @@ class Order:
 
     def is_implied(self, number: int, waited: int) -> bool:
         """Whether a movement has ended before another starts also without the wait for it."""
-        others = [other for other in self.waits[number] if other != waited]
-        if self._previous[number] >= 0:
-            others.append(self._previous[number])
-        return any(other == waited or self.is_before(waited, other) for other in others)
+        others = [other for other in self.waits[number] if other != waited] + self._ended_before(number)
+        started = self._previous[number]
+        if started >= 0 and self.is_before(waited, started):
+            return True
+        return any(other == waited or self._ends_before(waited, other) for other in others)
+
+    def _ends_before(self, first: int, second: int) -> bool:
+        """Whether a movement has ended before another ends: those of a queue end in its order."""
+        is_same = self._columns[first] == self._columns[second]
+        return self.is_before(first, second) or (is_same and self._positions[first] < self._positions[second])
 
     def is_ordered(self, one: int, other: int) -> bool:
         """Whether one of two movements has ended before the other starts."""

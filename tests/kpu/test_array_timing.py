@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.kpu.case import Case, check, check_overlapped, clocked, emulated, random_case
+from tests.kpu.case import Case, check, check_following, check_overlapped, clocked, emulated, random_case
 from tfmbs.runtime.abi.array_timing import ArrayShape, Fold, Sizes, fold_cycles, folds, product_cycles
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.records import Dataflow
@@ -26,6 +26,13 @@ def test_clocked_model_of_overlapping_folds(first: int) -> None:
     """`make kpu-array` checks more of them."""
     for seed in range(first, first + 20):
         check_overlapped(random_case(seed))
+
+
+@pytest.mark.parametrize("first", range(0, 60, 20))
+def test_clocked_model_of_tiles_that_follow_each_other(first: int) -> None:
+    """`make kpu-array` checks more of them."""
+    for seed in range(first, first + 20):
+        check_following(seed)
 
 
 @pytest.mark.parametrize("dataflow", list(Dataflow))

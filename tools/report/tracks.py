@@ -56,7 +56,7 @@ def _track(timing: Timing, stats: Stats, movements: Times, name: str, row: int) 
     """A path of rectangles for each launch of a track."""
     movements = movements[np.argsort(timing.start[movements], kind="stable")]
     launch = timing.column("launch")[movements]
-    start, end = timing.start[movements], timing.end[movements]
+    start, end = timing.start[movements], timing.until[movements]
     total, y = timing.total_ps, row * ROW + (ROW - BAR) // 2
     gap = total // min(UNITS, MOST_SPANS) + 1
     parts = []

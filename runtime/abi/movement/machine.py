@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 
-from tfmbs.runtime.abi.array_timing import ArrayShape, Sizes, job_cycles
+from tfmbs.runtime.abi.array_timing import ArrayShape, Sizes, job_cycles, job_lag
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import Target
 
@@ -113,3 +113,10 @@ def array_cycles(machine: Machine, dataflow: Dataflow, sizes: Sizes, is_buffered
         return sizes.m * -(-sizes.n // machine.target.array.columns) * sizes.k
     continued = is_continued and dataflow is Dataflow.OUTPUT_STATIONARY
     return job_cycles(dataflow, sizes, machine.array, is_overlapped=is_buffered, is_continued=continued)
+
+
+def array_lag(machine: Machine, dataflow: Dataflow, sizes: Sizes, is_buffered: bool) -> int:
+    """Of these, the last ones, in which the array takes the operands of the next step already."""
+    if machine.has_lanes or not is_buffered:
+        return 0
+    return job_lag(dataflow, sizes, machine.array)

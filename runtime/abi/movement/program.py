@@ -4,6 +4,9 @@ Each engine has queues: a transfer engine one for data on its way to the array a
 array or a vector engine one. What is in a queue is done in its order, one after the other. A movement starts when the
 one before it in its queue has ended, all movements that it waits for have ended, and its engine is free. Its bytes are
 read and written when it ends.
+
+An array whose folds overlap takes the operands of the next one while the sums of this one are on their way out: a
+movement with a `lag` frees its engine and its queue so much before it ends. Those of a queue still end in its order.
 """
 
 from __future__ import annotations
@@ -150,11 +153,12 @@ PARAMETERS = {
 }
 
 MOVEMENT_FIELDS = (
-    "op", "engine", "queue", "launch", "tile", "busy_ps", "pipe_ps", "bytes", "source", "target", "macs", "operations",
-    "wait_first", "wait_count", "part_first", "part_count", "parameter_first", "parameter_count",
+    "op", "engine", "queue", "launch", "tile", "busy_ps", "lag_ps", "pipe_ps", "bytes", "source", "target", "macs",
+    "operations", "wait_first", "wait_count", "part_first", "part_count", "parameter_first", "parameter_count",
 )  # fmt: skip
 """Columns of the table of movements. `engine` is its number in the machine, `queue` that of all queues; `busy_ps` is
-how long it keeps its engine, `pipe_ps` how long external memory; `bytes` move from level `source` to level `target`;
+how long it takes at least, the last `lag_ps` of which it leaves its engine to the next one; `pipe_ps` is how long it
+keeps external memory; `bytes` move from level `source` to level `target`;
 `macs` are multiply-accumulates, `operations` elements of vector code or pooling taps."""
 
 PART_FIELDS = (
@@ -172,6 +176,10 @@ its copies."""
 TOKEN_FIELDS = ("launch", "movement")
 """Columns of the table of tokens: a movement that every access of a launch to external memory comes after, but for
 those to WEIGHTS."""
+
+
+CUT = 64
+"""Runs are cut after multiples of so many bytes."""
 
 
 class Copy(NamedTuple):
@@ -198,6 +206,63 @@ class Copy(NamedTuple):
     def end(self) -> int:
         """The byte behind the last one that it writes."""
         return self.to + (self.count0 - 1) * self.to0 + (self.count1 - 1) * self.to1 + self.run
+
+    @property
+    def source_end(self) -> int:
+        """The byte behind the last one that it reads."""
+        return self.start + (self.count0 - 1) * self.from0 + (self.count1 - 1) * self.from1 + self.run
+
+    @property
+    def has_holes(self) -> bool:
+        """Whether there are bytes between those that it writes."""
+        return self.end - self.to > self.bytes
+
+    def meets(self, low: int, high: int) -> bool:
+        """Whether it writes one of these bytes."""
+        if self.to >= high or self.end <= low:
+            return False
+        for number in range(self.count0):
+            first = self.to + number * self.to0
+            skipped = max(0, (low - first - self.run) // self.to1 + 1) if self.to1 else 0
+            if (
+                skipped < self.count1
+                and first + skipped * self.to1 < high
+                and low < first + skipped * self.to1 + self.run
+            ):
+                return True
+        return False
+
+    def by_source(self) -> Copy:
+        """The same in the order in which its bytes lie in the source."""
+        if self.count0 == 1 or self.count1 == 1 or self.from0 >= self.from1:
+            return self
+        return self._replace(
+            count0=self.count1, from0=self.from1, to0=self.to1, count1=self.count0, from1=self.from0, to1=self.to0
+        )
+
+    def cut(self, count: int) -> list[Copy]:
+        """It as up to `count` copies of about the same size, along its outermost axis of several."""
+        if self.count0 > 1:
+            size = -(-self.count0 // count)
+            return [
+                self._replace(
+                    start=self.start + i * self.from0, to=self.to + i * self.to0, count0=min(size, self.count0 - i)
+                )
+                for i in range(0, self.count0, size)
+            ]
+        if self.count1 > 1:
+            size = -(-self.count1 // count)
+            return [
+                self._replace(
+                    start=self.start + i * self.from1, to=self.to + i * self.to1, count1=min(size, self.count1 - i)
+                )
+                for i in range(0, self.count1, size)
+            ]
+        size = -(-self.run // (count * CUT)) * CUT
+        return [
+            self._replace(start=self.start + i, to=self.to + i, run=min(size, self.run - i))
+            for i in range(0, self.run, size)
+        ]
 
     def cost(self, width: int) -> tuple[int, int]:
         """All bytes, and the cycles of an engine that moves `width` bytes in each.
@@ -278,29 +343,40 @@ class Program:
         self.work = [0] * (QUEUES * len(machine.engines))
         self._periods = [engine.period_ps for engine in machine.engines]
         self._queues: list[int] = []
+        self._lags: set[int] = set()  # movements that have one
+        self._lagging: dict[int, tuple[int, int]] = {}  # of queues that end with such: its number and launch
         self._movements, self._waits, self._parts, self._parameters, self._accesses, self._tokens = (
             array("q") for _ in range(6)
         )
         self._part_count = 0
 
-    def add(self, op: Op, engine: int, launch: int, busy: int, waits: Sequence[int], what: What) -> int:
-        """Adds a movement that keeps its engine `busy` cycles; returns its number.
+    def add(self, op: Op, engine: int, launch: int, busy: int, waits: Sequence[int], what: What, lag: int = 0) -> int:
+        """Adds a movement that takes `busy` cycles, in the last `lag` of which its engine does the next one; returns
+        its number.
 
-        Of the movements it waits for, the last of each queue is kept, and none of its own queue.
+        Of the movements it waits for, the last of each queue is kept, and of its own queue only one with a lag. Folds
+        of different launches do not overlap.
         """
         tile, outbound, parts, parameters, reads, writes, size, source, target, macs, operations = what
         queue = QUEUES * engine + outbound
         is_external = size and not (source and target)  # one is `Level.EXTERNAL`
         pipe = self.machine.external_ps(size) if is_external else 0
+        number = len(self._queues)
+        if queue in self._lagging:
+            before, of_launch = self._lagging.pop(queue)
+            waits = [*waits, before] if of_launch != launch else waits
+        if lag:
+            self._lags.add(number)
+            self._lagging[queue] = number, launch
         first, count = self._await(queue, waits)
-        self.work[queue] += busy
+        self.work[queue] += busy - lag
+        period = self._periods[engine]
         self._movements.frombytes(
             _ROW(
-                op, engine, queue, launch, tile, busy * self._periods[engine], pipe, size, source, target,
+                op, engine, queue, launch, tile, busy * period, lag * period, pipe, size, source, target,
                 macs, operations, first, count, self._part_count, len(parts), len(self._parameters), len(parameters),
             )
         )  # fmt: skip
-        number = len(self._queues)
         self._queues.append(queue)
         for part in parts:
             self._parts.frombytes(_PART(*part))
@@ -331,7 +407,7 @@ class Program:
         self._part_count = parts + len(copies)
         self._movements.frombytes(
             _ROW(
-                _COPY, engine, queue, launch, tile, busy * self._periods[engine], pipe, size, source, target,
+                _COPY, engine, queue, launch, tile, busy * self._periods[engine], 0, pipe, size, source, target,
                 0, 0, first, count, parts, len(copies), len(self._parameters), 0,
             )
         )  # fmt: skip
@@ -344,7 +420,8 @@ class Program:
         if not waits:
             return first, 0
         kept = self.last_of_queues(waits)
-        kept.pop(queue, None)
+        if queue in kept and kept[queue] not in self._lags:
+            del kept[queue]
         if kept:
             self._waits.extend(sorted(kept.values()) if len(kept) > 1 else kept.values())
         return first, len(kept)

@@ -31,6 +31,8 @@ from tfmbs.runtime.abi.movement.recurrence_search import planned_recurrence
 from tfmbs.runtime.abi.movement.row_plan import RowPlan, planned_rows, predict_rows
 from tfmbs.runtime.abi.movement.tiles import Plan, Work, planned
 from tfmbs.runtime.abi.records import Dataflow
+from tfmbs.runtime.abi.siw import VLMAX
+from tfmbs.runtime.abi.siw_timing import Timing
 from tfmbs.runtime.abi.target import OPERAND_BUFFERS, Target
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing
 
@@ -215,7 +217,8 @@ def _candidates(
 
 
 def _least_cycles(problem: Problem, tile: Tile, flow: Dataflow, target: Target) -> int:
-    """Cycles of the array: folds that overlap, and the wave, load or drain of each step."""
+    """Cycles of the array at least: folds that overlap, and the wave, load or drain of each step but the last of a
+    tile, which overlaps the next tile."""
     rows, columns = target.array.rows, target.array.columns
     m, n, k = problem.m, problem.n, problem.k
     if target.kind == LANES:
@@ -227,9 +230,10 @@ def _least_cycles(problem: Problem, tile: Tile, flow: Dataflow, target: Target) 
     else:
         work = _folds(k, tile.k, rows) * _folds(m, tile.m, columns) * _streams(n, tile.n, rows)
     outputs, parts = -(-m // tile.m) * -(-n // tile.n), -(-k // tile.k)
-    # Each step loads or drains once; sums of an output-stationary array come in again after the first.
-    again = outputs * (parts - 1) if flow is Dataflow.OUTPUT_STATIONARY else 0
-    return problem.batch * (work + outputs * parts * (2 * rows + columns - 2) + again * rows)
+    # Sums of an output-stationary array come in again after the first step.
+    again = outputs * (parts - 1)
+    sums = rows if flow is Dataflow.OUTPUT_STATIONARY else 0
+    return problem.batch * (work + again * (2 * rows + columns - 2 + sums))
 
 
 def _folds(size: int, by: int, unit: int) -> int:
@@ -254,18 +258,27 @@ def _sizes(size: int, unit: int) -> set[int]:
 
 
 def _epilogue_cycles(problem: Problem, target: Target) -> _Lanes | None:
-    return _Lanes(problem.epilogue.operations, target.vector.lanes) if problem.epilogue else None
+    after = problem.epilogue
+    if after is None:
+        return None
+    timing = Timing.of(target.vector)
+    return _Lanes(
+        after.operations, timing.lanes, timing.latency["alu"] + timing.latency["memory"] * bool(after.windows)
+    )
 
 
 @dataclass(frozen=True)
 class _Lanes:
-    """An estimate of the cycles of results before there is a program: one slot per operation and lanes."""
+    """An estimate of the cycles of results before there is a program: one slot per operation and lanes, and for each
+    chunk the latency of each unit."""
 
     operations: int
     lanes: int
+    latency: int
 
     def __call__(self, rows: int, columns: int) -> int:
-        return rows * -(-columns // self.lanes) * (self.operations + 1)
+        chunks = -(-rows // max(1, VLMAX // columns)) * -(-columns // VLMAX)
+        return rows * -(-columns // self.lanes) * (self.operations + 1) + chunks * self.latency
 
 
 def _fold(problem: Problem, target: Target) -> Tile:

@@ -107,6 +107,11 @@ def simulated(product: Problem, target: Target) -> tuple[int, int]:
         ((128, 768, 768), DType.F32),
         ((1, 1000, 512), DType.F32),
         ((1, 2048, 2048), DType.I8),
+        ((64, 64, 64), DType.F32),
+        ((100, 100, 100), DType.F32),
+        ((128, 128, 128), DType.F32),
+        ((4096, 64, 64), DType.F32),
+        ((64, 4096, 64), DType.I8),
     ],
 )
 def test_predicted_cycles_are_those_of_the_simulator_within_3_percent(
@@ -114,6 +119,24 @@ def test_predicted_cycles_are_those_of_the_simulator_within_3_percent(
 ) -> None:
     measured, predicted = simulated(problem(*sizes, dtype=dtype), KPU)
     assert abs(measured - predicted) <= 0.03 * measured
+
+
+@pytest.mark.parametrize(
+    ("sizes", "dtype", "bound"),
+    [
+        ((64, 64, 64), DType.F32, 3 * 64 * 64 * 4 / 32),  # bytes in a cycle: 64 GB/s at 2 GHz
+        ((64, 64, 64), DType.I8, 64**3 / MACS),
+        ((100, 100, 100), DType.F32, 7 * 7 * 100),  # folds of 16×16 sums
+        ((128, 128, 128), DType.F32, 128**3 / MACS),
+        ((4096, 64, 64), DType.F32, (2 * 4096 + 64) * 64 * 4 / 32),
+        ((64, 4096, 64), DType.I8, 4096 * 64 * 64 / MACS),
+    ],
+)
+def test_short_products_take_at_most_a_quarter_more_than_their_bound(
+    sizes: tuple[int, int, int], dtype: DType, bound: float
+) -> None:
+    measured, _ = simulated(problem(*sizes, dtype=dtype), KPU)
+    assert bound < measured <= 1.25 * bound
 
 
 def test_a_product_of_1024_reaches_90_percent_of_the_peak() -> None:

@@ -235,7 +235,7 @@ class AttentionExpansion:
         first = self.out[1] + WORD * (job.batch * batch + job.head * head + job.first * row)
         run = width * WORD
         store = Copy(l3.memory, l3.address, self.out[0], first, 1, 0, 0, job.rows, run, row * WORD, run)
-        x.drop(results, rows_size, l2, l3, [store], tile)
+        x.drop(results, rows_size, (l2, l3), [store], tile)
 
     def _fold(
         self,

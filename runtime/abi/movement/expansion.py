@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfmbs.runtime.abi.image import Image, Row
+from tfmbs.runtime.abi.movement.cuts import copy_parts
 from tfmbs.runtime.abi.movement.intervals import Intervals
 from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
 from tfmbs.runtime.abi.movement.memory import Slot, Space
@@ -29,6 +30,14 @@ LOAD, LIFT, FEED = (Way.of(Level(i), Level(i + 1)) for i in range(Level.L1))
 STORE, SINK, DROP = (Way.of(Level(i + 1), Level(i)) for i in range(Level.L1))
 
 
+class Part(NamedTuple):
+    """Of a result on its way out: its first byte, and the BlockMover and the DMA engine that move it."""
+
+    first: int
+    mover: int
+    dma: int
+
+
 class Turns:
     """Queues of engines that share work: the one with the least so far takes the next, the first among equals."""
 
@@ -40,11 +49,23 @@ class Turns:
         """The engine for the next movement."""
         return self._queues[min(self._queues, key=self._work.__getitem__)]
 
+    def spread(self, count: int) -> list[int]:
+        """The engines for so many movements of about the same size, side by side."""
+        queues = sorted(self._queues, key=self._work.__getitem__)
+        return [self._queues[queues[number % len(queues)]] for number in range(count)]
+
 
 def to_fill(slot: Slot, copies: Sequence[Copy]) -> list[int]:
     """Movements before copies to a slot, see `Slot.to_write`."""
     end = copies[0].end if len(copies) == 1 else max(copy.end for copy in copies)
     return slot.to_write(end - slot.address)
+
+
+def to_fill_parts(slot: Slot, parts: Sequence[Sequence[Copy]]) -> list[list[int]]:
+    """The same for each of several parts, see `Slot.to_write_parts`."""
+    if len(parts) == 1 and not any(copy.has_holes for copy in parts[0]):
+        return [to_fill(slot, parts[0])]
+    return slot.to_write_parts(parts)
 
 
 class Expansion:
@@ -114,25 +135,38 @@ class Expansion:
 
     # --- transfers --------------------------------------------------------------------------------------------------
 
-    def load(self, copies: Sequence[Copy], slot: Slot, waits: Iterable[int] = ()) -> None:
-        """External memory to a slot of L3."""
-        before = [*to_fill(slot, copies), *waits]
-        engine = self._dma[0].take()
-        queue = self.machine.queue(engine, outbound=False)
-        for copy in copies:
-            before += self.tokens(queue, copy.source)
-        slot.writers.append(self._transfer(engine, copies, before, LOAD))
+    def load(self, copies: Sequence[Copy], slot: Slot, waits: Iterable[int] = (), parts: int = 1) -> None:
+        """External memory to a slot of L3, in parts."""
+        cut = copy_parts(copies, parts)
+        for part, before in zip(cut, to_fill_parts(slot, cut), strict=True):
+            engine = self._dma[0].take()
+            queue, own = self.machine.queue(engine, outbound=False), [*before, *waits]
+            for copy in part:
+                own += self.tokens(queue, copy.source)
+            number = self._transfer(engine, part, own, LOAD)
+            slot.writers.append(number)
+            if len(cut) > 1:
+                slot.spans[number] = min(copy.to for copy in part), max(copy.end for copy in part)
 
-    def lift(self, copies: Sequence[Copy], start: Slot, to: Slot, before: Sequence[int] | None = None) -> None:
-        """L3 to L2, transposed where the copies say so: at full speed. `before`, if it is given, are the movements
-        before the copies to a slot that several fill."""
-        engine = self._mover[0].take()
-        moved = copies[0].bytes if len(copies) == 1 else sum(copy.bytes for copy in copies)
-        beats = -(-moved // self._widths[engine])
-        waits = [*start.writers, *(to_fill(to, copies) if before is None else before)]
-        number = self.program.transfer(engine, self.launch, 0, beats, waits, copies, LIFT)
-        start.readers.append(number)
-        to.writers.append(number)
+    def lift(
+        self, copies: Sequence[Copy], start: Slot, to: Slot, parts: int = 1, before: Sequence[int] | None = None
+    ) -> None:
+        """L3 to L2, transposed where the copies say so: at full speed. A part comes after what brings its bytes.
+        `before`, if it is given, are the movements before the copies to a slot that several fill."""
+        cut = copy_parts([copy.by_source() for copy in copies] if parts > 1 else copies, parts)
+        for part, earlier in zip(cut, to_fill_parts(to, cut) if before is None else [before], strict=True):
+            low, high = min(copy.start for copy in part), max(copy.source_end for copy in part)
+            spans = start.spans
+            own = [one for one in start.writers if one not in spans or (spans[one][0] < high and low < spans[one][1])]
+            engine = self._mover[0].take()
+            moved = part[0].bytes if len(part) == 1 else sum(copy.bytes for copy in part)
+            beats = -(-moved // self._widths[engine])
+            number = self.program.transfer(engine, self.launch, 0, beats, [*own, *earlier], part, LIFT)
+            start.readers.append(number)
+            to.writers.append(number)
+            if len(cut) > 1:
+                start.spans[number] = low, high
+                to.spans[number] = min(copy.to for copy in part), max(copy.end for copy in part)
 
     def feed(self, copies: Sequence[Copy], start: Slot, to: Slot, tile: int) -> None:
         """L2 to L1 of a tile."""
@@ -142,16 +176,26 @@ class Expansion:
         to.writers.append(number)
 
     def drop(
-        self, start: Slot, size: int, l2: Slot, l3: Slot, copies: Sequence[Copy], tile: int, waits: Iterable[int] = ()
+        self,
+        start: Slot,
+        size: int,
+        levels: tuple[Slot, Slot],
+        copies: Sequence[Copy],
+        tile: int,
+        waits: Iterable[int] = (),
+        part: Part | None = None,
     ) -> int:
-        """A result of `size` bytes on its way out: L1, L2, L3, and with `copies`, after `waits`, to external memory."""
-        number = self._outwards(self.machine.streamer_of(tile), start, l2, size, DROP, tile)
+        """A result of `size` bytes, or a part of one, on its way out: L1, slots of L2 and L3, and with `copies`, after
+        `waits`, to external memory."""
+        first, mover, dma = part or (0, self._mover[1].take(), self._dma[1].take())
+        l2, l3 = levels
+        number = self._outwards(self.machine.streamer_of(tile), start, l2, size, DROP, tile, first)
         start.readers.append(number)
         l2.writers.append(number)
-        number = self._outwards(self._mover[1].take(), l2, l3, size, SINK)
+        number = self._outwards(mover, l2, l3, size, SINK)
         l2.readers.append(number)
         l3.writers.append(number)
-        return self.store(copies, l3, waits)
+        return self._store(dma, copies, l3, waits)
 
     def lower(self, starts: Sequence[Slot], to: Slot, copies: Sequence[Copy], tile: int, waits: Iterable[int]) -> None:
         """L1 of a tile to L2, where it is an operand: from several slots, after `waits`."""
@@ -181,10 +225,17 @@ class Expansion:
             engine = self._mover[way.outbound].take()
         return self._transfer(engine, copies, waits, way, tile)
 
+    def outward(self, firsts: Sequence[int]) -> list[Part]:
+        """Parts of a result that start at these bytes: side by side."""
+        movers, dmas = (turns[1].spread(len(firsts)) for turns in (self._mover, self._dma))
+        return [Part(*one) for one in zip(firsts, movers, dmas, strict=True)]
+
     def store(self, copies: Sequence[Copy], l3: Slot, waits: Iterable[int] = ()) -> int:
         """A slot of L3 to external memory."""
+        return self._store(self._dma[1].take(), copies, l3, waits)
+
+    def _store(self, engine: int, copies: Sequence[Copy], l3: Slot, waits: Iterable[int]) -> int:
         before = [*l3.writers, *waits]
-        engine = self._dma[1].take()
         queue = self.machine.queue(engine, outbound=True)
         for copy in copies:
             before += self.tokens(queue, copy.target)
@@ -193,9 +244,9 @@ class Expansion:
         self.stored(number)
         return number
 
-    def _outwards(self, engine: int, start: Slot, to: Slot, size: int, way: Way, tile: int = 0) -> int:
-        """The first bytes of a slot to the next level outwards."""
-        down = Copy(start.memory, start.address, to.memory, to.address, 1, 0, 0, 1, 0, 0, size)
+    def _outwards(self, engine: int, start: Slot, to: Slot, size: int, way: Way, tile: int = 0, first: int = 0) -> int:
+        """Bytes of a slot, from its byte `first` on, to the next level outwards."""
+        down = Copy(start.memory, start.address + first, to.memory, to.address, 1, 0, 0, 1, 0, 0, size)
         beats = -(-size // self._widths[engine])
         waits = [*start.writers, *to.to_write(size)]
         return self.program.transfer(engine, self.launch, tile, beats, waits, (down,), way)

@@ -16,7 +16,7 @@ from itertools import islice, takewhile
 from typing import NamedTuple, Protocol
 
 from tfmbs.runtime.abi.errors import TfmbsError
-from tfmbs.runtime.abi.movement.program import Program
+from tfmbs.runtime.abi.movement.program import Copy, Program
 
 NEVER = 1 << 60
 ALIGNMENT = 64
@@ -50,7 +50,8 @@ class Pieces(Protocol):
 class Slot:
     """Bytes of a memory; `key` names the chunk in it. `writers` filled it, `readers` used that since.
 
-    `filled` are its first bytes that these use, `before` who used which of the others.
+    `filled` are its first bytes that these use, `before` who used which of the others; `spans` tells of those that use
+    a part of them which bytes lie between the ends of it.
     """
 
     memory: int
@@ -64,18 +65,47 @@ class Slot:
     filled: int = 0
     before: list[Piece] = field(default_factory=list)
     owner: Pieces | None = None  # knows better who used which bytes
+    spans: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def to_write(self, size: int) -> list[int]:
         """Movements before the next that overwrites its first bytes; forgets them."""
-        before = self.writers + self.readers
+        before, end, spans = self.writers + self.readers, self.address + size, self.spans
+        if spans and size < self.filled:
+            before = [number for number in before if number not in spans or spans[number][0] < end]
+        rest = (
+            [piece.within(end, piece.high) for piece in self.users() if piece.high > end] if size < self.filled else []
+        )
         self.writers, self.readers = [], []
-        end = self.address + size
-        if size < self.filled:
-            self.before.append(Piece(end, self.address + self.filled, before))
+        if spans:
+            self.spans = {}
+        if rest:
+            self.before += rest
         elif self.before:
             before += [number for piece in self.before if piece.low < end for number in piece.movements]
             self.before = [piece.within(end, piece.high) for piece in self.before if piece.high > end]
         self.filled = size
+        return before
+
+    def users(self) -> list[Piece]:
+        """Who uses which of its filled bytes."""
+        own = self.writers + self.readers
+        whole = Piece(self.address, self.address + self.filled, [number for number in own if number not in self.spans])
+        parts = [Piece(*self.spans[number], [number]) for number in own if number in self.spans]
+        return [whole, *parts] if whole.movements else parts
+
+    def to_write_parts(self, parts: Sequence[Sequence[Copy]]) -> list[list[int]]:
+        """For each of several movements that overwrite parts of its first bytes, those before it; forgets them."""
+        pieces = [*self.users(), *self.before]
+        before = [
+            [
+                number
+                for piece in pieces
+                if any(copy.meets(piece.low, piece.high) for copy in part)
+                for number in piece.movements
+            ]
+            for part in parts
+        ]
+        self.to_write(max(copy.end for part in parts for copy in part) - self.address)
         return before
 
     def place(self, size: int | None = None) -> tuple[int, int, int]:
@@ -99,8 +129,9 @@ class Space:
         for slot in self._slots:
             pieces += slot.owner.pieces() if slot.owner else slot.before
             if slot.filled:
-                last = self.program.last_of_queues([*slot.writers, *slot.readers])
-                pieces.append(Piece(slot.address, slot.address + slot.filled, list(last.values())))
+                for piece in slot.users():
+                    last = self.program.last_of_queues(piece.movements)
+                    pieces.append(piece._replace(movements=list(last.values())))
         self._pieces = sorted(pieces)
         self._slots, self._next, self._passed = [], 0, 0
 

@@ -52,6 +52,9 @@ class Source(Protocol):
     def chunk_bytes(self, tile: Tile) -> int:
         """Of the largest chunk."""
 
+    def moved_bytes(self, tile: Tile) -> int:
+        """What of these moves; the others are not needed."""
+
     def chunks_of_step(self, tile: Tile) -> int:
         """How many a tile needs at once, at most."""
 
@@ -64,7 +67,7 @@ class Source(Protocol):
     def loads(self, key: Key, tile: Tile, to: Slot) -> list[Copy]:
         """From external memory to L3."""
 
-    def lift(self, key: Key, tile: Tile, start: Slot, to: Slot) -> Copy:
+    def lifts(self, key: Key, tile: Tile, start: Slot, to: Slot) -> list[Copy]:
         """From L3 to L2."""
 
 
@@ -111,6 +114,9 @@ class Matrix:
 
     def chunk_bytes(self, tile: Tile) -> int:
         return self.bytes_in_l1(tile)
+
+    def moved_bytes(self, tile: Tile) -> int:
+        return self.chunk_bytes(tile)
 
     def chunks_of_step(self, tile: Tile) -> int:
         return 1
@@ -161,7 +167,11 @@ class Matrix:
         """Whether vectors lie beside each other: the BlockMover transposes them."""
         return self.packing is Packing.DENSE and self.k_stride != 1 and self.stride == 1
 
+    def lifts(self, key: Key, tile: Tile, start: Slot, to: Slot) -> list[Copy]:
+        return [self.lift(key, tile, start, to)]
+
     def lift(self, key: Key, tile: Tile, start: Slot, to: Slot) -> Copy:
+        """From L3 to L2."""
         vectors, k = self.shape(key, tile)
         if not self.transposes or k.size == 1:
             size = vectors.size * self.row_bytes(k.size)
@@ -226,6 +236,9 @@ class Windows:
     def chunk_bytes(self, tile: Tile) -> int:
         return self.step_channels(tile) * self.rows_per_block(tile) * self.g["in_width"] * self.element_bytes
 
+    def moved_bytes(self, tile: Tile) -> int:
+        return sum(copy.bytes for copy in self.loads((0, 0, 0), tile, Slot(0, 0, 0)))
+
     def chunks_of_step(self, tile: Tile) -> int:
         g, size = self.g, self.rows_per_block(tile)
         area = g["out_height"] * g["out_width"]
@@ -261,24 +274,58 @@ class Windows:
         return sorted(found)
 
     def loads(self, key: Key, tile: Tile, to: Slot) -> list[Copy]:
-        return [self.load(key, tile, to)]
+        """From external memory to L3. Lines that no window needs stay away; the others lie as if all were there.
 
-    def load(self, key: Key, tile: Tile, to: Slot) -> Copy:
-        """From external memory to L3."""
+        Of a line all pixels come: one by one, each would take a beat.
+        """
         g, e = self.g, self.element_bytes
-        channels, first_line, lines = self._shape(key, tile)
-        product, width = key[0], g["in_width"]
-        image, group = divmod(product, g["groups"])
-        volume = g["in_depth"] * g["in_height"] * width
+        channels, first_line, _ = self._shape(key, tile)
+        image, group = divmod(key[0], g["groups"])
+        volume = g["in_depth"] * g["in_height"] * g["in_width"]
         channel = image * g["in_channels"] + group * self.channels + channels.first
-        start = self.offset + (channel * volume + first_line * width) * e
-        run = lines * width * e
-        return Copy(self.memory, start, to.memory, to.address, 1, 0, 0, channels.size, volume * e, run, run)
+        start = self.offset + (channel * volume + first_line * g["in_width"]) * e
+        return self._lines(key, tile, Copy(self.memory, start, to.memory, to.address, from0=volume * e))
 
-    def lift(self, key: Key, tile: Tile, start: Slot, to: Slot) -> Copy:
-        channels, _, lines = self._shape(key, tile)
-        size = channels.size * lines * self.g["in_width"] * self.element_bytes
-        return Copy(start.memory, start.address, to.memory, to.address, run=size)
+    def lifts(self, key: Key, tile: Tile, start: Slot, to: Slot) -> list[Copy]:
+        size = self._shape(key, tile)[2] * self.g["in_width"] * self.element_bytes
+        return self._lines(key, tile, Copy(start.memory, start.address, to.memory, to.address, from0=size))
+
+    def _lines(self, key: Key, tile: Tile, first: Copy) -> list[Copy]:
+        """The lines of a chunk that are needed, of all its channels; `first` has the first line's place."""
+        channels, first_line, lines = self._shape(key, tile)
+        line, step = (
+            self.g["in_width"] * self.element_bytes,
+            self.g["stride_height"] * self.g["in_width"] * self.element_bytes,
+        )
+        copies = []
+        for at, count, run in self._needed(first_line % self.g["in_height"], lines):
+            copies.append(
+                first._replace(
+                    start=first.start + at * line, to=first.to + at * line, count0=channels.size, to0=lines * line,
+                    count1=count, from1=step, to1=step, run=run * line,
+                )
+            )  # fmt: skip
+        return copies
+
+    def _needed(self, first: int, lines: int) -> list[tuple[int, int, int]]:
+        """Which of some lines windows need, a stride apart: first line of them, how many runs, and lines of a run.
+
+        All of them, but where the stride is larger than the kernel.
+        """
+        g, whole = self.g, [(0, 1, lines)]
+        stride, pad = g["stride_height"], g["pad_top"]
+        taps = [tap * g["dilation_height"] - pad for tap in range(g["kernel_height"])]
+        places = sorted({tap % stride for tap in taps})
+        if len(places) == stride:
+            return whole
+        low = max(first, taps[0])
+        high = min(first + lines, (g["out_height"] - 1) * stride + taps[-1] + 1)
+        found = []
+        for place in places:
+            start = low + (place - low) % stride
+            if start < high:
+                found.append((start - first, -(-(high - start) // stride), 1))
+        return found or whole
 
     def _shape(self, key: Key, tile: Tile) -> tuple[Span, int, int]:
         """Channels, first line (rows of all planes counted on) and number of lines of a chunk."""

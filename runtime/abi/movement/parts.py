@@ -237,7 +237,7 @@ class Parts:
             loads, size = _dense(passing, out3)
             copies = [_reversed(copy) for copy in loads]
             before = self._stores.before(passing)
-            self._stores.add(passing, self.x.drop(out, size, out2, out3, copies, self.tile, before))
+            self._stores.add(passing, self.x.drop(out, size, (out2, out3), copies, self.tile, before))
 
     # --- transfers --------------------------------------------------------------------------------------------------
 

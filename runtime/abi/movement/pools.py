@@ -213,7 +213,7 @@ class PoolExpansion:
             to3.memory, to3.address, self.target[0], self.target[1] + element * e,
             1, 0, 0, job.channels, job.lanes * e, self.out_plane * e, job.lanes * e,
         )  # fmt: skip
-        x.drop(done, job.channels * job.lanes * e, to2, to3, [store], tile)
+        x.drop(done, job.channels * job.lanes * e, (to2, to3), [store], tile)
 
     def _cycles(self, lanes: int) -> int:
         """What a channel takes."""

@@ -8,13 +8,15 @@ executes each movement, is what confirms it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from tfmbs.runtime.abi.array_timing import Sizes
+from tfmbs.runtime.abi.movement.cuts import FIRST, LEAST, operand_parts, part_count
 from tfmbs.runtime.abi.movement.group_operands import Groups
-from tfmbs.runtime.abi.movement.machine import EngineInfo, EngineKind, Machine, array_cycles
+from tfmbs.runtime.abi.movement.machine import EngineInfo, EngineKind, Machine, array_cycles, array_lag
 from tfmbs.runtime.abi.movement.memory import Slot
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
 from tfmbs.runtime.abi.movement.predicted import Bounds, Prediction, Traffic
@@ -49,6 +51,7 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
     lhs = _operand(work, plan, machine, is_lhs=True)
     rhs = _operand(work, plan, machine, is_lhs=False)
     compute = compute_ps(work, tile, plan.dataflow, machine, is_buffered=plan.is_buffered)
+    lag = _lag_ps(work, plan, machine)
     result = tile.m * tile.n * (work.out_bytes if work.has_epilogue else ACCUMULATOR_BYTES)
     results = work.products * work.m * work.n * (work.out_bytes if work.has_epilogue else ACCUMULATOR_BYTES)
     is_window = isinstance(work.lhs, Windows)
@@ -66,7 +69,7 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
     beats += results // max(1, run) * -(-run // dma.width) + windows // dma.width
     streamers = min(len(movers[2]), fabric * max(1, len(movers[2]) // machine.target.tiles))
     bounds = Bounds(
-        array=compute * rounds // outputs,
+        array=(compute - outputs * lag) * rounds // outputs + lag,
         vector=vector * rounds,
         external=machine.external_ps(into[0] + results + windows),
         dma=beats * dma.period_ps // len(movers[0]),
@@ -74,25 +77,83 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
         streamer=_moved(into[2] + results + windows, streamer, streamers),
     )
     out = _moved(result, streamer, 1)
-    busiest = max(bounds)
+    array = bounds.array
     if not plan.is_buffered:  # a step's operands come when the one before is done
-        busiest = max(busiest, bounds.array + rounds * steps * _moved(lhs.tile + rhs.tile, streamer, 1))
-    if plan.l1.sums == 1:  # the next tile's sums wait for these to have gone
-        busiest = max(busiest, bounds.array + rounds * (vector or out))
+        array += rounds * steps * _moved(lhs.tile + rhs.tile, streamer, 1)
+    slots = plan.l1.sums  # sums of a tile wait for those of an earlier one to have gone
+    array = max(array, (bounds.array - lag + rounds * (lag + (vector or out))) // slots)
     if epilogue and plan.l1.results == 1:
-        busiest = max(busiest, rounds * (vector + out))
-    first = lhs.chunk * lhs.chunks_of_tile + rhs.chunk
-    latency = (
-        max(machine.external_ps(first), max(lhs.beats, rhs.beats) * dma.period_ps)
-        + _moved(max(lhs.chunk, rhs.chunk), mover, 1)
-        + _moved(max(lhs.tile, rhs.tile), streamer, 1)
-        + vector
-        + out
-        + _moved(result, mover, 1)
-        + max(machine.external_ps(result), _moved(result, dma, 1))
-    )
+        array = max(array, rounds * (vector + out))
+    engines = len(movers[0])
+    loads = [_loaded(machine, [(one.chunks_of_tile, one)]) for one in (lhs, rhs)]
+    lifts = [_moved(one.chunk // operand_parts(one.chunk, engines, is_early=True), mover, 1) for one in (lhs, rhs)]
+    feeds = [_moved(one.tile, streamer, 1) for one in (lhs, rhs)]
+    before = max(loads[0] + lifts[0] + feeds[0], loads[0] + loads[1] + lifts[1]) + feeds[1]
+    last = result // part_count(result, engines, LEAST)
+    after = vector + out + _moved(last, mover, 1) + max(machine.external_ps(result), _moved(last, dma, 1))
+    starved = _starved(work, plan, machine, (lhs, rhs), array - lag, results)
+    starved += _crowded(work, plan, machine, (lhs, rhs), array, results)
+    total = max(array + before + starved, *bounds) + after
     traffic = Traffic(lhs.brought + rhs.brought + windows, into[1] + windows, into[2] + windows, results)
-    return Prediction(bounds, traffic, latency, busiest + latency, machine.core_ps)
+    return Prediction(bounds, traffic, before + after, total, machine.core_ps)
+
+
+def _loaded(machine: Machine, chunks: Sequence[tuple[int, _Operand]], results: int = 0) -> int:
+    """Picoseconds until so many chunks of operands are in L3, while bytes of results leave."""
+    dma = _engines(machine, EngineKind.DMA)
+    moved = sum(count * one.chunk for count, one in chunks) + results
+    beats = sum(count * one.beats for count, one in chunks) + results // dma[0].width
+    return max(machine.external_ps(moved), beats * dma[0].period_ps // len(dma))
+
+
+def _starved(
+    work: Work, plan: Plan, machine: Machine, operands: tuple[_Operand, _Operand], array: int, results: int
+) -> int:
+    """Picoseconds that the array waits for operands which come for the first time, but for those of the first tile."""
+    rows, columns = plan.blocks(work)
+    steps, outputs = -(-work.k // plan.tile.k), work.products * rows * columns
+    lhs, rhs = operands
+    if plan.grows(work):
+        done = array // outputs  # from when the first tile starts
+        coming, gone, tiles = [(steps - 1, lhs), (steps - 1, rhs)], 0, 1
+        for is_row, count, _ in islice(plan.growth(work), 1, None):
+            coming.append((steps, lhs if is_row else rhs))
+            arrived = _loaded(machine, coming, results * gone // outputs)
+            done, gone, tiles = max(done, arrived) + array * count // outputs, tiles, tiles + count
+        return done - array
+    is_lhs = columns == 1 or (plan.m_fastest and rows > 1)  # with one block of an operand, all of the other is a turn
+    fast, slow = operands if is_lhs else operands[::-1]
+    source = work.lhs if is_lhs else work.rhs
+    turns = columns if is_lhs else rows
+    chunks = source.all_chunks(plan.tile) // (source.products if isinstance(source, Matrix) else work.products)
+    coming = [(chunks - fast.chunks_of_tile, fast), ((steps - 1) * slow.chunks_of_tile, slow)]
+    whole = outputs * steps * work.products * turns
+    before = outputs * steps - work.products * turns  # of each turn, all steps but the last one: before that all comes
+    return max(0, _loaded(machine, coming, results * before // whole) - array * before // whole)
+
+
+def _crowded(
+    work: Work, plan: Plan, machine: Machine, operands: tuple[_Operand, _Operand], array: int, results: int
+) -> int:
+    """Picoseconds that the array waits for results to leave while operands come ahead of their use.
+
+    DMA engines take an operand and a result in turns, however much of each is needed. Where operands get more than
+    their share by that, the array makes results at the pace of the others, until memories are full or all is there. The
+    first operands come in small parts, which crowd nothing.
+    """
+    engines = machine.target.dma.count
+    moved = [one.misses[0] * one.chunk for one in operands]
+    into, most = max(0, sum(moved) - FIRST), operands[moved[1] > moved[0]]
+    inward, outward = (
+        most.chunk // operand_parts(most.chunk, engines, is_early=False),
+        work.part_bytes(plan.tile, engines),
+    )
+    needed = into * outward // results  # of operands, for a part of results
+    lost = machine.external_ps(inward + outward) - array * outward // results
+    if inward <= needed or lost <= 0:
+        return 0
+    held = sum((plan.l3[i] + plan.l2[i]) * one.chunk for i, one in enumerate(operands))
+    return lost * min(into // inward, held // (inward - needed))
 
 
 @dataclass(frozen=True)
@@ -155,8 +216,8 @@ def _operand(work: Work, plan: Plan, machine: Machine, *, is_lhs: bool) -> _Oper
     l2 = min(l2, l1 * of_tile)
     l3 = min(l3, l2)
     width = _engines(machine, EngineKind.DMA)[0].width
-    beats = source.load((0, 0, 0), tile, _NOWHERE).cost(width)[1]
-    chunk, tile_bytes = source.chunk_bytes(tile), source.bytes_in_l1(tile)
+    beats = sum(copy.cost(width)[1] for copy in source.loads((0, 0, 0), tile, _NOWHERE))
+    chunk, tile_bytes = source.moved_bytes(tile), source.bytes_in_l1(tile)
     return _Operand((l3, l2, l1), _brought(source, tile, l3 * chunk), chunk, tile_bytes, beats, of_tile)
 
 
@@ -170,6 +231,16 @@ def _brought(source: Matrix | Windows, tile: Tile, size: int) -> int:
     for whole, part in axes:
         size = size * whole // (-(-whole // part) * part)
     return size
+
+
+def _lag_ps(work: Work, plan: Plan, machine: Machine) -> int:
+    """Picoseconds in which the last step of a tile leaves the feed to the first one of the next. Other steps go on with
+    sums, and wait until the one before has ended."""
+    if isinstance(work.rhs, Groups):
+        return 0
+    tile = plan.tile
+    last = Sizes(min(tile.m, work.m), min(tile.n, work.n), (work.k - 1) % tile.k + 1)
+    return array_lag(machine, plan.dataflow, last, plan.is_buffered) * machine.core_ps
 
 
 def compute_ps(work: Work, tile: Tile, dataflow: Dataflow, machine: Machine, *, is_buffered: bool) -> int:

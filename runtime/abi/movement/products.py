@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tfmbs.runtime.abi.array_timing import Sizes
+from tfmbs.runtime.abi.movement.cuts import FIRST, LEAST, operand_parts, part_bytes, result_parts
 from tfmbs.runtime.abi.movement.epilogues import Epilogue
 from tfmbs.runtime.abi.movement.expansion import Expansion
-from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
+from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles, array_lag
 from tfmbs.runtime.abi.movement.memory import Ring, Slot
 from tfmbs.runtime.abi.movement.operands import Key, Matrix, Span, Windows, span
 from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Op, What
@@ -84,7 +85,7 @@ class ProductExpansion:
         self._weights_first = expansion.is_waiting and work.rhs.memory == Memory.WEIGHTS
         self.steps = -(-work.k // plan.tile.k)
         self._keys: dict[tuple[int, int, int], list[Key]] = {}
-        self._cycles: dict[tuple[int, int, int, bool], int] = {}
+        self._cycles: dict[tuple[int, int, int, bool], tuple[int, int]] = {}  # of a step, and its lag
         self.rounds = [[self._output_tile(*place) for place in one] for one in plan.rounds(work)]
         self._prepare()
 
@@ -95,14 +96,17 @@ class ProductExpansion:
     def _prepare(self) -> None:
         plan, work, tile, x = self.plan, self.work, self.plan.tile, self.x
         own, shared = self._residency()
-        out_bytes = work.out_bytes if self.epilogue else ACCUMULATOR_BYTES
-        result = tile.m * tile.n * out_bytes
+        result = tile.m * tile.n * work.result_bytes
+        self.part_bytes = work.part_bytes(tile, x.machine.target.dma.count)
+        self.brought = 0  # bytes of operands so far
+        engines = x.machine.target.dma.count
+        self.last = [out for one in self.rounds[-engines:] for out in one][-engines:]
         window = work.window_bytes(tile)
         self.levels: list[_Shared] = []
         for space, slots, held in zip((x.l3, x.l2), (plan.l3, plan.l2), shared, strict=True):
             lhs = Store(space.slots(slots.lhs, work.lhs.chunk_bytes(tile)), held[0])
             rhs = Store(space.slots(slots.rhs, work.rhs.chunk_bytes(tile)), held[1])
-            results = Ring(space.slots(slots.results, result))
+            results = Ring(space.slots(slots.results, self.part_bytes))
             windows = Ring(space.slots(slots.windows, window)) if slots.windows else None
             self.levels.append(_Shared((lhs, rhs), results, windows))
         self.tiles: dict[int, Own] = {}
@@ -221,9 +225,14 @@ class ProductExpansion:
         slot, is_brought = l2.use()
         if is_brought:
             start, is_loaded = l3.use()
+            lifts, target = source.lifts(key, self.plan.tile, start, slot), self.x.machine.target
+            size = sum(copy.bytes for copy in lifts)
+            is_early = self.brought < FIRST
+            self.brought += size
             if is_loaded:
-                self.x.load(source.loads(key, self.plan.tile, start), start)
-            self.x.lift([source.lift(key, self.plan.tile, start, slot)], start, slot)
+                parts = operand_parts(size, target.dma.count, is_early=is_early)
+                self.x.load(source.loads(key, self.plan.tile, start), start, parts=parts)
+            self.x.lift(lifts, start, slot, operand_parts(size, target.block_mover.count, is_early=is_early))
         return slot
 
     def _gather(self, source: Windows, out: OutputTile, k: int, blocks: Sequence[tuple[int, Slot]], to: Slot) -> None:
@@ -273,11 +282,14 @@ class ProductExpansion:
             writes=[sums.place(used)],
             macs=m * n * taken,
         )
-        cycles = self._cycles.get((m, n, taken, k > 0))
-        if cycles is None:
-            cycles = array_cycles(x.machine, plan.dataflow, Sizes(m, n, taken), plan.is_buffered, k > 0)
-            self._cycles[m, n, taken, k > 0] = cycles
-        number = x.program.add(_FOLD, self.arrays + out.fabric, x.launch, cycles, waits, what)
+        found = self._cycles.get((m, n, taken, k > 0))
+        if found is None:
+            sizes, flow = Sizes(m, n, taken), plan.dataflow
+            cycles = array_cycles(x.machine, flow, sizes, plan.is_buffered, k > 0)
+            found = cycles, array_lag(x.machine, flow, sizes, plan.is_buffered)
+            self._cycles[m, n, taken, k > 0] = found
+        cycles, lag = found
+        number = x.program.add(_FOLD, self.arrays + out.fabric, x.launch, cycles, waits, what, lag)
         lhs.readers.append(number)
         rhs.readers.append(number)
         sums.writers = [number]
@@ -298,11 +310,18 @@ class ProductExpansion:
                 x, (done, slot), (rows.size, columns.size), (element, result.stride, channel), windows, out.fabric
             )
             done = slot
-        e = result.element_bytes
-        size = rows.size * columns.size * e
-        l3, l2 = (level.results.take() for level in self.levels)
-        store = Copy(
-            l3.memory, l3.address, result.memory, result.offset + element * e,
-            1, 0, 0, rows.size, columns.size * e, result.stride * e, columns.size * e,
-        )  # fmt: skip
-        x.drop(done, size, l2, l3, [store], out.fabric)
+        e, engines = result.element_bytes, x.machine.target.dma.count
+        limit = self.part_bytes
+        if out in self.last:
+            limit = min(limit, part_bytes(rows.size, columns.size, e, engines, LEAST))
+        places = list(result_parts(rows.size, columns.size, e, limit))
+        parts = x.outward([(one.first * columns.size + other.first) * e for one, other in places])
+        for (own_rows, own_columns), part in zip(places, parts, strict=True):
+            l3, l2 = (level.results.take() for level in self.levels)
+            start = element + own_rows.first * result.stride + own_columns.first
+            run = own_columns.size * e
+            store = Copy(
+                l3.memory, l3.address, result.memory, result.offset + start * e,
+                1, 0, 0, own_rows.size, run, result.stride * e, run,
+            )  # fmt: skip
+            x.drop(done, own_rows.size * run, (l2, l3), [store], out.fabric, part=part)

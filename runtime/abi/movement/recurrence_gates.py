@@ -100,7 +100,7 @@ class Gates:
                     [Copy(l3.memory, l3.address, self.made.memory, self.made.address + at, run=run)],
                     l3,
                     self.made,
-                    before,
+                    before=before,
                 )
             self._feed_state(state)
         if p.initial[1] is None:

@@ -144,8 +144,8 @@ def _plans(
     l1 = l1_buffers(work, tile, buffers, target.l1.size - part._replace(workers=workers).l1_bytes)
     if l1 is None:
         return
-    results2, windows2, left2 = outward(work, tile, len(fabric), target.l2.size)
-    results3, windows3, left3 = outward(work, tile, len(fabric), target.l3.size)
+    results2, windows2, left2 = outward(work, tile, len(fabric), target.l2.size, target.dma.count)
+    results3, windows3, left3 = outward(work, tile, len(fabric), target.l3.size, target.dma.count)
     chunk, every = aligned(work.rhs.chunk_bytes(tile)), work.rhs.all_chunks(tile)
     least = min(every, (2 if buffers > 1 else 1) * len(fabric))
     one = aligned(work.lhs.chunk_bytes(tile))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.movement.cuts import part_bytes
 from tfmbs.runtime.abi.movement.group_operands import Groups
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.memory import aligned
@@ -16,7 +17,9 @@ from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 
 RESULT_SHARE = 4  # of L2 and L3: at most one part in so many is for results on their way out, or for epilogues
-LEAVING, LEAVING_SHARE = 6, 8  # results that leave at once, one an engine and two more, in at most one part in so many
+LEAVING, LEAVING_BYTES = 10, 32768  # results that leave at once, two an engine and two more, or so many bytes,
+LEAVING_SHARE = 8  # in at most one part in so many
+SMALL, SMALL_SHARE = 4, 16  # sums, results and windows of tiles of which so many take at most one part in so many of L1
 STREAMED = 8  # chunks of an operand that leaves the memory to the other one: as many as may be under way at once, twice
 STREAM_SHARE = 8  # of what is left for operands: at most one part in so many is for these
 
@@ -45,6 +48,16 @@ class Work:
     def has_integer_groups(self) -> bool:
         """Sums of groups of k are integers, which are scaled where they leave the array."""
         return isinstance(self.rhs, Groups) and self.rhs.is_integer
+
+    @property
+    def result_bytes(self) -> int:
+        """Of an element of the result on its way out."""
+        return self.out_bytes if self.has_epilogue else ACCUMULATOR_BYTES
+
+    def part_bytes(self, tile: Tile, engines: int) -> int:
+        """Of the largest part of a tile's results, see `cuts`."""
+        rows, columns = (tile.n, tile.m) if isinstance(self.lhs, Windows) else (tile.m, tile.n)
+        return part_bytes(rows, columns, self.result_bytes, engines)
 
     def window_bytes(self, tile: Tile) -> int:
         """What the epilogue of a tile reads, each window by itself aligned."""
@@ -97,18 +110,50 @@ class Plan:
 
     def rounds(self, work: Work) -> Iterator[list[tuple[int, int, int, int]]]:
         """For each round: product, blocks of rows and columns, and fabric tile of its output tiles."""
-        rows, columns = -(-work.m // self.tile.m), -(-work.n // self.tile.n)
         current: list[tuple[int, int, int, int]] = []
         for product in range(work.products):
-            for slow in range(columns if self.m_fastest else rows):
-                for fast in range(rows if self.m_fastest else columns):
-                    row, column = (fast, slow) if self.m_fastest else (slow, fast)
-                    current.append((product, row, column, self.fabric[len(current)]))
-                    if len(current) == len(self.fabric):
-                        yield current
-                        current = []
+            for row, column in self._places(work):
+                current.append((product, row, column, self.fabric[len(current)]))
+                if len(current) == len(self.fabric):
+                    yield current
+                    current = []
         if current:
             yield current
+
+    def _places(self, work: Work) -> Iterator[tuple[int, int]]:
+        """Blocks of rows and columns of the output tiles of a product, in their order."""
+        if self.grows(work):
+            for is_row, count, before in self.growth(work):
+                yield from ((before[0], i) if is_row else (i, before[1]) for i in range(count))
+            return
+        rows, columns = self.blocks(work)
+        for slow in range(columns if self.m_fastest else rows):
+            for fast in range(rows if self.m_fastest else columns):
+                yield (fast, slow) if self.m_fastest else (slow, fast)
+
+    def blocks(self, work: Work) -> tuple[int, int]:
+        """Blocks of rows and of columns of a product."""
+        return -(-work.m // self.tile.m), -(-work.n // self.tile.n)
+
+    def grows(self, work: Work) -> bool:
+        """Whether output tiles follow each other as their operands come, see `growth`: where L2 holds both whole."""
+        if work.products > 1 or not self.is_buffered or isinstance(work.lhs, Windows) or isinstance(work.rhs, Groups):
+            return False
+        every = work.lhs.all_chunks(self.tile), work.rhs.all_chunks(self.tile)
+        return min(self.blocks(work)) > 1 and self.l2.lhs >= every[0] and self.l2.rhs >= every[1]
+
+    def growth(self, work: Work) -> Iterator[tuple[bool, int, tuple[int, int]]]:
+        """Blocks in the order in which they come: whether it is one of rows, how many output tiles can be done with it,
+        and how many blocks of rows and of columns are there before.
+
+        Always that one comes next which gives the array most to do for its bytes: then it soon has enough.
+        """
+        (rows, columns), there = self.blocks(work), [1, 0]
+        sizes = work.lhs.chunk_bytes(self.tile), work.rhs.chunk_bytes(self.tile)
+        while there != [rows, columns]:
+            is_row = there[1] == columns or (there[0] < rows and there[1] * sizes[1] > there[0] * sizes[0])
+            yield is_row, there[is_row], (there[0], there[1])
+            there[not is_row] += 1
 
 
 def planned(
@@ -162,8 +207,9 @@ def halved(tile: Tile, work: Work) -> Tile:
 
 
 def l1_buffers(work: Work, tile: Tile, buffers: int, size: int) -> Buffers | None:
-    """Slots of L1: `buffers` of operands and one of all else, a second for sums, results and windows, then more of
-    operands, the smaller one first, until the whole reduction of a tile is there."""
+    """Slots of L1: `buffers` of operands and one of all else, a second for sums, results and windows (of small tiles a
+    few more, since the array is soon done with them), then more of operands, the smaller one first, until the whole
+    reduction of a tile is there."""
     lhs, rhs = aligned(work.lhs.bytes_in_l1(tile)), aligned(work.rhs.bytes_in_l1(tile))
     sums = aligned(tile.m * tile.n * ACCUMULATOR_BYTES)
     windows = work.window_bytes(tile)
@@ -173,9 +219,11 @@ def l1_buffers(work: Work, tile: Tile, buffers: int, size: int) -> Buffers | Non
         return None
     counts = []
     for one in (sums, results, windows):
-        second = buffers > 1 and 0 < one <= left
-        counts.append(2 if second else 1)
-        left -= one if second else 0
+        more = 0
+        if buffers > 1 and 0 < one <= left:
+            more = max(1, min(SMALL - 1, left // SMALL_SHARE // one))
+        counts.append(1 + more)
+        left -= more * one
     operands = [buffers, buffers]
     if buffers > 1:
         wanted = -(-work.k // tile.k) + buffers
@@ -183,6 +231,12 @@ def l1_buffers(work: Work, tile: Tile, buffers: int, size: int) -> Buffers | Non
             more = max(0, min(wanted - buffers, left // one))
             operands[number] += more
             left -= more * one
+        steps = -(-work.k // tile.k)
+        for one, number in sorted(((lhs, 0), (rhs, 1))):
+            every = steps * -(-(work.n if number else work.m) // (tile.n if number else tile.m))
+            if 0 < every - operands[number] <= left // one:
+                left -= (every - operands[number]) * one
+                operands[number] = every
     return Buffers(operands[0], operands[1], counts[0], counts[2], counts[1])
 
 
@@ -190,25 +244,34 @@ def _shares(work: Work, tile: Tile, buffers: int, fabric: int, machine: Machine)
     """Slots of L2 and L3: by halves, and with either operand first. None where the least does not fit."""
     target, found = machine.target, list[tuple[Levels, Levels]]()
     for first in (None, 0, 1):
-        l2, l3 = (_levels(work, tile, buffers, fabric, size, first) for size in (target.l2.size, target.l3.size))
+        l2, l3 = (
+            _levels(work, tile, buffers, fabric, size, first, target.dma.count)
+            for size in (target.l2.size, target.l3.size)
+        )
         if l2 and l3 and (l2, l3) not in found:
             found.append((l2, l3))
     return found
 
 
-def outward(work: Work, tile: Tile, fabric: int, size: int) -> tuple[int, int, int]:
-    """Slots of L2 or L3 for results and for windows of the epilogue, and what bytes these leave to operands."""
-    result = aligned(tile.m * tile.n * (work.out_bytes if work.has_epilogue else ACCUMULATOR_BYTES))
+def outward(work: Work, tile: Tile, fabric: int, size: int, engines: int) -> tuple[int, int, int]:
+    """Slots of L2 or L3 for parts of results, which so many engines move, and for windows of the epilogue, and what
+    bytes these leave to operands."""
+    result = tile.m * tile.n * work.result_bytes
+    part = aligned(work.part_bytes(tile, engines))
+    of_tile = -(-result // part)
     window = work.window_bytes(tile)
-    results = max(1, min(2 * fabric, size // RESULT_SHARE // result), min(LEAVING, size // LEAVING_SHARE // result))
+    leaving = min(max(LEAVING, LEAVING_BYTES // part), size // LEAVING_SHARE // part)
+    results = max(1, min(2 * fabric * of_tile, size // RESULT_SHARE // part), leaving)
     windows = max(1, min(2 * fabric, size // RESULT_SHARE // window)) if window else 0
-    return results, windows, size - results * result - windows * window
+    return results, windows, size - results * part - windows * window
 
 
-def _levels(work: Work, tile: Tile, buffers: int, fabric: int, size: int, first: int | None) -> Levels | None:
+def _levels(
+    work: Work, tile: Tile, buffers: int, fabric: int, size: int, first: int | None, engines: int
+) -> Levels | None:
     """Slots of L2 or L3: results and windows take at most their share. An operand takes what it is or half of the rest,
     or, where it is `first`, all that the other one leaves, which has as many chunks as are under way at once."""
-    results, windows, left = outward(work, tile, fabric, size)
+    results, windows, left = outward(work, tile, fabric, size, engines)
     guard = 2 if buffers > 1 else 1
     chunks, every, least, streamed = [], [], [], []
     for operand in (work.lhs, work.rhs):
@@ -251,7 +314,7 @@ def level_misses(work: Work, plan: Plan, machine: Machine, *, is_lhs: bool) -> t
 def _brought_bytes(work: Work, plan: Plan, machine: Machine) -> tuple[int, int]:
     """Bytes of operands that enter L3, and those that enter L2."""
     found = [level_misses(work, plan, machine, is_lhs=is_lhs) for is_lhs in (True, False)]
-    chunks = work.lhs.chunk_bytes(plan.tile), work.rhs.chunk_bytes(plan.tile)
+    chunks = work.lhs.moved_bytes(plan.tile), work.rhs.moved_bytes(plan.tile)
     return found[0][0] * chunks[0] + found[1][0] * chunks[1], found[0][1] * chunks[0] + found[1][1] * chunks[1]
 
 

@@ -5,8 +5,8 @@ count is of the last cycle (one less), and output stationary without the drain o
 product with values on a target whose memories and movers are so large that only the array counts. Time is of the
 product as users get it: on kpu-16x16 with the whole memory hierarchy, default schedule, values checked against the
 emulator; opening the device, expansion, deadlock check and simulation count, compilation does not (it is in the table,
-too). Seconds are the processor's, the least of several runs on both sides: a shared machine stretches those on the
-clock, which are beside them, and long runs more than short ones.
+too). Seconds are the processor's: a shared machine stretches those on the clock, which are beside them, and long runs
+more than short ones. Ours are the least of 20 runs in one process, its of one run where that takes more than a second.
 
 SCALE-Sim needs numpy below 2.4, so it gets an environment of its own in build/scale_sim, made by pip.
 """

@@ -75,7 +75,7 @@ class TfmbsTile(Pass):
         func.func @f(%x: tensor<64x100xf32>, %w: tensor<40x100xf32>) -> tensor<64x40xf32> {
           %0 = "tfmbs.matmul"(%x, %w) ({}) {
             operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = [],
-            tfmbs.schedule = #tfmbs.schedule<"weight_stationary", array<i64: 32, 16, 16>, 2 : i64, "0x3">
+            tfmbs.schedule = #tfmbs.schedule<"output_stationary", array<i64: 16, 16, 100>, 2 : i64, "0x3">
           } : (tensor<64x100xf32>, tensor<40x100xf32>) -> tensor<64x40xf32>
           return %0 : tensor<64x40xf32>
         }

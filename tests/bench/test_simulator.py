@@ -57,7 +57,8 @@ def test_json_picture_and_table(tmp_path: Path, capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().out
     assert "bar held: int8: peak" in said
     assert "bar MISSED: chain: peak" in said
-    assert "beyond 1.25 times its bound: few: chain: " in said
+    assert "beyond 1.25 times its bound: few: int8: " in said
+    assert "beyond 1.25 times its bound: few: chain: " not in said
     assert "fused: 5 ops one by one take" in said
 
 

@@ -75,7 +75,8 @@ class TfmbsTile(Pass):
         func.func @f(%x: tensor<64x100xf32>, %w: tensor<40x100xf32>) -> tensor<64x40xf32> {
           %0 = "tfmbs.matmul"(%x, %w) ({}) {
             operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = [],
-            tfmbs.schedule = #tfmbs.schedule<"weight_stationary", array<i64: 32, 16, 16>, 2 : i64, "0x3">
+            tfmbs.schedule = #tfmbs.schedule<"weight_stationary", array<i64: 32, 16, 16>, 2 : i64, "0x3", "columns",
+              array<i64: 0, 0, 0>>
           } : (tensor<64x100xf32>, tensor<40x100xf32>) -> tensor<64x40xf32>
           return %0 : tensor<64x40xf32>
         }
@@ -160,7 +161,7 @@ def _matmul(op: Any) -> Problem:
 def _group_matmul(op: Any) -> Problem:
     """Rows of the weights are groups."""
     group, is_absmax = shape_of(op.rhs.type)[1], op.activations == "absmax"
-    return dataclasses.replace(_matmul(op), group=group, is_absmax=is_absmax)
+    return dataclasses.replace(_matmul(op), group=group, is_absmax=is_absmax, has_loops=not is_absmax)
 
 
 def _fused_gemv(op: Any) -> Problem:

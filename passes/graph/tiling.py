@@ -12,6 +12,7 @@ from itertools import product
 from typing import NamedTuple
 
 from tfmbs.dialect.attributes import Schedule
+from tfmbs.passes.graph.nests import blocks, could_park, nests, parking
 from tfmbs.runtime.abi.array_timing import ArrayShape, Sizes, product_cycles
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.movement.attention_plan import (
@@ -30,7 +31,7 @@ from tfmbs.runtime.abi.movement.recurrence_prediction import predict_recurrence
 from tfmbs.runtime.abi.movement.recurrence_search import planned_recurrence
 from tfmbs.runtime.abi.movement.row_plan import RowPlan, planned_rows, predict_rows
 from tfmbs.runtime.abi.movement.tiles import Plan, Work, planned
-from tfmbs.runtime.abi.records import Dataflow
+from tfmbs.runtime.abi.records import Dataflow, LoopOrder
 from tfmbs.runtime.abi.target import OPERAND_BUFFERS, Target
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing
 
@@ -44,6 +45,10 @@ LEAN_GAIN, LEAN_SHARE = 40, 0.8
 """Plans with at most this share of the external traffic of the fastest one win, the leanest and what comes near to it
 first, unless they are slower by more than one part in so many: external bytes cost most energy."""
 NEAR = 1.05
+BLOCK_GAIN = 100
+"""Of plans with blocks, whose epilogues are not spread over the launch: not slower by more than one part in so many."""
+LATENT = 2
+"""Epilogues take up to so many times their operations: with latencies, and several words for a special function."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,8 @@ class Problem:
 
     `geometry` are the fields of a volume geometry of a convolution, in the order of its table; `shares_right`: all
     products have the same right operand. `group`: elements of k with a scale of their own in the weights, of a product
-    in groups, whose left rows become integers by their largest magnitude if `is_absmax`.
+    in groups, whose left rows become integers by their largest magnitude if `is_absmax`. `has_loops`: it is a launch of
+    its own, whose schedule says an order of tiles and blocks.
     """
 
     batch: int
@@ -79,6 +85,7 @@ class Problem:
     epilogue: Epilogue | None = None
     group: int = 0
     is_absmax: bool = False
+    has_loops: bool = True
 
     @property
     def work(self) -> Work:
@@ -130,7 +137,8 @@ def choose(problem: Problem, target: Target, dataflows: tuple[Dataflow, ...]) ->
     planner: Callable[..., Plan] = planned_rows if problem.is_absmax else planned
     found: dict[Tile, tuple[Plan, Prediction]] = {}
     fastest = 0
-    for bound, wanted, flow in sorted(_candidates(problem, work, machine, dataflows)):
+    candidates = sorted(_candidates(problem, work, machine, dataflows))
+    for bound, wanted, flow in candidates:
         if found and bound > fastest + fastest // LEAN_GAIN:
             break
         try:
@@ -146,8 +154,56 @@ def choose(problem: Problem, target: Target, dataflows: tuple[Dataflow, ...]) ->
         used = min(target.tiles, problem.batch * -(-problem.m // tile.m) * -(-problem.n // tile.n))
         return Choice(Schedule(flow, tile, OPERAND_BUFFERS, (1 << used) - 1), None)
     plan, prediction = min(_fast(_lean(list(found.values()))), key=lambda one: _rank(problem, *one))
+    if problem.has_loops:
+        near = [(tile, flow) for bound, tile, flow in candidates if bound <= fastest + fastest // LEAN_GAIN]
+        plan, prediction = _with_blocks(problem, work, machine, near, (plan, prediction))
     mask = (1 << len(plan.fabric)) - 1
-    return Choice(Schedule(plan.dataflow, plan.tile, OPERAND_BUFFERS, mask), prediction)
+    loops = _said(plan) if problem.has_loops else ()
+    return Choice(Schedule(plan.dataflow, plan.tile, OPERAND_BUFFERS, mask, *loops), prediction)
+
+
+def _said(plan: Plan) -> tuple[LoopOrder, tuple[int, int, int]]:
+    """The loops of a plan, as schedules say it."""
+    loops, tile = plan.loops, plan.tile
+    order = LoopOrder.ROWS if loops.m_fastest else LoopOrder.COLUMNS
+    if not loops.is_blocked:
+        return order, (0, 0, 0)
+    return order, (loops.block_rows * tile.m, loops.block_columns * tile.n, loops.block_steps * tile.k)
+
+
+def _with_blocks(
+    problem: Problem,
+    work: Work,
+    machine: Machine,
+    tiles: list[tuple[Tile, Dataflow]],
+    best: tuple[Plan, Prediction],
+) -> tuple[Plan, Prediction]:
+    """The best plan, or one with blocks that beats it: the fastest of about the leanest of them.
+
+    All epilogues come with the last block of k: what these take must not be underestimated.
+    """
+    target, found = machine.target, list[tuple[Plan, Prediction]]()
+    if not could_park(work):
+        return best
+    after = _Lanes(LATENT * problem.epilogue.operations, target.vector.lanes) if problem.epilogue else None
+    for block in blocks(work, target, best[1].traffic.l3):
+        for wanted, flow, nest in nests(block, parking(work, target, tiles)):
+            plan = planned(work, wanted, flow, OPERAND_BUFFERS, range(target.tiles), machine, "tiling", nest)
+            prediction = predict(work, plan, machine, after)
+            if _beats(prediction, best[1]):
+                found.append((plan, prediction))
+    if not found:
+        return best
+    least = min(prediction.bounds.external for _, prediction in found)
+    lean = [one for one in found if one[1].bounds.external <= NEAR * least]
+    return min(lean, key=lambda one: (one[1].total_ps, one[1].bounds.external, *one[0].tile))
+
+
+def _beats(one: Prediction, best: Prediction) -> bool:
+    """Much leaner and almost as fast, or no less lean and faster."""
+    if one.bounds.external <= LEAN_SHARE * best.bounds.external:
+        return one.total_ps <= best.total_ps + best.total_ps // BLOCK_GAIN
+    return one.bounds.external <= best.bounds.external and _almost(one.total_ps) <= best.total_ps
 
 
 def _predicted(work: Work, plan: Plan, machine: Machine, epilogue: _Lanes | None) -> Prediction:

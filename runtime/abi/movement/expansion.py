@@ -145,13 +145,21 @@ class Expansion:
         self, start: Slot, size: int, l2: Slot, l3: Slot, copies: Sequence[Copy], tile: int, waits: Iterable[int] = ()
     ) -> int:
         """A result of `size` bytes on its way out: L1, L2, L3, and with `copies`, after `waits`, to external memory."""
+        self.leave_l1(start, size, l2, tile)
+        self.leave_l2(l2, size, l3)
+        return self.store(copies, l3, waits)
+
+    def leave_l1(self, start: Slot, size: int, l2: Slot, tile: int) -> None:
+        """Sums or a result of `size` bytes: L1 of a tile to L2."""
         number = self._outwards(self.machine.streamer_of(tile), start, l2, size, DROP, tile)
         start.readers.append(number)
         l2.writers.append(number)
+
+    def leave_l2(self, l2: Slot, size: int, l3: Slot) -> None:
+        """What left L1: L2 to L3."""
         number = self._outwards(self._mover[1].take(), l2, l3, size, SINK)
         l2.readers.append(number)
         l3.writers.append(number)
-        return self.store(copies, l3, waits)
 
     def lower(self, starts: Sequence[Slot], to: Slot, copies: Sequence[Copy], tile: int, waits: Iterable[int]) -> None:
         """L1 of a tile to L2, where it is an operand: from several slots, after `waits`."""

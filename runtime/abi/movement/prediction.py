@@ -16,9 +16,11 @@ from tfmbs.runtime.abi.array_timing import Sizes
 from tfmbs.runtime.abi.movement.group_operands import Groups
 from tfmbs.runtime.abi.movement.machine import EngineInfo, EngineKind, Machine, array_cycles
 from tfmbs.runtime.abi.movement.memory import Slot
+from tfmbs.runtime.abi.movement.misses import parts
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
+from tfmbs.runtime.abi.movement.parking import Load, Panel, parking_ps
 from tfmbs.runtime.abi.movement.predicted import Bounds, Prediction, Traffic
-from tfmbs.runtime.abi.movement.tiles import Plan, Work, l1_misses, level_misses
+from tfmbs.runtime.abi.movement.tiles import Plan, Work, l1_misses, level_misses, parked_bytes
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 
@@ -55,6 +57,7 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
     vector_rows, vector_columns = (tile.n, tile.m) if is_window else (tile.m, tile.n)
     vector = epilogue(vector_rows, vector_columns) * machine.core_ps if epilogue else 0
     windows = work.window_traffic(tile)
+    parked = [2 * size for size in parked_bytes(work, plan)]  # out and in again
     into = [
         lhs.misses[i] * (lhs.chunk if i < 2 else lhs.tile) + rhs.misses[i] * (rhs.chunk if i < 2 else rhs.tile)
         for i in range(3)
@@ -70,11 +73,33 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
         vector=vector * rounds,
         external=machine.external_ps(into[0] + results + windows),
         dma=beats * dma.period_ps // len(movers[0]),
-        block_mover=_moved(into[1] + results + windows, mover, len(movers[1])),
-        streamer=_moved(into[2] + results + windows, streamer, streamers),
+        block_mover=_moved(into[1] + results + windows + parked[0], mover, len(movers[1])),
+        streamer=_moved(into[2] + results + windows + parked[1], streamer, streamers),
     )
     out = _moved(result, streamer, 1)
     busiest = max(bounds)
+    if plan.loops.parks:
+        late = (
+            vector * rounds,
+            machine.external_ps(results + windows),
+            0,
+            _moved(results + windows, mover, len(movers[1])),
+            _moved(results + windows, streamer, streamers),
+        )
+        fast, slots = (lhs, plan.l3.lhs) if plan.loops.m_fastest else (rhs, plan.l3.rhs)
+        through = fast.beats * dma.period_ps + _moved(fast.chunk, mover, 1)
+        out_ps = _moved(result, mover, 1) + max(machine.external_ps(result), _moved(result, dma, 1))
+        load = Load(
+            bounds.array,
+            bounds[1:],
+            late,
+            rounds * out_ps // plan.l3.results,
+            2 * _moved(tile.m * tile.n * ACCUMULATOR_BYTES, streamer, 1),
+            work.k - (steps - 1) // plan.loops.block_steps * plan.loops.block_steps * tile.k,
+            work.k,
+        )
+        panel = Panel(fast.chunks_of_tile, through, slots)
+        busiest = parking_ps(plan.loops, rounds, work.products, load, panel, has_one_slot=plan.l1.sums == 1)
     if not plan.is_buffered:  # a step's operands come when the one before is done
         busiest = max(busiest, bounds.array + rounds * steps * _moved(lhs.tile + rhs.tile, streamer, 1))
     if plan.l1.sums == 1:  # the next tile's sums wait for these to have gone
@@ -177,9 +202,9 @@ def compute_ps(work: Work, tile: Tile, dataflow: Dataflow, machine: Machine, *, 
     total = 0
     if isinstance(work.rhs, Groups) and work.has_integer_groups and work.rhs.group < work.k:
         return _compute_of_groups(work, tile, dataflow, machine, work.rhs.group, is_buffered=is_buffered)
-    for m, m_count in _parts(work.m, tile.m):
-        for n, n_count in _parts(work.n, tile.n):
-            for k, k_count in _parts(work.k, tile.k):
+    for m, m_count in parts(work.m, tile.m):
+        for n, n_count in parts(work.n, tile.n):
+            for k, k_count in parts(work.k, tile.k):
                 first, again = (
                     array_cycles(machine, dataflow, Sizes(m, n, k), is_buffered, is_continued)
                     for is_continued in (False, True)
@@ -195,16 +220,10 @@ def _compute_of_groups(
     """The same of folds over one group each."""
     folds = (
         m_count * n_count * array_cycles(machine, dataflow, Sizes(m, n, group), is_buffered, False)
-        for m, m_count in _parts(work.m, tile.m)
-        for n, n_count in _parts(work.n, tile.n)
+        for m, m_count in parts(work.m, tile.m)
+        for n, n_count in parts(work.n, tile.n)
     )
     return work.products * sum(folds) * (work.k // group) * machine.core_ps
-
-
-def _parts(size: int, by: int) -> list[tuple[int, int]]:
-    """Sizes of the parts of an axis, and how many there are of each."""
-    full, rest = divmod(size, by)
-    return [part for part in ((by, full), (rest, 1)) if part[0] and part[1]]
 
 
 def _engines(machine: Machine, kind: EngineKind) -> tuple[EngineInfo, ...]:

@@ -20,6 +20,8 @@ def permutation(op: Any) -> tuple[int, ...] | None:
     """The order of an op that only permutes the dimensions of a tensor: its result's number d is number `order[d]`."""
     if op.name != "linalg.generic" or len(op.operands) != 2 or len(op.results) != 1:
         return None
+    if not isinstance(op.operands[0].type, ir.RankedTensorType):  # a scalar
+        return None
     block = op.regions[0].blocks[0]
     if len(block.operations) != 1 or block.operations[0].operation.operands[0] != block.arguments[0]:
         return None

@@ -12,10 +12,13 @@ from tests.kpu.recurrences import layouts, plain, random_recurrences
 from tests.kpu.test_hazards import check_deletions
 from tests.kpu.test_kinds import ran
 from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.memory import Slot
 from tfmbs.runtime.abi.movement.pages import Pages
 from tfmbs.runtime.abi.movement.program import PART_FIELDS, Memory
-from tfmbs.runtime.devices.kpu import KpuContext
+from tfmbs.runtime.abi.target_file import load_target
+from tfmbs.runtime.devices.kpu import KpuContext, walked
 from tfmbs.tools.bench.simulated import models
 from tfmbs.tools.bench.simulated.workload import Workload, simulate
 
@@ -111,7 +114,9 @@ def test_sums_of_inputs_stay_in_l3_or_go_to_the_workspace() -> None:
 def test_pages_that_stay_are_spread_evenly() -> None:
     """Of 12 pages 6 find a slot: every other one; those of an earlier class all do; who has a slot keeps it."""
     slots = [[Slot(memory, 64 * i, 64) for i in range(count)] for memory, count in ((0, 1), (0, 3), (1, 1), (1, 5))]
-    pages = Pages(None, (slots[0], slots[1]), (slots[2], slots[3]))  # type: ignore[arg-type]
+    image = random_recurrences(0)
+    expansion = Expansion(image, image.descriptors, Machine.of(load_target("kpu-minimal")), walked)
+    pages = Pages(expansion, (slots[0], slots[1]), (slots[2], slots[3]))
     pages.settle(["a", "b"], range(12))
     assert pages.kept == {"a", "b", 0, 2, 4, 6, 8, 10}
     pages.settle(range(12))

@@ -47,7 +47,8 @@ class _Moved(NamedTuple):
     l1: int
     results: int
 
-    def __add__(self, other: _Moved) -> _Moved:  # type: ignore[override]
+    def plus(self, other: _Moved) -> _Moved:
+        """Of both together."""
         return _Moved(*(a + b for a, b in zip(self, other, strict=True)))
 
     def times(self, count: int) -> _Moved:
@@ -164,8 +165,8 @@ class _Model:
         once = self._recurrent(0).l3 - last.l3  # pages that stay come once
         phases = [
             (1, first, 0, self._ahead(0)),
-            (layout.chunks - 1, both, plan.ahead * vector, chunked + beside.times(plan.ahead)),
-            (1, last_steps * alone, last_steps * vector, last.times(last_steps) + _Moved(once, once, 0, 0)),
+            (layout.chunks - 1, both, plan.ahead * vector, chunked.plus(beside.times(plan.ahead))),
+            (1, last_steps * alone, last_steps * vector, last.times(last_steps).plus(_Moved(once, once, 0, 0))),
         ]
         total, bounds, traffic = 0, NOTHING, _Moved(0, 0, 0, 0)
         for count, array, vectors, moved in phases:
@@ -173,7 +174,7 @@ class _Model:
             busiest, second = sorted((*one[:2], max(one.external, one.dma), *one[4:]))[:-3:-1]
             total += count * (busiest + second // WAITING)
             bounds = Bounds(*(a + count * b for a, b in zip(bounds, one, strict=True)))
-            traffic += moved.times(count)
+            traffic = traffic.plus(moved.times(count))
         rounds = -(-self.jobs // self.side)
         page = layout.page
         latency = max(machine.external_ps(page), _moved(page, self.dma[:1])) + _moved(page, self.mover[:1])

@@ -6,7 +6,7 @@
 // A convolution of volumes through every level.
 
 // TILE:        "tfmbs.conv3d"
-// TILE:        tfmbs.schedule = #tfmbs.schedule<"weight_stationary"
+// TILE:        tfmbs.schedule = #tfmbs.schedule<"output_stationary"
 // KERNEL:      "tfmbs.kernel_conv3d"(%arg0, %arg1, %arg2)
 // KERNEL:      groups = 2 : i64, kernel = array<i64: 3, 3, 3>, lhs_zero = 0 : i64
 // KERNEL-SAME: pads = array<i64: 1, 1, 0, 0, 1, 0>

@@ -66,7 +66,7 @@ LAUNCH: dict[str, Figure] = {
     "bytes": Figure("bytes", "of operands and results of these ops"),
     "intensity": Figure("operations/byte", "flops / bytes"),
 }
-"""Other figures of a launch. Names (`name`, `kind`, `layer`, `phase`, `pattern`, `zero_skip_mode`) have no unit."""
+"""Other figures of a launch. What is a word (`name`, `kind`, `layer`, `phase`, `kernels` and so on) has no unit."""
 
 FIGURES_OF_TIME: dict[str, Figure] = {
     "total_ps": Figure("ps", "the run; of a launch, when it is on the critical path: these sum to the run"),

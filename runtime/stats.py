@@ -26,7 +26,7 @@ READ_COST, WRITE_COST, BROADCAST_COST, MISS_COST, FUSED_FACTOR = 5, 8, 2, 6, 0.7
 class LaunchCounters:
     """What a device measured of one descriptor: multiply-accumulates or pooling taps, those with a weight that is no
     constant zero, instruction words, lane operations and those of them on reals, elements loaded and stored by vector
-    code, and nanoseconds.
+    code, and nanoseconds. `kernels` are the emulator's family of kernels and their instruction set.
 
     `start_ns` and `start_cycle` count from the start of the run; cycles are those of a simulated core clock, else 0,
     `predicted_cycles` and `predicted_external_bytes` those of the closed model (0: it depends on values of operands).
@@ -45,12 +45,13 @@ class LaunchCounters:
     cycles: int = 0
     predicted_cycles: int = 0
     predicted_external_bytes: int = 0
+    kernels: str = ""
 
 
 @dataclass(frozen=True)
 class LaunchStats:
-    """One launch: its names, its counters (see `COUNTERS`), and the emulator's own wall time or that of a simulated
-    device, with its cycles.
+    """One launch: its names, its counters (see `COUNTERS`), and the emulator's own kernels and wall time, or that of a
+    simulated device, with its cycles.
 
     `phase` to `intensity` are what the compiler knew of the ops of the network that it does (`semantics.Meaning`).
     """
@@ -79,6 +80,7 @@ class LaunchStats:
     cycles: int = 0
     predicted_cycles: int = 0
     predicted_external_bytes: int = 0
+    kernels: str = ""
 
     @property
     def fabric_cost(self) -> float:
@@ -175,7 +177,7 @@ class Stats:
                 "cat": launch.kind,
                 "ts": launch.start_ns / 1000,
                 "dur": launch.wall_ns / 1000,
-                "args": {name: getattr(launch, name) for name in COUNTERS},
+                "args": {"kernels": launch.kernels, **{name: getattr(launch, name) for name in COUNTERS}},
             }
             for launch in self.launches
         ]
@@ -269,6 +271,7 @@ def _launch(image: Image, descriptor: Row, counters: LaunchCounters, meaning: Me
         cycles=counters.cycles,
         predicted_cycles=counters.predicted_cycles,
         predicted_external_bytes=counters.predicted_external_bytes,
+        kernels=counters.kernels,
     )
 
 

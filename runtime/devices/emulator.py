@@ -22,7 +22,8 @@ from tfmbs.runtime.stats import LaunchCounters, Stats, launch_stats
 from tfmbs.runtime.threads import checked_threads
 
 ISA_VARIABLE = "TFMBS_ISA"
-"""Environment variable that names the instruction set to use, for tests: one of `_native.instruction_sets()`."""
+"""Environment variable that names the instruction set to use, for tests: one of `_native.instruction_sets()` for all
+kernels, `FAMILY=SET` for some of `_native.kernel_families()`, or both, with commas between them."""
 
 JIT_VARIABLE = "TFMBS_JIT"
 """Environment variable that says whether chains of vector operations become machine code: 1, the default, or 0."""
@@ -117,8 +118,11 @@ class EmulatorContext:
         """Counters of the last run. Raises TfmbsError `device` before the first."""
         if self._last is None:
             raise TfmbsError("device", "emulator", "there are no stats before a run that succeeded")
-        counters = [LaunchCounters(**row) for row in self.native.counters()]
-        return launch_stats(self._last.loaded.image, "emulator", self._last.index, counters)
+        loaded, index = self._last.loaded, self._last.index
+        kernels = [f"{family} on {isa}" for family, isa in loaded.native.dispatch(index)]
+        rows = zip(self.native.counters(), kernels, strict=True)
+        counters = [LaunchCounters(**row, kernels=own) for row, own in rows]
+        return launch_stats(loaded.image, "emulator", index, counters)
 
 
 class Emulator:
@@ -147,7 +151,7 @@ class Emulator:
 
     @property
     def isa(self) -> str:
-        """The instruction set in use."""
+        """The instruction set in use, and the families of kernels that have another one, as in `ISA_VARIABLE`."""
         return str(self.whole.native.isa)
 
     def entry(self, name: str) -> Entry:

@@ -171,6 +171,7 @@ class KpuContext:
                 start_cycle=start // core_ps, cycles=-(-(end - start) // core_ps),
                 predicted_cycles=predicted.cycles if predicted else 0,
                 predicted_external_bytes=predicted.external_bytes if predicted else 0,
+                kernels="",
             )
             for predicted, row, (start, end) in zip(
                 map(last.program.predicted.get, range(count)), self.native.counters(), timing.launches(count),

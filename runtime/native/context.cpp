@@ -128,7 +128,7 @@ Context::Prepared& Context::prepared(std::shared_ptr<const Image> image, uint32_
     return prepared_.back();
   }
   if (image->state_bytes() > state_.size() || image->scratch_bytes() > scratch_.size() ||
-      &image->kernels() != &image_->kernels() || image->weights().data != image_->weights().data)
+      image->choice() != image_->choice() || image->weights().data != image_->weights().data)
     throw Error("device", "emulator", "the image is none of this context's");
   const Plan& plan = image->plan(entry);
   auto bindings = std::make_unique<Bindings>(*image, image->entries()[entry], Buffer{scratch_.data(), scratch_.size()},
@@ -149,12 +149,12 @@ void Context::check(Prepared& own, size_t first, size_t count) {
   }
 }
 
-Engine Context::engine() { return {image_->kernels(), workers_, buffers_, lhs_, recurrence_}; }
+Engine Context::engine(const Launch& launch) { return {*launch.kernels, workers_, buffers_, lhs_, recurrence_}; }
 
 // Throws Error where the buffers of a launch take more than is granted.
 void Context::check_memory(const Bound& bound) {
   const Launch& launch = bound.launch;
-  const Engine engine = this->engine();
+  const Engine engine = this->engine(launch);
   const auto all = [&](uint64_t own) { return product({own, buffers_.size()}, launch.name); };
   uint64_t left = memory_limit_;
   const auto take = [&](uint64_t bytes) {
@@ -231,7 +231,7 @@ void Context::execute(const Bound& bound, LaunchCounters& counters) {
   if (bound.operations > operations_left_)
     throw Error("resource-limit", launch.name, "the run takes more operations than are granted");
   operations_left_ -= bound.operations;
-  const Engine engine = this->engine();
+  const Engine engine = this->engine(launch);
   workers_.stay_alone(bound.is_small);
   for (const auto& worker : buffers_) worker->machine.counters() = {};
   counters.count(launch);

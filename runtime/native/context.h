@@ -103,7 +103,7 @@ class Context {
 
   void check(Prepared& own, size_t first, size_t count);
   Prepared& prepared(std::shared_ptr<const Image> image, uint32_t entry);
-  Engine engine();
+  Engine engine(const Launch& launch);
   void check_memory(const Bound& bound);
   void execute(const Bound& bound, LaunchCounters& counters);
   void take_turns(const Group& group, const Bound* bound, LaunchCounters* counters, Clock::time_point start);

@@ -97,7 +97,8 @@ void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, cons
 void finish_chunks(const Engine& engine, const Bound& bound, Worker& worker, const uint32_t* accumulators,
                    const Chunk& chunk, const ChunkRows& rows) {
   const Program* program = bound.launch.program;
-  if (program && program->chain && run_chain(engine, bound, worker, accumulators, chunk, rows)) return;
+  if (program && program->chain && engine.kernels.chain &&
+      run_chain(engine, bound, worker, accumulators, chunk, rows)) return;
   for (uint64_t row = 0; row < rows.count; ++row)
     interpret(engine, bound, worker, accumulators + row * rows.accumulators,
               {chunk.element + row * rows.elements, chunk.channel + static_cast<uint32_t>(row * rows.channels),

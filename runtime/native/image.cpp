@@ -119,7 +119,7 @@ bool multiplies(Kind kind) { return kind == Kind::GEMM || kind == Kind::GEMV || 
 }  // namespace
 
 Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string> strings, Bytes weights,
-             const Kernels& kernels, uint64_t memory_limit, const Image* whole, bool translates)
+             const Choice& choice, uint64_t memory_limit, const Image* whole, bool translates)
     : strings_(std::move(strings)),
       tensors_(records<abi::Tensor>(tables, "TENSOR")),
       gemms_(records<abi::GemmGeometry>(tables, "GEMM_GEOMETRY")),
@@ -131,17 +131,17 @@ Image::Image(const std::map<std::string, Bytes>& tables, std::vector<std::string
       args_(records<uint32_t>(tables, "ARGS")),
       entries_(records<abi::Entry>(tables, "ENTRY")),
       weights_(weights),
-      kernels_(kernels),
+      choice_(choice),
       memory_left_(memory_limit),
       whole_(whole) {
-  if (whole && (whole->weights_.data != weights.data || &whole->kernels_ != &kernels))
+  if (whole && (whole->weights_.data != weights.data || whole->choice_ != choice))
     throw Error("device", "emulator", "an image for other sizes has other weights");
   const auto words = tables.find("SIW");
   const Bytes code = words == tables.end() ? Bytes{} : words->second;
   for (const auto& record : records<abi::Program>(tables, "PROGRAM")) {
     check_range(record.first_word, record.word_count, code.size / abi::WORD_BYTES, "SIW", string(record.name));
     const uint8_t* first = code.data + record.first_word * abi::WORD_BYTES;
-    programs_.push_back(decode_program(record, first, string(record.name), kernels, translates));
+    programs_.push_back(decode_program(record, first, string(record.name), kernels(), translates));
   }
   const auto descriptors = records<abi::Descriptor>(tables, "CODE");
   launches_.reserve(descriptors.size());
@@ -182,6 +182,11 @@ const Plan& Image::plan(uint32_t entry) const {
   return *plan;
 }
 
+void Image::choose(Launch& launch, Family family) const {
+  launch.family = family;
+  launch.kernels = &choice_.of(family);
+}
+
 Launch Image::prepare(const abi::Descriptor& record, size_t index) {
   Launch launch;
   launch.record = record;
@@ -204,7 +209,8 @@ Launch Image::prepare(const abi::Descriptor& record, size_t index) {
   const auto first = args_.begin() + record.args_first;
   launch.args.assign(first, first + record.args_count);
   check_launch(*this, launch);
-  launch.words = launch.integer ? kernels_.integers.words : Words::F32;
+  choose(launch, family_of(record.kind, launch.integer));
+  launch.words = launch.integer ? launch.kernels->integers.words : Words::F32;
   if (multiplies(record.kind)) prepare_weights(launch);
   if (record.kind == Kind::GROUP_GEMM) prepare_groups(launch);
   if (record.kind == Kind::LSTM) prepare_lstm(launch);
@@ -212,12 +218,14 @@ Launch Image::prepare(const abi::Descriptor& record, size_t index) {
 }
 
 uint64_t Image::packed_size(const Launch& launch) const {
-  if (convolves(launch.record.kind)) return tfmbs::packed_bytes(launch.volume, launch.words, kernels_, launch.name);
-  return tfmbs::packed_bytes(launch.gemm, launch.words, kernels_.panel, launch.name);
+  if (convolves(launch.record.kind))
+    return tfmbs::packed_bytes(launch.volume, launch.words, *launch.kernels, launch.name);
+  return tfmbs::packed_bytes(launch.gemm, launch.words, launch.kernels->panel, launch.name);
 }
 
-std::shared_ptr<const LazyWeights> Image::stored(const std::string& key, const Launch& launch, uint64_t size,
+std::shared_ptr<const LazyWeights> Image::stored(std::string key, const Launch& launch, uint64_t size,
                                                  std::function<StoredWeights()> make) {
+  key = bytes_of(launch.kernels) + key;
   if (whole_) {
     const auto found = whole_->stored_.find(key);
     if (found != whole_->stored_.end()) return found->second;
@@ -247,7 +255,7 @@ void Image::prepare_weights(Launch& launch) {
     // The taps that lie on padding differ with the size of the input, and with them the work.
     const abi::VolumeGeometry filter = filter_of(launch.volume);
     launch.weights = stored(key + bytes_of(filter), launch, packed_size(launch),
-                            [filter, rhs, data, words = launch.words, kernels = &kernels_, name = launch.name] {
+                            [filter, rhs, data, words = launch.words, kernels = launch.kernels, name = launch.name] {
                               const Elements elements(rhs, data, name);
                               return StoredWeights{pack_conv(filter, elements.vectors, words, *kernels),
                                                    nonzero_of(filter, elements.vectors)};
@@ -259,7 +267,7 @@ void Image::prepare_weights(Launch& launch) {
   }
   const abi::GemmGeometry one = matrix_of(launch.gemm);
   launch.weights = stored(key + bytes_of(one), launch, packed_size(launch),
-                          [one, rhs, data, words = launch.words, panel = kernels_.panel, name = launch.name] {
+                          [one, rhs, data, words = launch.words, panel = launch.kernels->panel, name = launch.name] {
                             const Elements elements(rhs, data, name);
                             return StoredWeights{pack_gemm(one, elements.vectors, words, panel),
                                                  {nonzero_of(one, elements.vectors)}};
@@ -284,11 +292,12 @@ void Image::prepare_groups(Launch& launch) {
   one.lhs_zero = 0;
   const std::string key =
       bytes_of(launch.words) + bytes_of(place_of(rhs)) + bytes_of(place_of(scales)) + bytes_of(one);
-  const uint64_t size = tfmbs::packed_bytes(g, launch.words, kernels_.panel, launch.name);
+  const uint64_t size = tfmbs::packed_bytes(g, launch.words, launch.kernels->panel, launch.name);
   const uint8_t* const data = weights_.data + rhs.offset;
   const float* const factors = reinterpret_cast<const float*>(weights_.data + scales.offset);
   launch.weights = stored(
-      key, launch, size, [one, rhs, data, factors, words = launch.words, panel = kernels_.panel, name = launch.name] {
+      key, launch, size,
+      [one, rhs, data, factors, words = launch.words, panel = launch.kernels->panel, name = launch.name] {
         const Elements elements(rhs, data, name);
         return StoredWeights{pack_groups(one, elements.vectors.i8, factors, words, panel),
                              {nonzero_of(one, elements.vectors.i8)}};
@@ -297,6 +306,7 @@ void Image::prepare_groups(Launch& launch) {
 }
 
 void Image::prepare_trits(Launch& launch, const abi::Tensor& rhs, const abi::Tensor* scales, uint64_t n, uint64_t k) {
+  choose(launch, Family::TRITS);
   launch.words = Words::RESIDUES;
   const uint64_t row_bytes = residue_row_bytes(k);
   // Rows of the tensor that are rows of the product feed the kernels from the file.
@@ -349,10 +359,10 @@ void Image::prepare_lstm(Launch& launch) {
     if (rhs.region != abi::Region::WEIGHTS) return factor;
     check_place(rhs, weights_.size, launch.name);
     const abi::GemmGeometry one = matrix_of(g);
-    const uint64_t size = tfmbs::packed_bytes(g, Words::F32, kernels_.panel, launch.name);
+    const uint64_t size = tfmbs::packed_bytes(g, Words::F32, launch.kernels->panel, launch.name);
     const uint8_t* const data = weights_.data + rhs.offset;
     factor.weights = stored(bytes_of(Words::F32) + bytes_of(place_of(rhs)) + bytes_of(one), launch, size,
-                            [one, rhs, data, panel = kernels_.panel, name = launch.name] {
+                            [one, rhs, data, panel = launch.kernels->panel, name = launch.name] {
                               const Elements elements(rhs, data, name);
                               return StoredWeights{pack_gemm(one, elements.vectors, Words::F32, panel),
                                                    {nonzero_of(one, elements.vectors)}};

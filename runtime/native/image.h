@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "abi.gen.h"
+#include "choice.h"
 #include "kernels.h"
 #include "lazy_weights.h"
 #include "pack.h"
@@ -34,6 +35,8 @@ struct Launch {
   const Program* program = nullptr;
   std::vector<uint32_t> args;
   bool integer = false;   // i32 accumulators, else f32
+  Family family{};
+  const Kernels* kernels = nullptr;  // of the family
   Words words{};          // in which products take their operands
   bool constant = false;  // rhs lies in WEIGHTS
   std::shared_ptr<const LazyWeights> weights;  // where rhs is constant
@@ -50,14 +53,16 @@ class Image {
  public:
   // `tables` are section bytes by section name, `strings` the string table, `weights` the WEIGHTS region, which must
   // outlive the image and be aligned to 8 bytes; at most `memory_limit` bytes are taken for packed weights, those of
-  // `whole` aside: an image of the same weights and kernels, or none. With `translates`, chains of vector operations
+  // `whole` aside: an image of the same weights and choice, or none. With `translates`, chains of vector operations
   // become machine code. Throws Error.
   Image(const std::map<std::string, Bytes>& tables, std::vector<std::string> strings, Bytes weights,
-        const Kernels& kernels, uint64_t memory_limit, const Image* whole = nullptr, bool translates = true);
+        const Choice& choice, uint64_t memory_limit, const Image* whole = nullptr, bool translates = true);
   Image(const Image&) = delete;
   Image& operator=(const Image&) = delete;
 
-  const Kernels& kernels() const { return kernels_; }
+  const Choice& choice() const { return choice_; }
+  // Of vector code.
+  const Kernels& kernels() const { return choice_.of(Family::VECTOR); }
   const std::vector<abi::Entry>& entries() const { return entries_; }
   const std::vector<Launch>& launches() const { return launches_; }
   Bytes weights() const { return weights_; }
@@ -75,14 +80,15 @@ class Image {
   const Plan& plan(uint32_t entry) const;
 
  private:
+  void choose(Launch& launch, Family family) const;
   Launch prepare(const abi::Descriptor& record, size_t index);
   void prepare_weights(Launch& launch);
   void prepare_groups(Launch& launch);
   void prepare_lstm(Launch& launch);
   void prepare_trits(Launch& launch, const abi::Tensor& rhs, const abi::Tensor* scales, uint64_t n, uint64_t k);
-  // The weights that `key` tells, to be made by `make` in `size` bytes unless another launch, or one of `whole`, has
-  // them. `make` outlives the image.
-  std::shared_ptr<const LazyWeights> stored(const std::string& key, const Launch& launch, uint64_t size,
+  // The weights that `key` and the launch's kernels tell, to be made by `make` in `size` bytes unless another launch, or
+  // one of `whole`, has them. `make` outlives the image.
+  std::shared_ptr<const LazyWeights> stored(std::string key, const Launch& launch, uint64_t size,
                                             std::function<StoredWeights()> make);
 
   std::vector<std::string> strings_;
@@ -98,7 +104,7 @@ class Image {
   std::vector<Launch> launches_;
   std::vector<abi::Entry> entries_;
   Bytes weights_;
-  const Kernels& kernels_;
+  const Choice choice_;
   uint64_t memory_left_, packed_bytes_ = 0;
   const Image* whole_;  // while the image is made
   std::map<std::string, std::shared_ptr<const LazyWeights>> stored_;

@@ -274,8 +274,8 @@ class GroupFold {
 void Jobs::fold(const movement::Movement& movement, const int64_t* parameters) {
   movement::Fold p;
   std::memcpy(&p, parameters, sizeof p);
-  const Kernels& kernels = image_.kernels();
   const Launch& own = launch(movement.launch);
+  const Kernels& kernels = *own.kernels;
   const int64_t count = p.is_window ? p.rows * p.depth : (p.rows - 1) * p.lhs_stride + p.depth;
   const uint8_t* lhs = memories_.at(p.memory, p.lhs, count * (p.is_float ? 4 : 1));
   const uint8_t* rhs = memories_.at(p.memory, p.rhs, p.columns * p.rhs_row_bytes);

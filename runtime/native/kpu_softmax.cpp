@@ -59,14 +59,15 @@ class Row {
 void Jobs::softmax(const movement::Movement& movement, const int64_t* parameters) {
   movement::Softmax p;
   std::memcpy(&p, parameters, sizeof p);
-  const abi::AttentionGeometry& g = launch(movement.launch).attention;
+  const Launch& own = launch(movement.launch);
+  const abi::AttentionGeometry& g = own.attention;
   float* scores = reinterpret_cast<float*>(memories_.at(p.memory, p.scores, p.rows * p.columns * 4));
   const int64_t e = g.mask == abi::MaskMode::SELECT ? 1 : 4;
   const uint8_t* mask = nullptr;
   if (g.mask != abi::MaskMode::NONE)
     mask = memories_.at(p.memory, p.mask,
                         ((p.rows - 1) * p.mask_row_stride + (p.columns - 1) * p.mask_column_stride + 1) * e);
-  Row row(image_.kernels().scores, g, static_cast<uint32_t>(p.columns));
+  Row row(own.kernels->scores, g, static_cast<uint32_t>(p.columns));
   for (int64_t r = 0; r < p.rows; ++r)
     row.weigh(scores + r * p.columns, p.first + r, mask ? mask + r * p.mask_row_stride * e : nullptr,
               p.mask_column_stride);

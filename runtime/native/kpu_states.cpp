@@ -47,10 +47,11 @@ void Jobs::clear(const int64_t* parameters) const {
 void Jobs::gates(const movement::Movement& movement, const int64_t* parameters) const {
   movement::Gates p;
   std::memcpy(&p, parameters, sizeof p);
-  const abi::LstmGeometry& g = launch(movement.launch).lstm;
+  const Launch& own = launch(movement.launch);
+  const abi::LstmGeometry& g = own.lstm;
   const bool input_first = g.order == abi::GateOrder::IOFC;
   const unsigned output = input_first ? 1 : 3, forget = input_first ? 2 : 1, cell = input_first ? 3 : 2;
-  const auto lane = [&](abi::DOp op) { return image_.kernels().lane(op, abi::DType::F32, 0); };
+  const auto lane = [&](abi::DOp op) { return own.kernels->lane(op, abi::DType::F32, 0); };
   const LaneFn add = lane(abi::DOp::ADD), multiply = lane(abi::DOp::MUL);
   const LaneFn sigmoid = lane(abi::DOp::SIGMOID), tanh = lane(abi::DOp::TANH);
   const int64_t block = p.rows * p.columns;

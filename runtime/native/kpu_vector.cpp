@@ -87,7 +87,7 @@ void Jobs::pool(const movement::Movement& movement, const int64_t* parameters) {
   const int64_t rows = p.rows * static_cast<int64_t>(width);
   const uint8_t* in = memories_.at(p.memory, p.in, p.channels * rows);
   uint8_t* out = memories_.at(p.memory, p.out, p.channels * p.lanes * static_cast<int64_t>(out_e));
-  const StoreFn store = image_.kernels().moves(own.integer ? abi::DType::I8 : abi::DType::F32).store;
+  const StoreFn store = own.kernels->moves(own.integer ? abi::DType::I8 : abi::DType::F32).store;
   scratchpad_.lhs.resize((plane + 3) / 4);
   scratchpad_.out.resize(POOL_WORDS);
   uint8_t* whole = reinterpret_cast<uint8_t*>(scratchpad_.lhs.data());
@@ -96,7 +96,7 @@ void Jobs::pool(const movement::Movement& movement, const int64_t* parameters) {
     std::memcpy(whole + static_cast<size_t>(p.first_row) * width, in, static_cast<size_t>(rows));
     for (int64_t first = 0; first < p.lanes; first += abi::VLMAX) {
       const uint32_t lanes = static_cast<uint32_t>(std::min<int64_t>(abi::VLMAX, p.lanes - first));
-      pool_outputs(image_.kernels(), own, whole, static_cast<uint64_t>(p.first + first), lanes, results);
+      pool_outputs(*own.kernels, own, whole, static_cast<uint64_t>(p.first + first), lanes, results);
       const int64_t at = channel * p.lanes + first;
       if (p.is_wide) std::memcpy(out + at * 4, results, lanes * sizeof *results);
       else store(out, results, at, 1, lanes);

@@ -29,12 +29,12 @@ LoadedImage load(const std::map<std::string, nb::bytes>& tables, std::vector<std
   const Bytes region{weights.data(), weights.size()};
   if (reinterpret_cast<uintptr_t>(region.data) % 8)
     throw Error("device", "emulator", "the weights are not aligned to 8 bytes");
-  const Kernels& kernels = tfmbs::kernels(isa);
+  const Choice choice(isa);
   nb::object owner = nb::find(weights);
   std::shared_ptr<const Image> image;
   {
     const nb::gil_scoped_release release;
-    image = std::make_shared<const Image>(sections, std::move(strings), region, kernels, memory_limit,
+    image = std::make_shared<const Image>(sections, std::move(strings), region, choice, memory_limit,
                                           whole ? whole->image.get() : nullptr, translates);
   }
   return {std::move(owner), std::move(image)};
@@ -123,6 +123,18 @@ std::map<uint32_t, std::vector<uint32_t>> parts(const LoadedImage& self, uint32_
   return result;
 }
 
+// By launch of an entry: the family of its kernels, and their instruction set.
+std::vector<std::pair<std::string, std::string>> dispatch(const LoadedImage& self, uint32_t entry) {
+  std::vector<std::pair<std::string, std::string>> result;
+  const std::vector<abi::Entry>& entries = self.image->entries();
+  if (entry >= entries.size()) throw Error("device", "emulator", "no such entry");
+  for (uint32_t i = 0; i < entries[entry].descriptor_count; ++i) {
+    const Launch& launch = self.image->launches()[entries[entry].first_descriptor + i];
+    result.emplace_back(FAMILIES[static_cast<size_t>(launch.family)], launch.kernels->name);
+  }
+  return result;
+}
+
 nb::tuple peak(const std::string& isa, const std::string& type, unsigned threads, double seconds) {
   const Probes& found = probes(isa);
   if (type != "f32" && type != "i8") throw Error("usage", "type", "expected f32 or i8, got " + type);
@@ -164,6 +176,8 @@ NB_MODULE(_native, m) {
   // At exit the interpreter need not free what a global variable holds; that is no leak to tell a user about.
   nb::set_leak_warnings(false);
   m.def("instruction_sets", &instruction_sets, "Instruction sets that this processor runs, slowest first.");
+  m.def("kernel_families", [] { return std::vector<std::string>(FAMILIES.begin(), FAMILIES.end()); },
+        "Kernels of launches that may run on an instruction set of their own.");
   m.def("modelled_sets", &modelled_sets, "Sets for tests, in which a unit of another processor is a model.");
   m.def("peak", &peak, "isa"_a, "type"_a, "threads"_a, "seconds"_a,
         "The instruction set's multiplier of a type, f32 or i8, and its operations per second on several threads: the "
@@ -171,7 +185,7 @@ NB_MODULE(_native, m) {
   m.def("read_seconds", &read_time, "isa"_a, "bytes"_a, "threads"_a, "passes"_a = 1,
         "Seconds of reading all bytes so many times, a part of them on each thread.");
   nb::class_<LoadedImage>(m, "Image")
-      .def_prop_ro("isa", [](const LoadedImage& self) { return self.image->kernels().name; })
+      .def_prop_ro("isa", [](const LoadedImage& self) { return self.image->choice().text(); })
       .def_prop_ro(
           "packed", [](const LoadedImage& self) { return self.image->packed_bytes(); },
           "Bytes of the packed weights that are its own.")
@@ -185,12 +199,14 @@ NB_MODULE(_native, m) {
           "By output of an entry, how many of its first bytes a run writes, and does not read before.")
       .def_prop_ro("chains", [](const LoadedImage& self) { return self.image->chains(); },
                    "How many chains of vector operations are machine code.")
+      .def("dispatch", &dispatch, "entry"_a,
+           "By launch of an entry: the family of its kernels, and their instruction set.")
       .def("parts", &parts, "entry"_a,
            "By launch of an entry that is executed in parts: their number, and that of those that a thread may begin "
            "without what comes before them.");
   m.def("load", &load, "tables"_a, "strings"_a, "weights"_a, "isa"_a, "memory_limit"_a,
         "whole"_a.none() = nb::none(), "translates"_a = true,
-        "Checks and prepares an image; `tables` are section bytes by name, `isa` one of instruction_sets(), modelled_sets() or ''. "
+        "Checks and prepares an image; `tables` are section bytes by name, `isa` as Choice takes it, of instruction_sets() and modelled_sets(). "
         "`whole` is the image that this one is for certain sizes: weights that it has packed are taken from it. "
         "`translates`: chains of vector operations become machine code.");
   m.def("array_of", &array_of, "tensor"_a,

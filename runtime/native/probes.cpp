@@ -9,8 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "choice.h"
 #include "error.h"
-#include "kernels.h"
 #include "workers.h"
 
 namespace tfmbs {
@@ -75,7 +75,7 @@ double read_seconds(const Probes& probes, const uint8_t* bytes, size_t size, uns
 }
 
 const Probes& probes(const std::string& isa) {
-  const std::string name = kernels(isa).name;
+  const std::string name = Choice(isa).all().name;
 #if defined(TFMBS_X86)
   if (name == "avx2") return probes_avx2;
   if (name == "avxvnni") return probes_avxvnni;

@@ -25,7 +25,7 @@ struct Probes {
 double peak_rate(const Burn& burn, unsigned threads, double seconds);
 // Seconds of reading all bytes `passes` times, a part of them on each thread.
 double read_seconds(const Probes& probes, const uint8_t* bytes, size_t size, unsigned threads, unsigned passes);
-// Of an instruction set; "" is the fastest one. Throws Error where it does not exist here.
+// Of the instruction set for all of a choice. Throws Error where it does not exist here.
 const Probes& probes(const std::string& isa);
 
 }  // namespace tfmbs

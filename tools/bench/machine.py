@@ -61,7 +61,7 @@ def _version(package: str) -> str | None:
 
 
 def fastest_isa() -> str:
-    """The instruction set that a run takes: of the environment, else the fastest."""
+    """The instruction sets that a run takes: those of the environment, else the fastest."""
     return os.environ.get(ISA_VARIABLE) or _native.instruction_sets()[-1]
 
 

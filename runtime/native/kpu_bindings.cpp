@@ -166,15 +166,18 @@ void bind_kpu(nb::module_& m) {
         "timed"_a, "engines"_a, "workspace"_a,
         "Checks the tables of a movement program, see `tfmbs.runtime.abi.movement.program`.");
   m.def("kpu_conflicts", &conflicts, "program"_a, "accesses"_a, "tokens"_a,
-        "Pairs of movements that conflict; see `tfmbs.runtime.hazards.Conflict`. `accesses` are beside those of copies.");
-  m.def("kpu_walk", &walk, "program"_a, "wanted"_a, "most"_a, "Time and accesses of a vector program; see `tfmbs.runtime.abi.movement.vectors.Walked`.");
+        "Pairs of movements that conflict; see `tfmbs.runtime.hazards.Conflict`. `accesses` are beside those of "
+        "copies.");
+  m.def("kpu_walk", &walk, "program"_a, "wanted"_a, "most"_a,
+        "Time and accesses of a vector program; see `tfmbs.runtime.abi.movement.walks.Walked`.");
   nb::class_<KpuContext>(m, "KpuContext")
       .def(nb::init<const LoadedImage&, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t>(), "image"_a, "l3"_a, "l2"_a,
            "l1"_a, "tiles"_a, "step_limit"_a, "Memories of so many bytes; an L1 for each of the tiles.")
       .def("run", &KpuContext::run, "image"_a, "entry"_a, "program"_a, "inputs"_a, "outputs"_a,
            "Executes a movement program of an entry; outputs are written.")
       .def("reset", &KpuContext::reset, "Zeroes the state.")
-      .def("trace", &KpuContext::trace, "Of the last run, by movement: start_ps, end_ps, ready_ps, cause, bytes and stored, as 64-bit integers.")
+      .def("trace", &KpuContext::trace,
+           "Of the last run, by movement: start_ps, end_ps, ready_ps, cause, bytes and stored, as 64-bit integers.")
       .def("counters", &KpuContext::counters, "Counters of the last run, one dictionary per descriptor.");
 }
 

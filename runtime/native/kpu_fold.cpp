@@ -46,14 +46,15 @@ class Fold {
     const uint64_t rows = static_cast<uint64_t>(p_.rows), columns = static_cast<uint64_t>(p_.columns);
     pad_.rhs.assign((columns + panel - 1) / panel * panel * depth_, 0);
     for (uint64_t c = 0; c < columns; c += panel)
-      pack_weights(rhs_.at(c * rhs_.stride), width(columns - c, panel), panel, k_, words_, pad_.rhs.data() + c * depth_);
+      pack_weights(rhs_.at(c * rhs_.stride), width(columns - c, panel), panel, k_, words_,
+                   pad_.rhs.data() + c * depth_);
     for (uint64_t r = 0; r < rows; r += kernels_.rows) {
       const unsigned height = width(rows - r, kernels_.rows);
       pad_.lhs.assign(depth_ * height, 0);
       pack_activations(lhs_.at(r * lhs_.stride), height, height, k_, lhs_zero(), words_, pad_.lhs.data());
       for (uint64_t c = 0; c < columns; c += panel)
-        tile({r, c, height, width(columns - c, panel), static_cast<uint64_t>(p_.sums_stride)}, kernels_.integers.activations, pad_.lhs.data(),
-             pad_.rhs.data() + c * depth_, nullptr);
+        tile({r, c, height, width(columns - c, panel), static_cast<uint64_t>(p_.sums_stride)},
+             kernels_.integers.activations, pad_.lhs.data(), pad_.rhs.data() + c * depth_, nullptr);
     }
   }
 
@@ -79,8 +80,8 @@ class Fold {
       }
       for (uint64_t c = 0; c < channels; c += kernels_.rows) {
         const unsigned height = width(channels - c, kernels_.rows);
-        tile({c, x, height, count, static_cast<uint64_t>(p_.sums_stride)}, kernels_.integers.weights, pad_.lhs.data() + c * depth_, pad_.rhs.data(),
-             valid);
+        tile({c, x, height, count, static_cast<uint64_t>(p_.sums_stride)}, kernels_.integers.weights,
+             pad_.lhs.data() + c * depth_, pad_.rhs.data(), valid);
       }
     }
   }
@@ -166,7 +167,8 @@ Vectors compacted(movement::Fold& p, const int8_t*& lhs, const Vectors& rhs, Scr
   if (kept.empty()) kept.push_back(0);
   const size_t count = kept.size();
   if (static_cast<int64_t>(count) != p.kept)
-    throw Error("device", "kpu", "a fold has weights at " + std::to_string(count) + " k, not at " + std::to_string(p.kept));
+    throw Error("device", "kpu",
+                "a fold has weights at " + std::to_string(count) + " k, not at " + std::to_string(p.kept));
   pad.lhs_kept.resize(rows * count);
   pad.rhs_kept.resize(columns * count);
   for (size_t i = 0; i < count; ++i) {
@@ -185,7 +187,13 @@ class GroupFold {
  public:
   GroupFold(const Kernels& kernels, const Launch& launch, const movement::Fold& p, const uint8_t* lhs,
             const uint8_t* rhs, float* sums, Scratchpad& pad)
-      : kernels_(kernels), launch_(launch), p_(p), lhs_(lhs), sums_(sums), pad_(pad), groups_(std::max<int64_t>(1, p.depth / p.group)) {
+      : kernels_(kernels),
+        launch_(launch),
+        p_(p),
+        lhs_(lhs),
+        sums_(sums),
+        pad_(pad),
+        groups_(std::max<int64_t>(1, p.depth / p.group)) {
     const size_t scales = static_cast<size_t>(groups_) * sizeof(float);
     const size_t packed = static_cast<size_t>(p.rhs_row_bytes) - scales;
     pad.rows.resize(static_cast<size_t>(p.columns) * packed);

@@ -1,6 +1,7 @@
 // Movements are taken in the program's order, which happens-before follows: waits are for earlier movements. Each byte
-// has its last writer and who read it since; a new access must come after these. If all do, every pair is ordered, since
-// happens-before is transitive. Only where one does not, everything is looked at again, with all accesses of each byte.
+// has its last writer and who read it since; a new access must come after these. If all do, every pair is ordered,
+// since happens-before is transitive. Only where one does not, everything is looked at again, with all accesses of each
+// byte.
 #include "kpu_hazards.h"
 
 #include <algorithm>

@@ -21,7 +21,7 @@ class Memories {
 
   // The arguments of the next run, which must outlive it.
   void bind(const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs);
-  // So many bytes of workspace for the next run: what was in it is gone.
+  // At least so many bytes of workspace for the next run, whatever is in them.
   void reserve(uint64_t workspace);
   void clear_state() { state_.clear(); }
   // Bytes `first` to `first + size` of a memory by its code. Throws Error where it has them not.

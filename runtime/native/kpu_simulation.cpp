@@ -152,7 +152,8 @@ class Simulation {
   // The program of a movement whose time is known when it has run.
   const TimedProgram* timed_of(const Movement& m) const {
     if (static_cast<Op>(m.op) != Op::VECTOR) return nullptr;
-    const int64_t timed = reinterpret_cast<const movement::Vector*>(program_.parameters.data() + m.parameter_first)->timed;
+    const int64_t* parameters = program_.parameters.data() + m.parameter_first;
+    const int64_t timed = reinterpret_cast<const movement::Vector*>(parameters)->timed;
     return timed < 0 ? nullptr : &program_.timed[static_cast<size_t>(timed)];
   }
 
@@ -167,7 +168,8 @@ class Simulation {
       case Op::EPILOGUE: return jobs_.epilogue(m, parameters);
       case Op::VECTOR:
         moved = m.bytes;
-        trace_.stored[static_cast<size_t>(number)] = reinterpret_cast<const movement::Vector*>(parameters)->stored_bytes;
+        trace_.stored[static_cast<size_t>(number)] =
+            reinterpret_cast<const movement::Vector*>(parameters)->stored_bytes;
         return jobs_.vector(m, parameters);
       case Op::POOL: return jobs_.pool(m, parameters);
       case Op::SOFTMAX: return jobs_.softmax(m, parameters);

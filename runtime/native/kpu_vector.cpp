@@ -49,7 +49,8 @@ void Jobs::vector(const movement::Movement& movement, const int64_t* parameters)
       continue;
     }
     const abi::Tensor& tensor = image_.tensor(own.args[use.window], own.name);
-    uint8_t* data = memories_.at(memory_of(tensor), static_cast<int64_t>(tensor.offset), static_cast<int64_t>(tensor.bytes));
+    const int64_t first = static_cast<int64_t>(tensor.offset), size = static_cast<int64_t>(tensor.bytes);
+    uint8_t* data = memories_.at(memory_of(tensor), first, size);
     if (reinterpret_cast<uintptr_t>(data) % std::max(element_bytes(tensor.dtype), 1u))
       throw Error("record", own.name, "a tensor's elements are larger than those of its input or output");
     windows[use.window] = {data, element_count(tensor, own.name)};

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kpu_intervals.h"
 #include "movement.gen.h"
 
 namespace tfmbs::kpu {
@@ -19,11 +20,6 @@ struct TimedProgram {
   movement::TimedEngine engine;
 };
 
-// `count` runs of `bytes` in a memory, `stride` apart.
-struct Runs {
-  int64_t memory, first, bytes, count, stride;
-};
-
 // Accesses, cycles, and the bytes that they read and write.
 struct WalkedPart {
   int64_t accesses;  // -1: to the end
@@ -32,8 +28,8 @@ struct WalkedPart {
 };
 
 struct Walked {
-  // False: what it accesses depends on its operands, or a word accesses too much, or all of it is too much to be noted; then
-  // there is one part without runs.
+  // False: what it accesses depends on its operands, or a word accesses too much, or all of it is too much to be noted;
+  // then there is one part without runs.
   bool is_known = true;
   bool is_endless = false;  // it takes more words than it may
   bool leaves = false;      // an access leaves its window: what comes after it is not looked at

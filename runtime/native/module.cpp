@@ -110,7 +110,8 @@ nb::list counters(LoadedContext& self) {
   return rows;
 }
 
-// By launch of an entry that is executed in parts: how many parts there are, and how many threads may begin by themselves.
+// By launch of an entry that is executed in parts: how many parts there are, and how many threads may begin by
+// themselves.
 std::map<uint32_t, std::vector<uint32_t>> parts(const LoadedImage& self, uint32_t entry) {
   const nb::gil_scoped_release released;
   std::map<uint32_t, std::vector<uint32_t>> result;
@@ -206,18 +207,20 @@ NB_MODULE(_native, m) {
            "without what comes before them.");
   m.def("load", &load, "tables"_a, "strings"_a, "weights"_a, "isa"_a, "memory_limit"_a,
         "whole"_a.none() = nb::none(), "translates"_a = true,
-        "Checks and prepares an image; `tables` are section bytes by name, `isa` as Choice takes it, of instruction_sets() and modelled_sets(). "
-        "`whole` is the image that this one is for certain sizes: weights that it has packed are taken from it. "
+        "Checks and prepares an image; `tables` are section bytes by name, `isa` as Choice takes it, of "
+        "instruction_sets() and modelled_sets(). `whole` is the image that this one is for certain sizes: weights that "
+        "it has packed are taken from it. "
         "`translates`: chains of vector operations become machine code.");
   m.def("array_of", &array_of, "tensor"_a,
-        "A tensor in memory of this machine, taken by DLPack, as an array on the same bytes, and whether it holds the bits of "
-        "bf16, as uint16.");
+        "A tensor in memory of this machine, taken by DLPack, as an array on the same bytes, and whether it holds the "
+        "bits of bf16, as uint16.");
   nb::class_<LoadedContext>(m, "Context")
       .def(nb::init<const LoadedImage&, unsigned, uint64_t, uint64_t, uint64_t, const nb::object&>(), "image"_a,
            "threads"_a, "step_limit"_a, "operation_limit"_a, "memory_limit"_a, "check"_a.none() = nb::none(),
            "`check` is called with a list of tensors of WEIGHTS before a launch reads them for the first time.")
       .def("run", &run, "image"_a, "entry"_a, "inputs"_a, "outputs"_a,
-           "Executes an entry of the context's image, or of one for other sizes, on contiguous arrays; outputs are written.")
+           "Executes an entry of the context's image, or of one for other sizes, on contiguous arrays; outputs are "
+           "written.")
       .def(
           "reset", [](LoadedContext& self) { self.context.reset(); }, "Zeroes the state.")
       .def("counters", &counters, "Counters of the last run, one dictionary per descriptor.");

@@ -80,5 +80,5 @@ def kpu_conflicts(
 def kpu_walk(
     program: TimedTables, wanted: int, most: int
 ) -> tuple[
-    bool, bool, int, int, int, int, list[tuple[int, int, list[_Runs], list[_Runs]]], list[_Runs], list[_Runs]
+    bool, bool, int, int, int, int, list[tuple[int, int, int, list[_Runs], list[_Runs]]], list[_Runs], list[_Runs]
 ]: ...

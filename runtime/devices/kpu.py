@@ -58,7 +58,7 @@ def walked(walk: Walk) -> Walked:
     timed = _tables(Timed(walk.program, walk.windows, walk.engine))
     found = _native.kpu_walk(timed, walk.wanted, walk.most)
     is_known, branches, words, total, stored, beats, parts, written, exposed = found
-    made = [Part(accesses, cycles, _runs(reads), _runs(writes)) for accesses, cycles, reads, writes in parts]
+    made = [Part(accesses, cycles, lag, _runs(reads), _runs(writes)) for accesses, cycles, lag, reads, writes in parts]
     return Walked(is_known, branches, words, total, stored, beats, made, _runs(written), _runs(exposed))
 
 

@@ -88,7 +88,7 @@ nb::tuple walk(const Timed& timed, int64_t wanted, int64_t most) {
   }
   nb::list parts;
   for (const kpu::WalkedPart& part : walked.parts)
-    parts.append(nb::make_tuple(part.accesses, part.cycles, listed(part.reads), listed(part.writes)));
+    parts.append(nb::make_tuple(part.accesses, part.cycles, part.lag, listed(part.reads), listed(part.writes)));
   return nb::make_tuple(walked.is_known, walked.branches, walked.words, walked.bytes, walked.stored,
                         walked.beats, parts, listed(walked.written), listed(walked.exposed));
 }

@@ -203,8 +203,17 @@ class Sweep {
   void check(int64_t memory, int64_t low, const Segment& segment, const Use& own) {
     for (const Use& other : segment.uses) {
       if (other.movement == own.movement || !(other.writes || own.writes) || is_before_now(other)) continue;
+      if (are_parts(other.movement, own.movement)) continue;
       tell({other.movement, own.movement, memory, low, segment.high, other.writes, own.writes});
     }
+  }
+
+  // Whether two movements are parts of a vector program, whose words have their order whatever beats overlap. Of their
+  // accesses to a byte the later one stands for both, since the earlier part ends first.
+  bool are_parts(int64_t one, int64_t other) const {
+    const Movement &a = at(static_cast<size_t>(one)), &b = at(static_cast<size_t>(other));
+    constexpr int64_t VECTOR = static_cast<int64_t>(movement::Op::VECTOR);
+    return a.op == VECTOR && b.op == VECTOR && a.queue == b.queue && a.launch == b.launch;
   }
 
   // Of readers of a queue the last one stands for all.

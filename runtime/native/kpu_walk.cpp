@@ -77,7 +77,7 @@ class Walker {
     close(-1, end_);
     if (!walked_.is_known) {
       const int64_t cycles = end_;
-      walked_.parts.assign(1, {-1, cycles, {}, {}});
+      walked_.parts.assign(1, {-1, cycles, 0, {}, {}});
     } else {
       walked_.written = written_.runs();
       walked_.exposed = exposed_.runs();
@@ -110,6 +110,7 @@ class Walker {
 
   void issue(const TimedWord& word) {
     int64_t time = now_ + 1;
+    accessed_ = 0;
     const TimedOp* const ops = program_.ops.data() + word.op_first;
     int64_t busies[3];
     for (int64_t i = 0; i < word.op_count; ++i) {
@@ -160,7 +161,9 @@ class Walker {
 
   void write(const TimedOp& op, int64_t own, int64_t time) {
     free_[op.slot] = time + own;
-    end_ = std::max(end_, time + own + (op.write_count || op.is_store ? op.latency : 0));
+    const int64_t end = time + own + (op.write_count || op.is_store ? op.latency : 0);
+    end_ = std::max(end_, end);
+    if (op.window >= 0) accessed_ = std::max(accessed_, end);
     for (int64_t w = 0; w < op.write_count; ++w) {
       results_[writes(op)[w]] = {time, &op, own};
       read_[writes(op)[w]] = {0, 0};
@@ -319,14 +322,15 @@ class Walker {
       close(accesses_, issued_);
     reads_.add_uncovered(own_reads_, writes_);  // a part has what it wrote
     writes_.add(own_writes_);
+    done_ = std::max(done_, accessed_);
     own_reads_.clear();
     own_writes_.clear();
     accesses_ += count;
   }
 
-  // Ends a part, which lasts up to a time.
+  // Ends a part, whose engine goes on with the next one at a time.
   void close(int64_t accesses, int64_t end) {
-    walked_.parts.push_back({accesses, end - spent_, reads_.runs(), writes_.runs()});
+    walked_.parts.push_back({accesses, end - spent_, std::max<int64_t>(0, done_ - end), reads_.runs(), writes_.runs()});
     spent_ = end;
     accesses_ = 0;
     reads_.clear();
@@ -354,6 +358,7 @@ class Walker {
   Intervals written_, exposed_;
   bool is_both_[abi::WINDOWS];  // windows that are loaded and stored
   int64_t accesses_ = 0, issued_ = 0, spent_ = 0;
+  int64_t accessed_ = 0, done_ = 0;  // when the beats of a word's accesses are over, and those of all before it
   int64_t noted_ = 0, most_noted_ = 0, most_parts_ = 0;
 };
 

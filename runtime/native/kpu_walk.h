@@ -23,7 +23,8 @@ struct TimedProgram {
 // Accesses, cycles, and the bytes that they read and write.
 struct WalkedPart {
   int64_t accesses;  // -1: to the end
-  int64_t cycles;
+  int64_t cycles;    // to the first in which a word of the next part may issue
+  int64_t lag;       // and how many more, until the last beats of its accesses are over
   std::vector<Runs> reads, writes;
 };
 

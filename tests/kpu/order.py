@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Copy, Memory, Program
+from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Copy, Memory, Op, Program
 from tfmbs.runtime.hazards import Conflict
 
 Clocks = npt.NDArray[np.int64]
 
-_QUEUE, _LAUNCH, _LAG, _PART, _PARTS = (
-    MOVEMENT_FIELDS.index(name) for name in ("queue", "launch", "lag_ps", "part_first", "part_count")
+_OP, _QUEUE, _LAUNCH, _LAG, _PART, _PARTS = (
+    MOVEMENT_FIELDS.index(name) for name in ("op", "queue", "launch", "lag_ps", "part_first", "part_count")
 )
 
 
@@ -32,6 +32,7 @@ class Order:
         self._queues = program.movements[:, _QUEUE].tolist()
         rows = self._queues
         self._lags = program.movements[:, _LAG].tolist()
+        self._programs = [row[_LAUNCH] if row[_OP] == Op.VECTOR else -1 for row in program.movements.tolist()]
         self._positions = [0] * len(rows)
         self.waits = program.waits_of_each() if waits is None else waits
         previous, last = [-1] * len(rows), dict[int, int]()
@@ -76,7 +77,9 @@ class Order:
         return self.is_before(first, second) or (is_same and self._positions[first] < self._positions[second])
 
     def is_ordered(self, one: int, other: int) -> bool:
-        """Whether one of two movements has ended before the other starts."""
+        """Whether one of two movements has ended before the other starts, or both are parts of a vector program."""
+        if self._columns[one] == self._columns[other] and self._programs[one] == self._programs[other] >= 0:
+            return True
         return self.is_before(one, other) or self.is_before(other, one)
 
 

@@ -84,6 +84,7 @@ class Parts:
         )
         self._stores = _Stores()
         self._engine = x.machine.first(EngineKind.VECTOR) + tile
+        self._done: set[int] = set()  # the parts themselves, which the engine keeps in order, beat by beat
         self._at: dict[Line, int] = {}  # where L2 has the lines of a part
 
     def add(self) -> None:
@@ -104,6 +105,7 @@ class Parts:
         ]
         for home, low, high, writes in in_l1:
             waits += home.before(low, high, writes=writes)
+        waits = [number for number in waits if number not in self._done]
         l1 = Memory.L1 + self.tile
         places = [[(l1, low, high) for _, low, high, writes in in_l1 if writes == way] for way in (False, True)]
         parameters = [
@@ -117,7 +119,9 @@ class Parts:
             writes=[*([out.place(out_size)] if out else ()), *places[True]],
             operations=part.cycles,
         )
-        done = self.x.program.add(Op.VECTOR, self._engine, self.x.launch, part.cycles, waits, what)
+        busy = part.cycles + part.lag
+        done = self.x.program.add(Op.VECTOR, self._engine, self.x.launch, busy, waits, what, part.lag)
+        self._done.add(done)
         for home, low, high, writes in in_l1:
             home.note(low, high, done, writes=writes)
         if slot:

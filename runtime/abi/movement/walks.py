@@ -50,10 +50,12 @@ class Runs(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Accesses to windows (-1: all that are left), cycles, and what is read and written."""
+    """Accesses to windows (-1: all that are left), cycles until the next part may begin, how many more until the last
+    beats of the accesses are over, and what is read and written."""
 
     accesses: int
     cycles: int
+    lag: int
     reads: list[Runs]
     writes: list[Runs]
 

@@ -64,17 +64,23 @@ def _of_attention(image: Image, descriptor: Row) -> Iterator[tuple[int, Parts | 
     }
     for name, (tensor, sizes, head) in operands.items():
         strides = [g[f"{name}{axis}_stride"] for axis in ("_batch", f"_{head}", "_row", "")]
-        yield tensor, _runs(sizes, strides, DTYPES[DType(image.tensors[tensor]["dtype"])].bits // BITS)
+        yield tensor, strided_parts(sizes, strides, DTYPES[DType(image.tensors[tensor]["dtype"])].bits // BITS)
     yield from ((index, None) for index in (descriptor["out"], *mask))
 
 
-def _runs(sizes: Sequence[int], strides: Sequence[int], element: int) -> Parts:
-    """The parts with elements of these sizes, `strides` apart and of `element` bytes; neighbours are one part."""
-    run = sizes[-1] if strides[-1] == 1 else 1
-    starts = np.zeros(1, np.int64)
-    for size, stride in zip((*sizes[:-1], sizes[-1] // run), strides, strict=True):
-        starts = np.unique(np.add.outer(starts, np.arange(size) * stride))
-    apart = np.diff(starts) != run
+def strided_parts(sizes: Sequence[int], strides: Sequence[int], element: int) -> Parts:
+    """The parts with elements of these sizes, `strides` apart and of `element` bytes; neighbours are one part.
+
+    Axes whose elements leave no gap, in whatever order they lie, are one run of elements.
+    """
+    run, starts = 1, np.zeros(1, np.int64)
+    for stride, size in sorted(zip(strides, sizes, strict=True)):
+        if stride <= run:
+            run += stride * (size - 1)
+        else:
+            starts = np.add.outer(np.arange(size) * stride, starts).reshape(-1)
+    starts = np.unique(starts)
+    apart = np.diff(starts) > run
     lows = starts[np.concatenate([[True], apart])]
     highs = starts[np.concatenate([apart, [True]])] + run
     return [(int(low) * element, int(high) * element) for low, high in zip(lows, highs, strict=True)]

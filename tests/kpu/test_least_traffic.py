@@ -1,10 +1,14 @@
 """The least external bytes of launches, by hand."""
 
+from itertools import pairwise, product
 from math import prod
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.conformance.builder import Builder
 from tfmbs.runtime.abi.types import DType
-from tfmbs.runtime.measured.least import least_external
+from tfmbs.runtime.measured.least import least_external, strided_parts
 
 X, W, Y = (32, 16), (8, 16), (32, 8)
 
@@ -43,3 +47,21 @@ def test_heads_side_by_side_count_what_they_touch() -> None:
         builder.attention_of(*views, builder.output("y", (n, heads, width), DType.F32), geometry)
         image = builder.image()
         assert least_external(image, image.descriptors[0], 0) == 4 * n * heads * width * (parts + 1)
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 20)), min_size=1, max_size=4), st.integers(1, 8))
+def test_parts_are_those_of_all_elements(axes: list[tuple[int, int]], element: int) -> None:
+    sizes, strides = zip(*axes, strict=True)
+    touched = {
+        sum(i * stride for i, stride in zip(place, strides, strict=True)) * element + byte
+        for place in product(*map(range, sizes))
+        for byte in range(element)
+    }
+    parts = strided_parts(sizes, strides, element)
+    assert {byte for low, high in parts for byte in range(low, high)} == touched
+    assert all(low > end for (_, end), (low, _) in pairwise(parts))  # neighbours are one part
+
+
+def test_keys_that_lie_transposed_are_one_part_however_long_they_are() -> None:
+    columns, width = 1 << 40, 64
+    assert strided_parts((1, 1, columns, width), (0, 0, 1, columns), 4) == [(0, 4 * columns * width)]

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conformance.builder import Builder
+from tests.conformance.builder import END, Builder, c, s
 from tfmbs.runtime.abi.types import DType
 from tfmbs.runtime.devices.kpu import Kpu, KpuContext
 from tfmbs.tools.report.look import LAUNCH_COLOURS, SCRIPT, STYLE
 from tfmbs.tools.report.page import html_report
-from tfmbs.tools.report.roofline import LEFT, RIGHT, WIDTH
+from tfmbs.tools.report.roofline import LEFT, LINKS, RIGHT, WIDTH, rooflines
 from tfmbs.tools.report.stacks import MOST_BARS, bars
 
 CHROMIUM = shutil.which("chromium")
@@ -72,7 +72,7 @@ def test_every_launch_is_in_bars_tables_and_rooflines(root: ET.Element, context:
     cycles = [int(row[head.index("Cycles")].replace(",", "")) for row in body]
     total = -(-context.timing.total_ps // 500)
     assert total <= sum(cycles) <= total + 2
-    assert {row[head.index("/ predicted")] for row in body} == {"1.000"}  # external bytes, each operand once
+    assert {row[head.index("Bytes / predicted")] for row in body} == {"1.000"}  # external bytes, each operand once
     assert len(list(costs.iter("tr"))) == 1 + 3
     panels = [svg for svg in root.iter("svg") if svg.find("circle") is not None]
     assert len(panels) == 3
@@ -127,6 +127,60 @@ def test_many_launches_leave_the_short_ones_to_the_table() -> None:
     assert markup.count('class="stack"') == MOST_BARS
     assert "0 a" not in re.findall(r'title="(\d+ a)"', markup)
     assert "5 launches that took less" in markup
+    assert "1 launch that took less is in the table below" in bars(rows[: MOST_BARS + 1], str)
+
+
+def test_columns_in_which_nothing_is_are_left_out(root: ET.Element) -> None:
+    """Of these products no layer has another name than its launch, and no multiply-accumulate is left out."""
+    heads = [cell.text for table in root.iter("table") if table.get("class") == "sort" for cell in table.iter("th")]
+    assert "Predicted" in heads
+    assert not {"Layer", "MACs not done", "Sparsity"} & set(heads)
+
+
+def test_numbers_of_points_that_meet_are_in_one_place() -> None:
+    """As those of the launches of a network whose layers are alike."""
+    timing = {"macs": 64, "total_ps": 10, "gops": 5.0, "bytes": {way: 8 for _, ways in LINKS.values() for way in ways}}
+    launches = [{"name": "same", "timing": timing | {"total_ps": 10 - i}} for i in range(7)]
+    launches.append({"name": "other", "timing": timing | {"macs": 6400}})
+    markup = rooflines({"peak_gops": 100.0, "gbytes_per_second": dict.fromkeys(LINKS, 10.0)}, launches)
+    assert markup.count(">0, 1, 2, 3, …<") == markup.count(">7<") == len(LINKS)
+
+
+BRANCHES = [
+    {**s("LI", reg=1, imm=1), **c("SETVL", imm=16)},
+    s("LD", DType.I32, reg=0, win=0, base=0, index=1),
+    s("SGET", DType.I32, reg=2, index=0),
+    c("SKIP", reg=2, imm=1),
+    s("ST", DType.I32, reg=0, win=1, base=0, index=1),
+    END,
+]
+"""Stores what it loads, where the first element is not 0."""
+
+
+def branching(times: int) -> KpuContext:
+    """So many launches whose control depends on values, and a product behind them."""
+    builder = Builder("kpu-16x16")
+    x, y = builder.input("x", (16,), DType.I32), builder.output("y", (16,), DType.I32)
+    for _ in range(times):
+        builder.vector(BRANCHES, [x, y])
+    if times < 2:
+        w, a = builder.constant(np.ones((4, 16), np.int8)), builder.input("a", (1, 16), DType.I8)
+        builder.gemm(a, w, builder.output("z", (1, 4), DType.I32), m=1, n=4, k=16)
+    context = Kpu(builder.image()).context()
+    given = {"x": np.ones(16, np.int32), "a": np.ones((1, 16), np.int8)}
+    context.run("main", {name: given[name] for name in ("x", "a")[: 3 - times]})
+    return context
+
+
+def test_what_has_no_prediction_is_said() -> None:
+    """Blank in the table; where nothing has one, there are no such columns. No roofline without products."""
+    expected = ((1, "Blank where the time depends", True), (2, "No launch has a prediction", False))
+    for times, said, has_columns in expected:
+        context = branching(times)
+        page = html_report(context.stats, "t", context.timing)
+        assert said in page
+        assert ('<th class="number">Predicted</th>' in page) == has_columns
+        assert ("<h2>Rooflines</h2>" in page) == has_columns
 
 
 PROBE = """

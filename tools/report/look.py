@@ -53,6 +53,8 @@ STYLE = """
 .time .axis { display: flex; justify-content: space-between; color: var(--soft); font-variant-numeric: tabular-nums }
 .tools { margin: 0 0 .4rem } .tools button { font: inherit; padding: .1rem .7rem; margin-right: .3rem }
 .tools button { color: var(--ink); background: var(--card); border: 1px solid var(--line); border-radius: 4px }
+table.sort th, table.totals th { white-space: normal; vertical-align: bottom }
+table.totals td { white-space: nowrap }
 table.sort th { cursor: pointer } table.sort th[data-way]::after { content: " ▲" }
 table.sort th[data-way="-1"]::after { content: " ▼" }
 div.wide:has(table.sort) { max-height: 80vh; overflow-y: auto }

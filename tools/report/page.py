@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -39,13 +39,7 @@ def _simulated(stats: Stats, value: dict[str, Any], run: Timing | None) -> list[
     assert run is not None
     return [
         _tiles(value),
-        section(
-            "Rooflines",
-            "Launches with multiply-accumulates under the peak and under the bandwidth of each link; larger: more of "
-            "the run. One above a slope had its operands brought while an earlier one ran. Numbers are those of the "
-            "table.",
-            rooflines(machine, launches),
-        ),
+        *_rooflines(machine, launches),
         section(
             "Where the time went",
             "The critical path: what each moment of the run was spent on, back from its end. Only what is on it can "
@@ -72,11 +66,34 @@ def _simulated(stats: Stats, value: dict[str, Any], run: Timing | None) -> list[
         ),
         section(
             "Launches",
-            "Cycles are those on the critical path; they sum to the run. Predicted: by the closed model that schedules "
-            "are chosen with, of the launch alone. Click a heading to sort.",
+            f"Cycles are those on the critical path; they sum to the run. {_predicted(launches)} Click a heading to "
+            "sort.",
             launch_table(launches, timing["total_ps"]),
         ),
     ]  # fmt: skip
+
+
+def _rooflines(machine: dict[str, Any], launches: Sequence[dict[str, Any]]) -> list[str]:
+    if not any(launch["timing"]["macs"] for launch in launches):
+        return []
+    return [
+        section(
+            "Rooflines",
+            "Launches with multiply-accumulates under the peak and under the bandwidth of each link; larger: more of "
+            "the run. One above a slope had its operands brought while an earlier one ran. Numbers are those of the "
+            "table.",
+            rooflines(machine, launches),
+        )
+    ]
+
+
+def _predicted(launches: Sequence[Mapping[str, Any]]) -> str:
+    """Of the columns with predictions: what they are, and where they have none."""
+    known = [launch["predicted_cycles"] > 0 for launch in launches]
+    if not any(known):
+        return "No launch has a prediction: their times depend on values."
+    some = "" if all(known) else " Blank where the time depends on values."
+    return f"Predicted: by the closed model that schedules are chosen with, of the launch alone.{some}"
 
 
 def _critical(number: int, launch: Mapping[str, Any], total: int) -> tuple[str, Mapping[str, float], str]:
@@ -135,7 +152,9 @@ def _tiles(value: dict[str, Any]) -> str:
             "Zero skip",
             ", ".join(modes) or "none",
             f"{amount(left_out)} of {amount(timing['dense_macs'])} multiply-accumulates not done, "
-            f"{joules(timing['gated_pj'])} saved",
+            f"{joules(timing['gated_pj'])} saved"
+            if left_out
+            else f"all of {amount(timing['dense_macs'])} multiply-accumulates done",
         ),
         (
             "Fabric cost",

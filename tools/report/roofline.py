@@ -13,6 +13,7 @@ from tfmbs.tools.report.spelled import amount, percent, plain, seconds
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 440, 300, 50, 12, 40, 38
 ROOM = 16  # between two numbers of points, pixels
+MOST_NUMBERS = 4  # of points that meet
 LINKS = {
     "external": ("External memory", ("external_to_l3", "l3_to_external")),
     "block_mover": ("L3–L2 (BlockMovers)", ("l3_to_l2", "l2_to_l3")),
@@ -76,13 +77,22 @@ def _panel(title: str, peak: float, bandwidth: float, points: Sequence[_Point]) 
         f'<text class="soft" x="{LEFT}" y="30">{said}</text>'
     )
     parts += [_mark(p, x, y) for p in sorted(points, key=lambda p: -p.share)]
-    taken: list[tuple[float, float]] = []
+    parts += _numbers(points, x, y)
+    return f'<svg role="img" viewBox="0 0 {WIDTH} {HEIGHT}"><title>{escape(title)}</title>{"".join(parts)}</svg>'
+
+
+def _numbers(points: Sequence[_Point], x: Axis, y: Axis) -> list[str]:
+    """Numbers below the points; where these meet, below the one that took longest, the first `MOST_NUMBERS`."""
+    places: dict[tuple[float, float], list[int]] = {}
     for p in sorted(points, key=lambda p: -p.share):
         at = x.at(p.intensity), y.at(p.gops) + 20
-        if all(abs(at[0] - a) > ROOM or abs(at[1] - b) > ROOM for a, b in taken):
-            taken.append(at)
-            parts.append(f'<text class="soft" x="{at[0]:.1f}" y="{at[1]:.1f}" text-anchor="middle">{p.number}</text>')
-    return f'<svg role="img" viewBox="0 0 {WIDTH} {HEIGHT}"><title>{escape(title)}</title>{"".join(parts)}</svg>'
+        near = (other for other in places if abs(at[0] - other[0]) <= ROOM and abs(at[1] - other[1]) <= ROOM)
+        places.setdefault(next(near, at), []).append(p.number)
+    return [
+        f'<text class="soft" x="{a:.1f}" y="{b:.1f}" text-anchor="middle">'
+        f"{', '.join(map(str, sorted(numbers[:MOST_NUMBERS])))}{', …' if len(numbers) > MOST_NUMBERS else ''}</text>"
+        for (a, b), numbers in places.items()
+    ]
 
 
 def _mark(point: _Point, x: Axis, y: Axis) -> str:

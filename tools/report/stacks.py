@@ -36,7 +36,8 @@ def bars(rows: Sequence[tuple[str, Mapping[str, float], str]], spelled: Callable
         for i in kept
     ]
     left = len(rows) - len(kept)
-    others = f"<p>{left} launches that took less are in the table below.</p>" if left else ""
+    said = "1 launch that took less is" if left == 1 else f"{left} launches that took less are"
+    others = f"<p>{said} in the table below.</p>" if left else ""
     return f'<div class="bars">{"".join(parts)}</div>{others}'
 
 

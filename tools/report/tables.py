@@ -10,21 +10,28 @@ from tfmbs.runtime.figures import COUNTERS, FIGURES
 from tfmbs.runtime.measured.traffic import LEVELS
 from tfmbs.tools.report.spelled import joules, percent, words
 
-SORTED = "sort"
+SORTED, TOTALS = "sort", "totals"
 NAMES = ("#", "Launch", "Kind", "Layer")
 TIME = (
     "Cycles", "Share", "Predicted", "Simulated / predicted", "Limited by", "Of peak", "Array busy", "Vector busy",
-    "External busy", "External bytes", "/ predicted", "/ least", "MACs per byte", "Energy, nJ", "Zero skip",
+    "External busy", "External bytes", "Bytes / predicted", "Bytes / least", "MACs per byte", "Energy, nJ", "Zero skip",
     "MACs not done", "Sparsity",
 )  # fmt: skip
+TEXTS = {"Launch", "Kind", "Layer", "Limited by", "Zero skip"}
+"""Columns that are no numbers."""
 
 
 def launch_table(launches: Sequence[dict[str, Any]], total_ps: int) -> str:
     """A row per launch of a simulated run."""
     rows = [(*_names(number, launch), *_time(launch, total_ps)) for number, launch in enumerate(launches)]
-    head = (*NAMES, *TIME)
-    texts = {1, 2, 3, head.index("Limited by"), head.index("Zero skip")}
-    return table(head, rows, [i for i in range(len(head)) if i not in texts], kind=SORTED)
+    return _sorted((*NAMES, *TIME), rows)
+
+
+def _sorted(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that is sorted by clicks, without the columns in which no row has anything."""
+    kept = [i for i in range(len(head)) if any(row[i] for row in rows)]
+    numbers = [at for at, i in enumerate(kept) if head[i] not in TEXTS]
+    return table([head[i] for i in kept], [[row[i] for i in kept] for row in rows], numbers, kind=SORTED)
 
 
 def _names(number: int, launch: dict[str, Any]) -> tuple[str, ...]:
@@ -58,7 +65,8 @@ def cost_table(value: dict[str, Any]) -> str:
     """Counters and cost figures per launch, and of the run; with the wall time of a device that is not simulated."""
     is_simulated = "timing" in value
     counted = (f"{name}, {figure.unit}" for name, figure in COUNTERS.items())
-    head = (*NAMES, *counted, *FIGURES, *(() if is_simulated else ("wall, µs",)))
+    figures = (*counted, *FIGURES, *(() if is_simulated else ("wall, µs",)))
+    head = (*NAMES, *(name.replace("_", " ") for name in figures))
 
     def numbers(row: dict[str, Any]) -> Iterator[str]:
         yield from (f"{row[name]:,}" for name in COUNTERS)
@@ -67,9 +75,8 @@ def cost_table(value: dict[str, Any]) -> str:
             yield f"{row['wall_ns'] / 1000:,.1f}"
 
     rows = [(*_names(i, launch), *numbers(launch)) for i, launch in enumerate(value["launches"])]
-    numbered = [0, *range(len(NAMES), len(head))]
-    totals = table(("", *head[len(NAMES) :]), [("all launches", *numbers(value["totals"]))], range(1, len(head) - 3))
-    return totals + table(head, rows, numbered, kind=SORTED)
+    total, columns = ("all launches", *numbers(value["totals"])), ("", *head[len(NAMES) :])
+    return table(columns, [total], range(1, len(columns)), kind=TOTALS) + _sorted(head, rows)
 
 
 def level_table(timing: dict[str, Any]) -> str:

@@ -64,9 +64,15 @@ inline VecF between_f(VecF x, VecF low, VecF high) {
   return _mm512_mask_mov_ps(clamped, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), _mm512_set1_ps(canonical_nan()));
 }
 // The low bytes of four vectors of numbers that are i8.
-inline void store_four(uint8_t* p, const VecI (&x)[4]) {
+inline VecI bytes_of_four(const VecI (&x)[4]) {
   const __m512i bytes = _mm512_packs_epi16(_mm512_packs_epi32(x[0], x[1]), _mm512_packs_epi32(x[2], x[3]));
-  _mm512_storeu_si512(p, _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), bytes));
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm512_permutexvar_epi32(order, bytes);
+}
+inline void store_four(uint8_t* p, const VecI (&x)[4]) { _mm512_storeu_si512(p, bytes_of_four(x)); }
+// Of the bytes, those that have a bit.
+inline void store_bytes_where(__mmask64 bits, uint8_t* p, const VecI (&x)[4]) {
+  _mm512_mask_storeu_epi8(p, bits, bytes_of_four(x));
 }
 
 // Halves of lanes: the low bytes of a, then of b; words: the low halves of a, then of b.

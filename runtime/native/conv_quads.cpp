@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "chain.h"
 #include "checks.h"
 #include "conv.h"
 #include "phases.h"
@@ -116,7 +117,7 @@ class QuadConvolution {
     const uint64_t line = lines_ * band / bands_, lines = lines_ * (band + 1) / bands_ - line;
     const uint64_t x = cut(part), width = cut(part + 1) - x;
     const uint64_t channel = panel * CHANNELS, rows = std::min(CHANNELS, filter_.columns - channel);
-    grow(worker.panel, CHANNELS * (COLUMN + 1));
+    grow(worker.panel, CHANNELS * (COLUMN + 2));
     int32_t* const sums = reinterpret_cast<int32_t*>(worker.panel.data());
     int32_t* const starts = sums + CHANNELS * COLUMN;
     const uint64_t vector = filter_.vector(group, channel);
@@ -124,19 +125,34 @@ class QuadConvolution {
       starts[i] = static_cast<int32_t>(start_of(filter_.words, g_.lhs_zero, weights_.sums[vector + i]));
     const uint64_t pixels = (lines - 1) * pitch_ + width;
     const uint32_t* first = engine_.lhs.data() + group * image_.quads * plane_ + axes_.at(0, z, 0, line, 0, x);
-    engine_.kernels.quads.window({first, plane_, chunks_.data(), chunks_.size(),
-                                  weights_.words.data() + filter_.first(group, channel),
-                                  filter_.depth * QuadWindow::CHANNELS, starts, rows, up(pixels, TOGETHER), sums, COLUMN});
-    const uint32_t* finished = worker.panel.data();
-    if (lines > 1 && width < pitch_) finished = without_gaps(worker, rows, lines, width);
-    const uint64_t out = group * filter_.out + channel;
+    QuadWindow window{first, plane_, chunks_.data(), chunks_.size(),
+                      weights_.words.data() + filter_.first(group, channel), filter_.depth * QuadWindow::CHANNELS,
+                      starts, rows, up(pixels, TOGETHER), sums, COLUMN};
+    const uint64_t out = group * filter_.out + channel, count = std::min(rows, filter_.out - channel);
     const uint64_t element = (image * g_.out_channels + out) * volume_ + (z * lines_ + line) * axes_.width.out + x;
+    ChainStep steps[Chain::MOST];
+    const bool has_gaps = lines > 1 && width < pitch_;
+    if (engine_.kernels.quads.narrow && !has_gaps &&
+        requantize(bound_, worker, {out, count, count, count * pixels}, steps)) {
+      float* const scales = reinterpret_cast<float*>(starts + CHANNELS);
+      for (uint64_t i = 0; i < count; ++i) {
+        starts[i] = static_cast<int32_t>(static_cast<uint32_t>(starts[i]) + steps[0].at[i * steps[0].apart]);
+        scales[i] = float_of(steps[2].at[i * steps[2].apart]);
+      }
+      window.channels = count;
+      window.pixels = pixels;
+      window.stride = volume_;
+      return engine_.kernels.quads.narrow(window, scales, steps[3], bound_.out + element);
+    }
+    engine_.kernels.quads.window(window);
+    const uint32_t* finished = worker.panel.data();
+    if (has_gaps) finished = without_gaps(worker, rows, lines, width);
     finish_chunks(engine_, bound_, worker, finished,
                   {element, static_cast<uint32_t>(out), 0, static_cast<uint32_t>(lines * width)},
-                  {std::min(rows, filter_.out - channel), COLUMN, volume_, 1});
+                  {count, COLUMN, volume_, 1});
   }
 
-  static uint64_t buffer_words() { return CHANNELS * (2 * COLUMN + 1); }
+  static uint64_t buffer_words() { return CHANNELS * (2 * COLUMN + 2); }
 
  private:
   // Blocks of whole lines, or of parts of one.

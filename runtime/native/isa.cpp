@@ -47,6 +47,7 @@ Kernels with_amx(const char* name, TileFn tile, const AmxStrips& own, QuadWindow
   set.blocks = {AMX_BLOCK_ROWS, AMX_ROW_GROUP, AMX_WORDS, tile, strips};
   set.quads.window = window;
   set.quads.many_taps = true;
+  set.quads.narrow = nullptr;
   return set;
 }
 

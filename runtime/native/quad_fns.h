@@ -6,6 +6,8 @@
 
 namespace tfmbs {
 
+struct ChainStep;
+
 // A window of integers on an image as planes of words: a word has a pixel of four channels, as QUADS; those of the next
 // four lie a plane on. The words of a tap come in chunks of STEPS planes. Weights are panels of CHANNELS output channels,
 // each a tile of CHANNELS x STEPS words for each chunk, which are zero where there are fewer planes.
@@ -30,6 +32,9 @@ using QuadWindowFn = void (*)(const QuadWindow& window);
 struct QuadFns {
   QuadWindowFn window = nullptr;  // nullptr: there are no such functions
   bool many_taps = false;         // it is worth it for windows of several taps, too
+  // The same times the scale of the channel through a QUANTIZE step (chain.h), as bytes, of any number of channels and
+  // pixels; there are starts for all channels of a panel. nullptr where sums are finished by themselves.
+  void (*narrow)(const QuadWindow& window, const float* scales, const ChainStep& quantize, uint8_t* out) = nullptr;
   // Words of `count` neighbouring pixels of four channels.
   void (*words)(const int8_t* const* from, size_t count, uint32_t* out) = nullptr;
 };

@@ -141,7 +141,19 @@ def few_channels(draw: st.DrawFn) -> Conv:
     return Conv((2, per_group * groups, *sizes), channels * groups, window, groups, zero=zero)
 
 
-@given(conv=few_channels(), divisor=st.sampled_from([None, 0.02, 1.0, 37.5]), data=st.data())
+@st.composite
+def single_taps(draw: st.DrawFn) -> Conv:
+    """Windows of a single tap and many channels, over planes of a few pixels and of many."""
+    size = draw(st.one_of(st.tuples(st.integers(1, 9), st.integers(1, 9)), st.tuples(st.just(2), st.integers(60, 150))))
+    groups, per_group = draw(st.sampled_from([1, 1, 3])), draw(st.sampled_from([16, 17, 70, 401]))
+    channels = draw(st.sampled_from([5, 16, 21, 40]))
+    strides, pad = draw(st.tuples(st.integers(1, 2), st.integers(1, 2))), draw(st.sampled_from([0, 0, 1]))
+    zero = draw(st.sampled_from([0, -128, 127, 5]))
+    window = Window((1, 1), strides, (1, 1), (pad,) * 4)
+    return Conv((2, per_group * groups, *size), channels * groups, window, groups, zero=zero)
+
+
+@given(conv=few_channels() | single_taps(), divisor=st.sampled_from([None, 0.02, 1.0, 37.5]), data=st.data())
 @settings(max_examples=EXAMPLES)
 def test_requantized_windows(device: DeviceUnderTest, conv: Conv, divisor: float | None, data: st.DataObject) -> None:
     """A bias, a scale by channel, ends and a division before a quantization, where sums never leave registers."""

@@ -201,15 +201,14 @@ class Image:
         return [partial(self._check_bytes, max(first, start), min(start + size, end), tensor) for start in starts]
 
     def _check_bytes(self, first: int, end: int, tensor: int | None) -> None:
-        from tfmbs.runtime.abi.verify.weights import check_codes
+        from tfmbs.runtime.abi.verify.weights import check_codes, has_codes
 
         section = self.file.by_kind.get(KIND_BY_NAME["WEIGHTS"].code) if self.file else None
-        for start in range(first - first % CHUNK_BYTES, end, CHUNK_BYTES):
-            stop = min(start + CHUNK_BYTES, end)
-            if section is not None and section.chunk_digests:
-                check_chunks(section, start, stop, self._checked_chunks)
-            if tensor is not None:  # while they are in a cache
-                check_codes(self, tensor, max(first, start), stop)
+        look = None if tensor is None or not has_codes(self.tensors[tensor]) else partial(check_codes, self, tensor)
+        if section is not None and section.chunk_digests:
+            check_chunks(section, first, end, self._checked_chunks, look)
+        elif look is not None:
+            look(first, end)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], verify: Verify = "eager") -> Image:

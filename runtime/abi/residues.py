@@ -10,6 +10,8 @@ activations that lie in a row.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +19,8 @@ DIGITS = 5
 BLOCK_BYTES = 64
 BLOCK_TRITS = DIGITS * BLOCK_BYTES
 CODES = 3**DIGITS
+_SIDE_BY_SIDE = 256
+"""Blocks whose ends are looked at together."""
 
 _Bytes = npt.NDArray[np.uint8]
 _PLACES = np.array([3 ** (DIGITS - 1 - k) for k in range(DIGITS)], np.uint8)
@@ -55,13 +59,27 @@ def are_filled_up(blocks: _Bytes, used: int) -> npt.NDArray[np.bool_]:
 
     Of the digits behind the k-th of a byte, which are the number n, X_k is less than 3^k above 256 n / 3^(5 - k).
     """
-    digits, more = divmod(used, BLOCK_BYTES)  # used digits of the bytes behind the first `more`, which have another
+    factors, low = _ends(used)
     filled = np.ones(len(blocks), np.bool_)
-    for k, octets in (digits + 1, blocks[:, :more]), (digits, blocks[:, more:]):
-        numbers = 3 ** (DIGITS - k)
-        low = -(-256 * (numbers // 2) // numbers)  # digits of trit 0 are ones: half of all numbers are below
-        filled &= (octets * np.uint8(3**k) - np.uint8(low) < 3**k).all(axis=1)
+    for row in range(0, len(blocks), _SIDE_BY_SIDE):
+        octets = np.ascontiguousarray(blocks[row : row + _SIDE_BY_SIDE]).reshape(-1)
+        above = octets * factors[: len(octets)]
+        above -= low[: len(octets)]
+        is_more = above >= factors[: len(octets)]
+        if is_more.any():
+            filled[row : row + _SIDE_BY_SIDE] = ~is_more.reshape(-1, BLOCK_BYTES).any(axis=1)
     return filled
+
+
+@lru_cache(maxsize=16)
+def _ends(used: int) -> tuple[_Bytes, _Bytes]:
+    """3^k by byte of `_SIDE_BY_SIDE` blocks, and 256 n / 3^(5 - k) of digits of trit 0: they are ones, half of all."""
+    digits, more = divmod(used, BLOCK_BYTES)  # used digits of the bytes behind the first `more`, which have another
+    places = np.repeat([digits + 1, digits], [more, BLOCK_BYTES - more])
+    numbers = 3 ** (DIGITS - places)
+    both = 3**places, -(-256 * (numbers // 2) // numbers)
+    factors, low = (np.tile(one.astype(np.uint8), _SIDE_BY_SIDE) for one in both)
+    return factors, low
 
 
 def no_residues(data: _Bytes) -> npt.NDArray[np.bool_]:
@@ -71,3 +89,8 @@ def no_residues(data: _Bytes) -> npt.NDArray[np.bool_]:
     """
     bad: npt.NDArray[np.bool_] = data * np.uint8(CODES) >= CODES
     return bad
+
+
+def are_residues(data: _Bytes) -> bool:
+    """Whether all bytes are residues of numbers."""
+    return bool((data * np.uint8(CODES)).max(initial=0) < CODES)

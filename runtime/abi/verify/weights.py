@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.packing import unpack_rows
-from tfmbs.runtime.abi.residues import BLOCK_BYTES, BLOCK_TRITS, are_filled_up, no_residues
+from tfmbs.runtime.abi.residues import BLOCK_BYTES, BLOCK_TRITS, are_filled_up, are_residues, no_residues
 from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, DType, Packing, Region, is_packed
 
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
@@ -18,6 +19,23 @@ _PT5_CODES = 243
 _ROW_BLOCK = 1 << 20
 _CODE_BLOCK = 1 << 17
 """Bytes of which codes are checked at a time: what that takes stays in a cache, and with the allocator."""
+
+_LINE = 1 << 13
+"""Bytes whose 2-bit codes are checked side by side."""
+
+
+def _are_codes(data: _Bytes, packing: Packing) -> bool:
+    """Whether all bytes are codes of the packing, in as few passes over them as it takes."""
+    if packing is Packing.PT5:
+        return bool(data.max(initial=0) < _PT5_CODES)
+    if packing is Packing.R5:
+        return are_residues(data)
+    if packing is Packing.T2 and len(data) % _LINE == 0:
+        words = data.view(np.uint64).reshape(-1, _LINE // 8)
+        threes = words >> np.uint64(1)
+        threes &= words
+        return not (np.bitwise_or.reduce(threes, axis=0) & np.uint64(0x5555555555555555)).any()
+    return not _bad_codes(data, packing).any()
 
 
 def _bad_codes(data: _Bytes, packing: Packing) -> _Flags:
@@ -51,10 +69,10 @@ def _bad_tails(last: _Bytes, packing: Packing, used: int) -> _Flags:
 
 
 def _check_sparse(data: _Bytes, tensor: Row, where: str) -> None:
-    rows, row_length = tensor["dims"][0], int(np.prod(tensor["dims"][1 : tensor["rank"]], dtype=object))
-    lines = data.reshape(rows, -1)
+    row_length = _row_length(tensor)
+    lines = data.reshape(tensor["dims"][0], -1)
     step = max(1, _ROW_BLOCK // lines.shape[1])
-    for start in range(0, rows, step):
+    for start in range(0, len(lines), step):
         _check_lines(lines[start : start + step], row_length, Packing(tensor["packing"]), f"{where} row {start} on")
 
 
@@ -65,52 +83,54 @@ def _check_lines(lines: _Bytes, row_length: int, packing: Packing, where: str) -
         raise TfmbsError("record", where, "packed trits", f"rows of {packing.name}", error) from error
 
 
+def has_codes(tensor: Row) -> bool:
+    """Whether the bytes of a tensor of WEIGHTS are codes, each by itself."""
+    return is_packed(DType(tensor["dtype"])) and Packing(tensor["packing"]) not in SPARSE
+
+
 def check_codes(image: Image, index: int, first: int, end: int) -> None:
-    """Checks that bytes first…end of WEIGHTS, which belong to tensor `index`, are codes of its packing, if it has one
-    that goes byte by byte. Raises TfmbsError `record`.
+    """Checks that bytes first…end of WEIGHTS, which belong to tensor `index`, are codes of its packing, and the padding
+    of the rows that end there. Raises TfmbsError `record`.
     """
     tensor = image.tensors[index]
     packing = Packing(tensor["packing"])
-    if not is_packed(DType(tensor["dtype"])) or packing in SPARSE:
-        return
     data = np.frombuffer(image.weights, np.uint8)
     for start in range(first, end, _CODE_BLOCK):
-        bad = _bad_codes(data[start : min(start + _CODE_BLOCK, end)], packing)
-        if bad.any():
-            at = start + int(bad.argmax())
+        block = data[start : min(start + _CODE_BLOCK, end)]
+        if not _are_codes(block, packing):
+            at = start + int(_bad_codes(block, packing).argmax())
             what = f"byte {at - tensor['offset']} of packed trits"
             raise TfmbsError("record", _place(tensor, index), what, f"a code of {packing.name}", int(data[at]))
+    unit, width = (BLOCK_TRITS, BLOCK_BYTES) if packing is Packing.R5 else (PACKED_PER_BYTE[packing], 1)
+    used = _row_length(tensor) % unit
+    row_bytes = tensor["bytes"] // tensor["dims"][0]
+    row, stop = ((at - tensor["offset"]) // row_bytes for at in (first, end))
+    if used and row < stop:
+        rows = data[tensor["offset"] + row * row_bytes : tensor["offset"] + stop * row_bytes].reshape(-1, row_bytes)
+        bad = _bad_tails(rows[:, -width:] if width > 1 else rows[:, -1], packing, used)
+        if bad.any():
+            padding = "0" if packing is Packing.NIBBLES else "trit 0"
+            raise TfmbsError("record", _place(tensor, index), f"padding of row {row + int(bad.argmax())}", padding)
 
 
 def check_rows(image: Image, index: int) -> None:
-    """Checks what `check_codes` leaves of the bytes of tensor `index`: the ends of rows, and rows whose bytes are no
-    codes by themselves. Raises TfmbsError `record`.
-    """
+    """Checks what `check_codes` leaves of the bytes of tensor `index`: rows whose bytes are no codes by themselves."""
     tensor = image.tensors[index]
-    if not is_packed(DType(tensor["dtype"])):
-        return
-    packing, where = Packing(tensor["packing"]), _place(tensor, index)
-    data = np.frombuffer(image.weights, np.uint8)[tensor["offset"] : tensor["offset"] + tensor["bytes"]]
-    if packing in SPARSE:
-        _check_sparse(data, tensor, where)
-        return
-    rows = tensor["dims"][0]
-    row_length = int(np.prod(tensor["dims"][1 : tensor["rank"]], dtype=object))
-    unit, width = (BLOCK_TRITS, BLOCK_BYTES) if packing is Packing.R5 else (PACKED_PER_BYTE[packing], 1)
-    used = row_length % unit
-    if used:
-        last = data.reshape(rows, -1)[:, -width:]
-        bad = _bad_tails(last if width > 1 else last[:, 0], packing, used)
-        if bad.any():
-            padding = "0" if packing is Packing.NIBBLES else "trit 0"
-            raise TfmbsError("record", where, f"padding of row {int(bad.argmax())}", padding)
+    if is_packed(DType(tensor["dtype"])) and Packing(tensor["packing"]) in SPARSE:
+        data = np.frombuffer(image.weights, np.uint8)[tensor["offset"] : tensor["offset"] + tensor["bytes"]]
+        _check_sparse(data, tensor, _place(tensor, index))
 
 
 def check_tensor_data(image: Image, index: int) -> None:
     """Both of the above."""
     tensor = image.tensors[index]
-    check_codes(image, index, tensor["offset"], tensor["offset"] + tensor["bytes"])
+    if has_codes(tensor):
+        check_codes(image, index, tensor["offset"], tensor["offset"] + tensor["bytes"])
     check_rows(image, index)
+
+
+def _row_length(tensor: Row) -> int:
+    return prod(tensor["dims"][1 : tensor["rank"]])
 
 
 def _place(tensor: Row, index: int) -> str:

@@ -1,0 +1,79 @@
+"""Checks of weights piece by piece: what is wrong anywhere is found, and named as if all had been looked at at once."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.conformance.builder import Builder
+from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.packing import unpack_rows
+from tfmbs.runtime.abi.types import DType, Packing, Region
+
+ROWS, LENGTH = 600, 10001
+"""Weights of several pieces, in rows that end within a byte or block."""
+
+PACKINGS = [Packing.PT5, Packing.R5, Packing.T2]
+
+
+@lru_cache(maxsize=3)
+def product(packing: Packing) -> tuple[bytes, int, int]:
+    """A file of a product with random trits; where the trits begin in WEIGHTS, and the bytes of a row."""
+    builder = Builder()
+    builder.constant(np.ones(37, np.float32))
+    trits = np.random.default_rng(0).integers(-1, 2, (ROWS, LENGTH), np.int8)
+    x, y = builder.input("x", (1, LENGTH), DType.F32), builder.output("y", (1, ROWS), DType.F32)
+    builder.gemm(x, builder.constant(trits, packing), y, m=1, n=ROWS, k=LENGTH)
+    image = builder.image()
+    tensor = next(t for t in image.tensors if t["region"] == Region.WEIGHTS and t["dtype"] == DType.TRIT)
+    return bytes(image.to_bytes()), tensor["offset"], tensor["bytes"] // ROWS
+
+
+def refusal(line: np.ndarray, packing: Packing) -> str | None:
+    """What is wrong with a row."""
+    try:
+        unpack_rows(line, LENGTH, packing)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@settings(max_examples=30)
+@given(data=st.data())
+def test_any_byte_that_is_wrong_is_found_and_named(packing: Packing, data: st.DataObject) -> None:
+    file, offset, row_bytes = product(packing)
+    image = Image.from_buffer(file, verify="lazy")
+    row = data.draw(st.integers(0, ROWS - 1))
+    at = row * row_bytes + data.draw(st.integers(0, row_bytes - 1) | st.integers(max(0, row_bytes - 64), row_bytes - 1))
+    weights = bytearray(image.weights)
+    weights[offset + at] = value = data.draw(st.integers(0, 255))
+    line = np.frombuffer(weights, np.uint8)[offset + row * row_bytes :][None, :row_bytes]
+    image.weights = weights
+    signed = image.to_bytes()
+    expected = refusal(line, packing)
+    if expected is None:
+        Image.from_buffer(signed)
+        return
+    with pytest.raises(TfmbsError) as caught:
+        Image.from_buffer(signed)
+    assert caught.value.code == "record"
+    is_end = "padding" in expected
+    assert caught.value.what == (f"padding of row {row}" if is_end else f"byte {at} of packed trits")
+    assert is_end or caught.value.got == value
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_wrong_digest_comes_before_what_it_would_have_covered(packing: Packing) -> None:
+    file, offset, _ = product(packing)
+    image = Image.from_buffer(file, verify="lazy")
+    start = len(file) - len(image.weights)
+    damaged = bytearray(file)
+    damaged[start + offset + 1_100_000] = 255
+    for verify in ("eager", "lazy"):
+        with pytest.raises(TfmbsError, match="chunk 1 of section WEIGHTS") as caught:
+            Image.from_buffer(damaged, verify).check_weights()
+        assert caught.value.code == "container.digest"

@@ -8,7 +8,7 @@ from tfmbs.compiler.html import facts, page, table
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.movement.predicted import Prediction
-from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
+from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, LoopOrder, ZeroSkip
 from tfmbs.runtime.abi.types import DType, Packing, Region
 
 COLUMNS = (
@@ -122,7 +122,14 @@ def _schedule(image: Image, descriptor: Row) -> str:
     row = image.schedules[descriptor["schedule"]]
     tiles = "×".join(str(row[name]) for name in ("tile_m", "tile_n", "tile_k"))
     flow, skip = Dataflow(row["dataflow"]).name.lower().replace("_", " "), ZeroSkip(row["zero_skip"]).name.lower()
-    return f"{flow}, {tiles}, {row['buffers']} buffers, zero skip {skip}"
+    return f"{flow}, {tiles}, {_loops(row)}{row['buffers']} buffers, zero skip {skip}"
+
+
+def _loops(row: Row) -> str:
+    """Which tiles follow each other, and sizes of blocks, where a schedule says it."""
+    order, block = LoopOrder(row["order"]), [row[f"block_{axis}"] for axis in "mnk"]
+    text = "" if order is LoopOrder.ANY else f"{order.name.lower()} first, "
+    return f"{text}blocks of {'×'.join(str(size) if size else 'all' for size in block)}, " if any(block) else text
 
 
 def _node(image: Image, index: int) -> str:

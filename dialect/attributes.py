@@ -5,7 +5,7 @@ from typing import Any
 
 from tfmbs.dialect.base import Attribute, I64Array, VerifyError
 from tfmbs.dialect.mlir import ir
-from tfmbs.runtime.abi.records import RECORDS, Dataflow
+from tfmbs.runtime.abi.records import RECORDS, Dataflow, LoopOrder
 
 SCHEDULE = "tfmbs.schedule"
 TELEMETRY = "telemetry"
@@ -28,21 +28,27 @@ WEIGHT_SCALES = "tfmbs.weight_scales"  # of the grid that a product's weights ar
 SECOND_MOMENT = "tfmbs.second_moment"  # of a product's inputs on the samples: `passes.graph.moments`
 
 DATAFLOWS: dict[str, Dataflow] = {flow.name.lower(): flow for flow in Dataflow}
+ORDERS: dict[str, LoopOrder] = {order.name.lower(): order for order in LoopOrder}
 MASK_BITS = 8 * RECORDS["mask"].size
 
 
 class ScheduleAttr(Attribute, name="schedule"):
-    """`#tfmbs.schedule<dataflow, tiles, buffers, tile_mask>`: how a launch is cut into tiles. It changes time only.
+    """`#tfmbs.schedule<dataflow, tiles, buffers, tile_mask, order, block>`: how a launch is cut into tiles. It changes
+    time only.
 
     `dataflow` is "output_stationary", "weight_stationary" or "input_stationary"; `tiles` holds the rows, columns and
     reduction length of a tile; `buffers` the buffers per streamed operand; `tile_mask` the set of fabric
-    tiles as a hexadecimal number in a string, bit i for tile i.
+    tiles as a hexadecimal number in a string, bit i for tile i. `order` says which output tiles follow each other,
+    those of "rows" or "columns", or "any"; `block` holds the rows, columns and reduction length of a block of the
+    output, whose tiles all have that part of the reduction before the next one, 0 for all of an axis.
     """
 
     dataflow: ir.StringAttr
     tiles: I64Array
     buffers: ir.IntegerAttr
     tile_mask: ir.StringAttr
+    order: ir.StringAttr
+    block: I64Array
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ class Schedule:
     tiles: tuple[int, int, int]
     buffers: int
     tile_mask: int
+    order: LoopOrder = LoopOrder.ANY
+    block: tuple[int, int, int] = (0, 0, 0)
 
     def to_attribute(self) -> Any:
         """The `#tfmbs.schedule` attribute of these values."""
@@ -61,6 +69,8 @@ class Schedule:
             ir.DenseI64ArrayAttr.get(list(self.tiles)),
             ir.IntegerAttr.get(ir.IntegerType.get_signless(64), self.buffers),
             ir.StringAttr.get(f"{self.tile_mask:#x}"),
+            ir.StringAttr.get(self.order.name.lower()),
+            ir.DenseI64ArrayAttr.get(list(self.block)),
         )
 
 
@@ -75,7 +85,12 @@ def read_schedule(attribute: Any) -> Schedule:
         raise VerifyError(f"schedule tiles: expected 3 sizes of at least 1, got {list(tiles)}")
     if buffers < 1:
         raise VerifyError(f"schedule buffers: expected at least 1, got {buffers}")
-    return Schedule(DATAFLOWS[dataflow], tiles, buffers, read_tile_mask(attribute.tile_mask))
+    order, block = attribute.order, attribute.block
+    if order not in ORDERS:
+        raise VerifyError(f"schedule order: expected one of {', '.join(ORDERS)}, got {order}")
+    if len(block) != 3 or min(block) < 0:
+        raise VerifyError(f"schedule block: expected 3 sizes of at least 0, got {list(block)}")
+    return Schedule(DATAFLOWS[dataflow], tiles, buffers, read_tile_mask(attribute.tile_mask), ORDERS[order], block)
 
 
 def read_tile_mask(text: str) -> int:

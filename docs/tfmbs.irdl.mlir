@@ -9,7 +9,9 @@ module {
       %1 = irdl.base "#builtin.dense_array"
       %2 = irdl.base "#builtin.integer"
       %3 = irdl.base "#builtin.string"
-      irdl.parameters(dataflow: %0, tiles: %1, buffers: %2, tile_mask: %3)
+      %4 = irdl.base "#builtin.string"
+      %5 = irdl.base "#builtin.dense_array"
+      irdl.parameters(dataflow: %0, tiles: %1, buffers: %2, tile_mask: %3, order: %4, block: %5)
     }
     irdl.operation @attention {
       %0 = irdl.any
@@ -640,10 +642,14 @@ module {
       %0 = irdl.base "#builtin.string"
       %1 = irdl.base "#builtin.integer"
       %2 = irdl.base "#builtin.string"
-      %3 = irdl.base "#builtin.integer"
+      %3 = irdl.base "#builtin.string"
       %4 = irdl.base "#builtin.integer"
       %5 = irdl.base "#builtin.integer"
-      irdl.attributes {"dataflow" = %0, "buffers" = %1, "zero_skip" = %2, "tile_m" = %3, "tile_n" = %4, "tile_k" = %5}
+      %6 = irdl.base "#builtin.integer"
+      %7 = irdl.base "#builtin.integer"
+      %8 = irdl.base "#builtin.integer"
+      %9 = irdl.base "#builtin.integer"
+      irdl.attributes {"dataflow" = %0, "buffers" = %1, "zero_skip" = %2, "order" = %3, "tile_m" = %4, "tile_n" = %5, "tile_k" = %6, "block_m" = %7, "block_n" = %8, "block_k" = %9}
     }
     irdl.operation @fabric_mask {
       %0 = irdl.base "#builtin.dense_array"

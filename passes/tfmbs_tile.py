@@ -18,9 +18,8 @@ from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.dialect.telemetry import set_telemetry, telemetry_of
 from tfmbs.dialect.types import is_int4, is_quantized, is_ternary, packing_of, storage_type
 from tfmbs.passes.graph.kernels import left, ops_of, refusal, right
+from tfmbs.passes.graph.problem import Epilogue, Problem
 from tfmbs.passes.graph.tiling import (
-    Epilogue,
-    Problem,
     array_dataflows,
     attention_choice,
     choose,
@@ -75,7 +74,8 @@ class TfmbsTile(Pass):
         func.func @f(%x: tensor<64x100xf32>, %w: tensor<40x100xf32>) -> tensor<64x40xf32> {
           %0 = "tfmbs.matmul"(%x, %w) ({}) {
             operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = [],
-            tfmbs.schedule = #tfmbs.schedule<"output_stationary", array<i64: 16, 16, 100>, 2 : i64, "0x3">
+            tfmbs.schedule = #tfmbs.schedule<"output_stationary", array<i64: 16, 16, 100>, 2 : i64, "0x3", "rows",
+              array<i64: 0, 0, 0>>
           } : (tensor<64x100xf32>, tensor<40x100xf32>) -> tensor<64x40xf32>
           return %0 : tensor<64x40xf32>
         }
@@ -160,7 +160,7 @@ def _matmul(op: Any) -> Problem:
 def _group_matmul(op: Any) -> Problem:
     """Rows of the weights are groups."""
     group, is_absmax = shape_of(op.rhs.type)[1], op.activations == "absmax"
-    return dataclasses.replace(_matmul(op), group=group, is_absmax=is_absmax)
+    return dataclasses.replace(_matmul(op), group=group, is_absmax=is_absmax, has_loops=not is_absmax)
 
 
 def _fused_gemv(op: Any) -> Problem:

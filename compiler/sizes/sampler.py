@@ -21,7 +21,9 @@ from tfmbs.runtime.abi.fitting import Point
 Import = Callable[[Mapping[str, int]], Any]
 """Brings the model to the torch level, with these sizes of its dimensions."""
 
-_NUMBERS = re.compile(r'dense(_resource)?<[^>]*>|"\w+_stationary"|"0x[0-9a-f]+"|-?\d+(\.\d*)?([eE][+-]?\d+)?')
+_NUMBERS = re.compile(
+    r'dense(_resource)?<[^>]*>|"\w+_stationary"|"0x[0-9a-f]+"|"(any|rows|columns)"|-?\d+(\.\d*)?([eE][+-]?\d+)?'
+)
 """Numbers, constants, and what schedules say: that changes time alone."""
 
 _ELEMENTS = 4

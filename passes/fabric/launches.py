@@ -158,6 +158,8 @@ class Launches:
                 "tile_m": tile_m,
                 "tile_n": tile_n,
                 "tile_k": tile_k,
+                "order": schedule.order,
+                **dict(zip(("block_m", "block_n", "block_k"), schedule.block, strict=True)),
             },
         )
 

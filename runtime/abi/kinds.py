@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from tfmbs.runtime.abi.records import Kind
 from tfmbs.runtime.abi.types import DType
 
+BLOCKED = frozenset({Kind.GEMM, Kind.GEMV})
+"""Kinds whose schedules may have blocks of the output."""
+ORDERED = BLOCKED | {Kind.CONV2D, Kind.CONV3D, Kind.GROUP_GEMM}
+"""Kinds whose schedules may say which output tiles follow each other."""
+
 OPERANDS = ("lhs", "rhs", "out", "geometry", "schedule", "program")
 
 

@@ -15,6 +15,7 @@
 - 7: the target's feature `sparse`, and with it packings S2 and S4.
 - 8: the target's feature `residues`, and with it packing R5.
 - 9: `out_by_rows` of an attention.
+- 10: the loops of a schedule: `order`, `block_m`, `block_n` and `block_k`, which are 0 in files from before.
 
 The TARGET section, the sections there are, and fields that are not 0 say which minor version a file is of; keys that
 an older one lacks have the values of `TARGET_DEFAULTS`.
@@ -57,7 +58,10 @@ TABLES: dict[int, tuple[str, ...]] = {5: ("sizes",)}
 """Minor version → tables of an image that it added, where no feature of the target says so."""
 
 
-FIELDS: dict[int, dict[str, tuple[str, ...]]] = {9: {"attention_geometries": ("out_by_rows",)}}
+FIELDS: dict[int, dict[str, tuple[str, ...]]] = {
+    9: {"attention_geometries": ("out_by_rows",)},
+    10: {"schedules": ("order", "block_m", "block_n", "block_k")},
+}
 """Minor version → fields that it gave to rows of tables of an image, where zeros were."""
 
 

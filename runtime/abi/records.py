@@ -53,6 +53,14 @@ class Dataflow(IntEnum):
     INPUT_STATIONARY = 3
 
 
+class LoopOrder(IntEnum):
+    """Which output tiles follow each other: those of neighbouring rows, or columns; ANY: as the device chooses."""
+
+    ANY = 0
+    ROWS = 1
+    COLUMNS = 2
+
+
 class ZeroSkip(IntEnum):
     """How zero weights are exploited: not at all, by gating energy, or by a compacted stream that saves cycles."""
 
@@ -93,9 +101,13 @@ SCHEDULE = Record(
         Field("dataflow", 0, "u8", "what stays in the array", enum=Dataflow),
         Field("buffers", 1, "u8", "buffers per streamed operand, at least 1", low=1),
         Field("zero_skip", 2, "u8", "zero-skip mode", enum=ZeroSkip),
+        Field("order", 3, "u8", "which output tiles follow each other", enum=LoopOrder, quiet=True),
         Field("tile_m", 4, "u32", "rows of an output tile", low=1),
         Field("tile_n", 8, "u32", "columns of an output tile", low=1),
         Field("tile_k", 12, "u32", "reduction length of a step", low=1),
+        Field("block_m", 16, "u32", "rows of a block of the output, 0: all", quiet=True),
+        Field("block_n", 20, "u32", "columns of a block of the output, 0: all", quiet=True),
+        Field("block_k", 24, "u32", "reduction length for all tiles of a block before the next, 0: all", quiet=True),
     ),
 )
 

@@ -146,7 +146,7 @@ def made_bytes(g: Row) -> int:
 
 
 def check_results(timing: Timing, image: Image, descriptors: list[Row]) -> None:
-    """Checks that each result of a kernel leaves the chip once, through each level.
+    """Checks that each result of a kernel leaves the chip once, through each level; sums park as the rule says.
 
     Raises TfmbsError `device` where a launch moved more or fewer bytes.
     """
@@ -159,11 +159,12 @@ def check_results(timing: Timing, image: Image, descriptors: list[Row]) -> None:
         if kind in (Kind.VECTOR, Kind.LSTM):  # what these write is not one tensor, whole
             continue
         levels = (Level.L3,) if kind is Kind.COPY else (Level.L1, Level.L2, Level.L3)
+        parked = dict(zip((Level.L2, Level.L1), timing.program.parked.get(number, (0, 0)), strict=True))
         for level in levels:
-            expected = image.tensors[row["out"]]["bytes"]
+            leaving = image.tensors[row["out"]]["bytes"] + parked.get(level, 0)
             if kind is Kind.GROUP_GEMM and level is Level.L1:
-                expected += made_bytes(image.group_geometries[row["geometry"]])
-            if out[number, level] != expected:
+                leaving += made_bytes(image.group_geometries[row["geometry"]])
+            if out[number, level] != leaving:
                 where = f"descriptor {number} ({image.strings[row['name']]})"
                 what = f"bytes of results that leave {level.name}"
-                raise TfmbsError("device", where, what, expected, int(out[number, level]))
+                raise TfmbsError("device", where, what, leaving, int(out[number, level]))

@@ -99,6 +99,13 @@ enum class Dataflow : uint8_t {
   INPUT_STATIONARY = 3,
 };
 
+// Which output tiles follow each other: those of neighbouring rows, or columns; ANY: as the device chooses.
+enum class LoopOrder : uint8_t {
+  ANY = 0,
+  ROWS = 1,
+  COLUMNS = 2,
+};
+
 // How zero weights are exploited: not at all, by gating energy, or by a compacted stream that saves cycles.
 enum class ZeroSkip : uint8_t {
   NONE = 0,
@@ -506,19 +513,26 @@ struct Schedule {
   Dataflow dataflow;  // what stays in the array
   uint8_t buffers;  // buffers per streamed operand, at least 1
   ZeroSkip zero_skip;  // zero-skip mode
-  uint8_t reserved_3[1];  // zero
+  LoopOrder order;  // which output tiles follow each other
   uint32_t tile_m;  // rows of an output tile
   uint32_t tile_n;  // columns of an output tile
   uint32_t tile_k;  // reduction length of a step
-  uint8_t reserved_16[16];  // zero
+  uint32_t block_m;  // rows of a block of the output, 0: all
+  uint32_t block_n;  // columns of a block of the output, 0: all
+  uint32_t block_k;  // reduction length for all tiles of a block before the next, 0: all
+  uint8_t reserved_28[4];  // zero
 };
 static_assert(sizeof(Schedule) == 32);
 static_assert(offsetof(Schedule, dataflow) == 0);
 static_assert(offsetof(Schedule, buffers) == 1);
 static_assert(offsetof(Schedule, zero_skip) == 2);
+static_assert(offsetof(Schedule, order) == 3);
 static_assert(offsetof(Schedule, tile_m) == 4);
 static_assert(offsetof(Schedule, tile_n) == 8);
 static_assert(offsetof(Schedule, tile_k) == 12);
+static_assert(offsetof(Schedule, block_m) == 16);
+static_assert(offsetof(Schedule, block_n) == 20);
+static_assert(offsetof(Schedule, block_k) == 24);
 
 // A set of fabric tiles, at most 256.
 struct Mask {

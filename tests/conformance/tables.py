@@ -9,7 +9,7 @@ import numpy as np
 
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.packing import pack_rows
-from tfmbs.runtime.abi.records import GEOMETRY_OF_KIND, NONE, Dataflow, Kind, ProgramKind, ZeroSkip
+from tfmbs.runtime.abi.records import GEOMETRY_OF_KIND, NONE, Dataflow, Kind, LoopOrder, ProgramKind, ZeroSkip
 from tfmbs.runtime.abi.sections import KIND_OF_RECORD
 from tfmbs.runtime.abi.siw import encode
 from tfmbs.runtime.abi.siw_verify import required_deps
@@ -136,10 +136,13 @@ class Tables:
         tiles: tuple[int, int, int] = (16, 16, 16),
         dataflow: Dataflow = Dataflow.OUTPUT_STATIONARY,
         buffers: int = 2,
+        order: LoopOrder = LoopOrder.ANY,
+        block: tuple[int, int, int] = (0, 0, 0),
     ) -> int:
-        m, n, k = tiles
-        row = {"dataflow": dataflow, "buffers": buffers, "zero_skip": zero_skip}
-        self._image.schedules.append({**row, "tile_m": m, "tile_n": n, "tile_k": k})
+        row = {"dataflow": dataflow, "buffers": buffers, "zero_skip": zero_skip, "order": order}
+        sizes = zip("mnk", tiles, block, strict=True)
+        row |= {name: size for axis, t, b in sizes for name, size in ((f"tile_{axis}", t), (f"block_{axis}", b))}
+        self._image.schedules.append(row)
         return len(self._image.schedules) - 1
 
     def launch(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from blake3 import blake3
 
-from tests.golden.kernels import attention, by_rows, conv, groups, lstm, mlp, residues, sparse, ternary, volume
+from tests.golden.kernels import attention, blocks, by_rows, conv, groups, lstm, mlp, residues, sparse, ternary, volume
 from tests.golden.programs import collatz, mixed, softmax, state
 from tests.golden.sizes import sized
 from tests.golden.wide import functions, running, widened
@@ -46,6 +46,7 @@ IMAGES: tuple[Callable[[], Image], ...] = (
     sparse,
     residues,
     by_rows,
+    blocks,
 )
 
 

@@ -117,7 +117,7 @@ class Builder:
             lhs_zero=lhs_zero,
         )
 
-    def schedule(self, m: int, n: int, k: int) -> int:
+    def schedule(self, m: int, n: int, k: int, **loops: int) -> int:
         self.image.schedules.append(
             row(
                 "schedule",
@@ -127,6 +127,7 @@ class Builder:
                 tile_m=m,
                 tile_n=n,
                 tile_k=k,
+                **loops,
             )
         )
         return len(self.image.schedules) - 1

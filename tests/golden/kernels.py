@@ -6,7 +6,16 @@ import numpy as np
 
 from tests.golden.builder import Builder
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.records import Activations, Direction, GateOrder, Kind, MaskMode, PoolMode, ProgramKind
+from tfmbs.runtime.abi.records import (
+    Activations,
+    Direction,
+    GateOrder,
+    Kind,
+    LoopOrder,
+    MaskMode,
+    PoolMode,
+    ProgramKind,
+)
 from tfmbs.runtime.abi.types import DType, Packing, Region
 
 
@@ -393,4 +402,16 @@ def residues() -> Image:
     first = b.launch("long", Kind.GEMM, lhs=x, rhs=long, out=y, geometry=one, schedule=schedule)
     b.launch("scaled", Kind.GROUP_GEMM, waits=[first], lhs=q, rhs=scaled, out=z, geometry=two, schedule=schedule)
     b.entry("main", [x, q], [y, z], 0)
+    return b.finish()
+
+
+def blocks() -> Image:
+    """An f32 product whose tiles come by columns, in blocks of rows, columns and k."""
+    b, rng = Builder("blocks"), np.random.default_rng(9)
+    x = b.tensor("x", Region.INPUT, DType.F32, (24, 40))
+    y = b.tensor("y", Region.OUTPUT, DType.F32, (24, 20))
+    w = b.constant("w", rng.standard_normal((20, 40)).astype(np.float32), DType.F32)
+    schedule = b.schedule(4, 4, 8, order=LoopOrder.COLUMNS, block_m=16, block_n=12, block_k=16)
+    b.launch("fc", Kind.GEMM, lhs=x, rhs=w, out=y, geometry=b.gemm(24, 20, 40), schedule=schedule)
+    b.entry("main", [x], [y])
     return b.finish()

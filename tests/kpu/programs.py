@@ -14,7 +14,7 @@ from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.entry import expand
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.program import Program
-from tfmbs.runtime.abi.records import Activations, Dataflow, Direction, Kind, MaskMode, PoolMode, ZeroSkip
+from tfmbs.runtime.abi.records import Activations, Dataflow, Direction, Kind, LoopOrder, MaskMode, PoolMode, ZeroSkip
 from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.abi.types import DType, Packing
 from tfmbs.runtime.devices.kpu import walked
@@ -133,6 +133,19 @@ def product(dataflow: Dataflow, buffers: int, target: str = "kpu-minimal") -> Im
     builder.gemm(x, w, sums, m=m, n=n, k=k, schedule=schedule)
     builder.launch(Kind.COPY, lhs=sums, out=out)
     return builder.image()
+
+
+def parked(order: LoopOrder, tiles: int = 1) -> Image:
+    """A product in blocks of the output, whose sums park in L2 and L3 between blocks of k, with a bias."""
+    m, n, k = 45, 52, 70
+    builder = Builder("kpu-edge")
+    x, w = builder.input("x", (m, k), DType.F32), builder.constant(RNG.standard_normal((n, k)).astype(np.float32))
+    bias, out = builder.constant(RNG.standard_normal(n).astype(np.float32)), builder.output("y", (m, n), DType.F32)
+    schedule = builder.schedule(tiles=(8, 8, 8), order=order, block=(40, 48, 16))
+    builder.gemm(
+        x, w, out, m=m, n=n, k=k, schedule=schedule, epilogue=builder.epilogue(ADD_BIAS, 1), args=[bias]
+    )  # fmt: skip
+    return small(builder.image(), tiles)
 
 
 def chain() -> Image:
@@ -314,14 +327,18 @@ def random_program(seed: int) -> Image:
         last = number == launches - 1
         shape = (1, some(6), height, width)
         out = builder.output("y", shape, DType.F32) if last else builder.scratch(shape, DType.F32)
-        schedule = builder.schedule(tiles=(some(24), some(8), some(24)), dataflow=Dataflow(some(3)), buffers=some(3))
+        tiles, flow, buffers = (some(24), some(8), some(24)), Dataflow(some(3)), some(3)
+        order = LoopOrder(rng.integers(3))
         if rng.random() < 0.5:
+            schedule = builder.schedule(tiles=tiles, dataflow=flow, buffers=buffers, order=order)
             w = builder.constant(rng.standard_normal((shape[1], channels, 3, 3)).astype(np.float32))
             builder.window(Kind.CONV2D, tensor, w, out, kernel=(3, 3), pads=(1, 1, 1, 1), schedule=schedule)
         else:  # channels by pixels
             w = builder.constant(rng.standard_normal((shape[1], channels)).astype(np.float32))
             strides = {"lhs_m_stride": channels, "rhs_n_stride": 1, "rhs_k_stride": height * width}
             sizes = {"m": shape[1], "n": height * width, "k": channels}
+            block = some(8), some(32), some(6)
+            schedule = builder.schedule(tiles=tiles, dataflow=flow, buffers=buffers, order=order, block=block)
             builder.gemm(w, tensor, out, **sizes, **strides, schedule=schedule)
         tensor, channels = out, shape[1]
     return small(builder.image())
@@ -358,6 +375,8 @@ KINDS: dict[str, Callable[[], Image]] = {
     "weight stationary": partial(product, Dataflow.WEIGHT_STATIONARY, 2),
     "input stationary, unbuffered": partial(product, Dataflow.INPUT_STATIONARY, 1),
     "three buffers": partial(product, Dataflow.OUTPUT_STATIONARY, 3),
+    "parked sums, rows first": partial(parked, LoopOrder.ROWS),
+    "parked sums, columns first, on two tiles": partial(parked, LoopOrder.COLUMNS, 2),
     "chain on two tiles": chain,
     "lanes on four tiles": lanes,
     "network": network,

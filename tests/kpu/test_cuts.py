@@ -14,10 +14,12 @@ from tfmbs.runtime.abi.array_timing import ArrayShape, Sizes, job_lag, overlappe
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.cuts import PART, part_bytes, result_parts
 from tfmbs.runtime.abi.movement.machine import Machine
+from tfmbs.runtime.abi.movement.nests import FREE, Nest
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile
+from tfmbs.runtime.abi.movement.plan import Plan, Work
 from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Copy, Level, Op
-from tfmbs.runtime.abi.movement.tiles import Plan, Work, planned
-from tfmbs.runtime.abi.records import Dataflow, Kind
+from tfmbs.runtime.abi.movement.tiles import planned
+from tfmbs.runtime.abi.records import Dataflow, Kind, LoopOrder
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import DType, Packing
 from tfmbs.runtime.devices.emulator import Emulator
@@ -152,17 +154,17 @@ def test_parts_of_results_cover_them(rows: int, columns: int, element: int) -> N
     assert (seen == 1).all()
 
 
-def _plan(m: int, n: int, k: int, tile: Tile) -> tuple[Work, Plan]:
+def _plan(m: int, n: int, k: int, tile: Tile, nest: Nest = FREE) -> tuple[Work, Plan]:
     machine = Machine.of(load_target("kpu-16x16"))
     lhs = Matrix(0, 0, DType.F32, Packing.DENSE, 1, m, k, 0, k, 1, True)
     work = Work(1, m, n, k, lhs, Matrix(0, 0, DType.F32, Packing.DENSE, 1, n, k, 0, k, 1, False), False, 4)
-    return work, planned(work, tile, Dataflow.OUTPUT_STATIONARY, 2, range(1), machine, "test")
+    return work, planned(work, tile, Dataflow.OUTPUT_STATIONARY, 2, range(1), machine, "test", nest)
 
 
 def test_tiles_grow_where_l2_holds_both_operands() -> None:
     """Each tile once; with so many blocks as have come, all that they allow is done."""
     work, plan = _plan(100, 128, 100, Tile(16, 16, 100))
-    places = [place[1:3] for one in plan.rounds(work) for place in one]
+    places = [place[1:3] for one in plan.rounds(work) for place in one.places]
     assert sorted(places) == [(row, column) for row in range(7) for column in range(8)]
     blocks = 0
     for number in range(1, len(places) + 1):
@@ -174,6 +176,7 @@ def test_tiles_grow_where_l2_holds_both_operands() -> None:
         assert {len({place[axis] for place in places[: side * side]}) for axis in range(2)} == {side}
     assert not _grows(*_plan(2048, 2048, 512, Tile(64, 64, 64)))
     assert not _grows(*_plan(1, 128, 100, Tile(1, 16, 100)))
+    assert not _grows(*_plan(100, 128, 100, Tile(16, 16, 100), Nest(LoopOrder.ROWS)))
 
 
 def _grows(work: Work, plan: Plan) -> bool:

@@ -24,6 +24,7 @@ from tfmbs.runtime.hazards import Conflict, conflicts
 from tfmbs.runtime.program import Program
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+NEWEST = sorted(file for version in ("v1.8", "v1.9", "v1.10") for file in (GOLDEN / version).glob("*.tfb"))
 OP, WAIT_FIRST, WAIT_COUNT = (MOVEMENT_FIELDS.index(name) for name in ("op", "wait_first", "wait_count"))
 
 
@@ -87,7 +88,9 @@ def test_the_conflicts_are_those_of_all_pairs(seed: int) -> None:
     assert all(one.low < one.high for one in told)
 
 
-@pytest.mark.parametrize("file", sorted(GOLDEN.glob("v1.8/*.tfb")), ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", sorted((*GOLDEN.glob("v1.[89]/*.tfb"), *GOLDEN.glob("v1.10/*.tfb"))), ids=lambda file: file.stem
+)
 def test_golden_files_have_neither_conflicts_nor_deadlocks(file: Path) -> None:
     image = Image.load(file)
     machine = Machine.of(Target.from_dict(image.target, "TARGET", image.version[1]))

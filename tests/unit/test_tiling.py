@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conformance.builder import DTYPE_OF_NUMPY, Builder
-from tfmbs.passes.graph.tiling import Epilogue, Problem, array_dataflows, choose, cycles
+from tfmbs.passes.graph.problem import Epilogue, Problem
+from tfmbs.passes.graph.tiling import array_dataflows, choose, cycles
 from tfmbs.runtime.abi.movement.tiles import Tile
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import Target

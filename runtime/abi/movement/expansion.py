@@ -189,13 +189,22 @@ class Expansion:
         `waits`, to external memory."""
         first, mover, dma = part or (0, self._mover[1].take(), self._dma[1].take())
         l2, l3 = levels
+        self.leave_l1(start, size, l2, tile, first)
+        self.leave_l2(l2, size, l3, mover)
+        return self._store(dma, copies, l3, waits)
+
+    def leave_l1(self, start: Slot, size: int, l2: Slot, tile: int, first: int = 0) -> None:
+        """Sums or results, `size` bytes from byte `first` on: L1 of a tile to L2."""
         number = self._outwards(self.machine.streamer_of(tile), start, l2, size, DROP, tile, first)
         start.readers.append(number)
         l2.writers.append(number)
-        number = self._outwards(mover, l2, l3, size, SINK)
+
+    def leave_l2(self, l2: Slot, size: int, l3: Slot, mover: int | None = None) -> None:
+        """What left L1: L2 to L3, by a BlockMover, or the one whose turn it is."""
+        engine = self._mover[1].take() if mover is None else mover
+        number = self._outwards(engine, l2, l3, size, SINK)
         l2.readers.append(number)
         l3.writers.append(number)
-        return self._store(dma, copies, l3, waits)
 
     def lower(self, starts: Sequence[Slot], to: Slot, copies: Sequence[Copy], tile: int, waits: Iterable[int]) -> None:
         """L1 of a tile to L2, where it is an operand: from several slots, after `waits`."""

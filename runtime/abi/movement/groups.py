@@ -20,14 +20,16 @@ from tfmbs.runtime.abi.movement.launches import bytes_of, epilogue_of, fabric_ti
 from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
 from tfmbs.runtime.abi.movement.made_rows import MadeRows
 from tfmbs.runtime.abi.movement.memory import Slot
+from tfmbs.runtime.abi.movement.nests import Nest
 from tfmbs.runtime.abi.movement.operands import Key, Matrix, Tile, span
+from tfmbs.runtime.abi.movement.plan import Plan, Work
 from tfmbs.runtime.abi.movement.prediction import predict
 from tfmbs.runtime.abi.movement.products import OutputTile, Own, ProductExpansion, Result
 from tfmbs.runtime.abi.movement.program import Copy, Memory, Op, What
 from tfmbs.runtime.abi.movement.row_pace import paced
 from tfmbs.runtime.abi.movement.row_plan import RowPlan, planned_rows, predict_rows
-from tfmbs.runtime.abi.movement.tiles import Plan, Work, planned
-from tfmbs.runtime.abi.records import Activations, Dataflow, ZeroSkip
+from tfmbs.runtime.abi.movement.tiles import planned
+from tfmbs.runtime.abi.records import Activations, Dataflow, LoopOrder, ZeroSkip
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 from tfmbs.runtime.abi.types import DType, Packing
 
@@ -63,7 +65,8 @@ def expand_groups(x: Expansion, descriptor: Row, where: str) -> Launch:
         rows = planned_rows(work, wanted, flow, schedule["buffers"], fabric, x.machine, where)
         prediction = predict_rows(work, rows, x.machine, cycles)
         return Launch(prediction, lambda: RowExpansion(x, work, rows, result, epilogue, zero).run())
-    plan = planned(work, wanted, flow, schedule["buffers"], fabric, x.machine, where)
+    order = Nest(LoopOrder(schedule["order"]))
+    plan = planned(work, wanted, flow, schedule["buffers"], fabric, x.machine, where, order)
     prediction = predict(work, plan, x.machine, cycles)
     return Launch(prediction, lambda: GroupExpansion(x, work, plan, result, epilogue, zero).run())
 
@@ -123,7 +126,7 @@ class RowExpansion(GroupExpansion):
     ) -> None:
         super().__init__(expansion, work, plan, result, epilogue, lhs_zero)
         self.made = MadeRows(expansion, work, plan)
-        rounds = [[out.row for out in one] for one in self.rounds]
+        rounds = [[out.row for out in one] for one, _, _ in self.rounds]
         self.pace = paced(self.made.uses, rounds, self.steps, plan.making)
         self._next = 0
 

@@ -7,15 +7,18 @@ from dataclasses import replace
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Row
+from tfmbs.runtime.abi.movement.brought import parked_bytes
 from tfmbs.runtime.abi.movement.epilogues import Epilogue
 from tfmbs.runtime.abi.movement.expansion import Expansion
 from tfmbs.runtime.abi.movement.launch import Launch
+from tfmbs.runtime.abi.movement.nests import Nest
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
+from tfmbs.runtime.abi.movement.plan import Work
 from tfmbs.runtime.abi.movement.prediction import predict
 from tfmbs.runtime.abi.movement.products import ProductExpansion, Result
 from tfmbs.runtime.abi.movement.skipping import kept_of
-from tfmbs.runtime.abi.movement.tiles import Work, planned
-from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, ZeroSkip
+from tfmbs.runtime.abi.movement.tiles import planned
+from tfmbs.runtime.abi.records import NONE, Dataflow, Kind, LoopOrder, ZeroSkip
 from tfmbs.runtime.abi.types import DTYPES, DType, Packing
 
 BYTE_BITS = 8
@@ -114,6 +117,8 @@ def _planned(
     wanted = Tile(schedule["tile_m"], schedule["tile_n"], schedule["tile_k"])
     fabric = fabric_tiles(x, descriptor, where)
     flow = Dataflow(schedule["dataflow"])
-    plan = planned(work, wanted, flow, schedule["buffers"], fabric, x.machine, where)
+    nest = Nest(LoopOrder(schedule["order"]), *(schedule[f"block_{axis}"] for axis in "mnk"))
+    plan = planned(work, wanted, flow, schedule["buffers"], fabric, x.machine, where, nest)
+    x.program.parked[x.launch] = parked_bytes(work, plan)
     prediction = predict(work, plan, x.machine, epilogue.cycles if epilogue else None)
     return Launch(prediction, lambda: ProductExpansion(x, work, plan, result, epilogue, zero).run())

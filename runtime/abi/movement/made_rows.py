@@ -22,10 +22,10 @@ from tfmbs.runtime.abi.movement.group_operands import (
 from tfmbs.runtime.abi.movement.machine import EngineKind
 from tfmbs.runtime.abi.movement.memory import Ring, Slot
 from tfmbs.runtime.abi.movement.operands import Key, Span, Tile, span
+from tfmbs.runtime.abi.movement.plan import Work, guard_of
 from tfmbs.runtime.abi.movement.program import Copy, Op, What
 from tfmbs.runtime.abi.movement.residency import Held, Store, residency
 from tfmbs.runtime.abi.movement.row_plan import SLOTS, RowPlan
-from tfmbs.runtime.abi.movement.tiles import Work, guard_of
 
 
 class Use(NamedTuple):

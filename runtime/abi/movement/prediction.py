@@ -14,13 +14,16 @@ from itertools import islice
 from typing import NamedTuple
 
 from tfmbs.runtime.abi.array_timing import Sizes
+from tfmbs.runtime.abi.movement.brought import l1_misses, level_misses, parked_bytes
 from tfmbs.runtime.abi.movement.cuts import FIRST, LEAST, operand_parts, part_count
 from tfmbs.runtime.abi.movement.group_operands import Groups
 from tfmbs.runtime.abi.movement.machine import EngineInfo, EngineKind, Machine, array_cycles, array_lag
 from tfmbs.runtime.abi.movement.memory import Slot
+from tfmbs.runtime.abi.movement.misses import parts
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
+from tfmbs.runtime.abi.movement.parking import Load, Panel, parking_ps
+from tfmbs.runtime.abi.movement.plan import Plan, Work
 from tfmbs.runtime.abi.movement.predicted import Bounds, Prediction, Traffic
-from tfmbs.runtime.abi.movement.tiles import Plan, Work, l1_misses, level_misses
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 
@@ -52,12 +55,13 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
     rhs = _operand(work, plan, machine, is_lhs=False)
     compute = compute_ps(work, tile, plan.dataflow, machine, is_buffered=plan.is_buffered)
     lag = _lag_ps(work, plan, machine)
-    result = tile.m * tile.n * (work.out_bytes if work.has_epilogue else ACCUMULATOR_BYTES)
-    results = work.products * work.m * work.n * (work.out_bytes if work.has_epilogue else ACCUMULATOR_BYTES)
+    result = tile.m * tile.n * work.result_bytes
+    results = work.products * work.m * work.n * work.result_bytes
     is_window = isinstance(work.lhs, Windows)
     vector_rows, vector_columns = (tile.n, tile.m) if is_window else (tile.m, tile.n)
     vector = epilogue(vector_rows, vector_columns) * machine.core_ps if epilogue else 0
     windows = work.window_traffic(tile)
+    parked = [2 * size for size in parked_bytes(work, plan)]  # out and in again
     into = [
         lhs.misses[i] * (lhs.chunk if i < 2 else lhs.tile) + rhs.misses[i] * (rhs.chunk if i < 2 else rhs.tile)
         for i in range(3)
@@ -69,15 +73,17 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
     beats += results // max(1, run) * -(-run // dma.width) + windows // dma.width
     streamers = min(len(movers[2]), fabric * max(1, len(movers[2]) // machine.target.tiles))
     bounds = Bounds(
-        array=(compute - outputs * lag) * rounds // outputs + lag,
+        array=(compute - outputs * (lag + _parking_lag_ps(work, plan, machine))) * rounds // outputs + lag,
         vector=vector * rounds,
         external=machine.external_ps(into[0] + results + windows),
         dma=beats * dma.period_ps // len(movers[0]),
-        block_mover=_moved(into[1] + results + windows, mover, len(movers[1])),
-        streamer=_moved(into[2] + results + windows, streamer, streamers),
+        block_mover=_moved(into[1] + results + windows + parked[0], mover, len(movers[1])),
+        streamer=_moved(into[2] + results + windows + parked[1], streamer, streamers),
     )
     out = _moved(result, streamer, 1)
     array = bounds.array
+    if plan.loops.parks:
+        array = _parking_ps(work, plan, machine, bounds, (lhs, rhs), windows)
     if not plan.is_buffered:  # a step's operands come when the one before is done
         array += rounds * steps * _moved(lhs.tile + rhs.tile, streamer, 1)
     slots = plan.l1.sums  # sums of a tile wait for those of an earlier one to have gone
@@ -91,11 +97,50 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
     before = max(loads[0] + lifts[0] + feeds[0], loads[0] + loads[1] + lifts[1]) + feeds[1]
     last = result // part_count(result, engines, LEAST)
     after = vector + out + _moved(last, mover, 1) + max(machine.external_ps(result), _moved(last, dma, 1))
-    starved = _starved(work, plan, machine, (lhs, rhs), array - lag, results)
-    starved += _crowded(work, plan, machine, (lhs, rhs), array, results)
+    starved = 0
+    if not plan.loops.parks:
+        starved = _starved(work, plan, machine, (lhs, rhs), array - lag, results)
+        starved += _crowded(work, plan, machine, (lhs, rhs), array, results)
     total = max(array + before + starved, *bounds) + after
     traffic = Traffic(lhs.brought + rhs.brought + windows, into[1] + windows, into[2] + windows, results)
     return Prediction(bounds, traffic, before + after, total, machine.core_ps)
+
+
+def _parking_ps(
+    work: Work, plan: Plan, machine: Machine, bounds: Bounds, operands: tuple[_Operand, _Operand], windows: int
+) -> int:
+    """Picoseconds of a launch whose sums park, from its first step on."""
+    tile, loops = plan.tile, plan.loops
+    dmas, movers, streamers = (
+        _engines(machine, kind) for kind in (EngineKind.DMA, EngineKind.BLOCK_MOVER, EngineKind.STREAMER)
+    )
+    rounds = -(-work.products * loops.rows * loops.columns // len(plan.fabric))
+    leaving = work.products * work.m * work.n * work.result_bytes + windows
+    feeding = min(len(streamers), len(plan.fabric) * max(1, len(streamers) // machine.target.tiles))
+    late = (
+        bounds.vector,
+        machine.external_ps(leaving),
+        0,
+        _moved(leaving, movers[0], len(movers)),
+        _moved(leaving, streamers[0], feeding),
+    )
+    part = work.part_bytes(tile, len(dmas))
+    out = _moved(part, movers[0], 1) + max(machine.external_ps(part), _moved(part, dmas[0], 1))
+    parts = rounds * -(-tile.m * tile.n * work.result_bytes // part)
+    load = Load(
+        bounds.array,
+        bounds[1:],
+        late,
+        parts * out // plan.l3.results,
+        2 * _moved(tile.m * tile.n * ACCUMULATOR_BYTES, streamers[0], 1),
+        work.k - (loops.steps - 1) // loops.block_steps * loops.block_steps * tile.k,
+        work.k,
+    )
+    fast, slots = (operands[0], plan.l3.lhs) if loops.m_fastest else (operands[1], plan.l3.rhs)
+    side_by_side = operand_parts(fast.chunk, len(dmas), is_early=False)
+    through = fast.beats * dmas[0].period_ps // side_by_side + _moved(fast.chunk // side_by_side, movers[0], 1)
+    panel = Panel(fast.chunks_of_tile, through, slots)
+    return parking_ps(loops, rounds, work.products, load, panel, has_one_slot=plan.l1.sums == 1)
 
 
 def _loaded(machine: Machine, chunks: Sequence[tuple[int, _Operand]], results: int = 0) -> int:
@@ -110,7 +155,7 @@ def _starved(
     work: Work, plan: Plan, machine: Machine, operands: tuple[_Operand, _Operand], array: int, results: int
 ) -> int:
     """Picoseconds that the array waits for operands which come for the first time, but for those of the first tile."""
-    rows, columns = plan.blocks(work)
+    rows, columns = plan.loops.rows, plan.loops.columns
     steps, outputs = -(-work.k // plan.tile.k), work.products * rows * columns
     lhs, rhs = operands
     if plan.grows(work):
@@ -121,7 +166,9 @@ def _starved(
             arrived = _loaded(machine, coming, results * gone // outputs)
             done, gone, tiles = max(done, arrived) + array * count // outputs, tiles, tiles + count
         return done - array
-    is_lhs = columns == 1 or (plan.m_fastest and rows > 1)  # with one block of an operand, all of the other is a turn
+    is_lhs = columns == 1 or (
+        plan.loops.m_fastest and rows > 1
+    )  # with one block of an operand, all of the other is a turn
     fast, slow = operands if is_lhs else operands[::-1]
     source = work.lhs if is_lhs else work.rhs
     turns = columns if is_lhs else rows
@@ -236,11 +283,21 @@ def _brought(source: Matrix | Windows, tile: Tile, size: int) -> int:
 def _lag_ps(work: Work, plan: Plan, machine: Machine) -> int:
     """Picoseconds in which the last step of a tile leaves the feed to the first one of the next. Other steps go on with
     sums, and wait until the one before has ended."""
-    if isinstance(work.rhs, Groups):
+    if isinstance(work.rhs, Groups) or not plan.overlaps:
         return 0
     tile = plan.tile
     last = Sizes(min(tile.m, work.m), min(tile.n, work.n), (work.k - 1) % tile.k + 1)
     return array_lag(machine, plan.dataflow, last, plan.is_buffered) * machine.core_ps
+
+
+def _parking_lag_ps(work: Work, plan: Plan, machine: Machine) -> int:
+    """The same for all but the last block of k of a tile."""
+    loops, tile = plan.loops, plan.tile
+    if not loops.parks or not plan.overlaps:
+        return 0
+    step = Sizes(min(tile.m, work.m), min(tile.n, work.n), tile.k)
+    times = -(-loops.steps // loops.block_steps) - 1
+    return times * array_lag(machine, plan.dataflow, step, plan.is_buffered) * machine.core_ps
 
 
 def compute_ps(work: Work, tile: Tile, dataflow: Dataflow, machine: Machine, *, is_buffered: bool) -> int:
@@ -248,9 +305,9 @@ def compute_ps(work: Work, tile: Tile, dataflow: Dataflow, machine: Machine, *, 
     total = 0
     if isinstance(work.rhs, Groups) and work.has_integer_groups and work.rhs.group < work.k:
         return _compute_of_groups(work, tile, dataflow, machine, work.rhs.group, is_buffered=is_buffered)
-    for m, m_count in _parts(work.m, tile.m):
-        for n, n_count in _parts(work.n, tile.n):
-            for k, k_count in _parts(work.k, tile.k):
+    for m, m_count in parts(work.m, tile.m):
+        for n, n_count in parts(work.n, tile.n):
+            for k, k_count in parts(work.k, tile.k):
                 first, again = (
                     array_cycles(machine, dataflow, Sizes(m, n, k), is_buffered, is_continued)
                     for is_continued in (False, True)
@@ -266,16 +323,10 @@ def _compute_of_groups(
     """The same of folds over one group each."""
     folds = (
         m_count * n_count * array_cycles(machine, dataflow, Sizes(m, n, group), is_buffered, False)
-        for m, m_count in _parts(work.m, tile.m)
-        for n, n_count in _parts(work.n, tile.n)
+        for m, m_count in parts(work.m, tile.m)
+        for n, n_count in parts(work.n, tile.n)
     )
     return work.products * sum(folds) * (work.k // group) * machine.core_ps
-
-
-def _parts(size: int, by: int) -> list[tuple[int, int]]:
-    """Sizes of the parts of an axis, and how many there are of each."""
-    full, rest = divmod(size, by)
-    return [part for part in ((by, full), (rest, 1)) if part[0] and part[1]]
 
 
 def _engines(machine: Machine, kind: EngineKind) -> tuple[EngineInfo, ...]:

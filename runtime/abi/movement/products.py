@@ -11,10 +11,11 @@ from tfmbs.runtime.abi.movement.epilogues import Epilogue
 from tfmbs.runtime.abi.movement.expansion import Expansion
 from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles, array_lag
 from tfmbs.runtime.abi.movement.memory import Ring, Slot
+from tfmbs.runtime.abi.movement.nests import Place, is_parked_in_l3
 from tfmbs.runtime.abi.movement.operands import Key, Matrix, Span, Windows, span
+from tfmbs.runtime.abi.movement.plan import Plan, Work, guard_of
 from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Op, What
 from tfmbs.runtime.abi.movement.residency import Held, Store, outer_memories, residency
-from tfmbs.runtime.abi.movement.tiles import Plan, Work, guard_of
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 from tfmbs.runtime.abi.types import DType
 
@@ -40,12 +41,13 @@ class Result:
 
 @dataclass(frozen=True)
 class OutputTile:
-    """An output tile of a round: its ranges, and the fabric tile that makes it."""
+    """An output tile of a round: its ranges, the fabric tile that makes it, and its number in its block."""
 
     product: int
     row: int
     column: int
     fabric: int
+    number: int
     m: Span
     n: Span
 
@@ -57,6 +59,8 @@ class _Shared:
     operands: tuple[Store, Store]
     results: Ring
     windows: Ring | None
+    parked: list[Slot]
+    passing: tuple[Ring, Ring]  # sums to a tile, and from it
 
 
 @dataclass
@@ -86,21 +90,24 @@ class ProductExpansion:
         self.steps = -(-work.k // plan.tile.k)
         self._keys: dict[tuple[int, int, int], list[Key]] = {}
         self._cycles: dict[tuple[int, int, int, bool], tuple[int, int]] = {}  # of a step, and its lag
-        self.rounds = [[self._output_tile(*place) for place in one] for one in plan.rounds(work)]
+        rounds = plan.rounds(work)
+        self.rounds = [([self._output_tile(place) for place in one.places], one.first, one.last) for one in rounds]
         self._prepare()
 
-    def _output_tile(self, product: int, row: int, column: int, fabric: int) -> OutputTile:
+    def _output_tile(self, place: Place) -> OutputTile:
         tile, work = self.plan.tile, self.work
-        return OutputTile(product, row, column, fabric, span(row, tile.m, work.m), span(column, tile.n, work.n))
+        return OutputTile(*place, span(place.row, tile.m, work.m), span(place.column, tile.n, work.n))
 
     def _prepare(self) -> None:
         plan, work, tile, x = self.plan, self.work, self.plan.tile, self.x
         own, shared = self._residency()
+        sums = tile.m * tile.n * ACCUMULATOR_BYTES
         result = tile.m * tile.n * work.result_bytes
         self.part_bytes = work.part_bytes(tile, x.machine.target.dma.count)
         self.brought = 0  # bytes of operands so far
         engines = x.machine.target.dma.count
-        self.last = [out for one in self.rounds[-engines:] for out in one][-engines:]
+        ends = [one for one, _, last in self.rounds if last == self.steps]
+        self.last = [out for one in ends[-engines:] for out in one][-engines:]
         window = work.window_bytes(tile)
         self.levels: list[_Shared] = []
         for space, slots, held in zip((x.l3, x.l2), (plan.l3, plan.l2), shared, strict=True):
@@ -108,14 +115,16 @@ class ProductExpansion:
             rhs = Store(space.slots(slots.rhs, work.rhs.chunk_bytes(tile)), held[1])
             results = Ring(space.slots(slots.results, self.part_bytes))
             windows = Ring(space.slots(slots.windows, window)) if slots.windows else None
-            self.levels.append(_Shared((lhs, rhs), results, windows))
+            parked = space.slots(slots.parked, sums)
+            passing = Ring(space.slots(slots.passing, sums)), Ring(space.slots(slots.passing, sums))
+            self.levels.append(_Shared((lhs, rhs), results, windows, parked, passing))
         self.tiles: dict[int, Own] = {}
         for fabric in plan.fabric:
             space, slots1 = x.l1[fabric], plan.l1
             self.tiles[fabric] = Own(
                 Store(space.slots(slots1.lhs, work.lhs.bytes_in_l1(tile)), own[fabric][0]),
                 Store(space.slots(slots1.rhs, work.rhs.bytes_in_l1(tile)), own[fabric][1]),
-                Ring(space.slots(slots1.sums, tile.m * tile.n * ACCUMULATOR_BYTES)),
+                Ring(space.slots(slots1.sums, sums)),
                 Ring(space.slots(slots1.windows, window)) if window else None,
                 Ring(space.slots(slots1.results, result)) if self.epilogue else None,
             )
@@ -125,7 +134,7 @@ class ProductExpansion:
         plan, target = self.plan, self.x.machine.target
         places = [
             (step, out, k)
-            for step, (one, k) in enumerate((one, k) for one in self.rounds for k in range(self.steps))
+            for step, (one, k) in enumerate((one, k) for one, first, last in self.rounds for k in range(first, last))
             for out in one
         ]
         own: dict[int, list[list[Held]]] = {fabric: [] for fabric in plan.fabric}
@@ -176,28 +185,63 @@ class ProductExpansion:
 
     def run(self) -> None:
         """Adds all movements."""
-        for number, one in enumerate(self.rounds):
-            for k in range(self.steps):
-                self._before(number * self.steps + k)
+        step = 0
+        for one, first, last in self.rounds:
+            for k in range(first, last):
+                self._before(step)
+                step += 1
                 for out in one:
-                    self._step(out, k)
+                    self._step(out, k, is_first=k == first)
             for out in one:
-                self._finish(out)
+                if last == self.steps:
+                    self._finish(out)
+                else:
+                    self._park(out)
 
     def _before(self, step: int) -> None:
         """What else is done before a step."""
 
-    def _step(self, out: OutputTile, k: int) -> None:
+    def _step(self, out: OutputTile, k: int, *, is_first: bool) -> None:
         tile = self.tiles[out.fabric]
+        if is_first:
+            tile.current = tile.sums.take()
+        assert tile.current is not None
+        if is_first and k > 0:
+            self._unpark(out, tile.current)
         if self._weights_first:
             rhs, lhs = self._rhs_in_l1(tile, out, k), self._lhs_in_l1(tile, out, k)
             self._weights_first = False
         else:
             lhs, rhs = self._lhs_in_l1(tile, out, k), self._rhs_in_l1(tile, out, k)
-        if k == 0:
-            tile.current = tile.sums.take()
-        assert tile.current is not None
         self._fold(out, k, lhs, rhs, tile.current)
+
+    def _parking(self, out: OutputTile) -> tuple[Slot, bool]:
+        """Where the sums of a tile park between blocks of k, and whether that is in L3."""
+        l3, l2 = (level.parked for level in self.levels)
+        before = out.number * len(l3) // (len(l2) + len(l3))  # tiles of its block that park in L3
+        if is_parked_in_l3(out.number, len(l2), len(l3)):
+            return l3[before], True
+        return l2[out.number - before], False
+
+    def _park(self, out: OutputTile) -> None:
+        """Sums of an output tile leave L1 until its next block of k."""
+        sums, size = self.tiles[out.fabric].current, out.m.size * out.n.size * ACCUMULATOR_BYTES
+        assert sums is not None
+        slot, is_in_l3 = self._parking(out)
+        l2 = self.levels[1].passing[1].take() if is_in_l3 else slot
+        self.x.leave_l1(sums, size, l2, out.fabric)
+        if is_in_l3:
+            self.x.leave_l2(l2, size, slot)
+
+    def _unpark(self, out: OutputTile, sums: Slot) -> None:
+        """Sums of an output tile come to L1 again."""
+        size = out.m.size * out.n.size * ACCUMULATOR_BYTES
+        start, is_in_l3 = self._parking(out)
+        if is_in_l3:
+            l2 = self.levels[1].passing[0].take()
+            self.x.lift([Copy(start.memory, start.address, l2.memory, l2.address, run=size)], start, l2)
+            start = l2
+        self.x.feed([Copy(start.memory, start.address, sums.memory, sums.address, run=size)], start, sums, out.fabric)
 
     def _lhs_in_l1(self, tile: Own, out: OutputTile, k: int) -> Slot:
         slot, is_brought = tile.lhs.use()
@@ -286,7 +330,7 @@ class ProductExpansion:
         if found is None:
             sizes, flow = Sizes(m, n, taken), plan.dataflow
             cycles = array_cycles(x.machine, flow, sizes, plan.is_buffered, k > 0)
-            found = cycles, array_lag(x.machine, flow, sizes, plan.is_buffered)
+            found = cycles, array_lag(x.machine, flow, sizes, plan.is_buffered) if plan.overlaps else 0
             self._cycles[m, n, taken, k > 0] = found
         cycles, lag = found
         number = x.program.add(_FOLD, self.arrays + out.fabric, x.launch, cycles, waits, what, lag)

@@ -331,8 +331,9 @@ _COPY = Op.COPY  # members of enums take long to look up
 class Program:
     """A movement program, built by the rule. Waits are for movements that come before the waiting one.
 
-    `predicted` is, by launch, what the closed model expects; `work`, by queue, the cycles that its movements keep its
-    engine busy; `workspace` the bytes of WORKSPACE.
+    `predicted` is, by launch, what the closed model expects, `parked` the bytes of sums that leave L2 and L1 between
+    blocks of k; `work`, by queue, the cycles that its movements keep its engine busy; `workspace` the bytes of
+    WORKSPACE.
     """
 
     def __init__(self, machine: Machine) -> None:
@@ -340,6 +341,7 @@ class Program:
         self.timed: list[Timed] = []
         self.predicted: dict[int, Prediction] = {}
         self.workspace = 0
+        self.parked: dict[int, tuple[int, int]] = {}
         self.work = [0] * (QUEUES * len(machine.engines))
         self._periods = [engine.period_ps for engine in machine.engines]
         self._queues: list[int] = []

@@ -24,7 +24,9 @@ from tfmbs.runtime.abi.movement.group_operands import (
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.memory import aligned
 from tfmbs.runtime.abi.movement.misses import Shape, cyclic, misses
+from tfmbs.runtime.abi.movement.nests import Loops
 from tfmbs.runtime.abi.movement.operands import Tile
+from tfmbs.runtime.abi.movement.plan import Levels, Plan, Work, guard_of
 from tfmbs.runtime.abi.movement.predicted import Prediction
 from tfmbs.runtime.abi.movement.prediction import (
     EpilogueCycles,
@@ -32,16 +34,8 @@ from tfmbs.runtime.abi.movement.prediction import (
     compute_ps,
     predict_streams,
 )
-from tfmbs.runtime.abi.movement.tiles import (
-    Levels,
-    Plan,
-    Work,
-    first_tile,
-    guard_of,
-    halved,
-    l1_buffers,
-    outward,
-)
+from tfmbs.runtime.abi.movement.slots import l1_buffers, outward
+from tfmbs.runtime.abi.movement.tiles import first_tile, halved
 from tfmbs.runtime.abi.records import Dataflow
 
 PART_SHARE = 16  # of L1: a part of rows takes at most one in so many
@@ -84,19 +78,6 @@ class RowPlan(Plan):
 
     making: Making
 
-    def rounds(self, work: Work) -> Iterator[list[tuple[int, int, int, int]]]:
-        rows, columns, panel = -(-work.m // self.tile.m), -(-work.n // self.tile.n), self.making.panel
-        current: list[tuple[int, int, int, int]] = []
-        for first in range(0, rows, panel):
-            for column in range(columns):
-                for row in range(first, min(first + panel, rows)):
-                    current.append((0, row, column, self.fabric[len(current)]))
-                    if len(current) == len(self.fabric):
-                        yield current
-                        current = []
-        if current:
-            yield current
-
 
 def planned_rows(
     work: Work, wanted: Tile, dataflow: Dataflow, buffers: int, fabric: Sequence[int], machine: Machine, where: str
@@ -134,7 +115,8 @@ def _leanest(work: Work, plans: Sequence[RowPlan], machine: Machine) -> RowPlan:
 def _plans(
     work: Work, tile: Tile, buffers: int, fabric: tuple[int, ...], flow: Dataflow, machine: Machine
 ) -> Iterator[RowPlan]:
-    target, blocks, columns = machine.target, -(-work.m // tile.m), -(-work.n // tile.n)
+    target = machine.target
+    blocks, columns, steps = (-(-size // by) for size, by in zip((work.m, work.n, work.k), tile, strict=True))
     part = _part(work, tile, target.l1.size // PART_SHARE, len(fabric))
     size = aligned(part.bytes)
     stages = [level.size // STAGE_SHARE // size for level in (target.l2, target.l3)]
@@ -157,7 +139,8 @@ def _plans(
         rhs2, rhs3 = (min(every, left // chunk) for left in (left2 - kept * one, left3))
         making = part._replace(workers=workers, l2=l2, l3=l3, kept=kept, panel=panel)
         levels = Levels(0, rhs2, windows2, results2), Levels(0, rhs3, windows3, results3)
-        yield RowPlan(tile, fabric, l1, *levels, flow, buffers > 1, True, making)
+        loops = Loops(blocks, columns, steps, min(panel, blocks), columns, steps, True)
+        yield RowPlan(tile, fabric, l1, *levels, flow, buffers > 1, loops, False, making)
 
 
 def _part(work: Work, tile: Tile, size: int, fabric: int) -> Making:
@@ -245,13 +228,14 @@ def _rhs_misses(work: Work, plan: RowPlan, machine: Machine) -> tuple[int, int]:
     tile, panel = plan.tile, plan.making.panel
     rows, columns, steps = -(-work.m // tile.m), -(-work.n // tile.n), -(-work.k // tile.k)
     panels, every, fabric = -(-rows // panel), work.rhs.all_chunks(tile), len(plan.fabric)
-    shape = Shape(1, columns, min(panel, rows), steps, fabric)
+    turns = min(panel, rows)
+    shape = Shape(1, columns, turns, steps, fabric, False, columns, turns, steps)
     guard = guard_of(plan.l2.rhs, fabric, machine.target.block_mover.count) if plan.is_buffered else 0
 
     def of(slots: int) -> int:
         if panel == 1:
             return cyclic(every, slots, panels, guard)
-        one = misses(work.rhs, tile, shape, is_fast=False, slots=slots, guard=guard)
+        one = misses(work.rhs, tile, shape, slots=slots, guard=guard)
         return one if every <= slots else one * panels
 
     l2 = of(plan.l2.rhs)

@@ -12,6 +12,7 @@
   as; other tensors of a slot lie inside it; every byte of an output is written.
 - A descriptor has the operands and element types of its kind. Without epilogue the result has the accumulator's type,
   with one any type that ST stores. `args_count` is the program's number of windows, 0 without program.
+- Schedules say an order of tiles where the descriptor is a product, and blocks where it is a GEMM or GEMV.
 - The target has the feature, operand types, dataflow and zero-skip mode that each descriptor and schedule asks for, and
   the element types that programs work on.
 - Strides and sizes of a geometry stay inside the operands; the result has exactly its size. Rows of a ternary right

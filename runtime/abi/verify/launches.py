@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.image import Row
-from tfmbs.runtime.abi.kinds import KIND_RULES, OPERANDS
+from tfmbs.runtime.abi.kinds import BLOCKED, KIND_RULES, OPERANDS, ORDERED
 from tfmbs.runtime.abi.records import DESCRIPTOR, NONE, PROGRAM, Kind, ProgramKind
 from tfmbs.runtime.abi.siw_verify import Windows, verify_program
 from tfmbs.runtime.abi.types import DType, Region
@@ -72,6 +72,16 @@ def _check_operands(subject: Subject, index: int, descriptor: Row) -> None:
         end, length = descriptor[f"{name}_first"] + descriptor[f"{name}_count"], len(table)
         if end > length:
             raise subject.refuse(DESCRIPTOR, index, f"{name}_first", f"end in {name}", f"at most {length}", end)
+
+
+def _check_loops(subject: Subject, index: int, descriptor: Row) -> None:
+    """Loops that a schedule asks for are those of the kind: other ones mean nothing."""
+    if descriptor["schedule"] == NONE:
+        return
+    kind, schedule = Kind(descriptor["kind"]), subject.image.schedules[descriptor["schedule"]]
+    for name, kinds in (("order", ORDERED), *((f"block_{axis}", BLOCKED) for axis in "mnk")):
+        if schedule[name] and kind not in kinds:
+            raise subject.refuse(DESCRIPTOR, index, "schedule", f"{kind.name}: {name}", 0, schedule[name])
 
 
 def check_further(subject: Subject, index: int, descriptor: Row) -> None:
@@ -145,6 +155,7 @@ def check_launches(subject: Subject) -> None:
     for index in subject.launches:
         descriptor = subject.image.descriptors[index]
         _check_operands(subject, index, descriptor)
+        _check_loops(subject, index, descriptor)
         kind = Kind(descriptor["kind"])
         if descriptor["program"] != NONE:
             _check_windows(subject, index, descriptor)

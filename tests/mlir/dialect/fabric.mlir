@@ -22,8 +22,8 @@
 // CHECK-NEXT: "tfmbs.fabric_group_geometry"()
 // CHECK-SAME: activations = "absmax", group = 4 : i64
 "tfmbs.fabric_group_geometry"() {m = 2 : i64, n = 3 : i64, k = 8 : i64, group = 4 : i64, lhs_m_stride = 8 : i64, lhs_k_stride = 1 : i64, lhs_zero = 0 : i64, scales = 0 : i64, activations = "absmax"} : () -> ()
-// CHECK-NEXT: "tfmbs.fabric_schedule"() {buffers = 2 : i64, dataflow = "output_stationary", tile_k = 64 : i64, tile_m = 16 : i64, tile_n = 16 : i64, zero_skip = "none"}
-"tfmbs.fabric_schedule"() {dataflow = "output_stationary", buffers = 2 : i64, zero_skip = "none", tile_m = 16 : i64, tile_n = 16 : i64, tile_k = 64 : i64} : () -> ()
+// CHECK-NEXT: "tfmbs.fabric_schedule"() {block_k = 0 : i64, block_m = 0 : i64, block_n = 0 : i64, buffers = 2 : i64, dataflow = "output_stationary", order = "any", tile_k = 64 : i64, tile_m = 16 : i64, tile_n = 16 : i64, zero_skip = "none"}
+"tfmbs.fabric_schedule"() {dataflow = "output_stationary", buffers = 2 : i64, zero_skip = "none", order = "any", block_m = 0 : i64, block_n = 0 : i64, block_k = 0 : i64, tile_m = 16 : i64, tile_n = 16 : i64, tile_k = 64 : i64} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_mask"() {words = array<i64: -1, 0, 0, -9223372036854775808>}
 "tfmbs.fabric_mask"() {words = array<i64: -1, 0, 0, -9223372036854775808>} : () -> ()
 // CHECK-NEXT: "tfmbs.fabric_args"() {values = array<i64: 0, 4294967295>}

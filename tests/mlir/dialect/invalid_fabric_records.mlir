@@ -62,7 +62,7 @@
 // -----
 
 // expected-error @below {{'tfmbs.fabric_schedule' op dataflow: expected output_stationary or weight_stationary or input_stationary, got os}}
-"tfmbs.fabric_schedule"() {dataflow = "os", buffers = 2 : i64, zero_skip = "none", tile_m = 16 : i64, tile_n = 16 : i64, tile_k = 64 : i64} : () -> ()
+"tfmbs.fabric_schedule"() {dataflow = "os", buffers = 2 : i64, zero_skip = "none", order = "any", block_m = 0 : i64, block_n = 0 : i64, block_k = 0 : i64, tile_m = 16 : i64, tile_n = 16 : i64, tile_k = 64 : i64} : () -> ()
 
 // -----
 

@@ -147,7 +147,7 @@ func.func @f(%x: memref<1x2x4x4xf32>, %o: memref<1x2x3x3xf32>) {
 
 func.func @f(%x: memref<1x2x4x4xf32>, %o: memref<1x2x3x3xf32>) {
   // expected-error @below {{'tfmbs.kernel_pool' op schedule buffers: expected at least 1, got 0}}
-  "tfmbs.kernel_pool"(%x, %o) {mode = "max", kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, tfmbs.schedule = #tfmbs.schedule<"output_stationary", array<i64: 1, 1, 1>, 0 : i64, "0x1">} : (memref<1x2x4x4xf32>, memref<1x2x3x3xf32>) -> ()
+  "tfmbs.kernel_pool"(%x, %o) {mode = "max", kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, tfmbs.schedule = #tfmbs.schedule<"output_stationary", array<i64: 1, 1, 1>, 0 : i64, "0x1", "any", array<i64: 0, 0, 0>>} : (memref<1x2x4x4xf32>, memref<1x2x3x3xf32>) -> ()
   return
 }
 

@@ -6,12 +6,12 @@ func.func @gemm(%lhs: memref<2x3xf32>, %rhs: memref<4x3xf32>, %bias: memref<4xf3
   %w = "tfmbs.kernel_constant"() {value = dense<121> : tensor<4x1xi8>, packing = "pt5", shape = array<i64: 4, 3>} : () -> memref<4x1xi8>
   // CHECK-NEXT: "tfmbs.kernel_gemm"(%arg0, %[[W]], %arg3, %arg2) ({
   // CHECK: kind = "gemm", lhs_zero = 0 : i64
-  // CHECK-SAME: rhs_packing = "pt5", roles = ["channel"], telemetry = {layer = "fc"}, tfmbs.schedule = #tfmbs.schedule<"weight_stationary", array<i64: 2, 4, 3>, 1 : i64, "0x1">
+  // CHECK-SAME: rhs_packing = "pt5", roles = ["channel"], telemetry = {layer = "fc"}, tfmbs.schedule = #tfmbs.schedule<"weight_stationary", array<i64: 2, 4, 3>, 1 : i64, "0x1", "any", array<i64: 0, 0, 0>>
   "tfmbs.kernel_gemm"(%lhs, %w, %out, %bias) ({
   ^bb0(%acc: f32, %b: f32):
     %0 = arith.addf %acc, %b : f32
     "tfmbs.yield"(%0) : (f32) -> ()
-  }) {operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0>, kind = "gemm", rhs_packing = "pt5", lhs_zero = 0 : i64, roles = ["channel"], telemetry = {layer = "fc"}, tfmbs.schedule = #tfmbs.schedule<"weight_stationary", array<i64: 2, 4, 3>, 1 : i64, "0x1">} : (memref<2x3xf32>, memref<4x1xi8>, memref<2x4xf32>, memref<4xf32>) -> ()
+  }) {operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0>, kind = "gemm", rhs_packing = "pt5", lhs_zero = 0 : i64, roles = ["channel"], telemetry = {layer = "fc"}, tfmbs.schedule = #tfmbs.schedule<"weight_stationary", array<i64: 2, 4, 3>, 1 : i64, "0x1", "any", array<i64: 0, 0, 0>>} : (memref<2x3xf32>, memref<4x1xi8>, memref<2x4xf32>, memref<4xf32>) -> ()
   // CHECK: "tfmbs.kernel_gemm"(%arg0, %arg1, %arg3) ({
   // CHECK-NEXT: }) {kind = "gemm", lhs_zero = 0 : i64
   "tfmbs.kernel_gemm"(%lhs, %rhs, %out) ({}) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, kind = "gemm", rhs_packing = "dense", lhs_zero = 0 : i64, roles = []} : (memref<2x3xf32>, memref<4x3xf32>, memref<2x4xf32>) -> ()

@@ -5,7 +5,7 @@
 // CHECK-LABEL: func.func @conv
 // CHECK:       "tfmbs.conv2d"
 // CHECK:       telemetry = {layer = "stem", sparsity = 0.000000e+00 : f64, tile_mask = "0x1", total = 432 : i64, zero_count = 0 : i64}
-// CHECK-SAME:  tfmbs.schedule = #tfmbs.schedule<"output_stationary", array<i64: {{[0-9]+}}, 16, {{[0-9]+}}>, 2 : i64, "0x1">
+// CHECK-SAME:  tfmbs.schedule = #tfmbs.schedule<"output_stationary", array<i64: {{[0-9]+}}, 16, {{[0-9]+}}>, 2 : i64, "0x1", "{{rows|columns}}", array<i64: 0, 0, 0>>
 // CHECK:       "tfmbs.pool"
 // CHECK-SAME:  tfmbs.schedule = #tfmbs.schedule<"output_stationary",
 //

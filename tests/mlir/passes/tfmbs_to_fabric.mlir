@@ -7,7 +7,7 @@
 // CHECK:         "tfmbs.fabric_tensor"() {{.*}} label = "y", {{.*}} region = "output"
 // CHECK:         "tfmbs.fabric_tensor"() {{.*}} region = "weights"
 // CHECK:         "tfmbs.fabric_gemm_geometry"() {batch = 1 : i64, k = 4 : i64, {{.*}} m = 2 : i64, n = 3 : i64
-// CHECK:         "tfmbs.fabric_schedule"() {buffers = 2 : i64, dataflow = "weight_stationary", tile_k = 4 : i64, tile_m = 2 : i64, tile_n = 3 : i64, zero_skip = "none"}
+// CHECK:         "tfmbs.fabric_schedule"() {block_k = 0 : i64, block_m = 0 : i64, block_n = 0 : i64, buffers = 2 : i64, dataflow = "weight_stationary", order = "any", tile_k = 4 : i64, tile_m = 2 : i64, tile_n = 3 : i64, zero_skip = "none"}
 // CHECK:         "tfmbs.fabric_mask"() {words = array<i64: 1, 0, 0, 0>}
 // CHECK:         "tfmbs.fabric_descriptor"() {{.*}} kind = "gemm", label = "fc"
 // CHECK:         "tfmbs.fabric_program"() ({
@@ -29,7 +29,7 @@ func.func @main(%x: memref<2x4xf32> {tfmbs.name = "x"}, %y: memref<2x3xf32> {tfm
     %zero = arith.constant 0.0 : f32
     %1 = arith.maximumf %0, %zero : f32
     "tfmbs.yield"(%1) : (f32) -> ()
-  }) {kind = "gemm", lhs_zero = 0 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0>, rhs_packing = "dense", roles = ["channel"], tfmbs.schedule = #tfmbs.schedule<"weight_stationary", array<i64: 2, 3, 4>, 2 : i64, "0x1">, telemetry = {layer = "fc", sparsity = 0.25 : f64, zero_count = 3 : i64, total = 12 : i64}} : (memref<2x4xf32>, memref<3x4xf32>, memref<2x3xf32>, memref<3xf32>) -> () loc(#loc)
+  }) {kind = "gemm", lhs_zero = 0 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0>, rhs_packing = "dense", roles = ["channel"], tfmbs.schedule = #tfmbs.schedule<"weight_stationary", array<i64: 2, 3, 4>, 2 : i64, "0x1", "any", array<i64: 0, 0, 0>>, telemetry = {layer = "fc", sparsity = 0.25 : f64, zero_count = 3 : i64, total = 12 : i64}} : (memref<2x4xf32>, memref<3x4xf32>, memref<2x3xf32>, memref<3xf32>) -> () loc(#loc)
   return
 }
 

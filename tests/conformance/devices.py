@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.kpu.retarget import retargeted
-from tfmbs.runtime import _native
+from tfmbs.runtime import _native, threads
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.target_file import shipped_targets
 from tfmbs.runtime.devices.base import Array, DeviceContext
@@ -38,8 +38,12 @@ def _emulator(isa: str, threads: int) -> Callable[[Image], DeviceContext]:
     return lambda image: Emulator(image, isa).context(threads)
 
 
+THREADS = int(os.environ.get(threads.VARIABLE, "1"))
+"""Of the devices whose names say nothing of threads: more than one under ThreadSanitizer."""
+
+
 def _emulator_on(isa: str) -> DeviceUnderTest:
-    return DeviceUnderTest(f"emulator-{isa}", _emulator(isa, 1), isa.endswith("vnni") or isa.startswith("amx"))
+    return DeviceUnderTest(f"emulator-{isa}", _emulator(isa, THREADS), isa.endswith("vnni") or isa.startswith("amx"))
 
 
 def _kpu_on(target: str) -> DeviceUnderTest:

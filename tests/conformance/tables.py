@@ -28,6 +28,7 @@ class Tables:
 
     def __init__(self, target: str = "kpu-16x16", **changes: object) -> None:
         """With other values of some keys of the target."""
+        self.shift = 0  # elements by which constants lie behind a multiple of `ALIGNMENT`
         self._image = Image(meta={"name": "conformance"}, target=load_target(target).to_dict() | changes)
         self._weights = bytearray()
         self._scratch = 0
@@ -106,7 +107,8 @@ class Tables:
             dtype, data = DTYPE_OF_NUMPY[array.dtype.name], np.ascontiguousarray(array).tobytes()
         else:
             dtype, data = packed_dtype(packing), pack_rows(array.reshape(array.shape[0], -1), packing).tobytes()
-        self._weights += bytes(-len(self._weights) % ALIGNMENT)
+        element = 1 if is_packed(dtype) else array.dtype.itemsize
+        self._weights += bytes(-len(self._weights) % ALIGNMENT + self.shift * element)
         offset = len(self._weights)
         self._weights += data
         return self.tensor(Region.WEIGHTS, dtype, array.shape, packing=packing, offset=offset)

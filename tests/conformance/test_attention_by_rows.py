@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from tests.conformance.builder import Builder
 from tests.conformance.devices import DeviceUnderTest
 from tests.conformance.test_attention import CASES, Array, Attention, attend, case, operands
+from tests.native import examples
 from tfmbs.runtime.abi.records import NONE
 from tfmbs.runtime.abi.types import DType
 
-EXAMPLES = 40
+EXAMPLES = examples(40)
 SIZES = st.sampled_from([1, 2, 3, 5, 7, 8, 9, 16, 17, 31, 33, 70])
 WIDTHS = st.sampled_from([1, 3, 8, 16, 17, 32, 40, 48, 64])
 

@@ -16,10 +16,11 @@ from tests.conformance.test_epilogue import by_channel, by_element, scalar
 from tests.conformance.test_products_random import Array, integers
 from tests.conformance.test_window import Conv, Window, convolve
 from tests.conformance.test_window_random import launch
+from tests.native import examples
 from tfmbs.runtime.abi.siw import Predicate
 from tfmbs.runtime.abi.types import DType
 
-EXAMPLES = 60
+EXAMPLES = examples(60)
 F32, I8, I32 = DType.F32, DType.I8, DType.I32
 EXTREME = [0.0, -0.0, 1.0, -1.0, 0.5, 3e38, -3e38, 1e-42, float("inf"), float("nan")]
 NUMBERS = st.one_of(st.sampled_from(EXTREME), st.sampled_from(floats(np.random.default_rng(7), (64,)).tolist()))

@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.conformance.arithmetic import canonical, dot
 from tests.conformance.builder import Builder
+from tests.conformance.data import floats
 from tests.conformance.devices import DeviceUnderTest
+from tests.native import examples
 from tfmbs.runtime.abi.records import Direction, GateOrder
 from tfmbs.runtime.abi.special_model import evaluate
 from tfmbs.runtime.abi.types import DType
@@ -148,3 +152,23 @@ def test_first_states_of_zero(device: DeviceUnderTest) -> None:
     got = run(device, a, arrays)
     assert got.tobytes() == recur(arrays, a).tobytes()
     assert np.isnan(got).any()
+
+
+FLAGS = st.booleans()
+
+
+@given(
+    a=st.builds(
+        Lstm, st.tuples(st.integers(1, 4), st.integers(1, 18), st.integers(1, 40), st.integers(1, 70)),
+        st.sampled_from(Direction), st.sampled_from(GateOrder), FLAGS, FLAGS, FLAGS, FLAGS,
+    ),
+    seed=st.integers(0, 99), constant=st.booleans(), extreme=st.booleans(),
+)  # fmt: skip
+@settings(max_examples=examples(12))
+def test_any_lstm(device: DeviceUnderTest, a: Lstm, seed: int, constant: bool, extreme: bool) -> None:
+    """Of tiles and panels that are not full; `extreme`: sums that are infinite, or no number."""
+    arrays = operands(a, seed)
+    if extreme:
+        rng = np.random.default_rng(seed)
+        arrays = {name: floats(rng, x.shape) for name, x in arrays.items()}
+    assert run(device, a, arrays, constant=constant).tobytes() == recur(arrays, a).tobytes()

@@ -14,11 +14,12 @@ from tests.conformance.builder import DTYPE_OF_NUMPY, Builder
 from tests.conformance.data import floats
 from tests.conformance.devices import DeviceUnderTest
 from tests.conformance.test_groups import expected_of
+from tests.native import examples
 from tfmbs.runtime.abi.records import Activations
 from tfmbs.runtime.abi.types import DType, Packing
 
 Array = NDArray[Any]
-EXAMPLES = 30
+EXAMPLES = examples(30)
 SIZES = st.one_of(st.integers(1, 41), st.sampled_from([64, 300]))  # around the rows of tiles and the columns of panels
 # The last one of f32 and the last one of i8 are more than stays in a cache while rows pass.
 DEPTHS = st.one_of(st.integers(1, 40), st.sampled_from([255, 256, 257, 1030, 4200]))

@@ -14,6 +14,7 @@ from tests.conformance.builder import Builder
 from tests.conformance.data import floats
 from tests.conformance.devices import DeviceUnderTest
 from tests.conformance.test_groups import expected_of
+from tests.native import examples
 from tfmbs.runtime.abi.records import Activations
 from tfmbs.runtime.abi.types import DType, Packing
 
@@ -56,7 +57,7 @@ def product(lhs: Array, rhs: Array, zero: int, packing: Packing, *, across: bool
 
 
 @given(m=FEW_AND_MANY, n=st.integers(1, 30), k=DEPTHS, data=st.data())
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 def test_gemm(device: DeviceUnderTest, m: int, n: int, k: int, data: st.DataObject) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
     extreme, across = data.draw(st.booleans(), "extreme"), data.draw(st.booleans(), "across")
@@ -97,7 +98,7 @@ def test_sums_beyond_those_of_one_residue(
 
 
 @given(m=FEW_AND_MANY, n=st.integers(1, 40), k=DEPTHS, data=st.data())
-@settings(max_examples=8)
+@settings(max_examples=examples(8))
 def test_one_scale_for_each_row(device: DeviceUnderTest, m: int, n: int, k: int, data: st.DataObject) -> None:
     """GROUP_GEMM with one group: the form of BitNet's layers."""
     rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))

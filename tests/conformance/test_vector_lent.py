@@ -8,6 +8,7 @@ import pytest
 from tests.conformance.builder import END, Fields, c, d, s
 from tests.conformance.devices import DeviceUnderTest
 from tests.conformance.vector_programs import compare_with_model, patterns
+from tests.native import examples
 from tfmbs.runtime.abi.siw import VLMAX, Reduce
 from tfmbs.runtime.abi.types import DType
 
@@ -84,7 +85,7 @@ class Random:
         ]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(examples(12)))
 def test_lanes_in_memory(device: DeviceUnderTest, seed: int) -> None:
     """Writes of some lanes, pairs, reductions, stores over what was loaded, changes of VL."""
     stored, registers = patterns(I32, ELEMENTS, seed + 100), np.zeros(REGISTERS * VLMAX, np.int32)

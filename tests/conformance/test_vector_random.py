@@ -15,6 +15,7 @@ from tests.conformance.random_programs import ELEMENTS, INPUTS, OUTPUTS, SENT, S
 from tests.conformance.siw_model import Machine
 from tests.conformance.test_vector_compute import PATTERNS, PATTERNS64
 from tests.conformance.vector_programs import array_type, patterns
+from tests.native import examples
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.types import DType
 
@@ -59,12 +60,12 @@ def check(device: DeviceUnderTest, seed: int, pool: int, length: int) -> None:
     assert [name for name in expected if got[name] != expected[name]] == []
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(examples(25)))
 def test_random_program(device: DeviceUnderTest, seed: int) -> None:
     check(device, seed, pool=24, length=60)
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(examples(25)))
 def test_slots_that_touch_the_same_registers(device: DeviceUnderTest, seed: int) -> None:
     """Six registers in all: what one slot writes, another reads, in circles, and as halves of a pair."""
     check(device, 1000 + seed, pool=6, length=60)

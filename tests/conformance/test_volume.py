@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.conformance.arithmetic import canonical, dot
 from tests.conformance.builder import DTYPE_OF_NUMPY, END, Builder, Triple, d, s
-from tests.conformance.data import PAIRS, operands, packings
+from tests.conformance.data import PAIRS, bytes_i8, floats, operands, packings
 from tests.conformance.devices import DeviceUnderTest
+from tests.native import examples
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.types import DType, Packing
 
@@ -90,6 +93,10 @@ def case(name: str, pair: str, packing: Packing, zero: int = 0) -> tuple[Image, 
     conv = SHAPES[name]
     filter_shape = (conv.channels, conv.input[1] // conv.groups, *conv.kernel)
     x, w = operands(pair, conv.input, filter_shape, seed=31)
+    return image_of(conv, x, w, packing, zero), x, convolve(x, w, conv, zero)
+
+
+def image_of(conv: Volume, x: Array, w: Array, packing: Packing, zero: int) -> Image:
     builder = Builder()
     lhs = builder.input("x", x.shape, DTYPE_OF_NUMPY[x.dtype.name])
     out = builder.output("y", conv.out, DType.F32 if x.dtype == np.float32 else DType.I32)
@@ -97,7 +104,7 @@ def case(name: str, pair: str, packing: Packing, zero: int = 0) -> tuple[Image, 
         lhs, builder.constant(w, packing), out, kernel=conv.kernel, strides=conv.strides, dilations=conv.dilations,
         pads=conv.pads[:3], groups=conv.groups, lhs_zero=zero,
     )  # fmt: skip
-    return builder.image(), x, convolve(x, w, conv, zero)
+    return builder.image()
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -150,3 +157,28 @@ def test_computed_filter_and_epilogue(device: DeviceUnderTest) -> None:
         expected = canonical(biased + residual)
     given = {"x": x, "w": w, "r": residual}
     assert device.run(builder.image(), given)["y"].tobytes() == expected.astype(np.float32).tobytes()
+
+
+AXIS = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 2), st.integers(0, 3), st.integers(0, 3))
+"""Kernel, stride, dilation, padding before and behind."""
+
+
+@given(
+    axes=st.tuples(AXIS, AXIS, AXIS), size=st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 20)),
+    channels=st.tuples(st.sampled_from([1, 3]), st.sampled_from([1, 2, 17]), st.sampled_from([1, 2, 6])),
+    zero=st.sampled_from([None, 0, -128, 127]), seed=st.integers(0, 99),
+)  # fmt: skip
+@settings(max_examples=examples(12))
+def test_any_volume(
+    device: DeviceUnderTest, axes: tuple[tuple[int, ...], ...], size: Triple, channels: Triple, zero: int | None,
+    seed: int,
+) -> None:  # fmt: skip
+    """Windows that padding reaches far into, of groups, and of input and output channels of each; zero None: of f32."""
+    groups, per_group, filters = channels
+    kernel, strides, dilations, before, behind = (tuple(axis[i] for axis in axes) for i in range(5))
+    conv = Volume((1, per_group * groups, *size), filters * groups, kernel, strides, dilations, before + behind, groups)
+    assume(min(conv.out) > 0 and np.prod(conv.out) <= 400)
+    shape, rng = (conv.channels, per_group, *kernel), np.random.default_rng(seed)
+    x, w = ((floats if zero is None else bytes_i8)(rng, sizes) for sizes in (conv.input, shape))
+    image = image_of(conv, x, w, Packing.DENSE, zero or 0)
+    assert device.run(image, {"x": x})["y"].tobytes() == convolve(x, w, conv, zero or 0).tobytes()

@@ -14,11 +14,12 @@ from tests.conformance.builder import DTYPE_OF_NUMPY, Builder
 from tests.conformance.data import floats
 from tests.conformance.devices import DeviceUnderTest
 from tests.conformance.test_products_random import Array, integers
-from tests.conformance.test_window import Conv, Window, convolve, pool_image
+from tests.conformance.test_window import Conv, Window, average, convolve, pool_image
+from tests.native import examples
 from tfmbs.runtime.abi.records import Kind, PoolMode
 from tfmbs.runtime.abi.types import DType
 
-EXAMPLES = 60
+EXAMPLES = examples(60)
 F32, I32 = DType.F32, DType.I32
 PER_GROUP = st.sampled_from([1, 2, 3, 4, 5, 8, 9, 16, 17, 21])
 AXIS = st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 3), st.integers(0, 5), st.integers(0, 5))
@@ -88,7 +89,7 @@ def test_single_taps_of_long_planes(device: DeviceUnderTest, size: int, channels
     channels=st.sampled_from([16, 63, 65, 130]), filters=st.sampled_from([5, 16, 33, 49]), long=st.booleans(),
     kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)), stride=st.integers(1, 3), data=st.data(),
 )  # fmt: skip
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 def test_windows_of_many_channels(
     device: DeviceUnderTest, channels: int, filters: int, long: bool, kernel: tuple[int, int], stride: int,
     data: st.DataObject,
@@ -113,7 +114,7 @@ def test_windows_of_many_channels(
     size=st.tuples(st.integers(3, 5), st.integers(200, 700)), stride=st.integers(1, 3), few=st.booleans(),
     seed=st.integers(0, 99),
 )  # fmt: skip
-@settings(max_examples=6)
+@settings(max_examples=examples(6))
 def test_wide_lines_of_floats(
     device: DeviceUnderTest, size: tuple[int, int], stride: int, few: bool, seed: int
 ) -> None:
@@ -174,3 +175,21 @@ def test_maxima(
     expected = reduce(maximum if real else np.maximum, on_input, np.full(on_input.shape[1:], least))
     result = device.run(pool_image(window, x, PoolMode.MAX), {"x": x})["y"]
     assert result.tobytes() == np.ascontiguousarray(expected).tobytes()
+
+
+@given(axes=st.tuples(POOLED, POOLED), size=st.tuples(st.integers(1, 9), st.integers(1, 70)), data=st.data())
+@settings(max_examples=EXAMPLES // 3)
+def test_averages(
+    device: DeviceUnderTest, axes: tuple[tuple[int, ...], ...], size: tuple[int, int], data: st.DataObject
+) -> None:
+    """Of the taps on the input, or of those on padding, too."""
+    for length, (kernel, _, dilation, before, behind) in zip(size, axes, strict=True):
+        assume(length + before + behind > (kernel - 1) * dilation and (kernel == 1 or dilation <= length))
+    kernel, strides, dilations, before, behind = ((axes[0][i], axes[1][i]) for i in range(5))
+    window = Window(kernel, strides, dilations, (*before, *behind))
+    x = floats(np.random.default_rng(data.draw(st.integers(0, 99), "seed")), (2, 3, *size))
+    assume(window.gather(x)[1].any(axis=-1).all())  # others are refused
+    counted = window.pads if data.draw(st.booleans(), "padded") else None
+    mode = PoolMode.AVG if counted is None else PoolMode.AVG_PADDED
+    result = device.run(pool_image(window, x, mode, counted or (0, 0, 0, 0)), {"x": x})["y"]
+    assert result.tobytes() == average(x, window, counted).tobytes()

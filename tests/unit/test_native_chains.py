@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.conformance.builder import END, Builder, Fields, c, d, s
+from tests.native import examples
 from tfmbs.runtime import _native
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.siw import VLMAX
@@ -152,14 +153,14 @@ def moves(draw: st.DrawFn) -> Fields:
 LENGTHS = st.sampled_from((1, 31, 32, 33, 47, 48, 100, 511, VLMAX))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.one_of(*OPERATIONS, moves(), moves(), moves()), min_size=1, max_size=24), LENGTHS, st.integers(0, 3))
 def test_any_chain(body: list[Fields], length: int, seed: int) -> None:
     """Operations, loads and stores in any order, on any values: all registers and windows at the end."""
     compare(body, length, seed)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.one_of(OPERATIONS), min_size=60, max_size=120), st.sampled_from((100, VLMAX)), st.integers(0, 3))
 def test_more_values_than_registers(body: list[Fields], length: int, seed: int) -> None:
     compare(body, length, seed)

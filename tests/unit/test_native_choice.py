@@ -11,94 +11,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.conformance.builder import END, Builder, c, d, s
+from tests.conformance.builder import Builder
 from tests.conformance.data import floats
-from tests.conformance.test_epilogue import REQUANTIZE, by_channel
+from tests.conformance.launches import Launches
 from tfmbs.runtime import _native
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.records import NONE, Kind, PoolMode
-from tfmbs.runtime.abi.types import DType, Packing
+from tfmbs.runtime.abi.types import DType
 from tfmbs.runtime.devices.emulator import ISA_VARIABLE, Emulator
 from tfmbs.runtime.devices.kpu import Kpu
 from tfmbs.tools.run import main
 
 Array = NDArray[Any]
-F32, I8, I32 = DType.F32, DType.I8, DType.I32
+F32 = DType.F32
 SETS = (*_native.instruction_sets(), *_native.modelled_sets())
 FASTEST = _native.instruction_sets()[-1]
-M, N, K = 13, 41, 19  # no multiples of what any set has in a tile
-TRITS = 330
-
-
-class Launches(Builder):
-    """A launch or two of every family, each on inputs of its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rng = np.random.default_rng(3)
-        self.given: dict[str, Array] = {}
-        self.families: list[str] = []
-        self.products()
-        self.windows()
-        self.others()
-
-    def i8(self, *shape: int, ends: tuple[int, int] = (-128, 128)) -> Array:
-        return self.rng.integers(*ends, shape).astype(np.int8)
-
-    def f32(self, *shape: int) -> Array:
-        return floats(self.rng, shape)
-
-    def on(self, array: Array) -> int:
-        name = f"x{len(self.given)}"
-        self.given[name] = array
-        return self.input(name, array.shape, I8 if array.dtype == np.int8 else F32)
-
-    def to(self, family: str, dtype: DType, *shape: int) -> int:
-        self.families.append(family)
-        return self.output(f"y{len(self.families)}", shape, dtype)
-
-    def products(self) -> None:
-        weights, sizes = self.constant(self.i8(N, K)), {"m": M, "n": N, "k": K}
-        self.gemm(self.on(self.i8(M, K)), weights, self.to("int8", I32, M, N), **sizes)
-        narrow, args = self.epilogue(REQUANTIZE, 2), [self.constant(self.f32(N) / 64), self.constant(np.float32([3]))]
-        self.gemm(self.on(self.i8(M, K)), weights, self.to("int8", I8, M, N), epilogue=narrow, args=args, **sizes)
-        weights, bias = self.constant(self.f32(N, K)), [self.constant(self.f32(N))]
-        self.gemm(self.on(self.f32(M, K)), weights, self.to("f32", F32, M, N), **sizes)
-        chain = self.epilogue([by_channel(F32, 1, 0), {**d("ADD", F32, vd=0, va=0, vb=1), **END}], 1)
-        self.gemm(self.on(self.f32(M, K)), weights, self.to("f32", F32, M, N), epilogue=chain, args=bias, **sizes)
-        trits = self.constant(self.i8(N, TRITS, ends=(-1, 2)), Packing.PT5)
-        for m in (M, 1):
-            self.gemm(self.on(self.i8(m, TRITS)), trits, self.to("trits", I32, m, N), m=m, n=N, k=TRITS)
-        for packing, end in ((Packing.NIBBLES, 8), (Packing.DENSE, 128)):
-            grouped = self.constant(self.i8(2 * N, 16, ends=(-end, end)), packing)
-            lhs, scales = self.on(self.f32(M, 32)), self.constant(self.f32(N, 2))
-            self.groups(lhs, grouped, scales, self.to("groups", F32, M, N), m=M, n=N, k=32, group=16)
-
-    def windows(self) -> None:
-        lines, sizes = self.i8(1, 17, 9, 11), {"kernel": (3, 3), "pads": (1, 1, 1, 1)}
-        filters = self.constant(self.i8(21, 17, 3, 3))
-        self.window(Kind.CONV2D, self.on(lines), filters, self.to("conv-int8", I32, 1, 21, 9, 11), **sizes)
-        filters = self.constant(self.f32(21, 5, 3, 3))
-        planes = self.f32(1, 5, 9, 11)
-        self.window(Kind.CONV2D, self.on(planes), filters, self.to("conv-f32", F32, 1, 21, 9, 11), **sizes)
-        out = self.to("pool", F32, 1, 5, 9, 11)
-        self.window(Kind.POOL, self.on(planes), NONE, out, mode=PoolMode.MAX, **sizes)
-
-    def others(self) -> None:
-        heads = [self.on(self.f32(1, 2, 9, K)) for _ in "qkv"]
-        self.attention(*heads, self.to("attention", F32, 1, 2, 9, K), scale=0.1)
-        of_input, of_state = (self.constant(self.f32(1, 4 * 21, n)) for n in (K, 21))
-        self.lstm(self.on(self.f32(3, 5, K)), of_input, self.to("lstm", F32, 3, 1, 5, 21), [of_state])
-        line = {"base": 0, "index": 1}
-        words = [
-            {**s("LI", reg=1, imm=1), **c("SETVL", imm=100)},
-            s("LD", F32, reg=1, win=0, **line),
-            d("ADD", F32, vd=1, va=1, vb=1),
-            d("EXP", F32, vd=1, va=1),
-            {**s("ST", F32, reg=1, win=1, **line), **END},
-        ]
-        self.vector(words, [self.on(self.f32(100)), self.to("vector", F32, 100)])
+N, K = 41, 19
 
 
 @cache

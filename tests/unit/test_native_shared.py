@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.conformance.builder import END, Builder, Fields, c, d, s
+from tests.native import examples
 from tfmbs.runtime import _native
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.siw import VLMAX
@@ -288,7 +289,7 @@ WORDS: tuple[st.SearchStrategy[Fields], ...] = (
 SOME = st.lists(st.one_of(WORDS), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.lists(st.one_of(WORDS), max_size=6),
     st.lists(st.one_of(WORDS), min_size=1, max_size=10),

@@ -21,8 +21,8 @@ sanitized-by = LD_PRELOAD="$$($(SANITIZER_CXX) -print-file-name=libclang_rt.$(1)
 # What native code does under tests, without the compiler and its libraries; NATIVE_TESTS chooses others.
 NATIVE_TESTS ?= $(wildcard tests/unit/test_native*.py) tests/unit/test_threads.py tests/unit/test_foreign_arrays.py \
     tests/unit/test_runtime.py tests/unit/test_residues.py tests/unit/test_packing.py tests/unit/test_abi_sizes.py tests/conformance tests/kpu
-# Lanes of one operation, and the simulator: there are no threads in them.
-ONE_THREAD := --ignore=tests/conformance/test_vector_compute.py --ignore=tests/kpu -k 'not kpu'
+# Words of one program, and the simulator: there are no threads in them.
+ONE_THREAD := $(foreach test,compute memory refused slots,--ignore=tests/conformance/test_vector_$(test).py) --ignore=tests/kpu -k 'not kpu'
 INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
 
 comma := ,
@@ -77,12 +77,12 @@ native: ## Build the native extension beside the sources, for PYTHONPATH=src (PY
 address-sanitizer: $(VENV)/.test-ready ## The tests of native code under AddressSanitizer and UBSan (needs clang 22 with its libraries; minutes)
 	$(call build-native,build/address,$(BIN)/python,$(call sanitize,address$(comma)undefined))
 	$(call sanitized-by,asan) ASAN_OPTIONS=detect_leaks=0 TFMBS_NATIVE_UNDER_TEST="$$(echo build/address/_native*.so)" \
-	    $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(NATIVE_TESTS)
+	    $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(NATIVE_TESTS)
 
 thread-sanitizer: $(VENV)/.test-ready ## The same tests under ThreadSanitizer, every launch shared by three threads
 	$(call build-native,build/thread,$(BIN)/python,$(call sanitize,thread))
 	$(call sanitized-by,tsan) TSAN_OPTIONS=halt_on_error=1:die_after_fork=0 TFMBS_NUM_THREADS=3 TFMBS_NATIVE_UNDER_TEST="$$(echo build/thread/_native*.so)" \
-	    $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(NATIVE_TESTS) $(ONE_THREAD)
+	    $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(NATIVE_TESTS) $(ONE_THREAD)
 
 fuzz: $(VENV)/.test-ready ## Load and run MUTANTS mutants of binaries and vector programs under AddressSanitizer and UBSan
 	$(call build-native,build/address,$(BIN)/python,$(call sanitize,address$(comma)undefined))

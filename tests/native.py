@@ -23,6 +23,12 @@ def use_native(path: str) -> None:
     spec.loader.exec_module(module)
 
 
+def for_child(code: str) -> str:
+    """Code for a Python process of a test, which has the native extension that this one has."""
+    native = os.environ.get(VARIABLE)
+    return f"from tests.native import use_native\nuse_native({native!r})\n{code}" if native else code
+
+
 def examples(count: int) -> int:
     """How many examples of a property are drawn, of `count`: a fifth of them where another extension is tested.
 

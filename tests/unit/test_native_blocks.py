@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.conformance.builder import Builder
+from tests.native import for_child
 from tfmbs.runtime import _native
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.types import DType
@@ -79,7 +80,8 @@ def test_older_threads_and_children(isa: str, tmp_path: Path) -> None:
     product().save(tmp_path / "m.tfb")
     np.save(tmp_path / "x.npy", X)
     np.save(tmp_path / "y.npy", np.frombuffer(EXPECTED, np.int32))
-    command = [sys.executable, "-W", "ignore", "-c", PROCESS, *(str(tmp_path / n) for n in ("m.tfb", "x.npy", "y.npy"))]
+    command = [sys.executable, "-W", "ignore", "-c", for_child(PROCESS)]
+    command += [str(tmp_path / name) for name in ("m.tfb", "x.npy", "y.npy")]
     environment = {**os.environ, ISA_VARIABLE: isa}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
     assert (done.stdout, done.stderr) == ("done\n", "")

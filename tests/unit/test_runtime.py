@@ -16,6 +16,7 @@ import pytest
 
 import tfmbs
 from tests.conformance.builder import END, Builder, c, d, s
+from tests.native import for_child
 from tfmbs.runtime.abi import container
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
@@ -365,6 +366,6 @@ def test_a_fork_is_told_apart(tmp_path: Path) -> None:
     x, out = builder.input("x", (1, 400), F32), builder.output("y", (1, 1200), F32)
     builder.gemm(x, builder.constant(RNG.standard_normal((1200, 400)).astype(np.float32)), out, m=1, n=1200, k=400)
     builder.image().save(tmp_path / "m.tfb")
-    command = [sys.executable, "-W", "ignore", "-c", FORK, str(tmp_path / "m.tfb")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    command = [sys.executable, "-W", "ignore", "-c", for_child(FORK), str(tmp_path / "m.tfb")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (done.stdout, done.stderr) == ("done\n", "")

@@ -54,9 +54,13 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           columns,
           CHAIN,
 #if defined(__AVX512F__)
-          true};
+          true,
+          group_by_doubles<QuickExp>,
+          group_by_doubles<QuickErf>};
 #else
-          false};
+          false,
+          nullptr,
+          nullptr};
 #endif
 }
 

@@ -18,19 +18,23 @@ constexpr Gpr LANE = RCX;
 
 // The second source or the source of an instruction.
 struct Operand {
-  enum class Form : uint8_t { VECTOR, PLAIN, LANES, CONSTANT };
+  enum class Form : uint8_t { VECTOR, PLAIN, LANES, CONSTANT, TABLE };
   Form form = Form::VECTOR;
   uint8_t number = 0;      // of the vector register, or the base
   uint8_t scale = 0;       // LANES: log2 of the bytes of a lane in memory
   bool broadcasts = false;
   int32_t displacement = 0;
   uint32_t constant = 0;
+  const float* table = nullptr;  // of 16 elements
 
-  static Operand vector(unsigned number) { return {Form::VECTOR, static_cast<uint8_t>(number), 0, false, 0, 0}; }
-  static Operand at(Gpr base, int32_t displacement) { return {Form::PLAIN, base, 0, false, displacement, 0}; }
-  static Operand lanes(Gpr base, uint8_t scale) { return {Form::LANES, base, scale, false, 0, 0}; }
-  static Operand word_at(Gpr base) { return {Form::PLAIN, base, 0, true, 0, 0}; }
-  static Operand bits(uint32_t constant) { return {Form::CONSTANT, 0, 0, true, 0, constant}; }
+  static Operand vector(unsigned number) {
+    return {Form::VECTOR, static_cast<uint8_t>(number), 0, false, 0, 0, nullptr};
+  }
+  static Operand at(Gpr base, int32_t displacement) { return {Form::PLAIN, base, 0, false, displacement, 0, nullptr}; }
+  static Operand lanes(Gpr base, uint8_t scale) { return {Form::LANES, base, scale, false, 0, 0, nullptr}; }
+  static Operand word_at(Gpr base) { return {Form::PLAIN, base, 0, true, 0, 0, nullptr}; }
+  static Operand bits(uint32_t constant) { return {Form::CONSTANT, 0, 0, true, 0, constant, nullptr}; }
+  static Operand of(const float* table) { return {Form::TABLE, 0, 0, false, 0, 0, table}; }
   bool is_memory() const { return form != Form::VECTOR; }
 };
 
@@ -64,7 +68,7 @@ class Assembler {
   // reg, second source (0 where there is none), source; `immediate` below 0: none.
   void vector(Opcode opcode, unsigned reg, unsigned second, const Operand& source, Mask mask = {}, int immediate = -1) {
     const bool memory = source.is_memory();
-    const unsigned base = source.form == Operand::Form::CONSTANT ? 0u : source.number;
+    const unsigned base = source.number;
     const unsigned not_x = memory ? 1u : ~base >> 4 & 1u;  // the lane counter is one of the first eight
     byte(0x62);
     byte((~reg >> 3 & 1u) << 7 | not_x << 6 | (~base >> 3 & 1u) << 5 | (~reg >> 4 & 1u) << 4 | opcode.map);
@@ -76,9 +80,23 @@ class Assembler {
     if (immediate >= 0) byte(static_cast<unsigned>(immediate));
   }
 
+  // Mask registers, 16 bits of them, at [base + displacement].
+  void load_mask(unsigned mask, Gpr base, int32_t displacement) {
+    bytes({0xc5, 0xf8, 0x90});
+    address(mask, Operand::at(base, displacement), false);
+  }
+  void store_mask(unsigned mask, Gpr base, int32_t displacement) {
+    bytes({0xc5, 0xf8, 0x91});
+    address(mask, Operand::at(base, displacement), false);
+  }
+
   // 64-bit general registers.
   void load(Gpr to, Gpr base, int32_t displacement) {
     bytes({0x48u | unsigned{to} >> 3 << 2 | unsigned{base} >> 3, 0x8b});
+    address(to, Operand::at(base, displacement), false);
+  }
+  void add(Gpr to, Gpr base, int32_t displacement) {
+    bytes({0x48u | unsigned{to} >> 3 << 2 | unsigned{base} >> 3, 0x8d});
     address(to, Operand::at(base, displacement), false);
   }
   void move(Gpr to, uint64_t value) {
@@ -115,7 +133,7 @@ class Assembler {
     std::memcpy(code_.data() + jump - 4, &distance, sizeof distance);
   }
 
-  // The code, with its constants behind it.
+  // The code, with its constants behind it; tables are aligned where it is.
   const std::vector<uint8_t>& finish() {
     while (code_.size() % 4) byte(0xcc);
     for (const auto& [bits, places] : constants_) {
@@ -124,6 +142,15 @@ class Assembler {
         std::memcpy(code_.data() + place, &distance, sizeof distance);
       }
       word(bits);
+    }
+    while (!tables_.empty() && code_.size() % TABLE_BYTES) byte(0xcc);
+    for (const auto& [table, places] : tables_) {
+      for (const size_t place : places) aim(place + 4, code_.size());
+      for (unsigned i = 0; i < TABLE_BYTES / sizeof *table; ++i) {
+        uint32_t bits;
+        std::memcpy(&bits, table + i, sizeof bits);
+        word(bits);
+      }
     }
     return code_;
   }
@@ -136,6 +163,11 @@ class Assembler {
       case Operand::Form::CONSTANT:
         byte(field | 5u);
         constants_[source.constant].push_back({code_.size(), immediate ? 1 : 0});
+        word(0);
+        return;
+      case Operand::Form::TABLE:
+        byte(field | 5u);
+        tables_[source.table].push_back(code_.size());
         word(0);
         return;
       case Operand::Form::LANES:
@@ -151,7 +183,10 @@ class Assembler {
     word(static_cast<uint32_t>(source.displacement));
   }
 
+  static constexpr size_t TABLE_BYTES = 64;
+
   std::vector<uint8_t> code_;
+  std::map<const float*, std::vector<size_t>> tables_;  // where they are used, with nothing behind
   std::map<uint32_t, std::vector<std::pair<size_t, size_t>>> constants_;  // where they are used, and bytes behind
 };
 

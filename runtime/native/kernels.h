@@ -25,6 +25,9 @@ using ScatterFn = void (*)(uint8_t* window, const void* lanes, int64_t first, co
 // Lane i becomes first + i * stride, wrapped.
 using IndexFn = void (*)(void* lanes, int64_t first, int64_t stride, uint32_t n);
 
+// Takes 16 lanes to their results, in place.
+using GroupFn = void (*)(float* lanes);
+
 // columns[c * apart + i] = element first + c + i * stride of a matrix of 32-bit elements, for c < 16 and i < n; `columns`
 // is a cache line, `apart` a multiple of 16.
 using ColumnsFn = void (*)(uint32_t* columns, size_t apart, const uint8_t* matrix, int64_t first, int64_t stride, uint32_t n);
@@ -375,6 +378,7 @@ struct Kernels {
   ColumnsFn columns;
   ChainFn chain;  // nullptr where chains are interpreted
   bool has_code;  // chains of vector operations may become machine code, which takes AVX-512 (siw_chain.h)
+  GroupFn exp_f32, erf_f32;  // where that code is not sure of its results
 };
 
 // Instruction sets of this build that this processor runs, slowest first: "baseline", "avx2", "avxvnni", "avx512",

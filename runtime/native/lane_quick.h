@@ -174,6 +174,11 @@ template <class Quick>
   }
   return Quick::result(x, _mm512_castpd_ps(_mm512_insertf64x4(_mm512_castpd256_pd512(low), top, 1)));
 }
+// What machine code calls, which has taken the first approximation itself (siw_chain_quick.h).
+template <class Quick>
+void group_by_doubles(float* lanes) {
+  _mm512_storeu_ps(lanes, by_doubles<Quick>(_mm512_loadu_ps(lanes)));
+}
 template <class Quick>
 [[gnu::always_inline]] inline __m512 quick_group(__m512 x) {
   __m512 y;

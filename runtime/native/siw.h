@@ -168,7 +168,11 @@ struct Standing {
 class Machine {
  public:
   explicit Machine(const Kernels& kernels)
-      : columns_(kernels), bounds32_(kernels.bounds32), bounds64_(kernels.bounds64) {}
+      : columns_(kernels),
+        bounds32_(kernels.bounds32),
+        bounds64_(kernels.bounds64),
+        exp_(kernels.exp_f32),
+        erf_(kernels.erf_f32) {}
   // The lanes of a register between runs.
   uint32_t* vector(unsigned index) { return registers_.own(index); }
   VectorCounters& counters() { return counters_; }
@@ -208,6 +212,7 @@ class Machine {
   uint64_t words_ = 0;
   VectorCounters counters_;
   BoundsFn bounds32_, bounds64_;
+  GroupFn exp_, erf_;
   std::vector<int64_t>* taken_ = nullptr;
   AlignedWords room_;  // of chains: for values, and for elements that do not lie side by side
 };

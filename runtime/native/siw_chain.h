@@ -16,6 +16,11 @@
 namespace tfmbs {
 
 constexpr unsigned MOST_POINTERS = 96, MOST_MOVES = 24, MOST_SINGLES = 24, MOST_ROOMS = 64;
+// Rooms behind those for values: the vector registers of the processor, masks, and the lanes of a GroupFn.
+constexpr unsigned SAVED_ROOMS = MOST_ROOMS, MASK_ROOM = SAVED_ROOMS + 32, GROUP_ROOM = MASK_ROOM + 1;
+constexpr unsigned ALL_ROOMS = GROUP_ROOM + 1;
+// The first pointers of every chain: the rooms, and the functions for lanes that it is not sure of.
+constexpr uint8_t ROOMS = 0, EXP_GROUP = 1, ERF_GROUP = 2, FIRST_POINTER = 3;
 
 // What a chain is given: the addresses of its registers and elements, lanes that are whole groups of 16, and the mask of
 // the last group, where it is not whole.

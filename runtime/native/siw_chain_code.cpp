@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "siw_chain_opcodes.h"
-#include "siw_chain_values.h"
+#include "siw_chain_quick.h"
 
 namespace tfmbs {
 namespace {
@@ -12,18 +12,17 @@ using abi::DOp;
 using abi::DType;
 using abi::Reduce;
 
-constexpr size_t UNSAVED = 4;  // of the kept pointers, whose registers the caller does not need
 constexpr uint32_t NAN_BITS = 0x7fc00000u;
 
-class Coder : public ChainValues {
+class Coder : public ChainQuick {
  public:
-  Coder(const Nodes& chain, Assembler& assembler) : ChainValues(chain, assembler) {}
+  Coder(const Nodes& chain, Assembler& assembler) : ChainQuick(chain, assembler) {}
 
   size_t write() {
     const size_t start = to_.size();
     for (size_t i = UNSAVED; i < kept_.size(); ++i) to_.push(KEPT[i]);
     to_.bytes({0xc5, 0xf8, 0x92, 0xca});  // kmovw k1, edx
-    to_.load(VALUES, POINTERS, 0);
+    to_.load(VALUES, POINTERS, 8 * ROOMS);
     for (size_t i = 0; i < kept_.size(); ++i) to_.load(KEPT[i], POINTERS, 8 * kept_[i]);
     begin_sums();
     to_.bytes({0x31, 0xc9, 0x48, 0x85, 0xf6});  // xor ecx, ecx; test rsi, rsi
@@ -41,6 +40,7 @@ class Coder : public ChainValues {
     to_.bytes({0xc5, 0xf8, 0x77});  // vzeroupper
     for (size_t i = kept_.size(); i-- > UNSAVED;) to_.pop(KEPT[i]);
     to_.byte(0xc3);
+    write_doubts();
     return start;
   }
 
@@ -106,6 +106,8 @@ class Coder : public ChainValues {
     const Node& node = node_at(number);
     if (node.op == DOp::CMP) return compare(number);
     if (node.op == DOp::SEL) return select(number);
+    if (node.op == DOp::EXP) return exponential(number);
+    if (node.op == DOp::ERF) return error_function(number);
     if (node.op == DOp::FMA) fuse(number);
     else if (node.op == DOp::CVT) convert(number);
     else if ((node.op == DOp::MIN || node.op == DOp::MAX) && node.type == DType::F32) extreme(number);
@@ -120,18 +122,12 @@ class Coder : public ChainValues {
 
   void canonical(unsigned number) {
     to_.vector(COMPARE_F32, SPARE, number, Operand::vector(number), {}, UNORDERED);
-    to_.vector(BROADCAST, number, 0, constant(NAN_BITS), {SPARE, false});
-  }
-  // A constant for instructions that broadcast by themselves.
-  static Operand constant(uint32_t bits) {
-    Operand operand = Operand::bits(bits);
-    operand.broadcasts = false;
-    return operand;
+    to_.vector(BROADCAST, number, 0, plain(NAN_BITS), {SPARE, false});
   }
   // to = from != 0 ? 1 : 0.
   void nonzero(unsigned to, unsigned from) {
     to_.vector(TEST, SPARE, from, Operand::vector(from));
-    to_.vector(BROADCAST, to, 0, constant(1), {SPARE, true});
+    to_.vector(BROADCAST, to, 0, plain(1), {SPARE, true});
   }
 
   void binary(int32_t number, const Opcode& opcode) {
@@ -235,7 +231,7 @@ class Coder : public ChainValues {
       }
     }
     compare_into(SPARE, node_at(number));
-    to_.vector(BROADCAST, result(number), 0, constant(1), {SPARE, true});
+    to_.vector(BROADCAST, result(number), 0, plain(1), {SPARE, true});
   }
   // Whether a value is only asked whether it is zero.
   bool is_condition(int32_t number) const {
@@ -247,11 +243,7 @@ class Coder : public ChainValues {
       return node.op == DOp::SEL && node.sources[0] == number && node.sources[1] != number && node.sources[2] != number;
     });
   }
-  unsigned first_mask() const {
-    return FIRST_MASK + static_cast<unsigned>(std::count_if(sums_.begin(), sums_.end(), [](const Sum& sum) {
-      return sum.is_extreme();
-    }));
-  }
+  unsigned first_mask() const { return FIRST_MASK + masks_of_sums(); }
   void select(int32_t number) {
     const Node& node = node_at(number);
     unsigned mask = SPARE;
@@ -300,13 +292,13 @@ class Coder : public ChainValues {
   void from_real(DType type, unsigned a, unsigned to) {
     if (type == DType::BOOL) {
       to_.vector(COMPARE_F32, SPARE, a, Operand::bits(0), {}, UNEQUAL);
-      to_.vector(BROADCAST, to, 0, constant(1), {SPARE, true});
+      to_.vector(BROADCAST, to, 0, plain(1), {SPARE, true});
       return;
     }
     if (type == DType::I32) {
       to_.vector(WHOLE_OF_REAL, to, 0, Operand::vector(a));
       to_.vector(COMPARE_F32, SPARE, a, Operand::bits(0x4f000000u), {}, NOT_BELOW_ORDERED);  // 2^31
-      to_.vector(BROADCAST, to, 0, constant(0x7fffffffu), {SPARE, false});
+      to_.vector(BROADCAST, to, 0, plain(0x7fffffffu), {SPARE, false});
       to_.vector(COMPARE_F32, SPARE, a, Operand::vector(a), {}, ORDERED);
       to_.vector(LOAD_WORDS, to, 0, Operand::vector(to), {SPARE, true});
       return;
@@ -351,7 +343,7 @@ class Coder : public ChainValues {
     for (size_t i = 0; i < sums_.size(); ++i) {
       const unsigned own = vector_of_sum(i);
       if (sums_[i].is_extreme())
-        to_.vector(BROADCAST, own, 0, constant(NAN_BITS), {static_cast<uint8_t>(mask_of_sum(i)), false});
+        to_.vector(BROADCAST, own, 0, plain(NAN_BITS), {static_cast<uint8_t>(mask_of_sum(i)), false});
       else if (sums_[i].type == DType::F32)
         canonical(own);
       to_.vector(STORE_WORDS, own, 0, Operand::at(base(sums_[i].pointer), 0));

@@ -274,7 +274,7 @@ class Collector {
   Stretch chain_;
   size_t end_ = 0;
   uint32_t words_ = 0;
-  unsigned pointers_ = 1, singles_ = 0, indices_ = 0;  // the first pointer is that of room for values
+  unsigned pointers_ = FIRST_POINTER, singles_ = 0, indices_ = 0;
   std::array<int32_t, EVERY_REGISTER> at_{};           // the node that a register holds; -1: what it held
   std::array<bool, EVERY_REGISTER> touched_{};         // written here
   std::array<int, EVERY_REGISTER> sum_of_{}, later_{};  // its sum; the item that loads it
@@ -306,7 +306,9 @@ bool has_code(DOp op, DType type, uint8_t aux) {
     case DOp::FLOOR:
     case DOp::CEIL:
     case DOp::ROUND:
-    case DOp::TRUNC: return type == DType::F32;
+    case DOp::TRUNC:
+    case DOp::EXP:
+    case DOp::ERF: return type == DType::F32;
     case DOp::CVT: {
       const auto from = static_cast<DType>(aux);
       if (from == DType::F32) return is_narrow(type) || type == DType::I32 || type == DType::F32;

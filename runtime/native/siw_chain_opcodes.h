@@ -18,7 +18,16 @@ constexpr Opcode COMPARE_F32{MAP_0F, NO_PREFIX, 0xc2};
 constexpr Opcode COMPARE_I32{MAP_0F3A, P66, 0x1f}, COMPARE_U32{MAP_0F3A, P66, 0x1e};
 constexpr Opcode TEST{MAP_0F38, P66, 0x27}, BLEND{MAP_0F38, P66, 0x64};
 constexpr Opcode RANGE{MAP_0F3A, P66, 0x50};
-constexpr Opcode FMA_213{MAP_0F38, P66, 0xa8}, FMA_231{MAP_0F38, P66, 0xb8};
+constexpr Opcode FMA_213{MAP_0F38, P66, 0xa8};   // reg * second + source
+constexpr Opcode FMA_231{MAP_0F38, P66, 0xb8};   // second * source + reg
+constexpr Opcode FMS_213{MAP_0F38, P66, 0xaa};   // reg * second - source
+constexpr Opcode FNMA_231{MAP_0F38, P66, 0xbc};  // reg - second * source
+constexpr Opcode ADD_F32{MAP_0F, NO_PREFIX, 0x58}, SUB_F32{MAP_0F, NO_PREFIX, 0x5c}, MUL_F32{MAP_0F, NO_PREFIX, 0x59};
+constexpr Opcode ADD_I32{MAP_0F, P66, 0xfe}, AND_BITS{MAP_0F, P66, 0xdb};
+constexpr Opcode SCALE{MAP_0F38, P66, 0x2c};        // by a power of two
+constexpr Opcode PERMUTE{MAP_0F38, P66, 0x16};      // element `second` of a table
+constexpr Opcode PERMUTE_TWO{MAP_0F38, P66, 0x7f};  // or of one of 32 elements that begins in reg
+constexpr Opcode BIT_BY_BIT{MAP_0F3A, P66, 0x25};
 constexpr Opcode PLAIN_MIN{MAP_0F, NO_PREFIX, 0x5d}, PLAIN_MAX{MAP_0F, NO_PREFIX, 0x5f};
 constexpr Opcode REAL_OF_I32{MAP_0F, NO_PREFIX, 0x5b}, REAL_OF_U32{MAP_0F, PF2, 0x7a};
 constexpr Opcode WHOLE_OF_REAL{MAP_0F, PF3, 0x5b};

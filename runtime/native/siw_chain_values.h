@@ -78,6 +78,7 @@ class ChainValues {
     unsigned worst = VECTORS;
     size_t farthest = 0;
     for (unsigned i = 0; i < count; ++i) {
+      if (taken_[i]) continue;
       if (owner_[i] < 0) return i;
       if (is_locked(owner_[i])) continue;
       const size_t next = use_after(owner_[i]);
@@ -86,6 +87,27 @@ class ChainValues {
     drop(owner_[worst]);
     return worst;
   }
+  // A register for something on the way, until give_back().
+  unsigned take() {
+    const unsigned number = free_vector();
+    taken_[number] = true;
+    return number;
+  }
+  void give_back() { taken_.fill(false); }
+  // The vector registers that hold something after this step, which is nothing new.
+  template <class Visit>
+  void each_kept(Visit visit) const {
+    for (unsigned i = 0; i < VECTORS; ++i)
+      if (i + sums_.size() >= VECTORS || (owner_[i] >= 0 && use_after(owner_[i]) != NEVER)) visit(i);
+  }
+  // And the masks, the mask of the rest among them.
+  template <class Visit>
+  void each_kept_mask(unsigned of_sums, Visit visit) const {
+    visit(REST);
+    for (unsigned i = FIRST_MASK; i < MASKS; ++i)
+      if (i < FIRST_MASK + of_sums || mask_owner_[i] >= 0) visit(i);
+  }
+
   // Takes a value out of its register; what cannot be loaded again goes into the room.
   void drop(int32_t node) {
     State& state = state_at(node);
@@ -164,7 +186,7 @@ class ChainValues {
   size_t step_ = 0;
 
  private:
-  // The pointers that are used, the first ones in registers. Pointer 0 is that of the room.
+  // The pointers that are used, the first ones in registers.
   void sorted_pointers() {
     std::vector<unsigned> counts(MOST_POINTERS);
     for (const Step& step : steps_) {
@@ -172,13 +194,14 @@ class ChainValues {
     }
     for (size_t i = 0; i < nodes_.size(); ++i)
       if (nodes_[i].kind != Node::Kind::OPERATION) counts[nodes_[i].pointer] += static_cast<unsigned>(uses_[i].size());
-    for (unsigned i = 1; i < counts.size(); ++i)
+    for (unsigned i = FIRST_POINTER; i < counts.size(); ++i)
       if (counts[i]) kept_.push_back(static_cast<uint8_t>(i));
     std::stable_sort(kept_.begin(), kept_.end(), [&](uint8_t a, uint8_t b) { return counts[a] > counts[b]; });
     if (kept_.size() > std::size(KEPT)) kept_.resize(std::size(KEPT));
   }
 
   std::array<int32_t, VECTORS> owner_{};
+  std::array<bool, VECTORS> taken_{};
   uint16_t rooms_ = 0, most_rooms_ = 0;
 };
 

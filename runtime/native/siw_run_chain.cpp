@@ -13,7 +13,7 @@ namespace {
 using Item = Stretch::Item;
 
 constexpr uint32_t LEAST_LANES = 32, GROUP = 16;
-constexpr size_t ROOM_WORDS = MOST_ROOMS * GROUP, SINGLE_WORDS = MOST_SINGLES;
+constexpr size_t ROOM_WORDS = ALL_ROOMS * GROUP, SINGLE_WORDS = MOST_SINGLES;
 
 // Elements that a load or store of a chain accesses.
 struct Move {
@@ -47,7 +47,9 @@ bool Machine::run_chain(const Stretch& chain, const Action* actions, const Windo
   uint32_t* single = room_.data() + ROOM_WORDS;
   auto* stage = reinterpret_cast<uint8_t*>(room_.data() + ROOM_WORDS + SINGLE_WORDS);
   const void* pointers[MOST_POINTERS];
-  pointers[0] = room_.data();
+  pointers[ROOMS] = room_.data();
+  pointers[EXP_GROUP] = reinterpret_cast<const void*>(exp_);
+  pointers[ERF_GROUP] = reinterpret_cast<const void*>(erf_);
   Move moved[MOST_MOVES];
   size_t moves = 0;
 

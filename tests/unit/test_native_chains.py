@@ -166,6 +166,35 @@ def test_more_values_than_registers(body: list[Fields], length: int, seed: int) 
     compare(body, length, seed)
 
 
+SPECIAL_AMONG_OTHERS: tuple[st.SearchStrategy[Fields], ...] = (
+    *(operation(op, (F32,)) for op in ("EXP", "ERF", "EXP", "ERF", "SUB", "MUL")),
+    operation("CMP", (F32,), aux=tuple(Predicate)),
+    operation("SEL", ()),
+    operation("RED", (F32,), aux=(Reduce.SUM, Reduce.MAX, Reduce.MIN)),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.one_of(*SPECIAL_AMONG_OTHERS), min_size=4, max_size=24), LENGTHS, st.integers(0, 3))
+def test_special_functions_among_others(body: list[Fields], length: int, seed: int) -> None:
+    """Groups in doubt leave the code for a function: values, sums, conditions, and the mask of the rest must last."""
+    ordinary = [d("ERF", F32, vd=i, va=i) for i in (2, 4, 6, 8)]
+    compare([*ordinary, *body], length, seed)
+
+
+def test_conditions_and_sums_last_while_groups_are_in_doubt() -> None:
+    """Two extremes, conditions from before, and more values than are given by the caller."""
+    codes = (Predicate.OGT, Predicate.OLE, Predicate.UNO)
+    body = [d("CMP", F32, vd=12 + i, va=2 + i, vb=5, aux=code) for i, code in enumerate(codes)]
+    body += [d("EXP", F32, vd=2, va=2), d("ERF", F32, vd=3, va=2), d("ERF", F32, vd=4, va=4), d("EXP", F32, vd=5, va=5)]
+    body += [d("RED", F32, vd=6, va=2, aux=Reduce.MAX), d("RED", F32, vd=7, va=3, aux=Reduce.MIN)]
+    body += [d("ERF", F32, vd=8, va=8), d("RED", F32, vd=9, va=4, aux=Reduce.SUM)]
+    body += [d("SEL", vd=10 + i, va=12 + i, vb=3 + i, vc=2) for i in range(3)]
+    body += [d("MOV", vd=3 + i, va=10 + i) for i in range(3)]
+    for length in (100, VLMAX):
+        compare(body, length)
+
+
 @pytest.mark.parametrize("first", range(0, len(Predicate), 4))
 def test_comparisons_that_wait(first: int) -> None:
     """More conditions than mask registers, each chosen by later."""

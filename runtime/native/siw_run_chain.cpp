@@ -20,14 +20,12 @@ struct Move {
   const Item* item;
   const Window* window;
   int64_t first, stride;
-  uintptr_t low, end;
   uint8_t* staged;  // its elements side by side, where they do not lie so
 };
 
-bool overlap(const Move& a, const Move& b) { return a.low < b.end && b.low < a.end; }
-// Whether lane i of one accesses the bytes of lane i of the other, and no others'.
+// Whether lane i of one accesses the bytes of lane i of the other, and no others', where both begin at one byte.
 bool go_together(const Move& a, const Move& b) {
-  return a.stride == 1 && b.stride == 1 && a.item->size == b.item->size && a.low == b.low;
+  return a.stride == 1 && b.stride == 1 && a.item->size == b.item->size;
 }
 
 template <class Copy>
@@ -51,6 +49,7 @@ bool Machine::run_chain(const Stretch& chain, const Action* actions, const Windo
   pointers[EXP_GROUP] = reinterpret_cast<const void*>(exp_);
   pointers[ERF_GROUP] = reinterpret_cast<const void*>(erf_);
   Move moved[MOST_MOVES];
+  uintptr_t lows[MOST_MOVES], ends[MOST_MOVES];  // of their bytes
   size_t moves = 0;
 
   // Should it be declined, all is as before.
@@ -62,12 +61,11 @@ bool Machine::run_chain(const Stretch& chain, const Action* actions, const Windo
     std::memcpy(read, read_, sizeof read);
     std::memcpy(written, written_, sizeof written);
   }
-  Flow unchanged;
   for (const Item& item : chain.items) {
     const Action& action = actions[item.action];
     place.words += item.words;
     switch (item.kind) {
-      case Item::Kind::SCALAR: follow(action, actions, scalars_, unchanged); break;
+      case Item::Kind::SCALAR: follow(action, actions, scalars_, flow_); break;  // which it leaves alone
       case Item::Kind::SINGLE_INDEX:
         *single = static_cast<uint32_t>(raw(scalars_[action.base]) + raw(action.immediate));
         pointers[item.pointer] = single++;
@@ -80,23 +78,25 @@ bool Machine::run_chain(const Stretch& chain, const Action* actions, const Windo
       default: {
         const Window& window = windows[action.window];
         const bool stores = item.kind == Item::Kind::STORE;
-        Move& move = moved[moves++];
-        move = {&item, &window, 0, 1, 0, 0, nullptr};
+        int64_t first, stride = 1;
         if (item.streams) {
-          move.first = next((stores ? written_ : read_)[action.window], action, place, lanes);
+          first = next((stores ? written_ : read_)[action.window], action, place, lanes);
         } else {
-          move.first = strided(action, place, lanes);
-          move.stride = scalars_[action.index];
+          first = strided(action, place, lanes);
+          stride = scalars_[action.index];
         }
-        const int64_t last = move.first + move.stride * (static_cast<int64_t>(lanes) - 1);
+        const int64_t last = first + stride * (static_cast<int64_t>(lanes) - 1);
         const auto data = reinterpret_cast<uintptr_t>(window.data);
-        move.low = data + static_cast<uintptr_t>(std::min(move.first, last)) * item.size;
-        move.end = data + static_cast<uintptr_t>(std::max(move.first, last) + 1) * item.size;
+        Move& move = moved[moves];
+        move = {&item, &window, first, stride, nullptr};
+        lows[moves] = data + static_cast<uintptr_t>(std::min(first, last)) * item.size;
+        ends[moves] = data + static_cast<uintptr_t>(std::max(first, last) + 1) * item.size;
+        ++moves;
         if (item.kind == Item::Kind::SINGLE_LOAD) {
-          action.run.load(single, window.data, move.first, 0, 1);
+          action.run.load(single, window.data, first, 0, 1);
           pointers[item.pointer] = single++;
-        } else if (move.stride == 1) {
-          pointers[item.pointer] = reinterpret_cast<const void*>(move.low);
+        } else if (stride == 1) {
+          pointers[item.pointer] = reinterpret_cast<const void*>(lows[moves - 1]);
         } else {
           move.staged = stage;
           pointers[item.pointer] = stage;
@@ -107,9 +107,11 @@ bool Machine::run_chain(const Stretch& chain, const Action* actions, const Windo
   }
   for (size_t i = 0; i < moves; ++i) {
     if (moved[i].item->kind != Item::Kind::STORE) continue;
-    for (size_t j = 0; j < moves; ++j) {
-      if (j == i || !overlap(moved[i], moved[j])) continue;
-      if (go_together(moved[i], moved[j]) && !moved[j].item->stays) continue;
+    unsigned met = 0;
+    for (size_t j = 0; j < moves; ++j) met += lows[i] < ends[j] && lows[j] < ends[i];
+    for (size_t j = 0; met > 1 && j < moves; ++j) {
+      if (j == i || lows[i] >= ends[j] || lows[j] >= ends[i]) continue;
+      if (lows[i] == lows[j] && go_together(moved[i], moved[j]) && !moved[j].item->stays) continue;
       std::memcpy(scalars_, scalars, sizeof scalars);
       std::memcpy(read_, read, sizeof read);
       std::memcpy(written_, written, sizeof written);
@@ -123,8 +125,7 @@ bool Machine::run_chain(const Stretch& chain, const Action* actions, const Windo
   for (size_t i = 0; chain.stores && i < moves; ++i) {
     const unsigned window = actions[moved[i].item->action].window;
     if (moved[i].item->kind == Item::Kind::STORE && registers_.lends(window))
-      registers_.store(window, reinterpret_cast<const uint32_t*>(moved[i].low),
-                       reinterpret_cast<const uint32_t*>(moved[i].end));
+      registers_.store(window, reinterpret_cast<const uint32_t*>(lows[i]), reinterpret_cast<const uint32_t*>(ends[i]));
   }
   if (registers_.borrowed() & chain.settled) registers_.settle(chain.settled);
   for (const Stretch::Place& input : chain.inputs) pointers[input.pointer] = registers_.at(input.index);

@@ -74,7 +74,7 @@ native: ## Build the native extension beside the sources, for PYTHONPATH=src (PY
 	$(call build-native,build/native,$(PYTHON))
 	cp build/native/_native*.so runtime/
 
-address-sanitizer: $(VENV)/.test-ready ## The tests of native code under AddressSanitizer and UBSan (needs clang 22 with its libraries; minutes)
+address-sanitizer: $(VENV)/.test-ready ## The tests of native code under AddressSanitizer and UBSan (needs clang 22 with its libraries; a quarter of an hour and more)
 	$(call build-native,build/address,$(BIN)/python,$(call sanitize,address$(comma)undefined))
 	$(call sanitized-by,asan) ASAN_OPTIONS=detect_leaks=0 TFMBS_NATIVE_UNDER_TEST="$$(echo build/address/_native*.so)" \
 	    $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(NATIVE_TESTS)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Sequence
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 VARIABLE = "TFMBS_NATIVE_UNDER_TEST"
 """Environment variable with the path of the extension that pytest is to test."""
@@ -35,3 +39,8 @@ def examples(count: int) -> int:
     Sanitizers look at every access: they need each path and each shape of a tail, not many values.
     """
     return max(4, count // 5) if os.environ.get(VARIABLE) else count
+
+
+def few(values: Sequence[Value]) -> Sequence[Value]:
+    """The values of a parameter that many tests have, or the first one alone where `examples` are fewer."""
+    return values[:1] if os.environ.get(VARIABLE) else values

@@ -14,6 +14,7 @@ from tests.conformance.builder import END, Builder, Fields, c, d, s
 from tests.conformance.devices import DeviceUnderTest
 from tests.conformance.siw_model import Machine
 from tests.conformance.vector_programs import compare_with_model
+from tests.native import few
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.siw import OPS, VLMAX, Op
 from tfmbs.runtime.abi.types import DTYPES, DType
@@ -148,7 +149,7 @@ def image_and_expected(name: str, dtype: DType | int, aux: int, vl: int) -> tupl
     return builder.image(), expected
 
 
-@pytest.mark.parametrize("vl", [VLMAX, 37, 1])
+@pytest.mark.parametrize("vl", few([37, VLMAX, 1]))
 @pytest.mark.parametrize(("op", "dtype", "aux"), CASES)
 def test_opcode(device: DeviceUnderTest, op: str, dtype: DType | int, aux: int, vl: int) -> None:
     image, expected = image_and_expected(op, dtype, aux, vl)

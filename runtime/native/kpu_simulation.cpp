@@ -198,9 +198,39 @@ bool holds(int64_t first, int64_t count, size_t size) {
   return first >= 0 && count >= 0 && first <= static_cast<int64_t>(size) && count <= static_cast<int64_t>(size) - first;
 }
 
+// How many parameters a movement has at least.
+int64_t least_parameters(Op op) {
+  const auto of = [](size_t bytes) { return static_cast<int64_t>(bytes / sizeof(int64_t)); };
+  switch (op) {
+    case Op::COPY: return 0;
+    case Op::GATHER: return of(sizeof(movement::Gather));
+    case Op::FOLD: return of(sizeof(movement::Fold));
+    case Op::EPILOGUE: return of(sizeof(movement::Epilogue));
+    case Op::VECTOR: return of(sizeof(movement::Vector));
+    case Op::POOL: return of(sizeof(movement::Pool));
+    case Op::SOFTMAX: return of(sizeof(movement::Softmax));
+    case Op::QUANTIZE: return of(sizeof(movement::Quantize));
+    case Op::GATES: return of(sizeof(movement::Gates));
+    case Op::CLEAR: return of(sizeof(movement::Clear));
+    case Op::MAGNITUDE: return of(sizeof(movement::Magnitude));
+  }
+  return 0;
+}
+
+bool has_right_parameters(const MovementProgram& program, const Movement& m) {
+  if (m.parameter_count < least_parameters(static_cast<Op>(m.op))) return false;
+  const int64_t* parameters = program.parameters.data() + m.parameter_first;
+  if (static_cast<Op>(m.op) == Op::EPILOGUE)
+    return reinterpret_cast<const movement::Epilogue*>(parameters)->chunk_rows >= 1;
+  if (static_cast<Op>(m.op) == Op::VECTOR)
+    return reinterpret_cast<const movement::Vector*>(parameters)->timed < static_cast<int64_t>(program.timed.size());
+  return true;
+}
+
 }  // namespace
 
 void check_program(const MovementProgram& program) {
+  if (program.workspace < 0) throw Error("device", "kpu", "a movement program has a workspace of less than no bytes");
   const int64_t count = static_cast<int64_t>(program.movements.size());
   for (const Movement& m : program.movements) {
     bool right = m.engine >= 0 && m.engine < program.engines && m.queue >= 0 &&
@@ -213,12 +243,7 @@ void check_program(const MovementProgram& program) {
       const int64_t waited = program.waits[static_cast<size_t>(m.wait_first + w)];
       right = waited >= 0 && waited < count;
     }
-    if (right && m.op == static_cast<int64_t>(Op::VECTOR)) {
-      constexpr int64_t LEAST = sizeof(movement::Vector) / sizeof(int64_t);
-      const int64_t* parameters = program.parameters.data() + m.parameter_first;
-      right = m.parameter_count >= LEAST && reinterpret_cast<const movement::Vector*>(parameters)->timed <
-                                                static_cast<int64_t>(program.timed.size());
-    }
+    right = right && has_right_parameters(program, m);
     if (!right) throw Error("device", "kpu", "a movement program has a number outside of its tables");
   }
 }

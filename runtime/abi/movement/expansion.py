@@ -155,11 +155,16 @@ class Expansion:
         `before`, if it is given, are the movements before the copies to a slot that several fill."""
         cut = copy_parts([copy.by_source() for copy in copies] if parts > 1 else copies, parts)
         for part, earlier in zip(cut, to_fill_parts(to, cut) if before is None else [before], strict=True):
-            low, high = min(copy.start for copy in part), max(copy.source_end for copy in part)
-            spans = start.spans
-            own = [one for one in start.writers if one not in spans or (spans[one][0] < high and low < spans[one][1])]
+            if len(part) == 1:
+                (copy,) = part
+                low, high, moved = copy.start, copy.source_end, copy.bytes
+            else:
+                low, high = min(copy.start for copy in part), max(copy.source_end for copy in part)
+                moved = sum(copy.bytes for copy in part)
+            own, spans = start.writers, start.spans
+            if spans:
+                own = [one for one in own if one not in spans or (spans[one][0] < high and low < spans[one][1])]
             engine = self._mover[0].take()
-            moved = part[0].bytes if len(part) == 1 else sum(copy.bytes for copy in part)
             beats = -(-moved // self._widths[engine])
             number = self.program.transfer(engine, self.launch, 0, beats, [*own, *earlier], part, LIFT)
             start.readers.append(number)

@@ -242,27 +242,21 @@ class Copy(NamedTuple):
 
     def cut(self, count: int) -> list[Copy]:
         """It as up to `count` copies of about the same size, along its outermost axis of several."""
-        if self.count0 > 1:
-            size = -(-self.count0 // count)
+        source, start, target, to, count0, from0, to0, count1, from1, to1, run = self
+        if count0 > 1:
+            size, rest = -(-count0 // count), self[5:]
             return [
-                self._replace(
-                    start=self.start + i * self.from0, to=self.to + i * self.to0, count0=min(size, self.count0 - i)
-                )
-                for i in range(0, self.count0, size)
+                Copy(source, start + i * from0, target, to + i * to0, min(size, count0 - i), *rest)
+                for i in range(0, count0, size)
             ]
-        if self.count1 > 1:
-            size = -(-self.count1 // count)
+        if count1 > 1:
+            size, outer = -(-count1 // count), self[4:7]
             return [
-                self._replace(
-                    start=self.start + i * self.from1, to=self.to + i * self.to1, count1=min(size, self.count1 - i)
-                )
-                for i in range(0, self.count1, size)
+                Copy(source, start + i * from1, target, to + i * to1, *outer, min(size, count1 - i), from1, to1, run)
+                for i in range(0, count1, size)
             ]
-        size = -(-self.run // (count * CUT)) * CUT
-        return [
-            self._replace(start=self.start + i, to=self.to + i, run=min(size, self.run - i))
-            for i in range(0, self.run, size)
-        ]
+        size, axes = -(-run // (count * CUT)) * CUT, self[4:10]
+        return [Copy(source, start + i, target, to + i, *axes, min(size, run - i)) for i in range(0, run, size)]
 
     def cost(self, width: int) -> tuple[int, int]:
         """All bytes, and the cycles of an engine that moves `width` bytes in each.
@@ -418,14 +412,23 @@ class Program:
 
     def _await(self, queue: int, waits: Sequence[int]) -> tuple[int, int]:
         """Notes what the next movement waits for, which is in a queue: the place of the first, and how many."""
-        first = len(self._waits)
+        noted = self._waits
+        first = len(noted)
+        if len(waits) == 1:
+            (number,) = waits
+            if self._queues[number] == queue and number not in self._lags:
+                return first, 0
+            noted.append(number)
+            return first, 1
         if not waits:
             return first, 0
         kept = self.last_of_queues(waits)
         if queue in kept and kept[queue] not in self._lags:
             del kept[queue]
-        if kept:
-            self._waits.extend(sorted(kept.values()) if len(kept) > 1 else kept.values())
+        if len(kept) > 1:
+            noted.extend(sorted(kept.values()))
+        elif kept:
+            noted.extend(kept.values())
         return first, len(kept)
 
     def await_tokens(self, launch: int, movements: Iterable[int]) -> None:

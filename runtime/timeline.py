@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tfmbs.runtime.abi.movement.fields import Op
 from tfmbs.runtime.abi.movement.machine import EngineKind
-from tfmbs.runtime.abi.movement.program import Op
 from tfmbs.runtime.measured.external import external_busy
 from tfmbs.runtime.measured.spans import Spans, Times
 from tfmbs.runtime.stats import Stats

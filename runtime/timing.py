@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tfmbs.runtime.abi.errors import TfmbsError
+from tfmbs.runtime.abi.movement.fields import MOVEMENT_FIELDS, Level, Op
 from tfmbs.runtime.abi.movement.machine import EngineKind
-from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Level, Op, Program
+from tfmbs.runtime.abi.movement.program import Program
 
 Times = npt.NDArray[np.int64]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfmbs.runtime.abi.movement.program import Op
+from tfmbs.runtime.abi.movement.fields import Op
 from tfmbs.runtime.measured.spans import Spans
 from tfmbs.runtime.timing import Timing
 

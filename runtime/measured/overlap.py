@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.runtime.abi.movement.program import Op
+from tfmbs.runtime.abi.movement.fields import Op
 from tfmbs.runtime.measured.spans import Shares, Spans, Times
 from tfmbs.runtime.timing import Timing
 

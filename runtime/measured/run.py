@@ -10,8 +10,8 @@ import numpy as np
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
+from tfmbs.runtime.abi.movement.fields import Level, Op
 from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
-from tfmbs.runtime.abi.movement.program import Level, Op
 from tfmbs.runtime.abi.target import Energy
 from tfmbs.runtime.measured.energy import energy_pj
 from tfmbs.runtime.measured.external import external_busy

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from tfmbs.runtime.abi.array_traffic import Products, array_traffic
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
+from tfmbs.runtime.abi.movement.fields import FOLD_FIELDS, VECTOR_FIELDS, Level, Op, level_of
 from tfmbs.runtime.abi.movement.group_operands import WORD
-from tfmbs.runtime.abi.movement.program import FOLD_FIELDS, VECTOR_FIELDS, Level, Op, level_of
 from tfmbs.runtime.abi.records import NONE, Activations, Dataflow, Kind
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 from tfmbs.runtime.abi.types import Region

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfmbs.runtime.abi.movement.program import PART_FIELDS, Level, Memory
+from tfmbs.runtime.abi.movement.fields import PART_FIELDS, Level, Memory
 from tfmbs.runtime.measured.path import CLASSES, on_external
 from tfmbs.runtime.measured.spans import Spans, Times
 from tfmbs.runtime.timing import Timing

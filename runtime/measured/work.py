@@ -9,7 +9,7 @@ from math import prod
 from tfmbs.runtime.abi.energy import PER_OP, mac_figure
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.movement import attention_plan, group_operands, recurrence_plan
-from tfmbs.runtime.abi.movement.program import Op
+from tfmbs.runtime.abi.movement.fields import Op
 from tfmbs.runtime.abi.records import NONE, Kind, ZeroSkip
 from tfmbs.runtime.abi.types import DType
 from tfmbs.runtime.products import product_of

@@ -25,7 +25,7 @@ from tfmbs.runtime.abi.array_timing import (
     product_cycles,
 )
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.movement.program import Op
+from tfmbs.runtime.abi.movement.fields import Op
 from tfmbs.runtime.abi.records import Dataflow
 from tfmbs.runtime.abi.types import DType
 from tfmbs.runtime.devices.emulator import Emulator

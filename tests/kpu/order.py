@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Copy, Memory, Op, Program
+from tfmbs.runtime.abi.movement.fields import MOVEMENT_FIELDS, Memory, Op
+from tfmbs.runtime.abi.movement.program import Copy, Program
 from tfmbs.runtime.hazards import Conflict
 
 Clocks = npt.NDArray[np.int64]

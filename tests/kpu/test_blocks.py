@@ -13,7 +13,7 @@ from tfmbs.passes.graph.problem import Choice, Problem
 from tfmbs.passes.graph.tiling import array_dataflows, choose
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Op
+from tfmbs.runtime.abi.movement.fields import MOVEMENT_FIELDS, Op
 from tfmbs.runtime.abi.records import Dataflow, Kind, LoopOrder
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import DType

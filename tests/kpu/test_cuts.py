@@ -13,11 +13,12 @@ from tests.kpu.test_hazards import check_deletions
 from tfmbs.runtime.abi.array_timing import ArrayShape, Sizes, job_lag, overlapped_cycles
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.cuts import PART, part_bytes, result_parts
+from tfmbs.runtime.abi.movement.fields import MOVEMENT_FIELDS, Level, Op
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.nests import FREE, Nest
 from tfmbs.runtime.abi.movement.operands import Matrix, Tile
 from tfmbs.runtime.abi.movement.plan import Plan, Work
-from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Copy, Level, Op
+from tfmbs.runtime.abi.movement.program import Copy
 from tfmbs.runtime.abi.movement.tiles import planned
 from tfmbs.runtime.abi.records import Dataflow, Kind, LoopOrder
 from tfmbs.runtime.abi.target_file import load_target

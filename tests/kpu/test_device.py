@@ -13,8 +13,8 @@ from tests.kpu.case import Case, simulated
 from tfmbs.runtime.abi.array_timing import ArrayShape, Sizes, fold_count, job_cycles, overlapped_cycles, product_cycles
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.movement.fields import Level, Op
 from tfmbs.runtime.abi.movement.machine import Machine
-from tfmbs.runtime.abi.movement.program import Level, Op
 from tfmbs.runtime.abi.movement.timed_words import timed_words
 from tfmbs.runtime.abi.movement.walks import Walk
 from tfmbs.runtime.abi.records import Dataflow, Kind

@@ -9,7 +9,7 @@ from tests.conformance.builder import Builder
 from tests.kpu.programs import ADD_BIAS
 from tests.kpu.test_kinds import ran
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.movement.program import Op
+from tfmbs.runtime.abi.movement.fields import Op
 from tfmbs.runtime.abi.types import DType
 
 TARGET, MEMORY, ALU = "kpu-16x16", 12, 4

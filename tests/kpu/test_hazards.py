@@ -15,8 +15,8 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.deadlock import cycle
 from tfmbs.runtime.abi.movement.entry import expand
+from tfmbs.runtime.abi.movement.fields import MOVEMENT_FIELDS, Op
 from tfmbs.runtime.abi.movement.machine import Machine
-from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Op
 from tfmbs.runtime.abi.movement.program import Program as Movements
 from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.devices.kpu import Kpu, native_program, walked

@@ -9,7 +9,7 @@ from tests.kpu.programs import KINDS, random_rows, sparse
 from tfmbs.runtime.abi.array_timing import ArrayShape, Sizes, job_cycles
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.movement.program import Op
+from tfmbs.runtime.abi.movement.fields import Op
 from tfmbs.runtime.abi.records import Dataflow, ZeroSkip
 from tfmbs.runtime.abi.types import DType, Region
 from tfmbs.runtime.devices.emulator import Emulator

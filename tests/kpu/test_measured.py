@@ -20,7 +20,7 @@ from tests.kpu.test_kinds import sparse
 from tfmbs.runtime.abi.energy import CORES, EXTERNAL, energy_profiles
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.movement.program import Level, Op
+from tfmbs.runtime.abi.movement.fields import Level, Op
 from tfmbs.runtime.abi.records import Dataflow, Kind, ZeroSkip
 from tfmbs.runtime.abi.types import DType, Packing
 from tfmbs.runtime.devices.emulator import Emulator

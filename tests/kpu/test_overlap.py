@@ -10,7 +10,7 @@ import pytest
 from tests.conformance.builder import Builder
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.expansion import Expansion
-from tfmbs.runtime.abi.movement.program import PART_FIELDS, Level, Memory, Op
+from tfmbs.runtime.abi.movement.fields import PART_FIELDS, Level, Memory, Op
 from tfmbs.runtime.abi.target_file import shipped_targets
 from tfmbs.runtime.abi.types import DType
 from tfmbs.runtime.devices.emulator import Emulator

@@ -10,7 +10,8 @@ import pytest
 from tests.kpu.programs import chain, expanded
 from tfmbs.runtime import _native
 from tfmbs.runtime.abi.errors import TfmbsError
-from tfmbs.runtime.abi.movement.program import EPILOGUE_FIELDS, MOVEMENT_FIELDS, Op, Program
+from tfmbs.runtime.abi.movement.fields import EPILOGUE_FIELDS, MOVEMENT_FIELDS, Op
+from tfmbs.runtime.abi.movement.program import Program
 
 COLUMN = MOVEMENT_FIELDS.index
 

@@ -13,10 +13,10 @@ from tests.kpu.test_hazards import check_deletions
 from tests.kpu.test_kinds import ran
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.fields import PART_FIELDS, Memory
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.memory import Slot
 from tfmbs.runtime.abi.movement.pages import Pages
-from tfmbs.runtime.abi.movement.program import PART_FIELDS, Memory
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.devices.kpu import KpuContext, walked
 from tfmbs.tools.bench.simulated import models

@@ -11,7 +11,7 @@ from tests.conformance.builder import END, Builder, Fields, c, s
 from tests.kpu.programs import BLOCKS, COLUMNS, DOUBLE, ROWS, expanded, rows
 from tests.kpu.test_kinds import ran
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Level, Op
+from tfmbs.runtime.abi.movement.fields import MOVEMENT_FIELDS, Level, Op
 from tfmbs.runtime.abi.records import Kind
 from tfmbs.runtime.abi.types import DType
 from tfmbs.tools.bench.simulated import models

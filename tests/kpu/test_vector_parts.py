@@ -12,7 +12,8 @@ from tests.conformance.builder import END, Builder, Fields, c, d, s
 from tests.kpu.programs import expanded, rows
 from tests.kpu.test_kinds import ran
 from tfmbs.runtime.abi.image import Image
-from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Level, Op, Program
+from tfmbs.runtime.abi.movement.fields import MOVEMENT_FIELDS, Level, Op
+from tfmbs.runtime.abi.movement.program import Program
 from tfmbs.runtime.abi.records import Kind
 from tfmbs.runtime.abi.siw import VLMAX
 from tfmbs.runtime.abi.siw_cycles import decoded_words, execute

@@ -4,10 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfmbs.runtime.abi.movement.areas import Area
+from tfmbs.runtime.abi.movement.fields import Memory, Op
 from tfmbs.runtime.abi.movement.intervals import Intervals
 from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
 from tfmbs.runtime.abi.movement.memory import Space
-from tfmbs.runtime.abi.movement.program import Memory, Op, Program, What
+from tfmbs.runtime.abi.movement.program import Program, What
 from tfmbs.runtime.abi.target_file import load_target
 
 SIZE = 64

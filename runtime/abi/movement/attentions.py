@@ -23,12 +23,13 @@ from tfmbs.runtime.abi.movement.attention_plan import (
     softmax_cycles,
 )
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.fields import Memory, Op
 from tfmbs.runtime.abi.movement.launch import Launch
 from tfmbs.runtime.abi.movement.launches import bytes_of, fabric_tiles
 from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
 from tfmbs.runtime.abi.movement.memory import Ring, Slot
 from tfmbs.runtime.abi.movement.operands import Key, Matrix, Span, Tile, span
-from tfmbs.runtime.abi.movement.program import Copy, Memory, Op, What
+from tfmbs.runtime.abi.movement.program import Copy, What
 from tfmbs.runtime.abi.movement.residency import Store, residency
 from tfmbs.runtime.abi.records import Dataflow, MaskMode
 from tfmbs.runtime.abi.types import DType, Packing

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfmbs.runtime.abi.movement.program import MOVEMENT_FIELDS, Program
+from tfmbs.runtime.abi.movement.fields import MOVEMENT_FIELDS
+from tfmbs.runtime.abi.movement.program import Program
 
 _QUEUE, _COUNT = (MOVEMENT_FIELDS.index(name) for name in ("queue", "wait_count"))
 

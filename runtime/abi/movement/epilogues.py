@@ -10,9 +10,10 @@ from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.fields import Memory, Op
 from tfmbs.runtime.abi.movement.machine import EngineKind
 from tfmbs.runtime.abi.movement.memory import Ring, Slot, aligned
-from tfmbs.runtime.abi.movement.program import Copy, Memory, Op, What
+from tfmbs.runtime.abi.movement.program import Copy, What
 from tfmbs.runtime.abi.siw_cycles import execute
 from tfmbs.runtime.abi.siw_timing import Timing
 from tfmbs.runtime.abi.siw_verify import decode_program

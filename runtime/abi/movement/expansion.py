@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.movement.cuts import copy_parts
+from tfmbs.runtime.abi.movement.fields import Level, Memory
 from tfmbs.runtime.abi.movement.intervals import Intervals
 from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
 from tfmbs.runtime.abi.movement.memory import Slot, Space
-from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Program, Way
+from tfmbs.runtime.abi.movement.program import Copy, Program, Way
 from tfmbs.runtime.abi.types import Region
 
 MEMORY_OF_REGION = {

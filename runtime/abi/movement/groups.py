@@ -14,6 +14,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.movement.epilogues import Epilogue
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.fields import Memory, Op
 from tfmbs.runtime.abi.movement.group_operands import WORD, Groups, Magnitudes, factors_at, integers_bytes
 from tfmbs.runtime.abi.movement.launch import Launch
 from tfmbs.runtime.abi.movement.launches import bytes_of, epilogue_of, fabric_tiles
@@ -25,7 +26,7 @@ from tfmbs.runtime.abi.movement.operands import Key, Matrix, Tile, span
 from tfmbs.runtime.abi.movement.plan import Plan, Work
 from tfmbs.runtime.abi.movement.prediction import predict
 from tfmbs.runtime.abi.movement.products import OutputTile, Own, ProductExpansion, Result
-from tfmbs.runtime.abi.movement.program import Copy, Memory, Op, What
+from tfmbs.runtime.abi.movement.program import Copy, What
 from tfmbs.runtime.abi.movement.row_pace import paced
 from tfmbs.runtime.abi.movement.row_plan import RowPlan, planned_rows, predict_rows
 from tfmbs.runtime.abi.movement.tiles import planned

@@ -10,7 +10,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from tfmbs.runtime.abi.cpp_header import camel
-from tfmbs.runtime.abi.movement.program import (
+from tfmbs.runtime.abi.movement.fields import (
     ACCESS_FIELDS,
     MOVEMENT_FIELDS,
     PARAMETERS,

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from tfmbs.runtime.abi.movement.areas import Area
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.fields import Memory
 from tfmbs.runtime.abi.movement.intervals import Intervals
 from tfmbs.runtime.abi.movement.liveness import read_later
 from tfmbs.runtime.abi.movement.memory import Space, aligned
 from tfmbs.runtime.abi.movement.prediction import Stream
-from tfmbs.runtime.abi.movement.program import Memory
 from tfmbs.runtime.abi.movement.residency import Held, residency
 from tfmbs.runtime.abi.movement.walks import LEAST_SLOTS, Part, Runs, Walk, Walked
 

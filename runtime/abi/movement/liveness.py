@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.fields import Memory
 from tfmbs.runtime.abi.movement.intervals import Intervals
-from tfmbs.runtime.abi.movement.program import Memory
 from tfmbs.runtime.abi.movement.walks import walk_of
 from tfmbs.runtime.abi.records import NONE, Kind
 

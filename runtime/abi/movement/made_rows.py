@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.fields import Op
 from tfmbs.runtime.abi.movement.group_operands import (
     WORD,
     Magnitudes,
@@ -23,7 +24,7 @@ from tfmbs.runtime.abi.movement.machine import EngineKind
 from tfmbs.runtime.abi.movement.memory import Ring, Slot
 from tfmbs.runtime.abi.movement.operands import Key, Span, Tile, span
 from tfmbs.runtime.abi.movement.plan import Work, guard_of
-from tfmbs.runtime.abi.movement.program import Copy, Op, What
+from tfmbs.runtime.abi.movement.program import Copy, What
 from tfmbs.runtime.abi.movement.residency import Held, Store, residency
 from tfmbs.runtime.abi.movement.row_plan import SLOTS, RowPlan
 

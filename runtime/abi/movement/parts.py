@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from tfmbs.runtime.abi.movement.areas import Area
 from tfmbs.runtime.abi.movement.expansion import DROP, FEED, LIFT, LOAD, Expansion
+from tfmbs.runtime.abi.movement.fields import Memory, Op
 from tfmbs.runtime.abi.movement.kept import LINE, Home, Kept, Line, Lines, Plan, lines_of, passes
 from tfmbs.runtime.abi.movement.machine import EngineKind
 from tfmbs.runtime.abi.movement.memory import Ring, Slot
-from tfmbs.runtime.abi.movement.program import Copy, Memory, Op, Way, What
+from tfmbs.runtime.abi.movement.program import Copy, Way, What
 from tfmbs.runtime.abi.movement.walks import WANTED, Part, Runs
 
 PAGE = 1 << 16  # of external memory, by which stores are found again

@@ -14,13 +14,14 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.movement.epilogues import Epilogue
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.fields import Memory, Op
 from tfmbs.runtime.abi.movement.launch import Launch
 from tfmbs.runtime.abi.movement.launches import bytes_of, epilogue_of, fabric_tiles
 from tfmbs.runtime.abi.movement.machine import EngineKind
 from tfmbs.runtime.abi.movement.memory import Ring, aligned
 from tfmbs.runtime.abi.movement.predicted import Prediction
 from tfmbs.runtime.abi.movement.prediction import Stream, predict_streams, way_ps
-from tfmbs.runtime.abi.movement.program import Copy, Memory, Op, What
+from tfmbs.runtime.abi.movement.program import Copy, What
 from tfmbs.runtime.abi.records import PoolMode
 from tfmbs.runtime.abi.siw_timing import Timing
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES

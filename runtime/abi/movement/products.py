@@ -9,12 +9,13 @@ from tfmbs.runtime.abi.array_timing import Sizes
 from tfmbs.runtime.abi.movement.cuts import FIRST, LEAST, operand_parts, part_bytes, result_parts
 from tfmbs.runtime.abi.movement.epilogues import Epilogue
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.fields import Level, Memory, Op
 from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles, array_lag
 from tfmbs.runtime.abi.movement.memory import Ring, Slot
 from tfmbs.runtime.abi.movement.nests import Place, is_parked_in_l3
 from tfmbs.runtime.abi.movement.operands import Key, Matrix, Span, Windows, span
 from tfmbs.runtime.abi.movement.plan import Plan, Work, guard_of
-from tfmbs.runtime.abi.movement.program import Copy, Level, Memory, Op, What
+from tfmbs.runtime.abi.movement.program import Copy, What
 from tfmbs.runtime.abi.movement.residency import Held, Store, outer_memories, residency
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 from tfmbs.runtime.abi.types import DType

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from tfmbs.runtime.abi.array_timing import Sizes
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.fields import Memory, Op
 from tfmbs.runtime.abi.movement.machine import EngineKind, array_cycles
 from tfmbs.runtime.abi.movement.memory import Slot
 from tfmbs.runtime.abi.movement.pages import Page, Pages
-from tfmbs.runtime.abi.movement.program import Copy, Memory, Op, What
+from tfmbs.runtime.abi.movement.program import Copy, What
 from tfmbs.runtime.abi.movement.recurrence_plan import WORD, RecurrencePlan
 from tfmbs.runtime.abi.types import Packing
 

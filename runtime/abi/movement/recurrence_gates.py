@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.fields import Memory, Op
 from tfmbs.runtime.abi.movement.machine import EngineKind
 from tfmbs.runtime.abi.movement.memory import Ring, Slot
 from tfmbs.runtime.abi.movement.operands import Span, span
 from tfmbs.runtime.abi.movement.pages import Page
-from tfmbs.runtime.abi.movement.program import Copy, Memory, Op, What
+from tfmbs.runtime.abi.movement.program import Copy, What
 from tfmbs.runtime.abi.movement.recurrence_ahead import Ahead, Chunk
 from tfmbs.runtime.abi.movement.recurrence_launch import Job, Recurrence
 from tfmbs.runtime.abi.movement.recurrence_plan import GATES, WORD, Layout

@@ -13,9 +13,9 @@ import numpy as np
 
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.movement.fields import Memory
 from tfmbs.runtime.abi.movement.operands import Matrix, Span
 from tfmbs.runtime.abi.movement.plan import Work
-from tfmbs.runtime.abi.movement.program import Memory
 from tfmbs.runtime.abi.types import SPARSE
 
 FLAGS = 8  # in a byte

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.movement.expansion import Expansion
+from tfmbs.runtime.abi.movement.fields import Level, Memory, Op
 from tfmbs.runtime.abi.movement.kept import planned
 from tfmbs.runtime.abi.movement.launch import Launch
 from tfmbs.runtime.abi.movement.launches import fabric_tiles
@@ -18,7 +19,7 @@ from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
 from tfmbs.runtime.abi.movement.parts import Parts
 from tfmbs.runtime.abi.movement.predicted import Bounds, Prediction, Traffic
 from tfmbs.runtime.abi.movement.prediction import predict_streams
-from tfmbs.runtime.abi.movement.program import Level, Memory, Op, Timed, What
+from tfmbs.runtime.abi.movement.program import Timed, What
 from tfmbs.runtime.abi.movement.walks import Walked, walk_of
 
 

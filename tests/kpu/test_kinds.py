@@ -164,8 +164,15 @@ def test_magnitudes_are_those_of_whole_rows() -> None:
         assert found["y"].tobytes() == expected["y"].tobytes()
 
 
-def test_rows_whose_integers_l2_does_not_hold_are_refused() -> None:
+@pytest.mark.parametrize(
+    ("level", "size", "said"),
+    [
+        ("l2", 4096, "the integers of its smallest block of rows do not fit"),
+        ("l1", 512, "its smallest tile does not fit L1 beside parts of rows, expected an L1 of more than 512 bytes"),
+    ],
+)
+def test_rows_that_a_memory_does_not_hold_are_refused(level: str, size: int, said: str) -> None:
     image = KINDS["rows that leave L2 one by one"]()
-    image.target["l2"] |= {"bank_bytes": 4096}
-    with pytest.raises(TfmbsError, match="the integers of its smallest block of rows do not fit"):
+    image.target[level] |= {"bank_bytes": size}
+    with pytest.raises(TfmbsError, match=said):
         Kpu(image).context().run("main", given(image))

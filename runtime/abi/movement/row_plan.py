@@ -84,7 +84,7 @@ def planned_rows(
 ) -> RowPlan:
     """The plan for the tile that a schedule asks for, its sizes halved until everything fits.
 
-    Raises TfmbsError `unsupported`, located at `where`, where L2 does not hold the integers of a row.
+    Raises TfmbsError `unsupported`, located at `where`, where a memory does not hold what the smallest tile needs.
     """
     tile = first_tile(work, wanted)
     while True:
@@ -100,9 +100,19 @@ def planned_rows(
             continue
         smaller = halved(tile, work)
         if smaller == tile:
-            what = "the integers of its smallest block of rows do not fit the memories of the target"
-            raise TfmbsError("unsupported", where, what, f"rows of less than {machine.target.l2.size}", work.k)
+            raise _refusal(work, tile, buffers, machine, where)
         tile = smaller
+
+
+def _refusal(work: Work, tile: Tile, buffers: int, machine: Machine, where: str) -> TfmbsError:
+    """Of the smallest tile: names the memory that does not hold what it needs."""
+    target = machine.target
+    part = _part(work, tile, target.l1.size // PART_SHARE, 1)
+    if l1_buffers(work, tile, buffers, target.l1.size - part.l1_bytes) is None:
+        what, most = "its smallest tile does not fit L1 beside parts of rows", target.l1.size
+        return TfmbsError("unsupported", where, what, f"an L1 of more than {most} bytes")
+    what = "the integers of its smallest block of rows do not fit the memories of the target"
+    return TfmbsError("unsupported", where, what, f"rows of less than {target.l2.size}", work.k)
 
 
 def _leanest(work: Work, plans: Sequence[RowPlan], machine: Machine) -> RowPlan:

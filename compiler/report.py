@@ -53,11 +53,18 @@ def _facts(image: Image, predictions: Predictions) -> Iterator[tuple[str, str]]:
         "Scratch",
         f"{max((entry['scratch_bytes'] for entry in image.entries), default=0)} bytes, {live} in use at once",
     )
+    yield "Predicted", _summed(image, predictions)
+
+
+def _summed(image: Image, predictions: Predictions) -> str:
     known = [one for one in predictions.values() if isinstance(one, Prediction)]
+    if not known:
+        return "no launch"
     cycles, external = sum(one.cycles for one in known), sum(one.external_bytes for one in known)
     unknown = len(image.descriptors) - len(known)
-    without = f", without {unknown} launches that have no prediction" if unknown else ""
-    yield "Predicted", f"{cycles:,} cycles, {external:,} external bytes, launches one by one{without}"
+    launches = "1 launch that has" if unknown == 1 else f"{unknown} launches that have"
+    without = f", without {launches} no prediction" if unknown else ""
+    return f"{cycles:,} cycles, {external:,} external bytes, launches one by one{without}"
 
 
 def _cells(image: Image, index: int, prediction: Prediction | TfmbsError | None) -> tuple[str, ...]:

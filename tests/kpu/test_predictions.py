@@ -121,4 +121,12 @@ def test_a_report_tells_what_the_rule_refuses() -> None:
     assert isinstance(refused, TfmbsError)
     page = html_report(image, "t", {0: refused})
     assert "a row of its outputs does not fit the memories of the target" in page
-    assert "without 1 launches that have no prediction" in page
+    assert "<dt>Predicted</dt><dd>no launch</dd>" in page
+
+
+def test_a_report_counts_launches_without_a_prediction() -> None:
+    image = network()
+    known = predicted(image)
+    for left_out, said in (({}, "one by one<"), ({0: None}, "without 1 launch that has no prediction")):
+        assert said in html_report(image, "t", known | left_out)
+    assert "without 2 launches that have no prediction" in html_report(image, "t", known | {0: None, 1: None})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.movement.cuts import copy_parts
@@ -13,6 +13,9 @@ from tfmbs.runtime.abi.movement.machine import EngineKind, Machine
 from tfmbs.runtime.abi.movement.memory import Slot, Space
 from tfmbs.runtime.abi.movement.program import Copy, Program, Way
 from tfmbs.runtime.abi.types import Region
+
+if TYPE_CHECKING:
+    from tfmbs.runtime.abi.movement.walks import Walk, Walked, Walker
 
 MEMORY_OF_REGION = {
     Region.WEIGHTS: Memory.WEIGHTS,
@@ -73,10 +76,10 @@ class Expansion:
     """Adds the movements of launches, those of an entry, to a program. `walker` is a `walks.Walker`; `walks` and
     `read_later` are kept by `walks` and `liveness`."""
 
-    def __init__(self, image: Image, descriptors: Sequence[Row], machine: Machine, walker: Any) -> None:
+    def __init__(self, image: Image, descriptors: Sequence[Row], machine: Machine, walker: Walker) -> None:
         self.image, self.machine, self.program = image, machine, Program(machine)
         self.descriptors, self.walker = descriptors, walker
-        self.walks: dict[tuple[int, ...], Any] = {}
+        self.walks: dict[tuple[int, ...], tuple[Walk, Walked]] = {}
         self.read_later: dict[int, Intervals] = {}
         target = machine.target
         self.l3 = Space(self.program, Memory.L3, target.l3.size)

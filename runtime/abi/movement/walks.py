@@ -111,7 +111,7 @@ Walker = Callable[[Walk], Walked]
 def walk_of(x: Expansion, descriptor: Row) -> tuple[Walk, Walked]:
     """The walk of a VECTOR launch of an entry, which is done once."""
     key = descriptor["program"], descriptor["args_first"], descriptor["args_count"]
-    found: tuple[Walk, Walked] | None = x.walks.get(key)
+    found = x.walks.get(key)
     if found is None:
         found = x.walks[key] = _walk(x, descriptor)
     return found

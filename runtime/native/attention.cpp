@@ -48,6 +48,7 @@ class Attention {
         k_(reinterpret_cast<const float*>(bound.rhs)),
         v_(reinterpret_cast<const float*>(bound.further[0])),
         mask_(bound.further[1]),
+        known_(bound.stored.empty() && g_.value_stride == 1 && engine.known.has(v_) ? &engine.known : nullptr),
         out_(reinterpret_cast<float*>(bound.out)) {
     rows_ = static_cast<uint64_t>(g_.shared) * g_.rows;
     blocks_ = (rows_ + kernels_.rows - 1) / kernels_.rows;
@@ -212,6 +213,14 @@ class Attention {
 
   // Whether all values from `end` on are finite.
   bool is_finite_behind(Group& group, uint64_t end) const {
+    if (known_ && end < group.looked_at) {
+      const float* const low = group.v + end * g_.value_row_stride;
+      const float* const last = group.v + (group.looked_at - 1) * g_.value_row_stride;
+      const bool finite = known_->are_finite(low, last + g_.value_width, kernels_.scores.finite);
+      if (finite) group.looked_at = end;
+      // What lies between rows is no value.
+      if (finite || g_.value_row_stride == g_.value_width) return finite;
+    }
     for (; group.looked_at > end; --group.looked_at) {
       const float* value = group.v + (group.looked_at - 1) * g_.value_row_stride;
       bool finite = g_.value_stride != 1 || kernels_.scores.finite(value, g_.value_width);
@@ -292,6 +301,7 @@ class Attention {
   const Layout layout_;
   const float *q_, *k_, *v_;
   const uint8_t* mask_;
+  FiniteBlocks* const known_;  // of the memory of values, if they are state that nothing stores to meanwhile
   float* out_;
   uint64_t rows_, blocks_, groups_, parts_;
 };

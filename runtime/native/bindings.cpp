@@ -52,8 +52,8 @@ uint64_t operations_of(const Launch& launch) {
   }
 }
 
-Bindings::Bindings(const Image& image, const abi::Entry& entry, Buffer scratch, Buffer state)
-    : image_(image), scratch_(scratch), state_(state) {
+Bindings::Bindings(const Image& image, const abi::Entry& entry, Buffer scratch, Buffer state, FiniteBlocks& known)
+    : image_(image), scratch_(scratch), state_(state), known_(known) {
   launches_.reserve(entry.descriptor_count);
   for (uint32_t i = 0; i < entry.descriptor_count; ++i) add(image.launches()[entry.first_descriptor + i]);
 }
@@ -97,11 +97,27 @@ void Bindings::add(uint32_t index, unsigned operand) {
       return set(bound, operand, place(tensor, weights, where));
     }
     case Region::SCRATCH: return set(bound, operand, place(tensor, scratch_, where));
-    case Region::STATE: return set(bound, operand, place(tensor, state_, where));
+    case Region::STATE: {
+      uint8_t* const data = place(tensor, state_, where);
+      note_stores(bound, operand, data, tensor);
+      return set(bound, operand, data);
+    }
     case Region::INPUT:
     case Region::OUTPUT: brought_.push_back({static_cast<uint32_t>(launches_.size() - 1), index, operand}); return;
   }
   throw Error("record", where, "a tensor lies in no region");
+}
+
+void Bindings::note_stores(Bound& bound, unsigned operand, uint8_t* data, const abi::Tensor& tensor) {
+  const Launch& launch = bound.launch;
+  bool stores = operand == OUT || (operand >= FURTHER && operand < WINDOW && launch.record.kind == Kind::LSTM);
+  if (operand >= WINDOW)
+    for (const WindowUse& use : launch.program->uses) stores |= use.window == operand - WINDOW && use.writes;
+  if (!stores || !tensor.bytes) return;
+  if (launch.record.kind != Kind::VECTOR) return bound.stored.push_back({data, tensor.bytes});
+  Window& window = bound.windows[operand - WINDOW];
+  window.known = &known_;
+  window.element_bytes = element_bytes(tensor.dtype);
 }
 
 void Bindings::bind(const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs) {

@@ -27,6 +27,7 @@ struct Bound {
   abi::DType out_type{};
   uint64_t out_bytes = 0;
   Window windows[abi::WINDOWS];
+  std::vector<Buffer> stored;  // state that it stores to, unless it is a VECTOR, whose stores its windows tell of
   uint64_t operations = 0;  // multiply-accumulates or pooling taps
   bool is_small = false;    // done before another thread has heard of it
   std::vector<uint32_t> constants;  // tensors of WEIGHTS that it reads
@@ -37,8 +38,8 @@ uint64_t operations_of(const Launch& launch);
 
 class Bindings {
  public:
-  // Throws Error where an operand does not lie in its region.
-  Bindings(const Image& image, const abi::Entry& entry, Buffer scratch, Buffer state);
+  // `known` is of the state. Throws Error where an operand does not lie in its region.
+  Bindings(const Image& image, const abi::Entry& entry, Buffer scratch, Buffer state, FiniteBlocks& known);
   Bindings(const Bindings&) = delete;
   Bindings& operator=(const Bindings&) = delete;
 
@@ -57,11 +58,13 @@ class Bindings {
 
   void add(const Launch& launch);
   void add(uint32_t tensor, unsigned operand);
+  void note_stores(Bound& bound, unsigned operand, uint8_t* data, const abi::Tensor& tensor);
   void set(Bound& bound, unsigned operand, uint8_t* data) const;
   uint8_t* place(const abi::Tensor& tensor, Buffer buffer, const std::string& where) const;
 
   const Image& image_;
   Buffer scratch_, state_;
+  FiniteBlocks& known_;
   std::vector<Bound> launches_;
   std::vector<Brought> brought_;
 };

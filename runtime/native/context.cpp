@@ -70,6 +70,7 @@ Context::Context(std::shared_ptr<const Image> image, unsigned threads, uint64_t 
     : image_(std::move(image)),
       scratch_(within(image_->scratch_bytes(), memory_limit)),
       state_(within(image_->state_bytes(), memory_limit - image_->scratch_bytes())),
+      known_(state_.data(), state_.size()),
       workers_(threads),
       step_limit_(step_limit),
       operation_limit_(operation_limit),
@@ -80,6 +81,7 @@ Context::Context(std::shared_ptr<const Image> image, unsigned threads, uint64_t 
 void Context::reset() {
   const Busy busy(busy_);
   state_.clear();
+  known_.clear();
 }
 
 std::vector<LaunchCounters> Context::counters() {
@@ -132,7 +134,7 @@ Context::Prepared& Context::prepared(std::shared_ptr<const Image> image, uint32_
     throw Error("device", "emulator", "the image is none of this context's");
   const Plan& plan = image->plan(entry);
   auto bindings = std::make_unique<Bindings>(*image, image->entries()[entry], Buffer{scratch_.data(), scratch_.size()},
-                                             Buffer{state_.data(), state_.size()});
+                                             Buffer{state_.data(), state_.size()}, known_);
   for (const Bound& bound : bindings->launches()) check_memory(bound);
   if (prepared_.size() == MOST_PREPARED) prepared_.erase(prepared_.begin());
   const size_t count = bindings->launches().size();
@@ -149,7 +151,7 @@ void Context::check(Prepared& own, size_t first, size_t count) {
   }
 }
 
-Engine Context::engine(const Launch& launch) { return {*launch.kernels, workers_, buffers_, lhs_, recurrence_}; }
+Engine Context::engine(const Launch& launch) { return {*launch.kernels, workers_, buffers_, lhs_, recurrence_, known_}; }
 
 // Throws Error where the buffers of a launch take more than is granted.
 void Context::check_memory(const Bound& bound) {
@@ -235,6 +237,7 @@ void Context::execute(const Bound& bound, LaunchCounters& counters) {
   workers_.stay_alone(bound.is_small);
   for (const auto& worker : buffers_) worker->machine.counters() = {};
   counters.count(launch);
+  for (const Buffer& stored : bound.stored) known_.forget(stored.data, stored.data + stored.size);
   switch (launch.record.kind) {
     case Kind::GEMM:
     case Kind::GEMV:

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bindings.h"
+#include "finite_blocks.h"
 #include "image.h"
 #include "pixel_tiles.h"
 #include "plan.h"
@@ -113,6 +114,7 @@ class Context {
 
   std::shared_ptr<const Image> image_;
   Arena scratch_, state_;
+  FiniteBlocks known_;  // of the state
   Workers workers_;
   std::vector<std::unique_ptr<Worker>> buffers_;
   std::vector<std::unique_ptr<Machine>> machines_;  // of the launches of a group

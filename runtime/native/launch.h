@@ -12,6 +12,7 @@ struct Engine {
   std::vector<std::unique_ptr<Worker>>& buffers;
   AlignedWords& lhs;         // the left operand of a GEMM, packed for all threads
   AlignedWords& recurrence;  // of an LSTM: what inputs contribute to gates, and cell states
+  FiniteBlocks& known;       // of the state
 };
 
 // `weights` are the packed right operand.

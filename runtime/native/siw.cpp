@@ -90,11 +90,13 @@ void Machine::load(const Action& action, const Window& window, int64_t first, in
 }
 
 inline void Machine::store(const Action& action, const Window& window, int64_t first, int64_t stride, uint32_t lanes) {
+  const int64_t last = first + stride * (static_cast<int64_t>(lanes) - 1);
+  const int64_t low = std::min(first, last), high = std::max(first, last);
   if (registers_.lends(action.window)) {
-    const int64_t last = first + stride * (static_cast<int64_t>(lanes) - 1);
     const auto* words = reinterpret_cast<const uint32_t*>(window.data);
-    registers_.store(action.window, words + std::min(first, last), words + std::max(first, last) + 1);
+    registers_.store(action.window, words + low, words + high + 1);
   }
+  window.tell(low, high);
   action.run.store(window.data, registers_.at(action.a), first, stride, lanes);
 }
 
@@ -196,6 +198,7 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
       case Kind::SCATTER64: {
         const int64_t first = indexed(action, place, lanes, action.kind == Kind::SCATTER ? bounds32_ : bounds64_);
         if (registers_.lends(action.window)) registers_.settle(~uint32_t{0});
+        window().tell(0, static_cast<int64_t>(window().elements) - 1);
         action.run.scatter(window().data, lane(action.a), first, lane(action.b), lanes);
         stores += lanes;
         break;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "abi.gen.h"
+#include "finite_blocks.h"
 #include "kernels.h"
 #include "siw_columns.h"
 #include "siw_registers.h"
@@ -18,6 +19,15 @@ namespace tfmbs {
 struct Window {
   uint8_t* data = nullptr;
   uint64_t elements = 0;
+  FiniteBlocks* known = nullptr;  // who is told of stores, with the bytes of an element
+  uint64_t element_bytes = 0;
+
+  // Elements low…last are about to be stored to.
+  void tell(int64_t low, int64_t last) const {
+    if (!known) return;
+    const auto at = [this](int64_t element) { return data + static_cast<uint64_t>(element) * element_bytes; };
+    known->forget(at(low), at(last + 1));
+  }
 };
 
 // What a program does with one window through one element type.

@@ -124,8 +124,11 @@ bool Machine::run_chain(const Stretch& chain, const Action* actions, const Windo
   // What is borrowed of memory that will be stored to comes home, and sums do.
   for (size_t i = 0; chain.stores && i < moves; ++i) {
     const unsigned window = actions[moved[i].item->action].window;
-    if (moved[i].item->kind == Item::Kind::STORE && registers_.lends(window))
+    if (moved[i].item->kind != Item::Kind::STORE) continue;
+    if (registers_.lends(window))
       registers_.store(window, reinterpret_cast<const uint32_t*>(lows[i]), reinterpret_cast<const uint32_t*>(ends[i]));
+    if (FiniteBlocks* const known = moved[i].window->known)
+      known->forget(reinterpret_cast<const uint8_t*>(lows[i]), reinterpret_cast<const uint8_t*>(ends[i]));
   }
   if (registers_.borrowed() & chain.settled) registers_.settle(chain.settled);
   for (const Stretch::Place& input : chain.inputs) pointers[input.pointer] = registers_.at(input.index);

@@ -161,9 +161,11 @@ class DepthConvolution {
         const uint32_t* const weights = weights_.words.data() + (filter_.padded ? filter_.word(group, channel, 0, 0)
                                                                                : filter_.first(group, 0) + channel);
         for (const Taps& taps : taps_) {
-          uint32_t word = 0;
-          for (unsigned i = 0; i < taps.count; ++i)
-            word |= (weights[taps.first + i * tap] >> taps.shift & mask) << bits * i;
+          const uint32_t* from = weights + taps.first;
+          uint32_t word = from[0] >> taps.shift & mask;
+#pragma GCC unroll 4
+          for (unsigned i = 1; i < sizeof word; ++i)
+            if (i < taps.count) word |= (from[i * tap] >> taps.shift & mask) << bits * i;
           *out++ = word;
         }
         *starts++ = filter_.words == Words::QUADS

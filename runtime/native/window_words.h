@@ -23,11 +23,13 @@ template <class Row>
 }
 
 inline void pad_quads(const tfmbs::PaddedRows& rows) {
-  each_row(rows, [&](const int8_t* from, uint8_t* out) __attribute__((always_inline)) {
-    in_pieces(rows.count, [&](auto piece, size_t i) __attribute__((always_inline)) {
-      auto bits = piece.load(from + i);
-      bits ^= static_cast<decltype(bits)>(decltype(bits){} + static_cast<uint64_t>(0x8080808080808080u));
-      piece.store(out + i, bits);
+  each_piece(rows.count, [&](auto pieces) __attribute__((always_inline)) {
+    each_row(rows, [&](const int8_t* from, uint8_t* out) __attribute__((always_inline)) {
+      pieces([&](auto piece, size_t i) __attribute__((always_inline)) {
+        auto bits = piece.load(from + i);
+        bits ^= static_cast<decltype(bits)>(decltype(bits){} + static_cast<uint64_t>(0x8080808080808080u));
+        piece.store(out + i, bits);
+      });
     });
   });
 }

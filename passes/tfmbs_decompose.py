@@ -227,19 +227,24 @@ def _layer_norm(op: Any) -> Any:
     count = float(elements(shape[op.axis :]))
     total = rows.reduce([op.input], 0.0, lambda x, s: arith.AddFOp(s, x).result)
 
-    def center(x: Any, s: Any) -> Any:
-        return arith.SubFOp(x, arith.DivFOp(s, scalar.f32(count)).result).result
+    # Differences from the mean are made twice: that takes one operation, and storing them between steps two moves.
+    def centered(x: Any, total: Any) -> Any:
+        return arith.SubFOp(x, arith.DivFOp(total, scalar.f32(count)).result).result
 
-    centered = rows.each([op.input, total], center)
-    squares = rows.reduce([centered], 0.0, lambda d, s: arith.AddFOp(s, arith.MulFOp(d, d).result).result)
+    def add_square(x: Any, total: Any, s: Any) -> Any:
+        difference = centered(x, total)
+        return arith.AddFOp(s, arith.MulFOp(difference, difference).result).result
 
-    def scale(d: Any, s: Any, gamma: Any, beta: Any) -> Any:
+    squares = rows.reduce([op.input, total], 0.0, add_square)
+
+    def scale(x: Any, total: Any, s: Any, gamma: Any, beta: Any) -> Any:
+        difference = centered(x, total)
         variance = arith.DivFOp(s, scalar.f32(count)).result
         factor = math.RsqrtOp(arith.AddFOp(variance, scalar.f32(op.epsilon)).result).result
-        return arith.AddFOp(arith.MulFOp(arith.MulFOp(d, factor).result, gamma).result, beta).result
+        return arith.AddFOp(arith.MulFOp(arith.MulFOp(difference, factor).result, gamma).result, beta).result
 
     affine = [(value, mapping(len(shape), axes)) for value in (op.gamma, op.beta)]
-    inputs = [rows.mapped(centered), rows.mapped(squares), *affine]
+    inputs = [*(rows.mapped(value) for value in (op.input, total, squares)), *affine]
     return elementwise(inputs, shape, ir.F32Type.get(), scale, op.discardable())
 
 

@@ -74,7 +74,8 @@ class Follower {
     if (!fold_quantization()) return std::nullopt;
     join_ends();
     for (const Chain::Step& step : chain_.steps)
-      if (step.op == ChainOp::ROUND || step.op == ChainOp::NAN_TO_ZERO || step.op == ChainOp::TO_I8) return std::nullopt;
+      if (step.op == ChainOp::ROUND || step.op == ChainOp::NAN_TO_ZERO || step.op == ChainOp::TO_I8)
+        return std::nullopt;
     if (chain_.steps.empty() || chain_.steps.size() > Chain::MOST || (!real_ && chain_.result != DType::I8))
       return std::nullopt;
     return std::move(chain_);
@@ -101,7 +102,8 @@ class Follower {
     if (computes_reals(op, type, aux)) ++chain_.real_lane_ops;
     switch (op) {
       case DOp::ADD:
-        if (type == DType::I32) return step(target, ChainOp::ADD_I32, type, a, b) || step(target, ChainOp::ADD_I32, type, b, a);
+        if (type == DType::I32)
+          return step(target, ChainOp::ADD_I32, type, a, b) || step(target, ChainOp::ADD_I32, type, b, a);
         return step(target, ChainOp::ADD, type, a, b) || step(target, ChainOp::ADD, type, b, a);
       case DOp::MUL: return step(target, ChainOp::MUL, type, a, b) || step(target, ChainOp::MUL, type, b, a);
       case DOp::MAX: return step(target, ChainOp::MAX, type, a, b) || step(target, ChainOp::MAX, type, b, a);
@@ -110,8 +112,10 @@ class Follower {
       case DOp::ROUND: return type == DType::F32 && is_value(a) && add(target, ChainOp::ROUND, true, true, {});
       case DOp::CVT:
         if (!is_value(a)) return false;
-        if (type == DType::F32 && static_cast<DType>(aux) == DType::I32) return add(target, ChainOp::TO_F32, false, true, {});
-        return type == DType::I8 && static_cast<DType>(aux) == DType::F32 && add(target, ChainOp::TO_I8, true, false, {});
+        if (type == DType::F32 && static_cast<DType>(aux) == DType::I32)
+          return add(target, ChainOp::TO_F32, false, true, {});
+        return type == DType::I8 && static_cast<DType>(aux) == DType::F32 &&
+               add(target, ChainOp::TO_I8, true, false, {});
       case DOp::CMP: return compare(target, type, aux, a, b);
       case DOp::SEL: return select(target, a, b, c);
       default: return false;
@@ -140,9 +144,9 @@ class Follower {
   bool compare(unsigned target, DType type, uint8_t aux, const Held& a, const Held& b) {
     if (type != DType::F32 || !is_value(a)) return false;
     const Predicate predicate = static_cast<Predicate>(aux);
-    if (predicate == Predicate::UNO && is_value(b)) registers_[target] = {Held::Kind::UNORDERED, a.steps, {}};
-    else if (predicate == Predicate::UGT && is_constant(b, 0)) registers_[target] = {Held::Kind::ABOVE_ZERO, a.steps, {}};
-    else return false;
+    const bool unordered = predicate == Predicate::UNO && is_value(b);
+    if (!unordered && !(predicate == Predicate::UGT && is_constant(b, 0))) return false;
+    registers_[target] = {unordered ? Held::Kind::UNORDERED : Held::Kind::ABOVE_ZERO, a.steps, {}};
     return true;
   }
 
@@ -166,14 +170,15 @@ class Follower {
       case SOp::LIH: {
         const Scalar& old = before[word.s_reg];
         if (old.kind != Scalar::Kind::NUMBER) return false;
-        const uint64_t shifted = static_cast<uint64_t>(old.number) << 17 | (static_cast<uint32_t>(word.s_imm) & 0x1ffffu);
-        target = {Scalar::Kind::NUMBER, static_cast<int64_t>(shifted)};
+        const uint32_t low = static_cast<uint32_t>(word.s_imm) & 0x1ffffu;
+        target = {Scalar::Kind::NUMBER, static_cast<int64_t>(static_cast<uint64_t>(old.number) << 17 | low)};
         return true;
       }
-      case SOp::INDEX:
+      case SOp::INDEX: {
         if (word.s_type != DType::I32 || !known || !index.is(0)) return false;
-        return hold(word.s_reg, {Place::CONSTANT, DType::I32, 0,
-                                 static_cast<uint32_t>(static_cast<uint64_t>(base.number) + static_cast<uint64_t>(int64_t{word.s_imm}))});
+        const uint64_t number = static_cast<uint64_t>(base.number) + static_cast<uint64_t>(int64_t{word.s_imm});
+        return hold(word.s_reg, {Place::CONSTANT, DType::I32, 0, static_cast<uint32_t>(number)});
+      }
       case SOp::LD: return load(word, base, index);
       default: return false;
     }
@@ -218,7 +223,9 @@ class Follower {
       return false;
     all.low = float_of_bits(steps[low].operand.at);
     all.high = float_of_bits(steps[low + 1].operand.at);
-    const auto is_i8 = [](float x) { return x >= -128.0f && x <= 127.0f && x == static_cast<float>(static_cast<int>(x)); };
+    const auto is_i8 = [](float x) {
+      return x >= -128.0f && x <= 127.0f && x == static_cast<float>(static_cast<int>(x));
+    };
     if (!is_i8(all.zero) || !is_i8(all.low) || !is_i8(all.high) || all.low > all.high) return false;
     // Ends that are integers may come before rounding, and before an integer is added.
     all.low -= all.zero;
@@ -259,8 +266,8 @@ class Follower {
     }
   }
 
-  // Steps that are one end each become one with both. An end that is the zero of which the other one would be taken stays
-  // by itself.
+  // Steps that are one end each become one with both. An end that is the zero of which the other one would be taken
+  // stays by itself.
   void join_ends() {
     std::vector<Chain::Step> joined;
     for (const Chain::Step& step : chain_.steps) {

@@ -41,7 +41,8 @@ struct Chain {
   bool requantizes() const {
     const auto shared = [&](size_t i) { return steps[i].operand.place != ChainOperand::Place::ELEMENT; };
     return result == abi::DType::I8 && steps.size() == 4 && steps[0].op == ChainOp::ADD_I32 && shared(0) &&
-           steps[1].op == ChainOp::TO_F32 && steps[2].op == ChainOp::MUL && shared(2) && steps[3].op == ChainOp::QUANTIZE;
+           steps[1].op == ChainOp::TO_F32 && steps[2].op == ChainOp::MUL && shared(2) &&
+           steps[3].op == ChainOp::QUANTIZE;
   }
 };
 

@@ -22,7 +22,7 @@ bool has_lines(const Engine& engine, const Launch& launch);
 void conv_by_lines(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 uint64_t lines_buffer_bytes(const Launch& launch);
 
-// f32 with one channel per group and as wide as the input: vectors along whole planes.
+// f32 with one channel per group, as wide as the input or, at a stride of two, half as wide: vectors along whole planes.
 bool has_flat(const Engine& engine, const Launch& launch);
 void conv_by_flat(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 uint64_t flat_buffer_bytes(const Engine& engine, const Launch& launch);

@@ -1,5 +1,5 @@
-// Convolutions of integers with few channels per group, as depthwise ones, or few input channels: planes are padded once,
-// their rows follow each other as one line, and words of a few taps each meet the weights along it.
+// Convolutions of integers with few channels per group, as depthwise ones, or few input channels: planes are padded
+// once, their rows follow each other as one line, and words of a few taps each meet the weights along it.
 #include <algorithm>
 #include <cstring>
 
@@ -25,14 +25,16 @@ uint64_t up(uint64_t count, uint64_t multiple) { return (count + multiple - 1) /
 // How outputs, and the padded rows under them, are cut. Rows that are `stride` apart follow each other, so that what is
 // under neighbouring rows of outputs lies one row apart.
 struct DepthCuts {
-  DepthCuts(const abi::VolumeGeometry& g, unsigned bytes) : axes(g), in(g.in_channels / g.groups), step(bytes * axes.width.stride) {
+  DepthCuts(const abi::VolumeGeometry& g, unsigned bytes)
+      : axes(g), in(g.in_channels / g.groups), step(bytes * axes.width.stride) {
     const Axis& x = axes.width;
     // What pads the end of a row also pads the beginning of the next one.
     row = up((x.size - std::min(x.first(), x.size - x.end())) * bytes, step);
     pitch = row / step;
     together = std::max<uint64_t>(1, abi::VLMAX / x.out);
-    const double line = static_cast<double>(in) * g.kernel_depth * static_cast<double>(row) * static_cast<double>(axes.height.stride);
-    const uint64_t most = static_cast<uint64_t>(std::clamp(FEW_BYTES / line, 1.0, static_cast<double>(axes.height.out)));
+    const double line = planes(g) * static_cast<double>(row) * static_cast<double>(axes.height.stride);
+    const double all = static_cast<double>(axes.height.out);
+    const uint64_t most = static_cast<uint64_t>(std::clamp(FEW_BYTES / line, 1.0, all));
     band = most > together ? most / together * together : most;
     bands = (axes.height.out + band - 1) / band;
     const uint64_t volume = axes.height.out * x.out;
@@ -41,12 +43,17 @@ struct DepthCuts {
   }
 
   // Of a band: rows that are one `stride` from the next, padded rows of a plane, and bytes of it.
-  uint64_t rows() const { return (axes.height.size - (axes.height.out - 1) * axes.height.stride - 1) / axes.height.stride + band; }
+  uint64_t rows() const {
+    const Axis& y = axes.height;
+    return (y.size - (y.out - 1) * y.stride - 1) / y.stride + band;
+  }
   uint64_t padded() const { return rows() * axes.height.stride; }
   uint64_t plane() const { return padded() * row; }
   double bytes(const abi::VolumeGeometry& g) const {
-    return static_cast<double>(groups) * static_cast<double>(in) * g.kernel_depth * static_cast<double>(padded()) * static_cast<double>(row);
+    return static_cast<double>(groups) * planes(g) * static_cast<double>(padded()) * static_cast<double>(row);
   }
+  // Under an output of a group.
+  double planes(const abi::VolumeGeometry& g) const { return static_cast<double>(in) * g.kernel_depth; }
   // Outputs on a line, with those between its rows, and results from one channel to the next.
   uint64_t outputs(uint64_t lines) const { return (lines - 1) * pitch + axes.width.out; }
   uint64_t apart() const { return up(outputs(std::min(together, band)), RowFns::TOGETHER) + LINES_APART; }
@@ -86,7 +93,7 @@ class DepthConvolution {
   void unit(uint64_t unit, unsigned index) const {
     Worker& worker = *engine_.buffers[index];
     const uint64_t line = unit % cuts_.bands * cuts_.band, z = unit / cuts_.bands % axes_.depth.out;
-    const uint64_t run = unit / cuts_.bands / axes_.depth.out % runs_, image = unit / cuts_.bands / axes_.depth.out / runs_;
+    const uint64_t rest = unit / cuts_.bands / axes_.depth.out, run = rest % runs_, image = rest / runs_;
     const Part part{image, run * cuts_.groups, std::min(cuts_.groups, g_.groups - run * cuts_.groups), z, line,
                     std::min(cuts_.band, axes_.height.out - line)};
     pad(worker, part);
@@ -105,7 +112,8 @@ class DepthConvolution {
     const abi::VolumeGeometry& g = launch.volume;
     const unsigned bytes = engine.kernels.integers.rows.bytes;
     const uint64_t step = uint64_t{bytes} * g.stride_width;
-    if ((step != 1 && step != 2 && step != 4) || g.out_width > abi::VLMAX || Axes(g).positions() > MOST_POSITIONS) return false;
+    if (step != 1 && step != 2 && step != 4) return false;
+    if (g.out_width > abi::VLMAX || Axes(g).positions() > MOST_POSITIONS) return false;
     return DepthCuts(g, bytes).bytes(g) <= MOST_BYTES;
   }
 
@@ -195,8 +203,9 @@ class DepthConvolution {
         if (first < y.first()) first += up(y.first() - first, y.stride);
         if (first >= end) continue;
         const uint64_t row = phase * cuts_.rows() + (first - top) / y.stride;
-        fns_.pad({from + (first - y.pad) * x.in, x.in * y.stride, (end - first + y.stride - 1) / y.stride, x.end() - x.first(),
-                  g_.lhs_zero, out + kz * plane_ + row * cuts_.row + x.first() * fns_.bytes, cuts_.row,
+        fns_.pad({from + (first - y.pad) * x.in, x.in * y.stride, (end - first + y.stride - 1) / y.stride,
+                  x.end() - x.first(), g_.lhs_zero,
+                  out + kz * plane_ + row * cuts_.row + x.first() * fns_.bytes, cuts_.row,
                   part.groups * filter_.in, volume_in_, g_.kernel_depth * plane_});
       }
     }
@@ -211,8 +220,8 @@ class DepthConvolution {
     const uint64_t channels = part.groups * filter_.out;
     const uint8_t* padded = reinterpret_cast<const uint8_t*>(worker.panel.data()) + first * cuts_.row;
     const int32_t* starts = reinterpret_cast<const int32_t*>(worker.taps.data() + channels * size);
-    const uint64_t element = ((part.image * g_.out_channels + part.group * filter_.out) * axes_.depth.out + part.z) * axes_.height.out * width +
-                             (part.line + first) * width;
+    const uint64_t plane = (part.image * g_.out_channels + part.group * filter_.out) * axes_.depth.out + part.z;
+    const uint64_t element = (plane * axes_.height.out + part.line + first) * width;
     grow(worker.accumulators, 2 * sums_);
     uint32_t* const results = worker.accumulators.data();
     const WindowWords words{padded, filter_.in * g_.kernel_depth * plane_, offsets_.data(), worker.taps.data(), size,
@@ -266,7 +275,8 @@ bool has_depth(const Engine& engine, const Launch& launch) { return DepthConvolu
 uint64_t depth_words(const Engine& engine, const Launch& launch) {
   const abi::VolumeGeometry& g = launch.volume;
   const uint64_t together = g.dilation_width == 1 ? sizeof(uint32_t) / engine.kernels.integers.rows.bytes : 1;
-  return uint64_t{g.in_channels / g.groups} * g.kernel_depth * g.kernel_height * ((g.kernel_width + together - 1) / together);
+  const uint64_t across = (g.kernel_width + together - 1) / together;
+  return uint64_t{g.in_channels / g.groups} * g.kernel_depth * g.kernel_height * across;
 }
 
 uint64_t depth_buffer_bytes(const Engine& engine, const Launch& launch) {

@@ -64,7 +64,8 @@ class LineConvolution {
   // The lines of a chunk.
   void lines(Worker& worker, uint64_t plane, uint64_t first, float* sums) const {
     const uint64_t image = plane / g_.out_channels, channel = plane % g_.out_channels, group = channel / filter_.out;
-    const float* input = reinterpret_cast<const float*>(bound_.lhs) + (image * g_.in_channels + group * filter_.in) * volume_in_;
+    const float* input =
+        reinterpret_cast<const float*>(bound_.lhs) + (image * g_.in_channels + group * filter_.in) * volume_in_;
     const float* weights = weights_ + filter_.word(group, channel % filter_.out, 0, 0);
     LineTaps taps{worker.lines.data(), nullptr, 0, g_.kernel_width, filter_.width, g_.stride_width, blocks_.data(),
                   uint64_t{g_.stride_height} * g_.in_width};

@@ -38,7 +38,11 @@ abi::VolumeGeometry flat(abi::VolumeGeometry g) {
 class PlaneConvolution {
  public:
   PlaneConvolution(const Engine& engine, const Bound& bound, const PackedWeights& weights)
-      : engine_(engine), bound_(bound), weights_(weights), g_(flat(bound.launch.volume)), filter_(g_, Words::F32, engine.kernels) {
+      : engine_(engine),
+        bound_(bound),
+        weights_(weights),
+        g_(flat(bound.launch.volume)),
+        filter_(g_, Words::F32, engine.kernels) {
     volume_in_ = uint64_t{g_.in_depth} * g_.in_height * g_.in_width;
     lines_ = uint64_t{g_.out_depth} * g_.out_height;
     volume_ = lines_ * g_.out_width;
@@ -61,7 +65,8 @@ class PlaneConvolution {
     const PixelBlock block{line, lines_ * (band + 1) / bands_ - line, {x, g_.out_width * (part + 1) / parts_}};
     const uint64_t channel = panel * filter_.width;
     const unsigned columns = static_cast<unsigned>(std::min(filter_.width, filter_.out - channel));
-    const float* input = reinterpret_cast<const float*>(bound_.lhs) + (image * g_.in_channels + group * filter_.in) * volume_in_;
+    const float* input =
+        reinterpret_cast<const float*>(bound_.lhs) + (image * g_.in_channels + group * filter_.in) * volume_in_;
     const Place place{image * g_.out_channels + group * filter_.out + channel, group * filter_.out + channel, block};
     const uint32_t* weights = weights_.words.data() + filter_.first(group, channel);
     if (is_long_) return long_row(worker, place, input + x, weights, columns);
@@ -83,7 +88,8 @@ class PlaneConvolution {
   };
 
   // Pixels of a line of a window of a single tap.
-  void long_row(Worker& worker, const Place& place, const float* input, const uint32_t* weights, unsigned columns) const {
+  void long_row(Worker& worker, const Place& place, const float* input, const uint32_t* weights,
+                unsigned columns) const {
     grow(worker.accumulators, BLOCK_PIXELS * filter_.width);
     const uint32_t pixels = static_cast<uint32_t>(place.block.pixels());
     engine_.kernels.pixel_row({input, filter_.in, volume_in_, reinterpret_cast<const float*>(weights),
@@ -120,9 +126,11 @@ class PlaneConvolution {
     const uint32_t pixels = static_cast<uint32_t>(place.block.pixels());
     const uint64_t first = place.block.line * g_.out_width + place.block.x.first;
     for (unsigned column = 0; column < columns; column += SQUARE) {
-      engine_.kernels.columns(worker.accumulators.data(), COLUMN, sums, column, static_cast<int64_t>(filter_.width), pixels);
+      engine_.kernels.columns(worker.accumulators.data(), COLUMN, sums, column, static_cast<int64_t>(filter_.width),
+                              pixels);
       finish_chunks(engine_, bound_, worker, worker.accumulators.data(),
-                    {(place.plane + column) * volume_ + first, static_cast<uint32_t>(place.channel + column), 0, pixels},
+                    {(place.plane + column) * volume_ + first, static_cast<uint32_t>(place.channel + column), 0,
+                     pixels},
                     {std::min(SQUARE, columns - column), COLUMN, volume_, 1});
     }
   }

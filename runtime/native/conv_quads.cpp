@@ -28,8 +28,9 @@ uint64_t up(uint64_t count, uint64_t multiple) { return (count + multiple - 1) /
 
 // A window of a single tap at every pixel knows no lines.
 abi::VolumeGeometry flat(abi::VolumeGeometry g) {
-  if (g.kernel_depth != 1 || g.kernel_height != 1 || g.kernel_width != 1 || g.stride_depth != 1 || g.stride_height != 1 ||
-      g.stride_width != 1 || g.out_depth != g.in_depth || g.out_height != g.in_height || g.out_width != g.in_width ||
+  if (g.kernel_depth != 1 || g.kernel_height != 1 || g.kernel_width != 1 || g.stride_depth != 1 ||
+      g.stride_height != 1 || g.stride_width != 1 ||
+      g.out_depth != g.in_depth || g.out_height != g.in_height || g.out_width != g.in_width ||
       g.pad_front || g.pad_top || g.pad_left || static_cast<double>(g.in_depth) * g.in_height * g.in_width > INT32_MAX)
     return g;
   g.in_width = g.out_width = g.in_depth * g.in_height * g.in_width;
@@ -49,7 +50,9 @@ struct QuadImage {
     return (lines | 1) * TOGETHER;
   }
   // Of all planes, with those that a chunk reads behind the last one, and what vectors of pixels read behind lines.
-  uint64_t words() const { return (g.groups * quads + QuadWindow::STEPS - 1) * plane() + axes.width.size + 2 * TOGETHER; }
+  uint64_t words() const {
+    return (g.groups * quads + QuadWindow::STEPS - 1) * plane() + axes.width.size + 2 * TOGETHER;
+  }
 
   const abi::VolumeGeometry g;
   const Phases axes;
@@ -171,10 +174,11 @@ class QuadConvolution {
     const PhasedAxis &z = axes_.depth, &y = axes_.height, &x = axes_.width;
     for (uint64_t kz = 0; kz < g_.kernel_depth; ++kz)
       for (uint64_t ky = 0; ky < g_.kernel_height; ++ky)
-        for (uint64_t kx = 0; kx < g_.kernel_width; ++kx)
+        for (uint64_t kx = 0; kx < g_.kernel_width; ++kx) {
+          const size_t tap = axes_.at(z.phase(kz), z.shift(kz), y.phase(ky), y.shift(ky), x.phase(kx), x.shift(kx));
           for (uint64_t quad = 0; quad < image_.quads; quad += QuadWindow::STEPS)
-            chunks_.push_back({quad * plane_ + axes_.at(z.phase(kz), z.shift(kz), y.phase(ky), y.shift(ky), x.phase(kx), x.shift(kx)),
-                               std::min<size_t>(QuadWindow::STEPS, image_.quads - quad)});
+            chunks_.push_back({quad * plane_ + tap, std::min<size_t>(QuadWindow::STEPS, image_.quads - quad)});
+        }
   }
 
   void fill(uint32_t* line, uint64_t first, uint64_t end) const {
@@ -237,18 +241,20 @@ bool has_quads(const Engine&, const Launch& launch) {
   const auto volume = [](uint64_t depth, uint64_t height, uint64_t width) {
     return static_cast<double>(depth) * static_cast<double>(height) * static_cast<double>(width);
   };
-  return Phases(g).positions() <=
-         MOST_POSITIONS * (volume(g.in_depth, g.in_height, g.in_width) + volume(g.out_depth, g.out_height, g.out_width));
+  const double in = volume(g.in_depth, g.in_height, g.in_width);
+  return Phases(g).positions() <= MOST_POSITIONS * (in + volume(g.out_depth, g.out_height, g.out_width));
 }
 
 uint64_t quads_buffer_bytes(const Launch& launch) {
   // Four channels of a line, or sums.
-  return std::max(QuadConvolution::buffer_words() * sizeof(uint32_t), product({QUAD, launch.volume.in_width, sizeof(uint32_t)}, launch.name));
+  return std::max(QuadConvolution::buffer_words() * sizeof(uint32_t),
+                  product({QUAD, launch.volume.in_width, sizeof(uint32_t)}, launch.name));
 }
 
 uint64_t quads_lhs_bytes(const Launch& launch) {
   const QuadImage image(launch.volume);
-  product({uint64_t{launch.volume.groups} * image.quads + QuadWindow::STEPS, image.plane(), sizeof(uint32_t)}, launch.name);
+  const uint64_t planes = uint64_t{launch.volume.groups} * image.quads + QuadWindow::STEPS;
+  product({planes, image.plane(), sizeof(uint32_t)}, launch.name);
   return image.words() * sizeof(uint32_t);
 }
 

@@ -22,7 +22,8 @@ inline VecF load_block(const float* line, const tfmbs::LineBlock& block) {
   if constexpr (STRIDE == 1) {
     return WHOLE ? load_f(p) : load_where(block.valid, p);
   } else {
-    const uint32_t low = static_cast<uint32_t>(block.reads) & ALL_LANES, high = static_cast<uint32_t>(block.reads >> LANES) & ALL_LANES;
+    const uint32_t low = static_cast<uint32_t>(block.reads) & ALL_LANES;
+    const uint32_t high = static_cast<uint32_t>(block.reads >> LANES) & ALL_LANES;
     return even_f(load_where(low, p), load_where(high, place(p, LANES)));
   }
 }
@@ -41,7 +42,8 @@ template <unsigned STRIDE, unsigned LINES>
       const VecF right = broadcast_f(*w);
       if (block.valid == ALL_LANES) {
 #pragma GCC unroll 4
-        for (unsigned i = 0; i < LINES; ++i) sum[i] = fma_f(load_block<STRIDE, true>(x + i * taps.pitch, block), right, sum[i]);
+        for (unsigned i = 0; i < LINES; ++i)
+          sum[i] = fma_f(load_block<STRIDE, true>(x + i * taps.pitch, block), right, sum[i]);
       } else {
 #pragma GCC unroll 4
         for (unsigned i = 0; i < LINES; ++i)
@@ -67,8 +69,10 @@ void some_lines(const tfmbs::LineTaps& taps, const float* in, const float* weigh
 }
 
 template <unsigned STRIDE>
-void lines_by(const tfmbs::LineTaps& taps, size_t lines, const float* in, const float* weights, uint32_t n, float* out) {
-  for (; lines >= 4; lines -= 4, in += 4 * taps.pitch, out += size_t{4} * n) some_lines<STRIDE, 4>(taps, in, weights, n, out);
+void lines_by(const tfmbs::LineTaps& taps, size_t lines, const float* in, const float* weights, uint32_t n,
+              float* out) {
+  for (; lines >= 4; lines -= 4, in += 4 * taps.pitch, out += size_t{4} * n)
+    some_lines<STRIDE, 4>(taps, in, weights, n, out);
   for (; lines; --lines, in += taps.pitch, out += n) some_lines<STRIDE, 1>(taps, in, weights, n, out);
 }
 

@@ -136,7 +136,9 @@ inline void quads_of(const int8_t* const* from, size_t at, size_t count, uint32_
   __m512i x[4];
 #pragma GCC unroll 4
   for (unsigned i = 0; i < 4; ++i)
-    x[i] = _mm512_permutexvar_epi32(order, _mm512_xor_si512(_mm512_maskz_loadu_epi8(mask, from[i] + at), _mm512_set1_epi8(-128)));
+    x[i] = _mm512_xor_si512(_mm512_maskz_loadu_epi8(mask, from[i] + at), _mm512_set1_epi8(-128));
+#pragma GCC unroll 4
+  for (__m512i& bytes : x) bytes = _mm512_permutexvar_epi32(order, bytes);
   const __m512i low[2] = {_mm512_unpacklo_epi8(x[0], x[1]), _mm512_unpacklo_epi8(x[2], x[3])};
   const __m512i high[2] = {_mm512_unpackhi_epi8(x[0], x[1]), _mm512_unpackhi_epi8(x[2], x[3])};
   const __m512i words[4] = {_mm512_unpacklo_epi16(low[0], low[1]), _mm512_unpackhi_epi16(low[0], low[1]),

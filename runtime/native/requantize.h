@@ -1,4 +1,5 @@
-// Sums of i32 to i8: a bias by channel has been added, a scale by channel follows, perhaps a division, then a quantization.
+// Sums of i32 to i8: a bias by channel has been added, a scale by channel follows, perhaps a division, then a
+// quantization.
 #pragma once
 
 #include <cmath>

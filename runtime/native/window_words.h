@@ -1,6 +1,6 @@
-// Windows of integers along lines of padded elements. A lane is a word that starts where its window does, so that a product
-// takes several taps at once. Words of neighbouring outputs overlap: lanes are outputs as far apart as words are, and
-// vectors that start one output further have those between, so that all are loaded as they lie.
+// Windows of integers along lines of padded elements. A lane is a word that starts where its window does, so that a
+// product takes several taps at once. Words of neighbouring outputs overlap: lanes are outputs as far apart as words
+// are, and vectors that start one output further have those between, so that all are loaded as they lie.
 #pragma once
 
 #include <cstdint>
@@ -113,7 +113,8 @@ template <class Dot, unsigned STEP, class Take>
 [[gnu::always_inline]] inline void each_line(const tfmbs::WindowWords& w, Take take) {
   const uint8_t* from = w.from;
   for (size_t channel = 0, end = w.channels, group = 0; group < w.groups; ++group, end += w.channels, from += w.apart) {
-    for (; channel + LINE_CHANNELS <= end; channel += LINE_CHANNELS) take(LineOf<Dot, STEP, LINE_CHANNELS>(), from, channel);
+    for (; channel + LINE_CHANNELS <= end; channel += LINE_CHANNELS)
+      take(LineOf<Dot, STEP, LINE_CHANNELS>(), from, channel);
     for (; channel < end; ++channel) take(LineOf<Dot, STEP, 1>(), from, channel);
   }
 }
@@ -128,11 +129,12 @@ struct LineSums {
   [[gnu::always_inline]] void operator()(LineOf<Dot, STEP, CHANNELS> line, const uint8_t* from, size_t channel) const {
     VecI start[CHANNELS];
     for (unsigned c = 0; c < CHANNELS; ++c) start[c] = broadcast_i(w.starts[channel + c]);
-    line.each(w, from, channel, start, [&](VecI (&sum)[LINE_VECTORS], size_t c, size_t i) __attribute__((always_inline)) {
+    const auto take = [&](VecI (&sum)[LINE_VECTORS], size_t c, size_t i) __attribute__((always_inline)) {
       in_order<STEP>(sum);
 #pragma GCC unroll 4
       for (unsigned v = 0; v < LINE_VECTORS; ++v) store_i(out + (channel + c) * stride + i + v * LANES, sum[v]);
-    });
+    };
+    line.each(w, from, channel, start, take);
   }
 };
 
@@ -172,13 +174,15 @@ struct LineBytes {
     typename Requantizer<DIVIDES>::Scale scale[CHANNELS];
     for (unsigned c = 0; c < CHANNELS; ++c) {
       const size_t row = channel + c;
-      start[c] = add_i(broadcast_i(w.starts[row]), broadcast_i(static_cast<int32_t>(steps[0].at[row * steps[0].apart])));
+      const int32_t bias = static_cast<int32_t>(steps[0].at[row * steps[0].apart]);
+      start[c] = add_i(broadcast_i(w.starts[row]), broadcast_i(bias));
       scale[c] = requantize.scale(reinterpret_cast<const float*>(steps[2].at)[row * steps[2].apart]);
     }
-    line.each(w, from, channel, start, [&](VecI (&sum)[LINE_VECTORS], size_t c, size_t i) __attribute__((always_inline)) {
+    const auto take = [&](VecI (&sum)[LINE_VECTORS], size_t c, size_t i) __attribute__((always_inline)) {
       requantize(sum, scale[c]);
       store_line<STEP>(out + (channel + c) * stride + i, sum);
-    });
+    };
+    line.each(w, from, channel, start, take);
   }
 };
 

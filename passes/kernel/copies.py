@@ -93,7 +93,7 @@ def _fuse(producer: Any, copy: Any, source: Any, target: Any) -> None:
     position = len(producer.operands) - len(outputs) + number
     maps, operands = list(producer.attributes["indexing_maps"]), list(producer.operands)
     yielded = terminator_of(block).operands[number]
-    instead = _is_buffer(source) and len(list(source.uses)) == 2 and not list(block.arguments[position].uses)
+    instead = not list(block.arguments[position].uses) and _is_forgotten(source, copy)
     if instead:
         operands[position] = target
     else:
@@ -114,6 +114,26 @@ def _fuse(producer: Any, copy: Any, source: Any, target: Any) -> None:
         terminator.erase()
     producer.erase()
     copy.erase()
+
+
+def _is_forgotten(buffer: Any, copy: Any) -> bool:
+    """Whether nobody reads a buffer as `copy` leaves it, neither in the rest of its block nor when that runs again."""
+    if not _is_buffer(buffer):
+        return False
+    ops = [op.operation for op in copy.block.operations]
+    places = [ops.index(use.owner) if use.owner in ops else len(ops) for use in buffer.uses]
+    if max(places) > ops.index(copy) or any(ops[place].name != "linalg.generic" for place in places):
+        return False
+    return copy.parent.name == "func.func" or _overwrites(ops[min(places)], buffer)
+
+
+def _overwrites(op: Any, buffer: Any) -> bool:
+    """Whether a structured op writes all of a buffer and reads nothing of it."""
+    if list(op.operands).count(buffer) != 1 or buffer not in list(op.opview.outputs):
+        return False
+    position, written = list(op.operands).index(buffer), _map_of(op, buffer)
+    is_whole = written.is_permutation and written.n_dims == len(written.results)
+    return is_whole and not list(op.regions[0].blocks[0].arguments[position].uses)
 
 
 def _copied(op: Any) -> tuple[Any, Any] | None:

@@ -303,3 +303,80 @@ func.func @part(%x: tensor<1x1x2xi32>) -> tensor<1x1x1xi32> {
   }
   return %1 : tensor<1x1x1xi32>
 }
+
+// -----
+
+// What rows leave in a buffer is written anew by the next ones before it is read: the last step writes the output alone.
+// CHECK-LABEL: func.func @blocks
+// CHECK-SAME:    (%[[X:.*]]: memref<8x4xf32>, %[[Y:.*]]: memref<8x4xf32> {tfmbs.output})
+// CHECK-DAG:     %[[SUM:.*]] = memref.alloc() : memref<2xf32>
+// CHECK-DAG:     %[[SQUARES:.*]] = memref.alloc() : memref<2x4xf32>
+// CHECK:           scf.for
+// CHECK:             linalg.generic {{.*}} outs(%[[SQUARES]] : memref<2x4xf32>)
+// CHECK:             linalg.generic {{.*}} ins(%[[SQUARES]] : memref<2x4xf32>) outs(%[[SUM]] : memref<2xf32>)
+// CHECK:             %[[ROWS:.*]] = memref.subview %[[Y]]
+// CHECK-NEXT:        linalg.generic {{.*}} ins(%[[SQUARES]], %[[SUM]] : memref<2x4xf32>, memref<2xf32>) outs(%[[ROWS]] : memref<2x4xf32, {{.*}}>)
+#all = affine_map<(r, c) -> (r, c)>
+#row = affine_map<(r, c) -> (r)>
+func.func @blocks(%x: tensor<8x4xf32>) -> tensor<8x4xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %c8 = arith.constant 8 : index
+  %zero = arith.constant 0.0 : f32
+  %y = tensor.empty() : tensor<8x4xf32>
+  %0 = scf.for %i = %c0 to %c8 step %c2 iter_args(%out = %y) -> tensor<8x4xf32> {
+    %rows = tensor.extract_slice %x[%i, 0] [2, 4] [1, 1] : tensor<8x4xf32> to tensor<2x4xf32>
+    %e = tensor.empty() : tensor<2x4xf32>
+    %squares = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%rows : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) {
+    ^bb0(%v: f32, %o: f32):
+      %1 = arith.mulf %v, %v : f32
+      linalg.yield %1 : f32
+    } -> tensor<2x4xf32>
+    %s = tensor.empty() : tensor<2xf32>
+    %start = linalg.fill ins(%zero : f32) outs(%s : tensor<2xf32>) -> tensor<2xf32>
+    %sum = linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "reduction"]} ins(%squares : tensor<2x4xf32>) outs(%start : tensor<2xf32>) {
+    ^bb0(%v: f32, %o: f32):
+      %1 = arith.addf %o, %v : f32
+      linalg.yield %1 : f32
+    } -> tensor<2xf32>
+    %shares = linalg.generic {indexing_maps = [#all, #row, #all], iterator_types = ["parallel", "parallel"]} ins(%squares, %sum : tensor<2x4xf32>, tensor<2xf32>) outs(%e : tensor<2x4xf32>) {
+    ^bb0(%v: f32, %t: f32, %o: f32):
+      %1 = arith.divf %v, %t : f32
+      linalg.yield %1 : f32
+    } -> tensor<2x4xf32>
+    %next = tensor.insert_slice %shares into %out[%i, 0] [2, 4] [1, 1] : tensor<2x4xf32> into tensor<8x4xf32>
+    scf.yield %next : tensor<8x4xf32>
+  }
+  return %0 : tensor<8x4xf32>
+}
+
+// -----
+
+// Where the rows add up what they leave to each other, the buffer keeps it.
+// CHECK-LABEL: func.func @carried
+// CHECK-SAME:    (%[[X:.*]]: memref<8x4xf32>, %[[Y:.*]]: memref<8x4xf32> {tfmbs.output})
+// CHECK:           %[[CARRY:.*]] = memref.alloc() : memref<2x4xf32>
+// CHECK:           scf.for
+// CHECK:             %[[ROWS:.*]] = memref.subview %[[Y]]
+// CHECK:             linalg.generic {{.*}} outs(%[[CARRY]], %[[ROWS]] : memref<2x4xf32>, memref<2x4xf32, {{.*}}>)
+#all = affine_map<(r, c) -> (r, c)>
+func.func @carried(%x: tensor<8x4xf32>) -> tensor<8x4xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %c8 = arith.constant 8 : index
+  %zero = arith.constant 0.0 : f32
+  %y = tensor.empty() : tensor<8x4xf32>
+  %e = tensor.empty() : tensor<2x4xf32>
+  %start = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %0:2 = scf.for %i = %c0 to %c8 step %c2 iter_args(%out = %y, %carry = %start) -> (tensor<8x4xf32>, tensor<2x4xf32>) {
+    %rows = tensor.extract_slice %x[%i, 0] [2, 4] [1, 1] : tensor<8x4xf32> to tensor<2x4xf32>
+    %sum = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%rows : tensor<2x4xf32>) outs(%carry : tensor<2x4xf32>) {
+    ^bb0(%v: f32, %o: f32):
+      %1 = arith.addf %o, %v : f32
+      linalg.yield %1 : f32
+    } -> tensor<2x4xf32>
+    %next = tensor.insert_slice %sum into %out[%i, 0] [2, 4] [1, 1] : tensor<2x4xf32> into tensor<8x4xf32>
+    scf.yield %next, %sum : tensor<8x4xf32>, tensor<2x4xf32>
+  }
+  return %0#0 : tensor<8x4xf32>
+}

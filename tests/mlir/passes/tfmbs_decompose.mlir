@@ -84,16 +84,20 @@ func.func @softmax(%x: tensor<4x6xf32>) -> tensor<4x6xf32> {
 
 // -----
 
-// The variance is the mean of squared differences, not a difference of means.
+// The variance is the mean of squared differences, not a difference of means; differences are not stored between steps.
 // CHECK-LABEL: func.func @layer_norm
+// CHECK:       iterator_types = ["parallel", "reduction", "reduction"]
 // CHECK:       iterator_types = ["parallel", "reduction", "reduction"]
 // CHECK:       arith.divf
 // CHECK-NEXT:  %[[D:.*]] = arith.subf
-// CHECK:       arith.mulf %[[X:.*]], %[[X]]
-// CHECK-NEXT:  arith.addf
-// CHECK:       math.rsqrt
-// CHECK-NEXT:  arith.mulf
-// CHECK-NEXT:  arith.mulf
+// CHECK-NEXT:  %[[Q:.*]] = arith.mulf %[[D]], %[[D]]
+// CHECK-NEXT:  arith.addf %{{.*}}, %[[Q]]
+// CHECK:       iterator_types = ["parallel", "parallel", "parallel"]
+// CHECK:       arith.divf
+// CHECK-NEXT:  %[[E:.*]] = arith.subf
+// CHECK:       %[[R:.*]] = math.rsqrt
+// CHECK-NEXT:  %[[N:.*]] = arith.mulf %[[E]], %[[R]]
+// CHECK-NEXT:  arith.mulf %[[N]]
 // CHECK-NEXT:  arith.addf
 func.func @layer_norm(%x: tensor<4x6x2xf32>, %g: tensor<6x2xf32>) -> tensor<4x6x2xf32> {
   %0 = "tfmbs.layer_norm"(%x, %g, %g) {axis = 1 : i64, epsilon = 1.0e-5 : f32} : (tensor<4x6x2xf32>, tensor<6x2xf32>, tensor<6x2xf32>) -> tensor<4x6x2xf32>

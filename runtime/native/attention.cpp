@@ -182,9 +182,12 @@ class Attention {
     if (g_.scale != 1.0f) scores.scale(x, g_.scale, n);
     if (g_.mask == abi::MaskMode::ADD || g_.mask == abi::MaskMode::ADD_SHOWN) {
       const float* line = reinterpret_cast<const float*>(mask_row(group, row, sizeof(float)));
-      float* copy = mask(group);
-      for (uint64_t j = 0; j < end; ++j) copy[j] = line[j * g_.mask_column_stride];
-      scores.add(x, copy, n);
+      if (g_.mask_column_stride != 1) {
+        float* copy = mask(group);
+        for (uint64_t j = 0; j < end; ++j) copy[j] = line[j * g_.mask_column_stride];
+        line = copy;
+      }
+      scores.add(x, line, n);
     }
     const bool hides = mark(group, row, x, end);
     if (hides) scores.hide(x, shown(group), g_.fill, n);

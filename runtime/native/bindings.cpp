@@ -16,6 +16,22 @@ using abi::Region;
 // Operands by number; of an ATTENTION or LSTM, its args follow, else those of the windows.
 enum Operand : unsigned { LHS, RHS, OUT, FURTHER, WINDOW = 16 };
 
+// Whether products take their rows in the same form, which does not depend on what their weights are.
+bool pack_alike(const Launch& a, const Launch& b) {
+  const abi::GemmGeometry &g = a.gemm, &h = b.gemm;
+  const abi::GroupGeometry &p = a.groups, &q = b.groups;
+  if (a.record.kind != b.record.kind || a.kernels != b.kernels || a.words != b.words || a.integer != b.integer)
+    return false;
+  if (a.record.kind == Kind::GROUP_GEMM)
+    return p.m == q.m && p.k == q.k && p.group == q.group && p.lhs_m_stride == q.lhs_m_stride &&
+           p.lhs_k_stride == q.lhs_k_stride && p.lhs_zero == q.lhs_zero && p.activations == q.activations;
+  // How blocks of rows of f32 are cut depends on the columns, too.
+  const bool products = a.record.kind == Kind::GEMM || a.record.kind == Kind::GEMV;
+  return products && g.batch == h.batch && g.m == h.m && g.n == h.n && g.k == h.k &&
+         g.lhs_batch_stride == h.lhs_batch_stride && g.lhs_m_stride == h.lhs_m_stride &&
+         g.lhs_k_stride == h.lhs_k_stride && g.lhs_zero == h.lhs_zero;
+}
+
 // Operations, or elements that an epilogue takes, that one thread is done with in a few microseconds.
 constexpr uint64_t SMALL_OPERATIONS = 1u << 17, SMALL_RESULTS = 1u << 10;
 
@@ -63,6 +79,7 @@ void Bindings::add(const Launch& launch) {
   launches_.emplace_back(launch);
   Bound& bound = launches_.back();
   bound.operations = operations_of(launch);
+  bound.keeps_rows = launches_.size() > 1 && shares_rows(launches_[launches_.size() - 2].launch, launch);
   if (record.lhs != NO_INDEX) add(record.lhs, LHS);
   if (record.rhs != NO_INDEX) add(record.rhs, RHS);
   uint64_t results = 0;
@@ -83,6 +100,14 @@ void Bindings::add(const Launch& launch) {
     bound.windows[use.window].elements = element_count(image_.tensor(tensor, launch.name), launch.name);
     add(tensor, WINDOW + use.window);
   }
+}
+
+// Whether a launch that follows another one multiplies the rows which that one has packed.
+bool Bindings::shares_rows(const Launch& before, const Launch& launch) const {
+  if (!pack_alike(before, launch) || before.record.lhs != launch.record.lhs) return false;
+  // No result overlaps an operand of its launch, but inputs and outputs may be the same memory of a caller.
+  const Region region = image_.tensor(launch.record.lhs, launch.name).region;
+  return region == Region::SCRATCH || region == Region::STATE;
 }
 
 void Bindings::add(uint32_t index, unsigned operand) {

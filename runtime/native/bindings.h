@@ -30,6 +30,7 @@ struct Bound {
   std::vector<Buffer> stored;  // state that it stores to, unless it is a VECTOR, whose stores its windows tell of
   uint64_t operations = 0;  // multiply-accumulates or pooling taps
   bool is_small = false;    // done before another thread has heard of it
+  bool keeps_rows = false;  // its left operand, packed, is that of the launch before it
   std::vector<uint32_t> constants;  // tensors of WEIGHTS that it reads
 };
 
@@ -59,6 +60,7 @@ class Bindings {
   void add(const Launch& launch);
   void add(uint32_t tensor, unsigned operand);
   void note_stores(Bound& bound, unsigned operand, uint8_t* data, const abi::Tensor& tensor);
+  bool shares_rows(const Launch& before, const Launch& launch) const;
   void set(Bound& bound, unsigned operand, uint8_t* data) const;
   uint8_t* place(const abi::Tensor& tensor, Buffer buffer, const std::string& where) const;
 

@@ -48,7 +48,7 @@ float float_of_bits(uint32_t bits) {
 
 class Follower {
  public:
-  Follower() {
+  explicit Follower(const Kernels& kernels) : kernels_(kernels) {
     scalars_[0] = {Scalar::Kind::NUMBER, 0};
     for (const unsigned given :
          {abi::EPILOGUE_ELEMENT, abi::EPILOGUE_CHANNEL, abi::EPILOGUE_CHANNEL_STEP, abi::EPILOGUE_ONE})
@@ -116,6 +116,12 @@ class Follower {
           return add(target, ChainOp::TO_F32, false, true, {});
         return type == DType::I8 && static_cast<DType>(aux) == DType::F32 &&
                add(target, ChainOp::TO_I8, true, false, {});
+      case DOp::EXP:
+      case DOp::LOG:
+      case DOp::TANH:
+      case DOp::ERF:
+      case DOp::SIGMOID:
+      case DOp::GELU: return function(target, op, type, a);
       case DOp::CMP: return compare(target, type, aux, a, b);
       case DOp::SEL: return select(target, a, b, c);
       default: return false;
@@ -138,6 +144,12 @@ class Follower {
     real_ = after;
     chain_.steps.push_back({op, operand});
     registers_[target] = {Held::Kind::VALUE, chain_.steps.size(), {}};
+    return true;
+  }
+
+  bool function(unsigned target, DOp op, DType type, const Held& value) {
+    if (type != DType::F32 || !is_value(value) || !add(target, ChainOp::FUNCTION, true, true, {})) return false;
+    chain_.steps.back().function = kernels_.lane(op, type, 0);
     return true;
   }
 
@@ -289,6 +301,7 @@ class Follower {
     chain_.steps = std::move(joined);
   }
 
+  const Kernels& kernels_;
   Registers registers_;
   Scalars scalars_;
   Chain chain_;
@@ -297,9 +310,9 @@ class Follower {
 
 }  // namespace
 
-std::optional<Chain> chain_of(const abi::Program& record, const uint8_t* words) {
+std::optional<Chain> chain_of(const abi::Program& record, const uint8_t* words, const Kernels& kernels) {
   if (record.kind != abi::ProgramKind::EPILOGUE) return std::nullopt;
-  Follower follower;
+  Follower follower(kernels);
   for (uint32_t i = 0; i < record.word_count; ++i)
     if (!follower.word(abi::decode_word(words + i * abi::WORD_BYTES))) return std::nullopt;
   return follower.done();

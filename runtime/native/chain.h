@@ -27,6 +27,7 @@ struct Chain {
     ChainOp op;
     ChainOperand operand;
     float zero = 0, low = 0, high = 0, divisor = 0;  // of QUANTIZE
+    LaneFn function = nullptr;                       // of FUNCTION
   };
 
   std::vector<Step> steps;
@@ -47,6 +48,6 @@ struct Chain {
 };
 
 // The chain that an epilogue is, if it is one.
-std::optional<Chain> chain_of(const abi::Program& record, const uint8_t* words);
+std::optional<Chain> chain_of(const abi::Program& record, const uint8_t* words, const Kernels& kernels);
 
 }  // namespace tfmbs

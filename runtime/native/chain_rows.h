@@ -54,6 +54,14 @@ template <class Of>
   }
 }
 
+// What lanes hold that are not of the row is harmless.
+[[gnu::noinline]] inline void apply(VecF (&x)[CHAINED], tfmbs::LaneFn function) {
+  alignas(64) float lanes[CHAINED * LANES];
+  for (uint32_t v = 0; v < CHAINED; ++v) std::memcpy(lanes + v * LANES, &x[v], sizeof x[v]);
+  function(lanes, lanes, lanes, lanes, CHAINED * LANES);
+  for (uint32_t v = 0; v < CHAINED; ++v) std::memcpy(&x[v], lanes + v * LANES, sizeof x[v]);
+}
+
 template <bool DIVIDES>
 [[gnu::always_inline]] inline void quantize(VecF (&x)[CHAINED], const tfmbs::ChainStep& step) {
   const Quantizer<DIVIDES> lanes_of(step);
@@ -93,6 +101,7 @@ inline void chain_row(const tfmbs::ChainStep* steps, size_t count, size_t row, c
 #pragma GCC unroll 4
           for (VecF& lanes : x) lanes = relu_f(lanes);
           break;
+        case ChainOp::FUNCTION: apply(x, step.function); break;
         default:  // those before QUANTIZE do not run
           if (step.divisor == 0) quantize<false>(x, step);
           else quantize<true>(x, step);

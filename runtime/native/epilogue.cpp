@@ -12,7 +12,7 @@ bool bind_steps(const Bound& bound, const Chunk& chunk, const ChunkRows& rows, C
   for (const Chain::Step& step : bound.launch.program->chain->steps) {
     const ChainOperand& operand = step.operand;
     ChainStep& to = *steps++;
-    to = {step.op, false, &operand.at, 0, step.zero, step.low, step.high, step.divisor};
+    to = {step.op, false, &operand.at, 0, step.zero, step.low, step.high, step.divisor, step.function};
     if (operand.place == ChainOperand::Place::NONE || operand.place == ChainOperand::Place::CONSTANT) continue;
     uint64_t first = operand.at, stride = 0, apart = 0;
     if (operand.place == ChainOperand::Place::CHANNEL) first = chunk.channel, stride = chunk.channel_step, apart = rows.channels;
@@ -30,8 +30,8 @@ bool bind_steps(const Bound& bound, const Chunk& chunk, const ChunkRows& rows, C
 bool may_run(const Bound& bound, const Worker& worker, uint64_t chunks) {
   const Program& program = *bound.launch.program;
   const Chain& chain = *program.chain;
-  return chain.result == bound.out_type && chain.real_first != bound.launch.integer && chain.words <= program.max_steps &&
-         chunks <= worker.steps_left / chain.words;
+  return chain.result == bound.out_type && chain.real_first == bound.launch.finishes_reals() &&
+         chain.words <= program.max_steps && chunks <= worker.steps_left / chain.words;
 }
 
 void count_chain(const Chain& chain, Worker& worker, uint64_t chunks, uint64_t lanes) {

@@ -162,7 +162,8 @@ uint64_t floats_lhs_bytes(const Launch& launch) {
 void run_floats(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   const FloatProduct product(engine, bound, weights);
   grow(engine.lhs, floats_lhs_bytes(bound.launch) / sizeof(float));
-  engine.workers.spread(product.tiles(), [&](uint64_t tile, unsigned) { product.pack(tile); });
+  if (!bound.keeps_rows)
+    engine.workers.spread(product.tiles(), [&](uint64_t tile, unsigned) { product.pack(tile); });
   engine.workers.spread(product.units(), [&](uint64_t unit, unsigned worker) { product.unit(unit, worker); });
 }
 

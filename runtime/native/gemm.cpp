@@ -147,7 +147,8 @@ void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& wei
   if (bound.launch.words == Words::F32) return run_floats(engine, bound, weights);
   const Product product(engine, bound, weights);
   grow(engine.lhs, gemm_lhs_bytes(engine, bound.launch) / sizeof(uint32_t));
-  engine.workers.spread(product.tiles(), [&](uint64_t tile, unsigned) { product.pack(tile); });
+  if (!bound.keeps_rows)
+    engine.workers.spread(product.tiles(), [&](uint64_t tile, unsigned) { product.pack(tile); });
   engine.workers.spread(product.units(), [&](uint64_t unit, unsigned worker) { product.unit(unit, worker); });
 }
 

@@ -1,9 +1,22 @@
 // Sums of products of groups, as f32 by their scales and the factor of their row of activations.
 #pragma once
 
+#include "lane_quotient.h"
 #include "simd.h"
 
 namespace {
+
+#if !defined(__AVX512F__)
+// Vectors divided by a number.
+class Quotients {
+ public:
+  explicit Quotients(float b) : divisor_(broadcast_f(b)) {}
+  VecF operator()(VecF x) const { return divide_f(x, divisor_); }
+
+ private:
+  VecF divisor_;
+};
+#endif
 
 // work(i, count): whole vectors, then what is left, fewer than LANES.
 template <class Work>
@@ -26,18 +39,18 @@ inline void store_some(void* p, VecF x, unsigned count) {
 }
 
 inline void scale_sums(uint32_t* sums, const float* scales, float factor, size_t n) {
-  const VecF by = broadcast_f(factor);
+  const Quotients quotients(factor);
   by_vectors(n, [&](size_t i, unsigned count) {
     int32_t parts[LANES] = {};
     std::memcpy(parts, sums + i, count * sizeof *parts);
-    const VecF real = divide_f(fma_f(float_of(load_i(parts)), load_some(scales + i, count), zero_f()), by);
+    const VecF real = quotients(fma_f(float_of(load_i(parts)), load_some(scales + i, count), zero_f()));
     store_some(sums + i, real, count);
   });
 }
 
 inline void divide_row(float* x, float factor, size_t n) {
-  const VecF by = broadcast_f(factor);
-  by_vectors(n, [&](size_t i, unsigned count) { store_some(x + i, divide_f(load_some(x + i, count), by), count); });
+  const Quotients quotients(factor);
+  by_vectors(n, [&](size_t i, unsigned count) { store_some(x + i, quotients(load_some(x + i, count)), count); });
 }
 
 }  // namespace

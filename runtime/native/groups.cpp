@@ -276,9 +276,10 @@ void run_groups(const Engine& engine, const Bound& bound, const PackedWeights& w
   if (bound.launch.words == Words::RESIDUES) return run_trits(engine, bound, weights);
   const GroupProduct product(engine, bound, weights);
   grow(engine.lhs, product.lhs_words());
-  engine.workers.spread(product.tiles(), [&](uint64_t tile, unsigned worker) {
-    product.pack(tile, *engine.buffers[worker]);
-  });
+  if (!bound.keeps_rows)
+    engine.workers.spread(product.tiles(), [&](uint64_t tile, unsigned worker) {
+      product.pack(tile, *engine.buffers[worker]);
+    });
   engine.workers.spread(product.units(), [&](uint64_t unit, unsigned worker) {
     product.unit(unit, *engine.buffers[worker]);
   });

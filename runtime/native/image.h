@@ -45,6 +45,8 @@ struct Launch {
   std::shared_ptr<const LazyCount> active;       // those whose weight is not a constant zero; nullptr: all
 
   uint64_t active_operations() const { return active ? active->get() : operations; }
+  // Whether an epilogue is given f32: sums of groups are scaled before it.
+  bool finishes_reals() const { return !integer || record.kind == abi::Kind::GROUP_GEMM; }
 };
 
 struct Plan;

@@ -218,6 +218,7 @@ enum class ChainOp : uint8_t {
   TO_F32,       // of i32
   MUL, ADD, DIV, MAX, MIN,
   RELU,         // +0 unless the value is above zero or a NaN
+  FUNCTION,     // a special function
   BETWEEN,      // raised to low and lowered to high; low <= high, low is no -0 and high no +0
   ROUND, NAN_TO_ZERO, TO_I8,
   // Divided by the divisor, if there is one, raised to low, lowered to high, rounded, zero added, 0 for a NaN: an i32;
@@ -233,6 +234,7 @@ struct ChainStep {
   const uint32_t* at;
   size_t apart;
   float zero, low, high, divisor;
+  LaneFn function;  // of FUNCTION
 };
 // `rows` rows of n accumulators, `stride` apart, of which whole groups of 16 may be read; the elements that they become
 // are f32, where a NaN becomes the canonical one, or (`narrow`) the low bytes of i32; rows of them are `apart` apart.

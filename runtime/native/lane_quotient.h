@@ -11,10 +11,39 @@ namespace {
 
 #if defined(__AVX512F__)
 
-// Whether all lanes are the same number b, and 2^-60 <= |b| < 2^60.
+inline bool is_tame(float b) { return std::fabs(b) >= 0x1p-60f && std::fabs(b) < 0x1p60f; }
+
+// Vectors divided by a number; a NaN is anything.
+class Quotients {
+ public:
+  explicit Quotients(float b) {
+    const float reciprocal = 1.0f / b, missing = std::fma(-b, reciprocal, 1.0f) * reciprocal;
+    divisor_ = _mm512_set1_ps(b), high_ = _mm512_set1_ps(reciprocal), low_ = _mm512_set1_ps(missing);
+    span_ = _mm512_set1_epi32(is_tame(b) ? 120 << 23 : 0);
+    zeros_ = is_tame(b) && b > 0 ? 0 : 0xffff;
+  }
+
+  [[gnu::always_inline]] __m512 operator()(__m512 x) const {
+    // Dividends of magnitudes from 2^-60 to below 2^60: their bits, moved, are below a bound. +0 stays what it is.
+    const __m512i bits = _mm512_castps_si512(x);
+    const __m512i place = _mm512_sub_epi32(_mm512_and_si512(bits, _mm512_set1_epi32(INT32_MAX)),
+                                           _mm512_set1_epi32((127 - 60) << 23));
+    // With the reciprocal to twice the digits, q is within half a unit and a little.
+    const __m512 q = _mm512_fmadd_ps(x, high_, _mm512_mul_ps(x, low_));
+    const __m512 y = _mm512_fmadd_ps(_mm512_fnmadd_ps(divisor_, q, x), high_, q);
+    const __mmask16 counts = _mm512_test_epi32_mask(bits, bits) | zeros_;
+    return _mm512_mask_cmpge_epu32_mask(counts, place, span_) ? _mm512_div_ps(x, divisor_) : y;
+  }
+
+ private:
+  __m512 divisor_, high_, low_;
+  __m512i span_;
+  __mmask16 zeros_;  // lanes of which +0 is not that simple
+};
+
+// Whether all lanes are the same number b, and it is tame.
 inline bool is_tame_divisor(const float* b, uint32_t n) {
-  const float magnitude = std::fabs(*b);
-  if (!(magnitude >= 0x1p-60f && magnitude < 0x1p60f)) return false;
+  if (!is_tame(*b)) return false;
   const __m512i first = _mm512_set1_epi32(static_cast<int>(bits_of(*b)));
   for (uint32_t i = 0; i + GROUP <= n; i += GROUP)
     if (_mm512_cmpneq_epi32_mask(first, _mm512_loadu_si512(b + i))) return false;
@@ -27,23 +56,11 @@ inline void quotient_f32(void* d, const void* a, const void* b, const void* c, u
   const float* by = static_cast<const float*>(b);
   float* out = static_cast<float*>(d);
   if (n < 2 * GROUP || n % GROUP || !is_tame_divisor(by, n)) return each<Div, float>(d, a, b, c, n);
-  const float reciprocal = 1.0f / *by, missing = std::fma(-*by, reciprocal, 1.0f) * reciprocal;
-  const __m512 divisor = _mm512_set1_ps(*by), high = _mm512_set1_ps(reciprocal), low = _mm512_set1_ps(missing);
-  // Dividends of magnitudes from 2^-60 to below 2^60: their bits, moved, are below a bound.
-  const __m512i least = _mm512_set1_epi32((127 - 60) << 23), span = _mm512_set1_epi32(120 << 23);
-  const __m512i magnitude = _mm512_set1_epi32(INT32_MAX);
+  const Quotients quotients(*by);
   for (uint32_t i = 0; i < n; i += GROUP) {
-    const __m512 x = _mm512_loadu_ps(in + i);
-    const __m512i place = _mm512_sub_epi32(_mm512_and_si512(_mm512_castps_si512(x), magnitude), least);
-    // With the reciprocal to twice the digits, q is within half a unit and a little.
-    const __m512 q = _mm512_fmadd_ps(x, high, _mm512_mul_ps(x, low));
-    __m512 y = _mm512_fmadd_ps(_mm512_fnmadd_ps(divisor, q, x), high, q);
-    if (_mm512_cmpge_epu32_mask(place, span)) [[unlikely]] {
-      const __m512 exact = _mm512_div_ps(x, divisor);
-      y = _mm512_mask_mov_ps(exact, _mm512_cmp_ps_mask(exact, exact, _CMP_UNORD_Q),
-                             _mm512_set1_ps(from_bits<float>(CANONICAL<float>)));
-    }
-    _mm512_storeu_ps(out + i, y);
+    const __m512 y = quotients(_mm512_loadu_ps(in + i));
+    _mm512_storeu_ps(out + i, _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(y, y, _CMP_UNORD_Q),
+                                                 _mm512_set1_ps(from_bits<float>(CANONICAL<float>))));
   }
 }
 

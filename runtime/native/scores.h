@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lane_quick.h"
+#include "lane_quotient.h"
 #include "lane_reduce.h"
 #include "tile.h"
 
@@ -73,6 +74,49 @@ inline void hide_row(float* x, const uint8_t* shown, float fill, uint32_t n) {
   each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return shown[i] ? x[i] : fill; });
 }
 
+#if defined(__AVX512F__)
+
+// x[i] = exp(x[i] - top); returns their sum.
+inline float exp_row(float* x, float top, uint32_t n) {
+  // What is below vanishes, as what is hidden by a mask does: often whole groups.
+  const __m512 tops = _mm512_set1_ps(top), vanishes = _mm512_set1_ps(-128.0f);
+  __m512 sums = _mm512_setzero_ps();
+  for (uint32_t i = 0; i < n; i += GROUP) {
+    const auto lanes = static_cast<__mmask16>(n - i < GROUP ? (1u << (n - i)) - 1 : 0xffffu);
+    __m512 y = _mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, x + i), tops);
+    y = _mm512_mask_cmp_ps_mask(lanes, y, vanishes, _CMP_NLT_UQ) ? quick_group<QuickExp>(y) : _mm512_setzero_ps();
+    _mm512_mask_storeu_ps(x + i, lanes, y);
+    sums = _mm512_mask_add_ps(sums, lanes, sums, y);
+  }
+  float partials[PARTIALS];
+  _mm512_storeu_ps(partials, sums);
+  return folded<Add, float>(partials);
+}
+
+inline void divide_by(float* x, float total, uint32_t n) {
+  const Quotients quotients(total);
+  for (uint32_t i = 0; i < n; i += GROUP) {
+    const auto lanes = static_cast<__mmask16>(n - i < GROUP ? (1u << (n - i)) - 1 : 0xffffu);
+    _mm512_mask_storeu_ps(x + i, lanes, canonical_f(quotients(_mm512_maskz_loadu_ps(lanes, x + i))));
+  }
+}
+
+#else
+
+inline float exp_row(float* x, float top, uint32_t n) {
+  each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return canonical(x[i] - top); });
+  exp_f32(x, x, x, x, n);
+  float partials[PARTIALS] = {};
+  reduce<Add, float>(partials, x, nullptr, nullptr, n);
+  return folded<Add, float>(partials);
+}
+
+inline void divide_by(float* x, float total, uint32_t n) {
+  each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return canonical(x[i] / total); });
+}
+
+#endif
+
 // The softmax of x[0 … n) as it would be with the least score `also` behind it, in place. Returns whether the weight of
 // `also` is +0, and so adds nothing; where it is not, what x holds then means nothing.
 inline bool soften_row(float* x, float also, uint32_t n) {
@@ -80,12 +124,8 @@ inline bool soften_row(float* x, float also, uint32_t n) {
   for (float& partial : partials) partial = also;
   reduce<Max, float>(partials, x, nullptr, nullptr, n);
   const float top = folded<Max, float>(partials);
-  each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return canonical(x[i] - top); });
-  exp_f32(x, x, x, x, n);
-  for (float& partial : partials) partial = 0.0f;
-  reduce<Add, float>(partials, x, nullptr, nullptr, n);
-  const float total = folded<Add, float>(partials);
-  each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return canonical(x[i] / total); });
+  const float total = exp_row(x, top, n);
+  divide_by(x, total, n);
   return total == total && Exp::of(canonical(also - top), 0.0f, 0.0f) == 0.0f;
 }
 

@@ -219,7 +219,7 @@ Program decode_program(const abi::Program& record, const uint8_t* words, std::st
   for (size_t i = 0; i < record.word_count; ++i) decoder.word(words + i * abi::WORD_BYTES);
   decoder.finish();
   if (kernels.chain)
-    if (std::optional<Chain> chain = chain_of(record, words))
+    if (std::optional<Chain> chain = chain_of(record, words, kernels))
       program.chain = std::make_shared<const Chain>(std::move(*chain));
   if (translates && kernels.has_code) add_chains(program);
   return program;

@@ -231,9 +231,10 @@ uint64_t trits_lhs_bytes(const Engine& engine, const Launch& launch) { return Tr
 void run_trits(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   const TritProduct product(engine, bound.launch);
   engine.lhs.resize(up(product.lhs_bytes(), sizeof(uint32_t)));
-  engine.workers.spread(product.tokens(), [&](uint64_t token, unsigned worker) {
-    product.pack(bound.lhs, token, *engine.buffers[worker]);
-  });
+  if (!bound.keeps_rows)
+    engine.workers.spread(product.tokens(), [&](uint64_t token, unsigned worker) {
+      product.pack(bound.lhs, token, *engine.buffers[worker]);
+    });
   engine.workers.spread(product.units(), [&](uint64_t unit, unsigned worker) {
     product.unit(bound, weights, unit, *engine.buffers[worker]);
   });

@@ -1,0 +1,119 @@
+"""Products of the same rows one after the other: their packed form is kept where it is the same, and only there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.conformance.builder import Builder
+from tests.conformance.data import floats, operands
+from tfmbs.runtime import _native
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.records import Activations
+from tfmbs.runtime.abi.types import DType, Packing
+from tfmbs.runtime.devices.emulator import Emulator
+
+Array = NDArray[Any]
+SETS = (*_native.instruction_sets(), *_native.modelled_sets())
+M, K = 21, 320
+WIDTHS = (70, K, 300, 300)
+"""Columns of products that follow each other."""
+ABSMAX = Activations.ABSMAX
+
+
+def groups(
+    pair: str, packing: Packing, group: int, activations: Activations = ABSMAX
+) -> Callable[[Builder, int, int, int], None]:
+    """Adds a GROUP_GEMM of rows of f32 that become integers, or of integers."""
+
+    def add(builder: Builder, rows: int, out: int, n: int) -> None:
+        rng = np.random.default_rng(n)
+        _, weights = operands(pair, (M, K), (n * (K // group), group), seed=n)
+        scales = builder.constant(floats(rng, (n, K // group)))
+        builder.groups(
+            rows, builder.constant(weights, packing), scales, out, m=M, n=n, k=K, group=group, activations=activations
+        )
+
+    return add
+
+
+def gemm(pair: str) -> Callable[[Builder, int, int, int], None]:
+    """Adds a GEMM."""
+
+    def add(builder: Builder, rows: int, out: int, n: int) -> None:
+        _, weights = operands(pair, (M, K), (n, K), seed=n)
+        builder.gemm(rows, builder.constant(weights), out, m=M, n=n, k=K)
+
+    return add
+
+
+FORMS = {
+    "i8 by rows": groups("f32-i8", Packing.DENSE, K),
+    "i8 in groups": groups("f32-i8", Packing.DENSE, 64),
+    "trits": groups("f32-trit", Packing.R5, K),
+    "i4": groups("f32-i4", Packing.NIBBLES, 64),
+    "f32 by i4": groups("f32-i4", Packing.NIBBLES, 64, Activations.STORED),
+    "f32": gemm("f32-f32"),
+}
+
+
+def one_after_the_other(adds: list[Callable[[Builder, int, int, int], None]]) -> Image:
+    """Products of the same rows in SCRATCH."""
+    builder = Builder()
+    x = builder.input("x", (M, K), DType.F32)
+    rows = builder.scratch((M, K), DType.F32)
+    builder.copy(x, rows)
+    for i, (add, n) in enumerate(zip(adds, WIDTHS, strict=False)):
+        add(builder, rows, builder.output(f"y{i}", (M, n), DType.F32), n)
+    return builder.image()
+
+
+def by_itself(add: Callable[[Builder, int, int, int], None], n: int, x: Array) -> Array:
+    builder = Builder()
+    add(builder, builder.input("x", (M, K), DType.F32), builder.output("y", (M, n), DType.F32), n)
+    return Emulator(builder.image(), "baseline").context(1).run("main", {"x": x})["y"]
+
+
+@pytest.fixture(name="x")
+def rows_of_inputs() -> Array:
+    return floats(np.random.default_rng(1), (M, K))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("isa", SETS)
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_form(form: str, isa: str, threads: int, x: Array) -> None:
+    adds = [FORMS[form]] * len(WIDTHS)
+    context = Emulator(one_after_the_other(adds), isa).context(threads)
+    for given in (x, x * np.float32(0.5), x):
+        got = context.run("main", {"x": given})
+        for i, n in enumerate(WIDTHS):
+            assert got[f"y{i}"].tobytes() == by_itself(FORMS[form], n, given).tobytes()
+
+
+@pytest.mark.parametrize("isa", SETS)
+@pytest.mark.parametrize("forms", [("i8 by rows", "f32", "i8 by rows"), ("i8 by rows", "i8 in groups", "i4"),
+                                   ("trits", "i8 by rows", "trits"), ("i4", "f32 by i4", "i4")])  # fmt: skip
+def test_other_forms(forms: tuple[str, ...], isa: str, x: Array) -> None:
+    got = Emulator(one_after_the_other([FORMS[form] for form in forms]), isa).context(1).run("main", {"x": x})
+    for i, form in enumerate(forms):
+        assert got[f"y{i}"].tobytes() == by_itself(FORMS[form], WIDTHS[i], x).tobytes()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_that_were_written(form: str, x: Array) -> None:
+    """Other rows come to the same place between two products."""
+    builder, n = Builder(), WIDTHS[0]
+    given = {"x": x, "other": x[::-1] * np.float32(0.5)}
+    inputs = [builder.input(name, (M, K), DType.F32) for name in given]
+    rows = builder.scratch((M, K), DType.F32)
+    for i, source in enumerate(inputs):
+        builder.copy(source, rows)
+        FORMS[form](builder, rows, builder.output(f"y{i}", (M, n), DType.F32), n)
+    got = Emulator(builder.image(), "").context(1).run("main", given)
+    for i, own in enumerate(given.values()):
+        assert got[f"y{i}"].tobytes() == by_itself(FORMS[form], n, own).tobytes()

@@ -227,7 +227,7 @@ def _layer_norm(op: Any) -> Any:
     count = float(elements(shape[op.axis :]))
     total = rows.reduce([op.input], 0.0, lambda x, s: arith.AddFOp(s, x).result)
 
-    # Differences from the mean are made twice: that takes one operation, and storing them between steps two moves.
+    # Differences from the mean are made twice: that takes two operations, and storing them between steps two moves.
     def centered(x: Any, total: Any) -> Any:
         return arith.SubFOp(x, arith.DivFOp(total, scalar.f32(count)).result).result
 

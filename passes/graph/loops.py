@@ -5,6 +5,7 @@ from __future__ import annotations
 from tfmbs.passes.graph.nests import blocks, could_park, nests, parking
 from tfmbs.passes.graph.problem import Problem, epilogue_cycles
 from tfmbs.passes.graph.ranking import LEAN_GAIN, LEAN_SHARE, NEAR, Found, almost, fast
+from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.nests import Nest
 from tfmbs.runtime.abi.movement.operands import Tile
@@ -67,8 +68,11 @@ def _with_blocks(
         return best
     after = epilogue_cycles(problem, target, LATENT)
     for block in blocks(work, target, best[1].traffic.l3):
-        for wanted, flow, nest in nests(block, parking(work, target, tiles)):
-            plan = planned(work, wanted, flow, OPERAND_BUFFERS, range(target.tiles), machine, "tiling", nest)
+        for wanted, flow, nest in nests(block, target, parking(work, target, tiles)):
+            try:
+                plan = planned(work, wanted, flow, OPERAND_BUFFERS, range(target.tiles), machine, "tiling", nest)
+            except TfmbsError:  # not even its smallest part fits
+                continue
             prediction = predict(work, plan, machine, after)
             if _beats(prediction, best[1]):
                 found.append((plan, prediction))

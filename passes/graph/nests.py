@@ -25,7 +25,7 @@ SHAPES, TILES = 2, 8
 SHARE = 0.85
 """Of L2 and L3 together: the sums of a block, and the panel of k of an operand, are at most this part of them."""
 LEAST_TILES, LEAST_STEPS, LEAST_SUMS = 6, 2, 3
-"""Of a block: then sums of a tile leave L1, and those of the next one come, while others are worked on."""
+"""Of a block, tiles for each one of the fabric: then sums leave L1, and others come, while more are worked on."""
 WASTE = 1.13
 """Tiles of a block have at most so many times its rows and columns."""
 
@@ -74,7 +74,9 @@ def parking(work: Work, target: Target, tiles: Iterable[tuple[Tile, Dataflow]]) 
     ]
 
 
-def nests(block: Block, tiles: Iterable[tuple[Tile, Dataflow]]) -> Iterator[tuple[Tile, Dataflow, Nest]]:
+def nests(
+    block: Block, target: Target, tiles: Iterable[tuple[Tile, Dataflow]]
+) -> Iterator[tuple[Tile, Dataflow, Nest]]:
     """Tiles that fill a block well, the first ones, each with a nest."""
     fitting = (
         (tile, flow, Nest(LoopOrder.ANY, _covered(block.m, tile.m), _covered(block.n, tile.n), block.k))
@@ -82,7 +84,7 @@ def nests(block: Block, tiles: Iterable[tuple[Tile, Dataflow]]) -> Iterator[tupl
         if block.k % tile.k == 0
         and block.k // tile.k >= LEAST_STEPS
         and _covered(block.m, tile.m) * _covered(block.n, tile.n) <= WASTE * block.m * block.n
-        and -(-block.m // tile.m) * -(-block.n // tile.n) >= LEAST_TILES
+        and -(-block.m // tile.m) * -(-block.n // tile.n) >= LEAST_TILES * target.tiles
     )
     return islice(fitting, TILES)
 

@@ -182,7 +182,8 @@ class Attention {
     if (g_.scale != 1.0f) scores.scale(x, g_.scale, n);
     if (g_.mask == abi::MaskMode::ADD || g_.mask == abi::MaskMode::ADD_SHOWN) {
       const float* line = reinterpret_cast<const float*>(mask_row(group, row, sizeof(float)));
-      if (g_.mask_column_stride != 1) {
+      // Of a row as it lies, nothing behind its end may be read.
+      if (g_.mask_column_stride != 1 || end % SCORES_AT_ONCE) {
         float* copy = mask(group);
         for (uint64_t j = 0; j < end; ++j) copy[j] = line[j * g_.mask_column_stride];
         line = copy;

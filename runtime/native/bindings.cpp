@@ -135,11 +135,13 @@ void Bindings::add(uint32_t index, unsigned operand) {
 
 void Bindings::note_stores(Bound& bound, unsigned operand, uint8_t* data, const abi::Tensor& tensor) {
   const Launch& launch = bound.launch;
-  bool stores = operand == OUT || (operand >= FURTHER && operand < WINDOW && launch.record.kind == Kind::LSTM);
+  const Kind kind = launch.record.kind;
+  bool stores = (operand == OUT && kind != Kind::VECTOR) ||
+                (operand >= FURTHER && operand < WINDOW && kind == Kind::LSTM);
   if (operand >= WINDOW)
     for (const WindowUse& use : launch.program->uses) stores |= use.window == operand - WINDOW && use.writes;
   if (!stores || !tensor.bytes) return;
-  if (launch.record.kind != Kind::VECTOR) return bound.stored.push_back({data, tensor.bytes});
+  if (kind != Kind::VECTOR) return bound.stored.push_back({data, tensor.bytes});
   Window& window = bound.windows[operand - WINDOW];
   window.known = &known_;
   window.element_bytes = element_bytes(tensor.dtype);

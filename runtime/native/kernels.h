@@ -187,7 +187,8 @@ struct GroupFns {
   void (*divide)(float* x, float factor, size_t n);
 };
 
-// Rows of scores. They are read up to the end of a group of 16.
+// Rows of scores, and of masks, which are read up to the end of a group.
+constexpr uint64_t SCORES_AT_ONCE = 16;
 struct ScoreFns {
   // out[i * panel + j] = from[j * stride + i * step] for i < k and j < count, 0 for the other j < panel.
   void (*panel)(const float* from, size_t stride, size_t step, unsigned count, size_t k, float* out);

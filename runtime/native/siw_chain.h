@@ -15,7 +15,7 @@
 
 namespace tfmbs {
 
-constexpr unsigned MOST_POINTERS = 96, MOST_MOVES = 24, MOST_SINGLES = 24, MOST_ROOMS = 64;
+constexpr unsigned MOST_POINTERS = 128, MOST_MOVES = 24, MOST_SINGLES = 24, MOST_ROOMS = 64;
 // Rooms behind those for values: the vector registers of the processor, masks, and the lanes of a GroupFn.
 constexpr unsigned SAVED_ROOMS = MOST_ROOMS, MASK_ROOM = SAVED_ROOMS + 32, GROUP_ROOM = MASK_ROOM + 1;
 constexpr unsigned ALL_ROOMS = GROUP_ROOM + 1;

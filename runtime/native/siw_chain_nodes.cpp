@@ -54,7 +54,8 @@ class Collector {
   bool take(size_t at) {
     const Action& action = program_.actions[at];
     const Effect& effect = program_.effects[at];
-    if (effect.wide || pointers_ + 8 > MOST_POINTERS) return false;
+    // At the end, each register may take one more.
+    if (effect.wide || pointers_ + 8 + abi::VECTOR_REGISTERS > MOST_POINTERS) return false;
     if (action.kind == Kind::COMPUTE ? !compute(action, effect) : !other(at, action, effect)) return false;
     words_ += action.words;
     if (action.kind != Kind::COMPUTE && action.kind != Kind::COPY) {

@@ -14,9 +14,14 @@ from tfmbs.passes.graph.tiling import array_dataflows, choose
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.fields import MOVEMENT_FIELDS, Op
-from tfmbs.runtime.abi.records import Dataflow, Kind, LoopOrder
+from tfmbs.runtime.abi.movement.nests import Loops
+from tfmbs.runtime.abi.movement.operands import Matrix, Tile
+from tfmbs.runtime.abi.movement.plan import Work
+from tfmbs.runtime.abi.movement.tiles import first_tile, halved
+from tfmbs.runtime.abi.records import Activations, Dataflow, Kind, LoopOrder
+from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.abi.target_file import load_target
-from tfmbs.runtime.abi.types import DType
+from tfmbs.runtime.abi.types import DType, Packing
 from tfmbs.tools.bench.simulated import models
 from tfmbs.tools.bench.simulated.result import Simulated
 from tfmbs.tools.bench.simulated.workload import DEFAULT_TARGET, Workload, simulate
@@ -113,6 +118,48 @@ def test_tiles_of_a_block_follow_each_other_but_where_the_array_takes_sums_in(fl
     has_lag = folds[:, MOVEMENT_FIELDS.index("lag_ps")] > 0
     assert len(folds) == 16
     assert (has_lag != (flow is Dataflow.OUTPUT_STATIONARY)).all()
+
+
+def test_rows_that_become_integers_refuse_an_order() -> None:
+    builder = Builder("kpu-minimal")
+    x, y = builder.input("x", (4, 64), DType.F32), builder.output("y", (4, 8), DType.F32)
+    w, scales = builder.constant(np.ones((8, 64), np.int8)), builder.constant(np.ones((8, 1), np.float32))
+    schedule = builder.schedule(tiles=(4, 8, 64), order=LoopOrder.ROWS)
+    builder.groups(x, w, scales, y, m=4, n=8, k=64, group=64, activations=Activations.ABSMAX, schedule=schedule)
+    with pytest.raises(TfmbsError, match="ABSMAX: order, expected 0, got 1"):
+        Image.from_buffer(builder.image().to_bytes())
+
+
+def test_tiles_in_blocks_that_do_not_fit_are_passed_over() -> None:
+    """Smaller tiles use more tiles of the fabric, which need more slots: one candidate fits where another does not."""
+    values = load_target("tfmbs-1024").to_dict()
+    for level, size in (("l1", 1 << 17), ("l2", 1 << 14), ("l3", 1 << 20)):
+        values[level] |= {"banks": 1, "bank_bytes": size}
+    target = Target.from_dict(values, "small", 10)
+    problem = Problem(1, 1, 1024, 256, DType.I8, DType.I8, shares_right=True)
+    assert choose(problem, target, array_dataflows(target)).prediction is not None
+
+
+@pytest.mark.parametrize("fabric", [1, 2, 5])
+@pytest.mark.parametrize("block", [(7, 5, 6), (7, 5, 2), (3, 2, 2), (1, 1, 1), (2, 5, 6)])
+def test_the_model_counts_rounds(fabric: int, block: tuple[int, int, int]) -> None:
+    """Where sums park, a round has tiles of one block, whatever of the fabric that leaves with nothing to do."""
+    loops = Loops(7, 5, 6, *block, True)
+    rounds = list(loops.rounds(3, tuple(range(fabric))))
+    assert loops.round_count(3, fabric) == sum(one.last == loops.steps for one in rounds)
+
+
+@pytest.mark.parametrize("packing", [Packing.R5, Packing.PT5, Packing.T2])
+@pytest.mark.parametrize("k", [1, 3, 7, 302, 1000])
+def test_halving_a_tile_comes_to_an_end(packing: Packing, k: int) -> None:
+    """Rows that are shorter than what their packing may be cut into are not cut."""
+    lhs = Matrix(0, 0, DType.I8, Packing.DENSE, 1, 5, k, 0, k, 1, True)
+    work = Work(1, 5, 9, k, lhs, Matrix(0, 0, DType.TRIT, packing, 1, 9, k, 0, k, 1, False), False, 4)
+    tile, seen = first_tile(work, Tile(5, 9, k)), 0
+    while (smaller := halved(tile, work)) != tile:
+        tile, seen = smaller, seen + 1
+        assert tile.k <= k
+        assert seen < 100
 
 
 def test_kinds_without_blocks_refuse_them() -> None:

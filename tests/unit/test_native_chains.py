@@ -241,3 +241,29 @@ def test_an_access_outside_in_a_chain() -> None:
         assert caught.value.code == "siw.address"
         texts.add(str(caught.value))
     assert len(texts) == 1
+
+
+@pytest.mark.parametrize("isa", CHAINED)
+@pytest.mark.parametrize("numbers", [0, 6, 9, 20, 60])
+def test_a_chain_of_many_values(isa: str, numbers: int) -> None:
+    """All registers come in and go out, and so many more values are between: more than a chain has pointers for."""
+    registers, stores, vl = 32, 24, 64
+    builder = Builder()
+    x = builder.input("x", (registers * vl,), I32)
+    y = builder.output("y", ((registers + stores) * vl,), I32)
+    line = {"base": 0, "index": 1}
+    words: list[Fields] = [{**s("LI", reg=1, imm=1), **c("SETVL", imm=vl)}]
+    words += [s("LD", I32, reg=i, win=0, imm=i * vl, **line) for i in range(registers)]
+    words += [c("SETVL", imm=vl)]
+    for i in range(numbers):
+        words += [s("INDEX", I32, reg=31, base=0, index=0, imm=i), d("ADD", I32, vd=i % 31, va=i % 31, vb=31)]
+    words += [s("ST", I32, reg=i, win=1, imm=(registers + i) * vl, **line) for i in range(stores)]
+    words += [d("ADD", I32, vd=i, va=i, vb=(i + 1) % registers) for i in range(registers)]
+    words += [c("SETVL", imm=vl)]
+    words += [s("ST", I32, reg=i, win=1, imm=i * vl, **line) for i in range(registers)] + [END]
+    builder.vector(words, [x, y])
+    image, given = builder.image(), {"x": np.arange(registers * vl, dtype=np.int32)}
+    chained = Emulator(image, isa)
+    assert chained.whole.native.chains > 0
+    expected = Emulator(image, "baseline").context(1).run("main", given)["y"]
+    assert chained.context(1).run("main", given)["y"].tobytes() == expected.tobytes()

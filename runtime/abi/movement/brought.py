@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.misses import Shape, in_blocks, misses, parts
 from tfmbs.runtime.abi.movement.nests import is_parked_in_l3
-from tfmbs.runtime.abi.movement.operands import span
 from tfmbs.runtime.abi.movement.plan import Plan, Work, guard_of
 from tfmbs.runtime.abi.target import ACCUMULATOR_BYTES
 
@@ -67,11 +68,12 @@ def parked_bytes(work: Work, plan: Plan) -> tuple[int, int]:
 
 def _elements_in_l3(plan: Plan, m: int, n: int) -> int:
     """Elements of a block of m rows and n columns whose sums park in L3."""
-    tile, found = plan.tile, 0
-    rows, columns = -(-m // tile.m), -(-n // tile.n)
-    for number in range(rows * columns):
-        if is_parked_in_l3(number, plan.l2.parked, plan.l3.parked):
-            slow, fast = divmod(number, rows if plan.loops.m_fastest else columns)
-            row, column = (fast, slow) if plan.loops.m_fastest else (slow, fast)
-            found += span(row, tile.m, m).size * span(column, tile.n, n).size
-    return found
+    heights, widths = (np.array(_lengths(*axis), np.int64) for axis in ((m, plan.tile.m), (n, plan.tile.n)))
+    sizes = np.outer(widths, heights) if plan.loops.m_fastest else np.outer(heights, widths)
+    in_l3 = (is_parked_in_l3(number, plan.l2.parked, plan.l3.parked) for number in range(sizes.size))
+    return int(sizes.ravel()[np.fromiter(in_l3, bool, sizes.size)].sum())
+
+
+def _lengths(size: int, by: int) -> list[int]:
+    """Of the parts of an axis."""
+    return [length for length, count in parts(size, by) for _ in range(count)]

@@ -8,8 +8,10 @@ stay on chip with few steps of k, and serve all its tiles. Sums *park* in betwee
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import product
 from typing import NamedTuple
 
+from tfmbs.runtime.abi.movement.misses import parts
 from tfmbs.runtime.abi.records import LoopOrder
 
 
@@ -65,6 +67,14 @@ class Loops(NamedTuple):
         """Output tiles of a block."""
         return self.block_rows * self.block_columns
 
+    def round_count(self, products: int, fabric: int) -> int:
+        """Rounds in which all output tiles are done, each in all of its steps."""
+        if not self.parks:
+            return -(-products * self.rows * self.columns // fabric)
+        blocks = product(parts(self.rows, self.block_rows), parts(self.columns, self.block_columns))
+        counts = (down * across * -(-rows * columns // fabric) for (rows, down), (columns, across) in blocks)
+        return products * sum(counts)
+
     @property
     def is_blocked(self) -> bool:
         """Whether the product is more than one block."""
@@ -83,12 +93,12 @@ class Loops(NamedTuple):
         and columns of the output tiles of a product that is one block."""
         current: list[Place] = []
         first = last = 0
-        for product in range(products):
+        for number_of_product in range(products):
             for rows, columns in self._blocks():
                 for first in range(0, self.steps, self.block_steps):
                     last = min(first + self.block_steps, self.steps)
                     for number, (row, column) in enumerate(order or self._tiles(rows, columns)):
-                        current.append(Place(product, row, column, fabric[len(current)], number))
+                        current.append(Place(number_of_product, row, column, fabric[len(current)], number))
                         if len(current) == len(fabric):
                             yield Round(current, first, last)
                             current = []

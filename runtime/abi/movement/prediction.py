@@ -50,7 +50,7 @@ def predict(work: Work, plan: Plan, machine: Machine, epilogue: EpilogueCycles |
     tile = plan.tile
     rows, columns, steps = -(-work.m // tile.m), -(-work.n // tile.n), -(-work.k // tile.k)
     outputs, fabric = work.products * rows * columns, len(plan.fabric)
-    rounds = -(-outputs // fabric)
+    rounds = plan.loops.round_count(work.products, fabric)
     lhs = _operand(work, plan, machine, is_lhs=True)
     rhs = _operand(work, plan, machine, is_lhs=False)
     compute = compute_ps(work, tile, plan.dataflow, machine, is_buffered=plan.is_buffered)
@@ -114,7 +114,7 @@ def _parking_ps(
     dmas, movers, streamers = (
         _engines(machine, kind) for kind in (EngineKind.DMA, EngineKind.BLOCK_MOVER, EngineKind.STREAMER)
     )
-    rounds = -(-work.products * loops.rows * loops.columns // len(plan.fabric))
+    rounds = loops.round_count(work.products, len(plan.fabric))
     leaving = work.products * work.m * work.n * work.result_bytes + windows
     feeding = min(len(streamers), len(plan.fabric) * max(1, len(streamers) // machine.target.tiles))
     late = (

@@ -83,7 +83,7 @@ def _allowed(tile: Tile, work: Work) -> Tile:
     unit = work.rhs.unit
     if unit == 0 or tile.k >= work.k:
         return tile._replace(k=work.k)
-    return tile._replace(k=max(unit, tile.k // unit * unit))
+    return tile._replace(k=min(work.k, max(unit, tile.k // unit * unit)))
 
 
 def first_tile(work: Work, wanted: Tile) -> Tile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.limits import MAX_LAUNCH_OPERATIONS
-from tfmbs.runtime.abi.records import DESCRIPTOR, GROUP_GEOMETRY, Activations, Kind
+from tfmbs.runtime.abi.records import DESCRIPTOR, GROUP_GEOMETRY, NONE, Activations, Kind
 from tfmbs.runtime.abi.types import DType, Region
 from tfmbs.runtime.abi.verify.subject import Subject
 
@@ -40,5 +40,8 @@ def check_group_gemm(subject: Subject, index: int, descriptor: Row) -> None:
     check(low <= g["lhs_zero"] <= high, "lhs_zero", "lhs_zero", f"{low}…{high}", g["lhs_zero"])
     if g["activations"] == Activations.ABSMAX:
         check(lhs is DType.F32, "activations", "lhs of ABSMAX", DType.F32.name, lhs.name)
+        order = subject.image.schedules[descriptor["schedule"]]["order"] if descriptor["schedule"] != NONE else 0
+        if order:  # blocks of rows follow each other as they become integers
+            raise subject.refuse(DESCRIPTOR, index, "schedule", "GROUP_GEMM of ABSMAX: order", 0, order)
     if m * n * k > MAX_LAUNCH_OPERATIONS:
         raise subject.limit(DESCRIPTOR, index, "geometry", "operations", MAX_LAUNCH_OPERATIONS, m * n * k)

@@ -63,4 +63,24 @@ inline void store_sums(const VecI (&x)[4], int32_t* out) {
 
 #endif
 
+// Sums of a tile that are made where they are: GCC 12 moves them between registers, and to the stack, for every product.
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
+#if defined(__AVX512VNNI__)
+#define TFMBS_DOT "vpdpbusd"
+#else
+#define TFMBS_DOT "{vex} vpdpbusd"
+#endif
+// As dot_u8_i8.
+inline VecI dots_in_place(VecI digits, VecI a, VecI sums) {
+  asm(TFMBS_DOT " %2, %1, %0" : "+v"(sums) : "v"(digits), "v"(a));
+  return sums;
+}
+#elif defined(__AVX2__)
+// sums + pairs_of(digits, a).
+inline VecI pairs_in_place(VecI digits, VecI a, VecI sums) {
+  asm("vpaddw %1, %0, %0" : "+v"(sums) : "v"(pairs_of(digits, a)));
+  return sums;
+}
+#endif
+
 }  // namespace

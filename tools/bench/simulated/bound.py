@@ -51,7 +51,8 @@ def bound_of(image: Image, descriptor: Row, timing: Timing, launch: int, measure
     vector = (timing.column("launch") == launch) & (kinds == EngineKind.VECTOR)
     resources = {
         "array": array_cycles_at_least(image, descriptor, machine) * machine.core_ps,
-        "vector": int((timing.end - timing.start)[vector].sum()) // machine.target.tiles,
+        # In its last cycles a part leaves the engine to the next one.
+        "vector": int((timing.end - timing.start - timing.column("lag_ps"))[vector].sum()) // machine.target.tiles,
         "external": machine.external_ps(least),
     }
     for (one, other), kind in zip(LINKS, MOVERS, strict=True):

@@ -62,6 +62,13 @@ def test_json_picture_and_table(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "fused: 5 ops one by one take" in said
 
 
+@pytest.mark.parametrize("op", ["Softmax", "LayerNormalization", "Add", "Gelu"])
+def test_no_run_beats_its_bound(op: str) -> None:
+    """Parts of a vector program follow each other in the engine before the ones before have ended."""
+    found = simulate(Workload("few", op, lambda: models.vector(op, 512, 256)))
+    assert 1 <= found.ratio < 1.25
+
+
 @pytest.mark.usefixtures("_few")
 def test_lane_targets_refuse_floats_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["simulator", "--suites", "few", "--target", "tfmbs-1024", "--json", "-"]) == 0

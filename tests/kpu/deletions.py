@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.kpu.programs import expanded, random_program
+from tests.kpu.programs import expanded
+from tests.kpu.random_programs import random_program
 from tests.kpu.test_hazards import check_deletions
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.kpu.order import Order, pairs
-from tests.kpu.programs import KINDS, expanded, random_program, random_rows
+from tests.kpu.programs import KINDS, expanded
+from tests.kpu.random_programs import random_program, random_rows
 from tfmbs.runtime import _native
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image

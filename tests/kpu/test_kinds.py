@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.kpu.programs import KINDS, random_rows, sparse
+from tests.kpu.programs import KINDS, sparse
+from tests.kpu.random_programs import random_rows
 from tfmbs.runtime.abi.array_timing import ArrayShape, Sizes, job_cycles
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image

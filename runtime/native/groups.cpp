@@ -171,6 +171,7 @@ class GroupProduct {
     operands.a = reinterpret_cast<const float*>(packed(tile, 0, rows));
     operands.b = weights_.words.data() + block * depth_of(g_.group, words_) * width;
     operands.scales = scales_of(panel);
+    operands.tiny = weights_.tiny;
     real_fns().tile(rows, operands, sums, abi::VLMAX);
   }
 

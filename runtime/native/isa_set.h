@@ -38,7 +38,7 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           {},
           add_scaled,
           NIBBLE_TILES,
-          {REAL_FNS<NibbleWeights>, REAL_FNS<ByteWeights>, magnitude_of_row, factor_of, quantize_row, sum_row, scale_sums, divide_row},
+          {REAL_NIBBLES, REAL_BYTES, magnitude_of_row, factor_of, quantize_row, sum_row, scale_sums, divide_row},
           spread_tile_f32<>,
           {panel_of, are_finite, scale_row, add_row, hide_row, soften_row},
           tap_row_f32,

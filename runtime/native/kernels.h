@@ -54,7 +54,7 @@ enum class Words {
   QUADS,  // four u8 of the activations, by 128 more than their i8, and four i8 of the weights
   RESIDUES,  // rows of trits, see TritFns
   NIBBLES,  // eight weights of 4 bits by 8 more than they are: low halves of the bytes, then high ones
-  BYTES,    // four i8 of weights; a step of the reduction is a row of bytes, one for each column of a panel
+  BYTES,    // four i8 of weights
 };
 
 // out[r][c] += sum over ascending i < k of a[i][r] * b[i][c] for r < rows and all columns c of a panel. a is k words x
@@ -155,6 +155,7 @@ struct RealTile {
   const float* a;                 // groups x length x rows
   const uint32_t* b;              // panels x groups x words of a group x panel
   const float* scales;            // panels x groups x panel
+  bool tiny;                      // some scale but 0 is not normal when divided by 2^24
 };
 
 // What is made f32 of weights of NIBBLES or BYTES.

@@ -1,6 +1,7 @@
 #include "pack.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -9,6 +10,8 @@
 
 namespace tfmbs {
 namespace {
+
+constexpr float TINY = 0x1p-102f;  // 2^24 times the least normal f32
 
 // Calls visit(i, j) for every element, in the order in which the operand lies in memory.
 template <class Visit>
@@ -25,7 +28,26 @@ void in_memory_order(const Vectors& from, unsigned count, uint64_t k, Visit visi
 // Products of the batch that have weights of their own.
 uint64_t products_of(const abi::GemmGeometry& g) { return g.rhs_batch_stride ? g.batch : 1; }
 
+// Eight bytes at a time.
+uint64_t nonzero(const int8_t* bytes, uint64_t count) {
+  constexpr uint64_t LOW = 0x7f7f7f7f7f7f7f7fu, ONES = 0x0101010101010101u, EIGHT = sizeof(uint64_t), MOST = 255;
+  uint64_t found = 0, i = 0;
+  while (i + EIGHT <= count) {
+    uint64_t each = 0;  // of each place of eight, in a byte
+    for (const uint64_t end = std::min(count - count % EIGHT, i + MOST * EIGHT); i < end; i += EIGHT) {
+      uint64_t x;
+      std::memcpy(&x, bytes + i, EIGHT);
+      each += (((x & LOW) + LOW) | x) >> 7 & ONES;
+    }
+    constexpr uint64_t EVEN = 0x00ff00ff00ff00ffu;
+    found += ((each & EVEN) + (each >> 8 & EVEN)) * 0x0001000100010001u >> 48;
+  }
+  for (; i < count; ++i) found += bytes[i] != 0;
+  return found;
+}
+
 uint64_t nonzero(const Vectors& from, uint64_t vector, uint64_t k) {
+  if (from.i8 && from.k_stride == 1) return nonzero(from.i8 + vector * from.stride, k);
   uint64_t count = 0;
   for (uint64_t i = 0; i < k; ++i) {
     const uint64_t at = vector * from.stride + i * from.k_stride;
@@ -131,18 +153,6 @@ void pack_nibbles(const Vectors& from, unsigned count, unsigned width, uint64_t 
     for (unsigned j = 0; j < width; ++j) out[i * width + j] = nibbles(2 * i, j) | nibbles(2 * i + 1, j) << 4;
 }
 
-// Quads, of which each row of words becomes four rows of bytes.
-void pack_bytes(const Vectors& from, unsigned count, unsigned width, uint64_t k, uint32_t* out) {
-  pack_quads(from, count, width, k, 0, out);
-  std::vector<uint32_t> row(width);
-  for (uint64_t i = 0; i < depth_of(k, Words::BYTES); ++i, out += width) {
-    std::copy_n(out, width, row.begin());
-    uint8_t* bytes = reinterpret_cast<uint8_t*>(out);
-    for (unsigned step = 0; step < 4; ++step)
-      for (unsigned j = 0; j < width; ++j) bytes[step * width + j] = static_cast<uint8_t>(row[j] >> 8 * step);
-  }
-}
-
 void pack_pairs(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, uint32_t* out) {
   int16_t* half = reinterpret_cast<int16_t*>(out);
   in_memory_order(from, count, k, [&](uint64_t i, unsigned j) {
@@ -171,10 +181,10 @@ void pack_weights(const Vectors& from, unsigned count, unsigned width, uint64_t 
   switch (words) {
     case Words::F32: return pack_f32(from, count, width, k, out);
     case Words::PAIRS: return pack_pairs(from, count, width, k, 0, out);
-    case Words::QUADS: return pack_quads(from, count, width, k, 0, out);
+    case Words::QUADS:
+    case Words::BYTES: return pack_quads(from, count, width, k, 0, out);
     case Words::RESIDUES: return;  // rows of trits are packed by themselves
     case Words::NIBBLES: return pack_nibbles(from, count, width, k, out);
-    case Words::BYTES: return pack_bytes(from, count, width, k, out);
   }
 }
 
@@ -267,6 +277,7 @@ PackedWeights pack_groups(const abi::GroupGeometry& g, const int8_t* weights, co
   Packer packer(words, g.group, columns * groups * depth_of(g.group, words));
   AlignedWords packed_scales;
   packed_scales.reserve(columns * groups);
+  bool tiny = false;
   for (uint64_t n = 0; n < g.n; n += panel) {
     const unsigned count = static_cast<unsigned>(std::min<uint64_t>(panel, g.n - n));
     Vectors from;
@@ -277,12 +288,16 @@ PackedWeights pack_groups(const abi::GroupGeometry& g, const int8_t* weights, co
       packer.block(from, count, panel);
       const size_t at = packed_scales.size();
       packed_scales.resize(at + panel);
-      for (unsigned j = 0; j < count; ++j)
-        std::memcpy(&packed_scales[at + j], &scales[(n + j) * groups + group], sizeof(float));
+      for (unsigned j = 0; j < count; ++j) {
+        const float scale = scales[(n + j) * groups + group];
+        tiny |= scale != 0.0f && std::fabs(scale) < TINY;
+        std::memcpy(&packed_scales[at + j], &scale, sizeof scale);
+      }
     }
   }
   PackedWeights out = packer.done();
   out.scales = std::move(packed_scales);
+  out.tiny = tiny;
   return out;
 }
 
@@ -311,10 +326,7 @@ PackedWeights pack_conv(const abi::VolumeGeometry& g, Vectors rhs, Words words, 
 }
 
 uint64_t nonzero_of(const abi::GroupGeometry& g, const int8_t* weights) {
-  const uint64_t all = static_cast<uint64_t>(g.n) * g.k;
-  uint64_t count = 0;
-  for (uint64_t i = 0; i < all; ++i) count += weights[i] != 0;
-  return count;
+  return nonzero(weights, static_cast<uint64_t>(g.n) * g.k);
 }
 
 uint64_t operations_of(const abi::GemmGeometry& g) { return static_cast<uint64_t>(g.batch) * g.m * g.n * g.k; }

@@ -123,6 +123,7 @@ struct PackedWeights {
   AlignedWords words;
   std::vector<uint32_t> sums;  // of QUADS and NIBBLES: of each vector of weights, wrapped, in the order of the blocks
   AlignedWords scales;         // f32, one for each vector of weights that is a group, in the order of the blocks
+  bool tiny = false;           // as RealTile says, of these
   const uint8_t* residues = nullptr;  // of RESIDUES: rows, in `words` or in the file; `sums` of each are of its trits
 };
 

@@ -8,19 +8,15 @@ namespace {
 constexpr unsigned DIGITS = 5, CODES = 243;
 static_assert(RESIDUE_BYTES * DIGITS == RESIDUE_TRITS, "five trits are a byte");
 
-struct ByteCounts {
-  int8_t sum;
-  uint8_t nonzero;
-};
-
-std::array<ByteCounts, 256> counts_of_bytes() {
-  std::array<ByteCounts, 256> table{};
+// Of each byte: how many of its trits are not 0 in the higher half, the sum of its digits, which are trits plus 1, in the
+// lower one; so that one addition counts both.
+std::array<uint64_t, 256> counts_of_bytes() {
+  std::array<uint64_t, 256> table{};
   for (unsigned byte = 0; byte < 256; ++byte) {
     unsigned residue = byte;
     for (unsigned i = 0; i < DIGITS; ++i, residue = 3 * residue % 256) {
-      const int trit = static_cast<int>(3 * residue / 256) - 1;
-      table[byte].sum = static_cast<int8_t>(table[byte].sum + trit);
-      table[byte].nonzero = static_cast<uint8_t>(table[byte].nonzero + (trit != 0));
+      const uint64_t digit = 3 * residue / 256;
+      table[byte] += digit + (uint64_t{digit != 1} << 32);
     }
   }
   return table;
@@ -41,14 +37,11 @@ void pack_residues(const int8_t* trits, uint64_t length, uint8_t* out) {
 }
 
 TritCounts count_residues(const uint8_t* bytes, uint64_t count) {
-  static const std::array<ByteCounts, 256> table = counts_of_bytes();
-  TritCounts counts;
-  for (uint64_t i = 0; i < count; ++i) {
-    const ByteCounts& one = table[bytes[i]];
-    counts.sum += one.sum;
-    counts.nonzero += one.nonzero;
-  }
-  return counts;
+  static const std::array<uint64_t, 256> table = counts_of_bytes();
+  uint64_t totals[4] = {};  // so that no addition waits for the one before it
+  for (uint64_t i = 0; i < count; ++i) totals[i % 4] += table[bytes[i]];
+  const uint64_t total = totals[0] + totals[1] + totals[2] + totals[3];
+  return {static_cast<int32_t>(static_cast<uint32_t>(total) - static_cast<uint32_t>(DIGITS * count)), total >> 32};
 }
 
 }  // namespace tfmbs

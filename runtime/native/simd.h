@@ -67,9 +67,15 @@ inline void store_f(float* p, VecF x) { _mm512_storeu_ps(p, x); }
 inline VecF real_nibble(VecI x) {
   return _mm512_permutexvar_ps(x, _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7));
 }
-inline VecF real_bytes(const int8_t* p) {
-  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+// Byte number `byte` of each word as the highest one, the others zero.
+inline VecI top_byte(VecI x, unsigned byte) {
+  if (byte == 0) return _mm512_slli_epi32(x, 24);
+  if (byte == 3) return _mm512_and_si512(x, _mm512_set1_epi32(static_cast<int>(0xff000000u)));
+  const int from = static_cast<int>(0x00808080u + (byte << 24));  // an index above 127 is a zero
+  return _mm512_shuffle_epi8(x, _mm512_set4_epi32(from + (12 << 24), from + (8 << 24), from + (4 << 24), from));
 }
+// The highest byte of each word as an i32.
+inline VecI extend_top_byte(VecI x) { return _mm512_srai_epi32(x, 24); }
 inline VecF divide_f(VecF a, VecF b) { return _mm512_div_ps(a, b); }
 // Lanes of a and b by turns: a gets the first ones of both, b the others.
 inline void interleave_i(VecI& a, VecI& b) {
@@ -136,9 +142,14 @@ inline void store_f(float* p, VecF x) { _mm256_storeu_ps(p, x); }
 inline VecF real_nibble(VecI x) {
   return _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_and_si256(x, _mm256_set1_epi32(15)), _mm256_set1_epi32(8)));
 }
-inline VecF real_bytes(const int8_t* p) {
-  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+inline VecI top_byte(VecI x, unsigned byte) {
+  if (byte == 0) return _mm256_slli_epi32(x, 24);
+  if (byte == 3) return _mm256_and_si256(x, _mm256_set1_epi32(static_cast<int>(0xff000000u)));
+  const int from = static_cast<int>(0x00808080u + (byte << 24));
+  return _mm256_shuffle_epi8(
+      x, _mm256_broadcastsi128_si256(_mm_setr_epi32(from, from + (4 << 24), from + (8 << 24), from + (12 << 24))));
 }
+inline VecI extend_top_byte(VecI x) { return _mm256_srai_epi32(x, 24); }
 inline VecF divide_f(VecF a, VecF b) { return _mm256_div_ps(a, b); }
 inline void interleave_i(VecI& a, VecI& b) {
   const VecI low = _mm256_unpacklo_epi32(a, b), high = _mm256_unpackhi_epi32(a, b);
@@ -251,9 +262,12 @@ inline VecF real_nibble(VecI x) {
   for (unsigned i = 0; i < LANES; ++i) y.lane[i] = static_cast<float>(static_cast<int32_t>(x.lane[i] & 15u) - 8);
   return y;
 }
-inline VecF real_bytes(const int8_t* p) {
-  VecF x;
-  for (unsigned i = 0; i < LANES; ++i) x.lane[i] = static_cast<float>(p[i]);
+inline VecI top_byte(VecI x, unsigned byte) {
+  for (unsigned i = 0; i < LANES; ++i) x.lane[i] = x.lane[i] >> 8 * byte << 24;
+  return x;
+}
+inline VecI extend_top_byte(VecI x) {
+  for (unsigned i = 0; i < LANES; ++i) x.lane[i] = static_cast<uint32_t>(static_cast<int32_t>(x.lane[i]) >> 24);
   return x;
 }
 inline void interleave_i(VecI& a, VecI& b) {

@@ -59,7 +59,7 @@ def case(
 ) -> tuple[Image, Array, Array]:
     m, n, k, group = sizes
     lhs, rhs = operands(pair, (m, k), (n * (k // group), group), seed=m * n + k)
-    scales = floats(np.random.default_rng(k), (n, k // group))
+    scales = odd.get("scales", floats(np.random.default_rng(k), (n, k // group)))
     lhs = odd.get("lhs", lhs)
     builder = Builder()
     x = builder.input("x", lhs.shape, DTYPE_OF_NUMPY[lhs.dtype.name])
@@ -105,6 +105,22 @@ def test_absmax_of_odd_rows(device: DeviceUnderTest) -> None:
     lhs[2, 0] = 127
     lhs[3, 5], lhs[4, 7], lhs[5] = np.inf, np.nan, np.nan
     image, lhs, expected = case("f32-i4", Packing.NIBBLES, (6, 20, 64, 32), absmax=True, lhs=lhs)
+    assert device.run(image, {"x": lhs})["y"].tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("smallest", [2.0**-102, 1.1 * 2.0**-103, 1.1 * 2.0**-125, 2.0**-149, 0.0])
+@pytest.mark.parametrize("sizes", [(1, 70, 96, 32), (3, 37, 70, 7), (13, 70, 21, 7), (70, 40, 66, 33)], ids=str)
+def test_scales(device: DeviceUnderTest, smallest: float, sizes: tuple[int, int, int, int]) -> None:
+    """Scales of every size down to one whose products are not normal, with an infinity and a NaN among them."""
+    m, n, k, group = sizes
+    rng = np.random.default_rng(int(k))
+    exponents = rng.integers(-102, 120, (n, k // group))
+    scales = np.ldexp(rng.uniform(1, 2, exponents.shape) * rng.choice([-1, 1], exponents.shape), exponents)
+    scales = scales.astype(np.float32)
+    scales[::5] = smallest
+    scales[n // 2, 0], scales[n // 3, -1] = np.inf, np.nan
+    lhs = np.ldexp(rng.uniform(-1, 1, (m, k)), rng.integers(-90, 90, (m, k))).astype(np.float32)
+    image, lhs, expected = case("f32-i8", Packing.DENSE, sizes, lhs=lhs, scales=scales)
     assert device.run(image, {"x": lhs})["y"].tobytes() == expected.tobytes()
 
 

@@ -217,14 +217,41 @@ int64_t least_parameters(Op op) {
   return 0;
 }
 
+// Whether `left` words hold `count` rows of `words` each.
+bool has_rows(int64_t count, int64_t words, int64_t left) { return count >= 0 && count <= left / words; }
+
+// Whether descriptions of windows end where their movement's parameters do: window, address, segments, and two words each.
+bool has_windows(int64_t windows, const int64_t* at, int64_t left) {
+  constexpr int64_t HEAD = 3, SEGMENT = 2;
+  for (; windows > 0; --windows) {
+    if (left < HEAD || !has_rows(at[HEAD - 1], SEGMENT, left - HEAD)) return false;
+    const int64_t words = HEAD + SEGMENT * at[HEAD - 1];
+    at += words;
+    left -= words;
+  }
+  return windows == 0;
+}
+
 bool has_right_parameters(const MovementProgram& program, const Movement& m) {
-  if (m.parameter_count < least_parameters(static_cast<Op>(m.op))) return false;
-  const int64_t* parameters = program.parameters.data() + m.parameter_first;
-  if (static_cast<Op>(m.op) == Op::EPILOGUE)
-    return reinterpret_cast<const movement::Epilogue*>(parameters)->chunk_rows >= 1;
-  if (static_cast<Op>(m.op) == Op::VECTOR)
-    return reinterpret_cast<const movement::Vector*>(parameters)->timed < static_cast<int64_t>(program.timed.size());
-  return true;
+  constexpr int64_t BLOCK = 2, RUN = 7;  // words that describe rows of an input, and runs of a vector program's bytes
+  const Op op = static_cast<Op>(m.op);
+  const int64_t left = m.parameter_count - least_parameters(op);
+  if (left < 0) return false;
+  const int64_t* first = program.parameters.data() + m.parameter_first;
+  const int64_t* lists = first + least_parameters(op);
+  switch (op) {
+    case Op::GATHER: return has_rows(reinterpret_cast<const movement::Gather*>(first)->blocks, BLOCK, left);
+    case Op::EPILOGUE: {
+      const auto* p = reinterpret_cast<const movement::Epilogue*>(first);
+      return p->chunk_rows >= 1 && has_windows(p->windows, lists, left);
+    }
+    case Op::VECTOR: {
+      const auto* p = reinterpret_cast<const movement::Vector*>(first);
+      return p->timed < static_cast<int64_t>(program.timed.size()) && has_rows(p->loads, RUN, left) &&
+             has_rows(p->stores, RUN, left - RUN * p->loads);
+    }
+    default: return true;
+  }
 }
 
 }  // namespace

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.kpu.programs import chain, expanded
+from tests.kpu.programs import chain, expanded, left_in_a_part, network
 from tfmbs.runtime import _native
 from tfmbs.runtime.abi.errors import TfmbsError
-from tfmbs.runtime.abi.movement.fields import EPILOGUE_FIELDS, MOVEMENT_FIELDS, Op
+from tfmbs.runtime.abi.image import Image
+from tfmbs.runtime.abi.movement.fields import EPILOGUE_FIELDS, GATHER_FIELDS, MOVEMENT_FIELDS, VECTOR_FIELDS, Op
 from tfmbs.runtime.abi.movement.program import Program
 
 COLUMN = MOVEMENT_FIELDS.index
@@ -28,8 +30,9 @@ def native(program: Program, *, workspace: int = 0, **tables: Any) -> None:
     _native.movement_program(movements, waits, parts, parameters, [], len(program.machine.engines), workspace)
 
 
-def test_a_program_as_the_rule_makes_it_is_taken(program: Program) -> None:
-    native(program)
+@pytest.mark.parametrize("build", [chain, network])
+def test_a_program_as_the_rule_makes_it_is_taken(build: Callable[[], Image]) -> None:
+    native(expanded(build()))
 
 
 def test_a_workspace_of_less_than_no_bytes_is_refused(program: Program) -> None:
@@ -52,3 +55,28 @@ def test_movements_without_their_parameters_are_refused(program: Program, op: Op
     movements[0, [COLUMN(name) for name in ("op", "parameter_count")]] = op, 0
     with pytest.raises(TfmbsError, match="outside of its tables"):
         native(program, movements=movements)
+
+
+LISTS = {
+    Op.GATHER: (network, GATHER_FIELDS, "blocks"),
+    Op.EPILOGUE: (chain, EPILOGUE_FIELDS, "windows"),
+    Op.VECTOR: (left_in_a_part, VECTOR_FIELDS, "loads"),
+}
+"""What stands behind the parameters of an operation, where there is some, and the field that counts it."""
+
+
+@pytest.mark.parametrize("op", LISTS, ids=lambda op: op.name)
+@pytest.mark.parametrize("change", ["one more", "many", "less than none", "an end too early"])
+def test_lists_that_do_not_end_with_their_parameters_are_refused(op: Op, change: str) -> None:
+    build, fields, counter = LISTS[op]
+    program = expanded(build())
+    parameters, movements = program.parameters.copy(), np.array(program.movements)
+    places = movements[:, COLUMN("parameter_first")] + fields.index(counter)
+    (number, *_) = [i for i in np.flatnonzero(movements[:, COLUMN("op")] == op) if parameters[places[i]] > 0]
+    if change == "an end too early":
+        movements[number, COLUMN("parameter_count")] -= 1
+    else:
+        place = places[number]
+        parameters[place] = {"one more": parameters[place] + 1, "many": 2**62, "less than none": -1}[change]
+    with pytest.raises(TfmbsError, match="outside of its tables"):
+        native(program, movements=movements, parameters=parameters)

@@ -33,14 +33,6 @@ class DeviceUnderTest:
         """The outputs of entry point `main` in a fresh context."""
         return self.open(image).run("main", inputs)
 
-    def run_again(self, image: Image, inputs: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Array]:
-        """The same, in a context that has run on NaNs, or on the least integers, before: its buffers are full of them."""
-        context = self.open(image)
-        context.run(
-            "main", {name: np.full_like(x, -128 if x.dtype == np.int8 else np.nan) for name, x in inputs.items()}
-        )
-        return context.run("main", inputs)
-
 
 def _emulator(isa: str, threads: int) -> Callable[[Image], DeviceContext]:
     return lambda image: Emulator(image, isa).context(threads)

@@ -89,8 +89,3 @@ def no_residues(data: _Bytes) -> npt.NDArray[np.bool_]:
     """
     bad: npt.NDArray[np.bool_] = data * np.uint8(CODES) >= CODES
     return bad
-
-
-def are_residues(data: _Bytes) -> bool:
-    """Whether all bytes are residues of numbers."""
-    return bool((data * np.uint8(CODES)).max(initial=0) < CODES)

@@ -3,6 +3,7 @@
 
 #include "activations.h"
 #include "chain_rows.h"
+#include "codes.h"
 #include "columns.h"
 #include "flat_taps.h"
 #include "float_block.h"
@@ -56,12 +57,13 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
 #if defined(__AVX512F__)
           true,
           group_by_doubles<QuickExp>,
-          group_by_doubles<QuickErf>};
+          group_by_doubles<QuickErf>,
 #else
           false,
           nullptr,
-          nullptr};
+          nullptr,
 #endif
+          CODES};
 }
 
 }  // namespace

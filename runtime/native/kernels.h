@@ -336,6 +336,12 @@ struct MaxLine {
 // As lanes of 32 bits; what is not on the input is less than everything. A NaN becomes the canonical one.
 using MaxLineFn = void (*)(const MaxLine& line, uint32_t* results);
 
+// How many bytes are codes of a packing before the first one that is none, at most `count`.
+using CodesFn = size_t (*)(const uint8_t* bytes, size_t count);
+struct CodeFns {
+  CodesFn five, residues, pairs, bytes;  // PT5, R5, T2, I8
+};
+
 struct Kernels {
   const char* name;
   unsigned panel;  // columns of a tile; divides VLMAX
@@ -383,6 +389,7 @@ struct Kernels {
   ChainFn chain;  // nullptr where chains are interpreted
   bool has_code;  // chains of vector operations may become machine code, which takes AVX-512 (siw_chain.h)
   GroupFn exp_f32, erf_f32;  // where that code is not sure of its results
+  CodeFns codes;
 };
 
 // Instruction sets of this build that this processor runs, slowest first: "baseline", "avx2", "avxvnni", "avx512",

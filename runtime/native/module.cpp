@@ -75,6 +75,22 @@ void run(LoadedContext& self, const LoadedImage& image, uint32_t entry, const nb
   self.context.run(kept, entry, in, out);
 }
 
+// Bytes that are codes of a packing of elements, each by itself, before the first that is none; all of them in NIBBLES.
+uint64_t codes_before(Octets octets, uint8_t packing, const std::string& isa) {
+  const CodeFns& fns = kernels(isa).codes;
+  CodesFn fn = nullptr;
+  switch (static_cast<abi::Packing>(packing)) {
+    case abi::Packing::I8: fn = fns.bytes; break;
+    case abi::Packing::PT5: fn = fns.five; break;
+    case abi::Packing::T2: fn = fns.pairs; break;
+    case abi::Packing::R5: fn = fns.residues; break;
+    case abi::Packing::NIBBLES: return octets.size();
+    default: throw Error("record", "WEIGHTS", "packing " + std::to_string(packing) + " has no codes of one byte");
+  }
+  const nb::gil_scoped_release release;
+  return fn(octets.data(), octets.size());
+}
+
 // A tensor of another library as an array on the same bytes, which `source` keeps, and whether these are the bits of
 // bf16, which numpy lacks.
 std::pair<nb::ndarray<nb::numpy>, bool> array_of(const nb::object& source) {
@@ -214,6 +230,8 @@ NB_MODULE(_native, m) {
   m.def("array_of", &array_of, "tensor"_a,
         "A tensor in memory of this machine, taken by DLPack, as an array on the same bytes, and whether it holds the "
         "bits of bf16, as uint16.");
+  m.def("codes_before", &codes_before, "bytes"_a, "packing"_a, "isa"_a = "",
+        "How many bytes are codes of a packing before the first one that is none.");
   nb::class_<LoadedContext>(m, "Context")
       .def(nb::init<const LoadedImage&, unsigned, uint64_t, uint64_t, uint64_t, const nb::object&>(), "image"_a,
            "threads"_a, "step_limit"_a, "operation_limit"_a, "memory_limit"_a, "check"_a.none() = nb::none(),

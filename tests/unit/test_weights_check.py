@@ -1,6 +1,7 @@
 """Checks of weights piece by piece: what is wrong anywhere is found, and named as if all had been looked at at once."""
 
 from functools import lru_cache
+from itertools import product as tuples
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conformance.builder import Builder
+from tests.native import examples
+from tfmbs.runtime import _native
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.packing import unpack_rows
@@ -77,3 +80,48 @@ def test_a_wrong_digest_comes_before_what_it_would_have_covered(packing: Packing
         with pytest.raises(TfmbsError, match="chunk 1 of section WEIGHTS") as caught:
             Image.from_buffer(damaged, verify).check_weights()
         assert caught.value.code == "container.digest"
+
+
+CODES = {
+    Packing.I8: {0, 1, 0xFF},
+    Packing.PT5: {sum(digit * 3**i for i, digit in enumerate(digits)) for digits in tuples(range(3), repeat=5)},
+    Packing.T2: {sum(digit * 4**i for i, digit in enumerate(digits)) for digits in tuples(range(3), repeat=4)},
+    Packing.NIBBLES: {*range(256)},
+    Packing.R5: {-(-256 * number // 243) for number in range(243)},
+}
+
+
+each_set = pytest.mark.parametrize("isa", ["", *_native.instruction_sets(), *_native.modelled_sets()])
+
+
+@each_set
+@pytest.mark.parametrize("packing", CODES)
+def test_every_byte_is_a_code_or_none(packing: Packing, isa: str) -> None:
+    """Alone, and as the last one of whole vectors."""
+    for count in 1, 256:
+        octets = np.zeros(count, np.uint8)  # which are codes of all packings
+        for octets[-1] in range(256):
+            assert _native.codes_before(octets, packing, isa) == count - (int(octets[-1]) not in CODES[packing])
+
+
+@each_set
+@pytest.mark.parametrize("packing", CODES)
+@settings(max_examples=examples(40))
+@given(data=st.data())
+def test_the_first_byte_that_is_no_code(packing: Packing, isa: str, data: st.DataObject) -> None:
+    """At any address, of any length, with any bytes behind it that are none either."""
+    count, start = data.draw(st.integers(0, 300) | st.integers(4000, 13000)), data.draw(st.integers(0, 70))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    memory = np.full(start + count + 100, min({*range(256)} - CODES[packing], default=0), np.uint8)
+    octets = memory[start : start + count]
+    octets[:] = rng.choice(np.array(sorted(CODES[packing]), np.uint8), count)
+    for at in data.draw(st.lists(st.integers(0, count - 1), max_size=3)) if count else ():
+        octets[at] = data.draw(st.integers(0, 255))
+    wrong = np.flatnonzero(~np.isin(octets, sorted(CODES[packing])))
+    assert _native.codes_before(octets, packing, isa) == (wrong[0] if wrong.size else count)
+
+
+@pytest.mark.parametrize("packing", [Packing.DENSE, Packing.S2, Packing.S4])
+def test_packings_whose_bytes_are_no_codes_have_none(packing: Packing) -> None:
+    with pytest.raises(TfmbsError, match="no codes of one byte"):
+        _native.codes_before(np.zeros(3, np.uint8), packing)

@@ -7,51 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from tfmbs.runtime._native import codes_before
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.packing import unpack_rows
-from tfmbs.runtime.abi.residues import BLOCK_BYTES, BLOCK_TRITS, are_filled_up, are_residues, no_residues
+from tfmbs.runtime.abi.residues import BLOCK_BYTES, BLOCK_TRITS, are_filled_up
 from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, DType, Packing, Region, is_packed
 
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 _Flags = np.ndarray[Any, np.dtype[np.bool_]]
-_PT5_CODES = 243
 _ROW_BLOCK = 1 << 20
-_CODE_BLOCK = 1 << 17
-"""Bytes of which codes are checked at a time: what that takes stays in a cache, and with the allocator."""
-
-_LINE = 1 << 13
-"""Bytes whose 2-bit codes are checked side by side."""
-
-
-def _are_codes(data: _Bytes, packing: Packing) -> bool:
-    """Whether all bytes are codes of the packing, in as few passes over them as it takes."""
-    if packing is Packing.PT5:
-        return bool(data.max(initial=0) < _PT5_CODES)
-    if packing is Packing.R5:
-        return are_residues(data)
-    if packing is Packing.T2 and len(data) % _LINE == 0:
-        words = data.view(np.uint64).reshape(-1, _LINE // 8)
-        threes = words >> np.uint64(1)
-        threes &= words
-        return not (np.bitwise_or.reduce(threes, axis=0) & np.uint64(0x5555555555555555)).any()
-    return not _bad_codes(data, packing).any()
-
-
-def _bad_codes(data: _Bytes, packing: Packing) -> _Flags:
-    """Per byte, whether it is no code of the packing."""
-    bad: _Flags
-    if packing is Packing.PT5:
-        bad = data >= _PT5_CODES
-    elif packing is Packing.R5:
-        bad = no_residues(data)
-    elif packing is Packing.T2:
-        bad = data & data >> 1 & 0x55 != 0
-    elif packing is Packing.NIBBLES:
-        bad = np.zeros(data.shape, np.bool_)
-    else:
-        bad = (data != 0) & (data != 1) & (data != 0xFF)
-    return bad
 
 
 def _bad_tails(last: _Bytes, packing: Packing, used: int) -> _Flags:
@@ -95,12 +60,10 @@ def check_codes(image: Image, index: int, first: int, end: int) -> None:
     tensor = image.tensors[index]
     packing = Packing(tensor["packing"])
     data = np.frombuffer(image.weights, np.uint8)
-    for start in range(first, end, _CODE_BLOCK):
-        block = data[start : min(start + _CODE_BLOCK, end)]
-        if not _are_codes(block, packing):
-            at = start + int(_bad_codes(block, packing).argmax())
-            what = f"byte {at - tensor['offset']} of packed trits"
-            raise TfmbsError("record", _place(tensor, index), what, f"a code of {packing.name}", int(data[at]))
+    at = first + codes_before(data[first:end], packing)
+    if at < end:
+        what = f"byte {at - tensor['offset']} of packed trits"
+        raise TfmbsError("record", _place(tensor, index), what, f"a code of {packing.name}", int(data[at]))
     unit, width = (BLOCK_TRITS, BLOCK_BYTES) if packing is Packing.R5 else (PACKED_PER_BYTE[packing], 1)
     used = _row_length(tensor) % unit
     row_bytes = tensor["bytes"] // tensor["dims"][0]

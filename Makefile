@@ -16,11 +16,17 @@ GENERATORS := tfmbs.runtime.abi.cpp_header tfmbs.runtime.abi.movement.header tfm
 SANITIZER_CXX ?= clang++-22
 # The sanitizer's library comes first in the process, and libstdc++ with it, so that exceptions are seen.
 # $(call sanitized-by,LIBRARY)
-sanitized-by = LD_PRELOAD="$$($(SANITIZER_CXX) -print-file-name=libclang_rt.$(1)-$$(uname -m).so):$$($(SANITIZER_CXX) -print-file-name=libstdc++.so)" \
-    PYTHONMALLOC=malloc
+sanitized-by = LD_PRELOAD="$$($(SANITIZER_CXX) -print-file-name=libclang_rt.$(1)-$$(uname -m).so):$$($(SANITIZER_CXX) -print-file-name=libstdc++.so)"
 # What native code does under tests, without the compiler and its libraries; NATIVE_TESTS chooses others.
 NATIVE_TESTS ?= $(wildcard tests/unit/test_native*.py) tests/unit/test_threads.py tests/unit/test_foreign_arrays.py \
     tests/unit/test_runtime.py tests/unit/test_residues.py tests/unit/test_packing.py tests/unit/test_abi_sizes.py tests/conformance tests/kpu
+# Arrays come from malloc, which sanitizers watch. So do small objects of Python, as tables of records are, under tests of
+# one unit; everywhere else that would take four times as long, and find nothing new.
+# $(call run-sanitized,ENVIRONMENT,OPTIONS)
+define run-sanitized
+$(if $(filter tests/unit/%,$(NATIVE_TESTS)),PYTHONMALLOC=malloc $(1) $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(filter tests/unit/%,$(NATIVE_TESTS)))
+$(if $(filter-out tests/unit/%,$(NATIVE_TESTS)),$(1) $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(filter-out tests/unit/%,$(NATIVE_TESTS)) $(2))
+endef
 # Words of one program, and the simulator: there are no threads in them.
 ONE_THREAD := $(foreach test,compute memory refused slots,--ignore=tests/conformance/test_vector_$(test).py) --ignore=tests/kpu -k 'not kpu'
 INSTALLED_FROM := pyproject.toml CMakeLists.txt .ci/constraints.txt $(NATIVE)
@@ -72,21 +78,21 @@ sanitize = -DCMAKE_CXX_COMPILER=$(SANITIZER_CXX) -DTFMBS_SANITIZE=$(1)
 
 native: ## Build the native extension beside the sources, for PYTHONPATH=src (PYTHON needs cmake and nanobind)
 	$(call build-native,build/native,$(PYTHON))
-	cp build/native/_native*.so runtime/
+	# Under its name at once: processes that run go on with the file that they have mapped.
+	cd build/native && for built in _native*.so; do \
+	    cp "$$built" "../../runtime/.$$built" && mv -f "../../runtime/.$$built" "../../runtime/$$built" || exit; done
 
 address-sanitizer: $(VENV)/.test-ready ## The tests of native code under AddressSanitizer and UBSan (needs clang 22 with its libraries; a quarter of an hour and more)
 	$(call build-native,build/address,$(BIN)/python,$(call sanitize,address$(comma)undefined))
-	$(call sanitized-by,asan) ASAN_OPTIONS=detect_leaks=0 TFMBS_NATIVE_UNDER_TEST="$$(echo build/address/_native*.so)" \
-	    $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(NATIVE_TESTS)
+	$(call run-sanitized,$(call sanitized-by,asan) ASAN_OPTIONS=detect_leaks=0 TFMBS_NATIVE_UNDER_TEST="$$(echo build/address/_native*.so)")
 
 thread-sanitizer: $(VENV)/.test-ready ## The same tests under ThreadSanitizer, every launch shared by three threads
 	$(call build-native,build/thread,$(BIN)/python,$(call sanitize,thread))
-	$(call sanitized-by,tsan) TSAN_OPTIONS=halt_on_error=1:die_after_fork=0 TFMBS_NUM_THREADS=3 TFMBS_NATIVE_UNDER_TEST="$$(echo build/thread/_native*.so)" \
-	    $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(NATIVE_TESTS) $(ONE_THREAD)
+	$(call run-sanitized,$(call sanitized-by,tsan) TSAN_OPTIONS=halt_on_error=1:die_after_fork=0 TFMBS_NUM_THREADS=3 TFMBS_NATIVE_UNDER_TEST="$$(echo build/thread/_native*.so)",$(ONE_THREAD))
 
 fuzz: $(VENV)/.test-ready ## Load and run MUTANTS mutants of binaries and vector programs under AddressSanitizer and UBSan
 	$(call build-native,build/address,$(BIN)/python,$(call sanitize,address$(comma)undefined))
-	$(call sanitized-by,asan) ASAN_OPTIONS=detect_leaks=0 $(BIN)/python -m tests.fuzz.mutate_container \
+	$(call sanitized-by,asan) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 $(BIN)/python -m tests.fuzz.mutate_container \
 	    --count $(MUTANTS) --jobs $(JOBS) --native build/address/_native*.so
 
 onnx-mutants: $(VENV)/.test-ready ## Compile and run COUNT random mutants of small ONNX models from SEED on, beside onnxruntime

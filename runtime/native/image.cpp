@@ -174,6 +174,15 @@ size_t Image::chains() const {
   return count;
 }
 
+size_t Image::loops() const {
+  size_t count = 0;
+  for (const Program& program : programs_) {
+    if (!program.chains) continue;
+    for (const Stretch& chain : program.chains->chains) count += chain.turns != nullptr;
+  }
+  return count;
+}
+
 const Plan& Image::plan(uint32_t entry) const {
   if (entry >= entries_.size()) throw Error("device", "emulator", "no such entry");
   const std::lock_guard<std::mutex> lock(planning_);

@@ -70,6 +70,8 @@ class Image {
   Bytes weights() const { return weights_; }
   // How many chains of vector operations are machine code.
   size_t chains() const;
+  // How many loops are chains whose turns hand nothing on in registers.
+  size_t loops() const;
   uint64_t scratch_bytes() const { return scratch_bytes_; }
   uint64_t state_bytes() const { return state_bytes_; }
   // Bytes of the packed weights that are its own.

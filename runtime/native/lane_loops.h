@@ -89,9 +89,7 @@ void select(void* d, const void* a, const void* b, const void* c, uint32_t n) {
 
 template <class T>
 void last(void* d, const void* a, const void*, const void*, uint32_t n) {
-  T* out = static_cast<T*>(d);
-  const T value = static_cast<const T*>(a)[n - 1];
-  for (uint32_t i = 0; i < tfmbs::abi::VLMAX; ++i) out[i] = value;
+  *static_cast<T*>(d) = static_cast<const T*>(a)[n - 1];
 }
 
 // v[i] = first + i * stride, wrapped.

@@ -2,6 +2,9 @@
 // making it canonical at the end gives the bits of making it so at each step.
 #pragma once
 
+#include <cstring>
+#include <utility>
+
 #include "lane_bits.h"
 #include "lane_extreme.h"
 #include "lane_ops.h"
@@ -100,20 +103,35 @@ void reduce(void* d, const void* a, const void*, const void*, uint32_t n) {
   }
 }
 
-template <class Op, class T>
-T folded(const void* partials) {
-  T partial[PARTIALS];
-  std::memcpy(partial, partials, sizeof partial);
-  for (uint32_t half = PARTIALS / 2; half; half /= 2)
-    for (uint32_t j = 0; j < half; ++j) partial[j] = Op::of(partial[j], partial[j + half], T{});
-  return canonical(partial[0]);
+template <uint32_t BY, class T, size_t... LANES>
+[[gnu::always_inline]] inline Vector<T> rotated(Vector<T> from, std::index_sequence<LANES...>) {
+  return __builtin_shufflevector(from, from, ((LANES + BY) % sizeof...(LANES))...);
+}
+
+// Combines the lanes of a vector with those that are HALF behind, and so on, into the first.
+template <class Op, class T, uint32_t HALF>
+[[gnu::always_inline]] inline void fold_vector(Vector<T>& partial) {
+  if constexpr (HALF > 0) {
+    combine<Op, T>(partial, rotated<HALF, T>(partial, std::make_index_sequence<sizeof partial / sizeof(T)>()));
+    fold_vector<Op, T, HALF / 2>(partial);
+  }
 }
 
 template <class Op, class T>
+T folded(const void* partials) {
+  constexpr uint32_t COUNT = PARTIALS * sizeof(T) / VECTOR_BYTES;
+  Vector<T> partial[COUNT];
+  std::memcpy(partial, partials, sizeof partial);
+  for (uint32_t half = COUNT / 2; half; half /= 2)
+    for (uint32_t j = 0; j < half; ++j) combine<Op, T>(partial[j], partial[j + half]);
+  fold_vector<Op, T, VECTOR_BYTES / sizeof(T) / 2>(partial[0]);
+  return canonical(static_cast<T>(partial[0][0]));
+}
+
+// Into the first lane.
+template <class Op, class T>
 void fold(void* d, const void* a, const void*, const void*, uint32_t) {
-  const T result = folded<Op, T>(a);
-  T* out = static_cast<T*>(d);
-  for (uint32_t i = 0; i < tfmbs::abi::VLMAX; ++i) out[i] = result;
+  *static_cast<T*>(d) = folded<Op, T>(a);
 }
 
 template <class Op, class T>

@@ -216,6 +216,8 @@ NB_MODULE(_native, m) {
           "By output of an entry, how many of its first bytes a run writes, and does not read before.")
       .def_prop_ro("chains", [](const LoadedImage& self) { return self.image->chains(); },
                    "How many chains of vector operations are machine code.")
+      .def_prop_ro("loops", [](const LoadedImage& self) { return self.image->loops(); },
+                   "How many loops are chains whose turns hand nothing on in registers.")
       .def("dispatch", &dispatch, "entry"_a,
            "By launch of an entry: the family of its kernels, and their instruction set.")
       .def("parts", &parts, "entry"_a,

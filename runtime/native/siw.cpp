@@ -15,6 +15,12 @@ namespace {
 using Kind = Action::Kind;
 __extension__ using Wide = __int128;  // holds every address that 64-bit registers can name
 
+// Copies the first lane to those behind it.
+void repeat_first(uint32_t* lanes, uint32_t lane_words, uint32_t words) {
+  if (lane_words == 1) return std::fill(lanes + 1, lanes + words, *lanes);
+  for (uint32_t i = lane_words; i < words; i += lane_words) std::memcpy(lanes + i, lanes, lane_words * sizeof *lanes);
+}
+
 }  // namespace
 
 void Machine::Place::too_long(const Action& action) const {
@@ -154,7 +160,9 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
     switch (action.kind) {
       case Kind::COMPUTE: {
         const uint32_t *a = lane(action.a), *b = lane(action.b), *c = lane(action.c);
-        action.run.lane(result(), a, b, c, lanes);
+        uint32_t* const d = result();
+        action.run.lane(d, a, b, c, lanes);
+        if (action.fixed_words) repeat_first(d, action.lane_words, action.fixed_words);
         lane_ops += lanes;
         if (action.real) real_lane_ops += lanes;
         break;
@@ -234,13 +242,29 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
       case Kind::CHAIN: {
         const Stretch& chain = program.chains->chains[action.jump];
         const uint64_t moves = chain.loads + chain.stores;
-        if (moves > accesses || !run_chain(chain, actions, windows, place, lanes)) break;
-        accesses -= moves;
+        if (moves > accesses) break;
+        const auto ran = [&](uint64_t times) {
+          accesses -= moves * times;
+          lane_ops += times * chain.operations * lanes;
+          real_lane_ops += times * chain.real_operations * lanes;
+          loads += times * chain.loads * lanes;
+          stores += times * chain.stores * lanes;
+        };
+        if (chain.turns) {
+          // The last turn is one that leaves the loop, or ends what is asked for.
+          uint64_t most = static_cast<uint64_t>(flow.loops[flow.depth - 1].left) - 1;
+          if (flow.depth == 1) most = std::min(most, turns - 1);
+          if (moves) most = std::min(most, accesses / moves);
+          if (most > chain.turns->depth && lanes * chain.outputs.size() >= LEAST_HANDED_ON) {
+            const uint64_t taken = run_turns(chain, actions, windows, place, flow, most);
+            if (flow.depth == 1) turns -= taken;
+            ran(taken);
+            if (taken) break;
+          }
+        }
+        if (!run_chain(chain, actions, windows, place, lanes)) break;
+        ran(1);
         flow.next = actions + chain.end;
-        lane_ops += uint64_t{chain.operations} * lanes;
-        real_lane_ops += uint64_t{chain.real_operations} * lanes;
-        loads += uint64_t{chain.loads} * lanes;
-        stores += uint64_t{chain.stores} * lanes;
         break;
       }
       case Kind::END:

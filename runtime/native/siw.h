@@ -98,8 +98,9 @@ struct Action {
   uint32_t settles = 0;  // registers whose lanes must not be borrowed
   uint32_t words = 0;    // that start with it, since the action before it
   uint32_t word = 0;     // the one that it belongs to
-  uint32_t jump = 0;     // LOOP, SKIP, BREAK: the action to go on with; REPEAT: the first of the loop; CHAIN: its number
-  uint16_t fixed_words = 0, lane_words = 0;  // COPY: its length, where it does not depend on VL, else that of a lane
+  uint32_t jump = 0;     // LOOP, SKIP, BREAK: the one to go on with; REPEAT: the first of the loop; CHAIN: its number
+  // COPY: its length, where it does not depend on VL, else that of a lane. COMPUTE: how far the first lane is repeated.
+  uint16_t fixed_words = 0, lane_words = 0;
   Function run;
 };
 
@@ -212,7 +213,17 @@ class Machine {
   int64_t next(uint64_t& cursor, const Action& action, const Place& place, uint32_t lanes) const;
   void load(const Action& action, const Window& window, int64_t first, int64_t stride, uint32_t lanes);
   void store(const Action& action, const Window& window, int64_t first, int64_t stride, uint32_t lanes);
+  // How a chain was executed: not at all, as its actions have to be executed one by one; with elements where they are
+  // in memory; or with some that a later turn needs and that were put side by side only for this one.
+  enum class Ran : uint8_t { NOT, IN_PLACE, STAGED };
+
   bool run_chain(const Stretch& chain, const Action* actions, const Window* windows, Place& place, uint32_t lanes);
+  // Takes turns of a loop whose body is the chain, at most so many; how many, which may be none.
+  uint64_t run_turns(const Stretch& chain, const Action* actions, const Window* windows, Place& place, Flow& flow,
+                     uint64_t most);
+  // `ring` says which singles are this turn's.
+  Ran prepare_and_run(const Stretch& chain, const Action* actions, const Window* windows, Place& place, uint32_t lanes,
+                      const void** pointers, unsigned ring);
 
   Registers registers_;
   Columns columns_;

@@ -1,5 +1,5 @@
-// Chains: operations of a program that follow each other with one VL, lane by lane, so that sixteen lanes can go through
-// all of them in vector registers of the processor. What does not go lane by lane ends a chain.
+// Chains: operations of a program that follow each other with one VL, lane by lane, so that sixteen lanes can go
+// through all of them in vector registers of the processor. What does not go lane by lane ends a chain.
 //
 // A chain of values is made of nodes. Machine code for it works on 16 lanes at a time; memory, scalars and checks are
 // prepared before (siw_run_chain.cpp).
@@ -15,6 +15,7 @@
 
 namespace tfmbs {
 
+constexpr uint32_t LEAST_LANES = 32;  // fewer are not worth it
 constexpr unsigned MOST_POINTERS = 128, MOST_MOVES = 24, MOST_SINGLES = 24, MOST_ROOMS = 64;
 // Rooms behind those for values: the vector registers of the processor, masks, and the lanes of a GroupFn.
 constexpr unsigned SAVED_ROOMS = MOST_ROOMS, MASK_ROOM = SAVED_ROOMS + 32, GROUP_ROOM = MASK_ROOM + 1;
@@ -22,9 +23,11 @@ constexpr unsigned ALL_ROOMS = GROUP_ROOM + 1;
 // The first pointers of every chain: the rooms, and the functions for lanes that it is not sure of.
 constexpr uint8_t ROOMS = 0, EXP_GROUP = 1, ERF_GROUP = 2, FIRST_POINTER = 3;
 
-// What a chain is given: the addresses of its registers and elements, lanes that are whole groups of 16, and the mask of
-// the last group, where it is not whole.
+// What a chain is given: the addresses of its registers and elements, lanes that are whole groups of 16, and the mask
+// of the last group, where it is not whole.
 using StretchFn = void (*)(const void* const* pointers, uint64_t lanes, uint64_t rest);
+
+struct Turns;
 
 // How a chain is executed.
 struct Stretch {
@@ -38,6 +41,7 @@ struct Stretch {
     bool is_used;        // by the code
     bool stays;          // a load whose register is read after the chain
     uint32_t action, words;
+    bool is_kept = false;  // by later turns
   };
   struct Place {
     uint8_t index, pointer;  // a register, and its pointer
@@ -49,6 +53,23 @@ struct Stretch {
   uint32_t operations = 0, real_operations = 0, loads = 0, stores = 0;
   uint32_t written = 0, settled = 0;  // registers, as bits
   StretchFn run = nullptr;
+  std::shared_ptr<Turns> turns;  // where it is all of a loop's body and hands registers on
+};
+
+constexpr unsigned MOST_DEPTH = 3;
+constexpr size_t LEAST_HANDED_ON = 256;  // lanes from turn to turn; fewer are not worth it
+
+// The turns of a loop whose body is a chain. Schedules let turns overlap: what one computes is stored by a later one.
+// Here a turn computes all that it stores itself, from what it and the `depth` turns before it loaded, so that
+// registers which turns hand on are not written until the loop ends.
+struct Turns {
+  struct Shift {
+    uint8_t to, from;  // pointers, from those of the turn before
+  };
+  Stretch stretch;
+  StretchFn after = nullptr;  // writes the registers as they are after the last turn
+  std::vector<Shift> shifts;
+  unsigned depth = 0;
 };
 
 // All chains of a program.

@@ -46,6 +46,15 @@ struct Nodes {
   std::vector<Sum> sums;
 };
 
+// A loop whose body is a chain: its turn, and what registers hold after it.
+struct TurnNodes {
+  Nodes turn, after;
+  Turns turns;
+};
+
+// From the last step to the first: who is needed, and with the right bits of NaNs. Other steps go.
+void mark_used(Nodes& nodes);
+
 // Whether code can be made for an operation; its types have 32-bit lanes.
 bool has_code(abi::DOp op, abi::DType type, uint8_t aux);
 
@@ -53,5 +62,12 @@ bool has_code(abi::DOp op, abi::DType type, uint8_t aux);
 // tells actions that are jumped to. `next` is set to where to look for another one.
 std::optional<std::pair<Nodes, Stretch>> chain_at(const Program& program, const std::vector<Lanes>& live,
                                                 const std::vector<bool>& targets, size_t first, size_t& next);
+
+// The turns of a loop whose body are the actions from `first` to `end`, all of a chain; nullopt where they hand on more
+// than what some turns before loaded.
+std::optional<TurnNodes> turns_at(const Program& program, const std::vector<Lanes>& live, size_t first, size_t end);
+
+// About how long the operations take: those of numbers, additions and the like.
+unsigned cost(const Nodes& nodes);
 
 }  // namespace tfmbs

@@ -12,8 +12,8 @@ namespace {
 
 using Item = Stretch::Item;
 
-constexpr uint32_t LEAST_LANES = 32, GROUP = 16;
-constexpr size_t ROOM_WORDS = ALL_ROOMS * GROUP, SINGLE_WORDS = MOST_SINGLES;
+constexpr uint32_t GROUP = 16;
+constexpr size_t ROOM_WORDS = ALL_ROOMS * GROUP, SINGLE_WORDS = MOST_SINGLES, SINGLES = MOST_DEPTH + 1;
 
 // Elements that a load or store of a chain accesses.
 struct Move {
@@ -37,14 +37,59 @@ void each_element(const Move& move, uint32_t lanes, Copy copy) {
 
 }  // namespace
 
-// False where the actions have to be executed one by one: nothing has been done then.
 bool Machine::run_chain(const Stretch& chain, const Action* actions, const Window* windows, Place& place,
                         uint32_t lanes) {
-  if (lanes < LEAST_LANES) return false;
-  if (room_.empty()) room_.resize(ROOM_WORDS + SINGLE_WORDS + size_t{MOST_MOVES} * 2 * abi::VLMAX);
-  uint32_t* single = room_.data() + ROOM_WORDS;
-  auto* stage = reinterpret_cast<uint8_t*>(room_.data() + ROOM_WORDS + SINGLE_WORDS);
   const void* pointers[MOST_POINTERS];
+  return prepare_and_run(chain, actions, windows, place, lanes, pointers, 0) != Ran::NOT;
+}
+
+uint64_t Machine::run_turns(const Stretch& chain, const Action* actions, const Window* windows, Place& place,
+                            Flow& flow, uint64_t most) {
+  const Turns& turns = *chain.turns;
+  const Action& repeat = actions[chain.end];
+  const uint32_t lanes = flow.lanes;
+  const void *first[MOST_POINTERS], *second[MOST_POINTERS], *plain[MOST_POINTERS];
+  const void **now = first, **before = second;
+  uint64_t turn = 0;
+  bool is_behind = false, going = true;  // whether registers are
+  for (; going && turn < most; ++turn) {
+    const auto ring = static_cast<unsigned>(turn % (turns.depth + 1));
+    std::swap(now, before);
+    for (const Turns::Shift& shift : turns.shifts) now[shift.to] = before[shift.from];
+    Ran ran;
+    if (turn < turns.depth) {
+      ran = prepare_and_run(chain, actions, windows, place, lanes, plain, ring);
+      if (ran == Ran::NOT) break;
+      for (size_t i = 0; i < chain.items.size(); ++i)
+        if (chain.items[i].kind != Item::Kind::SCALAR)
+          now[turns.stretch.items[i].pointer] = plain[chain.items[i].pointer];
+    } else {
+      ran = prepare_and_run(turns.stretch, actions, windows, place, lanes, now, ring);
+      if (ran == Ran::NOT) {
+        std::swap(now, before);
+        break;
+      }
+      is_behind = true;
+    }
+    going = ran == Ran::IN_PLACE;
+    place.words += repeat.words;
+    place.check_steps(repeat);
+    follow(repeat, actions, scalars_, flow);
+  }
+  if (is_behind) {
+    if (registers_.borrowed() & turns.stretch.written) registers_.free_for(turns.stretch.written, lanes);
+    for (const Stretch::Place& output : turns.stretch.outputs) now[output.pointer] = registers_.own(output.index);
+    turns.after(now, lanes - lanes % GROUP, (uint64_t{1} << lanes % GROUP) - 1);
+  }
+  return turn;
+}
+
+Machine::Ran Machine::prepare_and_run(const Stretch& chain, const Action* actions, const Window* windows,
+                                      Place& place, uint32_t lanes, const void** pointers, unsigned ring) {
+  if (lanes < LEAST_LANES) return Ran::NOT;
+  if (room_.empty()) room_.resize(ROOM_WORDS + SINGLES * SINGLE_WORDS + size_t{MOST_MOVES} * 2 * abi::VLMAX);
+  uint32_t* single = room_.data() + ROOM_WORDS + ring * SINGLE_WORDS;
+  auto* stage = reinterpret_cast<uint8_t*>(room_.data() + ROOM_WORDS + SINGLES * SINGLE_WORDS);
   pointers[ROOMS] = room_.data();
   pointers[EXP_GROUP] = reinterpret_cast<const void*>(exp_);
   pointers[ERF_GROUP] = reinterpret_cast<const void*>(erf_);
@@ -71,7 +116,8 @@ bool Machine::run_chain(const Stretch& chain, const Action* actions, const Windo
         pointers[item.pointer] = single++;
         break;
       case Item::Kind::INDEX:
-        action.run.index(stage, wrap(raw(scalars_[action.base]) + raw(action.immediate)), scalars_[action.index], lanes);
+        action.run.index(stage, wrap(raw(scalars_[action.base]) + raw(action.immediate)), scalars_[action.index],
+                         lanes);
         pointers[item.pointer] = stage;
         stage += abi::VLMAX * sizeof(uint32_t);
         break;
@@ -116,7 +162,7 @@ bool Machine::run_chain(const Stretch& chain, const Action* actions, const Windo
       std::memcpy(read_, read, sizeof read);
       std::memcpy(written_, written, sizeof written);
       place.words = words;
-      return false;
+      return Ran::NOT;
     }
   }
   place.words += chain.words;
@@ -150,6 +196,7 @@ bool Machine::run_chain(const Stretch& chain, const Action* actions, const Windo
 
   chain.run(pointers, lanes - lanes % GROUP, (uint64_t{1} << lanes % GROUP) - 1);
 
+  bool is_in_place = true;
   for (size_t i = 0; i < moves; ++i) {
     const Move& move = moved[i];
     const Action& action = actions[move.item->action];
@@ -159,8 +206,9 @@ bool Machine::run_chain(const Stretch& chain, const Action* actions, const Windo
     } else if (move.item->stays) {
       load(action, *move.window, move.first, move.stride, lanes);
     }
+    is_in_place = is_in_place && !(move.item->is_kept && move.staged);
   }
-  return true;
+  return is_in_place ? Ran::IN_PLACE : Ran::STAGED;
 }
 
 }  // namespace tfmbs

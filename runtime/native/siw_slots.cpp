@@ -66,7 +66,10 @@ void SlotDecoder::compute(Slot& slot, DOp op, abi::DType type, uint8_t aux, cons
     fail_(std::string(name) + " is not available here for type " + std::to_string(static_cast<unsigned>(type)) +
           " and aux " + std::to_string(aux));
   if (is_partial(op)) slot.fixed_words = static_cast<uint16_t>(abi::REDUCTION_LANES * slot.lane_words);
-  if (fills(op)) slot.fixed_words = static_cast<uint16_t>(abi::VLMAX * slot.lane_words);
+  if (fills(op)) {
+    slot.fixed_words = slot.action.fixed_words = static_cast<uint16_t>(abi::VLMAX * slot.lane_words);
+    slot.action.lane_words = slot.lane_words;
+  }
   slot.reads_beyond = is_partial(op) || op == DOp::FOLD;
   slot.effect.partial = is_partial(op);
   slot.effect.whole = fills(op);

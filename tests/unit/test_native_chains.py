@@ -22,8 +22,9 @@ from tfmbs.runtime.devices.emulator import Emulator
 
 Array = NDArray[Any]
 F32, I32, U32 = DType.F32, DType.I32, DType.U32
-SPREAD = 3 * VLMAX + 64
-"""Elements of a window: those that a stride of three reaches, and some before and behind."""
+MOST_TURNS = 8
+SPREAD = 3 * VLMAX + 64 + 16 * MOST_TURNS
+"""Elements of a window: those that a stride of three reaches, and some before and behind, in each turn of a loop."""
 SPECIAL = (0, 0x80000000, 0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC00001, 0x7F800001, 0x7FFFFFFF, 1, 0x80000001)
 SPECIAL += (0x007FFFFF, 0x7F7FFFFF, 0x3F800000, 0xBF800000, 0x3F7FFFFF, 0x4F000000, 0xCF000000, 0x43000000, 0xFFFFFFFF)
 SPECIAL += (0x42FE8000, 0xC3008000, 31, 32, 33, 0xFFFFFFE0, 0x3F000000, 0x40200000, 0xC0200000)
@@ -57,8 +58,8 @@ WINDOWS = {F32: (0, 3), I32: (6, 7), DType.I8: (1, 4), DType.U16: (2, 5)}
 """By type, the window of an input and that of an output."""
 
 
-def program(body: list[Fields], length: int) -> Builder:
-    """A loop that takes the body twice, with VL = length: s1 = 1, s5, s6, s7 are 2, -1, 3, s2 an offset that moves."""
+def program(body: list[Fields], length: int, turns: int = 2) -> Builder:
+    """A loop of these turns, with VL = length: s1 = 1, s5, s6, s7 are 2, -1, 3, s2 an offset that moves."""
     builder = Builder()
     x, b, h = (builder.input(n, (SPREAD,), t) for n, t in (("x", F32), ("b", DType.I8), ("h", DType.U16)))
     y, z, w = (builder.output(n, (SPREAD,), t) for n, t in (("y", F32), ("z", DType.I8), ("w", DType.U16)))
@@ -68,7 +69,7 @@ def program(body: list[Fields], length: int) -> Builder:
     words = [
         {**s("LI", reg=1, imm=1), **c("SETVL", imm=VLMAX)},
         *(s("LD", F32, reg=i, win=0, base=0, index=1, imm=70 * i) for i in range(2, 10)),
-        *(s("LI", reg=reg, imm=imm) for reg, imm in ((5, 2), (6, -1), (7, 3), (2, 0), (3, VLMAX), (4, 2))),
+        *(s("LI", reg=reg, imm=imm) for reg, imm in ((5, 2), (6, -1), (7, 3), (2, 0), (3, VLMAX), (4, turns))),
         c("SETVL", imm=length),
         c("LOOP", reg=4, imm=len(body) + 1),
         *body,
@@ -89,8 +90,8 @@ def run(builder: Builder, isa: str, given_: dict[str, Array], *, jit: bool) -> d
     return {name: array.tobytes() for name, array in context.run("main", given_).items()}
 
 
-def compare(body: list[Fields], length: int, seed: int = 0) -> None:
-    builder, values = program(body, length), inputs(seed)
+def compare(body: list[Fields], length: int, seed: int = 0, turns: int = 2) -> None:
+    builder, values = program(body, length, turns), inputs(seed)
     expected = run(builder, "baseline", values, jit=False)
     for isa in CHAINED:
         assert run(builder, isa, values, jit=True) == expected
@@ -164,6 +165,103 @@ def test_any_chain(body: list[Fields], length: int, seed: int) -> None:
 @given(st.lists(st.one_of(OPERATIONS), min_size=60, max_size=120), st.sampled_from((100, VLMAX)), st.integers(0, 3))
 def test_more_values_than_registers(body: list[Fields], length: int, seed: int) -> None:
     compare(body, length, seed)
+
+
+@st.composite
+def overlapping(draw: st.DrawFn) -> list[Fields]:
+    """A body as schedules make them: each value is computed in the turn of what it comes from, or in the next one.
+
+    Values have registers of their own, of which those below 10 are looked at in the end.
+    """
+    stages: dict[int, int] = {2: 0, 3: 0}  # by register
+    words: list[tuple[int, Fields]] = []
+    for reg in draw(st.permutations(range(4, 17)))[: draw(st.integers(2, 10))]:
+        made = [one for one in stages if one > 3] or [2]
+        a, b = draw(st.sampled_from(made)), draw(st.sampled_from(list(stages)))
+        stage = max(stages[a], stages[b]) + draw(st.sampled_from((0, 0, 1)))
+        kind = draw(st.integers(0, 7))
+        if kind < 3 or len(words) < 2:
+            dtype, (source, target) = draw(st.sampled_from(list(WINDOWS.items())))
+            window = draw(st.sampled_from((source, source, source, target)))
+            index = draw(st.sampled_from((1, 1, 1, 1, 0, 7)))
+            stage, fields = 0, s("LD", dtype, reg=reg, win=window, base=2, index=index, imm=draw(st.integers(0, 8)))
+        elif kind == 3:
+            fields = d(draw(st.sampled_from(("EXP", "ERF", "NEG"))), F32, vd=reg, va=a)
+        elif kind == 4:
+            fields = d("SEL", vd=reg, va=a, vb=b, vc=2)
+        elif kind == 5:
+            fields = d("FMA", F32, vd=reg, va=a, vb=b, vc=draw(st.sampled_from(list(stages))))
+        else:
+            op = draw(st.sampled_from(("ADD", "SUB", "MUL", "MAX")))
+            fields = d(op, draw(st.sampled_from(BOTH)), vd=reg, va=a, vb=b)
+        stages[reg] = stage
+        words.append((stage, fields))
+    for number in range(draw(st.integers(0, 3))):
+        reg = draw(st.sampled_from(list(stages)))
+        if draw(st.integers(0, 3)) == 0:
+            fields = d("RED", F32, vd=20 + number, va=reg, aux=draw(st.sampled_from((Reduce.SUM, Reduce.MAX))))
+        else:
+            dtype, (_, target) = draw(st.sampled_from(list(WINDOWS.items())))
+            fields = s("ST", dtype, reg=reg, win=target, base=2, index=1, imm=draw(st.sampled_from((0, 8, VLMAX))))
+        words.append((stages[reg] + draw(st.sampled_from((0, 1))), fields))
+    return [fields for _, fields in sorted(words, key=lambda word: -word[0])]
+
+
+@settings(max_examples=examples(300), deadline=None)
+@given(overlapping(), st.sampled_from((47, 100, 128, 511, VLMAX)), st.integers(1, MOST_TURNS), st.integers(0, 3))
+def test_turns_that_overlap(body: list[Fields], length: int, turns: int, seed: int) -> None:
+    """What a turn hands on to a later one, and what registers hold behind the loop."""
+    compare(body, length, seed, turns)
+
+
+def pipeline(loaded: int = 0, index: int = 1) -> list[Fields]:
+    """Stores what was loaded a turn before and computed in this one and in the one before."""
+    return [
+        s("ST", F32, reg=12, win=3, base=2, index=1),
+        d("MUL", F32, vd=12, va=11, vb=3),
+        d("ADD", F32, vd=11, va=10, vb=2),
+        s("LD", F32, reg=10, win=loaded, base=2, index=index, imm=8),
+        s("LD", F32, reg=2, win=loaded, base=2, index=0, imm=1),
+        d("MOV", vd=5, va=12),
+    ]
+
+
+@pytest.mark.parametrize("turns", range(1, MOST_TURNS + 1))
+@pytest.mark.parametrize("loaded", [0, 3])
+@pytest.mark.parametrize("index", [1, 7])
+def test_a_pipeline(turns: int, loaded: int, index: int) -> None:
+    """Any number of turns; elements that are not side by side; what is stored to where it is loaded."""
+    body = pipeline(loaded, index)
+    compare(body, 100, turns=turns)
+    native = Emulator(program(body, 100).image(), CHAINED[0]).whole.native
+    assert native.loops == (loaded == 0)
+
+
+@pytest.mark.parametrize("place", [100 + 16 * turn for turn in (1, 3, 6)])
+def test_stores_that_meet_in_a_later_turn(place: int) -> None:
+    """Such turns are taken one action after the other, with registers as earlier turns leave them."""
+    compare([*pipeline(), s("ST", F32, reg=5, win=3, base=0, index=1, imm=place)], 100, turns=MOST_TURNS)
+
+
+def test_no_more_is_computed() -> None:
+    """What is looked at in the turn that makes it, too, would be made twice: it goes through its register."""
+    body = [d("ADD", F32, vd=12, va=11, vb=3), d("EXP", F32, vd=11, va=10)]
+    body = [s("ST", F32, reg=12, win=3, base=2, index=1), *body, s("LD", F32, reg=10, win=0, base=2, index=1)]
+    assert Emulator(program(body, 100).image(), CHAINED[0]).whole.native.loops == 1
+    twice = [*body, s("ST", F32, reg=11, win=3, base=2, index=1, imm=VLMAX)]
+    assert Emulator(program(twice, 100).image(), CHAINED[0]).whole.native.loops == 0
+    compare(twice, 100, turns=MOST_TURNS)
+
+
+def test_an_access_outside_in_a_later_turn() -> None:
+    body = [*pipeline(), s("LD", F32, reg=6, win=0, base=2, index=1, imm=SPREAD - VLMAX - 16 * 4)]
+    texts = set()
+    for jit in (False, True):
+        with pytest.raises(TfmbsError) as caught:
+            run(program(body, VLMAX, MOST_TURNS), CHAINED[-1], inputs(0), jit=jit)
+        assert caught.value.code == "siw.address"
+        texts.add(str(caught.value))
+    assert len(texts) == 1
 
 
 SPECIAL_AMONG_OTHERS: tuple[st.SearchStrategy[Fields], ...] = (

@@ -15,6 +15,8 @@ namespace {
 using Kind = Action::Kind;
 __extension__ using Wide = __int128;  // holds every address that 64-bit registers can name
 
+constexpr uint32_t FETCHED_LANES = 128;
+
 // Copies the first lane to those behind it.
 void repeat_first(uint32_t* lanes, uint32_t lane_words, uint32_t words) {
   if (lane_words == 1) return std::fill(lanes + 1, lanes + words, *lanes);
@@ -87,7 +89,11 @@ void Machine::load(const Action& action, const Window& window, int64_t first, in
   const uint32_t* column = nullptr;
   if (action.lends) {
     const auto* lane = reinterpret_cast<const uint32_t*>(window.data) + first;
-    if (stride == 1 && Registers::may_borrow(lanes)) return registers_.borrow(action.d, action.window, lane, lanes);
+    if (stride == 1 && Registers::may_borrow(lanes)) {
+      // What is borrowed is read later. Processors fetch ahead in long rows by themselves.
+      for (uint32_t i = 0; i < std::min(lanes, FETCHED_LANES); i += Registers::GROUP) __builtin_prefetch(lane + i);
+      return registers_.borrow(action.d, action.window, lane, lanes);
+    }
     if (action.steady) column = columns_.find(window.data, window.elements, first, stride, lanes);
   }
   if (registers_.borrowed() & action.writes) registers_.free_for(action.writes, lanes);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "chain_lanes.h"
+#include "chain_scaled.h"
 #include "kernels.h"
 #include "requantize.h"
 #include "simd.h"
@@ -149,10 +150,10 @@ void requantize_rows(const tfmbs::ChainStep* steps, const tfmbs::ChainRows& rows
 }
 
 inline void run_chain(const tfmbs::ChainStep* steps, size_t count, const tfmbs::ChainRows& rows) {
-  if (!requantizes(steps, count, rows))
-    for (size_t row = 0; row < rows.rows; ++row) chain_row(steps, count, row, rows);
-  else if (steps[3].divisor == 0) requantize_rows<false>(steps, rows);
-  else requantize_rows<true>(steps, rows);
+  if (requantizes(steps, count, rows))
+    return steps[3].divisor == 0 ? requantize_rows<false>(steps, rows) : requantize_rows<true>(steps, rows);
+  if (run_scaled(steps, count, rows)) return;
+  for (size_t row = 0; row < rows.rows; ++row) chain_row(steps, count, row, rows);
 }
 
 constexpr tfmbs::ChainFn CHAIN = run_chain;

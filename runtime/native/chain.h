@@ -20,6 +20,10 @@ struct ChainOperand {
   abi::DType type{};
   uint8_t window = 0;
   uint32_t at = 0;  // CONSTANT: its bits; SCALAR: the element
+
+  bool operator==(const ChainOperand& other) const {
+    return place == other.place && type == other.type && window == other.window && at == other.at;
+  }
 };
 
 struct Chain {
@@ -28,6 +32,11 @@ struct Chain {
     ChainOperand operand;
     float zero = 0, low = 0, high = 0, divisor = 0;  // of QUANTIZE
     LaneFn function = nullptr;                       // of FUNCTION
+
+    // Before there are QUANTIZE steps.
+    bool operator==(const Step& other) const {
+      return op == other.op && operand == other.operand && function == other.function;
+    }
   };
 
   std::vector<Step> steps;

@@ -142,7 +142,8 @@ template <unsigned COUNT>
   __m256i zero = _mm256_setzero_si256();
 #pragma GCC unroll 4
   for (unsigned v = 0; v < COUNT; ++v)
-    zero = _mm256_or_si256(zero, _mm256_cmpeq_epi32(_mm256_and_si256(x[v], _mm256_set1_epi32(bits)), _mm256_setzero_si256()));
+    zero = _mm256_or_si256(zero, _mm256_cmpeq_epi32(_mm256_and_si256(x[v], _mm256_set1_epi32(bits)),
+                                                    _mm256_setzero_si256()));
   return _mm256_testz_si256(zero, zero) != 0;
 }
 // Within both ends; a NaN is the canonical one. No end is a zero that might be lost to the other one.
@@ -176,7 +177,9 @@ template <bool DIVIDES>
 class Quantizer {
  public:
   explicit Quantizer(const tfmbs::ChainStep& step)
-      : zero_(broadcast_i(static_cast<int32_t>(step.zero))), low_(broadcast_f(step.low)), high_(broadcast_f(step.high)) {
+      : zero_(broadcast_i(static_cast<int32_t>(step.zero))),
+        low_(broadcast_f(step.low)),
+        high_(broadcast_f(step.high)) {
     if constexpr (!DIVIDES) return;
     divisor_ = broadcast_f(step.divisor);
     reciprocal_ = broadcast_f(1.0f / step.divisor);

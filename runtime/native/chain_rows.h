@@ -45,7 +45,8 @@ template <class Of>
   }
 }
 
-[[gnu::always_inline]] inline void store_row(const VecF (&x)[CHAINED], bool narrow, uint8_t* out, uint32_t at, uint32_t n) {
+[[gnu::always_inline]] inline void store_row(const VecF (&x)[CHAINED], bool narrow, uint8_t* out, uint32_t at,
+                                             uint32_t n) {
 #pragma GCC unroll 4
   for (uint32_t v = 0; v < CHAINED; ++v) {
     const uint32_t first = at + v * LANES;

@@ -1,6 +1,6 @@
 // Sums of i32 with a number added and a scale of their row, as epilogues of integers begin; elements may be added to
-// them, and one end or both follow, or a quantization. And f32 that are only quantized. Lanes stay in registers from the
-// first step to the last.
+// them, and one end or both follow, or a quantization. And f32 that are only quantized. Lanes stay in registers from
+// the first step to the last.
 #pragma once
 
 #include "chain_lanes.h"

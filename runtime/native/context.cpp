@@ -249,6 +249,7 @@ void Context::execute(const Bound& bound, LaunchCounters& counters) {
     case Kind::LSTM: recur(engine, bound); break;
     case Kind::COPY: std::memmove(bound.out, bound.lhs, bound.out_bytes); break;
     case Kind::VECTOR: {
+      if (run_stream(engine, bound)) break;
       Machine& machine = buffers_[0]->machine;
       machine.clear(*launch.program);
       machine.run(*launch.program, bound.windows, abi::VLMAX, &buffers_[0]->steps_left);

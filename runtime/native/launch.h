@@ -20,6 +20,8 @@ void run_gemm(const Engine& engine, const Bound& bound, const PackedWeights& wei
 void run_conv(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 void run_groups(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 void run_pool(const Engine& engine, const Bound& bound);
+// Whether a VECTOR is a stream (stream.h) that could run as one; else nothing was done.
+bool run_stream(const Engine& engine, const Bound& bound);
 // `lanes` outputs of a channel from `first` on, at most VLMAX, whose input is `plane`, as lanes, which are at the
 // beginning of a buffer of POOL_WORDS.
 constexpr uint64_t POOL_WORDS = 5 * abi::VLMAX + 128;

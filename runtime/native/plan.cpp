@@ -48,7 +48,8 @@ class Planner {
   std::optional<Known> look_at(const Launch& launch) {
     const abi::Descriptor& record = launch.record;
     if (record.kind == Kind::VECTOR) {
-      if (std::optional<Known> known = look_into(launch)) return known;
+      // A stream runs whole.
+      if (std::optional<Known> known = look_into(launch)) return launch.program->stream ? std::nullopt : std::move(known);
     }
     for (const uint32_t index : {record.lhs, record.rhs})
       if (index != NO_INDEX) read(tensor(index, launch));

@@ -116,6 +116,7 @@ struct Effect {
 };
 
 struct Chain;
+struct Stream;
 struct Stretch;
 struct Stretches;
 
@@ -128,6 +129,7 @@ struct Program {
   std::vector<WindowUse> uses;
   std::vector<unsigned> cleared;  // vector registers whose value at the start matters
   std::shared_ptr<const Chain> chain;  // what an epilogue may run as instead, or nullptr
+  std::shared_ptr<const Stream> stream;  // the same of a VECTOR
   std::shared_ptr<const Stretches> chains;  // of its CHAINs
 };
 

@@ -8,6 +8,7 @@
 #include "siw_chain.h"
 #include "siw_control.h"
 #include "siw_slots.h"
+#include "stream.h"
 
 namespace tfmbs {
 namespace {
@@ -221,6 +222,9 @@ Program decode_program(const abi::Program& record, const uint8_t* words, std::st
   if (kernels.chain)
     if (std::optional<Chain> chain = chain_of(record, words, kernels))
       program.chain = std::make_shared<const Chain>(std::move(*chain));
+  if (kernels.chain)
+    if (std::optional<Stream> stream = stream_of(record, words, kernels))
+      program.stream = std::make_shared<const Stream>(std::move(*stream));
   if (translates && kernels.has_code) add_chains(program);
   return program;
 }

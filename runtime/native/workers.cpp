@@ -1,6 +1,9 @@
 #include "workers.h"
 
 #include <pthread.h>
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 #include <atomic>
 #include <chrono>
@@ -19,8 +22,9 @@
 namespace tfmbs {
 namespace {
 
-// About what waking a thread costs: looking out for longer would waste more than it may save.
-constexpr std::chrono::microseconds LOOK_OUT{40};
+// While a run lasts. Waking a thread costs its waker some microseconds, and the thread comes 30 to 100 later, or more
+// where others compete for its processor.
+constexpr std::chrono::microseconds LOOK_OUT{200};
 constexpr unsigned LOOKS = 32;  // between two looks at the clock
 
 // Threads of the contexts of this process that run now.
@@ -51,6 +55,23 @@ void relax() {
 #endif
 }
 
+#if defined(__linux__)
+int current_processor() { return sched_getcpu(); }
+
+// Moves the calling thread to another processor that it may run on, if there is one. A system that finds all processors
+// busy wakes a thread on that of its waker, where the two wait for each other.
+void move_from(int processor) {
+  cpu_set_t all;
+  if (sched_getaffinity(0, sizeof all, &all)) return;  // more processors than a set has
+  cpu_set_t others = all;
+  CPU_CLR(processor, &others);
+  if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others)) sched_setaffinity(0, sizeof all, &all);
+}
+#else
+int current_processor() { return -1; }
+void move_from(int) {}
+#endif
+
 // Whether `there_is` becomes true within LOOK_OUT, while `go_on` is.
 template <class ThereIs, class GoOn>
 bool look_out(const ThereIs& there_is, const GoOn& go_on) {
@@ -78,8 +99,10 @@ struct Workers::Shared {
   static constexpr uint64_t JOINED = 0xFFFF, OPEN = 0x10000, JOB = 0x20000;
   static uint64_t job_of(uint64_t word) { return word / JOB; }
 
-  std::atomic<uint64_t> word{0};
-  Call call{};
+  // Threads that look out read the word all the time: nothing that the caller writes for others lies beside it.
+  alignas(64) std::atomic<uint64_t> word{0};
+  alignas(64) Call call{};
+  std::atomic<int> caller{-1};  // the processor that it runs on
   std::vector<Part> parts;
   std::atomic<uint64_t> failed{UINT64_MAX};  // the lowest unit that threw
   std::exception_ptr failure;
@@ -106,6 +129,7 @@ struct Workers::Shared {
 
 void Workers::Shared::publish(uint64_t units, bool in_parts, Call what) {
   call = what;
+  caller.store(current_processor(), std::memory_order_relaxed);
   failed.store(UINT64_MAX, std::memory_order_relaxed);
   const uint64_t count = in_parts ? parts.size() : 1, each = units / count, more = units % count;
   uint64_t first = 0;
@@ -168,6 +192,8 @@ void Workers::Shared::loop(unsigned worker) {
   const FloatEnvironment environment;
   uint64_t seen = 0;
   while (const uint64_t now = await(seen)) {
+    const int here = current_processor();
+    if (here >= 0 && here == caller.load(std::memory_order_relaxed)) move_from(here);
     if (join(now)) {
       work(worker);
       leave();

@@ -145,3 +145,18 @@ def test_threads_end_with_their_context() -> None:
     while own & threads_of_this_process():
         assert time.monotonic() < deadline, "threads outlive their context"
         time.sleep(0.001)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no sets of processors")
+def test_threads_that_leave_the_processor_of_their_caller_may_come_back() -> None:
+    context = Program(chain()).context(threads=3)
+    before = threads_of_this_process()
+    for seed in range(50):
+        context.run(given(seed))
+        time.sleep(0.001)  # they sleep, and are woken again
+    own = threads_of_this_process() - before
+    assert len(own) == 2
+    deadline = time.monotonic() + 10  # one that is late may be on its way
+    while any(os.sched_getaffinity(int(thread)) != os.sched_getaffinity(0) for thread in own):
+        assert time.monotonic() < deadline, "a thread may no longer run where others may"
+        time.sleep(0.001)

@@ -52,6 +52,7 @@ struct Stretch {
   uint32_t words = 0;  // behind the last item
   uint32_t operations = 0, real_operations = 0, loads = 0, stores = 0;
   uint32_t written = 0, settled = 0;  // registers, as bits
+  std::vector<uint8_t> counted, streamed;  // scalars that it changes, and windows whose cursors it moves
   StretchFn run = nullptr;
   std::shared_ptr<Turns> turns;  // where it is all of a loop's body and hands registers on
 };

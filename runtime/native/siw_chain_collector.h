@@ -201,6 +201,10 @@ class Collector {
     nodes.steps = std::move(steps);
   }
 
+  static void note(std::vector<uint8_t>& numbers, uint8_t number) {
+    if (std::find(numbers.begin(), numbers.end(), number) == numbers.end()) numbers.push_back(number);
+  }
+
   uint8_t new_pointer() { return static_cast<uint8_t>(pointers_++); }
 
   int32_t add(Node node) {
@@ -281,6 +285,7 @@ class Collector {
     const auto number = static_cast<uint32_t>(at);
     if (is_scalar(action.kind)) {
       chain_.items.push_back({Item::Kind::SCALAR, false, 0, 0, false, false, number, 0});
+      note(chain_.counted, action.kind == Kind::LATCH ? LATCHED : action.target);
       return true;
     }
     if (action.kind == Kind::COPY) {
@@ -297,6 +302,7 @@ class Collector {
     if (stores && effect.type == DType::BOOL) return false;
     if (sum_of_[stores ? action.a : action.d] >= 0) return false;
     const auto size = static_cast<uint8_t>(element_bytes(effect.type));
+    if (streams) note(chain_.streamed, action.window);
     if (stores && !is_last_) {
       chain_.items.push_back({Item::Kind::STORE, streams, size, 0, false, false, number, 0});
       return true;

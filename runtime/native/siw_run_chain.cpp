@@ -48,7 +48,7 @@ uint64_t Machine::run_turns(const Stretch& chain, const Action* actions, const W
   const Turns& turns = *chain.turns;
   const Action& repeat = actions[chain.end];
   const uint32_t lanes = flow.lanes;
-  const void *first[MOST_POINTERS], *second[MOST_POINTERS], *plain[MOST_POINTERS];
+  const void *first[MOST_POINTERS] = {}, *second[MOST_POINTERS] = {}, *plain[MOST_POINTERS];
   const void **now = first, **before = second;
   uint64_t turn = 0;
   bool is_behind = false, going = true;  // whether registers are
@@ -102,9 +102,8 @@ Machine::Ran Machine::prepare_and_run(const Stretch& chain, const Action* action
   uint64_t read[abi::WINDOWS], written[abi::WINDOWS];
   const uint64_t words = place.words;
   if (chain.stores) {
-    std::memcpy(scalars, scalars_, sizeof scalars);
-    std::memcpy(read, read_, sizeof read);
-    std::memcpy(written, written_, sizeof written);
+    for (const uint8_t i : chain.counted) scalars[i] = scalars_[i];
+    for (const uint8_t i : chain.streamed) read[i] = read_[i], written[i] = written_[i];
   }
   for (const Item& item : chain.items) {
     const Action& action = actions[item.action];
@@ -158,9 +157,8 @@ Machine::Ran Machine::prepare_and_run(const Stretch& chain, const Action* action
     for (size_t j = 0; met > 1 && j < moves; ++j) {
       if (j == i || lows[i] >= ends[j] || lows[j] >= ends[i]) continue;
       if (lows[i] == lows[j] && go_together(moved[i], moved[j]) && !moved[j].item->stays) continue;
-      std::memcpy(scalars_, scalars, sizeof scalars);
-      std::memcpy(read_, read, sizeof read);
-      std::memcpy(written_, written, sizeof written);
+      for (const uint8_t scalar : chain.counted) scalars_[scalar] = scalars[scalar];
+      for (const uint8_t window : chain.streamed) read_[window] = read[window], written_[window] = written[window];
       place.words = words;
       return Ran::NOT;
     }

@@ -243,6 +243,13 @@ def test_stores_that_meet_in_a_later_turn(place: int) -> None:
     compare([*pipeline(), s("ST", F32, reg=5, win=3, base=0, index=1, imm=place)], 100, turns=MOST_TURNS)
 
 
+def test_cursors_and_scalars_of_a_chain_whose_stores_meet() -> None:
+    """They move on once, by the actions that are executed instead."""
+    body = [s("ADDI", reg=2, base=2, imm=8), c("RECV", F32, reg=10, src=0), d("ADD", F32, vd=11, va=10, vb=3)]
+    body += [c("SEND", F32, reg=11, src=3), s("ST", F32, reg=10, win=3, base=2, index=1, imm=VLMAX)]
+    compare(body, 100, turns=MOST_TURNS)
+
+
 def test_no_more_is_computed() -> None:
     """What is looked at in the turn that makes it, too, would be made twice: it goes through its register."""
     body = [d("ADD", F32, vd=12, va=11, vb=3), d("EXP", F32, vd=11, va=10)]

@@ -59,10 +59,70 @@ void spread_squares(const tfmbs::Spread& s, Store store) {
   }
 }
 
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+
+constexpr size_t WIDE = 4 * BYTES;
+
+// WIDE channels of BYTES neighbouring pixels, of which the first `pixels` are stored, `pitch` bytes apart; each byte by
+// 128 more. Quarters of vectors are squares of their own, so that a pixel comes out in one piece.
+inline void spread_wide(const int8_t* from, size_t stride, size_t pixels, uint8_t* out, size_t pitch) {
+  __m512i x[BYTES], y[BYTES];
+#pragma GCC unroll 16
+  for (size_t i = 0; i < BYTES; ++i) {
+    const auto row = [&](size_t quarter) {
+      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + (quarter * BYTES + i) * stride));
+    };
+    x[i] = _mm512_inserti32x4(_mm512_castsi128_si512(row(0)), row(1), 1);
+    x[i] = _mm512_inserti32x4(_mm512_inserti32x4(x[i], row(2), 2), row(3), 3);
+  }
+#pragma GCC unroll 2
+  for (unsigned step = 0; step < 2; ++step) {
+#pragma GCC unroll 8
+    for (size_t i = 0; i < BYTES / 2; ++i) {
+      y[2 * i] = _mm512_unpacklo_epi8(x[i], x[i + BYTES / 2]);
+      y[2 * i + 1] = _mm512_unpackhi_epi8(x[i], x[i + BYTES / 2]);
+    }
+#pragma GCC unroll 8
+    for (size_t i = 0; i < BYTES / 2; ++i) {
+      x[2 * i] = _mm512_unpacklo_epi8(y[i], y[i + BYTES / 2]);
+      x[2 * i + 1] = _mm512_unpackhi_epi8(y[i], y[i + BYTES / 2]);
+    }
+  }
+#pragma GCC unroll 16
+  for (size_t i = 0; i < BYTES; ++i) {
+    if (i == pixels) return;
+    _mm512_storeu_si512(out + i * pitch, _mm512_xor_si512(x[i], _mm512_set1_epi8(-128)));
+  }
+}
+
+// As many channels as that can be done for.
+inline size_t spread_wide(const tfmbs::Spread& s, uint8_t* out, size_t pitch) {
+  const size_t reach = (s.count + BYTES - 1) / BYTES * BYTES;
+  size_t done = 0;
+  for (; s.step == 1 && done + WIDE <= s.channels; done += WIDE) {
+    const int8_t* const from = s.from + done * s.stride;
+    if (static_cast<size_t>(s.end - (from + (WIDE - 1) * s.stride)) < reach) break;
+    for (size_t first = 0; first < s.count; first += BYTES)
+      spread_wide(from + first, s.stride, std::min(BYTES, s.count - first), out + first * pitch + done, pitch);
+  }
+  return done;
+}
+
+#else
+
+inline size_t spread_wide(const tfmbs::Spread&, uint8_t*, size_t) { return 0; }
+
+#endif
+
 // Each byte by 128 more.
 inline void spread_quads(const tfmbs::Spread& s, uint32_t* out) {
   const size_t bytes = s.pitch * sizeof *out;
-  spread_squares(s, [&](size_t pixel, size_t channel, const int8_t* x) {
+  const size_t done = spread_wide(s, reinterpret_cast<uint8_t*>(out), bytes);
+  tfmbs::Spread rest = s;
+  rest.from += done * s.stride;
+  rest.channels -= done;
+  spread_squares(rest, [&](size_t pixel, size_t channel, const int8_t* x) {
+    channel += done;
     uint8_t flipped[BYTES];
     for (size_t i = 0; i < BYTES; ++i) flipped[i] = static_cast<uint8_t>(x[i]) ^ 0x80u;
     uint8_t* to = reinterpret_cast<uint8_t*>(out) + pixel * bytes + channel;

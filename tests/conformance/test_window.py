@@ -100,6 +100,7 @@ SHAPES = {
     "depthwise": Conv((1, 7, 6, 6), 7, SAME3, groups=7),
     "depthwise-stride": Conv((2, 3, 12, 40), 6, Window((3, 3), strides=(2, 2), pads=(0, 1, 1, 0)), groups=3),
     "many-channels": Conv((1, 2, 3, 3), 301, SAME3),
+    "many-inputs": Conv((2, 130, 4, 18), 6, SAME3),
     "long-plane": Conv((1, 2, 30, 37), 5, Window((5, 5), pads=(2, 2, 2, 2))),
     "long-plane-few": Conv((1, 2, 30, 37), 3, Window((5, 5), pads=(2, 2, 2, 2))),
     "asymmetric": Conv((1, 1, 5, 5), 5, Window((2, 2), pads=(1, 0, 0, 1))),

@@ -8,6 +8,7 @@
 namespace {
 
 static_assert(tfmbs::STRIP_COLUMNS == AMX_COLUMNS && tfmbs::STRIP_STEP == AMX_BYTES, "columns and steps of tiles");
+static_assert(tfmbs::MOST_FEW == AMX_ROWS, "a few rows are a tile");
 constexpr size_t AMX_TILE = AMX_ROWS * AMX_BYTES;
 
 inline void amx_fetch(const uint8_t* at, size_t lines) {
@@ -88,24 +89,29 @@ void amx_plane(Unit& unit, const uint8_t* a, size_t step, const uint8_t* b) {
   if constexpr (!LAST) amx_plane<PLANE + 1>(unit, a, step, b);
 }
 
-// A `ResidueStripFn`.
+// As `StripFns::few`.
 template <class Unit>
 void amx_residues(const tfmbs::ResidueStrip& s) {
-  Unit unit(s.rows);
-  const size_t step = s.rows * AMX_BYTES, row = AMX_PANEL_BYTES;
-  unit.template zero<0>();
-  unit.template zero<1>();
-  unit.template zero<2>();
-  unit.template zero<3>();
-  const uint8_t* a = s.a;
-  for (size_t block = 0; block < s.blocks; ++block, a += tfmbs::RESIDUE_TRITS * s.rows) {
-    s.make(s.columns, s.residues + block * tfmbs::RESIDUE_BYTES, s.apart, s.buffer);
-    amx_plane<0>(unit, a, step, s.buffer);
+  alignas(AMX_BYTES) int32_t next[tfmbs::MOST_FEW * tfmbs::STRIP_COLUMNS];
+  {
+    Unit unit(s.rows);
+    const size_t step = s.rows * AMX_BYTES, row = AMX_PANEL_BYTES;
+    unit.template zero<0>();
+    unit.template zero<1>();
+    unit.template zero<2>();
+    unit.template zero<3>();
+    const uint8_t* a = s.a;
+    for (size_t block = 0; block < s.blocks; ++block, a += tfmbs::RESIDUE_TRITS * s.rows) {
+      s.make(s.columns, s.residues + block * tfmbs::RESIDUE_BYTES, s.apart, s.buffer);
+      amx_plane<0>(unit, a, step, s.buffer);
+    }
+    unit.template store<0>(s.sums, row);
+    unit.template store<1>(next, row);
+    unit.template store<2>(s.sums + AMX_STEPS, row);
+    unit.template store<3>(next + AMX_STEPS, row);
   }
-  unit.template store<0>(s.own, row);
-  unit.template store<1>(s.next, row);
-  unit.template store<2>(s.own + AMX_STEPS, row);
-  unit.template store<3>(s.next + AMX_STEPS, row);
+  for (size_t i = 0; i < s.rows * tfmbs::STRIP_COLUMNS; ++i)
+    s.sums[i] = static_cast<int32_t>(3u * static_cast<uint32_t>(s.sums[i]) - static_cast<uint32_t>(next[i])) >> 8;
 }
 
 }  // namespace

@@ -44,7 +44,8 @@ Kernels with_amx(const char* name, TileFn tile, const AmxStrips& own, QuadWindow
   StripFns strips = strips_avx512vnni;
   strips.trits = own.trits;
   strips.few = own.few;
-  set.blocks = {AMX_BLOCK_ROWS, AMX_ROW_GROUP, AMX_WORDS, tile, strips};
+  set.integers.strips = strips;
+  set.blocks = {AMX_BLOCK_ROWS, AMX_ROW_GROUP, AMX_WORDS, tile};
   set.quads.window = window;
   set.quads.many_taps = true;
   set.quads.narrow = nullptr;

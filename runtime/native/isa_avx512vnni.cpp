@@ -13,7 +13,7 @@ extern const NibbleTiles nibbles_avx512vnni;
 const NibbleTiles nibbles_avx512vnni = NIBBLE_TILES;
 // What a unit for matrices has from this set.
 extern const StripFns strips_avx512vnni;
-const StripFns strips_avx512vnni = {nullptr, nullptr, strip_trits, strip_residues};
+const StripFns strips_avx512vnni = {256, 32, nullptr, MOST_FEW, nullptr, strip_trits, strip_residues};
 extern const Probes probes_avx512vnni;
 const Probes probes_avx512vnni = PROBES;
 }  // namespace tfmbs

@@ -70,11 +70,6 @@ struct TritFns {
   unsigned rows;  // that `residue_dots` takes at most
   // dots[r] = sum over all trits of digit * a, of rows of weights that are `apart` bytes apart.
   void (*residue_dots)(unsigned rows, size_t blocks, const uint8_t* weights, size_t apart, const int8_t* a, int32_t* dots);
-  // The digits of blocks of a row, in order.
-  void (*digits)(size_t blocks, const uint8_t* weights, uint8_t* out);
-  // out[t * stride + r] += sum over i < bytes (a multiple of RESIDUE_BYTES) of digits[r * d_stride + i] * a[t * a_stride + i].
-  void (*digit_dots)(unsigned rows, unsigned tokens, size_t bytes, const uint8_t* digits, size_t d_stride,
-                     const int8_t* a, size_t a_stride, int32_t* out, size_t stride);
 };
 
 // Where the words of a window lie that belong to a pixel: `count` runs of `words` that follow each other, each at an
@@ -106,6 +101,7 @@ struct IntegerTiles {
   TileFn activations;  // where a are the activations, b the weights
   TileFn weights;      // where a are the weights, b the activations
   TritFns trits;
+  StripFns strips;  // of trits
   WindowFn window;
   SpreadFn spread;
   RowFns rows;
@@ -210,7 +206,6 @@ struct BlockTiles {
   unsigned words = 1;
   // As IntegerTiles::activations, but a has for each `words` words of k all rows, one after the other.
   TileFn tile = nullptr;
-  StripFns strips = {};
 };
 
 // Steps of an epilogue that is a chain (chain.h), on f32 unless they say otherwise. Chains that run have no ROUND,

@@ -1,8 +1,8 @@
-// Products of rows of trits and activations on a unit for matrices.
+// Products of rows of trits and activations in strips of 32 rows of trits.
 //
-// Activations are its left operand, so that their number sets the cost. Of many, signed trits of 32 rows and a part of the
-// reduction are made once, and stay in the first cache while the activations pass; sums wait in the second one. Up to 16
-// are multiplied by residues as they are, which is cheaper than to make trits of them.
+// Trits of a strip and a part of the reduction are made once, and stay in the first cache while the activations pass;
+// sums wait in the second one. A few activations, for which that does not pay, are multiplied as trits are made of a
+// block, by a unit for matrices by residues as they are.
 #pragma once
 
 #include <algorithm>
@@ -14,25 +14,27 @@ namespace tfmbs {
 
 class TritBlocks {
  public:
-  static constexpr uint64_t MOST_TOKENS = 256, MOST_ROWS = 256;  // of a unit: activations and rows of trits
+  static constexpr uint64_t MOST_TOKENS = 256;  // activations of a unit of work
 
   // `m` rows of activations, rows of trits of `blocks` blocks.
   TritBlocks(const StripFns& fns, uint64_t m, uint64_t blocks)
       : fns_(fns), m_(m), blocks_(blocks), length_(blocks * RESIDUE_TRITS) {}
 
-  bool few() const { return m_ <= FEW; }
+  bool few() const { return m_ <= fns_.most_few; }
+  // Rows of trits of a unit of work.
+  uint64_t most_rows() const { return few() ? abi::VLMAX : fns_.rows; }
   // With rows that fill up the last block.
-  uint64_t padded(uint64_t rows) const { return few() ? rows : (rows + BLOCK - 1) / BLOCK * BLOCK; }
+  uint64_t padded(uint64_t rows) const { return (rows + block() - 1) / block() * block(); }
   uint64_t lhs_bytes() const { return padded(m_) * length_; }
   // Of the tiles that are made for one strip.
   uint64_t strip_bytes() const { return few() ? RESIDUE_PLANES * PLANE_BYTES : PART * BLOCK_STEPS * PLANE_BYTES; }
-  // Words from one row of sums to the next, of `rows` rows of trits: 32 at a time are stored, and neighbours do not share
-  // the same places of the first cache.
+  // Words from one row of sums to the next, of `rows` rows of trits: 32 at a time are stored, and neighbours do not
+  // share the same places of the first cache.
   static uint64_t stride(uint64_t rows) { return (rows + STRIP_COLUMNS - 1) / STRIP_COLUMNS * STRIP_COLUMNS + 16; }
 
   // Puts the k activations of a token where strips take them.
   void place(uint64_t token, const int8_t* x, uint64_t k, uint8_t* lhs) const {
-    const uint64_t first = token / BLOCK * BLOCK, apart = (few() ? m_ : BLOCK) * STRIP_STEP;
+    const uint64_t first = token / block() * block(), apart = block() * STRIP_STEP;
     uint8_t* to = lhs + first * length_ + (token - first) * STRIP_STEP;
     for (uint64_t i = 0; i < length_; i += STRIP_STEP, to += apart) {
       const uint64_t count = i < k ? std::min<uint64_t>(STRIP_STEP, k - i) : 0;
@@ -45,28 +47,29 @@ class TritBlocks {
     }
   }
 
-  // out[t * stride + r] = products of `rows` rows of trits and of activations from a multiple of 32 on, whose sums are
-  // `sums`. `buffer` has strip_bytes.
+  // out[t * stride + r] = products of `rows` rows of trits and of activations from a multiple of a block on, whose sums
+  // are `sums`. `buffer` has strip_bytes.
   void multiply(const uint8_t* residues, uint64_t rows, const uint8_t* lhs, uint64_t token, uint64_t tokens,
                 const int32_t* sums, uint8_t* buffer, int32_t* out, uint64_t stride) const {
     const uint8_t* a = lhs + token * length_;
-    if (!few()) return multiply_trits(residues, rows, a, tokens, buffer, out, stride);
+    if (!few()) return multiply_trits(residues, rows, a, tokens, sums, buffer, out, stride);
     for (uint64_t r = 0; r < rows; r += STRIP_COLUMNS)
-      multiply_residues(residues + r * row_bytes(), std::min<uint64_t>(STRIP_COLUMNS, rows - r), a, sums, buffer, out + r,
-                        stride);
+      multiply_residues(residues + r * row_bytes(), std::min<uint64_t>(STRIP_COLUMNS, rows - r), a, sums, buffer,
+                        out + r, stride);
   }
 
  private:
-  static constexpr uint64_t FEW = 16, BLOCK = 32;
   static constexpr uint64_t PART = 2;  // blocks of residues whose trits are made at once
   static constexpr uint64_t BLOCK_STEPS = RESIDUE_TRITS / STRIP_STEP;
   // 256 times a sum of so many products of digits and i8 fits 31 bits: see trit_tiles.h.
   static constexpr uint64_t MOST_BLOCKS = (uint64_t{1} << 15) / RESIDUE_TRITS;
 
+  // Rows of activations that follow each other in each step.
+  uint64_t block() const { return few() ? m_ : fns_.block; }
   uint64_t row_bytes() const { return blocks_ * RESIDUE_BYTES; }
 
-  void multiply_trits(const uint8_t* residues, uint64_t rows, const uint8_t* a, uint64_t tokens, uint8_t* buffer,
-                      int32_t* out, uint64_t stride) const {
+  void multiply_trits(const uint8_t* residues, uint64_t rows, const uint8_t* a, uint64_t tokens, const int32_t* sums,
+                      uint8_t* buffer, int32_t* out, uint64_t stride) const {
     const uint64_t strips = (rows + STRIP_COLUMNS - 1) / STRIP_COLUMNS;
     for (uint64_t block = 0; block < blocks_; block += PART) {
       const uint64_t count = std::min(PART, blocks_ - block), steps = count * BLOCK_STEPS;
@@ -74,14 +77,15 @@ class TritBlocks {
       Strip strip{};
       strip.rows = tokens;
       strip.steps = steps;
-      strip.a = a + block * RESIDUE_TRITS * BLOCK;
-      strip.apart = strip.fetch_apart = BLOCK * length_;
+      strip.a = a + block * RESIDUE_TRITS * fns_.block;
+      strip.apart = strip.fetch_apart = fns_.block * length_;
       strip.b = buffer;
       strip.stride = stride;
       strip.fresh = block == 0;
+      strip.sums = sums;
       // Each strip fetches its share of the activations of the next part.
-      strip.lines = (BLOCK * next + strips * count - 1) / (strips * count);
-      strip.fetch = strip.a + steps * BLOCK * STRIP_STEP;
+      strip.lines = (fns_.block * next + strips * count - 1) / (strips * count);
+      strip.fetch = strip.a + steps * fns_.block * STRIP_STEP;
       for (uint64_t r = 0; r < rows; r += STRIP_COLUMNS) {
         const unsigned columns = static_cast<unsigned>(std::min<uint64_t>(STRIP_COLUMNS, rows - r));
         fns_.make_trits(columns, count, residues + r * row_bytes() + block * RESIDUE_BYTES, row_bytes(), buffer);
@@ -95,7 +99,7 @@ class TritBlocks {
   void multiply_residues(const uint8_t* residues, uint64_t columns, const uint8_t* a, const int32_t* sums,
                          uint8_t* buffer, int32_t* out, uint64_t stride) const {
     for (uint64_t block = 0; block < blocks_; block += MOST_BLOCKS) {
-      alignas(64) int32_t own[FEW * STRIP_COLUMNS], next[FEW * STRIP_COLUMNS];
+      alignas(64) int32_t digits[MOST_FEW * STRIP_COLUMNS];
       ResidueStrip strip{};
       strip.rows = static_cast<unsigned>(m_);
       strip.columns = static_cast<unsigned>(columns);
@@ -105,17 +109,14 @@ class TritBlocks {
       strip.apart = row_bytes();
       strip.make = fns_.make_residues;
       strip.buffer = buffer;
-      strip.own = own;
-      strip.next = next;
+      strip.sums = digits;
       fns_.few(strip);
       for (uint64_t t = 0; t < m_; ++t) {
-        const int32_t *x = own + t * STRIP_COLUMNS, *y = next + t * STRIP_COLUMNS;
-        int32_t* to = out + t * stride;
         const uint32_t sum = static_cast<uint32_t>(sums[t]);
-        for (uint64_t c = 0; c < STRIP_COLUMNS; ++c) {
-          const int32_t digits = static_cast<int32_t>(3u * static_cast<uint32_t>(x[c]) - static_cast<uint32_t>(y[c])) >> 8;
-          to[c] = static_cast<int32_t>(static_cast<uint32_t>(digits) + (block ? static_cast<uint32_t>(to[c]) : 0u - sum));
-        }
+        int32_t* to = out + t * stride;
+        for (uint64_t c = 0; c < STRIP_COLUMNS; ++c)
+          to[c] = static_cast<int32_t>(static_cast<uint32_t>(digits[t * STRIP_COLUMNS + c]) +
+                                       (block ? static_cast<uint32_t>(to[c]) : 0u - sum));
       }
     }
   }

@@ -1,8 +1,7 @@
 // GEMM, GEMV and GROUP_GEMM of i8 by rows of trits as residues.
 //
-// A few rows of activations are multiplied by the residues themselves, which a core takes as fast as memory gives them.
-// For more of them, digits are made of the residues of some rows of weights, and stay in the first cache while all
-// activations of a block pass. A unit for matrices has a way of its own (trit_blocks.h).
+// A few rows of activations are multiplied by the residues themselves, which a core takes as fast as memory gives them,
+// more of them in strips (trit_blocks.h).
 #include "trit_product.h"
 
 #include <algorithm>
@@ -15,10 +14,6 @@
 namespace tfmbs {
 namespace {
 
-constexpr uint64_t MOST_TOKENS = 128;  // rows of activations of a unit
-constexpr uint64_t DIGIT_ROWS = 4;     // of weights whose digits are made at once
-// Activations of a part of the reduction stay in the second cache, digits of it in the first.
-constexpr uint64_t ACTIVATION_BYTES = 400 * 1024, MOST_PART = 16;
 constexpr uint64_t MOST_RESIDUE_ROWS = 4;  // `TritFns::rows` of any instruction set
 constexpr uint64_t UNITS_OF_A_THREAD = 4, LEAST_ROWS = 64;
 constexpr uint64_t FINISHED = 8;  // tokens whose epilogue is applied at once
@@ -52,21 +47,19 @@ class TritProduct {
         absmax_(grouped_ && launch.groups.activations == abi::Activations::ABSMAX),
         blocks_(residue_blocks(s_.k)),
         padded_(blocks_ * RESIDUE_TRITS),
-        in_blocks_(engine.kernels.blocks.rows != 0 && s_.m > few()),
-        unit_(engine.kernels.blocks.strips, s_.m, blocks_),
-        tokens_(s_.m <= few() ? s_.m : in_blocks_ ? block_tokens(s_.m) : even(s_.m, MOST_TOKENS)),
-        part_(even(blocks_, std::clamp<uint64_t>(ACTIVATION_BYTES / (tokens_ * RESIDUE_TRITS), 2, MOST_PART))),
-        chunk_(chunk_of(s_.n, up(s_.m, tokens_), engine.buffers.size(),
-                        in_blocks_ && !unit_.few() ? TritBlocks::MOST_ROWS : abi::VLMAX)),
-        stride_(in_blocks_ ? TritBlocks::stride(chunk_) : abi::VLMAX) {}
+        in_strips_(s_.m > few()),
+        unit_(engine.kernels.integers.strips, s_.m, blocks_),
+        tokens_(in_strips_ ? strip_tokens(s_.m) : s_.m),
+        chunk_(chunk_of(s_.n, up(s_.m, tokens_), engine.buffers.size(), in_strips_ ? unit_.most_rows() : abi::VLMAX)),
+        stride_(in_strips_ ? TritBlocks::stride(chunk_) : abi::VLMAX) {}
 
   // Bytes of activations, before them their sums and factors.
   uint64_t lhs_bytes() const {
-    return head_bytes() + product({in_blocks_ ? unit_.padded(s_.m) : s_.m, padded_}, launch_.name);
+    return head_bytes() + product({in_strips_ ? unit_.padded(s_.m) : s_.m, padded_}, launch_.name);
   }
   uint64_t buffer_bytes() const {
     const uint64_t sums = product({sum_rows(), stride_, sizeof(int32_t)}, launch_.name);
-    return sums + (in_blocks_ ? std::max(unit_.strip_bytes(), padded_) : DIGIT_ROWS * part_ * RESIDUE_TRITS);
+    return sums + (in_strips_ ? std::max(unit_.strip_bytes(), padded_) : 0);
   }
   uint64_t tokens() const { return s_.m; }
   uint64_t units() const { return up(s_.n, chunk_) * up(s_.m, tokens_); }
@@ -76,13 +69,13 @@ class TritProduct {
     const uint64_t first = offset_of(token);
     const int8_t* x = reinterpret_cast<const int8_t*>(lhs) + first;
     const bool copies = absmax_ || s_.k_stride != 1;
-    if (in_blocks_ && !copies) {
+    if (in_strips_ && !copies) {
       unit_.place(token, x, s_.k, reinterpret_cast<uint8_t*>(activations()));
       sums()[token] = engine_.kernels.groups.sum(x, s_.k);
       return;
     }
     int8_t* out = activations() + token * padded_;
-    if (in_blocks_) {
+    if (in_strips_) {
       worker.panel.resize(std::max(worker.panel.size(), up(padded_, sizeof(uint32_t))));
       out = reinterpret_cast<int8_t*>(worker.panel.data());
     }
@@ -94,7 +87,7 @@ class TritProduct {
       for (uint64_t i = 0; i < s_.k; ++i) out[i] = x[i * s_.k_stride];
     }
     sums()[token] = engine_.kernels.groups.sum(out, s_.k);
-    if (in_blocks_) unit_.place(token, out, s_.k, reinterpret_cast<uint8_t*>(activations()));
+    if (in_strips_) unit_.place(token, out, s_.k, reinterpret_cast<uint8_t*>(activations()));
     else std::memset(out + s_.k, 0, padded_ - s_.k);
   }
 
@@ -105,14 +98,13 @@ class TritProduct {
     worker.accumulators.resize(sum_rows() * stride_);
     int32_t* out = reinterpret_cast<int32_t*>(worker.accumulators.data());
     const uint8_t* residues = weights.residues + first * blocks_ * RESIDUE_BYTES;
-    if (in_blocks_) {
+    if (in_strips_) {
       worker.panel.resize(std::max(worker.panel.size(), up(unit_.strip_bytes(), sizeof(uint32_t))));
       unit_.multiply(residues, rows, reinterpret_cast<const uint8_t*>(activations()), token, tokens, sums() + token,
                      reinterpret_cast<uint8_t*>(worker.panel.data()), out, stride_);
     } else {
       std::fill_n(out, tokens * stride_, 0);
-      if (s_.m <= few()) multiply_residues(residues, rows, token, tokens, out);
-      else multiply_digits(residues, rows, token, tokens, worker, out);
+      multiply_residues(residues, rows, token, tokens, out);
     }
     for (uint64_t t = 0; t < tokens; t += FINISHED) {
       const uint64_t count = std::min(FINISHED, tokens - t);
@@ -138,9 +130,9 @@ class TritProduct {
     return chunk;
   }
 
-  // Activations of a unit for matrices: whole blocks of 32, unless there are few.
-  static uint64_t block_tokens(uint64_t m) { return std::min(m, up(even(m, TritBlocks::MOST_TOKENS), 32) * 32); }
-  uint64_t sum_rows() const { return in_blocks_ ? unit_.padded(tokens_) : tokens_; }
+  // Activations of a unit of work: whole blocks, unless there are few.
+  uint64_t strip_tokens(uint64_t m) const { return std::min(m, unit_.padded(even(m, TritBlocks::MOST_TOKENS))); }
+  uint64_t sum_rows() const { return in_strips_ ? unit_.padded(tokens_) : tokens_; }
 
   uint64_t offset_of(uint64_t token) const {
     if (grouped_) return token * s_.m_stride;
@@ -174,27 +166,9 @@ class TritProduct {
     }
   }
 
-  void multiply_digits(const uint8_t* residues, uint64_t rows, uint64_t token, uint64_t tokens, Worker& worker,
-                       int32_t* out) const {
-    const uint64_t row_bytes = blocks_ * RESIDUE_BYTES;
-    worker.panel.resize(DIGIT_ROWS * part_ * RESIDUE_TRITS / sizeof(uint32_t));
-    uint8_t* digits = reinterpret_cast<uint8_t*>(worker.panel.data());
-    for (uint64_t block = 0; block < blocks_; block += part_) {
-      const uint64_t count = std::min(part_, blocks_ - block), bytes = count * RESIDUE_TRITS;
-      const int8_t* a = activations() + token * padded_ + block * RESIDUE_TRITS;
-      for (uint64_t r = 0; r < rows; r += DIGIT_ROWS) {
-        const uint64_t together = std::min(DIGIT_ROWS, rows - r);
-        for (uint64_t i = 0; i < together; ++i)
-          fns_.digits(count, residues + (r + i) * row_bytes + block * RESIDUE_BYTES, digits + i * bytes);
-        fns_.digit_dots(static_cast<unsigned>(together), static_cast<unsigned>(tokens), bytes, digits, bytes, a,
-                        padded_, out + r, abi::VLMAX);
-      }
-    }
-  }
-
-  // Sums of digits become those of trits, which those of a unit are, and of activations less their zero point, wrapped.
+  // Sums of digits become those of trits, which those of strips are, and of activations less their zero point, wrapped.
   void correct(const PackedWeights& weights, uint64_t first, uint64_t rows, uint64_t token, int32_t* out) const {
-    if (!in_blocks_) {
+    if (!in_strips_) {
       const uint32_t sum = u(sums()[token]);
       for (uint64_t r = 0; r < rows; ++r) out[r] = static_cast<int32_t>(u(out[r]) - sum);
     }
@@ -215,9 +189,9 @@ class TritProduct {
   const Shape s_;
   const bool grouped_, absmax_;
   const uint64_t blocks_, padded_;
-  const bool in_blocks_;  // of a unit for matrices
+  const bool in_strips_;
   const TritBlocks unit_;
-  const uint64_t tokens_, part_, chunk_, stride_;  // words from one row of sums to the next
+  const uint64_t tokens_, chunk_, stride_;  // words from one row of sums to the next
 };
 
 }  // namespace

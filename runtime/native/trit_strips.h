@@ -1,26 +1,28 @@
-// Trits of up to 32 rows of residues (trit_tiles.h) as the tiles of weights of a unit for matrices: words of four trits of
-// 16 rows side by side. Words are transposed while five trits are a byte, so that each plane of trits is a tile of its own.
+// Strips of up to 32 rows of residues (trit_tiles.h): words of four trits of as many rows as a vector has lanes, side
+// by side. Words are transposed while five trits are a byte, so that each plane of trits is a step of its own.
 #pragma once
 
-#include "intrinsics.h"
 #include "kernels.h"
+#include "octets.h"
 
-#if defined(__AVX512F__) && defined(__AVX512BW__)
+#if defined(__AVX2__)
 namespace {
 
-constexpr unsigned STRIP_ROWS = 16, PLANES = tfmbs::RESIDUE_PLANES - 1;
-constexpr size_t STRIP_TILE = STRIP_ROWS * tfmbs::STRIP_STEP;
+constexpr unsigned STRIP_VECTORS = tfmbs::STRIP_COLUMNS / LANES, PLANES = tfmbs::RESIDUE_PLANES - 1;
+constexpr size_t STRIP_WORDS = tfmbs::STRIP_STEP / 4, STRIP_TILE = STRIP_WORDS * OCTETS;
+
+#if defined(__AVX512BW__)
 
 // Word i of all rows becomes x[i].
-inline void transpose_words(__m512i (&x)[STRIP_ROWS]) {
-  __m512i y[STRIP_ROWS];
+inline void transpose_words(__m512i (&x)[LANES]) {
+  __m512i y[LANES];
 #pragma GCC unroll 8
-  for (unsigned i = 0; i < STRIP_ROWS; i += 2) {
+  for (unsigned i = 0; i < LANES; i += 2) {
     y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
     y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
   }
 #pragma GCC unroll 4
-  for (unsigned i = 0; i < STRIP_ROWS; i += 4) {
+  for (unsigned i = 0; i < LANES; i += 4) {
     x[i] = _mm512_unpacklo_epi64(y[i], y[i + 2]);
     x[i + 1] = _mm512_unpackhi_epi64(y[i], y[i + 2]);
     x[i + 2] = _mm512_unpacklo_epi64(y[i + 1], y[i + 3]);
@@ -38,67 +40,97 @@ inline void transpose_words(__m512i (&x)[STRIP_ROWS]) {
     y[w + 12] = _mm512_shuffle_i32x4(high, high2, 0xdd);
   }
 #pragma GCC unroll 16
-  for (unsigned i = 0; i < STRIP_ROWS; ++i) x[i] = y[i];
+  for (unsigned i = 0; i < LANES; ++i) x[i] = y[i];
 }
-
-// Residues of a block of `rows` rows, `apart` bytes apart, whose words are transposed; those of other rows are zero.
-inline void load_residues(unsigned rows, const uint8_t* residues, size_t apart, __m512i (&x)[STRIP_ROWS]) {
-  const uintptr_t ahead = reinterpret_cast<uintptr_t>(residues) + 2 * STRIP_ROWS * apart;  // the next strip
-  if (rows >= STRIP_ROWS) {
-#pragma GCC unroll 16
-    for (unsigned r = 0; r < STRIP_ROWS; ++r) {
-      __builtin_prefetch(reinterpret_cast<const void*>(ahead + r * apart), 0, 2);
-      x[r] = _mm512_loadu_si512(residues + r * apart);
-    }
-  } else {
-    for (unsigned r = 0; r < STRIP_ROWS; ++r)
-      x[r] = r < rows ? _mm512_loadu_si512(residues + r * apart) : _mm512_setzero_si512();
-  }
-  transpose_words(x);
-}
-
-inline __m512i tripled(__m512i x) { return _mm512_add_epi8(_mm512_add_epi8(x, x), x); }
 
 // -1, 0 or 1: a byte reaches none, one or both of 86 and 171.
-inline __m512i trits_of(__m512i x) {
+inline VecI trits_of(VecI x) {
   const __m512i one = _mm512_set1_epi8(1);
   const __mmask64 some = _mm512_cmpge_epu8_mask(x, _mm512_set1_epi8(86));
   const __m512i low = _mm512_mask_mov_epi8(_mm512_set1_epi8(-1), some, _mm512_setzero_si512());
   return _mm512_mask_add_epi8(low, _mm512_cmpge_epu8_mask(x, _mm512_set1_epi8(static_cast<char>(171))), low, one);
 }
 
-inline unsigned rest_of(unsigned rows, unsigned half) { return rows > half * STRIP_ROWS ? rows - half * STRIP_ROWS : 0; }
+#else
 
-// As `StripFns::make_trits`.
-inline void strip_trits(unsigned rows, size_t blocks, const uint8_t* residues, size_t apart, uint8_t* out) {
-  for (size_t block = 0; block < blocks; ++block, residues += tfmbs::RESIDUE_BYTES, out += 2 * PLANES * STRIP_TILE)
-    for (unsigned half = 0; half < 2; ++half) {
-      __m512i x[STRIP_ROWS];
-      load_residues(rest_of(rows, half), residues + half * STRIP_ROWS * apart, apart, x);
+// Word i of all rows becomes x[i].
+inline void transpose_words(VecI (&x)[LANES]) {
+  VecI y[LANES];
+#pragma GCC unroll 4
+  for (unsigned i = 0; i < LANES; i += 2) {
+    y[i] = _mm256_unpacklo_epi32(x[i], x[i + 1]);
+    y[i + 1] = _mm256_unpackhi_epi32(x[i], x[i + 1]);
+  }
+#pragma GCC unroll 2
+  for (unsigned i = 0; i < LANES; i += 4) {
+    x[i] = _mm256_unpacklo_epi64(y[i], y[i + 2]);
+    x[i + 1] = _mm256_unpackhi_epi64(y[i], y[i + 2]);
+    x[i + 2] = _mm256_unpacklo_epi64(y[i + 1], y[i + 3]);
+    x[i + 3] = _mm256_unpackhi_epi64(y[i + 1], y[i + 3]);
+  }
+  // x[4 g + w] has words w and w + 4 of rows 4 g … 4 g + 3.
+#pragma GCC unroll 4
+  for (unsigned w = 0; w < 4; ++w) {
+    const VecI low = _mm256_permute2x128_si256(x[w], x[4 + w], 0x20);
+    x[4 + w] = _mm256_permute2x128_si256(x[w], x[4 + w], 0x31);
+    x[w] = low;
+  }
+}
+
+#endif
+
+// Vectors of residues of up to LANES rows, `apart` bytes apart, whose words are transposed; those of others are zero.
+inline void load_residues(unsigned rows, const uint8_t* residues, size_t apart, VecI (&x)[LANES]) {
+  const uintptr_t ahead = reinterpret_cast<uintptr_t>(residues) + tfmbs::STRIP_COLUMNS * apart;  // the next strip
+  if (rows >= LANES) {
 #pragma GCC unroll 16
-      for (unsigned i = 0; i < STRIP_ROWS; ++i) {
-        uint8_t* to = out + half * STRIP_TILE + i * tfmbs::STRIP_STEP;
-#pragma GCC unroll 5
-        for (unsigned plane = 0; plane < PLANES; ++plane, x[i] = tripled(x[i]))
-          _mm512_storeu_si512(to + 2 * plane * STRIP_TILE, trits_of(x[i]));
+    for (unsigned r = 0; r < LANES; ++r) {
+      __builtin_prefetch(reinterpret_cast<const void*>(ahead + r * apart), 0, 2);
+      x[r] = load_octets(residues + r * apart);
+    }
+  } else {
+    for (unsigned r = 0; r < LANES; ++r) x[r] = r < rows ? load_octets(residues + r * apart) : zero_i();
+  }
+  transpose_words(x);
+}
+
+inline VecI tripled(VecI x) { return add_octets(add_octets(x, x), x); }
+
+// COUNT planes of a block: what `value` makes of X_0, X_1, …
+template <unsigned COUNT, class Value>
+void make_planes(unsigned rows, const uint8_t* residues, size_t apart, uint8_t* out, Value value) {
+  for (unsigned first = 0; first < tfmbs::STRIP_COLUMNS; first += LANES, residues += LANES * apart, out += STRIP_TILE)
+    for (size_t at = 0; at < tfmbs::RESIDUE_BYTES; at += OCTETS) {
+      VecI x[LANES];
+      load_residues(rows > first ? rows - first : 0, residues + at, apart, x);
+#pragma GCC unroll 16
+      for (unsigned i = 0; i < LANES; ++i) {
+        uint8_t* to = out + at * LANES + i * OCTETS;
+#pragma GCC unroll 6
+        for (unsigned plane = 0; plane < COUNT; ++plane, x[i] = tripled(x[i]))
+          store_octets(to + plane * tfmbs::PLANE_BYTES, value(x[i]));
       }
     }
 }
 
+// As `StripFns::make_trits`, digits.
+inline void strip_digits(unsigned rows, size_t blocks, const uint8_t* residues, size_t apart, uint8_t* out) {
+  for (size_t i = 0; i < blocks; ++i, residues += tfmbs::RESIDUE_BYTES, out += PLANES * tfmbs::PLANE_BYTES)
+    make_planes<PLANES>(rows, residues, apart, out, [](VecI x) { return digits_of(x); });
+}
+
+#if defined(__AVX512BW__)
+// As `StripFns::make_trits`, signed.
+inline void strip_trits(unsigned rows, size_t blocks, const uint8_t* residues, size_t apart, uint8_t* out) {
+  for (size_t i = 0; i < blocks; ++i, residues += tfmbs::RESIDUE_BYTES, out += PLANES * tfmbs::PLANE_BYTES)
+    make_planes<PLANES>(rows, residues, apart, out, [](VecI x) { return trits_of(x); });
+}
+
 // As `StripFns::make_residues`.
 inline void strip_residues(unsigned rows, const uint8_t* residues, size_t apart, uint8_t* out) {
-  for (unsigned half = 0; half < 2; ++half) {
-    __m512i x[STRIP_ROWS];
-    load_residues(rest_of(rows, half), residues + half * STRIP_ROWS * apart, apart, x);
-#pragma GCC unroll 16
-    for (unsigned i = 0; i < STRIP_ROWS; ++i) {
-      uint8_t* to = out + half * STRIP_TILE + i * tfmbs::STRIP_STEP;
-#pragma GCC unroll 6
-      for (unsigned plane = 0; plane <= PLANES; ++plane, x[i] = tripled(x[i]))
-        _mm512_storeu_si512(to + 2 * plane * STRIP_TILE, x[i]);
-    }
-  }
+  make_planes<PLANES + 1>(rows, residues, apart, out, [](VecI x) { return x; });
 }
+#endif
 
 }  // namespace
 #endif

@@ -120,105 +120,6 @@ void residue_dots(unsigned rows, size_t blocks, const uint8_t* weights, size_t a
   residue_rows<ROWS>(blocks, weights, apart, a, dots);
 }
 
-inline void digits(size_t blocks, const uint8_t* weights, uint8_t* out) {
-  for (; blocks; --blocks, weights += BLOCK_BYTES, out += BLOCK_TRITS) {
-    fetch(weights, AHEAD);
-    for (size_t at = 0; at < BLOCK_BYTES; at += OCTETS) {
-      VecI x = load_octets(weights + at);
-#pragma GCC unroll 5
-      for (size_t k = 0; k < DIGITS; ++k) {
-        store_octets(out + k * BLOCK_BYTES + at, digits_of(x));
-        x = add_octets(add_octets(x, x), x);
-      }
-    }
-  }
-}
-
-// Sums that compilers keep in registers: GCC 12 moves some of 24 to the stack and back for every step.
-#if defined(__AVX512BW__)
-constexpr unsigned DOT_ROWS = 4, DOT_TOKENS = 4;
-#else
-constexpr unsigned DOT_ROWS = 2, DOT_TOKENS = 4;
-#endif
-
-// As `TritFns::digit_dots`, for TOKENS vectors of activations. Loops over sums are unrolled, so that these
-// stay in registers.
-template <unsigned ROWS, unsigned TOKENS>
-void digit_tile(size_t bytes, const uint8_t* d, size_t d_stride, const int8_t* a, size_t a_stride, int32_t* out,
-                size_t stride) {
-  VecI sums[ROWS][TOKENS];
-#pragma GCC unroll 4
-  for (unsigned r = 0; r < ROWS; ++r)
-#pragma GCC unroll 6
-    for (unsigned t = 0; t < TOKENS; ++t) sums[r][t] = zero_i();
-#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
-  for (size_t at = 0; at < bytes; at += OCTETS) {
-    VecI left[ROWS];
-#pragma GCC unroll 4
-    for (unsigned r = 0; r < ROWS; ++r) left[r] = load_octets(d + r * d_stride + at);
-#pragma GCC unroll 6
-    for (unsigned t = 0; t < TOKENS; ++t) {
-      const VecI right = load_octets(a + t * a_stride + at);
-#pragma GCC unroll 4
-      for (unsigned r = 0; r < ROWS; ++r) sums[r][t] = dot_u8_i8(left[r], right, sums[r][t]);
-    }
-  }
-#else
-  for (size_t first = 0; first < bytes; first += MOST_PAIRS * OCTETS) {
-    const size_t end = std::min(bytes, first + MOST_PAIRS * OCTETS);
-    VecI pairs[ROWS][TOKENS];
-#pragma GCC unroll 4
-    for (unsigned r = 0; r < ROWS; ++r)
-#pragma GCC unroll 4
-      for (unsigned t = 0; t < TOKENS; ++t) pairs[r][t] = zero_i();
-    for (size_t at = first; at < end; at += OCTETS) {
-      VecI left[ROWS];
-#pragma GCC unroll 4
-      for (unsigned r = 0; r < ROWS; ++r) left[r] = load_octets(d + r * d_stride + at);
-#pragma GCC unroll 4
-      for (unsigned t = 0; t < TOKENS; ++t) {
-        const VecI right = load_octets(a + t * a_stride + at);
-#pragma GCC unroll 4
-        for (unsigned r = 0; r < ROWS; ++r) pairs[r][t] = add_pairs(pairs[r][t], pairs_of(left[r], right));
-      }
-    }
-#pragma GCC unroll 4
-    for (unsigned r = 0; r < ROWS; ++r)
-#pragma GCC unroll 4
-      for (unsigned t = 0; t < TOKENS; ++t) sums[r][t] = add_words(sums[r][t], widen_pairs(pairs[r][t]));
-  }
-#endif
-#pragma GCC unroll 6
-  for (unsigned t = 0; t < TOKENS; ++t, out += stride) {
-    int32_t part[ROWS];
-    if constexpr (ROWS == 4) {
-      store_sums({sums[0][t], sums[1][t], sums[2][t], sums[3][t]}, part);
-    } else {
-#pragma GCC unroll 4
-      for (unsigned r = 0; r < ROWS; ++r) part[r] = sum_of(sums[r][t]);
-    }
-    for (unsigned r = 0; r < ROWS; ++r)
-      out[r] = static_cast<int32_t>(static_cast<uint32_t>(out[r]) + static_cast<uint32_t>(part[r]));
-  }
-}
-
-template <unsigned ROWS, unsigned TOKENS = DOT_TOKENS>
-void digit_tiles(unsigned tokens, size_t bytes, const uint8_t* d, size_t d_stride, const int8_t* a, size_t a_stride,
-                 int32_t* out, size_t stride) {
-  for (; tokens >= TOKENS; tokens -= TOKENS, a += TOKENS * a_stride, out += TOKENS * stride)
-    digit_tile<ROWS, TOKENS>(bytes, d, d_stride, a, a_stride, out, stride);
-  if constexpr (TOKENS > 1) {
-    if (tokens) digit_tiles<ROWS, TOKENS - 1>(tokens, bytes, d, d_stride, a, a_stride, out, stride);
-  }
-}
-
-inline void digit_dots(unsigned rows, unsigned tokens, size_t bytes, const uint8_t* d, size_t d_stride,
-                       const int8_t* a, size_t a_stride, int32_t* out, size_t stride) {
-  for (; rows >= DOT_ROWS; rows -= DOT_ROWS, d += DOT_ROWS * d_stride, out += DOT_ROWS)
-    digit_tiles<DOT_ROWS>(tokens, bytes, d, d_stride, a, a_stride, out, stride);
-  for (; rows; --rows, d += d_stride, ++out) digit_tiles<1>(tokens, bytes, d, d_stride, a, a_stride, out, stride);
-}
-
 #else
 
 constexpr unsigned RESIDUE_ROWS = 1;
@@ -232,7 +133,7 @@ inline void residue_dots(unsigned rows, size_t blocks, const uint8_t* weights, s
       const int8_t* right = a + block * BLOCK_TRITS;
       for (size_t j = 0; j < BLOCK_BYTES; ++j) {
         uint8_t x = row[j];
-        for (size_t k = 0; k < DIGITS; ++k, x = static_cast<uint8_t>(3 * x)) 
+        for (size_t k = 0; k < DIGITS; ++k, x = static_cast<uint8_t>(3 * x))
           sum += static_cast<uint32_t>((3 * x >> 8) * right[k * BLOCK_BYTES + j]);
       }
     }
@@ -240,27 +141,8 @@ inline void residue_dots(unsigned rows, size_t blocks, const uint8_t* weights, s
   }
 }
 
-inline void digits(size_t blocks, const uint8_t* weights, uint8_t* out) {
-  for (size_t block = 0; block < blocks; ++block)
-    for (size_t j = 0; j < BLOCK_BYTES; ++j) {
-      uint8_t x = weights[block * BLOCK_BYTES + j];
-      for (size_t k = 0; k < DIGITS; ++k, x = static_cast<uint8_t>(3 * x))
-        out[block * BLOCK_TRITS + k * BLOCK_BYTES + j] = static_cast<uint8_t>(3 * x >> 8);
-    }
-}
-
-inline void digit_dots(unsigned rows, unsigned tokens, size_t bytes, const uint8_t* d, size_t d_stride,
-                       const int8_t* a, size_t a_stride, int32_t* out, size_t stride) {
-  for (unsigned t = 0; t < tokens; ++t)
-    for (unsigned r = 0; r < rows; ++r) {
-      uint32_t sum = static_cast<uint32_t>(out[t * stride + r]);
-      for (size_t i = 0; i < bytes; ++i) sum += static_cast<uint32_t>(d[r * d_stride + i] * a[t * a_stride + i]);
-      out[t * stride + r] = static_cast<int32_t>(sum);
-    }
-}
-
 #endif
 
-constexpr tfmbs::TritFns TRIT_FNS{RESIDUE_ROWS, residue_dots, digits, digit_dots};
+constexpr tfmbs::TritFns TRIT_FNS{RESIDUE_ROWS, residue_dots};
 
 }  // namespace

@@ -84,8 +84,18 @@ def test_many_of_both(device: DeviceUnderTest) -> None:
     assert result.tobytes() == sums(lhs[0], rhs, -7).tobytes()
 
 
+@pytest.mark.parametrize("m", range(1, 19))
+def test_each_number_of_a_few_rows(device: DeviceUnderTest, m: int) -> None:
+    """Strips that are full and one that is not; first any values, then the largest sums."""
+    rng = np.random.default_rng(m)
+    for extreme in (False, True):
+        lhs, rhs = activations(rng, (1, m, 1000), extreme=extreme), trits(rng, (81, 1000), extreme=extreme)
+        result = device.run(product(lhs, rhs, 0, Packing.PT5).image(), {"x": lhs})["y"]
+        assert result.tobytes() == sums(lhs[0], rhs, 0).tobytes()
+
+
 @pytest.mark.parametrize("packing", [Packing.PT5, Packing.R5])
-@pytest.mark.parametrize("m", [1, 5, 17])
+@pytest.mark.parametrize("m", [1, 5, 8, 16, 17])
 @pytest.mark.parametrize("ends", [(-128, 1), (127, -1), (127, 1), (-128, -1)])
 def test_sums_beyond_those_of_one_residue(
     device: DeviceUnderTest, m: int, ends: tuple[int, int], packing: Packing

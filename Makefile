@@ -22,6 +22,8 @@ NATIVE_TESTS ?= $(wildcard tests/unit/test_native*.py) tests/unit/test_threads.p
     tests/unit/test_runtime.py tests/unit/test_residues.py tests/unit/test_packing.py tests/unit/test_abi_sizes.py tests/conformance tests/kpu
 # Arrays come from malloc, which sanitizers watch. So do small objects of Python, as tables of records are, under tests of
 # one unit; everywhere else that would take four times as long, and find nothing new.
+# Reports are in build/{address,thread}/report.*: pytest takes what a process says before it dies. Numpy's BLAS has no threads
+# of its own, whose waiting the sanitizer does not see.
 # $(call run-sanitized,ENVIRONMENT,OPTIONS)
 define run-sanitized
 $(if $(filter tests/unit/%,$(NATIVE_TESTS)),PYTHONMALLOC=malloc $(1) $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(filter tests/unit/%,$(NATIVE_TESTS)))
@@ -62,11 +64,12 @@ unit: $(VENV)/.test-ready ## Every test (pytest; the lit tests are among them)
 properties: $(VENV)/.test-ready ## The property tests, with examples that no run has drawn before
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -q -n $(JOBS) -m hypothesis --hypothesis-profile=search tests
 
-lint: $(VENV)/.test-ready ## ruff, mypy and the import layers
+lint: $(VENV)/.test-ready ## ruff, mypy, the import layers, and lines of C++ within 120 columns
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	! LC_ALL=C.UTF-8 grep -nE '^.{121,}$$' $(NATIVE) $(wildcard tests/unit/*.cpp)
 
 # $(call build-native,FOLDER,PYTHON,OPTIONS)
 define build-native
@@ -84,11 +87,12 @@ native: ## Build the native extension beside the sources, for PYTHONPATH=src (PY
 
 address-sanitizer: $(VENV)/.test-ready ## The tests of native code under AddressSanitizer and UBSan (needs clang 22 with its libraries; a quarter of an hour and more)
 	$(call build-native,build/address,$(BIN)/python,$(call sanitize,address$(comma)undefined))
-	$(call run-sanitized,$(call sanitized-by,asan) ASAN_OPTIONS=detect_leaks=0 TFMBS_NATIVE_UNDER_TEST="$$(echo build/address/_native*.so)")
+	$(call run-sanitized,$(call sanitized-by,asan) ASAN_OPTIONS=detect_leaks=0:log_path=build/address/report TFMBS_NATIVE_UNDER_TEST="$$(echo build/address/_native*.so)")
 
 thread-sanitizer: $(VENV)/.test-ready ## The same tests under ThreadSanitizer, every launch shared by three threads
 	$(call build-native,build/thread,$(BIN)/python,$(call sanitize,thread))
-	$(call run-sanitized,$(call sanitized-by,tsan) TSAN_OPTIONS=halt_on_error=1:die_after_fork=0 TFMBS_NUM_THREADS=3 TFMBS_NATIVE_UNDER_TEST="$$(echo build/thread/_native*.so)",$(ONE_THREAD))
+	$(call run-sanitized,$(call sanitized-by,tsan) TSAN_OPTIONS=halt_on_error=1:die_after_fork=0:log_path=build/thread/report \
+	    OPENBLAS_NUM_THREADS=1 TFMBS_NUM_THREADS=3 TFMBS_NATIVE_UNDER_TEST="$$(echo build/thread/_native*.so)",$(ONE_THREAD))
 
 fuzz: $(VENV)/.test-ready ## Load and run MUTANTS mutants of binaries and vector programs under AddressSanitizer and UBSan
 	$(call build-native,build/address,$(BIN)/python,$(call sanitize,address$(comma)undefined))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
+from textwrap import fill
 
 from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.records import (
@@ -27,6 +28,7 @@ from tfmbs.runtime.abi.records import (
 )
 from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region
 
+_COLUMNS = 120
 PATH = Path(__file__).resolve().parents[1] / "native" / "abi.gen.h"
 
 ENUMS: tuple[type[IntEnum], ...] = (
@@ -96,14 +98,24 @@ def camel(name: str) -> str:
 
 
 def _doc(text: str, indent: str = "") -> str:
-    return f"{indent}// {' '.join(text.split())}"
+    start = f"{indent}// "
+    words = " ".join(text.split())
+    return fill(
+        words, _COLUMNS, initial_indent=start, subsequent_indent=start, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _documented(code: str, text: str, indent: str = "  ") -> str:
+    """Code with a comment behind it, or above it where the line would be too long."""
+    line = f"{indent}{code}  // {text}" if text else f"{indent}{code}"
+    return line if len(line) <= _COLUMNS else f"{_doc(text, indent)}\n{indent}{code}"
 
 
 def _enum(name: str, doc: str, members: Iterable[tuple[str, int, str]]) -> Iterator[str]:
     yield _doc(doc)
     yield f"enum class {name} : uint8_t {{"
     for member, value, comment in members:
-        yield f"  {member} = {value},{f'  // {comment}' if comment else ''}"
+        yield _documented(f"{member} = {value},", comment)
     yield "};"
     yield ""
 
@@ -137,7 +149,7 @@ def _member(f: Field) -> str:
     ctype = f.enum.__name__ if f.enum else _C_TYPES[f.kind]
     array = f"[{f.count}]" if f.count > 1 else ""
     index = f"; index into {f.index}{', or NO_INDEX' if f.optional else ''}" if f.index else ""
-    return f"  {ctype} {f.name}{array};  // {f.doc}{index}"
+    return _documented(f"{ctype} {f.name}{array};", f"{f.doc}{index}")
 
 
 def _struct(record: Record) -> Iterator[str]:

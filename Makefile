@@ -85,7 +85,7 @@ native: ## Build the native extension beside the sources, for PYTHONPATH=src (PY
 	cd build/native && for built in _native*.so; do \
 	    cp "$$built" "../../runtime/.$$built" && mv -f "../../runtime/.$$built" "../../runtime/$$built" || exit; done
 
-address-sanitizer: $(VENV)/.test-ready ## The tests of native code under AddressSanitizer and UBSan (needs clang 22 with its libraries; a quarter of an hour and more)
+address-sanitizer: $(VENV)/.test-ready ## The tests of native code under AddressSanitizer and UBSan (needs clang 22 with its libraries; a quarter of an hour)
 	$(call build-native,build/address,$(BIN)/python,$(call sanitize,address$(comma)undefined))
 	$(call run-sanitized,$(call sanitized-by,asan) ASAN_OPTIONS=detect_leaks=0:log_path=build/address/report TFMBS_NATIVE_UNDER_TEST="$$(echo build/address/_native*.so)")
 

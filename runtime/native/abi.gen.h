@@ -121,7 +121,8 @@ enum class PoolMode : uint8_t {
   AVG_PADDED = 3,
 };
 
-// What the mask of an attention is: none; F32 that is added; the same, and a sum of −∞ is hidden; BOOL that shows (other bytes than 0) and hides.
+// What the mask of an attention is: none; F32 that is added; the same, and a sum of −∞ is hidden; BOOL that shows
+// (other bytes than 0) and hides.
 enum class MaskMode : uint8_t {
   NONE = 0,
   ADD = 1,
@@ -142,7 +143,8 @@ enum class Direction : uint8_t {
   BOTH = 2,
 };
 
-// The order of the gates in weights and biases of an LSTM: input, output, forget, cell (as ONNX has them), or input, forget, cell, output (as PyTorch has them).
+// The order of the gates in weights and biases of an LSTM: input, output, forget, cell (as ONNX has them), or input,
+// forget, cell, output (as PyTorch has them).
 enum class GateOrder : uint8_t {
   IOFC = 0,
   IFCO = 1,
@@ -392,7 +394,9 @@ static_assert(offsetof(VolumeGeometry, pad_left) == 64);
 static_assert(offsetof(VolumeGeometry, groups) == 68);
 static_assert(offsetof(VolumeGeometry, lhs_zero) == 72);
 
-// out[b,h,i] = sum over j of softmax over j of score(b,h,i,j), times v[b,h / shared,j]; strides in elements, out is dense, or [b,i,h] is. score = lhs[b,h,i] · rhs[b,h / shared,j] · scale, then the mask, then hidden elements become `fill`.
+// out[b,h,i] = sum over j of softmax over j of score(b,h,i,j), times v[b,h / shared,j]; strides in elements, out is
+// dense, or [b,i,h] is. score = lhs[b,h,i] · rhs[b,h / shared,j] · scale, then the mask, then hidden elements become
+// `fill`.
 struct AttentionGeometry {
   uint32_t batch;  // sequences
   uint32_t groups;  // heads of keys and values
@@ -482,7 +486,8 @@ static_assert(offsetof(GroupGeometry, lhs_zero) == 24);
 static_assert(offsetof(GroupGeometry, scales) == 28);
 static_assert(offsetof(GroupGeometry, activations) == 32);
 
-// out[t,d,b] = h = o * tanh(c), where c = f * c before + i * g; i, o, f = sigmoid and g = tanh of gates lhs[t,b] · rhs[d] + h before · recurrent[d] + biases. All operands are dense; behind the steps of out may stand c.
+// out[t,d,b] = h = o * tanh(c), where c = f * c before + i * g; i, o, f = sigmoid and g = tanh of gates lhs[t,b] ·
+// rhs[d] + h before · recurrent[d] + biases. All operands are dense; behind the steps of out may stand c.
 struct LstmGeometry {
   uint32_t steps;  // steps of a sequence
   uint32_t batch;  // sequences
@@ -782,9 +787,13 @@ enum class DOp : uint8_t {
   CEIL = 20,  // round towards plus infinity
   ROUND = 21,  // round to the nearest integer, ties to even
   TRUNC = 22,  // round towards zero
-  CVT = 23,  // vd = va converted from type aux to the type; an integer is read from the low bits of the lane, BOOL as != 0; float to integer truncates and saturates, NaN gives 0; integers wrap; to BOOL: != 0; to F16 and BF16: rounded to nearest even, and kept in an f32 lane; a float type to itself keeps the bits, other conversions make NaN canonical
+  // vd = va converted from type aux to the type; an integer is read from the low bits of the lane, BOOL as != 0; float
+  // to integer truncates and saturates, NaN gives 0; integers wrap; to BOOL: != 0; to F16 and BF16: rounded to nearest
+  // even, and kept in an f32 lane; a float type to itself keeps the bits, other conversions make NaN canonical
+  CVT = 23,
   RED = 24,  // partial reduction: for i < VL in ascending order, vd[i mod 16] = vd[i mod 16] aux va[i]
-  FOLD = 25,  // combine the 16 partials p of va: for h in 8, 4, 2, 1: p[j] = p[j] aux p[j + h]; all VLMAX lanes of vd become p[0]
+  // combine the 16 partials p of va: for h in 8, 4, 2, 1: p[j] = p[j] aux p[j + h]; all VLMAX lanes of vd become p[0]
+  FOLD = 25,
   SQRT = 26,  // square root, correctly rounded
   RSQRT = 27,  // 1 / sqrt
   EXP = 28,  // e to the power
@@ -812,7 +821,9 @@ enum class DOp : uint8_t {
 enum class SOp : uint8_t {
   NOP = 0,  // nothing
   LD = 1,  // load: v[reg][i] = window[s[base] + imm + i * s[index]], widened to the lane
-  ST = 2,  // store: window[s[base] + imm + i * s[index]] = v[reg][i], in ascending i; integers keep their low bits, BOOL stores v != 0, F16 and BF16 round to nearest even and keep the upper bits of a NaN
+  // store: window[s[base] + imm + i * s[index]] = v[reg][i], in ascending i; integers keep their low bits, BOOL stores
+  // v != 0, F16 and BF16 round to nearest even and keep the upper bits of a NaN
+  ST = 2,
   GATHER = 3,  // v[reg][i] = window[s[base] + imm + v[index][i]]; v[index] as i32
   SCATTER = 4,  // window[s[base] + imm + v[index][i]] = v[reg][i], in ascending i
   LI = 5,  // s[reg] = imm
@@ -835,10 +846,18 @@ enum class COp : uint8_t {
   END = 1,  // the program ends after this word; only in the last word
   SETVL = 2,  // VL = imm, 1…VLMAX, from the next word on
   SETVLR = 3,  // VL = s[reg] clamped to 1…VLMAX, from the next word on
-  LOOP = 4,  // the next imm words (at least 1) run s[reg] times, not at all when it is below 1; loops nest, the inner one ends no later
-  SKIP = 5,  // the next imm words (at least 1) do not run when s[reg] is 0; they end no later than the loop, and the skipped part, around the word
+  // the next imm words (at least 1) run s[reg] times, not at all when it is below 1; loops nest, the inner one ends no
+  // later
+  LOOP = 4,
+  // the next imm words (at least 1) do not run when s[reg] is 0; they end no later than the loop, and the skipped part,
+  // around the word
+  SKIP = 5,
   BREAK = 6,  // when s[reg] is 0 the innermost loop, which there must be, ends after this word
-  CAST = 7,  // CVT in this slot: v[reg] = v[src] converted from type aux to the type; an integer is read from the low bits of the lane, BOOL as != 0; float to integer truncates and saturates, NaN gives 0; integers wrap; to BOOL: != 0; to F16 and BF16: rounded to nearest even, and kept in an f32 lane; a float type to itself keeps the bits, other conversions make NaN canonical
+  // CVT in this slot: v[reg] = v[src] converted from type aux to the type; an integer is read from the low bits of the
+  // lane, BOOL as != 0; float to integer truncates and saturates, NaN gives 0; integers wrap; to BOOL: != 0; to F16 and
+  // BF16: rounded to nearest even, and kept in an f32 lane; a float type to itself keeps the bits, other conversions
+  // make NaN canonical
+  CAST = 7,
   REDUCE = 8,  // RED in this slot: for i < VL in ascending order, v[reg][i mod 16] = v[reg][i mod 16] aux v[src][i]
   RECV = 9,  // v[reg] = the next VL elements of window src, widened as by LD; its read cursor moves on by VL
   SEND = 10,  // the next VL elements of window src = v[reg], narrowed as by ST; its write cursor moves on by VL

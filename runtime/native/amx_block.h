@@ -1,5 +1,5 @@
-// Blocks of 32 rows by 32 columns of a product of integers, on a unit with eight tiles of 16 rows of 64 bytes. `Unit` is
-// the processor's (AMX) or the model of it: both have load, store and dot of numbered tiles.
+// Blocks of 32 rows by 32 columns of a product of integers, on a unit with eight tiles of 16 rows of 64 bytes. `Unit`
+// is the processor's (AMX) or the model of it: both have load, store and dot of numbered tiles.
 #pragma once
 
 #include <algorithm>
@@ -75,8 +75,8 @@ void amx_multiply(size_t k, const uint8_t* a, const uint8_t* b, int32_t* out, si
   }
 }
 
-// A `TileFn` for panels of 32 columns, whose a is made of blocks of 16 words: all rows up to a multiple of 16, one after
-// the other, in each.
+// A `TileFn` for panels of 32 columns, whose a is made of blocks of 16 words: all rows up to a multiple of 16, one
+// after the other, in each.
 template <class Unit>
 void amx_tile(unsigned rows, size_t k, const uint32_t* a, const uint32_t* b, int32_t* out, size_t stride) {
   const uint8_t* left = reinterpret_cast<const uint8_t*>(a);

@@ -1,5 +1,5 @@
-// Strips of 32 columns of a product of integers, on a unit as amx_block.h describes it. The tiles of weights of a part of
-// the reduction stay in the first cache while those of all rows pass, which come from the second one.
+// Strips of 32 columns of a product of integers, on a unit as amx_block.h describes it. The tiles of weights of a part
+// of the reduction stay in the first cache while those of all rows pass, which come from the second one.
 #pragma once
 
 #include "amx_block.h"

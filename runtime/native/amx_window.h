@@ -1,6 +1,7 @@
-// Windows of integers on planes of words, on a unit as amx_block.h describes it: the rows of a tile of A are the weights
-// of 16 output channels, those of a tile of B are 16 words of channels at 16 neighbouring pixels, which lie in the planes
-// as the unit takes them. Sums of up to 32 channels at 32 pixels stay in its tiles from the first tap to the last one.
+// Windows of integers on planes of words, on a unit as amx_block.h describes it: the rows of a tile of A are the
+// weights of 16 output channels, those of a tile of B are 16 words of channels at 16 neighbouring pixels, which lie in
+// the planes as the unit takes them. Sums of up to 32 channels at 32 pixels stay in its tiles from the first tap to the
+// last one.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,8 @@
 
 namespace {
 
-static_assert(tfmbs::QuadWindow::CHANNELS == AMX_ROWS && tfmbs::QuadWindow::STEPS == AMX_STEPS, "a panel and a chunk are a tile");
+static_assert(tfmbs::QuadWindow::CHANNELS == AMX_ROWS && tfmbs::QuadWindow::STEPS == AMX_STEPS,
+              "a panel and a chunk are a tile");
 
 // PANELS of 16 channels, from `weights` on, at VECTORS of 16 pixels; tile 2 * panel + vector has their sums.
 template <unsigned PANELS, unsigned VECTORS, class Unit>

@@ -12,7 +12,8 @@ namespace tfmbs {
 // `dilation`.
 struct Axis {
   Axis() = default;
-  Axis(uint64_t in_size, uint64_t out_size, uint64_t kernel, uint64_t window_stride, uint64_t tap_stride, uint64_t padding)
+  Axis(uint64_t in_size, uint64_t out_size, uint64_t kernel, uint64_t window_stride, uint64_t tap_stride,
+       uint64_t padding)
       : size((out_size - 1) * window_stride + (kernel - 1) * tap_stride + 1),
         stride(window_stride),
         step(1),

@@ -13,8 +13,8 @@ constexpr unsigned CHAINS = 12;
 // trip(chain) makes the next value of a chain from its last one.
 template <typename Vector, typename Trip>
 inline uint32_t burn_chains(uint64_t trips, Vector start, const Trip& trip) {
-  // Loops over chains are unrolled, and no address of one is taken: otherwise they lie in memory. Nothing finds that they
-  // are equal.
+  // Loops over chains are unrolled, and no address of one is taken: otherwise they lie in memory. Nothing finds that
+  // they are equal.
   Vector chains[CHAINS];
 #pragma GCC unroll 12
   for (unsigned c = 0; c < CHAINS; ++c) {

@@ -119,7 +119,8 @@ class Checker {
     window(lhs, out);
     require(g.groups && g.in_channels % g.groups == 0 && g.out_channels % g.groups == 0,
             "groups do not divide the channels");
-    require(count(rhs) == times({g.out_channels, g.in_channels / g.groups, g.kernel_depth, g.kernel_height, g.kernel_width}),
+    require(count(rhs) == times({g.out_channels, g.in_channels / g.groups, g.kernel_depth, g.kernel_height,
+                                 g.kernel_width}),
             "rhs has not the elements of the kernel");
   }
 

@@ -19,8 +19,8 @@ Family family_of(abi::Kind kind, bool integer);
 
 class Choice {
  public:
-  // "SET", or "FAMILY=SET" for some families, separated by commas, or both. Without a SET for all, and for "", the others
-  // run on the fastest one. Throws Error for what does not exist here.
+  // "SET", or "FAMILY=SET" for some families, separated by commas, or both. Without a SET for all, and for "", the
+  // others run on the fastest one. Throws Error for what does not exist here.
   explicit Choice(const std::string& text);
 
   const Kernels& all() const { return *all_; }

@@ -151,7 +151,9 @@ void Context::check(Prepared& own, size_t first, size_t count) {
   }
 }
 
-Engine Context::engine(const Launch& launch) { return {*launch.kernels, workers_, buffers_, lhs_, recurrence_, known_}; }
+Engine Context::engine(const Launch& launch) {
+  return {*launch.kernels, workers_, buffers_, lhs_, recurrence_, known_};
+}
 
 // Throws Error where the buffers of a launch take more than is granted.
 void Context::check_memory(const Bound& bound) {

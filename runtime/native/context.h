@@ -60,7 +60,8 @@ struct Worker {
   std::vector<const uint32_t*> pixels;  // where the words of pixels start
   PixelTiles tiles;
   std::vector<size_t> lines;  // of an input under a line of outputs, and their weights
-  // Of the first worker, for all: taps across vectors of outputs; whether a line has the rows of taps of the one before.
+  // Of the first worker, for all: taps across vectors of outputs; whether a line has the rows of taps of the one
+  // before.
   std::vector<LineBlock> line_blocks;
   std::vector<bool> same_lines;
   std::vector<uint16_t> plane_masks;  // of the first worker: which outputs of vectors along planes have which taps
@@ -80,13 +81,14 @@ class Context {
   Context(std::shared_ptr<const Image> image, unsigned threads, uint64_t step_limit, uint64_t operation_limit,
           uint64_t memory_limit);
 
-  // Calls `check` with tensors of WEIGHTS before a launch reads them, where it has not been called for that launch; what
-  // it throws ends the run.
+  // Calls `check` with tensors of WEIGHTS before a launch reads them, where it has not been called for that launch;
+  // what it throws ends the run.
   void on_first_use(std::function<void(const std::vector<uint32_t>&)> check) { check_ = std::move(check); }
 
-  // Executes the descriptors of an entry of the context's image, or of one for other sizes, in order. Throws Error; then
-  // the outputs and state are undefined.
-  void run(std::shared_ptr<const Image> image, uint32_t entry, const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs);
+  // Executes the descriptors of an entry of the context's image, or of one for other sizes, in order. Throws Error;
+  // then the outputs and state are undefined.
+  void run(std::shared_ptr<const Image> image, uint32_t entry, const std::vector<Buffer>& inputs,
+           const std::vector<Buffer>& outputs);
   // State as it was at first: zero.
   void reset();
   // Counters of the last run, one per descriptor of its entry.

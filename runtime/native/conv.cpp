@@ -8,7 +8,10 @@ enum class Way { ROWS, LINES, FLAT, DEPTH, PLANES, PIXELS, QUADS };
 
 Way way_of(const Engine& engine, const Launch& launch) {
   const bool few = launch.volume.out_channels / launch.volume.groups <= MOST_ROW_CHANNELS;
-  if (launch.words == Words::F32) return !few ? Way::PLANES : has_flat(engine, launch) ? Way::FLAT : has_lines(engine, launch) ? Way::LINES : Way::ROWS;
+  if (launch.words == Words::F32) {
+    if (!few) return Way::PLANES;
+    return has_flat(engine, launch) ? Way::FLAT : has_lines(engine, launch) ? Way::LINES : Way::ROWS;
+  }
   if (few) return has_depth(engine, launch) ? Way::DEPTH : Way::ROWS;
   const Filter filter(launch.volume, launch.words, engine.kernels);
   if (filter.tiled) return has_quads(engine, launch) ? Way::QUADS : Way::ROWS;

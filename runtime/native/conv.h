@@ -9,8 +9,8 @@ namespace tfmbs {
 void conv_by_rows(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 uint64_t rows_buffer_bytes();
 
-// Integers with few channels per group, or few input channels: on padded planes, words of several taps along the rows of
-// the outputs.
+// Integers with few channels per group, or few input channels: on padded planes, words of several taps along the rows
+// of the outputs.
 bool has_depth(const Engine& engine, const Launch& launch);
 // Words that meet an output.
 uint64_t depth_words(const Engine& engine, const Launch& launch);
@@ -22,7 +22,8 @@ bool has_lines(const Engine& engine, const Launch& launch);
 void conv_by_lines(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 uint64_t lines_buffer_bytes(const Launch& launch);
 
-// f32 with one channel per group, as wide as the input or, at a stride of two, half as wide: vectors along whole planes.
+// f32 with one channel per group, as wide as the input or, at a stride of two, half as wide: vectors along whole
+// planes.
 bool has_flat(const Engine& engine, const Launch& launch);
 void conv_by_flat(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 uint64_t flat_buffer_bytes(const Engine& engine, const Launch& launch);

@@ -120,7 +120,9 @@ bool has_lines(const Engine& engine, const Launch& launch) {
 
 uint64_t lines_buffer_bytes(const Launch& launch) {
   const abi::VolumeGeometry& g = launch.volume;
-  return g.out_height + product({2, g.in_channels / g.groups, g.kernel_depth, g.kernel_height, sizeof(size_t)}, launch.name) +
+  const uint64_t taps = product({2, g.in_channels / g.groups, g.kernel_depth, g.kernel_height, sizeof(size_t)},
+                                launch.name);
+  return g.out_height + taps +
          PlaneChunks::most_words() * sizeof(uint32_t) + MOST_BLOCKS * sizeof(LineBlock);
 }
 

@@ -160,7 +160,8 @@ class PixelConvolution {
     const uint32_t* image = engine_.lhs.data() + group * lines_ * line_;
     uint64_t column = first % x.out, row = first / x.out % y.out, plane = first / x.out / y.out;
     for (uint32_t i = 0; i < pixels; ++i) {
-      worker.pixels[i] = image + (plane * z.stride * y.size + row * y.stride) * line_ + column * x.stride * filter_.tap_words;
+      worker.pixels[i] = image + (plane * z.stride * y.size + row * y.stride) * line_ +
+                         column * x.stride * filter_.tap_words;
       if (++column < x.out) continue;
       column = 0;
       if (++row < y.out) continue;
@@ -201,7 +202,8 @@ bool has_pixels(const Engine&, const Launch& launch) {
     return static_cast<double>(depth) * static_cast<double>(height) * static_cast<double>(width);
   };
   return axes_of(g).positions() <=
-         MOST_POSITIONS * (volume(g.in_depth, g.in_height, g.in_width) + volume(g.out_depth, g.out_height, g.out_width));
+         MOST_POSITIONS * (volume(g.in_depth, g.in_height, g.in_width) +
+                           volume(g.out_depth, g.out_height, g.out_width));
 }
 
 uint64_t pixels_buffer_bytes(const Engine& engine, const Launch&) {
@@ -221,7 +223,8 @@ void conv_by_pixels(const Engine& engine, const Bound& bound, const PackedWeight
   const PixelConvolution convolution(engine, bound, weights);
   grow(engine.lhs, convolution.words());
   for (uint64_t image = 0; image < bound.launch.volume.batch; ++image) {
-    engine.workers.spread(convolution.spread_units(), [&](uint64_t unit, unsigned) { convolution.spread(image, unit); });
+    engine.workers.spread(convolution.spread_units(),
+                          [&](uint64_t unit, unsigned) { convolution.spread(image, unit); });
     engine.workers.spread(convolution.units(),
                        [&](uint64_t unit, unsigned worker) { convolution.unit(image, unit, worker); });
   }

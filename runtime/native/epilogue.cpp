@@ -15,7 +15,8 @@ bool bind_steps(const Bound& bound, const Chunk& chunk, const ChunkRows& rows, C
     to = {step.op, false, &operand.at, 0, step.zero, step.low, step.high, step.divisor, step.function};
     if (operand.place == ChainOperand::Place::NONE || operand.place == ChainOperand::Place::CONSTANT) continue;
     uint64_t first = operand.at, stride = 0, apart = 0;
-    if (operand.place == ChainOperand::Place::CHANNEL) first = chunk.channel, stride = chunk.channel_step, apart = rows.channels;
+    if (operand.place == ChainOperand::Place::CHANNEL)
+      first = chunk.channel, stride = chunk.channel_step, apart = rows.channels;
     if (operand.place == ChainOperand::Place::ELEMENT) first = chunk.element, stride = 1, apart = rows.elements;
     const Window& window = bound.windows[operand.window];
     if (stride > 1 || first + stride * (chunk.lanes - 1) + apart * (rows.count - 1) >= window.elements) return false;

@@ -1,5 +1,5 @@
-// Taps of f32 on whole planes, whose lanes go on from line to line: masks leave out what padding hides, which is neither
-// read nor added.
+// Taps of f32 on whole planes, whose lanes go on from line to line: masks leave out what padding hides, which is
+// neither read nor added.
 #pragma once
 
 #include <cstddef>

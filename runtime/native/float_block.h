@@ -8,8 +8,8 @@ namespace {
 static_assert(PANEL % LINE_FLOATS == 0 || LANES < 8, "a step of a panel is whole lines where there are vectors");
 
 // How much ahead of its own steps a panel is fetched that is read once. Few rows wait for memory only: many panels at
-// once come straight to the first cache, further ahead they would push each other out of it. Many rows have time to take
-// a single panel from the second cache, in which it may be far ahead.
+// once come straight to the first cache, further ahead they would push each other out of it. Many rows have time to
+// take a single panel from the second cache, in which it may be far ahead.
 template <unsigned ROWS>
 inline void fetch_stream(const float* b) {
   constexpr unsigned FEW = 4;

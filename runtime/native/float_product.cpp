@@ -1,5 +1,5 @@
-// Products of f32, cut so that what is used again is in the cache that it fits: of a panel as many steps as the first one
-// holds while all rows of a block pass; those steps of the rows, and their sums by a few panels, in the second one.
+// Products of f32, cut so that what is used again is in the cache that it fits: of a panel as many steps as the first
+// one holds while all rows of a block pass; those steps of the rows, and their sums by a few panels, in the second one.
 #include "float_product.h"
 
 #include <algorithm>

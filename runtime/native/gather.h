@@ -45,7 +45,8 @@ struct Channels {
   uint64_t count, stride;
 };
 
-// Element tap of channel c goes to row c * taps + tap of `out`, as the reduction of f32 goes. What no tap reaches stays.
+// Element tap of channel c goes to row c * taps + tap of `out`, as the reduction of f32 goes. What no tap reaches
+// stays.
 inline void gather_f32(const Segments& segments, const Channels<float>& in, unsigned panel, uint32_t* out) {
   const uint64_t taps = segments.columns.size();
   float* floats = reinterpret_cast<float*>(out);

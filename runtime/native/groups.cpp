@@ -36,7 +36,8 @@ class GroupProduct {
         tile_(!real_ && words_ == Words::NIBBLES ? engine.kernels.nibbles.rows : left_.tile),
         cut_({1, g_.m, g_.n}, tile_, engine.kernels.panel, engine.buffers.size()) {}
 
-  // Words of the packed left operand, behind them the start of each row's sum of each group, and the factor of each row.
+  // Words of the packed left operand, behind them the start of each row's sum of each group, and the factor of each
+  // row.
   uint64_t lhs_words() const {
     return product({cut_.tiles * tile_, product({groups_, depth_ + 1}, bound_.launch.name) + 1}, bound_.launch.name);
   }
@@ -59,7 +60,8 @@ class GroupProduct {
                                                              worker.quantized.data() + r * uint64_t{g_.k});
       lhs = {nullptr, worker.quantized.data(), g_.k, 1};
     }
-    for (uint64_t group = 0; group < groups_; ++group) pack_group(lhs.at(group * length_ * lhs.k_stride), tile, group, rows);
+    for (uint64_t group = 0; group < groups_; ++group)
+      pack_group(lhs.at(group * length_ * lhs.k_stride), tile, group, rows);
   }
 
   void unit(uint64_t unit, Worker& worker) const {
@@ -76,7 +78,8 @@ class GroupProduct {
       add_tile(first, column / panel, ceil_div(lanes, panel), sums);
     } else {
       std::fill_n(worker.accumulators.data(), rows * abi::VLMAX, 0u);
-      for (uint32_t lane = 0; lane < lanes; lane += panel) add({first, end, (column + lane) / panel}, worker, sums + lane);
+      for (uint32_t lane = 0; lane < lanes; lane += panel)
+        add({first, end, (column + lane) / panel}, worker, sums + lane);
     }
     const GroupFns& fns = engine_.kernels.groups;
     for (uint64_t r = 0; r < rows; ++r) {
@@ -106,7 +109,9 @@ class GroupProduct {
   int32_t* starts(uint64_t tile, uint64_t group, unsigned rows) const {
     return starts() + tile * tile_ * groups_ + group * rows;
   }
-  unsigned rows_of(uint64_t tile) const { return static_cast<unsigned>(std::min<uint64_t>(tile_, g_.m - tile * tile_)); }
+  unsigned rows_of(uint64_t tile) const {
+    return static_cast<unsigned>(std::min<uint64_t>(tile_, g_.m - tile * tile_));
+  }
 
   void pack_group(const Vectors& lhs, uint64_t tile, uint64_t group, unsigned rows) const {
     uint32_t* to = packed(tile, group, rows);

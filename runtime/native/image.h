@@ -90,8 +90,8 @@ class Image {
   void prepare_groups(Launch& launch);
   void prepare_lstm(Launch& launch);
   void prepare_trits(Launch& launch, const abi::Tensor& rhs, const abi::Tensor* scales, uint64_t n, uint64_t k);
-  // The weights that `key` and the launch's kernels tell, to be made by `make` in `size` bytes unless another launch, or
-  // one of `whole`, has them. `make` outlives the image.
+  // The weights that `key` and the launch's kernels tell, to be made by `make` in `size` bytes unless another launch,
+  // or one of `whole`, has them. `make` outlives the image.
   std::shared_ptr<const LazyWeights> stored(std::string key, const Launch& launch, uint64_t size,
                                             std::function<StoredWeights()> make);
 

@@ -1,4 +1,5 @@
-// TFMBS_INDEPENDENT before a loop: its iterations do not depend on each other through memory, which the compiler cannot see.
+// TFMBS_INDEPENDENT before a loop: its iterations do not depend on each other through memory, which the compiler cannot
+// see.
 #pragma once
 
 #if defined(__clang__)

@@ -36,8 +36,8 @@ inline void interleave_four(const uint8_t* from, uint64_t stride, __m128i flips,
 }
 #endif
 
-// out[i * width + j] = word i of vector j, its bits `flip` inverted, for i < k and j < count; vectors are `stride` bytes
-// apart.
+// out[i * width + j] = word i of vector j, its bits `flip` inverted, for i < k and j < count; vectors are `stride`
+// bytes apart.
 inline void interleave(const uint8_t* from, uint64_t stride, unsigned count, unsigned width, uint64_t k, uint32_t flip,
                        uint32_t* out) {
   constexpr uint64_t TOGETHER = 64;  // words of a vector: what they are written to stays in the first cache

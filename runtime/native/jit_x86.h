@@ -1,7 +1,7 @@
 // Machine code for x86-64 with AVX-512: the few forms that chains of lane operations need, written into a buffer.
 //
-// Vector instructions work on 16 lanes of 32 bits. Memory is addressed as [base + displacement], as [base + lane * size]
-// with the lane counter in LANE, or relative to the code for constants, which lie behind it.
+// Vector instructions work on 16 lanes of 32 bits. Memory is addressed as [base + displacement], as [base + lane *
+// size] with the lane counter in LANE, or relative to the code for constants, which lie behind it.
 #pragma once
 
 #include <cstddef>

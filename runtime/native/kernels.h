@@ -28,9 +28,10 @@ using IndexFn = void (*)(void* lanes, int64_t first, int64_t stride, uint32_t n)
 // Takes 16 lanes to their results, in place.
 using GroupFn = void (*)(float* lanes);
 
-// columns[c * apart + i] = element first + c + i * stride of a matrix of 32-bit elements, for c < 16 and i < n; `columns`
-// is a cache line, `apart` a multiple of 16.
-using ColumnsFn = void (*)(uint32_t* columns, size_t apart, const uint8_t* matrix, int64_t first, int64_t stride, uint32_t n);
+// columns[c * apart + i] = element first + c + i * stride of a matrix of 32-bit elements, for c < 16 and i < n;
+// `columns` is a cache line, `apart` a multiple of 16.
+using ColumnsFn = void (*)(uint32_t* columns, size_t apart, const uint8_t* matrix, int64_t first, int64_t stride,
+                           uint32_t n);
 
 // The least and the greatest of n lanes, n at least 1.
 struct LaneBounds {
@@ -69,7 +70,8 @@ constexpr size_t RESIDUE_BYTES = 64, RESIDUE_TRITS = 320;
 struct TritFns {
   unsigned rows;  // that `residue_dots` takes at most
   // dots[r] = sum over all trits of digit * a, of rows of weights that are `apart` bytes apart.
-  void (*residue_dots)(unsigned rows, size_t blocks, const uint8_t* weights, size_t apart, const int8_t* a, int32_t* dots);
+  void (*residue_dots)(unsigned rows, size_t blocks, const uint8_t* weights, size_t apart, const int8_t* a,
+                       int32_t* dots);
 };
 
 // Where the words of a window lie that belong to a pixel: `count` runs of `words` that follow each other, each at an
@@ -122,8 +124,8 @@ struct FloatBlock {
   float* out;
   size_t out_stride;
 };
-// out[r][c] = the fused products in ascending steps, for r < rows and all columns c of the panels, which follow each other
-// in `from` and out. A NaN becomes the canonical one.
+// out[r][c] = the fused products in ascending steps, for r < rows and all columns c of the panels, which follow each
+// other in `from` and out. A NaN becomes the canonical one.
 using FloatBlockFn = void (*)(unsigned rows, const FloatBlock& block);
 
 // Weights of NIBBLES with a scale for each group of the reduction, against activations in two words of four i8 for each
@@ -156,8 +158,8 @@ struct RealTile {
 
 // What is made f32 of weights of NIBBLES or BYTES.
 struct RealFns {
-  // out[r][c] = the fused products in ascending k, from +0.0, for r < rows (as in `tile_f32`) and all columns of panels,
-  // which follow each other in out.
+  // out[r][c] = the fused products in ascending k, from +0.0, for r < rows (as in `tile_f32`) and all columns of
+  // panels, which follow each other in out.
   void (*tile)(unsigned rows, const RealTile& tile, float* out, size_t stride);
   // out[i * panel + c] = f32(weight i of column c) * scales[c], rounded, for i < length.
   void (*weights)(size_t length, const uint32_t* weights, const float* scales, float* out);
@@ -194,8 +196,8 @@ struct ScoreFns {
   void (*add)(float* x, const float* mask, uint32_t n);
   // x[i] = shown[i] ? x[i] : fill.
   void (*hide)(float* x, const uint8_t* shown, float fill, uint32_t n);
-  // x becomes its softmax, as it is with scores of `also` behind it (-infinity: none). False where that is not so: where
-  // such scores have another weight than +0, or the sum is a NaN.
+  // x becomes its softmax, as it is with scores of `also` behind it (-infinity: none). False where that is not so:
+  // where such scores have another weight than +0, or the sum is a NaN.
   bool (*soften)(float* x, float also, uint32_t n);
 };
 
@@ -299,13 +301,15 @@ struct LineTaps {
   size_t pitch;            // elements of the input from what is under a line of outputs to what is under the next
 };
 // Sums of lines of n outputs that have the same taps and follow each other, from +0.0. A NaN becomes the canonical one.
-using LineFn = void (*)(const LineTaps& taps, size_t lines, const float* in, const float* weights, uint32_t n, float* out);
+using LineFn = void (*)(const LineTaps& taps, size_t lines, const float* in, const float* weights, uint32_t n,
+                        float* out);
 
-// Planes of outputs of one input channel each, as wide as the input, so that taps lie as far from every output: vectors go
-// on from line to line.
+// Planes of outputs of one input channel each, as wide as the input, so that taps lie as far from every output: vectors
+// go on from line to line.
 struct FlatTaps {
   const size_t* at;       // of each tap, from an output: elements, which wrap below it
-  const uint16_t* valid;  // for each vector: whether all that follows are all outputs; for each tap, bit i: output i has it
+  // For each vector: whether all that follows are all outputs; for each tap, bit i: output i has it.
+  const uint16_t* valid;
   size_t count;           // taps
   const float* in;        // of the first plane
   size_t first, plane;    // the first output, and elements from one plane to the next
@@ -356,14 +360,14 @@ struct Kernels {
   IntegerTiles integers;
   BlockTiles blocks;
   QuadFns quads;
-  // out[r][c] = fma(f32(parts[r][c]), scales[c], out[r][c]) for r < rows and all columns c of a panel, which parts has no
-  // more than; out has `stride` columns. A NaN becomes the canonical one.
+  // out[r][c] = fma(f32(parts[r][c]), scales[c], out[r][c]) for r < rows and all columns c of a panel, which parts has
+  // no more than; out has `stride` columns. A NaN becomes the canonical one.
   void (*add_scaled)(unsigned rows, const int32_t* parts, const float* scales, float* out, size_t stride);
   NibbleTiles nibbles;
   GroupFns groups;
 
-  // tile_f32 on `panels` panels of columns, from +0.0 and without packing: row r of a is at a[r], step i of panel p of b
-  // at b + p * apart + i * step; panels follow each other in out.
+  // tile_f32 on `panels` panels of columns, from +0.0 and without packing: row r of a is at a[r], step i of panel p of
+  // b at b + p * apart + i * step; panels follow each other in out.
   void (*spread_tile_f32)(unsigned rows, unsigned panels, size_t k, const float* const* a, const float* b, size_t step,
                           size_t apart, float* out, size_t stride);
   ScoreFns scores;

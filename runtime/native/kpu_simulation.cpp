@@ -220,7 +220,8 @@ int64_t least_parameters(Op op) {
 // Whether `left` words hold `count` rows of `words` each.
 bool has_rows(int64_t count, int64_t words, int64_t left) { return count >= 0 && count <= left / words; }
 
-// Whether descriptions of windows end where their movement's parameters do: window, address, segments, and two words each.
+// Whether descriptions of windows end where their movement's parameters do: window, address, segments, and two words
+// each.
 bool has_windows(int64_t windows, const int64_t* at, int64_t left) {
   constexpr int64_t HEAD = 3, SEGMENT = 2;
   for (; windows > 0; --windows) {

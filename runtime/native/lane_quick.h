@@ -1,8 +1,9 @@
 // Special functions of f32 where AVX-512 knows a quicker way to the same bits. The steps of the contract
-// (special.gen.h) end in one rounding from f64 to f32. An approximation that is within a margin of what they round rounds
-// to the same f32 unless it lies that close to the middle between two. The first one is computed in pairs of f32, sixteen
-// lanes at once; where it cannot tell, one in f64, within 2^-MARGIN, relatively; and where that cannot, or results or
-// arguments are out of the ordinary, the steps themselves are taken. `make special-accuracy` compares all 2^32 arguments.
+// (special.gen.h) end in one rounding from f64 to f32. An approximation that is within a margin of what they round
+// rounds to the same f32 unless it lies that close to the middle between two. The first one is computed in pairs of
+// f32, sixteen lanes at once; where it cannot tell, one in f64, within 2^-MARGIN, relatively; and where that cannot, or
+// results or arguments are out of the ordinary, the steps themselves are taken. `make special-accuracy` compares all
+// 2^32 arguments.
 #pragma once
 
 #include "lane_loops.h"
@@ -107,8 +108,8 @@ struct QuickErf {
     return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(sign, _mm512_castps_si512(x), _mm512_castps_si512(y), 0xca));
   }
 
-  // In pairs of f32, as of exp: m times a polynomial in the distance from the nearest of 32 centres, which is exact, with
-  // its first two terms in pairs. Within 2^-32 of the result, relatively.
+  // In pairs of f32, as of exp: m times a polynomial in the distance from the nearest of 32 centres, which is exact,
+  // with its first two terms in pairs. Within 2^-32 of the result, relatively.
   static __mmask16 shortly(__m512 x, __m512& y) {
     using namespace tfmbs::special;
     const __m512 shifter = _mm512_set1_ps(0x1.8p+20f), margin = _mm512_set1_ps(0x1p-32f);

@@ -66,8 +66,8 @@ void finish_chunks(const Engine& engine, const Bound& bound, Worker& worker, con
 struct Requantized {
   uint64_t channel, channels, chunks, lanes;
 };
-// Whether the epilogue is a chain that requantizes by channel (see RowFns). Then `steps` are its steps, rows of which are
-// channels, and the work is counted as done; else it is for `finish_chunks`.
+// Whether the epilogue is a chain that requantizes by channel (see RowFns). Then `steps` are its steps, rows of which
+// are channels, and the work is counted as done; else it is for `finish_chunks`.
 bool requantize(const Bound& bound, Worker& worker, const Requantized& work, ChainStep* steps);
 
 }  // namespace tfmbs

@@ -18,7 +18,8 @@ struct StoredWeights {
   std::vector<uint64_t> nonzero;
 };
 
-// Made once, by the first thread that asks, while others wait. What `make` throws is thrown again by whoever asks later.
+// Made once, by the first thread that asks, while others wait. What `make` throws is thrown again by whoever asks
+// later.
 class LazyWeights {
  public:
   explicit LazyWeights(std::function<StoredWeights()> make) : make_(std::move(make)) {}

@@ -1,4 +1,5 @@
-// How products of integers take the rows of their left operand: in tiles of a few rows, or in blocks for a unit of matrices.
+// How products of integers take the rows of their left operand: in tiles of a few rows, or in blocks for a unit of
+// matrices.
 #pragma once
 
 #include "cut.h"

@@ -30,8 +30,8 @@ inline VecF load_block(const float* line, const tfmbs::LineBlock& block) {
 
 // One vector of each of LINES lines.
 template <unsigned STRIDE, unsigned LINES>
-[[gnu::always_inline]] inline void sum_lines(const tfmbs::LineTaps& taps, const tfmbs::LineBlock* blocks, const float* in,
-                                             const float* weights, VecF (&sum)[LINES]) {
+[[gnu::always_inline]] inline void sum_lines(const tfmbs::LineTaps& taps, const tfmbs::LineBlock* blocks,
+                                             const float* in, const float* weights, VecF (&sum)[LINES]) {
 #pragma GCC unroll 4
   for (VecF& lanes : sum) lanes = zero_f();
   for (size_t line = 0; line < taps.count; ++line) {

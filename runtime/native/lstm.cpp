@@ -1,7 +1,7 @@
 // LSTM: one product of all inputs, then step by step a product of the states and what gates make of both.
 //
-// A step is shared out by elements of the state where it is worth waking threads up for, and by sequences and directions,
-// which do not know of each other, where it is not.
+// A step is shared out by elements of the state where it is worth waking threads up for, and by sequences and
+// directions, which do not know of each other, where it is not.
 #include "lstm.h"
 
 #include <algorithm>

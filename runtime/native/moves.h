@@ -102,8 +102,8 @@ void store(uint8_t* window, const void* lanes, int64_t first, int64_t stride, ui
   }
 }
 
-// What finds element `first + at[i]`; the sum wraps. Indices of 32 bits are added to an address, which vectorizes; those
-// of 64 bits may be so large that only the sum is a distance.
+// What finds element `first + at[i]`; the sum wraps. Indices of 32 bits are added to an address, which vectorizes;
+// those of 64 bits may be so large that only the sum is a distance.
 template <class T, class Index, class Byte>
 auto indexed(Byte* window, int64_t first, const Index* at) {
   if constexpr (sizeof(Index) == sizeof(int64_t)) {

@@ -116,7 +116,8 @@ class Packer {
   PackedWeights out_;
 };
 
-// Vectors of weights, channel by channel, as vectors of the channels of one tap after the other, each tap in whole words.
+// Vectors of weights, channel by channel, as vectors of the channels of one tap after the other, each tap in whole
+// words.
 void order_by_tap(const Vectors& from, unsigned count, const Filter& filter, std::vector<int8_t>& out) {
   const uint64_t length = filter.tap_words * step_of(filter.words);
   out.assign(count * filter.taps * length, 0);

@@ -39,11 +39,11 @@ inline uint64_t step_of(Words words) {
 // Words of a vector of k elements; what fills up the last one of weights is zero.
 inline uint64_t depth_of(uint64_t k, Words words) { return k / step_of(words) + (k % step_of(words) != 0); }
 
-// Word i of vector j goes to out[i * width + j], for j < count; the rest of `out` stays as it is, but for NIBBLES, whose
-// vectors fill up all words.
+// Word i of vector j goes to out[i * width + j], for j < count; the rest of `out` stays as it is, but for NIBBLES,
+// whose vectors fill up all words.
 void pack_weights(const Vectors& from, unsigned count, unsigned width, uint64_t k, Words words, uint32_t* out);
-// The same for the operand whose zero point is `zero`, integers only; beside NIBBLES it is two words of four i8 for each
-// of theirs, as they are.
+// The same for the operand whose zero point is `zero`, integers only; beside NIBBLES it is two words of four i8 for
+// each of theirs, as they are.
 void pack_activations(const Vectors& from, unsigned count, unsigned width, uint64_t k, int32_t zero, Words words,
                       uint32_t* out);
 // QUADS of activations in blocks of `words` words of k, in each of which all vectors follow each other, with room for
@@ -140,7 +140,8 @@ uint64_t nonzero_of(const abi::GroupGeometry& geometry, const int8_t* weights);
 // Bytes that packing a launch's weights takes; throws Error where they do not fit 64 bits.
 uint64_t packed_bytes(const abi::GemmGeometry& geometry, Words words, unsigned panel, const std::string& where);
 uint64_t packed_bytes(const abi::GroupGeometry& geometry, Words words, unsigned panel, const std::string& where);
-uint64_t packed_bytes(const abi::VolumeGeometry& geometry, Words words, const Kernels& kernels, const std::string& where);
+uint64_t packed_bytes(const abi::VolumeGeometry& geometry, Words words, const Kernels& kernels,
+                      const std::string& where);
 // GEMM: per product of the batch (one if shared), panels of `panel` columns, the last one padded with zeros.
 PackedWeights pack_gemm(const abi::GemmGeometry& geometry, const Vectors& rhs, Words words, unsigned panel);
 // The same into `out`, whose memory is used again; its blocks can be packed in any order, and at the same time.

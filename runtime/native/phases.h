@@ -9,10 +9,11 @@
 
 namespace tfmbs {
 
-// Position i of phase p is input element i * stride + p - pad: neighbouring windows meet neighbouring positions of every
-// phase. Phases that no window reaches are left out.
+// Position i of phase p is input element i * stride + p - pad: neighbouring windows meet neighbouring positions of
+// every phase. Phases that no window reaches are left out.
 struct PhasedAxis {
-  PhasedAxis(uint64_t in_size, uint64_t out_size, uint64_t kernel, uint64_t window_stride, uint64_t dilation, uint64_t padding)
+  PhasedAxis(uint64_t in_size, uint64_t out_size, uint64_t kernel, uint64_t window_stride, uint64_t dilation,
+             uint64_t padding)
       : phases(std::min(window_stride, (kernel - 1) * dilation + 1)),
         size(out_size + (kernel - 1) * dilation / window_stride),
         in(in_size),

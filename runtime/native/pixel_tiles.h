@@ -45,7 +45,8 @@ class PixelTiles {
         uint64_t count = 1;
         while (x + count < block.x.end && rows.columns(x + count) == rows.columns(x)) ++count;
         const uint64_t pixel = (line - block.line) * (block.x.end - block.x.first) + x - block.x.first;
-        rectangle(g, rows, {z, y, x, lines, count}, image, sums + pixel * width, (block.x.end - block.x.first) * width, width, run);
+        rectangle(g, rows, {z, y, x, lines, count}, image, sums + pixel * width,
+                  (block.x.end - block.x.first) * width, width, run);
         x += count;
       }
       line += lines;

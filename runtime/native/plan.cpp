@@ -49,7 +49,8 @@ class Planner {
     const abi::Descriptor& record = launch.record;
     if (record.kind == Kind::VECTOR) {
       // A stream runs whole.
-      if (std::optional<Known> known = look_into(launch)) return launch.program->stream ? std::nullopt : std::move(known);
+      if (std::optional<Known> known = look_into(launch))
+        return launch.program->stream ? std::nullopt : std::move(known);
     }
     for (const uint32_t index : {record.lhs, record.rhs})
       if (index != NO_INDEX) read(tensor(index, launch));
@@ -159,7 +160,8 @@ class Planner {
     bool goes_on = !own.entrance;
     for (uint32_t before = part; before--;) {
       const bool same = group.parts[before].launch == own.launch;
-      if ((same && goes_on) || meet(spans[before], spans[part], same ? apart[own.launch] : 0)) own.waits.push_back(before);
+      if ((same && goes_on) || meet(spans[before], spans[part], same ? apart[own.launch] : 0))
+        own.waits.push_back(before);
       goes_on &= !same;
     }
   }

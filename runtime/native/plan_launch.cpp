@@ -113,7 +113,8 @@ class Look : public Visitor {
   }
 
   void part(const Program& program, const std::vector<Heads::Loop>& loops) {
-    const uint64_t turns = known_.walk.turns, wanted = std::clamp<uint64_t>(windows_.largest / PART_BYTES, 1, MOST_PARTS);
+    const uint64_t turns = known_.walk.turns;
+    const uint64_t wanted = std::clamp<uint64_t>(windows_.largest / PART_BYTES, 1, MOST_PARTS);
     const uint64_t count = std::clamp<uint64_t>(turns, 1, wanted);
     known_.parts.resize(count);
     known_.entrances.resize(count);
@@ -122,7 +123,8 @@ class Look : public Visitor {
     for (uint64_t i = 0; i < count; ++i) {
       first_.push_back(i * turns / count);
       early_.push_back(first_[i]);
-      const auto after = std::find_if(loops.begin(), loops.end(), [&](const auto& loop) { return loop.first > first_[i]; });
+      const auto is_after = [&](const auto& loop) { return loop.first > first_[i]; };
+      const auto after = std::find_if(loops.begin(), loops.end(), is_after);
       if (i == 0 || after == loops.begin()) continue;
       const Heads::Loop& loop = after[-1];
       if (!restarts.count(loop.action)) restarts[loop.action] = restart_of(program, loop.action, steady_);

@@ -20,7 +20,7 @@ struct Known {
   uint64_t bytes = 0;  // of its windows
   Parts parts;
   std::vector<std::shared_ptr<const Entrance>> entrances;  // of the parts; nullptr where one goes on
-  std::vector<std::pair<unsigned, uint64_t>> own;          // windows that parts may have for themselves, and their bytes
+  std::vector<std::pair<unsigned, uint64_t>> own;  // windows that parts may have for themselves, and their bytes
 };
 
 // The windows of a launch: tensors, and their elements.

@@ -1,5 +1,5 @@
-// Planes of outputs in chunks of whole lines that are equally long, some of which are finished together: of neighbouring
-// channels where a plane is one chunk, else of one plane.
+// Planes of outputs in chunks of whole lines that are equally long, some of which are finished together: of
+// neighbouring channels where a plane is one chunk, else of one plane.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,8 @@ class PlaneChunks {
   // Chunks that are finished together at most.
   static constexpr uint64_t MOST = 8;
 
-  explicit PlaneChunks(const abi::VolumeGeometry& g) : width_(g.out_width), lines_(uint64_t{g.out_depth} * g.out_height) {
+  explicit PlaneChunks(const abi::VolumeGeometry& g)
+      : width_(g.out_width), lines_(uint64_t{g.out_depth} * g.out_height) {
     const uint64_t most = std::max<uint64_t>(1, abi::VLMAX / width_);
     together_ = std::min(most, lines_);
     while (lines_ % together_) --together_;

@@ -77,7 +77,8 @@ class Pool {
       on.end = std::max(on.first, on.end);
       rows.end = std::max(rows.first, rows.end);
       const bool empty = on.first == on.end || rows.first == rows.end;
-      const uint64_t element = empty ? 0 : rows_.line(0, 0, y, rows.first) + static_cast<uint64_t>(left + static_cast<int64_t>(on.first));
+      const auto column = static_cast<uint64_t>(left + static_cast<int64_t>(on.first));
+      const uint64_t element = empty ? 0 : rows_.line(0, 0, y, rows.first) + column;
       max_line_({in + element * bytes, rows.end - rows.first, uint64_t{g_.dilation_height} * g_.in_width, on.first,
                  on.end - on.first, size, g_.kernel_width, g_.dilation_width, g_.stride_width,
                  static_cast<uint32_t>(count), buffer}, results);
@@ -89,7 +90,8 @@ class Pool {
   // What an average divides by: the taps of the output that count.
   uint64_t size(uint64_t output) const {
     const uint64_t y = output / g_.out_width, x = output % g_.out_width;
-    if (g_.mode == PoolMode::AVG_PADDED) return rows_.padded_rows(y, g_.pad_bottom) * rows_.padded_columns(x, g_.pad_right);
+    if (g_.mode == PoolMode::AVG_PADDED)
+      return rows_.padded_rows(y, g_.pad_bottom) * rows_.padded_columns(x, g_.pad_right);
     const Range down = rows_.rows(y), across = rows_.columns(x);
     return (down.end - down.first) * (across.end - across.first);
   }

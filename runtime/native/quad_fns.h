@@ -9,8 +9,8 @@ namespace tfmbs {
 struct ChainStep;
 
 // A window of integers on an image as planes of words: a word has a pixel of four channels, as QUADS; those of the next
-// four lie a plane on. The words of a tap come in chunks of STEPS planes. Weights are panels of CHANNELS output channels,
-// each a tile of CHANNELS x STEPS words for each chunk, which are zero where there are fewer planes.
+// four lie a plane on. The words of a tap come in chunks of STEPS planes. Weights are panels of CHANNELS output
+// channels, each a tile of CHANNELS x STEPS words for each chunk, which are zero where there are fewer planes.
 struct QuadWindow {
   static constexpr size_t CHANNELS = 16, STEPS = 16;
   struct Chunk {

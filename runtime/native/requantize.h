@@ -15,8 +15,8 @@ namespace {
 //
 // A scale and a divisor are one factor for most sums. Of quotients between the ends, which are less than 2^8 in
 // magnitude, it misses what two roundings make by less than 4 * 2^-24 of it. As fixed-point numbers with FRACTION bits
-// that is one unit, and less than 0.7 more for the zero point that is added and the conversion to them: only within 1.75
-// units of a number and a half, the next integer may be another one, and such vectors are computed step by step.
+// that is one unit, and less than 0.7 more for the zero point that is added and the conversion to them: only within
+// 1.75 units of a number and a half, the next integer may be another one, and such vectors are computed step by step.
 template <bool DIVIDES>
 class Requantizer {
  public:

@@ -8,8 +8,8 @@ namespace {
 constexpr unsigned DIGITS = 5, CODES = 243;
 static_assert(RESIDUE_BYTES * DIGITS == RESIDUE_TRITS, "five trits are a byte");
 
-// Of each byte: how many of its trits are not 0 in the higher half, the sum of its digits, which are trits plus 1, in the
-// lower one; so that one addition counts both.
+// Of each byte: how many of its trits are not 0 in the higher half, the sum of its digits, which are trits plus 1, in
+// the lower one; so that one addition counts both.
 std::array<uint64_t, 256> counts_of_bytes() {
   std::array<uint64_t, 256> table{};
   for (unsigned byte = 0; byte < 256; ++byte) {

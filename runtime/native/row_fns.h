@@ -19,8 +19,8 @@ struct PaddedRows {
 };
 
 // Words under the windows of a line, of `channels` channels of each of `groups` groups: weights[c * taps + t] meets the
-// word at from + group * apart + offsets[t] + i * step, for channel c of all, t < taps and output i < n; step is 1, 2 or 4
-// bytes.
+// word at from + group * apart + offsets[t] + i * step, for channel c of all, t < taps and output i < n; step is 1, 2
+// or 4 bytes.
 struct WindowWords {
   const uint8_t* from;
   size_t apart;

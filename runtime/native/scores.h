@@ -1,5 +1,5 @@
-// Rows of scores as an attention has them: scaled, masked, made weights of. Each step is the lane operation of that name,
-// with the same bits.
+// Rows of scores as an attention has them: scaled, masked, made weights of. Each step is the lane operation of that
+// name, with the same bits.
 #pragma once
 
 #include "lane_quick.h"

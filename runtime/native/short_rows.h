@@ -32,8 +32,9 @@ struct Piece {
   static void store(void* to, Bits bits) { std::memcpy(to, &bits, sizeof bits); }
 };
 
-// each(visit_row) calls visit_row(visit) for rows of `count` bytes; visit(Piece, byte) for pieces that cover those of a row
-// and nothing else. The last one may begin within the one before. How long pieces are is known before the first row.
+// each(visit_row) calls visit_row(visit) for rows of `count` bytes; visit(Piece, byte) for pieces that cover those of a
+// row and nothing else. The last one may begin within the one before. How long pieces are is known before the first
+// row.
 template <class Each>
 [[gnu::always_inline]] inline void each_piece(size_t count, Each each) {
   const auto both_ends = [&](auto piece) __attribute__((always_inline)) {

@@ -198,9 +198,9 @@ class Machine {
   // Runs the program with VL = lanes on the registers as they are. Throws Error for an access outside a window and when
   // the program takes more than its max_steps, or more than *step_limit, which is counted down.
   void run(const Program& program, const Window* windows, uint32_t lanes, uint64_t* step_limit);
-  // The same in parts: start() goes before the first word, advance() on until `turns` more turns of outermost loops have
-  // been taken, or before the access to memory that comes after `accesses` more, or to the end; then *step_limit is
-  // counted down.
+  // The same in parts: start() goes before the first word, advance() on until `turns` more turns of outermost loops
+  // have been taken, or before the access to memory that comes after `accesses` more, or to the end; then *step_limit
+  // is counted down.
   void start(const Program& program, uint32_t lanes);
   // Goes to where another machine would be; vector registers stay as they are. The standing is of `program`.
   void stand(const Standing& standing);

@@ -58,8 +58,8 @@ void mark_used(Nodes& nodes);
 // Whether code can be made for an operation; its types have 32-bit lanes.
 bool has_code(abi::DOp op, abi::DType type, uint8_t aux);
 
-// The chain from an action on, as long as it is worth it: nodes and how to execute it. `live` is live_before(), `targets`
-// tells actions that are jumped to. `next` is set to where to look for another one.
+// The chain from an action on, as long as it is worth it: nodes and how to execute it. `live` is live_before(),
+// `targets` tells actions that are jumped to. `next` is set to where to look for another one.
 std::optional<std::pair<Nodes, Stretch>> chain_at(const Program& program, const std::vector<Lanes>& live,
                                                 const std::vector<bool>& targets, size_t first, size_t& next);
 

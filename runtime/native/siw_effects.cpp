@@ -33,8 +33,8 @@ uint16_t read_lanes(const Action& action, const Effect& effect, unsigned index, 
   return length ? length : ALL;
 }
 
-// An epilogue finds some VL or other. Where it stays as it is and all that the program does is in lanes of 32 bits, one by
-// one, lanes from there on do not matter, as if there were none.
+// An epilogue finds some VL or other. Where it stays as it is and all that the program does is in lanes of 32 bits, one
+// by one, lanes from there on do not matter, as if there were none.
 bool is_uniform(const Program& program) {
   const auto sets = [](const Action& action) { return action.kind == Kind::SETVL || action.kind == Kind::SETVLR; };
   const auto mixes = [](const Effect& effect) { return effect.whole || effect.partial || effect.wide; };

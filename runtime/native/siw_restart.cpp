@@ -200,7 +200,8 @@ class Entrance {
       // A turn that another one follows has not left the loop.
       const bool leaves = action.kind == Kind::BREAK && loops.empty();
       const bool is_unsure = loads(action.kind) && !(steady_ >> action.window & 1u);
-      if (!leaves && !is_unsure && !stores(action.kind) && action.kind != Kind::COUNT && action.kind != Kind::CHAIN) kept.push_back(at);
+      const bool is_counted = action.kind == Kind::COUNT || action.kind == Kind::CHAIN;
+      if (!leaves && !is_unsure && !stores(action.kind) && !is_counted) kept.push_back(at);
     }
     return part(kept);
   }

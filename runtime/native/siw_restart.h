@@ -2,9 +2,9 @@
 // one that has come there.
 //
 // The scalar side at that place is known beforehand (siw_walk.h). Vector registers must hold what they would: values
-// from before the loop are computed again, and those that come from one turn of the loop to the next, as loads that were
-// made ahead, by taking a few turns without their stores. A register whose value goes back to more turns than that, as a
-// sum's does, keeps the loop from being entered.
+// from before the loop are computed again, and those that come from one turn of the loop to the next, as loads that
+// were made ahead, by taking a few turns without their stores. A register whose value goes back to more turns than
+// that, as a sum's does, keeps the loop from being entered.
 #pragma once
 
 #include <cstdint>

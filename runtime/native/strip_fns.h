@@ -27,8 +27,8 @@ using StripFn = void (*)(const Strip& strip);
 // Residues X_0 … X_5 of a block of up to 32 rows are planes: tiles of as many rows as a vector has lanes.
 constexpr int RESIDUE_PLANES = 6;
 constexpr size_t PLANE_BYTES = STRIP_COLUMNS * STRIP_STEP;
-// A few rows of activations, MOST_FEW at most, by up to 32 columns of residues: sums[r * 32 + c] become those of products
-// of digits and a.
+// A few rows of activations, MOST_FEW at most, by up to 32 columns of residues: sums[r * 32 + c] become those of
+// products of digits and a.
 constexpr unsigned MOST_FEW = 16;
 struct ResidueStrip {
   unsigned rows, columns;
@@ -47,7 +47,8 @@ struct StripFns {
   unsigned most_few;  // rows of activations for which `few` pays
   void (*few)(const ResidueStrip& strip);
   // Tiles for `trits`, of blocks of up to 32 rows of residues that are `apart` bytes apart: for each step, of 16 words
-  // of four by as many columns as a vector has lanes, side by side. A unit for matrices takes signed trits, others digits.
+  // of four by as many columns as a vector has lanes, side by side. A unit for matrices takes signed trits, others
+  // digits.
   void (*make_trits)(unsigned rows, size_t blocks, const uint8_t* residues, size_t apart, uint8_t* out);
   // Planes of one block for `few` of a unit for matrices.
   void (*make_residues)(unsigned rows, const uint8_t* residues, size_t apart, uint8_t* out);

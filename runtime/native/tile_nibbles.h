@@ -20,7 +20,8 @@ constexpr unsigned NIBBLE_ROWS = 2;
 #endif
 
 template <unsigned ROWS>
-[[gnu::always_inline]] inline void add_products(size_t words, const int32_t* a, const int32_t* b, VecI (&sum)[ROWS][2]) {
+[[gnu::always_inline]] inline void add_products(size_t words, const int32_t* a, const int32_t* b,
+                                                VecI (&sum)[ROWS][2]) {
   for (size_t first = 0; first < words; first += MOST_NARROW) {
     const size_t end = words - first < MOST_NARROW ? words : first + MOST_NARROW;
     VecI narrow[ROWS][2];
@@ -58,7 +59,8 @@ constexpr unsigned NIBBLE_ROWS = 4;
 #endif
 
 template <unsigned ROWS>
-[[gnu::always_inline]] inline void add_products(size_t words, const int32_t* a, const int32_t* b, VecI (&sum)[ROWS][2]) {
+[[gnu::always_inline]] inline void add_products(size_t words, const int32_t* a, const int32_t* b,
+                                                VecI (&sum)[ROWS][2]) {
   for (size_t i = 0; i < words; ++i, a += 2 * ROWS, b += PANEL) {
     const VecI left = load_i(b), right = load_i(b + LANES);
 #pragma GCC unroll 2

@@ -5,8 +5,8 @@
 
 namespace {
 
-// How weights lie: some steps of the reduction together in a word, in rows of a panel. What `weight` makes f32 times what
-// `factor` makes of a scale is f32(weight) * scale, rounded once.
+// How weights lie: some steps of the reduction together in a word, in rows of a panel. What `weight` makes f32 times
+// what `factor` makes of a scale is f32(weight) * scale, rounded once.
 struct NibbleWeights {
   static constexpr size_t STEPS = 8;
   // Number i of a word: bytes 0 to 3 have weights 0 to 3 in their low halves, 4 to 7 in their high ones.

@@ -80,7 +80,8 @@ class TritProduct {
       out = reinterpret_cast<int8_t*>(worker.panel.data());
     }
     if (absmax_) {
-      factors()[token] = engine_.kernels.groups.quantize(reinterpret_cast<const float*>(lhs) + first, s_.k_stride, s_.k, out);
+      const float* const row = reinterpret_cast<const float*>(lhs) + first;
+      factors()[token] = engine_.kernels.groups.quantize(row, s_.k_stride, s_.k, out);
     } else if (s_.k_stride == 1) {
       std::memcpy(out, x, s_.k);
     } else {
@@ -148,7 +149,8 @@ class TritProduct {
   int32_t* sums() const { return reinterpret_cast<int32_t*>(engine_.lhs.data()); }
   float* factors() const { return reinterpret_cast<float*>(sums() + s_.m); }
 
-  // Rows that are multiplied together are as far apart as a unit allows: memory answers faster where its pages are many.
+  // Rows that are multiplied together are as far apart as a unit allows: memory answers faster where its pages are
+  // many.
   void multiply_residues(const uint8_t* residues, uint64_t rows, uint64_t token, uint64_t tokens, int32_t* out) const {
     const uint64_t row_bytes = blocks_ * RESIDUE_BYTES, part = rows / fns_.rows;
     for (uint64_t r = 0; r < part; ++r) dots(fns_.rows, part, residues + r * row_bytes, token, tokens, out + r);
@@ -157,7 +159,8 @@ class TritProduct {
   }
 
   // Of `rows` rows that are `apart` rows apart.
-  void dots(uint64_t rows, uint64_t apart, const uint8_t* residues, uint64_t token, uint64_t tokens, int32_t* out) const {
+  void dots(uint64_t rows, uint64_t apart, const uint8_t* residues, uint64_t token, uint64_t tokens,
+            int32_t* out) const {
     int32_t sums[MOST_RESIDUE_ROWS];
     for (uint64_t t = 0; t < tokens; ++t, out += abi::VLMAX) {
       fns_.residue_dots(static_cast<unsigned>(rows), blocks_, residues, apart * blocks_ * RESIDUE_BYTES,

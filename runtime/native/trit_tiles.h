@@ -24,7 +24,9 @@ static_assert(MOST_BLOCKS * BLOCK_TRITS * 2 * 128 <= size_t{1} << 23, "sums of r
 constexpr size_t AHEAD = 8192;
 constexpr unsigned RESIDUE_ROWS = 4;
 
-inline void fetch(const uint8_t* p, size_t ahead) { _mm_prefetch(reinterpret_cast<const char*>(p + ahead), _MM_HINT_T0); }
+inline void fetch(const uint8_t* p, size_t ahead) {
+  _mm_prefetch(reinterpret_cast<const char*>(p + ahead), _MM_HINT_T0);
+}
 
 inline uint32_t wrapped(int32_t x) { return static_cast<uint32_t>(x); }
 

@@ -51,7 +51,8 @@ class WindowRows {
  public:
   explicit WindowRows(const abi::VolumeGeometry& geometry) : g_(geometry) {}
 
-  // Kernel planes that lie on the input for output plane z; kernel rows that lie on the input for output row y, and kernel columns for output column x.
+  // Kernel planes that lie on the input for output plane z; kernel rows that lie on the input for output row y, and
+  // kernel columns for output column x.
   Range planes(uint64_t z) const { return inside(front(z), g_.dilation_depth, g_.in_depth, g_.kernel_depth); }
   Range rows(uint64_t y) const { return inside(top(y), g_.dilation_height, g_.in_height, g_.kernel_height); }
   Range columns(uint64_t x) const { return inside(left(x), g_.dilation_width, g_.in_width, g_.kernel_width); }
@@ -62,7 +63,8 @@ class WindowRows {
   }
   // The first element of the line that it lies on.
   uint64_t line(uint64_t z, uint64_t kz, uint64_t y, uint64_t ky) const {
-    return (position(front(z), kz, g_.dilation_depth) * g_.in_height + position(top(y), ky, g_.dilation_height)) * g_.in_width;
+    const uint64_t plane = position(front(z), kz, g_.dilation_depth);
+    return (plane * g_.in_height + position(top(y), ky, g_.dilation_height)) * g_.in_width;
   }
 
   // Kernel rows or columns that count for a padded average: those on the input and on `pad` more behind it.
@@ -73,9 +75,9 @@ class WindowRows {
     return inside(left(x), g_.dilation_width, g_.in_width + pad, g_.kernel_width).end;
   }
 
-  // For `lanes` outputs of a channel from `first` on: visit(lane, count, tap, at) for `count` outputs from `lane` on that
-  // tap number `tap` reaches at offset `at` in the input channel, strides of the window apart. The taps of each output
-  // come in row-major order.
+  // For `lanes` outputs of a channel from `first` on: visit(lane, count, tap, at) for `count` outputs from `lane` on
+  // that tap number `tap` reaches at offset `at` in the input channel, strides of the window apart. The taps of each
+  // output come in row-major order.
   template <class Visit>
   void visit(uint64_t first, uint32_t lanes, Visit visit) const {
     for (uint64_t at = first; at < first + lanes;) {

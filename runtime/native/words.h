@@ -35,7 +35,9 @@ struct CacheLines {
 #endif
     return static_cast<T*>(data);
   }
-  void deallocate(T* data, size_t count) { ::operator delete(data, count * sizeof(T) < LARGE ? ALIGNMENT : LARGE_PAGE); }
+  void deallocate(T* data, size_t count) {
+    ::operator delete(data, count * sizeof(T) < LARGE ? ALIGNMENT : LARGE_PAGE);
+  }
   friend bool operator==(const CacheLines&, const CacheLines&) { return true; }
   friend bool operator!=(const CacheLines&, const CacheLines&) { return false; }
 };

@@ -30,10 +30,10 @@ class Workers {
     Workers& workers_;
   };
 
-  // Runs task(unit, worker) for every unit < units, begun in ascending order: a unit may wait for lower ones. Where tasks
-  // throw, the exception of the lowest unit is thrown, which does not depend on the number of workers: units above it
-  // may be left out, those below are not. Throws Error where the threads cannot be started. In the child of a fork, which
-  // has none of the threads, it starts new ones.
+  // Runs task(unit, worker) for every unit < units, begun in ascending order: a unit may wait for lower ones. Where
+  // tasks throw, the exception of the lowest unit is thrown, which does not depend on the number of workers: units
+  // above it may be left out, those below are not. Throws Error where the threads cannot be started. In the child of a
+  // fork, which has none of the threads, it starts new ones.
   template <class Task>
   void run(uint64_t units, const Task& task) {
     share(units, task, false);

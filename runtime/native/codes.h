@@ -36,8 +36,9 @@ size_t codes_before(const uint8_t* bytes, size_t count) {
     uint8_t most = 0;
     for (size_t i = first; i < end; ++i) most = std::max(most, Code::of(bytes[i]));
     if (most < Code::LIMIT) continue;
-    while (Code::of(bytes[first]) < Code::LIMIT) ++first;
-    return first;
+    // None where another program has changed the file meanwhile: what was looked at is gone.
+    for (size_t i = first; i < end; ++i)
+      if (Code::of(bytes[i]) >= Code::LIMIT) return i;
   }
   return count;
 }

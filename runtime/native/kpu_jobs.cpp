@@ -77,6 +77,8 @@ uint8_t* Views::in_window(unsigned number, int64_t first, int64_t size) const {
 }
 
 const Launch& Jobs::launch(int64_t number) const {
+  if (number < 0 || number >= static_cast<int64_t>(entry_.descriptor_count))
+    throw Error("device", "kpu", "a movement is of a launch that its entry has not");
   return image_.launches()[entry_.first_descriptor + static_cast<size_t>(number)];
 }
 

@@ -14,6 +14,7 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.fields import EPILOGUE_FIELDS, GATHER_FIELDS, MOVEMENT_FIELDS, VECTOR_FIELDS, Op
 from tfmbs.runtime.abi.movement.program import Program
+from tfmbs.runtime.devices.kpu import Kpu, octets
 
 COLUMN = MOVEMENT_FIELDS.index
 
@@ -24,10 +25,10 @@ def program() -> Program:
     return expanded(chain())
 
 
-def native(program: Program, *, workspace: int = 0, **tables: Any) -> None:
+def native(program: Program, *, workspace: int = 0, **tables: Any) -> _native.MovementProgram:
     given = dict(zip(("movements", "waits", "parts", "parameters"), program.tables(), strict=True)) | tables
     movements, waits, parts, parameters = given.values()
-    _native.movement_program(movements, waits, parts, parameters, [], len(program.machine.engines), workspace)
+    return _native.movement_program(movements, waits, parts, parameters, [], len(program.machine.engines), workspace)
 
 
 @pytest.mark.parametrize("build", [chain, network])
@@ -80,3 +81,18 @@ def test_lists_that_do_not_end_with_their_parameters_are_refused(op: Op, change:
         parameters[place] = {"one more": parameters[place] + 1, "many": 2**62, "less than none": -1}[change]
     with pytest.raises(TfmbsError, match="outside of its tables"):
         native(program, movements=movements, parameters=parameters)
+
+
+@pytest.mark.parametrize("number", [-1, 10**6])
+def test_a_movement_of_no_launch_of_its_entry_is_refused(number: int) -> None:
+    """A program does not know the entry that it will run for."""
+    device = Kpu(chain())
+    signature = device.entry("main")
+    prepared = device.prepared(signature, [argument.shape for argument in signature.inputs])
+    movements = np.array(prepared.program.movements)
+    (place, *_) = np.flatnonzero(movements[:, COLUMN("op")] == Op.EPILOGUE)
+    movements[place, COLUMN("launch")] = number
+    changed = native(prepared.program, workspace=prepared.program.workspace, movements=movements)
+    arrays = [[octets(np.zeros(a.shape, a.dtype)) for a in of] for of in (signature.inputs, signature.outputs)]
+    with pytest.raises(TfmbsError, match="of a launch that its entry has not"):
+        device.context(1).native.run(prepared.native, prepared.index, changed, *arrays)

@@ -1,7 +1,9 @@
 """Checks of weights piece by piece: what is wrong anywhere is found, and named as if all had been looked at at once."""
 
+import time
 from functools import lru_cache
 from itertools import product as tuples
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -119,6 +121,28 @@ def test_the_first_byte_that_is_no_code(packing: Packing, isa: str, data: st.Dat
         octets[at] = data.draw(st.integers(0, 255))
     wrong = np.flatnonzero(~np.isin(octets, sorted(CODES[packing])))
     assert _native.codes_before(octets, packing, isa) == (wrong[0] if wrong.size else count)
+
+
+def test_bytes_that_change_meanwhile_are_not_looked_for_behind_the_end() -> None:
+    """Another program may write to a mapped file while it is checked."""
+    memory, stop = np.zeros(1 << 16, np.uint8), Event()
+    memory[-1] = 255
+    octets, changing = memory[:4096], memory[3000:4096]
+
+    def change() -> None:
+        while not stop.is_set():
+            changing.fill(255)
+            changing.fill(0)
+
+    thread = Thread(target=change)
+    thread.start()
+    try:
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            assert _native.codes_before(octets, Packing.PT5, "baseline") <= len(octets)
+    finally:
+        stop.set()
+        thread.join()
 
 
 @pytest.mark.parametrize("packing", [Packing.DENSE, Packing.S2, Packing.S4])

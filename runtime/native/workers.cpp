@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <climits>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -58,6 +59,12 @@ void relax() {
 #if defined(__linux__)
 int current_processor() { return sched_getcpu(); }
 
+// Processors that the calling thread may run on; UINT_MAX: not known.
+unsigned own_processors() {
+  cpu_set_t own;
+  return sched_getaffinity(0, sizeof own, &own) ? UINT_MAX : static_cast<unsigned>(CPU_COUNT(&own));
+}
+
 // Moves the calling thread to another processor that it may run on, if there is one. A system that finds all processors
 // busy wakes a thread on that of its waker, where the two wait for each other.
 void move_from(int processor) {
@@ -70,6 +77,7 @@ void move_from(int processor) {
 #else
 int current_processor() { return -1; }
 void move_from(int) {}
+unsigned own_processors() { return UINT_MAX; }
 #endif
 
 // Whether `there_is` becomes true within LOOK_OUT, while `go_on` is.
@@ -152,7 +160,7 @@ void Workers::Shared::publish(uint64_t units, bool in_parts, Call what) {
 void Workers::Shared::finish() {
   uint64_t now = word.fetch_and(~OPEN) & ~OPEN;
   const auto all_left = [&] { return ((now = word.load(std::memory_order_acquire)) & JOINED) == 0; };
-  if (!(now & JOINED) || look_out(all_left, [] { return true; })) return;
+  if (!(now & JOINED) || look_out(all_left, [&] { return awake.load(std::memory_order_relaxed); })) return;
   std::unique_lock<std::mutex> lock(mutex);
   is_waiting = true;
   done.wait(lock, [&] { return (word.load() & JOINED) == 0; });
@@ -242,8 +250,9 @@ Workers::~Workers() {
 
 Workers::Awake::Awake(Workers& workers) : workers_(workers) {
   running += workers_.count_;
-  workers_.awake_ = true;
-  if (workers_.shared_) workers_.shared_->awake = true;
+  // Where its threads have fewer processors than there are of them, each that looks out keeps another one from running.
+  workers_.awake_ = workers_.count_ > 1 && workers_.count_ <= own_processors();
+  if (workers_.shared_) workers_.shared_->awake = workers_.awake_;
 }
 
 Workers::Awake::~Awake() {

@@ -14,7 +14,8 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.movement.fields import EPILOGUE_FIELDS, GATHER_FIELDS, MOVEMENT_FIELDS, VECTOR_FIELDS, Op
 from tfmbs.runtime.abi.movement.program import Program
-from tfmbs.runtime.devices.kpu import Kpu, octets
+from tfmbs.runtime.devices.emulator import octets
+from tfmbs.runtime.devices.kpu import Kpu
 
 COLUMN = MOVEMENT_FIELDS.index
 

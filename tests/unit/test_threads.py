@@ -7,12 +7,14 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.conformance.builder import END, Builder, c, d, s
+from tests.native import VARIABLE
 from tfmbs.runtime import threads
 from tfmbs.runtime.abi import processors
 from tfmbs.runtime.abi.errors import TfmbsError
@@ -160,3 +162,24 @@ def test_threads_that_leave_the_processor_of_their_caller_may_come_back() -> Non
     while any(os.sched_getaffinity(int(thread)) != os.sched_getaffinity(0) for thread in own):
         assert time.monotonic() < deadline, "a thread may no longer run where others may"
         time.sleep(0.001)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no sets of processors")
+@pytest.mark.skipif(VARIABLE in os.environ, reason="sanitizers take time of their own")
+def test_threads_that_have_one_processor_together_do_not_look_out() -> None:
+    """What runs take of the processor is about what one thread takes."""
+    everywhere = os.sched_getaffinity(0)
+    program = Program(chain())
+    contexts = {count: program.context(threads=count) for count in (1, 2)}
+    times: dict[int, list[int]] = {count: [] for count in contexts}
+    os.sched_setaffinity(0, {min(everywhere)})
+    try:
+        for _ in range(30):
+            for count, context in contexts.items():
+                start = time.process_time_ns()
+                for _ in range(20):
+                    context.run(given(0))
+                times[count].append(time.process_time_ns() - start)
+    finally:
+        os.sched_setaffinity(0, everywhere)
+    assert median(times[2]) < 1.45 * median(times[1])

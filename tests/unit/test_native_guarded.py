@@ -12,16 +12,13 @@ from tfmbs.runtime import _native
 
 SETS = (*_native.instruction_sets(), *_native.modelled_sets())
 
-MASKED = """
+GUARDED = """
 import ctypes
 import mmap
 import sys
 
 import numpy as np
 
-from tests.conformance.builder import Builder
-from tfmbs.runtime.abi.records import MaskMode
-from tfmbs.runtime.abi.types import DType
 from tfmbs.runtime.devices.emulator import Emulator
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -37,7 +34,12 @@ def before_a_guard(values):
     placed = np.frombuffer(pages, values.dtype, values.size, size - values.nbytes).reshape(values.shape)
     placed[...] = values
     return placed
+"""
 
+MASKED = """
+from tests.conformance.builder import Builder
+from tfmbs.runtime.abi.records import MaskMode
+from tfmbs.runtime.abi.types import DType
 
 rng = np.random.default_rng(0)
 for mode in (MaskMode.ADD, MaskMode.ADD_SHOWN):
@@ -54,10 +56,38 @@ for mode in (MaskMode.ADD, MaskMode.ADD_SHOWN):
 print("done")
 """
 
+TRITS = """
+from tests.conformance.test_trits import activations, product, sums, trits
+from tfmbs.runtime.abi.types import Packing
+
+rng = np.random.default_rng(0)
+for m in (1, 2, 3, 5, 8, 9, 16, 17, 33):
+    for n in (1, 7, 33, 81):
+        for k in (256, 320, 641):
+            lhs, rhs = activations(rng, (1, m, k), extreme=False), trits(rng, (n, k), extreme=False)
+            image = product(lhs, rhs, 0, Packing.R5).image()
+            image.weights = before_a_guard(np.frombuffer(image.weights, np.uint8))
+            got = Emulator(image, sys.argv[1]).context(1).run("main", {"x": before_a_guard(lhs)})["y"]
+            assert got.tobytes() == sums(lhs[0], rhs, 0).tobytes()
+print("done")
+"""
+
+CHANNELS = """
+from tests.conformance.test_window import SAME3, Conv, conv_case
+
+for channels in (63, 64, 65, 128, 130):
+    for height, width in ((1, 1), (1, 16), (2, 17), (4, 30)):
+        image, x, expected = conv_case(Conv((1, channels, height, width), 5, SAME3, pair="i8-i8"))
+        got = Emulator(image, sys.argv[1]).context(1).run("main", {"x": before_a_guard(x)})["y"]
+        assert got.tobytes() == expected.tobytes()
+print("done")
+"""
+
 
 @pytest.mark.skipif(sys.platform != "linux", reason="pages are guarded by mprotect")
+@pytest.mark.parametrize("code", [MASKED, TRITS, CHANNELS], ids=["masks", "trits", "channels"])
 @pytest.mark.parametrize("isa", SETS)
-def test_attention_reads_no_mask_behind_its_end(isa: str) -> None:
-    command = [sys.executable, "-W", "ignore", "-c", for_child(MASKED), isa]
+def test_nothing_is_read_behind_operands(isa: str, code: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", for_child(GUARDED + code), isa]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)

@@ -57,26 +57,12 @@ void relax() {
 }
 
 #if defined(__linux__)
-int current_processor() { return sched_getcpu(); }
-
 // Processors that the calling thread may run on; UINT_MAX: not known.
 unsigned own_processors() {
   cpu_set_t own;
   return sched_getaffinity(0, sizeof own, &own) ? UINT_MAX : static_cast<unsigned>(CPU_COUNT(&own));
 }
-
-// Moves the calling thread to another processor that it may run on, if there is one. A system that finds all processors
-// busy wakes a thread on that of its waker, where the two wait for each other.
-void move_from(int processor) {
-  cpu_set_t all;
-  if (sched_getaffinity(0, sizeof all, &all)) return;  // more processors than a set has
-  cpu_set_t others = all;
-  CPU_CLR(processor, &others);
-  if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others)) sched_setaffinity(0, sizeof all, &all);
-}
 #else
-int current_processor() { return -1; }
-void move_from(int) {}
 unsigned own_processors() { return UINT_MAX; }
 #endif
 
@@ -110,7 +96,6 @@ struct Workers::Shared {
   // Threads that look out read the word all the time: nothing that the caller writes for others lies beside it.
   alignas(64) std::atomic<uint64_t> word{0};
   alignas(64) Call call{};
-  std::atomic<int> caller{-1};  // the processor that it runs on
   std::vector<Part> parts;
   std::atomic<uint64_t> failed{UINT64_MAX};  // the lowest unit that threw
   std::exception_ptr failure;
@@ -137,7 +122,6 @@ struct Workers::Shared {
 
 void Workers::Shared::publish(uint64_t units, bool in_parts, Call what) {
   call = what;
-  caller.store(current_processor(), std::memory_order_relaxed);
   failed.store(UINT64_MAX, std::memory_order_relaxed);
   const uint64_t count = in_parts ? parts.size() : 1, each = units / count, more = units % count;
   uint64_t first = 0;
@@ -200,8 +184,6 @@ void Workers::Shared::loop(unsigned worker) {
   const FloatEnvironment environment;
   uint64_t seen = 0;
   while (const uint64_t now = await(seen)) {
-    const int here = current_processor();
-    if (here >= 0 && here == caller.load(std::memory_order_relaxed)) move_from(here);
     if (join(now)) {
       work(worker);
       leave();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -184,18 +185,30 @@ class Collector {
   // Puts what earlier turns left to the last one to where it is needed first.
   void on_demand(Nodes& nodes) const {
     std::vector<Step> steps;
-    std::vector<const Step*> waiting(first_of_turn_, nullptr);
+    std::vector<const Step*> waiting(nodes.nodes.size(), nullptr);
     for (const Step& step : nodes.steps)
       if (step.kind == Step::Kind::COMPUTE && static_cast<size_t>(step.node) < first_of_turn_)
         waiting[static_cast<size_t>(step.node)] = &step;
-    const auto make = [&](const auto& self, int32_t node) -> void {
-      if (node < 0) return;
-      for (const int32_t source : nodes.nodes[static_cast<size_t>(node)].sources) self(self, source);
-      if (static_cast<size_t>(node) >= first_of_turn_ || !waiting[static_cast<size_t>(node)]) return;
-      steps.push_back(*std::exchange(waiting[static_cast<size_t>(node)], nullptr));
+    // Nodes on the way to what is needed, and how many of their sources have been visited. Sources come first, each
+    // once: values have many ways to where they are needed, and ways are as long as bodies of loops.
+    std::vector<std::pair<size_t, unsigned>> path;
+    std::vector<bool> is_visited(nodes.nodes.size());
+    const auto visit = [&](int32_t node) {
+      if (node < 0 || is_visited[static_cast<size_t>(node)]) return;
+      is_visited[static_cast<size_t>(node)] = true;
+      path.push_back({static_cast<size_t>(node), 0});
     };
     for (const Step& step : nodes.steps) {
-      make(make, step.node);
+      visit(step.node);
+      while (!path.empty()) {
+        const size_t node = path.back().first;
+        if (path.back().second < std::size(nodes.nodes[node].sources)) {
+          visit(nodes.nodes[node].sources[path.back().second++]);
+          continue;
+        }
+        path.pop_back();
+        if (waiting[node]) steps.push_back(*waiting[node]);
+      }
       if (step.kind != Step::Kind::COMPUTE || static_cast<size_t>(step.node) >= first_of_turn_) steps.push_back(step);
     }
     nodes.steps = std::move(steps);

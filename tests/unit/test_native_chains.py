@@ -260,6 +260,15 @@ def test_no_more_is_computed() -> None:
     compare(twice, 100, turns=MOST_TURNS)
 
 
+def test_values_with_many_ways_to_where_they_are_needed() -> None:
+    """Each is looked at once: sums of a value and itself have twice as many ways at each step."""
+    doubled = [d("ADD", F32, vd=13, va=10, vb=10), *[d("ADD", F32, vd=13, va=13, vb=13)] * 40]
+    body = [s("ST", F32, reg=12, win=3, base=2, index=1), d("MUL", F32, vd=12, va=11, vb=3)]
+    body += [d("NEG", F32, vd=11, va=13), s("LD", F32, reg=10, win=0, base=2, index=1), *doubled]
+    body += [s("ST", F32, reg=13, win=3, base=2, index=1, imm=VLMAX)]
+    compare(body, 100, turns=MOST_TURNS)
+
+
 def test_an_access_outside_in_a_later_turn() -> None:
     body = [*pipeline(), s("LD", F32, reg=6, win=0, base=2, index=1, imm=SPREAD - VLMAX - 16 * 4)]
     texts = set()

@@ -27,9 +27,11 @@ struct Held {
 // What a scalar holds: nothing known, a number, or what an epilogue is given in that register.
 struct Scalar {
   enum class Kind : uint8_t { NOTHING, NUMBER, GIVEN };
+  static constexpr uint8_t NONE = abi::SCALAR_REGISTERS;
 
   Kind kind = Kind::NOTHING;
   int64_t number = 0;
+  uint8_t source = NONE;  // the scalar of which a NUMBER is what that one was when a turn began, and something more
 
   bool is(int64_t value) const { return kind == Kind::NUMBER && number == value; }
   bool given(unsigned index) const { return kind == Kind::GIVEN && number == index; }
@@ -102,7 +104,7 @@ class ChainFollower {
       case SOp::LI: target = {Scalar::Kind::NUMBER, word.s_imm}; return true;
       case SOp::LIH: {
         const Scalar& old = before[word.s_reg];
-        if (old.kind != Scalar::Kind::NUMBER) return false;
+        if (old.kind != Scalar::Kind::NUMBER || old.source != Scalar::NONE) return false;
         const uint32_t low = static_cast<uint32_t>(word.s_imm) & 0x1ffffu;
         target = {Scalar::Kind::NUMBER, static_cast<int64_t>(static_cast<uint64_t>(old.number) << 17 | low)};
         return true;

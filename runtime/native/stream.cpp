@@ -2,7 +2,6 @@
 #include "stream.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "chain_follower.h"
@@ -11,8 +10,9 @@
 namespace tfmbs {
 namespace {
 
-// Follows the blocks of VL elements that a program receives to where it stores them. Two turns of a loop are followed;
-// if the second one does with the next blocks what the first one did, so do all others.
+// Follows the blocks of VL elements that a program receives to where it stores them. Three turns of a loop are
+// followed; if the third one does with the next blocks what the second one did, so do all others. The first one may
+// find other scalars than those which turns leave.
 class StreamFollower : public ChainFollower {
  public:
   StreamFollower(const abi::Program& record, const uint8_t* words, const Kernels& kernels)
@@ -55,15 +55,17 @@ class StreamFollower : public ChainFollower {
 
   // The turns of a loop.
   bool turn(size_t first, size_t end, int64_t count) {
-    State states[2];
+    State state;
     Registers registers;
     Scalars scalars;
-    for (int64_t i = 0; i < std::min<int64_t>(count, 2); ++i) {
-      if (i) registers = registers_, scalars = scalars_;
-      states[i] = state_;
+    for (int64_t i = 0; i < std::min(count, FOLLOWED); ++i) {
+      registers = registers_, scalars = scalars_, state = state_;
+      for (size_t s = 0; s < scalars_.size(); ++s) scalars_[s].source = static_cast<uint8_t>(s);
       if (!run(first, end)) return false;
     }
-    return count <= 2 || go_on(states[1], registers, scalars, static_cast<uint64_t>(count) - 2);
+    if (count > FOLLOWED && !go_on(state, registers, scalars, static_cast<uint64_t>(count - FOLLOWED))) return false;
+    for (Scalar& scalar : scalars_) scalar.source = Scalar::NONE;
+    return true;
   }
 
   // As many more turns as the last one, before which all was as it is given.
@@ -82,8 +84,11 @@ class StreamFollower : public ChainFollower {
     for (size_t i = 0; i < scalars.size(); ++i) {
       Scalar& now = scalars_[i];
       if (now.kind != scalars[i].kind) return false;
-      // Numbers are small: ADDI adds less than 2^17.
-      now.number += (now.number - scalars[i].number) * static_cast<int64_t>(turns);
+      // From the second turn on it has grown by as much in each if it is always the same number, or a distance from one
+      // that grows by itself.
+      if (now.source != Scalar::NONE && scalars_[now.source].source != now.source) return false;
+      const uint64_t grown = static_cast<uint64_t>(now.number) - static_cast<uint64_t>(scalars[i].number);
+      now.number = static_cast<int64_t>(static_cast<uint64_t>(now.number) + grown * turns);
     }
     const auto more = [&](uint64_t& number, uint64_t before) { number += (number - before) * turns; };
     more(state_.received, state.received);
@@ -112,8 +117,8 @@ class StreamFollower : public ChainFollower {
     switch (word.s_op) {
       case SOp::ADDI: {
         const Scalar& base = scalars[word.s_base];
-        if (base.kind != Scalar::Kind::NUMBER || std::abs(base.number) > MOST_NUMBER) return false;
-        scalars_[word.s_reg] = {Scalar::Kind::NUMBER, base.number + word.s_imm};
+        if (base.kind != Scalar::Kind::NUMBER || base.number < -MOST_NUMBER || base.number > MOST_NUMBER) return false;
+        scalars_[word.s_reg] = {Scalar::Kind::NUMBER, base.number + word.s_imm, base.source};
         return true;
       }
       case SOp::ST: {
@@ -159,6 +164,7 @@ class StreamFollower : public ChainFollower {
     return true;
   }
 
+  static constexpr int64_t FOLLOWED = 3;  // turns
   static constexpr uint64_t MOST_TURNS = uint64_t{1} << 32;
   static constexpr int64_t MOST_NUMBER = int64_t{1} << 32;
 

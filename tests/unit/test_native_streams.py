@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -152,6 +153,44 @@ def test_programs_that_are_almost_one(data: st.DataObject, case: Quantization, s
     except (TfmbsError, ValueError, OverflowError, IndexError):  # it is no program
         return
     x = case.values(seed)
+    expected = outcome(builder, "baseline", x)
+    for isa in SETS:
+        assert outcome(builder, isa, x) == expected
+
+
+def plain(length: int, turns: int, moves: list[Fields]) -> Builder:
+    """A loop that quantizes a block in each turn and stores it at s2, before `moves`; s4 = length and s5 = 0."""
+    case = Quantization(length, turns - 1, scale=0.5, zero=3, low=-128, extra=0)
+    made = case.words()
+    words = [*made[: CONSTANTS + 3], *(s("LI", reg=reg, imm=imm) for reg, imm in ((3, turns), (4, length), (5, 0)))]
+    body = [*made[CONSTANTS + 4 : CONSTANTS + 10], *made[-5:-1], *moves]
+    return case.builder([*words, c("LOOP", reg=3, imm=len(body)), *body, END])
+
+
+def add(reg: int, base: int, imm: int = 0) -> Fields:
+    return s("ADDI", reg=reg, base=base, imm=imm)
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [
+        [add(2, 2, 64)],
+        [add(2, 2, 60), add(2, 2, 4)],
+        [add(5, 2, 64), add(2, 5)],
+        [add(2, 5, 64), add(5, 5, 64)],
+        [s("LI", reg=2, imm=64)],
+        [s("LIH", reg=2, imm=64)],
+        [add(2, 4), add(4, 5)],
+        [add(2, 4), add(4, 5, 128), s("LI", reg=5, imm=64)],
+        [add(6, 2), add(2, 4), add(4, 6)],
+        [add(6, 2), add(2, 4), add(4, 6, 128)],
+    ],
+)
+@pytest.mark.parametrize("turns", [1, 2, 3, 4, 9])
+def test_scalars_that_go_on_or_do_not(moves: list[Fields], turns: int) -> None:
+    """The first blocks are stored behind each other; later ones may go elsewhere, or outside."""
+    builder = plain(64, turns, moves)
+    x = np.random.default_rng(turns).uniform(-60, 60, 64 * turns).astype(np.float32)
     expected = outcome(builder, "baseline", x)
     for isa in SETS:
         assert outcome(builder, isa, x) == expected

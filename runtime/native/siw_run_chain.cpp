@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "error.h"
 #include "siw.h"
 #include "siw_chain.h"
 #include "siw_flow.h"
@@ -105,50 +106,62 @@ Machine::Ran Machine::prepare_and_run(const Stretch& chain, const Action* action
     for (const uint8_t i : chain.counted) scalars[i] = scalars_[i];
     for (const uint8_t i : chain.streamed) read[i] = read_[i], written[i] = written_[i];
   }
-  for (const Item& item : chain.items) {
-    const Action& action = actions[item.action];
-    place.words += item.words;
-    switch (item.kind) {
-      case Item::Kind::SCALAR: follow(action, actions, scalars_, flow_); break;  // which it leaves alone
-      case Item::Kind::SINGLE_INDEX:
-        *single = static_cast<uint32_t>(raw(scalars_[action.base]) + raw(action.immediate));
-        pointers[item.pointer] = single++;
-        break;
-      case Item::Kind::INDEX:
-        action.run.index(stage, wrap(raw(scalars_[action.base]) + raw(action.immediate)), scalars_[action.index],
-                         lanes);
-        pointers[item.pointer] = stage;
-        stage += abi::VLMAX * sizeof(uint32_t);
-        break;
-      default: {
-        const Window& window = windows[action.window];
-        const bool stores = item.kind == Item::Kind::STORE;
-        int64_t first, stride = 1;
-        if (item.streams) {
-          first = next((stores ? written_ : read_)[action.window], action, place, lanes);
-        } else {
-          first = strided(action, place, lanes);
-          stride = scalars_[action.index];
-        }
-        const int64_t last = first + stride * (static_cast<int64_t>(lanes) - 1);
-        const auto data = reinterpret_cast<uintptr_t>(window.data);
-        Move& move = moved[moves];
-        move = {&item, &window, first, stride, nullptr};
-        lows[moves] = data + static_cast<uintptr_t>(std::min(first, last)) * item.size;
-        ends[moves] = data + static_cast<uintptr_t>(std::max(first, last) + 1) * item.size;
-        ++moves;
-        if (item.kind == Item::Kind::SINGLE_LOAD) {
-          action.run.load(single, window.data, first, 0, 1);
+  const auto decline = [&] {
+    for (const uint8_t scalar : chain.counted) scalars_[scalar] = scalars[scalar];
+    for (const uint8_t window : chain.streamed) read_[window] = read[window], written_[window] = written[window];
+    place.words = words;
+    return Ran::NOT;
+  };
+  try {
+    for (const Item& item : chain.items) {
+      const Action& action = actions[item.action];
+      place.words += item.words;
+      switch (item.kind) {
+        case Item::Kind::SCALAR: follow(action, actions, scalars_, flow_); break;  // which it leaves alone
+        case Item::Kind::SINGLE_INDEX:
+          *single = static_cast<uint32_t>(raw(scalars_[action.base]) + raw(action.immediate));
           pointers[item.pointer] = single++;
-        } else if (stride == 1) {
-          pointers[item.pointer] = reinterpret_cast<const void*>(lows[moves - 1]);
-        } else {
-          move.staged = stage;
+          break;
+        case Item::Kind::INDEX:
+          action.run.index(stage, wrap(raw(scalars_[action.base]) + raw(action.immediate)), scalars_[action.index],
+                           lanes);
           pointers[item.pointer] = stage;
           stage += abi::VLMAX * sizeof(uint32_t);
+          break;
+        default: {
+          const Window& window = windows[action.window];
+          const bool stores = item.kind == Item::Kind::STORE;
+          int64_t first, stride = 1;
+          if (item.streams) {
+            first = next((stores ? written_ : read_)[action.window], action, place, lanes);
+          } else {
+            first = strided(action, place, lanes);
+            stride = scalars_[action.index];
+          }
+          const int64_t last = first + stride * (static_cast<int64_t>(lanes) - 1);
+          const auto data = reinterpret_cast<uintptr_t>(window.data);
+          Move& move = moved[moves];
+          move = {&item, &window, first, stride, nullptr};
+          lows[moves] = data + static_cast<uintptr_t>(std::min(first, last)) * item.size;
+          ends[moves] = data + static_cast<uintptr_t>(std::max(first, last) + 1) * item.size;
+          ++moves;
+          if (item.kind == Item::Kind::SINGLE_LOAD) {
+            action.run.load(single, window.data, first, 0, 1);
+            pointers[item.pointer] = single++;
+          } else if (stride == 1) {
+            pointers[item.pointer] = reinterpret_cast<const void*>(lows[moves - 1]);
+          } else {
+            move.staged = stage;
+            pointers[item.pointer] = stage;
+            stage += abi::VLMAX * sizeof(uint32_t);
+          }
         }
       }
     }
+  } catch (const Error&) {
+    // An access outside: what comes before it is stored, then its action says what is wrong.
+    if (!chain.stores) throw;
+    return decline();
   }
   for (size_t i = 0; i < moves; ++i) {
     if (moved[i].item->kind != Item::Kind::STORE) continue;
@@ -157,10 +170,7 @@ Machine::Ran Machine::prepare_and_run(const Stretch& chain, const Action* action
     for (size_t j = 0; met > 1 && j < moves; ++j) {
       if (j == i || lows[i] >= ends[j] || lows[j] >= ends[i]) continue;
       if (lows[i] == lows[j] && go_together(moved[i], moved[j]) && !moved[j].item->stays) continue;
-      for (const uint8_t scalar : chain.counted) scalars_[scalar] = scalars[scalar];
-      for (const uint8_t window : chain.streamed) read_[window] = read[window], written_[window] = written[window];
-      place.words = words;
-      return Ran::NOT;
+      return decline();
     }
   }
   place.words += chain.words;

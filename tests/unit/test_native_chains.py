@@ -280,6 +280,23 @@ def test_an_access_outside_in_a_later_turn() -> None:
     assert len(texts) == 1
 
 
+@pytest.mark.parametrize("turns", [1, MOST_TURNS])
+def test_what_is_stored_before_an_access_outside(turns: int) -> None:
+    """All that comes before it, of its turn too, and nothing else."""
+    later = 16 * (turns - 1)
+    body = [s("LD", F32, reg=10, win=0, base=2, index=1), d("ADD", F32, vd=11, va=10, vb=3)]
+    body += [s("ST", F32, reg=11, win=3, base=2, index=1)]
+    body += [s("LD", F32, reg=12, win=0, base=2, index=1, imm=SPREAD - VLMAX - later + 1), d("MOV", vd=3, va=12)]
+    stored = []
+    for jit in (False, True):
+        y = np.zeros(SPREAD, np.float32)
+        context = Emulator(program(body, VLMAX, turns).image(), CHAINED[-1], jit=jit).context(1)
+        with pytest.raises(TfmbsError, match="elements"):
+            context.run("main", inputs(0), {"y": y})
+        stored.append(y.tobytes())
+    assert stored[0] == stored[1]
+
+
 SPECIAL_AMONG_OTHERS: tuple[st.SearchStrategy[Fields], ...] = (
     *(operation(op, (F32,)) for op in ("EXP", "ERF", "EXP", "ERF", "SUB", "MUL")),
     operation("CMP", (F32,), aux=tuple(Predicate)),

@@ -5,6 +5,7 @@
 #include "checks.h"
 #include "error.h"
 #include "lstm.h"
+#include "stream.h"
 
 namespace tfmbs {
 namespace {
@@ -32,8 +33,8 @@ bool pack_alike(const Launch& a, const Launch& b) {
          g.lhs_k_stride == h.lhs_k_stride && g.lhs_zero == h.lhs_zero;
 }
 
-// Operations, or elements that an epilogue takes, that one thread is done with in a few microseconds.
-constexpr uint64_t SMALL_OPERATIONS = 1u << 17, SMALL_RESULTS = 1u << 10;
+// Operations, or elements that an epilogue or a stream takes, that one thread is done with in a few microseconds.
+constexpr uint64_t SMALL_OPERATIONS = 1u << 17, SMALL_RESULTS = 1u << 10, SMALL_STREAM = 1u << 15;
 
 }  // namespace
 
@@ -90,7 +91,8 @@ void Bindings::add(const Launch& launch) {
     bound.out_bytes = out.bytes;
     results = element_count(out, launch.name);
   }
-  bound.is_small = bound.operations <= SMALL_OPERATIONS && (!launch.program || results <= SMALL_RESULTS);
+  const bool streams = launch.program && launch.program->stream && launch.program->stream->elements > SMALL_STREAM;
+  bound.is_small = bound.operations <= SMALL_OPERATIONS && (!launch.program || results <= SMALL_RESULTS) && !streams;
   if (record.kind == Kind::GROUP_GEMM) bound.constants.push_back(launch.groups.scales);
   if (lists_operands(record.kind))
     for (unsigned i = 0; i < launch.args.size(); ++i) add(launch.args[i], FURTHER + i);

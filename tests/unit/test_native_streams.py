@@ -95,9 +95,9 @@ class Quantization:
         return np.where(kind < 0.2, halves, np.where(kind < 0.25, rng.choice(SPECIAL, count), x)).astype(np.float32)
 
 
-def outcome(builder: Builder, isa: str, x: Array) -> Any:
+def outcome(builder: Builder, isa: str, x: Array, threads: int = 1) -> Any:
     try:
-        context = Emulator(builder.image(), isa).context(1)
+        context = Emulator(builder.image(), isa).context(threads)
         y = context.run("main", {"x": x})["y"]
     except TfmbsError as error:
         return error.code, str(error)
@@ -123,6 +123,17 @@ def test_quantization(case: Quantization, seed: int) -> None:
     expected = outcome(builder, "baseline", x)
     for isa in SETS:
         assert outcome(builder, isa, x) == expected
+
+
+@pytest.mark.parametrize("turns", [64, 149, 399])
+def test_threads_that_share_a_stream(turns: int) -> None:
+    """Any number of units of work, the last one not whole."""
+    case = Quantization(490, turns, scale=0.7, zero=3, low=-128, extra=5)
+    builder, x = case.builder(case.words()), case.values(turns)
+    expected = outcome(builder, "baseline", x)
+    for isa in SETS:
+        for threads in (1, 2, 3):
+            assert outcome(builder, isa, x, threads) == expected
 
 
 FIELDS = ("d_va", "d_vb", "d_vc", "d_vd", "s_reg", "s_base", "s_index", "s_imm", "s_win", "c_reg", "c_src", "c_imm")

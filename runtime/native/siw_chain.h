@@ -33,7 +33,7 @@ struct Turns;
 struct Stretch {
   // Something to be done before the code runs, in the order of the actions.
   struct Item {
-    enum class Kind : uint8_t { SCALAR, LOAD, LATER_LOAD, SINGLE_LOAD, STORE, SINGLE_INDEX, INDEX };
+    enum class Kind : uint8_t { SCALAR, LOAD, SINGLE_LOAD, STORE, SINGLE_INDEX, INDEX };
     Kind kind;
     bool streams;        // of a LOAD or STORE: at a cursor
     uint8_t size;        // bytes of an element

@@ -14,7 +14,10 @@ namespace {
 using Item = Stretch::Item;
 
 constexpr uint32_t GROUP = 16;
-constexpr size_t ROOM_WORDS = ALL_ROOMS * GROUP, SINGLE_WORDS = MOST_SINGLES, SINGLES = MOST_DEPTH + 1;
+constexpr size_t ROOM_WORDS = ALL_ROOMS * GROUP, SINGLE_WORDS = MOST_SINGLES;
+// Single values of so many turns are kept: those that a turn reaches back to, its own, and those of a turn that is declined
+// when some of them are there already.
+constexpr size_t SINGLES = MOST_DEPTH + 2;
 
 // Elements that a load or store of a chain accesses.
 struct Move {
@@ -54,7 +57,7 @@ uint64_t Machine::run_turns(const Stretch& chain, const Action* actions, const W
   uint64_t turn = 0;
   bool is_behind = false, going = true;  // whether registers are
   for (; going && turn < most; ++turn) {
-    const auto ring = static_cast<unsigned>(turn % (turns.depth + 1));
+    const auto ring = static_cast<unsigned>(turn % (turns.depth + 2));
     std::swap(now, before);
     for (const Turns::Shift& shift : turns.shifts) now[shift.to] = before[shift.from];
     Ran ran;

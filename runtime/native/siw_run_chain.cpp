@@ -15,8 +15,8 @@ using Item = Stretch::Item;
 
 constexpr uint32_t GROUP = 16;
 constexpr size_t ROOM_WORDS = ALL_ROOMS * GROUP, SINGLE_WORDS = MOST_SINGLES;
-// Single values of so many turns are kept: those that a turn reaches back to, its own, and those of a turn that is declined
-// when some of them are there already.
+// Single values of so many turns are kept: those that a turn reaches back to, its own, and those of a turn that is
+// declined when some of them are there already.
 constexpr size_t SINGLES = MOST_DEPTH + 2;
 
 // Elements that a load or store of a chain accesses.

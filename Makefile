@@ -159,4 +159,4 @@ wheel-matrix: $(VENV)/.test-ready ## Build sdist and wheels, install and smoke-t
 	$(BIN)/python .ci/wheel_matrix.py
 
 clean: ## Remove what was built
-	rm -rf build dist $(VENV) runtime/_native*.so
+	rm -rf build dist $(VENV) runtime/_native*.so runtime/._native*.so

@@ -241,7 +241,10 @@ bool has_right_parameters(const MovementProgram& program, const Movement& m) {
   const int64_t* first = program.parameters.data() + m.parameter_first;
   const int64_t* lists = first + least_parameters(op);
   switch (op) {
-    case Op::GATHER: return has_rows(reinterpret_cast<const movement::Gather*>(first)->blocks, BLOCK, left);
+    case Op::GATHER: {
+      const auto* p = reinterpret_cast<const movement::Gather*>(first);
+      return p->rows_per_block >= 1 && has_rows(p->blocks, BLOCK, left);
+    }
     case Op::EPILOGUE: {
       const auto* p = reinterpret_cast<const movement::Epilogue*>(first);
       return p->chunk_rows >= 1 && has_windows(p->windows, lists, left);

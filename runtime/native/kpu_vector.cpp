@@ -85,6 +85,8 @@ void Jobs::pool(const movement::Movement& movement, const int64_t* parameters) {
   const abi::WindowGeometry& g = own.window;
   const size_t e = own.integer ? 1 : 4, out_e = p.is_wide ? 4 : e;
   const size_t width = g.in_width * e, plane = width * g.in_height;
+  if (p.first_row < 0 || p.rows < 0 || p.first_row > g.in_height || p.rows > g.in_height - p.first_row)
+    throw Error("device", "kpu", "rows of a plane outside of it");
   const int64_t rows = p.rows * static_cast<int64_t>(width);
   const uint8_t* in = memories_.at(p.memory, p.in, p.channels * rows);
   uint8_t* out = memories_.at(p.memory, p.out, p.channels * p.lanes * static_cast<int64_t>(out_e));

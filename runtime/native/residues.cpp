@@ -1,5 +1,6 @@
 #include "residues.h"
 
+#include <algorithm>
 #include <array>
 
 namespace tfmbs {
@@ -38,10 +39,19 @@ void pack_residues(const int8_t* trits, uint64_t length, uint8_t* out) {
 
 TritCounts count_residues(const uint8_t* bytes, uint64_t count) {
   static const std::array<uint64_t, 256> table = counts_of_bytes();
-  uint64_t totals[4] = {};  // so that no addition waits for the one before it
-  for (uint64_t i = 0; i < count; ++i) totals[i % 4] += table[bytes[i]];
-  const uint64_t total = totals[0] + totals[1] + totals[2] + totals[3];
-  return {static_cast<int32_t>(static_cast<uint32_t>(total) - static_cast<uint32_t>(DIGITS * count)), total >> 32};
+  constexpr uint64_t TOGETHER = uint64_t{1} << 28;  // whose sum of digits fits 32 bits
+  static_assert(TOGETHER * DIGITS * 2 < uint64_t{1} << 32, "both halves are counted apart");
+  TritCounts counts;
+  for (uint64_t first = 0; first < count; first += TOGETHER) {
+    const uint64_t end = std::min(count, first + TOGETHER);
+    uint64_t totals[4] = {};  // so that no addition waits for the one before it
+    for (uint64_t i = first; i < end; ++i) totals[i % 4] += table[bytes[i]];
+    const uint64_t total = totals[0] + totals[1] + totals[2] + totals[3];
+    const uint32_t sum = static_cast<uint32_t>(total) - static_cast<uint32_t>(DIGITS * (end - first));
+    counts.sum = static_cast<int32_t>(static_cast<uint32_t>(counts.sum) + sum);  // wraps
+    counts.nonzero += total >> 32;
+  }
+  return counts;
 }
 
 }  // namespace tfmbs

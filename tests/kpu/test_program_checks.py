@@ -43,6 +43,16 @@ def test_a_workspace_of_less_than_no_bytes_is_refused(program: Program) -> None:
 
 
 @pytest.mark.parametrize("rows", [0, -1])
+def test_blocks_of_no_rows_are_refused(rows: int) -> None:
+    program = expanded(network())
+    parameters = program.parameters.copy()
+    (gather, *_) = program.movements[program.movements[:, COLUMN("op")] == Op.GATHER]
+    parameters[gather[COLUMN("parameter_first")] + GATHER_FIELDS.index("rows_per_block")] = rows
+    with pytest.raises(TfmbsError, match="outside of its tables"):
+        native(program, parameters=parameters)
+
+
+@pytest.mark.parametrize("rows", [0, -1])
 def test_chunks_of_no_rows_are_refused(program: Program, rows: int) -> None:
     parameters = program.parameters.copy()
     (epilogue, *_) = program.movements[program.movements[:, COLUMN("op")] == Op.EPILOGUE]

@@ -149,7 +149,7 @@ def test_threads_end_with_their_context() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no sets of processors")
 def test_threads_that_have_one_processor_together() -> None:
-    """They do not look out for work there; what they compute is the same."""
+    """However they wait for each other there, what they compute is the same."""
     everywhere = os.sched_getaffinity(0)
     program = Program(chain())
     expected = program.context(threads=1).run(given(0))

@@ -192,7 +192,7 @@ class ChainFollower {
     if (condition.kind == Held::Kind::UNORDERED && is_constant(yes, 0) && is_of(no))
       return add(target, no, {ChainOp::NAN_TO_ZERO, {}}, true, true);
     if (condition.kind == Held::Kind::ABOVE_ZERO && is_of(yes) && is_constant(no, 0))
-      return add(target, yes, {ChainOp::RELU, {}}, true, true);
+      return step(target, ChainOp::MAX, DType::F32, yes, no);
     return false;
   }
 
@@ -252,8 +252,8 @@ class ChainFollower {
     }
     for (; !steps.empty(); steps.pop_back()) {
       const ChainOp op = steps.back().op;
-      if (op != ChainOp::MAX && op != ChainOp::MIN && op != ChainOp::RELU) return;
-      const float end = op == ChainOp::RELU ? 0.0f : constant(steps.back());
+      if (op != ChainOp::MAX && op != ChainOp::MIN) return;
+      const float end = constant(steps.back());
       if (std::isnan(end)) return;
       const float rounded = std::nearbyint(all.divisor == 0 ? end : end / all.divisor);
       float& replaced = op == ChainOp::MIN ? all.high : all.low;
@@ -266,8 +266,8 @@ class ChainFollower {
   void join_ends() {
     std::vector<Chain::Step> joined;
     for (const Chain::Step& step : chain_.steps) {
-      const float end = step.op == ChainOp::RELU ? 0.0f : constant(step);
-      const bool raises = (step.op == ChainOp::MAX && !(end == 0 && std::signbit(end))) || step.op == ChainOp::RELU;
+      const float end = constant(step);
+      const bool raises = step.op == ChainOp::MAX && !(end == 0 && std::signbit(end));
       const bool lowers = step.op == ChainOp::MIN && !(end == 0 && !std::signbit(end));
       if (std::isnan(end) || (!raises && !lowers)) {
         joined.push_back(step);

@@ -37,7 +37,6 @@ inline VecF min_f(VecF a, VecF b) {
   const __m512i both = _mm512_or_si512(as_ints(_mm512_min_ps(a, b)), as_ints(_mm512_min_ps(b, a)));
   return _mm512_mask_mov_ps(as_floats(both), _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q), _mm512_set1_ps(canonical_nan()));
 }
-inline VecF relu_f(VecF x) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NLE_UQ), x); }
 // The larger and the smaller one; a NaN in x is lost.
 inline VecF raise_f(VecF x, VecF low) { return _mm512_max_ps(x, low); }
 inline VecF lower_f(VecF x, VecF high) { return _mm512_min_ps(x, high); }
@@ -122,7 +121,6 @@ inline VecF min_f(VecF a, VecF b) {
   const VecF both = _mm256_or_ps(_mm256_min_ps(a, b), _mm256_min_ps(b, a));
   return _mm256_blendv_ps(both, _mm256_set1_ps(canonical_nan()), _mm256_cmp_ps(a, b, _CMP_UNORD_Q));
 }
-inline VecF relu_f(VecF x) { return _mm256_and_ps(x, _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NLE_UQ)); }
 // The larger and the smaller one; a NaN in x is lost.
 inline VecF raise_f(VecF x, VecF low) { return _mm256_max_ps(x, low); }
 inline VecF lower_f(VecF x, VecF high) { return _mm256_min_ps(x, high); }

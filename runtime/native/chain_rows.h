@@ -99,10 +99,6 @@ inline void chain_row(const tfmbs::ChainStep* steps, size_t count, size_t row, c
           for (VecF& lanes : x) lanes = between_f(lanes, low, high);
           break;
         }
-        case ChainOp::RELU:
-#pragma GCC unroll 4
-          for (VecF& lanes : x) lanes = relu_f(lanes);
-          break;
         case ChainOp::FUNCTION: apply(x, step.function); break;
         default:  // those before QUANTIZE do not run
           if (step.divisor == 0) quantize<false>(x, step);

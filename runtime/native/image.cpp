@@ -9,6 +9,7 @@
 #include "plan.h"
 #include "residues.h"
 #include "siw_chain.h"
+#include "operations.h"
 #include "trits.h"
 #include "window_rows.h"
 

@@ -7,46 +7,13 @@
 #include <vector>
 
 #include "abi.gen.h"
+#include "chain_fns.h"
+#include "lane_fns.h"
 #include "quad_fns.h"
 #include "row_fns.h"
 #include "strip_fns.h"
 
 namespace tfmbs {
-
-// d, a, b, c are registers, or pairs of them, of VLMAX lanes; the first n lanes are worked on. Sources are read up to
-// the end of a group of 16 lanes.
-using LaneFn = void (*)(void* d, const void* a, const void* b, const void* c, uint32_t n);
-// Element `first + i * stride` of the window, for i < n; the caller has checked every index.
-using LoadFn = void (*)(void* lanes, const uint8_t* window, int64_t first, int64_t stride, uint32_t n);
-using StoreFn = void (*)(uint8_t* window, const void* lanes, int64_t first, int64_t stride, uint32_t n);
-// Element `first + index[i]`; the sum wraps.
-using GatherFn = void (*)(void* lanes, const uint8_t* window, int64_t first, const void* index, uint32_t n);
-using ScatterFn = void (*)(uint8_t* window, const void* lanes, int64_t first, const void* index, uint32_t n);
-// Lane i becomes first + i * stride, wrapped.
-using IndexFn = void (*)(void* lanes, int64_t first, int64_t stride, uint32_t n);
-
-// Takes 16 lanes to their results, in place.
-using GroupFn = void (*)(float* lanes);
-
-// columns[c * apart + i] = element first + c + i * stride of a matrix of 32-bit elements, for c < 16 and i < n;
-// `columns` is a cache line, `apart` a multiple of 16.
-using ColumnsFn = void (*)(uint32_t* columns, size_t apart, const uint8_t* matrix, int64_t first, int64_t stride,
-                           uint32_t n);
-
-// The least and the greatest of n lanes, n at least 1.
-struct LaneBounds {
-  int64_t low, high;
-};
-using BoundsFn = LaneBounds (*)(const void* lanes, uint32_t n);
-
-struct MoveFns {
-  LoadFn load;
-  StoreFn store;
-  GatherFn gather;  // with indices of 32 bits
-  ScatterFn scatter;
-  GatherFn gather64;
-  ScatterFn scatter64;
-};
 
 // How many consecutive elements of a vector a packed 32-bit word holds, and as what. Integer products are exact in all.
 enum class Words {
@@ -209,43 +176,6 @@ struct BlockTiles {
   // As IntegerTiles::activations, but a has for each `words` words of k all rows, one after the other.
   TileFn tile = nullptr;
 };
-
-// Steps of an epilogue that is a chain (chain.h), on f32 unless they say otherwise. Chains that run have no ROUND,
-// NAN_TO_ZERO and TO_I8 any more, but QUANTIZE.
-enum class ChainOp : uint8_t {
-  ADD_I32,      // wraps
-  TO_F32,       // of i32
-  MUL, ADD, DIV, MAX, MIN,
-  RELU,         // +0 unless the value is above zero or a NaN
-  FUNCTION,     // a special function
-  BETWEEN,      // raised to low and lowered to high; low <= high, low is no -0 and high no +0
-  ROUND, NAN_TO_ZERO, TO_I8,
-  // Divided by the divisor, if there is one, raised to low, lowered to high, rounded, zero added, 0 for a NaN: an i32;
-  // low, high and zero are small integers, and the divisor is neither tiny nor huge.
-  QUANTIZE,
-};
-
-// A step with its operand where it lies: f32 or i32, one for each lane (`lanes`), or one for all; that of the next row
-// lies `apart` elements on.
-struct ChainStep {
-  ChainOp op;
-  bool lanes;
-  const uint32_t* at;
-  size_t apart;
-  float zero, low, high, divisor;
-  LaneFn function;  // of FUNCTION
-};
-// `rows` rows of n accumulators, `stride` apart, of which whole groups of 16 may be read; the elements that they become
-// are f32, where a NaN becomes the canonical one, or (`narrow`) the low bytes of i32; rows of them are `apart` apart.
-struct ChainRows {
-  const uint32_t* accumulators;
-  size_t stride, rows;
-  uint32_t n;
-  bool narrow;
-  uint8_t* out;
-  size_t apart;
-};
-using ChainFn = void (*)(const ChainStep* steps, size_t count, const ChainRows& rows);
 
 // Pixels of an image whose windows have the same taps on it, against a panel of f32 weights: up to two runs of as many
 // pixels each.

@@ -127,15 +127,8 @@ struct PackedWeights {
   const uint8_t* residues = nullptr;  // of RESIDUES: rows, in `words` or in the file; `sums` of each are of its trits
 };
 
-// Multiply-accumulates of a launch (none on padding).
-uint64_t operations_of(const abi::GemmGeometry& geometry);
-uint64_t operations_of(const abi::VolumeGeometry& geometry);
-// Those whose weight is not zero, where `nonzero` weights of each tap of the window are not.
-uint64_t active_of(const abi::VolumeGeometry& geometry, const std::vector<uint64_t>& nonzero);
-// How many weights are not zero: of all products, of each tap of a window, of all groups.
-uint64_t nonzero_of(const abi::GemmGeometry& geometry, const Vectors& rhs);
-std::vector<uint64_t> nonzero_of(const abi::VolumeGeometry& geometry, const Vectors& rhs);
-uint64_t nonzero_of(const abi::GroupGeometry& geometry, const int8_t* weights);
+// Products of the batch that have weights of their own.
+inline uint64_t products_of(const abi::GemmGeometry& g) { return g.rhs_batch_stride ? g.batch : 1; }
 
 // Bytes that packing a launch's weights takes; throws Error where they do not fit 64 bits.
 uint64_t packed_bytes(const abi::GemmGeometry& geometry, Words words, unsigned panel, const std::string& where);
@@ -165,8 +158,5 @@ PackedWeights pack_groups(const abi::GroupGeometry& geometry, const int8_t* weig
 // CONV2D, CONV3D: as Filter says.
 PackedWeights pack_conv(const abi::VolumeGeometry& geometry, Vectors rhs, Words words, const Kernels& kernels,
                         PackedWeights reuse = {});
-
-// Outputs along one axis for which tap number `tap` of the window lies on the input, not on padding.
-uint64_t positions(uint64_t tap, uint64_t out, uint64_t in, uint64_t stride, uint64_t dilation, uint64_t pad);
 
 }  // namespace tfmbs

@@ -5,6 +5,7 @@
 #include "lane_quick.h"
 #include "lane_quotient.h"
 #include "lane_reduce.h"
+#include "squares.h"
 #include "tile.h"
 
 namespace {
@@ -12,31 +13,17 @@ namespace {
 // out[i * PANEL + j] = from[j * stride + i * step] for i < k and j < count, 0 for the other j < PANEL.
 inline void panel_of(const float* from, size_t stride, size_t step, unsigned count, size_t k, float* out) {
   size_t i = 0;
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
   if (step == 1) {
-    for (; i + SQUARE <= k; i += SQUARE) {
-      for (unsigned half = 0; half < PANEL; half += SQUARE) {
-        __m512i rows[SQUARE];
+    for (; i + LANES <= k; i += LANES) {
+      for (unsigned part = 0; part < PANEL; part += LANES) {
+        VecI rows[LANES];
 #pragma GCC unroll 16
-        for (unsigned j = 0; j < SQUARE; ++j)
-          rows[j] = half + j < count ? _mm512_loadu_si512(from + (half + j) * stride + i) : _mm512_setzero_si512();
-        transpose(rows);
+        for (unsigned j = 0; j < LANES; ++j)
+          rows[j] = part + j < count ? load_i(from + (part + j) * stride + i) : zero_i();
+        transpose_words(rows);
 #pragma GCC unroll 16
-        for (unsigned c = 0; c < SQUARE; ++c) _mm512_storeu_si512(out + (i + c) * PANEL + half, rows[c]);
-      }
-    }
-  }
-#elif defined(__AVX2__)
-  if (step == 1) {
-    for (; i + SQUARE <= k; i += SQUARE) {
-      for (unsigned part = 0; part < PANEL; part += SQUARE) {
-        __m256 rows[SQUARE];
-#pragma GCC unroll 8
-        for (unsigned j = 0; j < SQUARE; ++j)
-          rows[j] = part + j < count ? _mm256_loadu_ps(from + (part + j) * stride + i) : _mm256_setzero_ps();
-        transpose(rows);
-#pragma GCC unroll 8
-        for (unsigned c = 0; c < SQUARE; ++c) _mm256_storeu_ps(out + (i + c) * PANEL + part, rows[c]);
+        for (unsigned c = 0; c < LANES; ++c) store_i(out + (i + c) * PANEL + part, rows[c]);
       }
     }
   }

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "intrinsics.h"
 #include "kernels.h"
+#include "squares.h"
 
 namespace {
 
@@ -15,21 +15,10 @@ constexpr size_t BYTES = 16;  // channels, and elements of each, in a square
 // Byte j of row i becomes byte i of row j.
 inline void transpose_bytes(int8_t (&square)[BYTES][BYTES]) {
 #if defined(__AVX2__)
-  __m128i x[BYTES], y[BYTES];
+  __m128i x[BYTES];
   for (size_t i = 0; i < BYTES; ++i) x[i] = _mm_load_si128(reinterpret_cast<const __m128i*>(square[i]));
-  // Each of four steps interleaves the first half of the bytes with the second.
-  for (unsigned step = 0; step < 2; ++step) {
-#pragma GCC unroll 8
-    for (size_t i = 0; i < BYTES / 2; ++i) {
-      y[2 * i] = _mm_unpacklo_epi8(x[i], x[i + BYTES / 2]);
-      y[2 * i + 1] = _mm_unpackhi_epi8(x[i], x[i + BYTES / 2]);
-    }
-#pragma GCC unroll 8
-    for (size_t i = 0; i < BYTES / 2; ++i) {
-      x[2 * i] = _mm_unpacklo_epi8(y[i], y[i + BYTES / 2]);
-      x[2 * i + 1] = _mm_unpackhi_epi8(y[i], y[i + BYTES / 2]);
-    }
-  }
+  transpose_bytes(x, [](__m128i a, __m128i b) { return _mm_unpacklo_epi8(a, b); },
+                  [](__m128i a, __m128i b) { return _mm_unpackhi_epi8(a, b); });
   for (size_t i = 0; i < BYTES; ++i) _mm_store_si128(reinterpret_cast<__m128i*>(square[i]), x[i]);
 #else
   for (size_t i = 0; i < BYTES; ++i)
@@ -66,7 +55,7 @@ constexpr size_t WIDE = 4 * BYTES;
 // WIDE channels of BYTES neighbouring pixels, of which the first `pixels` are stored, `pitch` bytes apart; each byte by
 // 128 more. Quarters of vectors are squares of their own, so that a pixel comes out in one piece.
 inline void spread_wide(const int8_t* from, size_t stride, size_t pixels, uint8_t* out, size_t pitch) {
-  __m512i x[BYTES], y[BYTES];
+  __m512i x[BYTES];
 #pragma GCC unroll 16
   for (size_t i = 0; i < BYTES; ++i) {
     const auto row = [&](size_t quarter) {
@@ -75,19 +64,8 @@ inline void spread_wide(const int8_t* from, size_t stride, size_t pixels, uint8_
     x[i] = _mm512_inserti32x4(_mm512_castsi128_si512(row(0)), row(1), 1);
     x[i] = _mm512_inserti32x4(_mm512_inserti32x4(x[i], row(2), 2), row(3), 3);
   }
-#pragma GCC unroll 2
-  for (unsigned step = 0; step < 2; ++step) {
-#pragma GCC unroll 8
-    for (size_t i = 0; i < BYTES / 2; ++i) {
-      y[2 * i] = _mm512_unpacklo_epi8(x[i], x[i + BYTES / 2]);
-      y[2 * i + 1] = _mm512_unpackhi_epi8(x[i], x[i + BYTES / 2]);
-    }
-#pragma GCC unroll 8
-    for (size_t i = 0; i < BYTES / 2; ++i) {
-      x[2 * i] = _mm512_unpacklo_epi8(y[i], y[i + BYTES / 2]);
-      x[2 * i + 1] = _mm512_unpackhi_epi8(y[i], y[i + BYTES / 2]);
-    }
-  }
+  transpose_bytes(x, [](__m512i a, __m512i b) { return _mm512_unpacklo_epi8(a, b); },
+                  [](__m512i a, __m512i b) { return _mm512_unpackhi_epi8(a, b); });
 #pragma GCC unroll 16
   for (size_t i = 0; i < BYTES; ++i) {
     if (i == pixels) return;

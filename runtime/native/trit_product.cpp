@@ -149,8 +149,8 @@ class TritProduct {
   int32_t* sums() const { return reinterpret_cast<int32_t*>(engine_.lhs.data()); }
   float* factors() const { return reinterpret_cast<float*>(sums() + s_.m); }
 
-  // Rows that are multiplied together are as far apart as a unit allows: memory answers faster where its pages are
-  // many.
+  // Rows that are multiplied together are as far apart as a unit allows: memory answers
+  // faster where its pages are many.
   void multiply_residues(const uint8_t* residues, uint64_t rows, uint64_t token, uint64_t tokens, int32_t* out) const {
     const uint64_t row_bytes = blocks_ * RESIDUE_BYTES, part = rows / fns_.rows;
     for (uint64_t r = 0; r < part; ++r) dots(fns_.rows, part, residues + r * row_bytes, token, tokens, out + r);

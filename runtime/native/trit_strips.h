@@ -4,6 +4,7 @@
 
 #include "kernels.h"
 #include "octets.h"
+#include "squares.h"
 
 #if defined(__AVX2__)
 namespace {
@@ -13,68 +14,12 @@ constexpr size_t STRIP_WORDS = tfmbs::STRIP_STEP / 4, STRIP_TILE = STRIP_WORDS *
 
 #if defined(__AVX512BW__)
 
-// Word i of all rows becomes x[i].
-inline void transpose_words(__m512i (&x)[LANES]) {
-  __m512i y[LANES];
-#pragma GCC unroll 8
-  for (unsigned i = 0; i < LANES; i += 2) {
-    y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
-    y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
-  }
-#pragma GCC unroll 4
-  for (unsigned i = 0; i < LANES; i += 4) {
-    x[i] = _mm512_unpacklo_epi64(y[i], y[i + 2]);
-    x[i + 1] = _mm512_unpackhi_epi64(y[i], y[i + 2]);
-    x[i + 2] = _mm512_unpacklo_epi64(y[i + 1], y[i + 3]);
-    x[i + 3] = _mm512_unpackhi_epi64(y[i + 1], y[i + 3]);
-  }
-  // x[4 g + w] has words w, w + 4, w + 8 and w + 12 of rows 4 g … 4 g + 3.
-#pragma GCC unroll 4
-  for (unsigned w = 0; w < 4; ++w) {
-    const __m512i low = _mm512_shuffle_i32x4(x[w], x[4 + w], 0x88), high = _mm512_shuffle_i32x4(x[w], x[4 + w], 0xdd);
-    const __m512i low2 = _mm512_shuffle_i32x4(x[8 + w], x[12 + w], 0x88);
-    const __m512i high2 = _mm512_shuffle_i32x4(x[8 + w], x[12 + w], 0xdd);
-    y[w] = _mm512_shuffle_i32x4(low, low2, 0x88);
-    y[w + 8] = _mm512_shuffle_i32x4(low, low2, 0xdd);
-    y[w + 4] = _mm512_shuffle_i32x4(high, high2, 0x88);
-    y[w + 12] = _mm512_shuffle_i32x4(high, high2, 0xdd);
-  }
-#pragma GCC unroll 16
-  for (unsigned i = 0; i < LANES; ++i) x[i] = y[i];
-}
-
 // -1, 0 or 1: a byte reaches none, one or both of 86 and 171.
 inline VecI trits_of(VecI x) {
   const __m512i one = _mm512_set1_epi8(1);
   const __mmask64 some = _mm512_cmpge_epu8_mask(x, _mm512_set1_epi8(86));
   const __m512i low = _mm512_mask_mov_epi8(_mm512_set1_epi8(-1), some, _mm512_setzero_si512());
   return _mm512_mask_add_epi8(low, _mm512_cmpge_epu8_mask(x, _mm512_set1_epi8(static_cast<char>(171))), low, one);
-}
-
-#else
-
-// Word i of all rows becomes x[i].
-inline void transpose_words(VecI (&x)[LANES]) {
-  VecI y[LANES];
-#pragma GCC unroll 4
-  for (unsigned i = 0; i < LANES; i += 2) {
-    y[i] = _mm256_unpacklo_epi32(x[i], x[i + 1]);
-    y[i + 1] = _mm256_unpackhi_epi32(x[i], x[i + 1]);
-  }
-#pragma GCC unroll 2
-  for (unsigned i = 0; i < LANES; i += 4) {
-    x[i] = _mm256_unpacklo_epi64(y[i], y[i + 2]);
-    x[i + 1] = _mm256_unpackhi_epi64(y[i], y[i + 2]);
-    x[i + 2] = _mm256_unpacklo_epi64(y[i + 1], y[i + 3]);
-    x[i + 3] = _mm256_unpackhi_epi64(y[i + 1], y[i + 3]);
-  }
-  // x[4 g + w] has words w and w + 4 of rows 4 g … 4 g + 3.
-#pragma GCC unroll 4
-  for (unsigned w = 0; w < 4; ++w) {
-    const VecI low = _mm256_permute2x128_si256(x[w], x[4 + w], 0x20);
-    x[4 + w] = _mm256_permute2x128_si256(x[w], x[4 + w], 0x31);
-    x[w] = low;
-  }
 }
 
 #endif

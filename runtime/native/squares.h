@@ -40,17 +40,13 @@ inline void transpose_words(VecI (&x)[LANES]) {
 #if defined(__AVX512F__)
 #pragma GCC unroll 4
   for (unsigned w = 0; w < 4; ++w) {
-    y[w] = _mm512_shuffle_i32x4(x[w], x[w + 4], 0x88);
-    y[w + 4] = _mm512_shuffle_i32x4(x[w], x[w + 4], 0xdd);
-    y[w + 8] = _mm512_shuffle_i32x4(x[w + 8], x[w + 12], 0x88);
-    y[w + 12] = _mm512_shuffle_i32x4(x[w + 8], x[w + 12], 0xdd);
-  }
-#pragma GCC unroll 4
-  for (unsigned w = 0; w < 4; ++w) {
-    x[w] = _mm512_shuffle_i32x4(y[w], y[w + 8], 0x88);
-    x[w + 4] = _mm512_shuffle_i32x4(y[w + 4], y[w + 12], 0x88);
-    x[w + 8] = _mm512_shuffle_i32x4(y[w], y[w + 8], 0xdd);
-    x[w + 12] = _mm512_shuffle_i32x4(y[w + 4], y[w + 12], 0xdd);
+    const VecI even = _mm512_shuffle_i32x4(x[w], x[w + 4], 0x88), odd = _mm512_shuffle_i32x4(x[w], x[w + 4], 0xdd);
+    const VecI even_behind = _mm512_shuffle_i32x4(x[w + 8], x[w + 12], 0x88);
+    const VecI odd_behind = _mm512_shuffle_i32x4(x[w + 8], x[w + 12], 0xdd);
+    x[w] = _mm512_shuffle_i32x4(even, even_behind, 0x88);
+    x[w + 4] = _mm512_shuffle_i32x4(odd, odd_behind, 0x88);
+    x[w + 8] = _mm512_shuffle_i32x4(even, even_behind, 0xdd);
+    x[w + 12] = _mm512_shuffle_i32x4(odd, odd_behind, 0xdd);
   }
 #else
 #pragma GCC unroll 4

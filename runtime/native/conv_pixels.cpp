@@ -5,6 +5,7 @@
 #include "axes.h"
 #include "checks.h"
 #include "conv.h"
+#include "plane_cut.h"
 
 namespace tfmbs {
 namespace {
@@ -101,8 +102,7 @@ class PixelConvolution {
   void unit(uint64_t image, uint64_t unit, unsigned index) const {
     Worker& worker = *engine_.buffers[index];
     const Kernels& kernels = engine_.kernels;
-    // What is larger stays in the second cache longer.
-    const bool by_panel = lines_ * line_ <= filter_.columns * filter_.depth;
+    const bool by_panel = is_by_panel();
     const uint64_t group = unit / (panels_ * blocks_), rest = unit % (panels_ * blocks_);
     const uint64_t panel = by_panel ? rest / blocks_ : rest % panels_;
     const uint64_t first = (by_panel ? rest % blocks_ : rest / panels_) * block_;
@@ -136,6 +136,12 @@ class PixelConvolution {
     uint64_t image, channel, first;
     uint32_t pixels;
   };
+
+  // What is larger stays in the second cache longer, unless threads cut planes by rows.
+  bool is_by_panel() const {
+    return lines_ * line_ <= filter_.columns * filter_.depth &&
+           (engine_.workers.count() == 1 || !is_cut_by_rows(volume_));
+  }
 
   void fill(uint32_t* line, uint64_t first, uint64_t end) const {
     const uint32_t zero =

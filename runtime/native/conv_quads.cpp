@@ -2,12 +2,14 @@
 // padding around it, so that what lies under a tap of neighbouring windows are neighbouring words, and sums come out as
 // planes.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "chain.h"
 #include "checks.h"
 #include "conv.h"
 #include "phases.h"
+#include "plane_cut.h"
 
 namespace tfmbs {
 namespace {
@@ -15,8 +17,8 @@ namespace {
 constexpr uint64_t QUAD = 4;
 // Pixels whose sums are finished together; those of a program that is interpreted fill its registers.
 constexpr uint64_t FEW_PIXELS = 256, MANY_PIXELS = abi::VLMAX - 16;
-// Channels of a unit of work.
-constexpr uint64_t CHANNELS = 2 * QuadWindow::CHANNELS;
+// Channels of a unit of work at most, and units for each thread of which none waits long for the last one.
+constexpr uint64_t CHANNELS = 2 * QuadWindow::CHANNELS, UNITS_OF_A_THREAD = 8;
 // Sums from one channel to the next: not so many that all meet in the same sets of a cache.
 constexpr uint64_t COLUMN = abi::VLMAX + 16;
 // Pixels are taken sixteen at a time.
@@ -72,54 +74,63 @@ class QuadConvolution {
         plane_(image_.plane()) {
     volume_in_ = axes_.depth.in * axes_.height.in * axes_.width.in;
     volume_ = axes_.depth.out * axes_.height.out * axes_.width.out;
-    panels_ = (filter_.columns + CHANNELS - 1) / CHANNELS;
     find_blocks(bound.launch.program && !bound.launch.program->chain ? MANY_PIXELS : FEW_PIXELS);
+    find_panels();
     find_chunks();
   }
 
   uint64_t words() const { return image_.words(); }
-  uint64_t spread_units() const { return g_.groups * image_.quads; }
-  uint64_t units() const { return g_.groups * panels_ * axes_.depth.out * bands_ * parts_; }
+  uint64_t spread_units() const { return spread_parts_ * spread_runs_; }
+  uint64_t units() const { return g_.groups * panels_ * blocks(); }
 
-  // The plane of four channels.
+  // A part of a run of planes.
   void spread(uint64_t image, uint64_t unit, unsigned index) const {
-    Worker& worker = *engine_.buffers[index];
-    const uint64_t group = unit / image_.quads, first = unit % image_.quads * QUAD;
+    const Range run = part_of(planes(), unit % spread_runs_, spread_runs_, 1);
+    for (uint64_t plane = run.first; plane < run.end; ++plane)
+      spread_plane(image, plane, unit / spread_runs_, *engine_.buffers[index]);
+    // What goes past the caches has arrived when others are told of it.
+    if (is_streamed_) std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
+
+  // A part of the plane of four channels.
+  void spread_plane(uint64_t image, uint64_t plane, uint64_t part, Worker& worker) const {
+    const uint64_t group = plane / image_.quads, first = plane % image_.quads * QUAD;
     const int8_t* input =
         reinterpret_cast<const int8_t*>(bound_.lhs) + (image * g_.in_channels + group * image_.in + first) * volume_in_;
     // Channels that are missing may be anything: their weights are zero.
     const int8_t* channels[QUAD];
     for (uint64_t i = 0; i < QUAD; ++i) channels[i] = input + (first + i < image_.in ? i : 0) * volume_in_;
-    uint32_t* const out = engine_.lhs.data() + unit * plane_;
+    uint32_t* const out = engine_.lhs.data() + plane * plane_;
     const PhasedAxis &z = axes_.depth, &y = axes_.height, &x = axes_.width;
+    // Of a part: positions down and across.
+    const Range rows = y.size > 1 ? part_of(y.size, part, spread_parts_, 1) : Range{0, 1};
+    const Range columns = y.size > 1 ? Range{0, x.size} : part_of(x.size, part, spread_parts_, TOGETHER);
     for (uint64_t zp = 0; zp < z.phases; ++zp)
       for (uint64_t i = 0; i < z.size; ++i)
         for (uint64_t yp = 0; yp < y.phases; ++yp)
           for (uint64_t xp = 0; xp < x.phases; ++xp)
-            for (uint64_t j = 0; j < y.size; ++j) {
+            for (uint64_t j = rows.first; j < rows.end; ++j) {
               uint32_t* const line = out + axes_.at(zp, i, yp, j, xp, 0);
               const Range deep = z.on(zp), down = y.on(yp);
               if (i < deep.first || i >= deep.end || j < down.first || j >= down.end) {
-                fill(line, 0, x.size);
+                fill(line, columns.first, columns.end);
                 continue;
               }
               const uint64_t row = (z.element(zp, i) * y.in + y.element(yp, j)) * x.in;
-              spread_line(worker, channels, row, xp, line);
+              spread_line(worker, channels, row, xp, columns, line);
             }
   }
 
   // A block of pixels by a panel of output channels.
   void unit(uint64_t image, uint64_t unit, unsigned index) const {
     Worker& worker = *engine_.buffers[index];
-    const uint64_t blocks = axes_.depth.out * bands_ * parts_;
-    // What is larger stays in the second cache longer.
-    const bool by_panel = spread_units() * plane_ <= filter_.columns * filter_.depth;
-    const uint64_t group = unit / (panels_ * blocks), rest = unit % (panels_ * blocks);
-    const uint64_t block = by_panel ? rest % blocks : rest / panels_, panel = by_panel ? rest / blocks : rest % panels_;
+    const uint64_t group = unit / (panels_ * blocks()), rest = unit % (panels_ * blocks());
+    const uint64_t block = by_panel_ ? rest % blocks() : rest / panels_;
+    const uint64_t panel = by_panel_ ? rest / blocks() : rest % panels_;
     const uint64_t z = block / bands_ / parts_, band = block / parts_ % bands_, part = block % parts_;
     const uint64_t line = lines_ * band / bands_, lines = lines_ * (band + 1) / bands_ - line;
     const uint64_t x = cut(part), width = cut(part + 1) - x;
-    const uint64_t channel = panel * CHANNELS, rows = std::min(CHANNELS, filter_.columns - channel);
+    const uint64_t channel = panel * channels_, rows = std::min(channels_, filter_.columns - channel);
     grow(worker.panel, CHANNELS * (COLUMN + 2));
     int32_t* const sums = reinterpret_cast<int32_t*>(worker.panel.data());
     int32_t* const starts = sums + CHANNELS * COLUMN;
@@ -164,11 +175,36 @@ class QuadConvolution {
     lines_ = axes_.height.out;
     const uint64_t together = std::max<uint64_t>(1, most / pitch_);
     bands_ = (lines_ + together - 1) / together;
-    parts_ = together > 1 ? 1 : (axes_.width.out + most - 1) / most;
-    part_ = up((axes_.width.out + parts_ - 1) / parts_, TOGETHER);
-    parts_ = (axes_.width.out + part_ - 1) / part_;
+    const uint64_t vectors = up(axes_.width.out, TOGETHER) / TOGETHER;
+    parts_ = together > 1 ? 1 : (vectors + most / TOGETHER - 1) / (most / TOGETHER);
+    if (bands_ > 1) bands_ = even_parts(volume_, bands_, lines_);
+    else if (parts_ > 1) parts_ = even_parts(volume_, parts_, vectors);
   }
-  uint64_t cut(uint64_t part) const { return std::min(axes_.width.out, part * part_); }
+  uint64_t blocks() const { return axes_.depth.out * bands_ * parts_; }
+  uint64_t cut(uint64_t part) const { return part_of(axes_.width.out, part, parts_, TOGETHER).first; }
+
+  void find_panels() {
+    const unsigned threads = engine_.workers.count();
+    channels_ = CHANNELS;
+    panels_ = (filter_.columns + channels_ - 1) / channels_;
+    // Few units that threads cannot share evenly are halved.
+    const uint64_t units = g_.groups * panels_ * blocks();
+    if (units % threads && units < UNITS_OF_A_THREAD * threads) {
+      channels_ = CHANNELS / 2;
+      panels_ = (filter_.columns + channels_ - 1) / channels_;
+    }
+    // What is larger stays in the second cache longer.
+    const uint64_t words = planes() * plane_;
+    by_panel_ = words <= filter_.columns * filter_.depth && (threads == 1 || !is_cut_by_rows(volume_));
+    // Who computes a part of the pixels spreads it.
+    spread_parts_ = by_panel_ || g_.groups > 1 || blocks() < threads ? 1 : threads;
+    // Planes that all threads read go past the caches, where each is one line without padding.
+    const PhasedAxis& x = axes_.width;
+    is_streamed_ = threads > 1 && spread_parts_ == 1 && axes_.positions() == static_cast<double>(x.size) &&
+                   x.on(0) == Range{0, x.size};
+    spread_runs_ = is_streamed_ ? std::min<uint64_t>(planes(), 4 * threads) : planes();
+  }
+  uint64_t planes() const { return g_.groups * image_.quads; }
 
   void find_chunks() {
     const PhasedAxis &z = axes_.depth, &y = axes_.height, &x = axes_.width;
@@ -185,13 +221,16 @@ class QuadConvolution {
     std::fill(line + first, line + end, static_cast<uint32_t>(g_.lhs_zero + 128) * 0x01010101u);
   }
 
-  // A phase of the line that begins with element `row` of the channels.
-  void spread_line(Worker& worker, const int8_t* const* channels, uint64_t row, uint64_t phase, uint32_t* line) const {
+  // Positions of a phase of the line that begins with element `row` of the channels.
+  void spread_line(Worker& worker, const int8_t* const* channels, uint64_t row, uint64_t phase, const Range& positions,
+                   uint32_t* line) const {
     const PhasedAxis& x = axes_.width;
-    const Range across = x.on(phase);
-    fill(line, 0, across.first);
-    fill(line, std::max(across.first, across.end), x.size);
-    if (across.first >= across.end) return;
+    Range across = x.on(phase);
+    across.first = std::clamp(across.first, positions.first, positions.end);
+    across.end = std::clamp(across.end, across.first, positions.end);
+    fill(line, positions.first, across.first);
+    fill(line, across.end, positions.end);
+    if (across.first == across.end) return;
     const uint64_t count = across.end - across.first;
     const int8_t* from[QUAD];
     for (uint64_t i = 0; i < QUAD; ++i) from[i] = channels[i] + row + x.element(phase, across.first);
@@ -206,7 +245,7 @@ class QuadConvolution {
         from[i] = apart;
       }
     }
-    engine_.kernels.quads.words(from, count, line + across.first);
+    engine_.kernels.quads.words(from, count, line + across.first, is_streamed_);
   }
 
   // The sums of lines, one behind the other.
@@ -231,7 +270,8 @@ class QuadConvolution {
   const Filter filter_;
   const uint64_t plane_;
   std::vector<QuadWindow::Chunk> chunks_;
-  uint64_t volume_in_, volume_, panels_, pitch_, lines_, bands_, parts_, part_;
+  uint64_t volume_in_, volume_, channels_, panels_, pitch_, lines_, bands_, parts_, spread_parts_, spread_runs_;
+  bool by_panel_, is_streamed_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "launch.h"
+#include "plane_cut.h"
 #include "window_rows.h"
 
 namespace tfmbs {
@@ -126,12 +127,16 @@ void pool_outputs(const Kernels& kernels, const Launch& launch, const uint8_t* p
 void run_pool(const Engine& engine, const Bound& bound) {
   const abi::WindowGeometry& g = bound.launch.window;
   const uint64_t plane = static_cast<uint64_t>(g.out_height) * g.out_width;
-  const uint64_t chunks = (plane + abi::VLMAX - 1) / abi::VLMAX;
+  const uint64_t chunks = even_parts(plane, (plane + abi::VLMAX - 1) / abi::VLMAX, plane);
+  const uint64_t channels = g.out_channels;
   const Pool pool(engine.kernels, bound.launch, bound.lhs);
-  engine.workers.spread(static_cast<uint64_t>(g.batch) * g.out_channels * chunks, [&](uint64_t unit, unsigned index) {
+  engine.workers.spread(g.batch * channels * chunks, [&](uint64_t unit, unsigned index) {
     Worker& worker = *engine.buffers[index];
-    const uint64_t channel = unit / chunks, first = unit % chunks * abi::VLMAX;
-    const uint32_t lanes = static_cast<uint32_t>(std::min<uint64_t>(abi::VLMAX, plane - first));
+    const PlaneUnit at = plane_unit(unit, channels, chunks, engine.workers.count());
+    const uint64_t channel = at.plane;
+    const Range lanes_of = part_of(plane, at.part, chunks, 1);
+    const uint64_t first = lanes_of.first;
+    const uint32_t lanes = static_cast<uint32_t>(lanes_of.end - first);
     worker.accumulators.resize(POOL_WORDS);
     uint32_t* results = worker.accumulators.data();
     pool.run(channel, first, lanes, results);

@@ -35,8 +35,9 @@ struct QuadFns {
   // The same times the scale of the channel through a QUANTIZE step (chain.h), as bytes, of any number of channels and
   // pixels; there are starts for all channels of a panel. nullptr where sums are finished by themselves.
   void (*narrow)(const QuadWindow& window, const float* scales, const ChainStep& quantize, uint8_t* out) = nullptr;
-  // Words of `count` neighbouring pixels of four channels.
-  void (*words)(const int8_t* const* from, size_t count, uint32_t* out) = nullptr;
+  // Words of `count` neighbouring pixels of four channels. Where it `streams`, the words, which begin with a line of a
+  // cache and have room up to the end of one, go past the caches.
+  void (*words)(const int8_t* const* from, size_t count, uint32_t* out, bool streams) = nullptr;
 };
 
 }  // namespace tfmbs

@@ -128,7 +128,7 @@ inline void narrow_quads(const tfmbs::QuadWindow& w, const float* scales, const 
 }
 
 // Words of 64 pixels, or of the first `count`.
-template <bool WHOLE>
+template <bool WHOLE, bool STREAMS>
 inline void quads_of(const int8_t* const* from, size_t at, size_t count, uint32_t* out) {
   // Lane q of a vector of bytes gets those of pixels 4 q to 4 q + 3 of each 16.
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
@@ -146,15 +146,22 @@ inline void quads_of(const int8_t* const* from, size_t at, size_t count, uint32_
   out += at;
 #pragma GCC unroll 4
   for (unsigned i = 0; i < 4; ++i) {
-    if (WHOLE) _mm512_storeu_si512(out + i * LANES, words[i]);
+    if (STREAMS && i * LANES < count) _mm512_stream_si512(reinterpret_cast<__m512i*>(out + i * LANES), words[i]);
+    else if (STREAMS) return;
+    else if (WHOLE) _mm512_storeu_si512(out + i * LANES, words[i]);
     else _mm512_mask_storeu_epi32(out + i * LANES, static_cast<__mmask16>(mask >> i * LANES), words[i]);
   }
 }
 
+template <bool STREAMS>
 inline void quads(const int8_t* const* from, size_t count, uint32_t* out) {
   size_t at = 0;
-  for (; count - at >= 64; at += 64) quads_of<true>(from, at, 64, out);
-  if (at < count) quads_of<false>(from, at, count - at, out);
+  for (; count - at >= 64; at += 64) quads_of<true, STREAMS>(from, at, 64, out);
+  if (at < count) quads_of<false, STREAMS>(from, at, count - at, out);
+}
+
+inline void quads(const int8_t* const* from, size_t count, uint32_t* out, bool streams) {
+  streams ? quads<true>(from, count, out) : quads<false>(from, count, out);
 }
 
 constexpr tfmbs::QuadFns QUAD_FNS{quad_window, false, narrow_quads, quads};

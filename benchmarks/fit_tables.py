@@ -14,6 +14,7 @@ from typing import Any
 
 from mpmath import cos, exp, expm1, factorial, log, lu_solve, matrix, mp, mpf, pi
 
+from tfmbs.runtime.abi.special_f32 import GELU_STEP
 from tfmbs.runtime.abi.special_polynomials import POLYNOMIALS
 from tfmbs.runtime.abi.special_steps import f64_bits
 
@@ -24,6 +25,7 @@ EXP_TERMS = 3  # of (e**r - 1 - r) / r**2
 ERF_TERMS = 8
 SHORT_ENTRIES, SHORT_TERMS = 32, 6  # of erf in pairs of f32: eight intervals per unit
 ERF_SCALE = mpf("3.875")  # intervals per unit: the last one is around 15 / 3.875 and ends at 4
+TAIL_SCALE, TAIL_TERMS = mpf("2.5"), 12  # the same of the normal distribution: the last one is around 6
 
 
 def interpolated(function: Callable[[Any], Any], low: Any, high: Any, terms: int) -> list[float]:
@@ -47,9 +49,27 @@ def erf_by_magnitude(m: Any) -> Any:
     return -expm1(-m * slope) / m
 
 
-def around(center: Any, low: Any, high: Any, terms: int = ERF_TERMS) -> list[float]:
-    """Coefficients of erf(m) / m in the distance of m from a centre."""
-    return interpolated(lambda r: erf_by_magnitude(center + r), low, high, terms)
+def normal_tail(m: Any) -> Any:
+    """The probability of less than -m as the steps of gelu have it, without their roundings."""
+    u = 1 / (1 + mpf(GELU_STEP) * m)
+    terms = enumerate(POLYNOMIALS["NORMAL_TAIL"].coefficients)
+    return exp(-m * m / 2) * u * sum(mpf(c) * u**power for power, c in terms)
+
+
+def around(center: Any, low: Any, high: Any) -> list[float]:
+    """Coefficients, `SHORT_TERMS` of them, of erf(m) / m in the distance of m from a centre."""
+    return interpolated(lambda r: erf_by_magnitude(center + r), low, high, SHORT_TERMS)
+
+
+def by_terms(function: Callable[[Any], Any], scale: Any, terms: int) -> Iterator[list[float]]:
+    """Of each power of the distance from the nearest centre, the coefficients around all of them."""
+    centers = [mpf(float(1 / scale)) * i for i in range(ENTRIES)]
+    reach = mpf("0.5001") / scale
+    rows = [
+        interpolated(lambda r, at=center: function(at + r), mpf(0) if i == 0 else -reach, reach, terms)
+        for i, center in enumerate(centers)
+    ]
+    yield from ([row[term] for row in rows] for term in range(terms))
 
 
 def short(value: Any) -> float:
@@ -68,7 +88,7 @@ def short_tables() -> Iterator[tuple[str, str, list[float]]]:
     yield "SHORT_POWERS", "2**(i / 16)", [short(power) for power in powers]
     yield "SHORT_POWERS_LOW", "what is missing in them", [short(power - mpf(short(power))) for power in powers]
     reach = mpf("0.5001") / 8
-    rows = [around(mpf(i) / 8, mpf(0) if i == 0 else -reach, reach, SHORT_TERMS) for i in range(SHORT_ENTRIES)]
+    rows = [around(mpf(i) / 8, mpf(0) if i == 0 else -reach, reach) for i in range(SHORT_ENTRIES)]
     for term in range(SHORT_TERMS):
         values = [row[term] for row in rows]
         yield f"SHORT_ERF_{term}", f"erf(m) / m around i / 8: r**{term}", [short(value) for value in values]
@@ -88,11 +108,10 @@ def tables() -> Iterator[tuple[str, str, list[float]]]:
         "the bits of 2**(i / 16), less i << 48",
         [float_of(f64_bits(power) - (i << 48)) for i, power in enumerate(powers)],
     )
-    centers = [mpf(float(1 / ERF_SCALE)) * i for i in range(ENTRIES)]
-    reach = mpf("0.5001") / ERF_SCALE
-    rows = [around(center, mpf(0) if i == 0 else -reach, reach) for i, center in enumerate(centers)]
-    for term in range(ERF_TERMS):
-        yield f"ERF_{term}", f"erf(m) / m around i / 3.875: r**{term}", [row[term] for row in rows]
+    for term, values in enumerate(by_terms(erf_by_magnitude, ERF_SCALE, ERF_TERMS)):
+        yield f"ERF_{term}", f"erf(m) / m around i / 3.875: r**{term}", values
+    for term, values in enumerate(by_terms(normal_tail, TAIL_SCALE, TAIL_TERMS)):
+        yield f"NORMAL_TAIL_{term}", f"the normal distribution below -m around m = i / 2.5: r**{term}", values
 
 
 def header() -> str:

@@ -48,7 +48,7 @@ template <class Quick> int compare(const char* name) {
   return wrong != 0;
 }
 
-int main() { return compare<QuickExp>("exp") | compare<QuickErf>("erf"); }
+int main() { return compare<QuickExp>("exp") | compare<QuickErf>("erf") | compare<QuickGelu>("gelu"); }
 """
 
 

@@ -1,9 +1,9 @@
 // Special functions of f32 where AVX-512 knows a quicker way to the same bits. The steps of the contract
 // (special.gen.h) end in one rounding from f64 to f32. An approximation that is within a margin of what they round
 // rounds to the same f32 unless it lies that close to the middle between two. The first one is computed in pairs of
-// f32, sixteen lanes at once; where it cannot tell, one in f64, within 2^-MARGIN, relatively; and where that cannot, or
-// results or arguments are out of the ordinary, the steps themselves are taken. `make special-accuracy` compares all
-// 2^32 arguments.
+// f32, sixteen lanes at once; where it cannot tell, or knows no such pairs, one in f64, within 2^-MARGIN, relatively;
+// and where that cannot, or results or arguments are out of the ordinary, the steps themselves are taken.
+// `make special-accuracy` compares all 2^32 arguments.
 #pragma once
 
 #include "lane_loops.h"
@@ -38,6 +38,7 @@ inline __m512 looked_up(const float* table, __m512i index) {
 
 struct QuickExp {
   using Steps = Exp;
+  static constexpr bool SHORTLY = true;  // in pairs of f32 first
   static constexpr unsigned MARGIN = 35;
 
   // Where results are normal numbers.
@@ -88,10 +89,15 @@ struct QuickExp {
     const __m512d scale = _mm512_castsi512_pd(_mm512_add_epi64(power, _mm512_slli_epi64(bits, 48)));
     return _mm512_fmadd_pd(scale, p, scale);
   }
+  static void both(__m512d& first, __m512d& second) {
+    first = of(first);
+    second = of(second);
+  }
 };
 
 struct QuickErf {
   using Steps = Erf;
+  static constexpr bool SHORTLY = true;
   static constexpr unsigned MARGIN = 36;
 
   static constexpr float LEAST = 0x1p-100f, ALL_ONE = 0x1.fffffep+1f;
@@ -150,6 +156,59 @@ struct QuickErf {
     p = _mm512_fmadd_pd(p, r, looked_up(ERF_0, index));
     return _mm512_mul_pd(p, m);
   }
+  static void both(__m512d& first, __m512d& second) {
+    first = of(first);
+    second = of(second);
+  }
+};
+
+// The tail falls too fast for pairs of f32, where results are negative.
+struct QuickGelu {
+  using Steps = Gelu;
+  static constexpr bool SHORTLY = false;
+  static constexpr unsigned MARGIN = 35;
+
+  static constexpr float LEAST = 0x1p-100f, LOWEST = -6.0f;
+
+  // NaNs, what is so small that the result may be no normal number, and where the tail is beyond its table.
+  static __mmask16 is_odd(__m512 x) {
+    const __m512i magnitude = _mm512_castps_si512(_mm512_abs_ps(x)), one = _mm512_set1_epi32(1);
+    const __mmask16 small = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(magnitude, one), _mm512_set1_epi32(0x0d800000));
+    return small | _mm512_cmp_ps_mask(x, _mm512_set1_ps(LOWEST), _CMP_NGT_UQ);
+  }
+  static __m512 argument(__m512 x) { return x; }
+  static __m512 result(__m512, __m512 y) { return y; }
+
+  // max(x, 0) - m P with m = |x|, and P what a normal distribution has below -m, a polynomial in the distance from the
+  // nearest of 16 centres. Above 6 it is too small to count, and taken there. Each table is read once for both.
+  static void both(__m512d& first, __m512d& second) {
+    using namespace tfmbs::special;
+    const Place a(first), b(second);
+    __m512d p = looked_up(NORMAL_TAIL_11, a.index), q = looked_up(NORMAL_TAIL_11, b.index);
+    for (const double* table :
+         {NORMAL_TAIL_10, NORMAL_TAIL_9, NORMAL_TAIL_8, NORMAL_TAIL_7, NORMAL_TAIL_6, NORMAL_TAIL_5, NORMAL_TAIL_4,
+          NORMAL_TAIL_3, NORMAL_TAIL_2, NORMAL_TAIL_1, NORMAL_TAIL_0}) {
+      const __m512d low = _mm512_load_pd(table), high = _mm512_load_pd(table + 8);
+      p = _mm512_fmadd_pd(p, a.r, _mm512_permutex2var_pd(low, a.index, high));
+      q = _mm512_fmadd_pd(q, b.r, _mm512_permutex2var_pd(low, b.index, high));
+    }
+    first = _mm512_fnmadd_pd(p, a.m, positive(first));
+    second = _mm512_fnmadd_pd(q, b.m, positive(second));
+  }
+
+ private:
+  struct Place {
+    explicit Place(__m512d x) : m(_mm512_min_pd(_mm512_abs_pd(x), _mm512_set1_pd(-LOWEST))) {
+      const __m512d shifter = _mm512_set1_pd(0x1.8p+52);
+      const __m512d shifted = _mm512_fmadd_pd(m, _mm512_set1_pd(2.5), shifter);
+      r = _mm512_fnmadd_pd(_mm512_sub_pd(shifted, shifter), _mm512_set1_pd(1 / 2.5), m);
+      index = _mm512_castpd_si512(shifted);
+    }
+    __m512d m, r;
+    __m512i index;
+  };
+  // The larger one of x and 0; of two zeros, x.
+  static __m512d positive(__m512d x) { return _mm512_max_pd(_mm512_set1_pd(-0.0), x); }
 };
 
 template <class Quick>
@@ -163,8 +222,9 @@ template <class Quick>
 [[gnu::noinline]] __m512 by_doubles(__m512 x) {
   const __m512 argument = Quick::argument(x);
   const __m256d high = _mm512_extractf64x4_pd(_mm512_castps_pd(argument), 1);
-  const __m512d first = Quick::of(_mm512_cvtps_pd(_mm512_castps512_ps256(argument)));
-  const __m512d second = Quick::of(_mm512_cvtps_pd(_mm256_castpd_ps(high)));
+  __m512d first = _mm512_cvtps_pd(_mm512_castps512_ps256(argument));
+  __m512d second = _mm512_cvtps_pd(_mm256_castpd_ps(high));
+  Quick::both(first, second);
   const __m256d low = _mm256_castps_pd(_mm512_cvtpd_ps(first));
   const __m256d top = _mm256_castps_pd(_mm512_cvtpd_ps(second));
   if (are_close<Quick::MARGIN>(first, second) | Quick::is_odd(x)) [[unlikely]] {
@@ -182,11 +242,13 @@ void group_by_doubles(float* lanes) {
 }
 template <class Quick>
 [[gnu::always_inline]] inline __m512 quick_group(__m512 x) {
-  __m512 y;
-  const __mmask16 sure = Quick::shortly(x, y);
-  if (static_cast<__mmask16>(~sure) | Quick::is_odd(x)) [[unlikely]]
-    return by_doubles<Quick>(x);
-  return y;
+  if constexpr (Quick::SHORTLY) {
+    __m512 y;
+    const __mmask16 sure = Quick::shortly(x, y);
+    if (!(static_cast<__mmask16>(~sure) | Quick::is_odd(x))) [[likely]]
+      return y;
+  }
+  return by_doubles<Quick>(x);
 }
 
 template <class Quick>
@@ -204,11 +266,12 @@ void quick(void* d, const void* a, const void*, const void*, uint32_t n) {
   }
 }
 
-constexpr tfmbs::LaneFn exp_f32 = quick<QuickExp>, erf_f32 = quick<QuickErf>;
+constexpr tfmbs::LaneFn exp_f32 = quick<QuickExp>, erf_f32 = quick<QuickErf>, gelu_f32 = quick<QuickGelu>;
 
 #else
 
-constexpr tfmbs::LaneFn exp_f32 = each_bits<Exp, float>, erf_f32 = each_bits<Erf, float>;
+constexpr tfmbs::LaneFn exp_f32 = each_bits<Exp, float>, erf_f32 = each_bits<Erf, float>,
+                        gelu_f32 = each_bits<Gelu, float>;
 
 #endif
 

@@ -230,7 +230,7 @@ inline LaneFn lane(DOp op, DType type, uint8_t aux) {
     case DOp::COS: return special<Cos>(type);
     case DOp::POW: return special<Pow>(type);
     case DOp::SIGMOID: return special<Sigmoid>(type);
-    case DOp::GELU: return special<Gelu>(type);
+    case DOp::GELU: return type == DType::F32 ? gelu_f32 : special<Gelu>(type);
   }
   return nullptr;
 }

@@ -532,4 +532,244 @@ alignas(64) constexpr double ERF_7[16] = {
     -0x1.1bb5b9a9809a2p-16,
 };
 
+// the normal distribution below -m around m = i / 2.5: r**0
+alignas(64) constexpr double NORMAL_TAIL_0[16] = {
+    0x1.0000000054409p-1,
+    0x1.60d91f7af0658p-2,
+    0x1.b1e13e42e6418p-3,
+    0x1.d7534b666c2a3p-4,
+    0x1.c0ea71b604527p-5,
+    0x1.74bcf82c269d5p-6,
+    0x1.0c9dea5a198bcp-7,
+    0x1.4ee7f269f937ap-9,
+    0x1.684217c55f1fap-11,
+    0x1.4dacc61ea0119p-13,
+    0x1.09ad79546bb37p-15,
+    0x1.6b3acbd900a2fp-18,
+    0x1.a9ea30e2e5afap-21,
+    0x1.abf806a7aefa8p-24,
+    0x1.7040ebbf7db40p-27,
+    0x1.0f30ef00e897dp-30,
+};
+
+// the normal distribution below -m around m = i / 2.5: r**1
+alignas(64) constexpr double NORMAL_TAIL_1[16] = {
+    -0x1.9884536d67d42p-2,
+    -0x1.791bcec6d9eafp-2,
+    -0x1.28a4e70274b42p-2,
+    -0x1.8db16b1c9a4b7p-3,
+    -0x1.c654ecd73aa8ep-4,
+    -0x1.ba4b436dc1c06p-5,
+    -0x1.6ee977cde734bp-6,
+    -0x1.035f9ed77a90bp-7,
+    -0x1.387cb9b6ce541p-9,
+    -0x1.40d01639fd188p-11,
+    -0x1.18a98e2be0066p-13,
+    -0x1.a2771934e8c10p-16,
+    -0x1.09d699a541cd3p-18,
+    -0x1.1fd1823c08d8ep-21,
+    -0x1.098aa19d1014ap-24,
+    -0x1.a1880fbd862a5p-28,
+};
+
+// the normal distribution below -m around m = i / 2.5: r**2
+alignas(64) constexpr double NORMAL_TAIL_2[16] = {
+    0x1.3388f0b0e69aep-25,
+    0x1.2dafd89d7890dp-4,
+    0x1.daa171a018a3cp-4,
+    0x1.dd3b4d4ec86c8p-4,
+    0x1.6b7723e1b55e9p-4,
+    0x1.ba4b436edcebap-5,
+    0x1.b84b5c8fcbb4cp-6,
+    0x1.6b1f77f9dfe2ep-7,
+    0x1.f3fac2be23e07p-9,
+    0x1.20bb47347554dp-10,
+    0x1.18a98e2c14728p-12,
+    0x1.cc4fceed75ff3p-15,
+    0x1.3f01852c99205p-17,
+    0x1.7629f61aacdf1p-20,
+    0x1.73c215757b1a8p-23,
+    0x1.39260bce8fdbap-26,
+};
+
+// the normal distribution below -m around m = i / 2.5: r**3
+alignas(64) constexpr double NORMAL_TAIL_3[16] = {
+    0x1.105803e4baa89p-4,
+    0x1.a65c979f4fb36p-5,
+    0x1.1cc7435757ce4p-6,
+    -0x1.d2a061da95220p-7,
+    -0x1.d881483f037e1p-6,
+    -0x1.ba4b43755fc93p-6,
+    -0x1.231560bfad382p-6,
+    -0x1.27af913bc7caap-7,
+    -0x1.e13af509a9a01p-9,
+    -0x1.3fbe539839517p-10,
+    -0x1.5ed3f1b77d9a2p-12,
+    -0x1.40203af6c45cfp-14,
+    -0x1.e8419d9bacf95p-17,
+    -0x1.38486fdd01282p-19,
+    -0x1.4fe8f7f5c582cp-22,
+    -0x1.30733624c876bp-25,
+};
+
+// the normal distribution below -m around m = i / 2.5: r**4
+alignas(64) constexpr double NORMAL_TAIL_4[16] = {
+    0x1.36ff22c4d3ae5p-21,
+    -0x1.1d98d928faf01p-6,
+    -0x1.756047115a512p-6,
+    -0x1.f05227990b76ap-7,
+    -0x1.aa775066b8d48p-9,
+    0x1.26dcd7bfe070ep-8,
+    0x1.951221fc0a8c3p-8,
+    0x1.24eb4dff366e5p-8,
+    0x1.2da7816f0aa7ap-9,
+    0x1.df4b5c993cf35p-11,
+    0x1.300d04b0b0e16p-12,
+    0x1.39c778283a837p-14,
+    0x1.0a5eb59bf350fp-16,
+    0x1.76c99ac77318cp-19,
+    0x1.b74b50bf70710p-22,
+    0x1.ae944ff6be08cp-25,
+};
+
+// the normal distribution below -m around m = i / 2.5: r**5
+alignas(64) constexpr double NORMAL_TAIL_5[16] = {
+    -0x1.46d9c19df6097p-7,
+    -0x1.9f716eeac6f97p-8,
+    0x1.105ff5b321755p-10,
+    0x1.7a38d2930139fp-8,
+    0x1.5fbcd2388ee71p-8,
+    0x1.26dcd79e07c91p-9,
+    -0x1.3c8ad55e4bdc9p-12,
+    -0x1.2d50e1b8bc4afp-10,
+    -0x1.e37f33322952fp-11,
+    -0x1.f2567c2489826p-12,
+    -0x1.7d3ba563711cap-13,
+    -0x1.c836ad4cd163dp-15,
+    -0x1.b6311ea36cf7fp-17,
+    -0x1.56efc36594cecp-19,
+    -0x1.b99f7d0007460p-22,
+    -0x1.d707181905c10p-25,
+};
+
+// the normal distribution below -m around m = i / 2.5: r**6
+alignas(64) constexpr double NORMAL_TAIL_6[16] = {
+    0x1.a3676eecb8de0p-20,
+    0x1.68089fc548da6p-9,
+    0x1.7c1bef047f2d0p-9,
+    0x1.c5a9c3122e3dcp-11,
+    -0x1.0576627fccc13p-10,
+    -0x1.61d5d0bec514ep-10,
+    -0x1.70c4623cdf9e0p-11,
+    -0x1.f38094d87e588p-15,
+    0x1.83ee4abadef14p-13,
+    0x1.5661ba44720aap-13,
+    0x1.5a26735946933p-14,
+    0x1.f5c3aa57b96aep-16,
+    0x1.17857fd5652e0p-17,
+    0x1.ee7ae5473f095p-20,
+    0x1.619be93c30385p-22,
+    0x1.9d9e18dba3222p-25,
+};
+
+// the normal distribution below -m around m = i / 2.5: r**7
+alignas(64) constexpr double NORMAL_TAIL_7[16] = {
+    0x1.36d40bf8fc916p-10,
+    0x1.39542996a2b6fp-11,
+    -0x1.dd3a39eb8f9a5p-12,
+    -0x1.b5fb742ade200p-11,
+    -0x1.aeecd030b74d1p-12,
+    0x1.ee3efab02de0bp-14,
+    0x1.228d6f50d2595p-12,
+    0x1.50eaf550dbb75p-13,
+    0x1.a72caff384b97p-16,
+    -0x1.cb70fe53b243ap-16,
+    -0x1.ac1f16947474cp-16,
+    -0x1.9d8b7f2e5f956p-17,
+    -0x1.17032a9551a25p-18,
+    -0x1.1dad2c7a2da1cp-20,
+    -0x1.cca03d4cd9320p-23,
+    -0x1.2a744f569b63fp-25,
+};
+
+// the normal distribution below -m around m = i / 2.5: r**8
+alignas(64) constexpr double NORMAL_TAIL_8[16] = {
+    0x1.5fcf3ef58d4f5p-20,
+    -0x1.53d2d337f8a92p-12,
+    -0x1.1614a4b420575p-12,
+    0x1.116226eda30c2p-15,
+    0x1.8c77fe6c717eap-13,
+    0x1.e30582a0c163fp-14,
+    -0x1.0480cf5861078p-17,
+    -0x1.a229d01ca8667p-15,
+    -0x1.f5cc499e015c3p-16,
+    -0x1.5aeaf74baa736p-18,
+    0x1.06d87e26ae016p-18,
+    0x1.dfbb1b6dea4ddp-19,
+    0x1.ae0cfc431a74ap-20,
+    0x1.096b504748631p-21,
+    0x1.ed4e72db3322bp-24,
+    0x1.6701dbfb9c774p-26,
+};
+
+// the normal distribution below -m around m = i / 2.5: r**9
+alignas(64) constexpr double NORMAL_TAIL_9[16] = {
+    -0x1.e81b5456ecb85p-14,
+    -0x1.6f435117622d5p-15,
+    0x1.1c717419d3470p-14,
+    0x1.426b65be4bd24p-14,
+    0x1.a9dfcbbf5d786p-18,
+    -0x1.36c46c0938ac2p-15,
+    -0x1.a13a76897690ap-16,
+    -0x1.dcf5df2d74dc4p-24,
+    0x1.1289b89011d14p-17,
+    0x1.3d6f6e004bb08p-18,
+    0x1.8d68e361ef6c0p-21,
+    -0x1.26d2c740c0c68p-21,
+    -0x1.e369c360eb6c0p-22,
+    -0x1.873a5cab0855fp-23,
+    -0x1.b2c923f7bea25p-25,
+    -0x1.6aa615457eb77p-27,
+};
+
+// the normal distribution below -m around m = i / 2.5: r**10
+alignas(64) constexpr double NORMAL_TAIL_10[16] = {
+    0x1.9d3be9644f941p-21,
+    0x1.fce612e2ee6a5p-16,
+    0x1.2eafa759e2d2ap-16,
+    -0x1.9117b324be0f2p-17,
+    -0x1.28d110aaa50b9p-16,
+    -0x1.816d39c670693p-19,
+    0x1.b9e14b2c972c3p-18,
+    0x1.2ad389caa0746p-18,
+    0x1.08cee438c28c3p-24,
+    -0x1.4ae94f129f680p-20,
+    -0x1.5a6ef4bf09858p-21,
+    -0x1.5202c8104adecp-24,
+    0x1.38a86726d0448p-24,
+    0x1.b45622d00d076p-25,
+    0x1.399e479f89413p-26,
+    0x1.374149ad50223p-28,
+};
+
+// the normal distribution below -m around m = i / 2.5: r**11
+alignas(64) constexpr double NORMAL_TAIL_11[16] = {
+    0x1.26fa892d2a5efp-17,
+    0x1.45504f05807f9p-19,
+    -0x1.c8d038e2769a1p-18,
+    -0x1.4b919f8f3076ap-18,
+    0x1.11c49c496d73cp-19,
+    0x1.d8bb2a5af636bp-19,
+    0x1.3d1455e2b3bf3p-21,
+    -0x1.2b6207c7055a9p-20,
+    -0x1.6d6bbe47729f5p-21,
+    0x1.20fb1d41cc44dp-26,
+    0x1.72945b4dfdd60p-23,
+    0x1.44bd809e9dc91p-24,
+    0x1.555e212eb53c6p-28,
+    -0x1.3645cebe68a41p-27,
+    -0x1.5e7175c795099p-28,
+    -0x1.b4c9134334e5dp-30,
+};
+
 }  // namespace tfmbs::special

@@ -22,7 +22,7 @@ def test_tables_are_fresh() -> None:
 
 
 @pytest.mark.parametrize("isa", _native.instruction_sets())
-@pytest.mark.parametrize("name", ["EXP", "ERF"])
+@pytest.mark.parametrize("name", ["EXP", "ERF", "GELU"])
 def test_bits_of_the_steps(name: str, isa: str) -> None:
     """A quarter of a million arguments: all bits, and those where the function is neither 0 nor 1; VLs with a tail."""
     rng = np.random.default_rng(5)

@@ -140,7 +140,7 @@ class PixelConvolution {
   // What is larger stays in the second cache longer, unless threads cut planes by rows.
   bool is_by_panel() const {
     return lines_ * line_ <= filter_.columns * filter_.depth &&
-           (engine_.workers.count() == 1 || !is_cut_by_rows(volume_));
+           (engine_.workers.sharing() == 1 || !is_cut_by_rows(volume_));
   }
 
   void fill(uint32_t* line, uint64_t first, uint64_t end) const {

@@ -184,12 +184,13 @@ class QuadConvolution {
   uint64_t cut(uint64_t part) const { return part_of(axes_.width.out, part, parts_, TOGETHER).first; }
 
   void find_panels() {
-    const unsigned threads = engine_.workers.count();
+    const unsigned threads = engine_.workers.sharing();
     channels_ = CHANNELS;
     panels_ = (filter_.columns + channels_ - 1) / channels_;
-    // Few units that threads cannot share evenly are halved.
-    const uint64_t units = g_.groups * panels_ * blocks();
-    if (units % threads && units < UNITS_OF_A_THREAD * threads) {
+    // Few units that threads cannot share evenly are halved, if those with one more are at most half of the threads:
+    // else some thread has as much to do as before.
+    const uint64_t units = g_.groups * panels_ * blocks(), more = units % threads;
+    if (more && 2 * more <= threads && units < UNITS_OF_A_THREAD * threads) {
       channels_ = CHANNELS / 2;
       panels_ = (filter_.columns + channels_ - 1) / channels_;
     }

@@ -132,7 +132,7 @@ void run_pool(const Engine& engine, const Bound& bound) {
   const Pool pool(engine.kernels, bound.launch, bound.lhs);
   engine.workers.spread(g.batch * channels * chunks, [&](uint64_t unit, unsigned index) {
     Worker& worker = *engine.buffers[index];
-    const PlaneUnit at = plane_unit(unit, channels, chunks, engine.workers.count());
+    const PlaneUnit at = plane_unit(unit, channels, chunks, engine.workers.sharing());
     const uint64_t channel = at.plane;
     const Range lanes_of = part_of(plane, at.part, chunks, 1);
     const uint64_t first = lanes_of.first;

@@ -16,6 +16,8 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   unsigned count() const { return count_; }
+  // Threads that share out what is run next: one where the calling thread stays alone.
+  unsigned sharing() const { return alone_ ? 1 : count_; }
 
   // While it lives, threads without work look out for more for some microseconds before they sleep, if there is a
   // processor for each thread that runs a context of this process. After it, they sleep.

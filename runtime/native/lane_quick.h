@@ -36,7 +36,34 @@ inline __m512 looked_up(const float* table, __m512i index) {
   return _mm512_permutex2var_ps(_mm512_load_ps(table), index, _mm512_load_ps(table + 16));
 }
 
-struct QuickExp {
+// Each half of sixteen lanes by itself.
+template <class Quick>
+struct ByHalves {
+  static void both(__m512d& first, __m512d& second) {
+    first = Quick::of(first);
+    second = Quick::of(second);
+  }
+};
+
+// What is so small that a result which is about as large may be no normal number, below 2^-100; but for zeros.
+inline __mmask16 is_tiny(__m512 x) {
+  const __m512i magnitude = _mm512_castps_si512(_mm512_abs_ps(x)), one = _mm512_set1_epi32(1);
+  return _mm512_cmplt_epu32_mask(_mm512_sub_epi32(magnitude, one), _mm512_set1_epi32(0x0d800000));
+}
+
+// The nearest of 16 centres, 1 / `scale` apart from 0 on, and the distance from it.
+struct Nearest {
+  Nearest(__m512d m, double scale) {
+    const __m512d shifter = _mm512_set1_pd(0x1.8p+52);
+    const __m512d shifted = _mm512_fmadd_pd(m, _mm512_set1_pd(scale), shifter);
+    r = _mm512_fnmadd_pd(_mm512_sub_pd(shifted, shifter), _mm512_set1_pd(1 / scale), m);
+    index = _mm512_castpd_si512(shifted);
+  }
+  __m512d r;
+  __m512i index;
+};
+
+struct QuickExp : ByHalves<QuickExp> {
   using Steps = Exp;
   static constexpr bool SHORTLY = true;  // in pairs of f32 first
   static constexpr unsigned MARGIN = 35;
@@ -89,24 +116,18 @@ struct QuickExp {
     const __m512d scale = _mm512_castsi512_pd(_mm512_add_epi64(power, _mm512_slli_epi64(bits, 48)));
     return _mm512_fmadd_pd(scale, p, scale);
   }
-  static void both(__m512d& first, __m512d& second) {
-    first = of(first);
-    second = of(second);
-  }
 };
 
-struct QuickErf {
+struct QuickErf : ByHalves<QuickErf> {
   using Steps = Erf;
   static constexpr bool SHORTLY = true;
   static constexpr unsigned MARGIN = 36;
 
-  static constexpr float LEAST = 0x1p-100f, ALL_ONE = 0x1.fffffep+1f;
+  static constexpr float ALL_ONE = 0x1.fffffep+1f;
 
   // NaNs, and what is so small that the result may be no normal number; zeros are as good as any.
   static __mmask16 is_odd(__m512 x) {
-    const __m512i magnitude = _mm512_castps_si512(_mm512_abs_ps(x)), one = _mm512_set1_epi32(1);
-    const __mmask16 small = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(magnitude, one), _mm512_set1_epi32(0x0d800000));
-    return small | _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    return is_tiny(x) | _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
   }
   static __m512 argument(__m512 x) { return _mm512_min_ps(_mm512_abs_ps(x), _mm512_set1_ps(ALL_ONE)); }
   static __m512 result(__m512 x, __m512 y) {
@@ -142,10 +163,7 @@ struct QuickErf {
   // m times a polynomial in the distance from the nearest of 16 centres.
   static __m512d of(__m512d m) {
     using namespace tfmbs::special;
-    const __m512d shifter = _mm512_set1_pd(0x1.8p+52);
-    const __m512d shifted = _mm512_fmadd_pd(m, _mm512_set1_pd(3.875), shifter);
-    const __m512d r = _mm512_fnmadd_pd(_mm512_sub_pd(shifted, shifter), _mm512_set1_pd(1 / 3.875), m);
-    const __m512i index = _mm512_castpd_si512(shifted);
+    const auto [r, index] = Nearest(m, 3.875);
     __m512d p = looked_up(ERF_7, index);
     p = _mm512_fmadd_pd(p, r, looked_up(ERF_6, index));
     p = _mm512_fmadd_pd(p, r, looked_up(ERF_5, index));
@@ -156,10 +174,6 @@ struct QuickErf {
     p = _mm512_fmadd_pd(p, r, looked_up(ERF_0, index));
     return _mm512_mul_pd(p, m);
   }
-  static void both(__m512d& first, __m512d& second) {
-    first = of(first);
-    second = of(second);
-  }
 };
 
 // The tail falls too fast for pairs of f32, where results are negative.
@@ -168,13 +182,11 @@ struct QuickGelu {
   static constexpr bool SHORTLY = false;
   static constexpr unsigned MARGIN = 35;
 
-  static constexpr float LEAST = 0x1p-100f, LOWEST = -6.0f;
+  static constexpr float LOWEST = -6.0f;
 
   // NaNs, what is so small that the result may be no normal number, and where the tail is beyond its table.
   static __mmask16 is_odd(__m512 x) {
-    const __m512i magnitude = _mm512_castps_si512(_mm512_abs_ps(x)), one = _mm512_set1_epi32(1);
-    const __mmask16 small = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(magnitude, one), _mm512_set1_epi32(0x0d800000));
-    return small | _mm512_cmp_ps_mask(x, _mm512_set1_ps(LOWEST), _CMP_NGT_UQ);
+    return is_tiny(x) | _mm512_cmp_ps_mask(x, _mm512_set1_ps(LOWEST), _CMP_NGT_UQ);
   }
   static __m512 argument(__m512 x) { return x; }
   static __m512 result(__m512, __m512 y) { return y; }
@@ -183,7 +195,8 @@ struct QuickGelu {
   // nearest of 16 centres. Above 6 it is too small to count, and taken there. Each table is read once for both.
   static void both(__m512d& first, __m512d& second) {
     using namespace tfmbs::special;
-    const Place a(first), b(second);
+    const __m512d m = magnitude(first), n = magnitude(second);
+    const Nearest a(m, 2.5), b(n, 2.5);
     __m512d p = looked_up(NORMAL_TAIL_11, a.index), q = looked_up(NORMAL_TAIL_11, b.index);
     for (const double* table :
          {NORMAL_TAIL_10, NORMAL_TAIL_9, NORMAL_TAIL_8, NORMAL_TAIL_7, NORMAL_TAIL_6, NORMAL_TAIL_5, NORMAL_TAIL_4,
@@ -192,21 +205,12 @@ struct QuickGelu {
       p = _mm512_fmadd_pd(p, a.r, _mm512_permutex2var_pd(low, a.index, high));
       q = _mm512_fmadd_pd(q, b.r, _mm512_permutex2var_pd(low, b.index, high));
     }
-    first = _mm512_fnmadd_pd(p, a.m, positive(first));
-    second = _mm512_fnmadd_pd(q, b.m, positive(second));
+    first = _mm512_fnmadd_pd(p, m, positive(first));
+    second = _mm512_fnmadd_pd(q, n, positive(second));
   }
 
  private:
-  struct Place {
-    explicit Place(__m512d x) : m(_mm512_min_pd(_mm512_abs_pd(x), _mm512_set1_pd(-LOWEST))) {
-      const __m512d shifter = _mm512_set1_pd(0x1.8p+52);
-      const __m512d shifted = _mm512_fmadd_pd(m, _mm512_set1_pd(2.5), shifter);
-      r = _mm512_fnmadd_pd(_mm512_sub_pd(shifted, shifter), _mm512_set1_pd(1 / 2.5), m);
-      index = _mm512_castpd_si512(shifted);
-    }
-    __m512d m, r;
-    __m512i index;
-  };
+  static __m512d magnitude(__m512d x) { return _mm512_min_pd(_mm512_abs_pd(x), _mm512_set1_pd(-LOWEST)); }
   // The larger one of x and 0; of two zeros, x.
   static __m512d positive(__m512d x) { return _mm512_max_pd(_mm512_set1_pd(-0.0), x); }
 };

@@ -6,7 +6,7 @@ from typing import Any
 from tfmbs.dialect.base import Type
 from tfmbs.dialect.mlir import ir, quant
 from tfmbs.runtime.abi.types import ROW_PACKINGS as _ROW_PACKINGS
-from tfmbs.runtime.abi.types import TRIT_PACKINGS, Packing, packed_dtype, row_bytes
+from tfmbs.runtime.abi.types import TRIT_PACKINGS, Packing, packed_dtype, packed_rows, row_bytes
 
 PACKINGS: dict[str, Packing] = {packing.name.lower(): packing for packing in TRIT_PACKINGS}
 """Packings of trits, by name."""
@@ -87,12 +87,13 @@ def storage_type(element: Any) -> Any:
 def packed_shape(shape: tuple[int, ...], packing: Packing) -> tuple[int, ...]:
     """Shape of the stored elements of a tensor of `shape`.
 
-    Packed elements are stored as `rows × bytes`: axis 0 are the rows, all other axes flattened are packed, and each
-    row ends on a whole byte. Every other packing stores element by element in the tensor's own shape.
+    Packed elements are stored as `rows × bytes`: axis 0 are the rows, which a packing may fill up, all other axes
+    flattened are packed, and each row ends on a whole byte. Every other packing stores element by element in the
+    tensor's own shape.
     """
     if packing in (Packing.DENSE, Packing.I8):
         return shape
-    return shape[0], row_bytes(packed_dtype(packing), packing, prod(shape[1:]))
+    return packed_rows(packing, shape[0]), row_bytes(packed_dtype(packing), packing, prod(shape[1:]))
 
 
 def storage_shape(shape: tuple[int, ...], element: Any) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from tfmbs.dialect.fabric_siw import build_program
 from tfmbs.dialect.resources import stored_bytes
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.records import RECORDS
-from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region, row_bytes
+from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region, packed_rows, row_bytes
 
 Row = dict[str, Any]
 ALIGNMENT = 64  # bytes, of weights and persistent buffers
@@ -42,7 +42,7 @@ class TensorKey:
         row = 1
         for size in self.dims[1:]:
             row *= size
-        return self.dims[0] * row_bytes(self.dtype, self.packing, row)
+        return packed_rows(self.packing, self.dims[0]) * row_bytes(self.dtype, self.packing, row)
 
     def overlaps(self, other: TensorKey) -> bool:
         """Whether two tensors share bytes."""

@@ -89,6 +89,7 @@ class Image:
             Feature.INT4: DType.I4 in has,
             Feature.SPARSE: any(tensor["packing"] in SPARSE for tensor in self.tensors),
             Feature.RESIDUES: any(tensor["packing"] == Packing.R5 for tensor in self.tensors),
+            Feature.ABREAST: any(tensor["packing"] == Packing.A5 for tensor in self.tensors),
         }
         return sum(1 << bit for bit, used in needs.items() if used)
 

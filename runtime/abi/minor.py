@@ -16,6 +16,7 @@
 - 8: the target's feature `residues`, and with it packing R5.
 - 9: `out_by_rows` of an attention.
 - 10: the loops of a schedule: `order`, `block_m`, `block_n` and `block_k`, which are 0 in files from before.
+- 11: the target's feature `abreast`, and with it packing A5.
 
 The TARGET section, the sections there are, and fields that are not 0 say which minor version a file is of; keys that
 an older one lacks have the values of `TARGET_DEFAULTS`.
@@ -50,6 +51,7 @@ TARGET_FEATURES: dict[int, tuple[str, ...]] = {
     6: ("lstm",),
     7: ("sparse",),
     8: ("residues",),
+    11: ("abreast",),
 }
 """Minor version → features of the target that it added; no target in a file of a minor version before has them."""
 

@@ -5,8 +5,18 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from tfmbs.runtime.abi.abreast import ABREAST, PLACES, no_codes, pack_abreast, rows_of_abreast
 from tfmbs.runtime.abi.residues import BLOCK_BYTES, DIGITS, no_residues, pack_residues, residue_digits
-from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, DType, Packing, most_nonzeros, row_bytes
+from tfmbs.runtime.abi.types import (
+    PACKED_PER_BYTE,
+    RESIDUES,
+    SPARSE,
+    DType,
+    Packing,
+    most_nonzeros,
+    packed_rows,
+    row_bytes,
+)
 
 Elements = npt.NDArray[np.int8]
 Bytes = npt.NDArray[np.uint8]
@@ -15,7 +25,8 @@ _BASE = {Packing.PT5: 3, Packing.T2: 4}  # a byte is the number whose digits, le
 
 
 def pack_rows(elements: Elements, packing: Packing) -> Bytes:
-    """The bytes of a (rows, n) array of trits or 4-bit integers: (rows, ⌈n / per byte⌉), tails padded with 0.
+    """The bytes of a (rows, n) array of trits or 4-bit integers, as they lie in memory: (rows, bytes of a row), padded
+    with 0; of A5 (`packed_rows`, bytes of a row), which are not row by row.
 
     Raises:
         ValueError: `packing` is DENSE, or an element is none of its values.
@@ -28,6 +39,8 @@ def pack_rows(elements: Elements, packing: Packing) -> Bytes:
         return _pack_sparse(np.asarray(elements, np.int8), packing)
     if packing is Packing.R5:
         return pack_residues(np.asarray(elements, np.int8))
+    if packing is Packing.A5:
+        return pack_abreast(np.asarray(elements, np.int8))
     per_byte = _per_byte(packing)
     if packing is Packing.I8:
         return np.ascontiguousarray(elements, np.int8).view(np.uint8)
@@ -41,16 +54,21 @@ def pack_rows(elements: Elements, packing: Packing) -> Bytes:
     return (digits.reshape(rows, -1, per_byte) @ _weights(packing)).astype(np.uint8)
 
 
-def unpack_rows(data: Bytes, n: int, packing: Packing) -> Elements:
-    """The (rows, n) elements of packed rows; the inverse of `pack_rows`.
+def unpack_rows(data: Bytes, n: int, packing: Packing, rows: int | None = None) -> Elements:
+    """The (rows, n) elements of packed rows; the inverse of `pack_rows`. By default no row is padding.
 
     Raises:
-        ValueError: a row has not the bytes of n elements, a byte is no code of the packing, or a tail is not 0.
+        ValueError: there are more or less than the bytes of so many elements, a byte is no code of the packing, or
+            padding is not 0.
     """
+    rows = len(data) if rows is None else rows
+    if len(data) != packed_rows(packing, rows):
+        what = f"{rows} rows of {packing.name} have the bytes of {packed_rows(packing, rows)}"
+        raise ValueError(f"{what}, got {len(data)}")
     if packing in SPARSE:
         return _unpack_sparse(data, n, packing)
-    if packing is Packing.R5:
-        return _unpack_residues(data, n)
+    if packing in RESIDUES:
+        return _unpack_residues(data, n, packing, rows)
     per_byte = _per_byte(packing)
     what = "4-bit integers" if packing is Packing.NIBBLES else "trits"
     if data.shape[1] != -(-n // per_byte):
@@ -103,32 +121,44 @@ def _unpack_sparse(data: Bytes, n: int, packing: Packing) -> Elements:
     return trits
 
 
-def _unpack_residues(data: Bytes, n: int) -> Elements:
-    """The inverse of `pack_residues`, which refuses whatever that does not give."""
-    size = row_bytes(DType.TRIT, Packing.R5, n)
+def _unpack_residues(data: Bytes, n: int, packing: Packing, rows: int) -> Elements:
+    """The inverse of `pack_residues` or `pack_abreast`, which refuses whatever that does not give."""
+    size = row_bytes(DType.TRIT, packing, n)
     if data.shape[1] != size:
         raise ValueError(f"a row of {n} trits has {size} bytes, got {data.shape[1]}")
-    bad = no_residues(data)
+    lines, is_none = (rows_of_abreast(data), no_codes) if packing is Packing.A5 else (data, no_residues)
+    bad = is_none(lines)
     if bad.any():
         row, column = np.argwhere(bad)[0]
-        raise ValueError(f"row {row} byte {column} is no code of {Packing.R5.name}")
-    return _unpadded(residue_digits(data).astype(np.int8) - np.int8(1), n)
+        raise ValueError(f"row {row} byte {column} is no code of {packing.name}")
+    trits = residue_digits(lines).astype(np.int8) - np.int8(1)
+    if np.any(trits[rows:]):
+        raise ValueError(f"row {rows + np.argwhere(trits[rows:])[0][0]} is padding, and not of trits 0")
+    return _unpadded(trits[:rows], n)
 
 
-def nonzeros_by_row(data: Bytes, n: int, packing: Packing) -> npt.NDArray[np.int64]:
-    """How many trits of each packed row of n are not 0, without unpacking; bytes that are no codes count as any."""
+def nonzeros_by_row(data: Bytes, n: int, packing: Packing, rows: int | None = None) -> npt.NDArray[np.int64]:
+    """How many trits of each packed row of n are not 0, without unpacking; bytes that are no codes count as any.
+
+    By default no row is padding.
+    """
     if packing in SPARSE:
         bits: npt.NDArray[np.int64] = np.unpackbits(data[:, : -(-n // 8)], axis=1).sum(axis=1, dtype=np.int64)
         return bits
     counts = np.count_nonzero(_every_digit(packing) != 1, axis=1).astype(np.uint8)
-    found: npt.NDArray[np.int64] = counts[data].sum(axis=1, dtype=np.int64)
+    found: npt.NDArray[np.int64]
+    if packing is Packing.A5:
+        groups = data.reshape(-1, data.shape[1], ABREAST)
+        found = counts[groups].sum(axis=1, dtype=np.int64)[:, PLACES].reshape(-1)[:rows]
+    else:
+        found = counts[data].sum(axis=1, dtype=np.int64)
     return found
 
 
 def _every_digit(packing: Packing) -> Bytes:
     """The digits t + 1 of every byte (256, per byte)."""
     every = np.arange(256, dtype=np.uint8)
-    if packing is Packing.R5:
+    if packing in RESIDUES:
         return residue_digits(np.repeat(every, BLOCK_BYTES)[None]).reshape(256, DIGITS, BLOCK_BYTES)[:, :, 0]
     return (every + np.uint8(1))[:, None] if packing is Packing.I8 else _digits(every, packing)
 

@@ -23,7 +23,6 @@ _SIDE_BY_SIDE = 256
 """Blocks whose ends are looked at together."""
 
 _Bytes = npt.NDArray[np.uint8]
-_PLACES = np.array([3 ** (DIGITS - 1 - k) for k in range(DIGITS)], np.uint8)
 _RESIDUES = ((256 * np.arange(CODES) + CODES - 1) // CODES).astype(np.uint8)
 
 
@@ -34,13 +33,27 @@ def residue_row_bytes(n: int) -> int:
 
 def pack_residues(trits: npt.NDArray[np.int8]) -> _Bytes:
     """The bytes (rows, `residue_row_bytes(n)`) of trits (rows, n); a row is filled up with trit 0."""
+    packed: _Bytes = _RESIDUES[residue_numbers(trits)]
+    return packed
+
+
+def residue_numbers(trits: npt.NDArray[np.int8]) -> _Bytes:
+    """The number v of each byte (rows, `residue_row_bytes(n)`) of trits (rows, n); a row is filled up with trit 0."""
     rows, n = trits.shape
     blocks = residue_row_bytes(n) // BLOCK_BYTES
-    digits = np.ones((rows, blocks * BLOCK_TRITS), np.uint8)
-    digits[:, :n] = trits + np.int8(1)
-    numbers = np.einsum("rbkj,k->rbj", digits.reshape(rows, blocks, DIGITS, BLOCK_BYTES), _PLACES)
-    packed: _Bytes = _RESIDUES[numbers].reshape(rows, -1)
-    return packed
+    filled = trits.view(np.uint8)
+    if n % BLOCK_TRITS:
+        filled = np.zeros((rows, blocks * BLOCK_TRITS), np.uint8)
+        filled[:, :n] = trits.view(np.uint8)
+    parts = filled.reshape(rows, blocks, DIGITS, BLOCK_BYTES)
+    numbers = parts[:, :, 0] * np.uint8(3)
+    for k in range(1, DIGITS):
+        numbers += parts[:, :, k]
+        if k < DIGITS - 1:
+            numbers *= np.uint8(3)
+    numbers += np.uint8(CODES // 2)  # trits less one would be digits
+    octets: _Bytes = numbers.reshape(rows, -1)
+    return octets
 
 
 def residue_digits(data: _Bytes) -> _Bytes:
@@ -54,32 +67,38 @@ def residue_digits(data: _Bytes) -> _Bytes:
     return digits.reshape(rows, -1)
 
 
-def are_filled_up(blocks: _Bytes, used: int) -> npt.NDArray[np.bool_]:
-    """Per block (rows, BLOCK_BYTES), whether what is behind its first `used` trits is trit 0; all bytes are residues.
+def are_filled_up(blocks: _Bytes, used: int, abreast: int = 1) -> npt.NDArray[np.bool_]:
+    """Per row, whether what is behind the first `used` trits of its block is trit 0; all bytes are codes.
 
-    Of the digits behind the k-th of a byte, which are the number n, X_k is less than 3^k above 256 n / 3^(5 - k).
+    `blocks` (groups, BLOCK_BYTES * `abreast`) hold byte j of so many rows, then byte j + 1. Rows come in this order.
+    Of the digits behind the k-th of a byte, which are the number n, X_k is at least 256 n / 3^(5 - k), and less than
+    256 (n + 1) / 3^(5 - k).
     """
-    factors, low = _ends(used)
-    filled = np.ones(len(blocks), np.bool_)
-    for row in range(0, len(blocks), _SIDE_BY_SIDE):
-        octets = np.ascontiguousarray(blocks[row : row + _SIDE_BY_SIDE]).reshape(-1)
+    factors, low, spans = _ends(used, abreast)
+    filled = np.ones((len(blocks), abreast), np.bool_)
+    step = _SIDE_BY_SIDE // abreast
+    for first in range(0, len(blocks), step):
+        octets = np.ascontiguousarray(blocks[first : first + step]).reshape(-1)
         above = octets * factors[: len(octets)]
         above -= low[: len(octets)]
-        is_more = above >= factors[: len(octets)]
+        is_more = above > spans[: len(octets)]
         if is_more.any():
-            filled[row : row + _SIDE_BY_SIDE] = ~is_more.reshape(-1, BLOCK_BYTES).any(axis=1)
-    return filled
+            filled[first : first + step] = ~is_more.reshape(-1, BLOCK_BYTES, abreast).any(axis=1)
+    return filled.reshape(-1)
 
 
 @lru_cache(maxsize=16)
-def _ends(used: int) -> tuple[_Bytes, _Bytes]:
-    """3^k by byte of `_SIDE_BY_SIDE` blocks, and 256 n / 3^(5 - k) of digits of trit 0: they are ones, half of all."""
+def _ends(used: int, abreast: int) -> tuple[_Bytes, _Bytes, _Bytes]:
+    """3^k by byte of `_SIDE_BY_SIDE` blocks, and of digits of trit 0 the least X_k, and by how much the greatest is
+    above: they are ones, half of all.
+    """
     digits, more = divmod(used, BLOCK_BYTES)  # used digits of the bytes behind the first `more`, which have another
     places = np.repeat([digits + 1, digits], [more, BLOCK_BYTES - more])
     numbers = 3 ** (DIGITS - places)
-    both = 3**places, -(-256 * (numbers // 2) // numbers)
-    factors, low = (np.tile(one.astype(np.uint8), _SIDE_BY_SIDE) for one in both)
-    return factors, low
+    low, above = (-(-256 * number // numbers) for number in (numbers // 2, numbers // 2 + 1))
+    ends = (3**places, low, above - 1 - low)
+    factors, low, spans = (np.tile(np.repeat(one.astype(np.uint8), abreast), _SIDE_BY_SIDE // abreast) for one in ends)
+    return factors, low, spans
 
 
 def no_residues(data: _Bytes) -> npt.NDArray[np.bool_]:

@@ -27,6 +27,7 @@ class Feature(IntEnum):
     INT4 = 3
     SPARSE = 4
     RESIDUES = 5
+    ABREAST = 6
 
 
 class SectionFlag(IntEnum):

@@ -41,6 +41,7 @@ class Feature(IntEnum):
     GROUPS = 9
     SPARSE = 10
     RESIDUES = 11
+    ABREAST = 12
 
 
 FEATURE_OF_PACKING = {
@@ -48,6 +49,7 @@ FEATURE_OF_PACKING = {
     Packing.T2: Feature.T2,
     Packing.NIBBLES: Feature.INT4,
     Packing.R5: Feature.RESIDUES,
+    Packing.A5: Feature.ABREAST,
 }
 FEATURE_OF_PACKING |= dict.fromkeys(SPARSE, Feature.SPARSE)
 """What a target needs for each packing that not every one has."""

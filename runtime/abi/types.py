@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from tfmbs.runtime.abi.abreast import abreast_rows
 from tfmbs.runtime.abi.residues import residue_row_bytes
 
 
@@ -132,7 +133,10 @@ class Packing(IntEnum):
     flags, bit i of byte j for trit 8 j + i, set where it is not 0; then for these, in order, a bit each, from the low
     one on, set for -1, in as many bytes as the most of them take. Bits without a trit are 0. R5: five trits per byte as
     a residue, X = ceil(256 v / 243) with v = sum of (t_k + 1) * 3**(4 - k); byte j of a block of 64 holds trits t_k =
-    64 k + j of the block's 320, rows padded with trit 0 to whole blocks; 13 bytes are no code.
+    64 k + j of the block's 320, rows padded with trit 0 to whole blocks; 13 bytes are no code. A5: numbers v and rows
+    as in R5, a byte being X = floor(256 v / 243) + 1 for v up to 121, else 256 minus that of 242 - v; 64 rows lie side
+    by side, byte j of all of them before byte j + 1, of row 16 a + 4 b + c (b and c up to 3) at place 16 b + 4 a + c;
+    rows are padded with rows of trit 0 to a multiple of 64.
     """
 
     DENSE = 0
@@ -143,13 +147,16 @@ class Packing(IntEnum):
     S2 = 5
     S4 = 6
     R5 = 7
+    A5 = 8
 
 
 PACKING_TRITS_PER_BYTE: dict[Packing, int] = {Packing.I8: 1, Packing.PT5: 5, Packing.T2: 4}
 SPARSE: dict[Packing, int] = {Packing.S2: 2, Packing.S4: 4}
 """Packings that hold at most one of so many trits of a row that is not 0."""
-TRIT_PACKINGS: tuple[Packing, ...] = (*PACKING_TRITS_PER_BYTE, *SPARSE, Packing.R5)
+TRIT_PACKINGS: tuple[Packing, ...] = (*PACKING_TRITS_PER_BYTE, *SPARSE, Packing.R5, Packing.A5)
 """All packings of trits."""
+RESIDUES: tuple[Packing, ...] = (Packing.R5, Packing.A5)
+"""Packings of five trits to a byte in blocks, whose bytes are residues."""
 PACKED_PER_BYTE: dict[Packing, int] = {**PACKING_TRITS_PER_BYTE, Packing.NIBBLES: 2}
 """Elements per byte where they lie one after the other, of trits and of all elements that only exist packed."""
 ROW_PACKINGS: tuple[Packing, ...] = (*TRIT_PACKINGS, Packing.NIBBLES)
@@ -183,11 +190,16 @@ def row_bytes(dtype: DType, packing: Packing, row_elements: int) -> int:
         return row_elements * bits // 8
     if packing in SPARSE:
         return -(-row_elements // 8) + -(-most_nonzeros(packing, row_elements) // 8)
-    if packing is Packing.R5:
+    if packing in RESIDUES:
         return residue_row_bytes(row_elements)
     if is_packed(dtype):
         return -(-row_elements // PACKED_PER_BYTE[packing])
     return row_elements * bits // 8
+
+
+def packed_rows(packing: Packing, rows: int) -> int:
+    """Rows that memory holds for so many of a tensor: those of A5 fill up groups that lie side by side."""
+    return abreast_rows(rows) if packing is Packing.A5 else rows
 
 
 class Region(IntEnum):

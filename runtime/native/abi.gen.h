@@ -67,6 +67,7 @@ enum class Packing : uint8_t {
   S2 = 5,
   S4 = 6,
   R5 = 7,
+  A5 = 8,
 };
 
 // Where a tensor lives. WEIGHTS is read only; INPUT and OUTPUT have one buffer per argument (`slot`).

@@ -263,12 +263,12 @@ uint64_t element_count(const abi::Tensor& tensor, const std::string& where) {
     (i == 0 ? rows : row) = product({i == 0 ? rows : row, tensor.dims[i]}, where);
   const bool packed = is_packed(tensor.dtype), nibbles = tensor.dtype == DType::I4;
   if (packed != (tensor.packing != Packing::DENSE) || nibbles != (tensor.packing == Packing::NIBBLES) ||
-      tensor.packing > Packing::R5)
+      tensor.packing > Packing::A5)
     throw Error("record", where, "a tensor's packing does not fit its type");
   if (!packed && element_bytes(tensor.dtype) == 0) throw Error("record", where, "a tensor has no such element type");
   const uint64_t row_bytes =
       packed ? packed_row_bytes(tensor.packing, row) : product({row, element_bytes(tensor.dtype)}, where);
-  if (product({rows, row_bytes}, where) != tensor.bytes)
+  if (product({packed_rows(tensor.packing, rows), row_bytes}, where) != tensor.bytes)
     throw Error("record", where, "a tensor's bytes do not fit its sizes");
   const uint64_t elements = product({rows, row}, where);
   if (elements == 0) throw Error("record", where, "a launch uses a tensor without elements");

@@ -20,6 +20,15 @@ struct Residues {
   // 243 X in 8 bits: X is the residue of v = floor(243 X / 256) where 243 X exceeds 256 v by less than 243.
   static uint8_t of(uint8_t byte) { return static_cast<uint8_t>((byte << 1) + byte - (byte << 4)); }
 };
+// Residues whose negative is the code of negated trits.
+struct Abreast {
+  static constexpr uint8_t LIMIT = 243;
+  // X - 1 = floor(256 v / 243) for a v up to 121, where 256 v is less than 243 above 243 (X - 1): 13 (X - 1) in 8 bits.
+  static uint8_t of(uint8_t byte) {
+    const uint8_t before = static_cast<uint8_t>(std::min<uint8_t>(byte, static_cast<uint8_t>(-byte)) - 1);
+    return static_cast<uint8_t>((before << 4) - (before << 1) - before);
+  }
+};
 struct PairsOfBits {
   static constexpr uint8_t LIMIT = 1;
   static uint8_t of(uint8_t byte) { return static_cast<uint8_t>(byte & byte >> 1 & 0x55); }  // both bits of a pair
@@ -43,7 +52,7 @@ size_t codes_before(const uint8_t* bytes, size_t count) {
   return count;
 }
 
-constexpr tfmbs::CodeFns CODES = {codes_before<BytesOfFive>, codes_before<Residues>, codes_before<PairsOfBits>,
-                                  codes_before<TritBytes>};
+constexpr tfmbs::CodeFns CODES = {codes_before<BytesOfFive>, codes_before<Residues>, codes_before<Abreast>,
+                                  codes_before<PairsOfBits>, codes_before<TritBytes>};
 
 }  // namespace

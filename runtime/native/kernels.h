@@ -268,7 +268,7 @@ using MaxLineFn = void (*)(const MaxLine& line, uint32_t* results);
 // How many bytes are codes of a packing before the first one that is none, at most `count`.
 using CodesFn = size_t (*)(const uint8_t* bytes, size_t count);
 struct CodeFns {
-  CodesFn five, residues, pairs, bytes;  // PT5, R5, T2, I8
+  CodesFn five, residues, abreast, pairs, bytes;  // PT5, R5, A5, T2, I8
 };
 
 struct Kernels {

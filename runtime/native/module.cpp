@@ -84,6 +84,7 @@ uint64_t codes_before(Octets octets, uint8_t packing, const std::string& isa) {
     case abi::Packing::PT5: fn = fns.five; break;
     case abi::Packing::T2: fn = fns.pairs; break;
     case abi::Packing::R5: fn = fns.residues; break;
+    case abi::Packing::A5: fn = fns.abreast; break;
     case abi::Packing::NIBBLES: return octets.size();
     default: throw Error("record", "WEIGHTS", "packing " + std::to_string(packing) + " has no codes of one byte");
   }

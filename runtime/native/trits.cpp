@@ -106,10 +106,34 @@ std::vector<int8_t> unpack_residues(const uint8_t* data, uint64_t rows, uint64_t
   return out;
 }
 
+// The byte of trits 0 of A5, and whether a byte is the code of a number there; see codes.h.
+constexpr uint8_t ABREAST_ZEROS = 128;
+bool is_abreast(unsigned byte) { return ((byte < 128 ? byte : 256 - byte) - 1) * 13 % 256 < 243; }
+
+std::vector<int8_t> unpack_abreast(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where) {
+  check_abreast(data, rows, length, where);
+  std::vector<int8_t> out(rows * length);
+  const uint64_t row_bytes = residue_row_bytes(length);
+  for (uint64_t first = 0; first < rows; first += ABREAST_ROWS, data += ABREAST_ROWS * row_bytes)
+    for (uint64_t block = 0; block < row_bytes; block += RESIDUE_BYTES)
+      for (uint64_t row = first; row < rows && row < first + ABREAST_ROWS; ++row) {
+        const uint8_t* const lines = data + abreast_place(row);
+        for (uint64_t byte = block; byte < block + RESIDUE_BYTES; ++byte)
+          visit_residue(byte, lines[byte * ABREAST_ROWS], [&](uint64_t i, int8_t trit) {
+            if (i < length) out[row * length + i] = trit;
+          });
+      }
+  return out;
+}
+
 }  // namespace
 
+uint64_t packed_rows(abi::Packing packing, uint64_t rows) {
+  return packing == abi::Packing::A5 ? up(rows, ABREAST_ROWS) * ABREAST_ROWS : rows;
+}
+
 uint64_t packed_row_bytes(abi::Packing packing, uint64_t length) {
-  if (packing == abi::Packing::R5) return residue_row_bytes(length);
+  if (packing == abi::Packing::R5 || packing == abi::Packing::A5) return residue_row_bytes(length);
   if (const uint64_t share = share_of(packing)) return up(length, 8) + up(up(length, share), 8);
   const uint64_t per_byte = code_of(packing).per_byte;
   return length / per_byte + (length % per_byte != 0);
@@ -129,10 +153,32 @@ void check_residues(const uint8_t* data, uint64_t rows, uint64_t length, const s
   }
 }
 
+void check_abreast(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where) {
+  const uint64_t row_bytes = residue_row_bytes(length), whole = length / RESIDUE_TRITS * RESIDUE_BYTES;
+  const uint64_t size = ABREAST_ROWS * row_bytes;
+  for (uint64_t first = 0; first < rows; first += ABREAST_ROWS, data += size) {
+    const auto refused = [&](uint64_t at, const char* what) {
+      refuse(where, first + abreast_place(at), at / ABREAST_ROWS, what);
+    };
+    unsigned bad = 0;
+    for (uint64_t at = 0; at < size; ++at) bad |= static_cast<unsigned>(!is_abreast(data[at]));
+    for (uint64_t at = 0; bad && at < size; ++at)
+      if (!is_abreast(data[at])) refused(at, "is no code of its packing");
+    for (uint64_t at = ABREAST_ROWS * whole; at < size; ++at)
+      visit_residue(at / ABREAST_ROWS, data[at], [&](uint64_t i, int8_t trit) {
+        if (i >= length && trit) refused(at, "is padded with a trit that is not 0");
+      });
+    for (uint64_t at = 0; first + ABREAST_ROWS > rows && at < size; ++at)
+      if (first + abreast_place(at) >= rows && data[at] != ABREAST_ZEROS)
+        refused(at, "is of a row that is padding, and not of trits 0");
+  }
+}
+
 std::vector<int8_t> unpack_elements(const uint8_t* data, uint64_t rows, uint64_t length, abi::Packing packing,
                                  const std::string& where) {
   if (packing == abi::Packing::NIBBLES) return unpack_nibbles(data, rows, length, where);
   if (packing == abi::Packing::R5) return unpack_residues(data, rows, length, where);
+  if (packing == abi::Packing::A5) return unpack_abreast(data, rows, length, where);
   if (share_of(packing)) return unpack_sparse(data, rows, length, packing, where);
   const Code code = code_of(packing);
   std::vector<int8_t> trits(rows * length);

@@ -9,15 +9,27 @@
 
 namespace tfmbs {
 
-// The elements of `rows` packed rows of `length` each, one i8 per element, rows not padded. `data` holds `rows` times
-// the bytes of a row. Throws Error, located at `where`, for a byte that is no code or a tail that is not 0.
+// The elements of `rows` packed rows of `length` each, one i8 per element, rows not padded. `data` holds `packed_rows`
+// times the bytes of a row. Throws Error, located at `where`, for a byte that is no code, or padding that is not 0.
 std::vector<int8_t> unpack_elements(const uint8_t* data, uint64_t rows, uint64_t length, abi::Packing packing,
                                  const std::string& where);
 
 // Throws Error as `unpack_elements` does, for rows of R5.
 void check_residues(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where);
 
-// Bytes of a row of `length` packed elements.
+// As that, for rows of A5.
+void check_abreast(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where);
+
+// Rows of A5 that lie side by side: byte j of all of them, a line, then byte j + 1.
+constexpr uint64_t ABREAST_ROWS = 64;
+
+// The place of a row in its line; and the row at a place, which is the same.
+constexpr uint64_t abreast_place(uint64_t row) {
+  return (row / 4 % 4 * 4 + row / 16 % 4) * 4 + row % 4;
+}
+
+// Bytes of a row of `length` packed elements, and how many rows memory holds for `rows` of them.
 uint64_t packed_row_bytes(abi::Packing packing, uint64_t length);
+uint64_t packed_rows(abi::Packing packing, uint64_t rows);
 
 }  // namespace tfmbs

@@ -14,7 +14,7 @@ from tfmbs.runtime.abi.sections import KIND_OF_RECORD
 from tfmbs.runtime.abi.siw import encode
 from tfmbs.runtime.abi.siw_verify import required_deps
 from tfmbs.runtime.abi.target_file import load_target
-from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region, is_packed, packed_dtype, row_bytes
+from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region, is_packed, packed_dtype, packed_rows, row_bytes
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Fields = dict[str, int]
@@ -64,7 +64,7 @@ class Tables:
             "rank": len(dims),
             "slot": slot,
             "offset": offset,
-            "bytes": rows * row_bytes(dtype, packing, row),
+            "bytes": packed_rows(packing, rows) * row_bytes(dtype, packing, row),
             "dims": (*dims, *[0] * (8 - len(dims))),
             "name": self.string(name),
         }

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from blake3 import blake3
 
-from tests.golden.kernels import attention, blocks, by_rows, conv, groups, lstm, mlp, residues, sparse, ternary, volume
+from tests.golden.kernels import attention, blocks, by_rows, conv, groups, lstm, mlp, ternary, volume
 from tests.golden.programs import collatz, mixed, softmax, state
 from tests.golden.sizes import sized
+from tests.golden.trits import abreast, residues, sparse
 from tests.golden.wide import functions, running, widened
 from tfmbs.runtime.abi.asm import disassemble
 from tfmbs.runtime.abi.forms import Form
@@ -47,6 +48,7 @@ IMAGES: tuple[Callable[[], Image], ...] = (
     residues,
     by_rows,
     blocks,
+    abreast,
 )
 
 

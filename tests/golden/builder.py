@@ -16,7 +16,7 @@ from tfmbs.runtime.abi.patches import Patch, at_of, patch_tables
 from tfmbs.runtime.abi.records import NONE, RECORDS, Dataflow, Kind, Patched, ProgramKind, ZeroSkip
 from tfmbs.runtime.abi.sections import KIND_OF_RECORD
 from tfmbs.runtime.abi.target_file import load_target
-from tfmbs.runtime.abi.types import DType, Packing, Region, is_packed, row_bytes
+from tfmbs.runtime.abi.types import DType, Packing, Region, is_packed, packed_rows, row_bytes
 
 
 def row(record: str, **values: Any) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Builder:
         packing: Packing = Packing.DENSE,
     ) -> int:
         rows = dims[0] if dtype is DType.TRIT else 1
-        size = rows * row_bytes(dtype, packing, int(np.prod(dims)) // rows)
+        size = packed_rows(packing, rows) * row_bytes(dtype, packing, int(np.prod(dims)) // rows)
         fields = row(
             "tensor",
             region=region,

@@ -34,7 +34,7 @@ def test_ternary_types_name_their_packing(packing: Packing) -> None:
 
 
 def test_packings_that_are_none_are_refused() -> None:
-    with pytest.raises(ValueError, match="packing of trits: expected one of i8, pt5, t2, s2, s4, r5, got dense"):
+    with pytest.raises(ValueError, match="packing of trits: expected one of i8, pt5, t2, s2, s4, r5, a5, got dense"):
         types.ternary(Packing.DENSE)
 
 

@@ -15,7 +15,7 @@ from tfmbs.runtime.abi.packing import unpack_rows
 from tfmbs.runtime.abi.records import NONE, Direction, Kind, MaskMode, PoolMode, ProgramKind
 from tfmbs.runtime.abi.sections import KINDS, Content
 from tfmbs.runtime.abi.siw import BIT_FIELD
-from tfmbs.runtime.abi.types import DType, Packing, Region
+from tfmbs.runtime.abi.types import DType, Packing, Region, packed_rows
 
 F32, I32 = DType.F32, DType.I32
 MEMORY = 1 << 30
@@ -331,6 +331,7 @@ ROWS = {
     Packing.S2: (3, [[flags, signs] for flags in range(16) for signs in range(8)]),
     Packing.S4: (5, [[flags, signs] for flags in range(64) for signs in range(0, 8, 3)]),
     Packing.R5: (257, [[byte, *[128] * 63] for byte in range(256)]),  # one trit of the last digit
+    Packing.A5: (257, [[*[128] * at, byte, *[128] * (4095 - at)] for byte in range(256) for at in (0, 1, 64)]),
 }
 """Trits of a row, and the bytes that are tried."""
 
@@ -352,7 +353,7 @@ def test_every_row_is_of_its_packing_or_refused(packing: Packing) -> None:
         context = _native.Context(loaded, 1, 1 << 20, 1 << 20, 1 << 20)
         inputs = [np.eye(length, dtype=np.float32).reshape(-1).view(np.uint8)]
         try:
-            expected = unpack_rows(octets[None], length, packing)
+            expected = unpack_rows(octets.reshape(packed_rows(packing, 1), -1), length, packing, 1)
         except ValueError:
             for _ in range(2):  # what made no weights the first time makes none the second
                 with pytest.raises(TfmbsError):

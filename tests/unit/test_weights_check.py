@@ -16,17 +16,17 @@ from tfmbs.runtime import _native
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image
 from tfmbs.runtime.abi.packing import unpack_rows
-from tfmbs.runtime.abi.types import DType, Packing, Region
+from tfmbs.runtime.abi.types import DType, Packing, Region, packed_rows
 
 ROWS, LENGTH = 600, 10001
 """Weights of several pieces, in rows that end within a byte or block."""
 
-PACKINGS = [Packing.PT5, Packing.R5, Packing.T2]
+PACKINGS = [Packing.PT5, Packing.R5, Packing.T2, Packing.A5]
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=4)
 def product(packing: Packing) -> tuple[bytes, int, int]:
-    """A file of a product with random trits; where the trits begin in WEIGHTS, and the bytes of a row."""
+    """A file of a product with random trits; where these begin in WEIGHTS, and the bytes of a row, or 64 abreast."""
     builder = Builder()
     builder.constant(np.ones(37, np.float32))
     trits = np.random.default_rng(0).integers(-1, 2, (ROWS, LENGTH), np.int8)
@@ -34,13 +34,19 @@ def product(packing: Packing) -> tuple[bytes, int, int]:
     builder.gemm(x, builder.constant(trits, packing), y, m=1, n=ROWS, k=LENGTH)
     image = builder.image()
     tensor = next(t for t in image.tensors if t["region"] == Region.WEIGHTS and t["dtype"] == DType.TRIT)
-    return bytes(image.to_bytes()), tensor["offset"], tensor["bytes"] // ROWS
+    return bytes(image.to_bytes()), tensor["offset"], tensor["bytes"] * lines_of(packing) // packed_rows(packing, ROWS)
 
 
-def refusal(line: np.ndarray, packing: Packing) -> str | None:
-    """What is wrong with a row."""
+def lines_of(packing: Packing) -> int:
+    """Rows that lie side by side."""
+    return 64 if packing is Packing.A5 else 1
+
+
+def refusal(group: np.ndarray, first: int, packing: Packing) -> str | None:
+    """What is wrong with rows from `first` on that lie side by side."""
+    lines = lines_of(packing)
     try:
-        unpack_rows(line, LENGTH, packing)
+        unpack_rows(group.reshape(lines, -1), LENGTH, packing, min(lines, ROWS - first))
     except ValueError as error:
         return str(error)
     return None
@@ -50,25 +56,30 @@ def refusal(line: np.ndarray, packing: Packing) -> str | None:
 @settings(max_examples=30)
 @given(data=st.data())
 def test_any_byte_that_is_wrong_is_found_and_named(packing: Packing, data: st.DataObject) -> None:
-    file, offset, row_bytes = product(packing)
+    file, offset, size = product(packing)
     image = Image.from_buffer(file, verify="lazy")
-    row = data.draw(st.integers(0, ROWS - 1))
-    at = row * row_bytes + data.draw(st.integers(0, row_bytes - 1) | st.integers(max(0, row_bytes - 64), row_bytes - 1))
+    abreast = lines_of(packing)
+    group = data.draw(st.integers(0, -(-ROWS // abreast) - 1) | st.just(ROWS // abreast - 1 + (ROWS % abreast > 0)))
+    end = 64 * abreast  # a block of each row
+    at = group * size + data.draw(st.integers(0, size - 1) | st.integers(max(0, size - end), size - 1))
     weights = bytearray(image.weights)
     weights[offset + at] = value = data.draw(st.integers(0, 255))
-    line = np.frombuffer(weights, np.uint8)[offset + row * row_bytes :][None, :row_bytes]
+    octets = np.frombuffer(weights, np.uint8)[offset + group * size :][:size]
     image.weights = weights
     signed = image.to_bytes()
-    expected = refusal(line, packing)
+    expected = refusal(octets, group * abreast, packing)
     if expected is None:
         Image.from_buffer(signed)
         return
     with pytest.raises(TfmbsError) as caught:
         Image.from_buffer(signed)
     assert caught.value.code == "record"
-    is_end = "padding" in expected
-    assert caught.value.what == (f"padding of row {row}" if is_end else f"byte {at} of packed trits")
-    assert is_end or caught.value.got == value
+    if "padding" not in expected:
+        assert (caught.value.what, caught.value.got) == (f"byte {at} of packed trits", value)
+        return
+    row = group * abreast + int(next(word for word in expected.split() if word.isdigit()))
+    named = {f"padding of row {row}", f"row {row}, which is padding"} if row >= ROWS else {f"padding of row {row}"}
+    assert caught.value.what in named
 
 
 @pytest.mark.parametrize("packing", PACKINGS)
@@ -77,7 +88,7 @@ def test_a_wrong_digest_comes_before_what_it_would_have_covered(packing: Packing
     image = Image.from_buffer(file, verify="lazy")
     start = len(file) - len(image.weights)
     damaged = bytearray(file)
-    damaged[start + offset + 1_100_000] = 255
+    damaged[start + offset + 1_100_000] = min({*range(256)} - CODES[packing])
     for verify in ("eager", "lazy"):
         with pytest.raises(TfmbsError, match="chunk 1 of section WEIGHTS") as caught:
             Image.from_buffer(damaged, verify).check_weights()
@@ -90,6 +101,7 @@ CODES = {
     Packing.T2: {sum(digit * 4**i for i, digit in enumerate(digits)) for digits in tuples(range(3), repeat=4)},
     Packing.NIBBLES: {*range(256)},
     Packing.R5: {-(-256 * number // 243) for number in range(243)},
+    Packing.A5: {sign * (256 * number // 243 + 1) % 256 for number in range(122) for sign in (1, -1)},
 }
 
 
@@ -101,7 +113,7 @@ each_set = pytest.mark.parametrize("isa", ["", *_native.instruction_sets(), *_na
 def test_every_byte_is_a_code_or_none(packing: Packing, isa: str) -> None:
     """Alone, and as the last one of whole vectors."""
     for count in 1, 256:
-        octets = np.zeros(count, np.uint8)  # which are codes of all packings
+        octets = np.full(count, min(CODES[packing]), np.uint8)
         for octets[-1] in range(256):
             assert _native.codes_before(octets, packing, isa) == count - (int(octets[-1]) not in CODES[packing])
 

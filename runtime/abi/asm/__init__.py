@@ -7,7 +7,8 @@ A statement is a line, `;` begins a comment, and order within a section is the o
   without their trailing zeros; a field that is left out is 0, or none where it may be;
 - `.args 1, 2` and `.waits 0`: numbers of these tables;
 - an instruction word, which begins with no dot: see the assembly of words in the instruction set;
-- `.hex 00ff`, `.zero 64`, `.f32 1.5, -0.0` (any dense type but bool), `.trits PT5 +0-` (one row): bytes of WEIGHTS;
+- `.hex 00ff`, `.zero 64`, `.f32 1.5, -0.0` (any dense type but bool), `.trits PT5 +0-` (one row; `.trits A5 +0- 00+`,
+  up to 64, which lie side by side): bytes of WEIGHTS;
 - `.meta {…}`, `.target {…}`: JSON objects; `.signature 00ff`;
 - `.version 1 0`, `.optional_features 0x1`, `.extra KIND ALIGNMENT "NAME" 00ff`: what this version does not set.
 """

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tfmbs.runtime.abi.abreast import ABREAST
 from tfmbs.runtime.abi.asm.cursor import Cursor
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.packing import pack_rows, unpack_rows
-from tfmbs.runtime.abi.types import DTYPES, TRIT_PACKINGS, DType, Packing, Region
+from tfmbs.runtime.abi.types import DTYPES, TRIT_PACKINGS, DType, Packing, Region, packed_rows
 
 _HEX_BYTES = 32
 _PER_LINE = 8
@@ -42,10 +43,17 @@ def _dense_lines(data: _Bytes, dtype: DType) -> Iterator[str]:
 
 def _trit_lines(data: _Bytes, tensor: Row) -> Iterator[str]:
     packing = Packing(tensor["packing"])
-    rows = tensor["dims"][0]
-    trits = unpack_rows(data.reshape(rows, -1), int(np.prod(tensor["dims"][1 : tensor["rank"]], dtype=object)), packing)
-    for row in trits:
-        yield f".trits {packing.name} {''.join(_TRITS[t + 1] for t in row)}"
+    rows, length = tensor["dims"][0], int(np.prod(tensor["dims"][1 : tensor["rank"]], dtype=object))
+    trits = unpack_rows(data.reshape(packed_rows(packing, rows), -1), length, packing, rows)
+    lines = ["".join(_TRITS[t + 1] for t in row) for row in trits]
+    together = _together(packing)
+    for first in range(0, rows, together):
+        yield f".trits {packing.name} {' '.join(lines[first : first + together])}"
+
+
+def _together(packing: Packing) -> int:
+    """Rows of a statement: those that lie side by side."""
+    return ABREAST if packing is Packing.A5 else 1
 
 
 def _nibble_lines(data: _Bytes, tensor: Row) -> Iterator[str]:
@@ -95,17 +103,22 @@ def weight_lines(image: Image) -> Iterator[str]:
 
 def _parse_trits(cursor: Cursor) -> bytes:
     packing = Packing(cursor.member(Packing))
-    cursor.at_end()
-    start = cursor.position
-    text = cursor.rest()
-    bad = next((i for i, c in enumerate(text) if c not in _TRITS), None)
-    if bad is not None or not text or packing not in TRIT_PACKINGS:
-        raise cursor.error("trits", "a packing and a row of + 0 -", at=start + (bad or 0))
-    row = np.array([[_TRITS.index(c) - 1 for c in text]], np.int8)
+    rows: list[list[int]] = []
+    first = None
+    while len(rows) < _together(packing) and (not cursor.at_end() or not rows):
+        start = cursor.position
+        first = start if first is None else first
+        text = cursor.rest()
+        bad = next((i for i, c in enumerate(text) if c not in _TRITS), None)
+        if bad is not None or not text or packing not in TRIT_PACKINGS:
+            raise cursor.error("trits", "a packing and a row of + 0 -", at=start + (bad or 0))
+        rows.append([_TRITS.index(c) - 1 for c in text])
+        if len(rows[-1]) != len(rows[0]):
+            raise cursor.error("trits", f"a row of {len(rows[0])}", len(rows[-1]), at=start)
     try:
-        return pack_rows(row, packing).tobytes()
+        return pack_rows(np.array(rows, np.int8), packing).tobytes()
     except ValueError as error:
-        raise cursor.error("trits", "a row of the packing", error, at=start) from error
+        raise cursor.error("trits", "a row of the packing", error, at=first) from error
 
 
 def _parse_nibbles(cursor: Cursor) -> bytes:

@@ -7,7 +7,7 @@ from math import prod
 from tfmbs.runtime.abi.image import Row
 from tfmbs.runtime.abi.limits import MAX_REGION_BYTES
 from tfmbs.runtime.abi.records import MASK, STATE, TELEMETRY, TENSOR
-from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region, is_packed, packed_dtype, row_bytes
+from tfmbs.runtime.abi.types import DTYPES, DType, Packing, Region, is_packed, packed_dtype, packed_rows, row_bytes
 from tfmbs.runtime.abi.verify.subject import Subject
 
 _SPARSITY_TOLERANCE = 1e-6
@@ -30,7 +30,7 @@ def _check_shape(subject: Subject, index: int, tensor: Row) -> None:
         raise subject.refuse(TENSOR, index, "region", what, "of rank 1…8 in WEIGHTS")
     elements = subject.elements[index]
     rows = dims[0] if is_packed(dtype) else 1
-    expected = rows * row_bytes(dtype, packing, elements // rows)
+    expected = packed_rows(packing, rows) * row_bytes(dtype, packing, elements // rows)
     if tensor["bytes"] != expected:
         raise subject.refuse(TENSOR, index, "bytes", "size in bytes", expected, tensor["bytes"])
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from tfmbs.runtime._native import codes_before
+from tfmbs.runtime.abi.abreast import ABREAST, PLACES, ZEROS
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.image import Image, Row
 from tfmbs.runtime.abi.packing import unpack_rows
 from tfmbs.runtime.abi.residues import BLOCK_BYTES, BLOCK_TRITS, are_filled_up
-from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, DType, Packing, Region, is_packed
+from tfmbs.runtime.abi.types import PACKED_PER_BYTE, RESIDUES, SPARSE, DType, Packing, Region, is_packed, packed_rows
 
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 _Flags = np.ndarray[Any, np.dtype[np.bool_]]
@@ -24,9 +25,9 @@ def _bad_tails(last: _Bytes, packing: Packing, used: int) -> _Flags:
     if packing is Packing.NIBBLES:
         nonzero: _Flags = last >> 4 != 0
         return nonzero
-    if packing is Packing.R5:
-        zeros: _Flags = ~are_filled_up(last, used)
-        return zeros
+    if packing in RESIDUES:
+        zeros: _Flags = ~are_filled_up(last, used, _abreast(packing))
+        return zeros.reshape(-1, ABREAST)[:, PLACES].reshape(-1) if packing is Packing.A5 else zeros
     base = 3 if packing is Packing.PT5 else 4
     padding = sum(base**i for i in range(PACKED_PER_BYTE[packing] - used))
     bad: _Flags = last // base**used != padding
@@ -56,6 +57,8 @@ def has_codes(tensor: Row) -> bool:
 def check_codes(image: Image, index: int, first: int, end: int) -> None:
     """Checks that bytes first…end of WEIGHTS, which belong to tensor `index`, are codes of its packing, and the padding
     of the rows that end there. Raises TfmbsError `record`.
+
+    Where rows lie side by side, they end together; so do those that fill them up.
     """
     tensor = image.tensors[index]
     packing = Packing(tensor["packing"])
@@ -64,16 +67,36 @@ def check_codes(image: Image, index: int, first: int, end: int) -> None:
     if at < end:
         what = f"byte {at - tensor['offset']} of packed trits"
         raise TfmbsError("record", _place(tensor, index), what, f"a code of {packing.name}", int(data[at]))
-    unit, width = (BLOCK_TRITS, BLOCK_BYTES) if packing is Packing.R5 else (PACKED_PER_BYTE[packing], 1)
-    used = _row_length(tensor) % unit
-    row_bytes = tensor["bytes"] // tensor["dims"][0]
-    row, stop = ((at - tensor["offset"]) // row_bytes for at in (first, end))
-    if used and row < stop:
-        rows = data[tensor["offset"] + row * row_bytes : tensor["offset"] + stop * row_bytes].reshape(-1, row_bytes)
-        bad = _bad_tails(rows[:, -width:] if width > 1 else rows[:, -1], packing, used)
+    unit, width = (BLOCK_TRITS, BLOCK_BYTES) if packing in RESIDUES else (PACKED_PER_BYTE[packing], 1)
+    used, rows, abreast = _row_length(tensor) % unit, tensor["dims"][0], _abreast(packing)
+    size = tensor["bytes"] // packed_rows(packing, rows) * abreast
+    group, stop = ((at - tensor["offset"]) // size for at in (first, end))
+    if group == stop:
+        return
+    groups = data[tensor["offset"] + group * size : tensor["offset"] + stop * size].reshape(-1, size)
+    if used:
+        bad = _bad_tails(groups[:, -width * abreast :] if width > 1 else groups[:, -1], packing, used)
         if bad.any():
             padding = "0" if packing is Packing.NIBBLES else "trit 0"
-            raise TfmbsError("record", _place(tensor, index), f"padding of row {row + int(bad.argmax())}", padding)
+            what = f"padding of row {group * abreast + int(bad.argmax())}"
+            raise TfmbsError("record", _place(tensor, index), what, padding)
+    if stop * abreast > rows:
+        _check_filling(groups[-1], tensor, index)
+
+
+def _check_filling(group: _Bytes, tensor: Row, index: int) -> None:
+    """Checks the rows behind the last one of a tensor, in its last group."""
+    rows = tensor["dims"][0]
+    bad = (group.reshape(-1, ABREAST) != ZEROS).any(axis=0)[PLACES][rows % ABREAST :]
+    if bad.any():
+        raise TfmbsError(
+            "record", _place(tensor, index), f"row {rows + int(bad.argmax())}, which is padding", "trits 0"
+        )
+
+
+def _abreast(packing: Packing) -> int:
+    """How many rows lie side by side."""
+    return ABREAST if packing is Packing.A5 else 1
 
 
 def check_rows(image: Image, index: int) -> None:

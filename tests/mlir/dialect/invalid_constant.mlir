@@ -50,7 +50,7 @@ func.func @f() {
 // -----
 
 func.func @f() {
-  // expected-error @below {{'tfmbs.constant' op result packing: expected i8 or pt5 or t2 or s2 or s4 or r5, got pt7}}
+  // expected-error @below {{'tfmbs.constant' op result packing: expected i8 or pt5 or t2 or s2 or s4 or r5 or a5, got pt7}}
   %0 = "tfmbs.constant"() {value = dense<0> : tensor<2xi8>} : () -> tensor<2x!tfmbs.ternary<"pt7">>
   return
 }

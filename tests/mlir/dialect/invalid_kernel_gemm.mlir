@@ -2,7 +2,7 @@
 // kernel_constant and kernel_gemm.
 
 func.func @f() {
-  // expected-error @below {{'tfmbs.kernel_constant' op packing: expected dense or i8 or pt5 or t2 or s2 or s4 or r5 or nibbles, got b3}}
+  // expected-error @below {{'tfmbs.kernel_constant' op packing: expected dense or i8 or pt5 or t2 or s2 or s4 or r5 or a5 or nibbles, got b3}}
   %0 = "tfmbs.kernel_constant"() {value = dense<0> : tensor<4x1xi8>, packing = "b3", shape = array<i64: 4, 3>} : () -> memref<4x1xi8>
   return
 }
@@ -82,7 +82,7 @@ func.func @f(%x0: memref<2x3xf32>, %x1: memref<4x3xf32>, %x2: memref<2x4xf32>) {
 // -----
 
 func.func @f(%x0: memref<2x3xf32>, %x1: memref<4x3xf32>, %x2: memref<2x4xf32>) {
-  // expected-error @below {{'tfmbs.kernel_gemm' op rhs_packing: expected dense or i8 or pt5 or t2 or s2 or s4 or r5 or nibbles, got b3}}
+  // expected-error @below {{'tfmbs.kernel_gemm' op rhs_packing: expected dense or i8 or pt5 or t2 or s2 or s4 or r5 or a5 or nibbles, got b3}}
   "tfmbs.kernel_gemm"(%x0, %x1, %x2) ({}) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, kind = "gemm", rhs_packing = "b3", lhs_zero = 0 : i64, roles = []} : (memref<2x3xf32>, memref<4x3xf32>, memref<2x4xf32>) -> ()
   return
 }

@@ -66,7 +66,7 @@ func.func @f(%x: memref<1x4x5x5xi8>, %f: memref<6x9xi8>, %o: memref<1x6x3x3xi32>
 // -----
 
 func.func @f(%x: memref<1x4x5x5xi8>, %f: memref<6x4x3x3xi8>, %o: memref<1x6x3x3xi32>) {
-  // expected-error @below {{'tfmbs.kernel_conv2d' op rhs_packing: expected dense or i8 or pt5 or t2 or s2 or s4 or r5 or nibbles, got pt7}}
+  // expected-error @below {{'tfmbs.kernel_conv2d' op rhs_packing: expected dense or i8 or pt5 or t2 or s2 or s4 or r5 or a5 or nibbles, got pt7}}
   "tfmbs.kernel_conv2d"(%x, %f, %o) ({}) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, groups = 1 : i64, rhs_packing = "pt7", lhs_zero = 0 : i64, roles = []} : (memref<1x4x5x5xi8>, memref<6x4x3x3xi8>, memref<1x6x3x3xi32>) -> ()
   return
 }

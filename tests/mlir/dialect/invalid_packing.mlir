@@ -42,7 +42,7 @@ func.func @f(%x0: tensor<2x7x!tfmbs.ternary<"pt5">>) {
 // -----
 
 func.func @f(%x0: tensor<2x7x!tfmbs.ternary<"b3">>) {
-  // expected-error @below {{'tfmbs.unpack' op input packing: expected i8 or pt5 or t2 or s2 or s4 or r5, got b3}}
+  // expected-error @below {{'tfmbs.unpack' op input packing: expected i8 or pt5 or t2 or s2 or s4 or r5 or a5, got b3}}
   %0 = "tfmbs.unpack"(%x0) : (tensor<2x7x!tfmbs.ternary<"b3">>) -> tensor<2x7x!tfmbs.ternary<"i8">>
   return
 }

@@ -154,7 +154,7 @@ class KernelGemmOp(LaunchOp, name="kernel_gemm", traits=[ir.IsIsolatedFromAboveT
             expect_shape("rhs shape", (*batch, out[-1], k), rhs, "rows of out's columns, lhs columns")
         for what, value in (("lhs", self.lhs), ("rhs", self.rhs)):
             expect_at_least(f"{what} strides", 0, strides_of(value.type))
-        self.check_launch((*batch, m, rhs[-2]), (k,), channel_axis=len(lhs) - 1)
+        self.check_launch((*batch, m, out[-1]), (k,), channel_axis=len(lhs) - 1)
 
 
 class KernelCopyOp(Op, name="kernel_copy"):

@@ -20,16 +20,17 @@ from tfmbs.passes.graph.packing_choice import Home, Weights, choose_packing
 from tfmbs.passes.registry import Pass
 from tfmbs.runtime.abi.packing import pack_rows
 from tfmbs.runtime.abi.target_file import load_target
-from tfmbs.runtime.abi.types import Packing
+from tfmbs.runtime.abi.types import Packing, packed_rows
 
 
 @dataclass(frozen=True)
 class TfmbsPack(Pass):
-    """Pack the trits of constant weights: five per byte (pt5, r5), four (t2), one (i8), or flags, signs (s2, s4).
+    """Pack the trits of constant weights: five per byte (pt5, r5, a5), four (t2), one (i8), or flags, signs (s2, s4).
 
-    `r5` holds blocks of 320 trits as residues; `s2` and `s4` rows of which at most half or a quarter are not zero.
-    Trits are packed along the reduction, each output channel's row (all other dimensions, flattened) on its own and
-    padded to a whole byte, or block. Constants that anything but a product reads keep their packing.
+    `r5` holds blocks of 320 trits as residues, `a5` those of 64 rows side by side; `s2` and `s4` rows of which at most
+    half or a quarter are not zero. Trits are packed along the reduction, each output channel's row (all other
+    dimensions, flattened) on its own and padded to a whole byte, or block. Constants that anything but a product reads
+    keep their packing.
 
     `auto` takes the cheapest: the cost is that of `passes/graph/packing_choice.py` on the target, for what is measured
     of the layer. The weights of one launch share a packing, and the module says which each layer got and why
@@ -60,7 +61,7 @@ class TfmbsPack(Pass):
         }
     """
 
-    packing: Literal["auto", "pt5", "t2", "i8", "s2", "s4", "r5"] = "pt5"
+    packing: Literal["auto", "pt5", "t2", "i8", "s2", "s4", "r5", "a5"] = "pt5"
     target: str = "kpu-16x16"
 
     def run(self, module: Any) -> None:
@@ -98,8 +99,9 @@ class _Launch:
         parts = []
         for op in self.constants:
             rows, *rest = shape_of(op.result.type)
-            stored = read_elements(op.value).view(np.uint8).reshape(rows, -1)
-            parts.append(Weights.measured(stored, elements(tuple(rest)), packing_of(element_of(op.result))))
+            packing = packing_of(element_of(op.result))
+            stored = read_elements(op.value).view(np.uint8).reshape(packed_rows(packing, rows), -1)
+            parts.append(Weights.measured(stored, rows, elements(tuple(rest)), packing))
         return Weights.joined(parts)
 
     def repack(self, packing: Packing) -> None:

@@ -28,7 +28,7 @@ from tfmbs.dialect.shapes import element_of, shape_of, tensor_type
 from tfmbs.dialect.types import packing_of
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.packing import unpack_rows
-from tfmbs.runtime.abi.types import Packing
+from tfmbs.runtime.abi.types import Packing, packed_rows
 
 Array = npt.NDArray[Any]
 
@@ -80,8 +80,8 @@ def unpacked(op: Any) -> Array:
     if packing is Packing.DENSE:
         return stored
     try:
-        rows = stored.view(np.uint8).reshape(shape[0], -1)
-        return unpack_rows(rows, int(np.prod(shape[1:])), packing).reshape(shape)
+        rows = stored.view(np.uint8).reshape(packed_rows(packing, shape[0]), -1)
+        return unpack_rows(rows, int(np.prod(shape[1:])), packing, shape[0]).reshape(shape)
     except ValueError as error:
         raise TfmbsError("ir.verify", place(op.location), f"'tfmbs.constant' op value: {error}") from error
 

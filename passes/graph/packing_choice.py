@@ -56,10 +56,10 @@ class Weights:
         return 1 - self.nonzeros / (self.rows * self.width)
 
     @classmethod
-    def measured(cls, stored: Bytes, width: int, packing: Packing) -> Weights:
+    def measured(cls, stored: Bytes, rows: int, width: int, packing: Packing) -> Weights:
         """What rows of packed trits hold, counted."""
-        counts = nonzeros_by_row(stored, width, packing)
-        return cls(len(stored), width, int(counts.sum()), int(counts.max()))
+        counts = nonzeros_by_row(stored, width, packing, rows)
+        return cls(rows, width, int(counts.sum()), int(counts.max()))
 
     @classmethod
     def joined(cls, parts: Sequence[Weights]) -> Weights:

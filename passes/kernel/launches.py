@@ -18,6 +18,8 @@ from tfmbs.dialect.shapes import element_of, shape_of
 from tfmbs.dialect.types import is_quantized, packed_shape, packing_of, storage_type, zero_points_of
 from tfmbs.passes.kernel.bufferize import Bufferizer, Rule, refused
 from tfmbs.passes.kernel.buffers import View
+from tfmbs.runtime.abi.abreast import stacked_abreast
+from tfmbs.runtime.abi.types import Packing
 
 
 def _lhs_zero(tensor: Any) -> int:
@@ -149,10 +151,14 @@ def _stacked(work: Bufferizer, op: Any, weights: Sequence[Any]) -> View:
     if len({packing_of(element_of(tensor)) for tensor in weights}) > 1:
         raise refused(op, f"{op.name}: packing of the weights", "the same for all")
     arrays = [read_elements(_constant_value(op, tensor)) for tensor in weights]
-    stacked = np.concatenate(arrays)
-    shape = (stacked.shape[0], shape_of(weights[0].type)[1])
+    rows = [shape_of(tensor.type)[0] for tensor in weights]
+    shape = (sum(rows), shape_of(weights[0].type)[1])
     element = element_of(weights[0])
     packing = packing_of(element)
+    if packing is Packing.A5:
+        stacked = stacked_abreast([array.view(np.uint8) for array in arrays], rows).view(np.int8)
+    else:
+        stacked = np.concatenate(arrays)
     type_ = ir.MemRefType.get(list(packed_shape(shape, packing)), storage_type(element))
     return work.buffers.constant(resource_attr(stacked, "fused_gemv"), type_, shape, packing.name.lower())
 

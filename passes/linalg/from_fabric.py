@@ -34,7 +34,7 @@ from tfmbs.runtime.abi import siw
 from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.geometries import attention_out_strides
 from tfmbs.runtime.abi.records import NONE, Activations, Direction, GateOrder, Kind, MaskMode, PoolMode
-from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region, is_packed
+from tfmbs.runtime.abi.types import DTYPES, DType, Meaning, Packing, Region, is_packed, packed_rows
 from tfmbs.runtime.abi.verify.lstm import further_operands
 
 Row = Mapping[str, Any]
@@ -166,7 +166,8 @@ class FabricLowering:
         packing = Packing(tensor["packing"])
         if packing in (Packing.DENSE, Packing.I8):
             return self.view(tensor, shape)
-        return unpack(_PLACE, self.view(tensor, (shape[0], tensor["bytes"] // shape[0])), packing, shape)
+        rows = packed_rows(packing, shape[0])
+        return unpack(_PLACE, self.view(tensor, (rows, tensor["bytes"] // rows)), packing, shape)
 
     def _telemetry(self, descriptor: Row) -> dict[str, Any]:
         """The telemetry of a launch as a discardable attribute."""

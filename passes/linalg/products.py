@@ -20,7 +20,7 @@ from tfmbs.passes.linalg import scalar
 from tfmbs.passes.linalg.residues import unpack_residues
 from tfmbs.passes.linalg.sparse_trits import unpack_sparse
 from tfmbs.passes.linalg.structured import PARALLEL, REDUCTION, dims, identity, inline, mapping
-from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, Packing
+from tfmbs.runtime.abi.types import PACKED_PER_BYTE, RESIDUES, SPARSE, Packing
 
 BASES = {Packing.PT5: 3, Packing.T2: 4, Packing.NIBBLES: 16}
 """What each packing's bytes are numbers to the base of; the first element is the least significant digit."""
@@ -173,8 +173,8 @@ def unpack(place: Any, packed: Any, packing: Packing, shape: Shape) -> Any:
     if packing in SPARSE:
         flat = unpack_sparse(place, packed, row)
         return flat if len(shape) == 2 else place.reshaped(flat, shape)
-    if packing is Packing.R5:
-        flat = unpack_residues(place, packed, row)
+    if packing in RESIDUES:
+        flat = unpack_residues(place, packed, (rows, row), abreast=packing is Packing.A5)
         return flat if len(shape) == 2 else place.reshaped(flat, shape)
     per_byte, base = PACKED_PER_BYTE[packing], BASES[packing]
     _, column = dims(0, 1)

@@ -12,6 +12,8 @@ round: of four lines, interleaving bytes within 128 bits gives words of four col
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -39,8 +41,23 @@ def pack_abreast(trits: npt.NDArray[np.int8]) -> _Bytes:
     rows, size = numbers.shape
     lines = np.full((abreast_rows(rows), size), ZEROS, np.uint8)
     np.take(_BYTES, numbers, out=lines[:rows], mode="clip")  # they are all in it
-    groups = lines.reshape(-1, ABREAST, size)[:, PLACES].transpose(0, 2, 1)
+    return _side_by_side(lines)
+
+
+def _side_by_side(lines: _Bytes) -> _Bytes:
+    """Rows of bytes, of whole groups, as they lie in memory."""
+    groups = lines.reshape(-1, ABREAST, lines.shape[1])[:, PLACES].transpose(0, 2, 1)
     return np.ascontiguousarray(groups).reshape(lines.shape)
+
+
+def stacked_abreast(parts: Sequence[_Bytes], rows: Sequence[int]) -> _Bytes:
+    """The bytes of all rows of `parts`, one after the other, of which each has so many and rows that fill it up."""
+    lines = np.full((abreast_rows(sum(rows)), parts[0].shape[1]), ZEROS, np.uint8)
+    first = 0
+    for part, count in zip(parts, rows, strict=True):
+        lines[first : first + count] = rows_of_abreast(part)[:count]
+        first += count
+    return _side_by_side(lines)
 
 
 def rows_of_abreast(data: _Bytes) -> _Bytes:

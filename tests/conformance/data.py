@@ -13,7 +13,7 @@ from tfmbs.runtime.abi.types import Packing
 Array = NDArray[Any]
 
 PAIRS = ("f32-f32", "f32-trit", "f32-i4", "i8-i8", "i8-trit", "i8-i4")
-PACKINGS = {"trit": (Packing.I8, Packing.PT5, Packing.T2, Packing.R5), "i4": (Packing.NIBBLES,)}
+PACKINGS = {"trit": (Packing.I8, Packing.PT5, Packing.T2, Packing.R5, Packing.A5), "i4": (Packing.NIBBLES,)}
 """Packings of weights; others are dense."""
 EXTREMES = np.array([0.0, -0.0, 1e-45, -1e-40, 1e30, -3e38, 2.0**-100, -(2.0**100)], np.float32)
 

@@ -60,7 +60,7 @@ class Launches(Builder):
         self.gemm(self.on(self.f32(m, K)), weights, self.to("f32", F32, m, n), **sizes)
         chain = self.epilogue([by_channel(F32, 1, 0), {**d("ADD", F32, vd=0, va=0, vb=1), **END}], 1)
         self.gemm(self.on(self.f32(m, K)), weights, self.to("f32", F32, m, n), epilogue=chain, args=bias, **sizes)
-        for packing in (Packing.PT5, Packing.R5):
+        for packing in (Packing.PT5, Packing.R5, Packing.A5):
             trits = self.constant(self.i8(n, TRITS, ends=(-1, 2)), packing)
             for rows in (m, 1):
                 out = self.to("trits", I32, rows, n)

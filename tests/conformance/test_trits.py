@@ -62,7 +62,7 @@ def test_gemm(device: DeviceUnderTest, m: int, n: int, k: int, data: st.DataObje
     rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
     extreme, across = data.draw(st.booleans(), "extreme"), data.draw(st.booleans(), "across")
     zero = data.draw(st.sampled_from([0, -128, 127]), "zero")
-    packing = data.draw(st.sampled_from([Packing.PT5, Packing.T2, Packing.I8, Packing.R5]), "packing")
+    packing = data.draw(st.sampled_from([Packing.PT5, Packing.T2, Packing.I8, Packing.R5, Packing.A5]), "packing")
     lhs, rhs = activations(rng, (1, m, k), extreme=extreme), trits(rng, (n, k), extreme=extreme)
     image = product(lhs, rhs, zero, packing, across=across).image()
     stored = np.ascontiguousarray(lhs.transpose(0, 2, 1)) if across else lhs
@@ -94,7 +94,7 @@ def test_each_number_of_a_few_rows(device: DeviceUnderTest, m: int) -> None:
         assert result.tobytes() == sums(lhs[0], rhs, 0).tobytes()
 
 
-@pytest.mark.parametrize("packing", [Packing.PT5, Packing.R5])
+@pytest.mark.parametrize("packing", [Packing.PT5, Packing.R5, Packing.A5])
 @pytest.mark.parametrize("m", [1, 5, 8, 16, 17])
 @pytest.mark.parametrize("ends", [(-128, 1), (127, -1), (127, 1), (-128, -1)])
 def test_sums_beyond_those_of_one_residue(
@@ -113,7 +113,7 @@ def test_one_scale_for_each_row(device: DeviceUnderTest, m: int, n: int, k: int,
     """GROUP_GEMM with one group: the form of BitNet's layers."""
     rng = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
     absmax, extreme = data.draw(st.booleans(), "absmax"), data.draw(st.booleans(), "extreme")
-    packing = data.draw(st.sampled_from([Packing.PT5, Packing.R5]), "packing")
+    packing = data.draw(st.sampled_from([Packing.PT5, Packing.R5, Packing.A5]), "packing")
     zero = 0 if absmax else data.draw(st.sampled_from([0, 127]), "zero")
     lhs = floats(rng, (m, k)) if absmax else activations(rng, (m, k), extreme=extreme)
     rhs, scales = trits(rng, (n, k), extreme=extreme), floats(rng, (n, 1))

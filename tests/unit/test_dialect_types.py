@@ -39,7 +39,7 @@ def test_packings_that_are_none_are_refused() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (4, 7), (2, 3, 3, 2)])
-@pytest.mark.parametrize("packing", [Packing.PT5, Packing.T2, Packing.I8])
+@pytest.mark.parametrize("packing", [Packing.PT5, Packing.T2, Packing.I8, Packing.R5, Packing.A5])
 def test_stored_shapes_are_those_of_the_codec(shape: tuple[int, ...], packing: Packing) -> None:
     rows = np.zeros((shape[0], int(np.prod(shape[1:]))), np.int8)
     stored = types.storage_shape(shape, types.ternary(packing))

@@ -241,7 +241,7 @@ def test_integer_convolution_subtracts_the_zero_point(geometry: Any) -> None:
     assert_bits(got, exact.astype(np.int32))
 
 
-@pytest.mark.parametrize("packing", [Packing.I8, Packing.PT5, Packing.T2])
+@pytest.mark.parametrize("packing", [Packing.I8, Packing.PT5, Packing.T2, Packing.R5, Packing.A5])
 @pytest.mark.parametrize("lhs_type", ["f32", "!quant.uniform<i8:f32, 0.5:3>"])
 def test_ternary_product(packing: Packing, lhs_type: str) -> None:
     rng = np.random.default_rng(7)

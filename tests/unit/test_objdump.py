@@ -219,6 +219,16 @@ def test_trits_are_given_back(packing, rows, columns, data):
     assert assemble(disassemble(image)).weights == raw
 
 
+@given(st.integers(1, 130), st.integers(1, 330), st.integers(0, 99))
+def test_trits_of_rows_side_by_side_are_given_back(rows, columns, seed):
+    trits = np.random.default_rng(seed).integers(-1, 2, (rows, columns), np.int8)
+    raw = pack_rows(trits, Packing.A5).tobytes()
+    text = disassemble(_one_tensor(DType.TRIT, (rows, columns), raw, Packing.A5))
+    lines = [line.split()[2:] for line in text.splitlines() if line.startswith(".trits A5 ")]
+    assert [row for line in lines for row in line] == ["".join("-0+"[trit + 1] for trit in row) for row in trits]
+    assert assemble(text).weights == raw
+
+
 def test_not_a_number_keeps_its_bits():
     raw = np.array([0x7FC00001, 0xFF800000, 0x80000000, 1], np.uint32).tobytes()
     text = disassemble(_one_tensor(DType.F32, (4,), raw))
@@ -310,6 +320,9 @@ def test_tools_refuse_with_one_line(tmp_path, capsys):
         (".f32 a", "t:1:6: syntax, expected a number, got a"),
         (".trits PT5 +-x", "t:1:14: trits, expected a packing and a row of + 0 -"),
         (".trits DENSE +", "t:1:14: trits"),
+        (".trits PT5 + -", "t:1:14: syntax, expected end of line, got -"),
+        (".trits A5 +- +", "t:1:14: trits, expected a row of 2, got 1"),
+        (f".trits A5 {'+ ' * 65}", "t:1:139: syntax, expected end of line, got +"),
         (".version 1", "t:1:11: syntax, expected an integer, got end of file"),
     ],
 )

@@ -82,10 +82,11 @@ def test_a_packing_that_the_target_lacks_is_no_choice():
 TRITS = hnp.arrays(np.int8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40), elements=st.integers(-1, 1))
 
 
-@given(TRITS, st.sampled_from([*PACKING_TRITS_PER_BYTE, Packing.R5]))
+@given(TRITS, st.sampled_from([*PACKING_TRITS_PER_BYTE, Packing.R5, Packing.A5]))
 def test_zeros_are_counted_in_packed_rows(trits, packing):
+    rows, width = trits.shape
     expected = np.count_nonzero(trits, axis=1)
-    assert nonzeros_by_row(pack_rows(trits, packing), trits.shape[1], packing).tolist() == expected.tolist()
+    assert nonzeros_by_row(pack_rows(trits, packing), width, packing, rows).tolist() == expected.tolist()
 
 
 LAYER = """

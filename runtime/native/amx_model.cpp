@@ -65,7 +65,7 @@ class Model {
 }  // namespace
 
 const TileFn amx_model = amx_tile<Model>;
-const AmxStrips amx_model_strips = {amx_strip<Model>, amx_residues<Model>};
+const AmxStrips amx_model_strips = {amx_strip<Model>, amx_few<Model>};
 const QuadWindowFn amx_model_window = amx_window<Model>;
 
 }  // namespace tfmbs

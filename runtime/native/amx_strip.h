@@ -2,6 +2,7 @@
 // of the reduction stay in the first cache while those of all rows pass, which come from the second one.
 #pragma once
 
+#include "abreast.h"
 #include "amx_block.h"
 #include "kernels.h"
 
@@ -91,26 +92,31 @@ void amx_plane(Unit& unit, const uint8_t* a, size_t step, const uint8_t* b) {
 
 // As `StripFns::few`.
 template <class Unit>
-void amx_residues(const tfmbs::ResidueStrip& s) {
-  alignas(AMX_BYTES) int32_t next[tfmbs::MOST_FEW * tfmbs::STRIP_COLUMNS];
+void amx_few(const tfmbs::FewRows& s) {
+  constexpr size_t COLUMNS = tfmbs::ABREAST_ROWS, ROW = COLUMNS * sizeof(int32_t);
+  alignas(AMX_BYTES) int32_t next[tfmbs::MOST_FEW * COLUMNS];
   {
     Unit unit(s.rows);
-    const size_t step = s.rows * AMX_BYTES, row = AMX_PANEL_BYTES;
-    unit.template zero<0>();
-    unit.template zero<1>();
-    unit.template zero<2>();
-    unit.template zero<3>();
-    const uint8_t* a = s.a;
-    for (size_t block = 0; block < s.blocks; ++block, a += tfmbs::RESIDUE_TRITS * s.rows) {
-      s.make(s.columns, s.residues + block * tfmbs::RESIDUE_BYTES, s.apart, s.buffer);
-      amx_plane<0>(unit, a, step, s.buffer);
+    const size_t step = s.rows * AMX_BYTES;
+    for (unsigned half = 0; half < 2; ++half) {
+      unit.template zero<0>();
+      unit.template zero<1>();
+      unit.template zero<2>();
+      unit.template zero<3>();
+      const uint8_t *a = s.a, *lines = s.lines;
+      for (size_t block = 0; block < s.blocks; ++block, a += tfmbs::RESIDUE_TRITS * s.rows) {
+        s.make(lines, half, s.buffer);
+        amx_plane<0>(unit, a, step, s.buffer);
+        lines += tfmbs::ABREAST_BYTES;
+      }
+      const size_t first = half * AMX_COLUMNS;
+      unit.template store<0>(s.sums + first, ROW);
+      unit.template store<1>(next + first, ROW);
+      unit.template store<2>(s.sums + first + AMX_STEPS, ROW);
+      unit.template store<3>(next + first + AMX_STEPS, ROW);
     }
-    unit.template store<0>(s.sums, row);
-    unit.template store<1>(next, row);
-    unit.template store<2>(s.sums + AMX_STEPS, row);
-    unit.template store<3>(next + AMX_STEPS, row);
   }
-  for (size_t i = 0; i < s.rows * tfmbs::STRIP_COLUMNS; ++i)
+  for (size_t i = 0; i < s.rows * COLUMNS; ++i)
     s.sums[i] = static_cast<int32_t>(3u * static_cast<uint32_t>(s.sums[i]) - static_cast<uint32_t>(next[i])) >> 8;
 }
 

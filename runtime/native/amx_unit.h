@@ -15,7 +15,7 @@ extern const QuadWindowFn amx_model_window;
 // Those of `StripFns` that use the unit.
 struct AmxStrips {
   StripFn trits;
-  void (*few)(const ResidueStrip& strip);
+  void (*few)(const FewRows& few);
 };
 extern const AmxStrips amx_processor_strips;
 extern const AmxStrips amx_model_strips;

@@ -95,15 +95,14 @@ inline void digit_strip(const tfmbs::Strip& s) {
 
 constexpr unsigned DIGIT_TILE_ROWS = 1;
 
-inline void strip_digits(unsigned rows, size_t blocks, const uint8_t* residues, size_t apart, uint8_t* out) {
-  std::fill_n(out, blocks * tfmbs::RESIDUE_TRITS * tfmbs::STRIP_COLUMNS, uint8_t{0});
-  for (unsigned r = 0; r < rows; ++r, residues += apart)
-    for (size_t i = 0; i < blocks * tfmbs::RESIDUE_BYTES; ++i) {
-      uint8_t x = residues[i];
-      size_t at = i / tfmbs::RESIDUE_BYTES * tfmbs::RESIDUE_TRITS + i % tfmbs::RESIDUE_BYTES;
-      for (unsigned k = 0; k < 5; ++k, x = static_cast<uint8_t>(3 * x), at += tfmbs::RESIDUE_BYTES)
-        out[at * tfmbs::STRIP_COLUMNS + r] = static_cast<uint8_t>(3 * x >> 8);
-    }
+inline void strip_digits(size_t blocks, const uint8_t* lines, unsigned half, size_t, uint8_t* out) {
+  for (size_t block = 0; block < blocks; ++block, out += tfmbs::RESIDUE_TRITS * tfmbs::STRIP_COLUMNS)
+    for (size_t j = 0; j < tfmbs::RESIDUE_BYTES; ++j, lines += tfmbs::ABREAST_ROWS)
+      for (unsigned c = 0; c < tfmbs::STRIP_COLUMNS; ++c) {
+        uint8_t x = lines[tfmbs::abreast_place(half * tfmbs::STRIP_COLUMNS + c)];
+        for (size_t at = j; at < tfmbs::RESIDUE_TRITS; at += tfmbs::RESIDUE_BYTES, x = static_cast<uint8_t>(3 * x))
+          out[at * tfmbs::STRIP_COLUMNS + c] = static_cast<uint8_t>(3 * x >> 8);
+      }
 }
 
 inline void digit_strip(const tfmbs::Strip& s) {

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "abreast.h"
 #include "checks.h"
 #include "error.h"
 #include "lstm.h"
 #include "plan.h"
-#include "residues.h"
 #include "siw_chain.h"
 #include "operations.h"
 #include "trits.h"
@@ -318,33 +318,34 @@ void Image::prepare_groups(Launch& launch) {
 void Image::prepare_trits(Launch& launch, const abi::Tensor& rhs, const abi::Tensor* scales, uint64_t n, uint64_t k) {
   choose(launch, Family::TRITS);
   launch.words = Words::RESIDUES;
-  const uint64_t row_bytes = residue_row_bytes(k);
+  const uint64_t row_bytes = residue_row_bytes(k), whole = rows_abreast(n);
   // Rows of the tensor that are rows of the product feed the kernels from the file.
-  const bool in_place = rhs.packing == abi::Packing::R5 && rhs.dims[0] == n;
-  const uint64_t own_bytes = sizeof(uint32_t) + (scales ? sizeof(float) : 0);
-  const uint64_t size = product({n, in_place ? own_bytes : row_bytes + own_bytes}, launch.name);
+  const bool in_place = rhs.packing == abi::Packing::A5 && rhs.dims[0] == n;
+  const uint64_t own_bytes = product({n, sizeof(uint32_t) + (scales ? sizeof(float) : 0)}, launch.name);
+  const uint64_t size = in_place ? own_bytes : own_bytes + product({whole, row_bytes}, launch.name);
   const std::string key =
       bytes_of(launch.words) + bytes_of(place_of(rhs)) + (scales ? bytes_of(place_of(*scales)) : std::string());
   const uint8_t* const data = weights_.data + rhs.offset;
   const uint8_t* const factors = scales ? weights_.data + scales->offset : nullptr;
-  launch.weights = stored(key, launch, size, [rhs, data, factors, n, k, row_bytes, in_place, name = launch.name] {
+  launch.weights = stored(key, launch, size, [rhs, data, factors, n, k, row_bytes, whole, in_place, name = launch.name] {
     StoredWeights stored;
     PackedWeights& packed = stored.packed;
     if (in_place) {
-      check_residues(data, n, k, name);
+      check_abreast(data, n, k, name);
       packed.residues = data;
     } else {
       const Elements elements(rhs, data, name);
-      packed.words.resize(n * row_bytes / sizeof(uint32_t));
-      uint8_t* rows = reinterpret_cast<uint8_t*>(packed.words.data());
-      for (uint64_t row = 0; row < n; ++row) pack_residues(elements.vectors.i8 + row * k, k, rows + row * row_bytes);
-      packed.residues = rows;
+      packed.words.resize(whole * row_bytes / sizeof(uint32_t));
+      uint8_t* lines = reinterpret_cast<uint8_t*>(packed.words.data());
+      pack_abreast(elements.vectors.i8, n, k, lines);
+      packed.residues = lines;
     }
     stored.nonzero.assign(1, 0);
-    for (uint64_t row = 0; row < n; ++row) {
-      const TritCounts counts = count_residues(packed.residues + row * row_bytes, row_bytes);
-      packed.sums.push_back(static_cast<uint32_t>(counts.sum));
-      stored.nonzero[0] += counts.nonzero;
+    packed.sums.resize(n);
+    for (uint64_t row = 0; row < n; row += ABREAST_ROWS) {
+      uint32_t sums[ABREAST_ROWS];
+      stored.nonzero[0] += count_abreast(packed.residues + row * row_bytes, residue_blocks(k), sums);
+      std::copy_n(sums, std::min<uint64_t>(ABREAST_ROWS, n - row), packed.sums.begin() + static_cast<ptrdiff_t>(row));
     }
     if (factors) {
       packed.scales.resize(n);

@@ -15,6 +15,8 @@ extern const QuadFns quads_avx512vnni;
 extern const NibbleTiles nibbles_avxvnni;
 extern const NibbleTiles nibbles_avx512vnni;
 extern const StripFns strips_avx512vnni;
+extern const TritFns trits_avx512vbmi;
+extern void (*const few_avx512vbmi)(const FewRows& few);
 #endif
 
 namespace {
@@ -28,19 +30,22 @@ Kernels with_tiles(Kernels set, const char* name, const IntegerTiles& tiles, con
   return set;
 }
 
-const Kernels& avx512vnni() {
-  static const Kernels set = [] {
-    Kernels with = with_tiles(kernels_avx512, "avx512vnni", tiles_avx512vnni, nibbles_avx512vnni);
-    with.quads = quads_avx512vnni;
-    return with;
-  }();
+bool has_vbmi() { return __builtin_cpu_supports("avx512vbmi"); }
+
+// AVX-512 with VNNI, and look-ups where the processor has them.
+Kernels with_vnni(const char* name, bool looks_up) {
+  Kernels set = with_tiles(kernels_avx512, name, tiles_avx512vnni, nibbles_avx512vnni);
+  set.quads = quads_avx512vnni;
+  if (looks_up) {
+    set.integers.trits = trits_avx512vbmi;
+    set.integers.strips.few = few_avx512vbmi;
+  }
   return set;
 }
 
 // AVX-512 with VNNI, which the processors with AMX have, too, and blocks of matrices.
 Kernels with_amx(const char* name, TileFn tile, const AmxStrips& own, QuadWindowFn window) {
-  Kernels set = avx512vnni();
-  set.name = name;
+  Kernels set = with_vnni(name, has_vbmi());
   StripFns strips = strips_avx512vnni;
   strips.trits = own.trits;
   strips.few = own.few;
@@ -62,6 +67,8 @@ bool has_avx512vnni() {
 std::vector<const Kernels*> modelled() {
 #if defined(TFMBS_X86)
   static const Kernels amx = with_amx("amx-model", amx_model, amx_model_strips, amx_model_window);
+  static const Kernels plain = with_vnni("avx512vnni-no-vbmi", false);
+  if (has_avx512vnni() && has_vbmi()) return {&amx, &plain};
   if (has_avx512vnni()) return {&amx};
 #endif
   return {};
@@ -70,6 +77,7 @@ std::vector<const Kernels*> modelled() {
 std::vector<const Kernels*> available() {
   std::vector<const Kernels*> sets{&kernels_baseline};
 #if defined(TFMBS_X86)
+  static const Kernels vnni = with_vnni("avx512vnni", has_vbmi());
   static const Kernels avxvnni = with_tiles(kernels_avx2, "avxvnni", tiles_avxvnni, nibbles_avxvnni);
   static const Kernels amx = with_amx("amx", amx_processor, amx_processor_strips, amx_processor_window);
   __builtin_cpu_init();
@@ -82,7 +90,7 @@ std::vector<const Kernels*> available() {
     sets.push_back(&kernels_avx512);
   }
   if (has_avx512vnni()) {
-    sets.push_back(&avx512vnni());
+    sets.push_back(&vnni);
     if (has_amx()) sets.push_back(&amx);
   }
 #endif

@@ -49,7 +49,7 @@ class Processor {
 }  // namespace
 
 const TileFn amx_processor = amx_tile<Processor>;
-const AmxStrips amx_processor_strips = {amx_strip<Processor>, amx_residues<Processor>};
+const AmxStrips amx_processor_strips = {amx_strip<Processor>, amx_few<Processor>};
 const QuadWindowFn amx_processor_window = amx_window<Processor>;
 
 }  // namespace tfmbs

@@ -29,16 +29,18 @@ enum class Words {
 // rows, b is k words x panel, out has `stride` columns.
 using TileFn = void (*)(unsigned rows, size_t k, const uint32_t* a, const uint32_t* b, int32_t* out, size_t stride);
 
-// A row of trits as residues: blocks of RESIDUE_BYTES bytes that hold RESIDUE_TRITS trits, five to a byte, see
-// trit_tiles.h. A digit is a trit plus 1.
+// A row of trits as residues: blocks of RESIDUE_BYTES bytes that hold RESIDUE_TRITS trits, five to a byte; 64 rows stand
+// abreast, see abreast.h.
 constexpr size_t RESIDUE_BYTES = 64, RESIDUE_TRITS = 320;
 
-// Products of digits and i8, wrapped. Rows of activations are as long as those of trits, filled up with zeros.
+// Products of rows of trits and of i8, wrapped, by tables of what five activations come to with any five trits. Rows of
+// activations are as long as those of trits, filled up with zeros.
 struct TritFns {
-  unsigned rows;  // that `residue_dots` takes at most
-  // dots[r] = sum over all trits of digit * a, of rows of weights that are `apart` bytes apart.
-  void (*residue_dots)(unsigned rows, size_t blocks, const uint8_t* weights, size_t apart, const int8_t* a,
-                       int32_t* dots);
+  unsigned most_rows;  // of activations for which it pays; 0: never
+  size_t table_bytes;  // of a block
+  void (*tables)(size_t blocks, const int8_t* a, uint8_t* out);
+  // sums[64 g + r] = the product with row r of group g of rows abreast. The groups behind are fetched.
+  void (*look_up)(size_t groups, size_t blocks, const uint8_t* weights, const uint8_t* tables, int32_t* sums);
 };
 
 // Where the words of a window lie that belong to a pixel: `count` runs of `words` that follow each other, each at an

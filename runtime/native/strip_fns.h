@@ -24,20 +24,20 @@ struct Strip {
 };
 using StripFn = void (*)(const Strip& strip);
 
-// Residues X_0 … X_5 of a block of up to 32 rows are planes: tiles of as many rows as a vector has lanes.
+// Residues X_0 … X_5 of a block of 32 rows are planes: tiles of as many rows as a vector has lanes.
 constexpr int RESIDUE_PLANES = 6;
 constexpr size_t PLANE_BYTES = STRIP_COLUMNS * STRIP_STEP;
-// A few rows of activations, MOST_FEW at most, by up to 32 columns of residues: sums[r * 32 + c] become those of
+// A few rows of activations, MOST_FEW at most, by the 64 columns of rows abreast: sums[r * 64 + c] become those of
 // products of digits and a.
 constexpr unsigned MOST_FEW = 16;
-struct ResidueStrip {
-  unsigned rows, columns;
+struct FewRows {
+  unsigned rows;
   size_t blocks;
-  const uint8_t* a;  // i8: in each step of STRIP_STEP all rows
-  const uint8_t* residues;
-  size_t apart;
-  void (*make)(unsigned rows, const uint8_t* residues, size_t apart, uint8_t* out);  // StripFns::make_residues
-  uint8_t* buffer;   // of a block's planes
+  const uint8_t* a;      // i8: in each step of STRIP_STEP all rows
+  const uint8_t* lines;
+  const uint8_t* ahead;  // what is read after these lines, as many
+  void (*make)(const uint8_t* lines, unsigned half, uint8_t* out);  // StripFns::make_residues
+  uint8_t* buffer;       // of a block's planes
   int32_t* sums;
 };
 struct StripFns {
@@ -45,13 +45,13 @@ struct StripFns {
   unsigned block;  // rows of activations
   StripFn trits;   // products of trits and i8; b is what `make_trits` makes of them
   unsigned most_few;  // rows of activations for which `few` pays
-  void (*few)(const ResidueStrip& strip);
-  // Tiles for `trits`, of blocks of up to 32 rows of residues that are `apart` bytes apart: for each step, of 16 words
-  // of four by as many columns as a vector has lanes, side by side. A unit for matrices takes signed trits, others
-  // digits.
-  void (*make_trits)(unsigned rows, size_t blocks, const uint8_t* residues, size_t apart, uint8_t* out);
+  void (*few)(const FewRows& few);
+  // Tiles for `trits`, of blocks of the first or second half of 64 rows abreast: for each step, of 16 words of four by
+  // as many columns as a vector has lanes, side by side. A unit for matrices takes signed trits, others digits. The
+  // lines `ahead` bytes further on are fetched.
+  void (*make_trits)(size_t blocks, const uint8_t* lines, unsigned half, size_t ahead, uint8_t* out);
   // Planes of one block for `few` of a unit for matrices.
-  void (*make_residues)(unsigned rows, const uint8_t* residues, size_t apart, uint8_t* out);
+  void (*make_residues)(const uint8_t* lines, unsigned half, uint8_t* out);
 };
 
 }  // namespace tfmbs

@@ -8,7 +8,6 @@
 #include "kernels.h"
 #include "simd.h"
 #include "spread.h"
-#include "trit_tiles.h"
 #include "window_words.h"
 
 namespace {
@@ -220,11 +219,11 @@ void tile_int(unsigned rows, size_t k, const uint32_t* a, const uint32_t* b, int
   else tile_rows_int<Dot, ROWS>(k, left, right, out, stride);
 }
 
-constexpr tfmbs::IntegerTiles PAIR_TILES{tfmbs::Words::PAIRS, tile_int<DotPairs>, tile_int<DotPairs>, TRIT_FNS,
+constexpr tfmbs::IntegerTiles PAIR_TILES{tfmbs::Words::PAIRS, tile_int<DotPairs>, tile_int<DotPairs>, {},
                                          DIGIT_STRIPS, window_int<DotPairs>, spread_pairs,
                                          row_fns<DotPairs, sizeof(int16_t), pad_pairs>()};
 #if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
-constexpr tfmbs::IntegerTiles QUAD_TILES{tfmbs::Words::QUADS, tile_int<DotActivations>, tile_int<DotWeights>, TRIT_FNS,
+constexpr tfmbs::IntegerTiles QUAD_TILES{tfmbs::Words::QUADS, tile_int<DotActivations>, tile_int<DotWeights>, {},
                                          DIGIT_STRIPS, window_int<DotActivations>, spread_quads,
                                          row_fns<DotActivations, sizeof(uint8_t), pad_quads>()};
 #endif

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "abreast.h"
 #include "kernels.h"
 
 namespace tfmbs {
@@ -47,30 +48,30 @@ class TritBlocks {
     }
   }
 
-  // out[t * stride + r] = products of `rows` rows of trits and of activations from a multiple of a block on, whose sums
-  // are `sums`. `buffer` has strip_bytes.
-  void multiply(const uint8_t* residues, uint64_t rows, const uint8_t* lhs, uint64_t token, uint64_t tokens,
+  // out[t * stride + r] = products of `rows` rows of trits, whole groups abreast, and of activations from a multiple of a
+  // block on, whose sums are `sums`. `buffer` has strip_bytes.
+  void multiply(const uint8_t* lines, uint64_t rows, const uint8_t* lhs, uint64_t token, uint64_t tokens,
                 const int32_t* sums, uint8_t* buffer, int32_t* out, uint64_t stride) const {
     const uint8_t* a = lhs + token * length_;
-    if (!few()) return multiply_trits(residues, rows, a, tokens, sums, buffer, out, stride);
-    for (uint64_t r = 0; r < rows; r += STRIP_COLUMNS)
-      multiply_residues(residues + r * row_bytes(), std::min<uint64_t>(STRIP_COLUMNS, rows - r), a, sums, buffer,
-                        out + r, stride);
+    if (!few()) return multiply_trits(lines, rows, a, tokens, sums, buffer, out, stride);
+    for (uint64_t r = 0; r < rows; r += ABREAST_ROWS)
+      multiply_few(lines + r * row_bytes(), a, sums, buffer, out + r, stride);
   }
 
  private:
   static constexpr uint64_t PART = 2;  // blocks of residues whose trits are made at once
   static constexpr uint64_t BLOCK_STEPS = RESIDUE_TRITS / STRIP_STEP;
-  // 256 times a sum of so many products of digits and i8 fits 31 bits: see trit_tiles.h.
+  // 256 times a sum of so many products of 0…2 and i8 fits 31 bits, so that it may be computed modulo 2^32.
   static constexpr uint64_t MOST_BLOCKS = (uint64_t{1} << 15) / RESIDUE_TRITS;
+  static_assert(MOST_BLOCKS * RESIDUE_TRITS * 2 * 128 <= uint64_t{1} << 23, "sums of residues are exact");
 
   // Rows of activations that follow each other in each step.
   uint64_t block() const { return few() ? m_ : fns_.block; }
   uint64_t row_bytes() const { return blocks_ * RESIDUE_BYTES; }
 
-  void multiply_trits(const uint8_t* residues, uint64_t rows, const uint8_t* a, uint64_t tokens, const int32_t* sums,
+  void multiply_trits(const uint8_t* lines, uint64_t rows, const uint8_t* a, uint64_t tokens, const int32_t* sums,
                       uint8_t* buffer, int32_t* out, uint64_t stride) const {
-    const uint64_t strips = (rows + STRIP_COLUMNS - 1) / STRIP_COLUMNS;
+    const uint64_t strips = rows / STRIP_COLUMNS;
     for (uint64_t block = 0; block < blocks_; block += PART) {
       const uint64_t count = std::min(PART, blocks_ - block), steps = count * BLOCK_STEPS;
       const uint64_t next = std::min(PART, blocks_ - block - count);
@@ -87,8 +88,9 @@ class TritBlocks {
       strip.lines = (fns_.block * next + strips * count - 1) / (strips * count);
       strip.fetch = strip.a + steps * fns_.block * STRIP_STEP;
       for (uint64_t r = 0; r < rows; r += STRIP_COLUMNS) {
-        const unsigned columns = static_cast<unsigned>(std::min<uint64_t>(STRIP_COLUMNS, rows - r));
-        fns_.make_trits(columns, count, residues + r * row_bytes() + block * RESIDUE_BYTES, row_bytes(), buffer);
+        const uint64_t group = r / ABREAST_ROWS * ABREAST_ROWS;
+        fns_.make_trits(count, lines + group * row_bytes() + block * ABREAST_BYTES,
+                        static_cast<unsigned>((r - group) / STRIP_COLUMNS), ABREAST_ROWS * row_bytes(), buffer);
         strip.out = out + r;
         fns_.trits(strip);
         strip.fetch += steps * strip.lines * STRIP_STEP;
@@ -96,26 +98,26 @@ class TritBlocks {
     }
   }
 
-  void multiply_residues(const uint8_t* residues, uint64_t columns, const uint8_t* a, const int32_t* sums,
-                         uint8_t* buffer, int32_t* out, uint64_t stride) const {
+  // A group of rows.
+  void multiply_few(const uint8_t* lines, const uint8_t* a, const int32_t* sums, uint8_t* buffer, int32_t* out,
+                    uint64_t stride) const {
     for (uint64_t block = 0; block < blocks_; block += MOST_BLOCKS) {
-      alignas(64) int32_t digits[MOST_FEW * STRIP_COLUMNS];
-      ResidueStrip strip{};
-      strip.rows = static_cast<unsigned>(m_);
-      strip.columns = static_cast<unsigned>(columns);
-      strip.blocks = std::min(MOST_BLOCKS, blocks_ - block);
-      strip.a = a + block * RESIDUE_TRITS * m_;
-      strip.residues = residues + block * RESIDUE_BYTES;
-      strip.apart = row_bytes();
-      strip.make = fns_.make_residues;
-      strip.buffer = buffer;
-      strip.sums = digits;
-      fns_.few(strip);
+      alignas(64) int32_t digits[MOST_FEW * ABREAST_ROWS];
+      FewRows few{};
+      few.rows = static_cast<unsigned>(m_);
+      few.blocks = std::min(MOST_BLOCKS, blocks_ - block);
+      few.a = a + block * RESIDUE_TRITS * m_;
+      few.lines = lines + block * ABREAST_BYTES;
+      few.ahead = few.lines + few.blocks * ABREAST_BYTES;
+      few.make = fns_.make_residues;
+      few.buffer = buffer;
+      few.sums = digits;
+      fns_.few(few);
       for (uint64_t t = 0; t < m_; ++t) {
         const uint32_t sum = static_cast<uint32_t>(sums[t]);
         int32_t* to = out + t * stride;
-        for (uint64_t c = 0; c < STRIP_COLUMNS; ++c)
-          to[c] = static_cast<int32_t>(static_cast<uint32_t>(digits[t * STRIP_COLUMNS + c]) +
+        for (uint64_t c = 0; c < ABREAST_ROWS; ++c)
+          to[c] = static_cast<int32_t>(static_cast<uint32_t>(digits[t * ABREAST_ROWS + c]) +
                                        (block ? static_cast<uint32_t>(to[c]) : 0u - sum));
       }
     }

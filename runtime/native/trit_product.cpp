@@ -1,21 +1,21 @@
-// GEMM, GEMV and GROUP_GEMM of i8 by rows of trits as residues.
+// GEMM, GEMV and GROUP_GEMM of i8 by rows of trits abreast.
 //
-// A few rows of activations are multiplied by the residues themselves, which a core takes as fast as memory gives them,
-// more of them in strips (trit_blocks.h).
+// A row or two of activations are multiplied by look-ups where the instruction set has them, which a core makes as fast
+// as memory gives it weights, more of them in strips (trit_blocks.h).
 #include "trit_product.h"
 
 #include <algorithm>
 #include <cstring>
 
+#include "abreast.h"
 #include "checks.h"
-#include "residues.h"
 #include "trit_blocks.h"
 
 namespace tfmbs {
 namespace {
 
-constexpr uint64_t MOST_RESIDUE_ROWS = 4;  // `TritFns::rows` of any instruction set
-constexpr uint64_t UNITS_OF_A_THREAD = 4, LEAST_ROWS = 64;
+constexpr uint64_t UNITS_OF_A_THREAD = 4, LEAST_ROWS = ABREAST_ROWS;
+constexpr uint64_t TABLES_TOGETHER = 8;  // blocks whose tables a thread makes at once
 constexpr uint64_t FINISHED = 8;  // tokens whose epilogue is applied at once
 
 uint64_t up(uint64_t count, uint64_t unit) { return (count + unit - 1) / unit; }
@@ -47,7 +47,7 @@ class TritProduct {
         absmax_(grouped_ && launch.groups.activations == abi::Activations::ABSMAX),
         blocks_(residue_blocks(s_.k)),
         padded_(blocks_ * RESIDUE_TRITS),
-        in_strips_(s_.m > few()),
+        in_strips_(s_.m > fns_.most_rows),
         unit_(engine.kernels.integers.strips, s_.m, blocks_),
         tokens_(in_strips_ ? strip_tokens(s_.m) : s_.m),
         chunk_(chunk_of(s_.n, up(s_.m, tokens_), engine.buffers.size(), in_strips_ ? unit_.most_rows() : abi::VLMAX)),
@@ -55,7 +55,8 @@ class TritProduct {
 
   // Bytes of activations, before them their sums and factors.
   uint64_t lhs_bytes() const {
-    return head_bytes() + product({in_strips_ ? unit_.padded(s_.m) : s_.m, padded_}, launch_.name);
+    if (in_strips_) return head_bytes() + product({unit_.padded(s_.m), padded_}, launch_.name);
+    return head_bytes() + product({s_.m, padded_ + blocks_ * fns_.table_bytes}, launch_.name);
   }
   uint64_t buffer_bytes() const {
     const uint64_t sums = product({sum_rows(), stride_, sizeof(int32_t)}, launch_.name);
@@ -63,6 +64,14 @@ class TritProduct {
   }
   uint64_t tokens() const { return s_.m; }
   uint64_t units() const { return up(s_.n, chunk_) * up(s_.m, tokens_); }
+
+  // Parts of the tables for look-ups, of all tokens.
+  uint64_t table_parts() const { return in_strips_ ? 0 : s_.m * parts_of_row(); }
+  void make_tables(uint64_t part) const {
+    const uint64_t token = part / parts_of_row(), first = part % parts_of_row() * TABLES_TOGETHER;
+    fns_.tables(std::min(TABLES_TOGETHER, blocks_ - first), activations() + token * padded_ + first * RESIDUE_TRITS,
+                tables(token) + first * fns_.table_bytes);
+  }
 
   // A row of activations, filled up with zeros.
   void pack(const uint8_t* lhs, uint64_t token, Worker& worker) const {
@@ -98,20 +107,19 @@ class TritProduct {
     const uint64_t rows = std::min(chunk_, s_.n - first), tokens = std::min(tokens_, s_.m - token);
     worker.accumulators.resize(sum_rows() * stride_);
     int32_t* out = reinterpret_cast<int32_t*>(worker.accumulators.data());
-    const uint8_t* residues = weights.residues + first * blocks_ * RESIDUE_BYTES;
+    const uint8_t* lines = weights.residues + first * blocks_ * RESIDUE_BYTES;
     if (in_strips_) {
       worker.panel.resize(std::max(worker.panel.size(), up(unit_.strip_bytes(), sizeof(uint32_t))));
-      unit_.multiply(residues, rows, reinterpret_cast<const uint8_t*>(activations()), token, tokens, sums() + token,
+      unit_.multiply(lines, rows_abreast(rows), reinterpret_cast<const uint8_t*>(activations()), token, tokens, sums() + token,
                      reinterpret_cast<uint8_t*>(worker.panel.data()), out, stride_);
     } else {
-      std::fill_n(out, tokens * stride_, 0);
-      multiply_residues(residues, rows, token, tokens, out);
+      look_up(lines, rows_abreast(rows), token, tokens, out);
     }
     for (uint64_t t = 0; t < tokens; t += FINISHED) {
       const uint64_t count = std::min(FINISHED, tokens - t);
       int32_t* sums = out + t * stride_;
       for (uint64_t i = 0; i < count; ++i) {
-        correct(weights, first, rows, token + t + i, sums + i * stride_);
+        correct(weights, first, rows, sums + i * stride_);
         if (grouped_) scale(weights, first, rows, token + t + i, sums + i * stride_);
       }
       finish_chunks(engine_, bound, worker, reinterpret_cast<const uint32_t*>(sums),
@@ -121,8 +129,7 @@ class TritProduct {
   }
 
  private:
-  // Rows of activations that are multiplied by residues; without VNNI these take more than digits made once.
-  uint64_t few() const { return engine_.kernels.integers.words == Words::QUADS ? 3 : 1; }
+  uint64_t parts_of_row() const { return up(blocks_, TABLES_TOGETHER); }
 
   // Rows of weights of a unit: all lanes of an epilogue, or so many that each thread has some units.
   static uint64_t chunk_of(uint64_t n, uint64_t turns, uint64_t threads, uint64_t most) {
@@ -146,35 +153,23 @@ class TritProduct {
     return up(product({s_.m, sizeof(int32_t) + sizeof(float)}, launch_.name), 64) * 64;
   }
   int8_t* activations() const { return reinterpret_cast<int8_t*>(engine_.lhs.data()) + head_bytes(); }
+  uint8_t* tables(uint64_t token) const {
+    return reinterpret_cast<uint8_t*>(activations()) + s_.m * padded_ + token * blocks_ * fns_.table_bytes;
+  }
   int32_t* sums() const { return reinterpret_cast<int32_t*>(engine_.lhs.data()); }
   float* factors() const { return reinterpret_cast<float*>(sums() + s_.m); }
 
-  // Rows that are multiplied together are as far apart as a unit allows: memory answers
-  // faster where its pages are many.
-  void multiply_residues(const uint8_t* residues, uint64_t rows, uint64_t token, uint64_t tokens, int32_t* out) const {
-    const uint64_t row_bytes = blocks_ * RESIDUE_BYTES, part = rows / fns_.rows;
-    for (uint64_t r = 0; r < part; ++r) dots(fns_.rows, part, residues + r * row_bytes, token, tokens, out + r);
-    const uint64_t done = part * fns_.rows;
-    if (done < rows) dots(rows - done, 1, residues + done * row_bytes, token, tokens, out + done);
+  // Groups that pass together stay in a cache for all tokens.
+  void look_up(const uint8_t* lines, uint64_t rows, uint64_t token, uint64_t tokens, int32_t* out) const {
+    constexpr uint64_t TOGETHER = 4 * ABREAST_ROWS;
+    for (uint64_t r = 0; r < rows; r += TOGETHER)
+      for (uint64_t t = 0; t < tokens; ++t)
+        fns_.look_up(std::min(TOGETHER, rows - r) / ABREAST_ROWS, blocks_, lines + r * blocks_ * RESIDUE_BYTES,
+                     tables(token + t), out + t * stride_ + r);
   }
 
-  // Of `rows` rows that are `apart` rows apart.
-  void dots(uint64_t rows, uint64_t apart, const uint8_t* residues, uint64_t token, uint64_t tokens,
-            int32_t* out) const {
-    int32_t sums[MOST_RESIDUE_ROWS];
-    for (uint64_t t = 0; t < tokens; ++t, out += abi::VLMAX) {
-      fns_.residue_dots(static_cast<unsigned>(rows), blocks_, residues, apart * blocks_ * RESIDUE_BYTES,
-                        activations() + (token + t) * padded_, sums);
-      for (uint64_t r = 0; r < rows; ++r) out[r * apart] = sums[r];
-    }
-  }
-
-  // Sums of digits become those of trits, which those of strips are, and of activations less their zero point, wrapped.
-  void correct(const PackedWeights& weights, uint64_t first, uint64_t rows, uint64_t token, int32_t* out) const {
-    if (!in_strips_) {
-      const uint32_t sum = u(sums()[token]);
-      for (uint64_t r = 0; r < rows; ++r) out[r] = static_cast<int32_t>(u(out[r]) - sum);
-    }
+  // Sums of products with activations become those of activations less their zero point, wrapped.
+  void correct(const PackedWeights& weights, uint64_t first, uint64_t rows, int32_t* out) const {
     if (!s_.zero) return;
     const uint32_t* own = weights.sums.data() + first;
     for (uint64_t r = 0; r < rows; ++r) out[r] = static_cast<int32_t>(u(out[r]) - u(s_.zero) * own[r]);
@@ -212,6 +207,8 @@ void run_trits(const Engine& engine, const Bound& bound, const PackedWeights& we
     engine.workers.spread(product.tokens(), [&](uint64_t token, unsigned worker) {
       product.pack(bound.lhs, token, *engine.buffers[worker]);
     });
+  if (!bound.keeps_rows && product.table_parts())
+    engine.workers.spread(product.table_parts(), [&](uint64_t part, unsigned) { product.make_tables(part); });
   engine.workers.spread(product.units(), [&](uint64_t unit, unsigned worker) {
     product.unit(bound, weights, unit, *engine.buffers[worker]);
   });

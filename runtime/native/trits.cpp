@@ -2,8 +2,8 @@
 
 #include <array>
 
+#include "abreast.h"
 #include "error.h"
-#include "residues.h"
 
 namespace tfmbs {
 namespace {

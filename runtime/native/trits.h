@@ -20,14 +20,6 @@ void check_residues(const uint8_t* data, uint64_t rows, uint64_t length, const s
 // As that, for rows of A5.
 void check_abreast(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where);
 
-// Rows of A5 that lie side by side: byte j of all of them, a line, then byte j + 1.
-constexpr uint64_t ABREAST_ROWS = 64;
-
-// The place of a row in its line; and the row at a place, which is the same.
-constexpr uint64_t abreast_place(uint64_t row) {
-  return (row / 4 % 4 * 4 + row / 16 % 4) * 4 + row % 4;
-}
-
 // Bytes of a row of `length` packed elements, and how many rows memory holds for `rows` of them.
 uint64_t packed_row_bytes(abi::Packing packing, uint64_t length);
 uint64_t packed_rows(abi::Packing packing, uint64_t rows);

@@ -373,17 +373,17 @@ def product_of_trits(packing: Packing) -> tuple[dict[str, bytes], list[str], Any
     return tables, source.strings, np.frombuffer(source.weights, np.uint8).copy()
 
 
-@pytest.mark.parametrize(("packing", "row"), [(Packing.PT5, 13 * 64 + 4), (Packing.R5, 4)])
-def test_residues_of_the_file_are_not_copied(packing: Packing, row: int) -> None:
-    """A launch keeps the sum of each row of trits, and of other packings the residues."""
-    assert _native.load(*product_of_trits(packing), "", MEMORY).packed == 6 * row
+@pytest.mark.parametrize(("packing", "rows"), [(Packing.PT5, 64), (Packing.R5, 64), (Packing.A5, 0)])
+def test_rows_abreast_of_the_file_are_not_copied(packing: Packing, rows: int) -> None:
+    """A launch keeps the sum of each row of trits, and of other packings the rows, abreast."""
+    assert _native.load(*product_of_trits(packing), "", MEMORY).packed == 6 * 4 + rows * 13 * 64
 
 
 @pytest.mark.parametrize(
-    ("byte", "value", "what"), [(834, 20, "row 1 byte 2 is no code"), (831, 0, "row 0 byte 831 is padded")]
+    ("byte", "value", "what"), [(2 * 64 + 1, 20, "row 1 byte 2 is no code"), (831 * 64, 1, "row 0 byte 831 is padded")]
 )
-def test_residues_of_the_file_are_checked(byte: int, value: int, what: str) -> None:
-    tables, strings, weights = product_of_trits(Packing.R5)
+def test_rows_abreast_of_the_file_are_checked(byte: int, value: int, what: str) -> None:
+    tables, strings, weights = product_of_trits(Packing.A5)
     weights[byte] = value
     context = _native.Context(loaded := _native.load(tables, strings, weights, "", MEMORY), 1, 1, 1 << 20, 1 << 20)
     with pytest.raises(TfmbsError, match=what):

@@ -65,7 +65,7 @@ for m in (1, 2, 3, 5, 8, 9, 16, 17, 33):
     for n in (1, 7, 33, 81):
         for k in (256, 320, 641):
             lhs, rhs = activations(rng, (1, m, k), extreme=False), trits(rng, (n, k), extreme=False)
-            image = product(lhs, rhs, 0, Packing.R5).image()
+            image = product(lhs, rhs, 0, Packing.A5).image()
             image.weights = before_a_guard(np.frombuffer(image.weights, np.uint8))
             got = Emulator(image, sys.argv[1]).context(1).run("main", {"x": before_a_guard(lhs)})["y"]
             assert got.tobytes() == sums(lhs[0], rhs, 0).tobytes()

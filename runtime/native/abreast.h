@@ -30,8 +30,8 @@ constexpr uint64_t rows_abreast(uint64_t rows) {  // of whole groups
 // The bytes of `rows` rows of `length` trits; what fills up blocks and groups are trits 0.
 void pack_abreast(const int8_t* trits, uint64_t rows, uint64_t length, uint8_t* out);
 
-// Of a group of rows of `blocks` blocks: sums of the trits of each row, and how many of all are not 0. Bytes that are no
-// codes count as anything.
+// Of a group of rows of `blocks` blocks: sums of the trits of each row; returns how many of all are not 0. Bytes that
+// are no codes count as anything.
 uint64_t count_abreast(const uint8_t* lines, uint64_t blocks, uint32_t (&sums)[ABREAST_ROWS]);
 
 }  // namespace tfmbs

@@ -80,8 +80,10 @@ template <unsigned COUNT, unsigned ROWS, unsigned VECTORS>
 #pragma GCC unroll 1
   for (const unsigned end = word + COUNT; word < end; ++word) {
 #pragma GCC unroll 4
-    for (unsigned i = 0; i < SHARE; ++i)
-      if (PASSES <= 4 || word % 2 == 0) __builtin_prefetch(from.ahead + (4 * word / PASSES + i) * tfmbs::ABREAST_ROWS, 0, 2);
+    for (unsigned i = 0; i < SHARE; ++i) {
+      const uint8_t* ahead = from.ahead + (4 * word / PASSES + i) * tfmbs::ABREAST_ROWS;
+      if (PASSES <= 4 || word % 2 == 0) __builtin_prefetch(ahead, 0, 2);
+    }
     VecI x[VECTORS];
     load_words(from.lines + 4 * word * tfmbs::ABREAST_ROWS, from.first, x);
     Digits all[VECTORS];

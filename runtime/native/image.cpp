@@ -318,18 +318,19 @@ void Image::prepare_groups(Launch& launch) {
 void Image::prepare_trits(Launch& launch, const abi::Tensor& rhs, const abi::Tensor* scales, uint64_t n, uint64_t k) {
   choose(launch, Family::TRITS);
   launch.words = Words::RESIDUES;
-  const uint64_t row_bytes = residue_row_bytes(k), whole = rows_abreast(n);
+  const uint64_t whole = rows_abreast(n);
   // Rows of the tensor that are rows of the product feed the kernels from the file.
   const bool in_place = rhs.packing == abi::Packing::A5 && rhs.dims[0] == n;
   const uint64_t own_bytes = product({n, sizeof(uint32_t) + (scales ? sizeof(float) : 0)}, launch.name);
-  const uint64_t size = in_place ? own_bytes : own_bytes + product({whole, row_bytes}, launch.name);
+  const uint64_t size = in_place ? own_bytes : own_bytes + product({whole, residue_row_bytes(k)}, launch.name);
   const std::string key =
       bytes_of(launch.words) + bytes_of(place_of(rhs)) + (scales ? bytes_of(place_of(*scales)) : std::string());
   const uint8_t* const data = weights_.data + rhs.offset;
   const uint8_t* const factors = scales ? weights_.data + scales->offset : nullptr;
-  launch.weights = stored(key, launch, size, [rhs, data, factors, n, k, row_bytes, whole, in_place, name = launch.name] {
+  launch.weights = stored(key, launch, size, [rhs, data, factors, n, k, whole, in_place, name = launch.name] {
     StoredWeights stored;
     PackedWeights& packed = stored.packed;
+    const uint64_t blocks = residue_blocks(k), row_bytes = residue_row_bytes(k);
     if (in_place) {
       check_abreast(data, n, k, name);
       packed.residues = data;
@@ -344,7 +345,7 @@ void Image::prepare_trits(Launch& launch, const abi::Tensor& rhs, const abi::Ten
     packed.sums.resize(n);
     for (uint64_t row = 0; row < n; row += ABREAST_ROWS) {
       uint32_t sums[ABREAST_ROWS];
-      stored.nonzero[0] += count_abreast(packed.residues + row * row_bytes, residue_blocks(k), sums);
+      stored.nonzero[0] += count_abreast(packed.residues + row * row_bytes, blocks, sums);
       std::copy_n(sums, std::min<uint64_t>(ABREAST_ROWS, n - row), packed.sums.begin() + static_cast<ptrdiff_t>(row));
     }
     if (factors) {

@@ -29,14 +29,14 @@ enum class Words {
 // rows, b is k words x panel, out has `stride` columns.
 using TileFn = void (*)(unsigned rows, size_t k, const uint32_t* a, const uint32_t* b, int32_t* out, size_t stride);
 
-// A row of trits as residues: blocks of RESIDUE_BYTES bytes that hold RESIDUE_TRITS trits, five to a byte; 64 rows stand
+// A row of trits: blocks of RESIDUE_BYTES residues that hold RESIDUE_TRITS trits, five to a byte; 64 rows stand abreast,
 // abreast, see abreast.h.
 constexpr size_t RESIDUE_BYTES = 64, RESIDUE_TRITS = 320;
 
 // Products of rows of trits and of i8, wrapped, by tables of what five activations come to with any five trits. Rows of
 // activations are as long as those of trits, filled up with zeros.
 struct TritFns {
-  unsigned most_rows;  // of activations for which it pays; 0: never
+  unsigned most_rows;  // of activations for which it pays, if their tables stay in a cache; 0: none
   size_t table_bytes;  // of a block
   void (*tables)(size_t blocks, const int8_t* a, uint8_t* out);
   // sums[64 g + r] = the product with row r of group g of rows abreast. The groups behind are fetched.

@@ -48,7 +48,7 @@ class TritBlocks {
     }
   }
 
-  // out[t * stride + r] = products of `rows` rows of trits, whole groups abreast, and of activations from a multiple of a
+  // out[t * stride + r] = products of `rows` rows of trits, in whole groups, and of activations from a multiple of a
   // block on, whose sums are `sums`. `buffer` has strip_bytes.
   void multiply(const uint8_t* lines, uint64_t rows, const uint8_t* lhs, uint64_t token, uint64_t tokens,
                 const int32_t* sums, uint8_t* buffer, int32_t* out, uint64_t stride) const {

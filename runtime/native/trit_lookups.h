@@ -18,7 +18,8 @@ constexpr size_t ENTRIES = 128, TABLE_BYTES = 2 * ENTRIES;  // all l, then all h
 constexpr int RADIX = 36, RECIPROCAL = (1 << 15) / RADIX, MOST_ENTRY = 5 * 128;
 constexpr size_t OCTETS_TOGETHER = 7, DOUBLES_TOGETHER = 49;
 constexpr size_t GROUPS_TOGETHER = 4;  // which share what loading a table costs
-constexpr unsigned MOST_ROWS = 1;      // of activations: digits of more of them cost less
+constexpr size_t LINE = tfmbs::ABREAST_ROWS;  // bytes
+constexpr unsigned MOST_ROWS = 4;  // of activations: with more of them digits cost less
 
 // As _mm512_mulhrs_epi16 has it.
 constexpr int rounded_part(int entry) { return (entry * RECIPROCAL + (1 << 14)) >> 15; }
@@ -85,8 +86,8 @@ inline void make_tables(size_t blocks, const int8_t* a, uint8_t* out) {
 // GROUPS groups of rows.
 template <size_t GROUPS>
 void look_up_groups(size_t blocks, const uint8_t* weights, const uint8_t* tables, int32_t* out) {
-  constexpr size_t AHEAD = tfmbs::RESIDUE_BYTES;  // lines
-  const size_t lines = blocks * tfmbs::RESIDUE_BYTES, apart = lines * tfmbs::ABREAST_ROWS;
+  constexpr size_t AHEAD = tfmbs::RESIDUE_BYTES;
+  const size_t lines = blocks * tfmbs::RESIDUE_BYTES, apart = lines * LINE;
   const __m512i factors = _mm512_set1_epi16(RADIX << 8 | 1), zero = _mm512_setzero_si512();
   __m512i words[GROUPS][4];
   for (auto& group : words)
@@ -102,13 +103,13 @@ void look_up_groups(size_t blocks, const uint8_t* weights, const uint8_t* tables
         const uint8_t* table = tables + line * TABLE_BYTES;
         const __m512i l0 = _mm512_loadu_si512(table), l1 = _mm512_loadu_si512(table + 64);
         const __m512i h0 = _mm512_loadu_si512(table + ENTRIES), h1 = _mm512_loadu_si512(table + ENTRIES + 64);
-        const size_t next = line + AHEAD;
-        const size_t ahead = next < lines ? next * tfmbs::ABREAST_ROWS : GROUPS * apart + (next - lines) * tfmbs::ABREAST_ROWS;
+        // Behind the last line of a group comes what the groups behind these begin with.
+        const size_t ahead = (line + AHEAD) * LINE + (line + AHEAD < lines ? 0 : (GROUPS - 1) * apart);
 #pragma GCC unroll 4
         for (size_t g = 0; g < GROUPS; ++g) {
           const uint8_t* group = weights + g * apart;
           _mm_prefetch(reinterpret_cast<const char*>(group + ahead), _MM_HINT_T1);
-          const __m512i codes = _mm512_loadu_si512(group + line * tfmbs::ABREAST_ROWS), index = _mm512_abs_epi8(codes);
+          const __m512i codes = _mm512_loadu_si512(group + line * LINE), index = _mm512_abs_epi8(codes);
           const __mmask64 negative = _mm512_movepi8_mask(codes);
           const __m512i l = _mm512_permutex2var_epi8(l0, index, l1), h = _mm512_permutex2var_epi8(h0, index, h1);
           low[g] = _mm512_add_epi8(low[g], _mm512_mask_sub_epi8(l, negative, zero, l));
@@ -132,7 +133,7 @@ void look_up_groups(size_t blocks, const uint8_t* weights, const uint8_t* tables
       }
   }
   for (size_t g = 0; g < GROUPS; ++g)
-    for (size_t i = 0; i < 4; ++i) _mm512_storeu_si512(out + g * tfmbs::ABREAST_ROWS + 16 * i, words[g][i]);
+    for (size_t i = 0; i < 4; ++i) _mm512_storeu_si512(out + g * LINE + 16 * i, words[g][i]);
 }
 
 // As `TritFns::look_up`: counts GROUPS down until as many are left.
@@ -141,7 +142,7 @@ void look_up(size_t groups, size_t blocks, const uint8_t* weights, const uint8_t
   for (; groups >= GROUPS; groups -= GROUPS) {
     look_up_groups<GROUPS>(blocks, weights, tables, sums);
     weights += GROUPS * blocks * tfmbs::ABREAST_BYTES;
-    sums += GROUPS * tfmbs::ABREAST_ROWS;
+    sums += GROUPS * LINE;
   }
   if constexpr (GROUPS > 1) look_up<GROUPS / 2>(groups, blocks, weights, tables, sums);
 }

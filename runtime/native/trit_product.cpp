@@ -16,6 +16,7 @@ namespace {
 
 constexpr uint64_t UNITS_OF_A_THREAD = 4, LEAST_ROWS = ABREAST_ROWS;
 constexpr uint64_t TABLES_TOGETHER = 8;  // blocks whose tables a thread makes at once
+constexpr uint64_t MOST_TABLES = 3 << 19;  // bytes, of several rows: about what the caches of a core hold
 constexpr uint64_t FINISHED = 8;  // tokens whose epilogue is applied at once
 
 uint64_t up(uint64_t count, uint64_t unit) { return (count + unit - 1) / unit; }
@@ -36,6 +37,10 @@ Shape shape_of(const Launch& launch) {
   return {uint64_t{g.batch} * g.m, g.n, g.k, g.lhs_m_stride, g.lhs_k_stride, g.lhs_zero};
 }
 
+bool looks_up(const TritFns& fns, uint64_t m, uint64_t blocks) {
+  return m <= fns.most_rows && (m == 1 || m * blocks * fns.table_bytes <= MOST_TABLES);
+}
+
 class TritProduct {
  public:
   TritProduct(const Engine& engine, const Launch& launch)
@@ -47,7 +52,7 @@ class TritProduct {
         absmax_(grouped_ && launch.groups.activations == abi::Activations::ABSMAX),
         blocks_(residue_blocks(s_.k)),
         padded_(blocks_ * RESIDUE_TRITS),
-        in_strips_(s_.m > fns_.most_rows),
+        in_strips_(!looks_up(fns_, s_.m, blocks_)),
         unit_(engine.kernels.integers.strips, s_.m, blocks_),
         tokens_(in_strips_ ? strip_tokens(s_.m) : s_.m),
         chunk_(chunk_of(s_.n, up(s_.m, tokens_), engine.buffers.size(), in_strips_ ? unit_.most_rows() : abi::VLMAX)),
@@ -110,8 +115,8 @@ class TritProduct {
     const uint8_t* lines = weights.residues + first * blocks_ * RESIDUE_BYTES;
     if (in_strips_) {
       worker.panel.resize(std::max(worker.panel.size(), up(unit_.strip_bytes(), sizeof(uint32_t))));
-      unit_.multiply(lines, rows_abreast(rows), reinterpret_cast<const uint8_t*>(activations()), token, tokens, sums() + token,
-                     reinterpret_cast<uint8_t*>(worker.panel.data()), out, stride_);
+      unit_.multiply(lines, rows_abreast(rows), reinterpret_cast<const uint8_t*>(activations()), token, tokens,
+                     sums() + token, reinterpret_cast<uint8_t*>(worker.panel.data()), out, stride_);
     } else {
       look_up(lines, rows_abreast(rows), token, tokens, out);
     }

@@ -28,7 +28,8 @@ def candidates(
     g = dict(problem.geometry)
     lines = {g["out_width"] * 2**i for i in range(DOUBLINGS)} if g else set()
     m_sizes = sizes(problem.m, rows) | {size for size in lines if size <= problem.m}
-    n_sizes, k_sizes = sizes(problem.n, columns), sizes(problem.k, max(rows, columns))
+    n_sizes = {work.rhs.fitted_count(n) for n in sizes(problem.n, columns)}
+    k_sizes = sizes(problem.k, max(rows, columns))
     if isinstance(work.lhs, Windows):
         k_sizes = {work.lhs.fitted_k(k) for k in k_sizes}
     elif isinstance(work.rhs, Groups):

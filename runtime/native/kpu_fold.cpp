@@ -143,7 +143,8 @@ Vectors elements(const movement::Fold& p, const uint8_t* data, const std::string
   rhs.stride = k;
   rhs.k_stride = 1;
   if (packing != abi::Packing::DENSE) {
-    out = unpack_elements(data, static_cast<uint64_t>(p.columns), k, packing, name);
+    // What lies abreast of the last rows may be rows of others.
+    out = unpack_elements(data, packed_rows(packing, static_cast<uint64_t>(p.columns)), k, packing, name);
     rhs.i8 = out.data();
   } else if (p.rhs_is_float) {
     rhs.f32 = reinterpret_cast<const float*>(data);
@@ -182,6 +183,30 @@ Vectors compacted(movement::Fold& p, const int8_t*& lhs, const Vectors& rhs, Scr
   return {nullptr, pad.rhs_kept.data(), count, 1};
 }
 
+// Weights with scales as they lie in L1: those of as many columns as lie abreast, and behind them their scales.
+struct GroupRows {
+  abi::Packing packing;
+  size_t groups, row, abreast;
+
+  explicit GroupRows(const movement::Fold& p)
+      : packing(static_cast<abi::Packing>(p.packing)),
+        groups(static_cast<size_t>(std::max<int64_t>(1, p.depth / p.group))),
+        row(static_cast<size_t>(p.rhs_row_bytes) / groups - sizeof(float)),
+        abreast(packed_rows(packing, 1)) {}
+
+  size_t packed(size_t columns) const { return packed_rows(packing, columns * groups) * row; }
+  size_t scales(size_t columns) const { return columns * groups * sizeof(float); }
+};
+
+// Bytes of the weights of a tile.
+int64_t rhs_bytes(const movement::Fold& p) {
+  const size_t columns = static_cast<size_t>(p.columns);
+  const auto packing = static_cast<abi::Packing>(p.packing);
+  if (!p.group) return static_cast<int64_t>(packed_rows(packing, columns)) * p.rhs_row_bytes;
+  const GroupRows rows(p);
+  return static_cast<int64_t>(rows.packed(columns) + rows.scales(columns));
+}
+
 // A product whose weights have a scale for each group of k, see groups.cpp.
 class GroupFold {
  public:
@@ -194,14 +219,17 @@ class GroupFold {
         sums_(sums),
         pad_(pad),
         groups_(std::max<int64_t>(1, p.depth / p.group)) {
-    const size_t scales = static_cast<size_t>(groups_) * sizeof(float);
-    const size_t packed = static_cast<size_t>(p.rhs_row_bytes) - scales;
-    pad.rows.resize(static_cast<size_t>(p.columns) * packed);
-    scales_.resize(static_cast<size_t>(p.columns * groups_));
-    for (size_t j = 0; j < static_cast<size_t>(p.columns); ++j) {
-      const uint8_t* row = rhs + j * static_cast<size_t>(p.rhs_row_bytes);
-      std::memcpy(pad.rows.data() + j * packed, row, packed);
-      std::memcpy(scales_.data() + j * static_cast<size_t>(groups_), row + packed, scales);
+    const GroupRows own(p);
+    const size_t columns = static_cast<size_t>(p.columns), groups = static_cast<size_t>(groups_);
+    pad.rows.resize(own.packed(columns));
+    scales_.resize(columns * groups);
+    uint8_t* to = pad.rows.data();
+    for (size_t j = 0; j < columns; j += own.abreast) {
+      const size_t count = std::min(own.abreast, columns - j), packed = own.packed(count), scales = own.scales(count);
+      std::memcpy(to, rhs, packed);
+      std::memcpy(scales_.data() + j * groups, rhs + packed, scales);
+      to += packed;
+      rhs += packed + scales;
     }
     movement::Fold rows = p;
     rows.columns = p.columns * groups_;
@@ -213,9 +241,10 @@ class GroupFold {
   // Weights are made f32; the reduction is that of any product.
   void real() {
     pad_.real.resize(static_cast<size_t>(p_.columns * p_.depth));
+    const int64_t together = std::min(p_.depth, p_.group);
     for (int64_t i = 0; i < p_.columns * p_.depth; ++i)
       pad_.real[static_cast<size_t>(i)] =
-          static_cast<float>(weights_.i8[i]) * scales_[static_cast<size_t>(i / p_.group)];
+          static_cast<float>(weights_.i8[i]) * scales_[static_cast<size_t>(i / together)];
     const Vectors rhs{pad_.real.data(), nullptr, static_cast<uint64_t>(p_.depth), 1};
     Fold(kernels_, launch_, p_, lhs_, rhs, reinterpret_cast<uint32_t*>(sums_), pad_).run();
   }
@@ -286,7 +315,7 @@ void Jobs::fold(const movement::Movement& movement, const int64_t* parameters) {
   const Kernels& kernels = *own.kernels;
   const int64_t count = p.is_window ? p.rows * p.depth : (p.rows - 1) * p.lhs_stride + p.depth;
   const uint8_t* lhs = memories_.at(p.memory, p.lhs, count * (p.is_float ? 4 : 1));
-  const uint8_t* rhs = memories_.at(p.memory, p.rhs, p.columns * p.rhs_row_bytes);
+  const uint8_t* rhs = memories_.at(p.memory, p.rhs, rhs_bytes(p));
   const int64_t lines = p.is_window ? p.columns : p.rows, line = p.is_window ? p.rows : p.columns;
   uint8_t* sums = memories_.at(p.memory, p.sums, ((lines - 1) * p.sums_stride + line) * 4);
   if (p.group) {

@@ -21,12 +21,14 @@ Fields = dict[str, int]
 ALIGNMENT = 64
 
 DTYPE_OF_NUMPY = {info.numpy: dtype for dtype, info in DTYPES.items() if info.numpy}
+TARGET = "kpu-16x16"
+"""Of images, where a test names no other one."""
 
 
 class Tables:
     """Collects the tables of one entry point `main`; `image()` gives them. Every launch waits for the one before."""
 
-    def __init__(self, target: str = "kpu-16x16", **changes: object) -> None:
+    def __init__(self, target: str = TARGET, **changes: object) -> None:
         """With other values of some keys of the target."""
         self.shift = 0  # elements by which constants lie behind a multiple of `ALIGNMENT`
         self._image = Image(meta={"name": "conformance"}, target=load_target(target).to_dict() | changes)

@@ -19,6 +19,7 @@ from tfmbs.runtime.abi.movement.operands import Matrix, Tile
 from tfmbs.runtime.abi.movement.plan import Work
 from tfmbs.runtime.abi.movement.tiles import first_tile, halved
 from tfmbs.runtime.abi.records import Activations, Dataflow, Kind, LoopOrder
+from tfmbs.runtime.abi.sections import MAJOR, MINOR
 from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import DType, Packing
@@ -135,7 +136,7 @@ def test_tiles_in_blocks_that_do_not_fit_are_passed_over() -> None:
     values = load_target("tfmbs-1024").to_dict()
     for level, size in (("l1", 1 << 17), ("l2", 1 << 14), ("l3", 1 << 20)):
         values[level] |= {"banks": 1, "bank_bytes": size}
-    target = Target.from_dict(values, "small", 10)
+    target = Target.from_dict(values, "small")
     problem = Problem(1, 1, 1024, 256, DType.I8, DType.I8, shares_right=True)
     assert choose(problem, target, array_dataflows(target)).prediction is not None
 
@@ -149,17 +150,21 @@ def test_the_model_counts_rounds(fabric: int, block: tuple[int, int, int]) -> No
     assert loops.round_count(3, fabric) == sum(one.last == loops.steps for one in rounds)
 
 
-@pytest.mark.parametrize("packing", [Packing.R5, Packing.PT5, Packing.T2])
+@pytest.mark.parametrize("packing", [Packing.A5, Packing.R5, Packing.PT5, Packing.T2])
+@pytest.mark.parametrize("n", [1, 9, 64, 100, 1000])
 @pytest.mark.parametrize("k", [1, 3, 7, 302, 1000])
-def test_halving_a_tile_comes_to_an_end(packing: Packing, k: int) -> None:
-    """Rows that are shorter than what their packing may be cut into are not cut."""
+def test_halving_a_tile_comes_to_an_end(packing: Packing, n: int, k: int) -> None:
+    """Rows that are shorter than what their packing may be cut into are not cut; nor are as many as lie abreast."""
     lhs = Matrix(0, 0, DType.I8, Packing.DENSE, 1, 5, k, 0, k, 1, True)
-    work = Work(1, 5, 9, k, lhs, Matrix(0, 0, DType.TRIT, packing, 1, 9, k, 0, k, 1, False), False, 4)
-    tile, seen = first_tile(work, Tile(5, 9, k)), 0
+    work = Work(1, 5, n, k, lhs, Matrix(0, 0, DType.TRIT, packing, 1, n, k, 0, k, 1, False), False, 4)
+    tile, seen = first_tile(work, Tile(5, n, k)), 0
     while (smaller := halved(tile, work)) != tile:
         tile, seen = smaller, seen + 1
         assert tile.k <= k
+        assert tile.n <= n
         assert seen < 100
+    blocks = {Packing.A5: (64, 320), Packing.R5: (1, 320), Packing.PT5: (1, 5), Packing.T2: (1, 4)}[packing]
+    assert tile == (1, min(n, blocks[0]), min(k, blocks[1]))
 
 
 def test_kinds_without_blocks_refuse_them() -> None:
@@ -171,6 +176,6 @@ def test_kinds_without_blocks_refuse_them() -> None:
         builder.window(Kind.CONV2D, x, w, out, kernel=(3, 3), pads=(1, 1, 1, 1), schedule=schedule)
         return Image.from_buffer(builder.image().to_bytes())
 
-    assert window(order=LoopOrder.ROWS).version == (1, 10)
+    assert window(order=LoopOrder.ROWS).version == (MAJOR, MINOR)
     with pytest.raises(TfmbsError, match="CONV2D: block_k, expected 0, got 16"):
         window(block=(0, 0, 16))

@@ -64,12 +64,13 @@ FOLD_FIELDS = (
     "lhs_stride", "sums_stride", "group", "factors", "kept",
 )  # fmt: skip
 """lhs and rhs are byte addresses in `memory`. lhs is rows×depth, its rows `lhs_stride` elements apart, or dense
-depth×rows of a window (`is_window`), whose first row is output `pixel`; rhs has `columns` rows of `rhs_row_bytes`. Sums
-are rows×columns words, columns×rows of a window, with rows `sums_stride` words apart; `is_first`: they start from 0.
-With a `group`, so many elements share a scale: a row of rhs is a packed row for each group, and behind them the scales;
-sums are f32, divided in the end by the factors of the rows of lhs, if they are somewhere (not -1). With a `depth` below
-`group` it is the rest of the only group, whose sums so far are those of integers. Where `kept` is not
--1, only those k are multiplied for which some column has a weight: so many, or one where there is none."""
+depth×rows of a window (`is_window`), whose first row is output `pixel`; rhs has `columns` rows of `rhs_row_bytes`; of
+packing A5 their number is rounded up to a multiple of those that lie abreast. Sums are rows×columns words, columns×rows
+of a window, with rows `sums_stride` words apart; `is_first`: they start from 0. With a `group`, so many elements share
+a scale: a row of rhs, or all rows that lie abreast, are a packed row for each group, and behind them the scales; sums
+are f32, divided in the end by the factors of the rows of lhs, if they are somewhere (not -1). With a `depth` below
+`group` it is a part of the only group: of reals any, else the last, and sums so far are those of integers. Where `kept`
+is not -1, only those k are multiplied for which some column has a weight: so many, or one where there is none."""
 
 GATHER_FIELDS = (
     "memory", "address", "pixel", "rows", "channels", "element_bytes", "rows_per_block", "zero", "blocks",

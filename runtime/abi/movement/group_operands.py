@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tfmbs.runtime.abi.movement.memory import Slot
@@ -9,7 +10,7 @@ from tfmbs.runtime.abi.movement.operands import Key, Matrix, Span, Tile
 from tfmbs.runtime.abi.movement.program import Copy
 from tfmbs.runtime.abi.siw_timing import Timing
 from tfmbs.runtime.abi.target import Target
-from tfmbs.runtime.abi.types import row_bytes
+from tfmbs.runtime.abi.types import packed_rows
 
 WORD = 4
 MAGNITUDE_PASSES, INTEGER_PASSES = 1, 3
@@ -20,9 +21,10 @@ MAGNITUDE_PASSES, INTEGER_PASSES = 1, 3
 class Groups(Matrix):
     """Weights with `scales` bytes into WEIGHTS the scales of each vector, one for every `group` elements.
 
-    A chunk has, for each vector, the packed rows of its groups, and their scales behind them. The reduction is cut
-    between groups, or, where a vector is one group and sums are integers, anywhere that the packing allows: the last
-    chunk has the scale then.
+    A chunk has, for each vector, or for as many as lie abreast, the packed rows of their groups, and their scales
+    behind them. The reduction is cut between groups, or, where a vector is one group and sums are integers, anywhere
+    that the packing allows: the last chunk has the scale then. Of vectors that lie abreast, those that are one group
+    are cut so in any case, every chunk of reals having the scales; others nowhere, as their groups are rows abreast.
     """
 
     group: int
@@ -32,46 +34,53 @@ class Groups(Matrix):
 
     @property
     def unit(self) -> int:
+        if self.abreast > 1:
+            return super().unit if self.group == self.k else 0
         return super().unit if self.is_integer and self.group == self.k else self.group
 
-    def row_bytes(self, length: int) -> int:
-        """Of a vector in a chunk, at most."""
-        return self.chunk_row_bytes(Span(self.k - length, length))
+    def bytes_of(self, vectors: int, k: Span) -> int:
+        return sum(count * (packed + scales) for _, count, packed, scales in self._panels(vectors, k))
 
     def chunk_row_bytes(self, k: Span) -> int:
-        """Of a vector in a chunk with the elements `k`."""
-        if k.size < self.group:
-            scale = WORD if k.first + k.size == self.k else 0
-            return row_bytes(self.dtype, self.packing, k.size) + scale
-        return k.size // self.group * (row_bytes(self.dtype, self.packing, self.group) + WORD)
+        """Of a vector in a chunk with the elements `k`: its rows, and their scales, if they come with it."""
+        return self.bytes_of(self.abreast, k) // self.abreast
+
+    def _panels(self, vectors: int, k: Span) -> Iterator[tuple[int, int, int, int]]:
+        """Vectors that lie abreast are a panel: the first vector of panels, how many there are of them, and bytes of
+        packed rows and of scales of each."""
+        groups, length = max(1, k.size // self.group), min(k.size, self.group)
+        has_scales = k.size >= self.group or k.first + k.size == self.k or not self.is_integer
+        full, rest = divmod(vectors, self.abreast)
+        for first, count, own in ((0, full, self.abreast), (full * self.abreast, 1, rest)):
+            if count and own:
+                rows = own * groups
+                yield first, count, packed_rows(self.packing, rows) * self.row_bytes(length), rows * has_scales * WORD
 
     def load(self, key: Key, tile: Tile, to: Slot) -> Copy:
         return self.loads(key, tile, to)[0]
 
     def loads(self, key: Key, tile: Tile, to: Slot) -> list[Copy]:
         vectors, k = self.shape(key, tile)
-        row, packed = self.chunk_row_bytes(k), row_bytes(self.dtype, self.packing, min(k.size, self.group))
-        count, whole = max(1, k.size // self.group), self.k // self.group
-        vector = whole * row_bytes(self.dtype, self.packing, self.group)
+        whole, row = self.k // self.group, self.row_bytes(min(k.size, self.group))
+        vector, abreast = whole * self.row_bytes(self.group), self.abreast
+        skipped = k.first // self.group * row if k.size >= self.group else self.row_bytes(k.first)
+        weights, scales, behind = [], [], to.address
+        for number, count, packed, own in self._panels(vectors.size, k):
+            first, panel = vectors.first + number, packed + own
 
-        def copy(start: int, stride: int, run: int, behind: int) -> Copy:
-            target = to.address + behind
-            return Copy(self.memory, start, to.memory, target, 1, 0, 0, vectors.size, stride, row, run)
+            def copy(start: int, stride: int, at: int, run: int, count: int = count, panel: int = panel) -> Copy:
+                return Copy(self.memory, start, to.memory, at, 1, 0, 0, count, stride, panel, run)
 
-        first = k.first // self.group * packed if k.size >= self.group else row_bytes(self.dtype, self.packing, k.first)
-        found = [copy(self.offset + vectors.first * vector + first, vector, count * packed, 0)]
-        if row > count * packed:
-            start = self.scales + (vectors.first * whole + k.first // self.group) * WORD
-            found.append(copy(start, whole * WORD, count * WORD, count * packed))
-        return found
+            start = self.offset + first * vector + abreast * skipped
+            weights.append(copy(start, abreast * vector, behind, packed))
+            if own:
+                start = self.scales + (first * whole + k.first // self.group) * WORD
+                scales.append(copy(start, abreast * whole * WORD, behind + packed, own))
+            behind += count * panel
+        return weights + scales
 
     def lift(self, key: Key, tile: Tile, start: Slot, to: Slot) -> Copy:
-        vectors, k = self.shape(key, tile)
-        size = vectors.size * self.chunk_row_bytes(k)
-        return Copy(start.memory, start.address, to.memory, to.address, run=size)
-
-    def feed(self, key: Key, tile: Tile, start: Slot, to: Slot) -> Copy:
-        return self.lift(key, tile, start, to)
+        return self.feed(key, tile, start, to)
 
 
 def factors_at(rows: int, columns: int) -> int:

@@ -87,7 +87,8 @@ class GroupExpansion(ProductExpansion):
         x, work = self.x, self.work
         m, n, depth = out.m.size, out.n.size, span(k, self.plan.tile.k, work.k)
         is_last = depth.first + depth.size == work.k
-        group = self.rhs.group if depth.size >= self.rhs.group or is_last else 0  # until then, sums are integers
+        is_scaled = self.is_real or depth.size >= self.rhs.group or is_last
+        group = self.rhs.group if is_scaled else 0  # until then, sums are integers
         divides = is_last and isinstance(work.lhs, Magnitudes)
         factors = lhs.address + factors_at(m, depth.size) if divides else -1
         row = self.rhs.chunk_row_bytes(depth)
@@ -98,7 +99,7 @@ class GroupExpansion(ProductExpansion):
         used = m * n * ACCUMULATOR_BYTES
         waits = [*lhs.writers, *rhs.writers, *(sums.to_write(used) if k == 0 else sums.writers)]
         size = m * depth.size * (WORD if self.is_real else 1)
-        reads = [lhs.place(integers_bytes(m, depth.size) if divides else size), rhs.place(n * row)]
+        reads = [lhs.place(integers_bytes(m, depth.size) if divides else size), rhs.place(self.rhs.bytes_of(n, depth))]
         what = What(
             tile=out.fabric,
             parameters=parameters,

@@ -12,10 +12,11 @@ from functools import cached_property
 from math import gcd
 from typing import NamedTuple, Protocol
 
+from tfmbs.runtime.abi.abreast import ABREAST
 from tfmbs.runtime.abi.movement.memory import Slot
 from tfmbs.runtime.abi.movement.program import Copy
 from tfmbs.runtime.abi.residues import BLOCK_TRITS
-from tfmbs.runtime.abi.types import PACKED_PER_BYTE, SPARSE, DType, Packing, row_bytes
+from tfmbs.runtime.abi.types import PACKED_PER_BYTE, RESIDUES, SPARSE, DType, Packing, packed_rows, row_bytes
 
 Key = tuple[int, ...]
 
@@ -101,16 +102,32 @@ class Matrix:
         """The reduction is cut after multiples of this many elements; 0: nowhere."""
         if self.packing in SPARSE:
             return 0
-        if self.packing is Packing.R5:
+        if self.packing in RESIDUES:
             return BLOCK_TRITS
         return PACKED_PER_BYTE.get(self.packing, 1)
+
+    @cached_property
+    def abreast(self) -> int:
+        """Vectors are cut after multiples of this many: as many lie abreast."""
+        return ABREAST if self.packing is Packing.A5 else 1
+
+    def fitted_count(self, count: int) -> int:
+        """The largest allowed number of vectors of at most `count`, or the smallest one."""
+        if count >= self.count:
+            return self.count
+        return min(self.count, max(self.abreast, count // self.abreast * self.abreast))
 
     def row_bytes(self, length: int) -> int:
         """Bytes of so many elements of a vector, from an allowed cut on."""
         return row_bytes(self.dtype, self.packing, length)
 
+    def bytes_of(self, vectors: int, k: Span) -> int:
+        """Of a chunk with the elements `k` of so many vectors."""
+        return packed_rows(self.packing, vectors) * self.row_bytes(k.size)
+
     def bytes_in_l1(self, tile: Tile) -> int:
-        return self._size(tile) * self.row_bytes(min(tile.k, self.k))
+        length = min(tile.k, self.k)
+        return self.bytes_of(self._size(tile), Span(self.k - length, length))
 
     def chunk_bytes(self, tile: Tile) -> int:
         return self.bytes_in_l1(tile)
@@ -142,12 +159,11 @@ class Matrix:
         """From external memory to L3, of what comes first."""
         vectors, k = self.shape(key, tile)
         if self.packing is not Packing.DENSE:
-            row = self.row_bytes(self.k)
-            start = (
-                self.offset + self.first_row(key[0], vectors.first) * row + (self.row_bytes(k.first) if k.first else 0)
-            )
-            run = self.row_bytes(k.size)
-            return Copy(self.memory, start, to.memory, to.address, 1, 0, 0, vectors.size, row, run, run)
+            row, abreast = self.row_bytes(self.k), self.abreast
+            first = self.first_row(key[0], vectors.first)
+            start = self.offset + first * row + (abreast * self.row_bytes(k.first) if k.first else 0)
+            run, runs = abreast * self.row_bytes(k.size), -(-vectors.size // abreast)
+            return Copy(self.memory, start, to.memory, to.address, 1, 0, 0, runs, abreast * row, run, run)
         e = self.element_bytes
         at = key[0] * self.product_stride + vectors.first * self.stride + k.first * self.k_stride
         start = self.offset + at * e
@@ -174,8 +190,7 @@ class Matrix:
         """From L3 to L2."""
         vectors, k = self.shape(key, tile)
         if not self.transposes or k.size == 1:
-            size = vectors.size * self.row_bytes(k.size)
-            return Copy(start.memory, start.address, to.memory, to.address, run=size)
+            return Copy(start.memory, start.address, to.memory, to.address, run=self.bytes_of(vectors.size, k))
         e = self.element_bytes
         return Copy(
             start.memory, start.address, to.memory, to.address,
@@ -185,8 +200,7 @@ class Matrix:
     def feed(self, key: Key, tile: Tile, start: Slot, to: Slot) -> Copy:
         """From L2 to L1, which holds them as L2 does."""
         vectors, k = self.shape(key, tile)
-        size = vectors.size * self.row_bytes(k.size)
-        return Copy(start.memory, start.address, to.memory, to.address, run=size)
+        return Copy(start.memory, start.address, to.memory, to.address, run=self.bytes_of(vectors.size, k))
 
     def _size(self, tile: Tile) -> int:
         return min(tile.m if self.is_lhs else tile.n, self.count)

@@ -20,7 +20,7 @@ from tfmbs.runtime.abi.movement.group_operands import Groups
 from tfmbs.runtime.abi.movement.machine import EngineInfo, EngineKind, Machine, array_cycles, array_lag
 from tfmbs.runtime.abi.movement.memory import Slot
 from tfmbs.runtime.abi.movement.misses import parts
-from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
+from tfmbs.runtime.abi.movement.operands import Matrix, Span, Tile, Windows
 from tfmbs.runtime.abi.movement.parking import Load, Panel, parking_ps
 from tfmbs.runtime.abi.movement.plan import Plan, Work
 from tfmbs.runtime.abi.movement.predicted import Bounds, Prediction, Traffic
@@ -271,13 +271,21 @@ def _operand(work: Work, plan: Plan, machine: Machine, *, is_lhs: bool) -> _Oper
 def _brought(source: Matrix | Windows, tile: Tile, size: int) -> int:
     """Bytes of chunks that would have `size` if all were whole: ragged ones are as many of them as of all."""
     if isinstance(source, Windows):
-        axes = (source.channels, source.step_channels(tile)), (source.g["in_height"], source.rows_per_block(tile))
+        axes = [(source.channels, source.step_channels(tile)), (source.g["in_height"], source.rows_per_block(tile))]
     else:
-        vectors = tile.m if source.is_lhs else tile.n
-        axes = (source.count, min(vectors, source.count)), (source.k, min(tile.k, source.k))
+        count, depth = min(tile.m if source.is_lhs else tile.n, source.count), min(tile.k, source.k)
+        size = _of_vectors(source, count, Span(source.k - depth, depth), size)
+        axes = [(source.k, depth)]
     for whole, part in axes:
         size = size * whole // (-(-whole // part) * part)
     return size
+
+
+def _of_vectors(source: Matrix, count: int, k: Span, size: int) -> int:
+    """The part of `size`, which is of whole blocks of `count` vectors, that the operand's vectors have."""
+    full, rest = divmod(source.count, count)
+    own = full * source.bytes_of(count, k) + (source.bytes_of(rest, k) if rest else 0)
+    return size * own // ((full + (rest > 0)) * source.bytes_of(count, k))
 
 
 def _lag_ps(work: Work, plan: Plan, machine: Machine) -> int:

@@ -308,18 +308,18 @@ class ProductExpansion:
 
     def _fold(self, out: OutputTile, k: int, lhs: Slot, rhs: Slot, sums: Slot) -> None:
         x, work, plan = self.x, self.work, self.plan
-        depth = span(k, plan.tile.k, work.k).size
-        row_bytes = work.rhs.row_bytes(depth)
+        steps = span(k, plan.tile.k, work.k)
+        depth = steps.size
         kept = -1 if work.kept is None else work.kept(out.product, out.n)
         m, n, taken = out.m.size, out.n.size, depth if kept < 0 else kept
         parameters = (
             sums.memory, lhs.address, rhs.address, sums.address, m, n, depth, self.is_float, k == 0, self.lhs_zero,
-            work.rhs.packing, row_bytes, self.is_window, out.m.first, self.rhs_is_float, depth,
+            work.rhs.packing, work.rhs.row_bytes(depth), self.is_window, out.m.first, self.rhs_is_float, depth,
             m if self.is_window else n, 0, -1, kept,
         )  # fmt: skip
         used = m * n * ACCUMULATOR_BYTES
         waits = [*lhs.writers, *rhs.writers, *(sums.to_write(used) if k == 0 else sums.writers)]
-        reads = [lhs.place(m * depth * work.lhs.element_bytes), rhs.place(n * row_bytes)]
+        reads = [lhs.place(m * depth * work.lhs.element_bytes), rhs.place(work.rhs.bytes_of(n, steps))]
         what = What(
             tile=out.fabric,
             parameters=parameters,

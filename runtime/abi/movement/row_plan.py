@@ -35,7 +35,7 @@ from tfmbs.runtime.abi.movement.prediction import (
     predict_streams,
 )
 from tfmbs.runtime.abi.movement.slots import l1_buffers, outward
-from tfmbs.runtime.abi.movement.tiles import first_tile, halved
+from tfmbs.runtime.abi.movement.tiles import first_tile, halved, smallest_tile
 from tfmbs.runtime.abi.records import Dataflow
 
 PART_SHARE = 16  # of L1: a part of rows takes at most one in so many
@@ -109,7 +109,7 @@ def _refusal(work: Work, tile: Tile, buffers: int, machine: Machine, where: str)
     target = machine.target
     part = _part(work, tile, target.l1.size // PART_SHARE, 1)
     if l1_buffers(work, tile, buffers, target.l1.size - part.l1_bytes) is None:
-        what, most = "its smallest tile does not fit L1 beside parts of rows", target.l1.size
+        what, most = f"{smallest_tile(work)} does not fit L1 beside parts of rows", target.l1.size
         return TfmbsError("unsupported", where, what, f"an L1 of more than {most} bytes")
     what = "the integers of its smallest block of rows do not fit the memories of the target"
     return TfmbsError("unsupported", where, what, f"rows of less than {target.l2.size}", work.k)

@@ -23,11 +23,8 @@ def l1_buffers(work: Work, tile: Tile, buffers: int, size: int, *, parks: bool =
     """Slots of L1: `buffers` of operands and one of all else, a second for sums, results and windows (of small tiles a
     few more, since the array is soon done with them), a third for sums that park, then more of operands, the smaller
     one first, until the whole reduction of a tile is there."""
-    lhs, rhs = aligned(work.lhs.bytes_in_l1(tile)), aligned(work.rhs.bytes_in_l1(tile))
-    sums = sums_bytes(tile)
-    windows = work.window_bytes(tile)
-    results = aligned(tile.m * tile.n * work.out_bytes) if work.has_epilogue else 0
-    left = size - buffers * (lhs + rhs) - sums - windows - results
+    lhs, rhs, sums, windows, results = _l1_bytes(work, tile)
+    left = size - least_l1(work, tile, buffers)
     if left < 0:
         return None
     counts = []
@@ -54,6 +51,19 @@ def l1_buffers(work: Work, tile: Tile, buffers: int, size: int, *, parks: bool =
                 left -= (every - operands[number]) * one
                 operands[number] = every
     return Buffers(operands[0], operands[1], counts[0], counts[2], counts[1])
+
+
+def least_l1(work: Work, tile: Tile, buffers: int) -> int:
+    """Bytes that a tile needs: `buffers` of operands and one of all else."""
+    lhs, rhs, *others = _l1_bytes(work, tile)
+    return buffers * (lhs + rhs) + sum(others)
+
+
+def _l1_bytes(work: Work, tile: Tile) -> tuple[int, int, int, int, int]:
+    """Of slots for both operands, sums, windows and results."""
+    results = aligned(tile.m * tile.n * work.out_bytes) if work.has_epilogue else 0
+    lhs, rhs = aligned(work.lhs.bytes_in_l1(tile)), aligned(work.rhs.bytes_in_l1(tile))
+    return lhs, rhs, sums_bytes(tile), work.window_bytes(tile), results
 
 
 def shares(

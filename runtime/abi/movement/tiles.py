@@ -8,9 +8,9 @@ from tfmbs.runtime.abi.errors import TfmbsError
 from tfmbs.runtime.abi.movement.brought import brought_bytes
 from tfmbs.runtime.abi.movement.machine import Machine
 from tfmbs.runtime.abi.movement.nests import FREE, Loops, Nest
-from tfmbs.runtime.abi.movement.operands import Tile, Windows
+from tfmbs.runtime.abi.movement.operands import Matrix, Tile, Windows
 from tfmbs.runtime.abi.movement.plan import Buffers, Levels, Plan, Work
-from tfmbs.runtime.abi.movement.slots import l1_buffers, parkings, shares
+from tfmbs.runtime.abi.movement.slots import l1_buffers, least_l1, parkings, shares
 from tfmbs.runtime.abi.records import Dataflow, LoopOrder
 
 
@@ -27,8 +27,10 @@ def planned(
     """The plan for the tile and the loops that a schedule asks for: until everything fits, blocks are halved, then
     sizes of the tile, the largest first.
 
-    Raises TfmbsError `unsupported`, located at `where`, where not even the smallest tile fits.
+    Raises TfmbsError `unsupported`, located at `where`, where not even the smallest tile fits, and for products whose
+    weights begin amid rows that lie abreast.
     """
+    _check_first_rows(work.rhs, where)
     tile, is_free = first_tile(work, wanted), nest.order is LoopOrder.ANY
     while True:
         used = tuple(fabric[: work.products * -(-work.m // tile.m) * -(-work.n // tile.n)])
@@ -41,8 +43,29 @@ def planned(
             return min(plans, key=lambda plan: brought_bytes(work, plan, machine))
         smaller = halved(tile, work)
         if smaller == tile:
-            raise TfmbsError("unsupported", where, "its smallest tile does not fit the memories of the target")
+            raise _refusal(work, tile, buffers, machine, where)
         tile = smaller
+
+
+def _check_first_rows(rhs: Matrix, where: str) -> None:
+    first = rhs.first_row(1, 0) if rhs.products > 1 else 0
+    if first % rhs.abreast:
+        what = f"products that share rows abreast of packing {rhs.packing.name}: weights of a product"
+        raise TfmbsError("unsupported", where, what, f"a multiple of {rhs.abreast} rows", first)
+
+
+def smallest_tile(work: Work) -> str:
+    """What messages call it."""
+    rhs = work.rhs
+    return f"its smallest tile, {rhs.abreast} rows of {rhs.packing.name}," if rhs.abreast > 1 else "its smallest tile"
+
+
+def _refusal(work: Work, tile: Tile, buffers: int, machine: Machine, where: str) -> TfmbsError:
+    """Of the smallest tile."""
+    what, needed = f"{smallest_tile(work)} does not fit the memories of the target", least_l1(work, tile, buffers)
+    if needed <= machine.target.l1.size:
+        return TfmbsError("unsupported", where, what)
+    return TfmbsError("unsupported", where, what, f"an L1 of at least {needed} bytes", machine.target.l1.size)
 
 
 def _loops(work: Work, tile: Tile, nest: Nest) -> Loops:
@@ -77,7 +100,8 @@ def _fitting(
 
 
 def _allowed(tile: Tile, work: Work) -> Tile:
-    """With a step of the reduction after which both operands may be cut."""
+    """With columns and a step of the reduction after which the operands may be cut."""
+    tile = tile._replace(n=work.rhs.fitted_count(tile.n))
     if isinstance(work.lhs, Windows):
         return tile._replace(k=work.lhs.fitted_k(tile.k))
     unit = work.rhs.unit

@@ -106,9 +106,7 @@ std::vector<int8_t> unpack_residues(const uint8_t* data, uint64_t rows, uint64_t
   return out;
 }
 
-// The byte of trits 0 of A5, and whether a byte is the code of a number there; see codes.h.
-constexpr uint8_t ABREAST_ZEROS = 128;
-bool is_abreast(unsigned byte) { return ((byte < 128 ? byte : 256 - byte) - 1) * 13 % 256 < 243; }
+constexpr uint8_t ABREAST_ZEROS = 128;  // the byte of trits 0 of A5
 
 std::vector<int8_t> unpack_abreast(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where) {
   check_abreast(data, rows, length, where);
@@ -156,14 +154,12 @@ void check_residues(const uint8_t* data, uint64_t rows, uint64_t length, const s
 void check_abreast(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where) {
   const uint64_t row_bytes = residue_row_bytes(length), whole = length / RESIDUE_TRITS * RESIDUE_BYTES;
   const uint64_t size = ABREAST_ROWS * row_bytes;
+  const CodesFn codes_before = kernels("").codes.abreast;
   for (uint64_t first = 0; first < rows; first += ABREAST_ROWS, data += size) {
     const auto refused = [&](uint64_t at, const char* what) {
       refuse(where, first + abreast_place(at), at / ABREAST_ROWS, what);
     };
-    unsigned bad = 0;
-    for (uint64_t at = 0; at < size; ++at) bad |= static_cast<unsigned>(!is_abreast(data[at]));
-    for (uint64_t at = 0; bad && at < size; ++at)
-      if (!is_abreast(data[at])) refused(at, "is no code of its packing");
+    if (const uint64_t at = codes_before(data, size); at < size) refused(at, "is no code of its packing");
     for (uint64_t at = ABREAST_ROWS * whole; at < size; ++at)
       visit_residue(at / ABREAST_ROWS, data[at], [&](uint64_t i, int8_t trit) {
         if (i >= length && trit) refused(at, "is padded with a trit that is not 0");

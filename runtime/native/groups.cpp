@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "byte_product.h"
 #include "checks.h"
 #include "cut.h"
 #include "launch.h"
@@ -265,6 +266,7 @@ class GroupProduct {
 
 uint64_t groups_buffer_bytes(const Engine& engine, const Launch& launch) {
   if (launch.words == Words::RESIDUES) return trits_buffer_bytes(engine, launch);
+  if (launch.words == Words::BYTE_ROWS) return byte_rows_buffer_bytes(engine, launch);
   const abi::GroupGeometry& g = launch.groups;
   const uint64_t least = std::max(engine.kernels.rows, engine.kernels.nibbles.rows);
   const uint64_t tile = std::max<uint64_t>(least, LeftRows(engine.kernels, g.m, g.group, launch.words).tile);
@@ -274,12 +276,14 @@ uint64_t groups_buffer_bytes(const Engine& engine, const Launch& launch) {
 
 uint64_t groups_lhs_bytes(const Engine& engine, const Bound& bound) {
   if (bound.launch.words == Words::RESIDUES) return trits_lhs_bytes(engine, bound.launch);
+  if (bound.launch.words == Words::BYTE_ROWS) return byte_rows_lhs_bytes(engine, bound.launch);
   const PackedWeights none;
   return product({GroupProduct(engine, bound, none).lhs_words(), sizeof(uint32_t)}, bound.launch.name);
 }
 
 void run_groups(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   if (bound.launch.words == Words::RESIDUES) return run_trits(engine, bound, weights);
+  if (bound.launch.words == Words::BYTE_ROWS) return run_byte_rows(engine, bound, weights);
   const GroupProduct product(engine, bound, weights);
   grow(engine.lhs, product.lhs_words());
   if (!bound.keeps_rows)

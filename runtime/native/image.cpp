@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "abreast.h"
+#include "byte_product.h"
 #include "checks.h"
 #include "error.h"
 #include "lstm.h"
@@ -294,7 +295,8 @@ void Image::prepare_groups(Launch& launch) {
   launch.constant = true;
   launch.operations = product({g.m, g.n, g.k}, launch.name);
   if (has_trit_rows(launch, rhs)) return prepare_trits(launch, rhs, &scales, g.n, g.k);
-  if (is_packed(rhs.dtype)) launch.words = Words::NIBBLES;  // trits have less than 4 bits
+  if (launch.integer && rhs.dtype == abi::DType::I8 && takes_byte_rows(g)) launch.words = Words::BYTE_ROWS;
+  else if (is_packed(rhs.dtype)) launch.words = Words::NIBBLES;  // trits have less than 4 bits
   else if (!launch.integer) launch.words = Words::BYTES;
   abi::GroupGeometry one = g;
   one.m = 1;
@@ -302,13 +304,20 @@ void Image::prepare_groups(Launch& launch) {
   one.lhs_zero = 0;
   const std::string key =
       bytes_of(launch.words) + bytes_of(place_of(rhs)) + bytes_of(place_of(scales)) + bytes_of(one);
-  const uint64_t size = tfmbs::packed_bytes(g, launch.words, launch.kernels->panel, launch.name);
+  const bool in_place = launch.words == Words::BYTE_ROWS;
+  const uint64_t size = in_place ? 0 : tfmbs::packed_bytes(g, launch.words, launch.kernels->panel, launch.name);
   const uint8_t* const data = weights_.data + rhs.offset;
   const float* const factors = reinterpret_cast<const float*>(weights_.data + scales.offset);
   launch.weights = stored(
       key, launch, size,
-      [one, rhs, data, factors, words = launch.words, panel = launch.kernels->panel, name = launch.name] {
+      [one, rhs, data, factors, in_place, words = launch.words, panel = launch.kernels->panel, name = launch.name] {
         const Elements elements(rhs, data, name);
+        if (in_place) {
+          PackedWeights rows;
+          rows.bytes = elements.vectors.i8;
+          rows.factors = factors;
+          return StoredWeights{std::move(rows), {nonzero_of(one, elements.vectors.i8)}};
+        }
         return StoredWeights{pack_groups(one, elements.vectors.i8, factors, words, panel),
                              {nonzero_of(one, elements.vectors.i8)}};
       });

@@ -23,6 +23,7 @@ enum class Words {
   RESIDUES,  // rows of trits, see TritFns
   NIBBLES,  // eight weights of 4 bits by 8 more than they are: low halves of the bytes, then high ones
   BYTES,    // four i8 of weights
+  BYTE_ROWS,  // rows of i8 in the file, see ByteRows
 };
 
 // out[r][c] += sum over ascending i < k of a[i][r] * b[i][c] for r < rows and all columns c of a panel. a is k words x
@@ -42,6 +43,24 @@ struct TritFns {
   // sums[64 g + r] = the product with row r of group g of rows abreast. The groups behind are fetched.
   void (*look_up)(size_t groups, size_t blocks, const uint8_t* weights, const uint8_t* tables, int32_t* sums);
 };
+
+// Rows of i8 as a file has them, `apart` bytes from one to the next, with a scale for each group of the reduction, by a
+// row of i8, which zeros follow, GROUP_PADDING at least.
+constexpr unsigned BYTE_ROWS = 4;
+constexpr size_t GROUP_PADDING = 128;
+struct ByteRows {
+  size_t groups, length;  // of a row, and elements of a group: 16, 32, or a multiple of 64
+  const int8_t* weights;
+  size_t apart;
+  const float* scales;  // those of a row follow each other
+  size_t scales_apart;  // from one row to the next
+  const int8_t* a;
+  const int32_t* starts;  // groups x BYTE_ROWS: -128 times the sum of a's group
+};
+constexpr bool has_byte_rows(size_t length) { return length == 16 || length == 32 || (length && length % 64 == 0); }
+// out[r] = fma(f32(sum of products of a group), scale, out[r]) of BYTE_ROWS rows, group after group, from +0.0. A NaN
+// becomes the canonical one.
+using ByteRowsFn = void (*)(const ByteRows& rows, float* out);
 
 // Where the words of a window lie that belong to a pixel: `count` runs of `words` that follow each other, each at an
 // offset from the pixel.
@@ -76,6 +95,7 @@ struct IntegerTiles {
   WindowFn window;
   SpreadFn spread;
   RowFns rows;
+  ByteRowsFn byte_rows;
 };
 
 // Packed rows of f32 against panels of columns, steps of which follow each other.

@@ -153,7 +153,8 @@ void pack_weights(const Vectors& from, unsigned count, unsigned width, uint64_t 
     case Words::PAIRS: return pack_pairs(from, count, width, k, 0, out);
     case Words::QUADS:
     case Words::BYTES: return pack_quads(from, count, width, k, 0, out);
-    case Words::RESIDUES: return;  // rows of trits are packed by themselves
+    case Words::RESIDUES:  // rows of trits are packed by themselves
+    case Words::BYTE_ROWS: return;  // they stay as they are
     case Words::NIBBLES: return pack_nibbles(from, count, width, k, out);
   }
 }
@@ -164,7 +165,8 @@ void pack_activations(const Vectors& from, unsigned count, unsigned width, uint6
     case Words::F32: return pack_f32(from, count, width, k, out);
     case Words::PAIRS: return pack_pairs(from, count, width, k, zero, out);
     case Words::QUADS: return pack_quads(from, count, width, k, 0x80, out);  // x + 128
-    case Words::RESIDUES:  // activations of trits are not in words
+    case Words::RESIDUES:  // activations of trits and of rows in the file are not in words
+    case Words::BYTE_ROWS:
     case Words::BYTES: return;  // those of weights that become f32 are F32
     case Words::NIBBLES: return pack_quads(from, count, width, k, 0, out);
   }

@@ -32,7 +32,8 @@ inline uint64_t step_of(Words words) {
     case Words::QUADS:
     case Words::BYTES: return 4;
     case Words::NIBBLES: return 8;
-    case Words::RESIDUES: break;  // not in words
+    case Words::RESIDUES:
+    case Words::BYTE_ROWS: break;  // not in words
   }
   return 1;
 }
@@ -124,6 +125,8 @@ struct PackedWeights {
   std::vector<uint32_t> sums;  // of QUADS and NIBBLES: of each vector of weights, wrapped, in the order of the blocks
   AlignedWords scales;         // f32, one for each vector of weights that is a group, in the order of the blocks
   bool tiny = false;           // as RealTile says, of these
+  const int8_t* bytes = nullptr;      // of BYTE_ROWS: rows in the file, and the scales of their groups
+  const float* factors = nullptr;
   const uint8_t* residues = nullptr;  // of RESIDUES: rows, in `words` or in the file; `sums` of each are of its trits
 };
 

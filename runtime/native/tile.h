@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "byte_rows.h"
 #include "digit_strips.h"
 #include "kernels.h"
 #include "simd.h"
@@ -221,11 +222,11 @@ void tile_int(unsigned rows, size_t k, const uint32_t* a, const uint32_t* b, int
 
 constexpr tfmbs::IntegerTiles PAIR_TILES{tfmbs::Words::PAIRS, tile_int<DotPairs>, tile_int<DotPairs>, {},
                                          DIGIT_STRIPS, window_int<DotPairs>, spread_pairs,
-                                         row_fns<DotPairs, sizeof(int16_t), pad_pairs>()};
+                                         row_fns<DotPairs, sizeof(int16_t), pad_pairs>(), byte_rows};
 #if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
 constexpr tfmbs::IntegerTiles QUAD_TILES{tfmbs::Words::QUADS, tile_int<DotActivations>, tile_int<DotWeights>, {},
                                          DIGIT_STRIPS, window_int<DotActivations>, spread_quads,
-                                         row_fns<DotActivations, sizeof(uint8_t), pad_quads>()};
+                                         row_fns<DotActivations, sizeof(uint8_t), pad_quads>(), byte_rows};
 #endif
 
 }  // namespace

@@ -47,12 +47,28 @@ def ternary_product(x: F32, trits: npt.NDArray[np.int8], scales: F32) -> F32:
 
     The sums are integers below 2²⁴, so those of f32 are they in any order.
     """
-    factor = (F(127) / np.maximum(np.abs(x).max(axis=1), F(1e-5))).astype(F)[:, None]
-    stored = np.clip(np.rint(x * factor), -128, 127).astype(F)
+    stored, factor = by_magnitude(x)
     assert 128 * trits.shape[1] < 1 << 24
     sums = stored @ trits.astype(F).T
     result: F32 = (sums * scales).astype(F) / factor
     return result
+
+
+def grouped_product(x: F32, groups: npt.NDArray[np.int8], scales: F32) -> F32:
+    """x (m, k), as i8 by the largest magnitude of each row, times groups (count, width, n) with scales (count, n)."""
+    stored, factor = by_magnitude(x)
+    acc = np.zeros((len(x), groups.shape[2]), F)
+    assert 128 * 128 * groups.shape[1] < 1 << 24
+    for part, group, scale in zip(np.split(stored, len(groups), axis=1), groups, scales, strict=True):
+        acc = fused(part @ group.astype(F), scale, acc)
+    result: F32 = acc / factor
+    return result
+
+
+def by_magnitude(x: F32) -> tuple[F32, F32]:
+    """x (m, k) as integers of i8 by the largest magnitude of each row, and by how much they are larger (m, 1)."""
+    factor = (F(127) / np.maximum(np.abs(x).max(axis=1), F(1e-5))).astype(F)[:, None]
+    return np.clip(np.rint(x * factor), -128, 127).astype(F), factor
 
 
 def rms_norm(x: F32, gamma: F32, epsilon: float) -> F32:

@@ -9,7 +9,7 @@ import numpy as np
 from gguf import GGUFReader, quants
 from gguf.constants import GGMLQuantizationType
 
-from examples.bitnet.arithmetic import F32, F, fused, ternary_product
+from examples.bitnet.arithmetic import F32, F, grouped_product, ternary_product
 from examples.bitnet.model_file import Geometry
 from examples.bitnet.reference import Decoder, Shape
 
@@ -35,8 +35,12 @@ def reference_of(path: Path, geometry: Geometry, cache: int) -> Decoder:
     def row(token: int) -> F32:
         return quants.dequantize(np.array(rows[token : token + 1]), Kind.Q8_0)[0]
 
-    head = _Head(rows)
-    return Decoder(shape, lambda x, name: ternary_product(x, *products[name]), row, vectors.__getitem__, head.logits)
+    head = groups_of(rows)
+
+    def multiply(x: F32, name: str) -> F32:
+        return ternary_product(x, *products[name])
+
+    return Decoder(shape, multiply, row, vectors.__getitem__, lambda x: grouped_product(x, *head))
 
 
 def trits_of(tensor: Any) -> tuple[Any, F32]:
@@ -49,18 +53,8 @@ def trits_of(tensor: Any) -> tuple[Any, F32]:
     return trits, scales[:, 0]
 
 
-class _Head:
-    """Logits by the embedding: f32 times f32(stored) · scale, ascending along the columns."""
-
-    def __init__(self, rows: Any) -> None:
-        blocks = np.asarray(rows).reshape(len(rows), -1, 34)
-        self.scales = np.ascontiguousarray(np.ascontiguousarray(blocks[..., :2]).view(np.float16)[..., 0].T).astype(F)
-        self.stored = np.ascontiguousarray(np.moveaxis(blocks[..., 2:].view(np.int8), 0, -1))  # (groups, 32, rows)
-
-    def logits(self, x: F32) -> F32:
-        """(1, width) → (1, vocabulary)."""
-        acc = np.zeros(self.stored.shape[2], F)
-        for number, (scales, group) in enumerate(zip(self.scales, self.stored, strict=True)):
-            for step, stored in enumerate(group):
-                acc = fused(x[0, number * 32 + step], stored.astype(F) * scales, acc)
-        return acc[None, :]
+def groups_of(rows: Any) -> tuple[Any, F32]:
+    """Rows of Q8_0 as groups (count, 32, rows) of i8, and their scales (count, rows)."""
+    blocks = np.asarray(rows).reshape(len(rows), -1, 34)
+    scales = np.ascontiguousarray(np.ascontiguousarray(blocks[..., :2]).view(np.float16)[..., 0].T).astype(F)
+    return np.ascontiguousarray(np.moveaxis(blocks[..., 2:].view(np.int8), 0, -1)), scales

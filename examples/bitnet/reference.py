@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from examples.bitnet.arithmetic import F32, F, product, rms_norm, sigmoid, softmax, ternary_product
+from examples.bitnet.arithmetic import F32, F, grouped_product, product, rms_norm, sigmoid, softmax, ternary_product
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,10 @@ class Decoder:
 
 
 def of_arrays(shape: Shape, arrays: dict[str, Any]) -> Decoder:
-    """The decoder of arrays by GGUF's names, without ``.weight``: f32, or pairs of trits and scales by row."""
+    """The decoder of arrays by GGUF's names, without ``.weight``: f32, or pairs of trits and scales by row.
+
+    ``output`` may be groups of integers and their scales; without it the head is the embedding.
+    """
 
     def multiply(x: F32, name: str) -> F32:
         weights = arrays[name]
@@ -97,4 +100,8 @@ def of_arrays(shape: Shape, arrays: dict[str, Any]) -> Decoder:
 
     table = arrays["token_embd"]
     head = arrays.get("output", table)
-    return Decoder(shape, multiply, table.__getitem__, arrays.__getitem__, lambda x: product(x, head))
+
+    def logits(x: F32) -> F32:
+        return grouped_product(x, *head) if isinstance(head, tuple) else product(x, head)
+
+    return Decoder(shape, multiply, table.__getitem__, arrays.__getitem__, logits)

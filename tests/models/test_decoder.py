@@ -7,6 +7,7 @@ from gguf.constants import GGMLQuantizationType as Kind
 
 import tfmbs
 from examples.bitnet.model_file import Geometry, write_model
+from examples.bitnet.read_back import groups_of
 from examples.bitnet.reference import Shape, of_arrays
 from tfmbs.compiler.api import lower
 from tfmbs.compiler.jit import Reference
@@ -17,12 +18,14 @@ CACHE, PROMPT = 24, [3, 14, 15, 92]
 
 
 def arrays_of(path, ternary):
-    """The file's arrays, as the gguf package dequantizes them; trits and their scale by row of a BitNet's products."""
+    """The file's arrays, as the gguf package dequantizes them; of a BitNet's products the integers and their scales."""
     arrays = {}
     for tensor in GGUFReader(path).tensors:
         name, values = tensor.name.removesuffix(".weight"), quants.dequantize(tensor.data, tensor.tensor_type)
         if ternary and name.startswith("blk.") and "norm" not in name:
             values = np.sign(values).astype(np.int8), np.abs(values).max(axis=1)
+        if ternary and name == "token_embd":
+            arrays["output"] = groups_of(tensor.data)
         arrays[name] = values
     return arrays
 

@@ -162,9 +162,8 @@ class _Step:
 
     def _product(self, x: Value, role: str, layer: int | None = None) -> Value:
         name, stored = self.builder.product(role, layer)
-        ternary = self.builder.config.ternary and layer is not None
         with ir.Location.name(_layer(name) if role != "head" else "output"):
-            return linear(x, stored, "absmax" if ternary else "stored")
+            return linear(x, stored, "absmax" if self.builder.config.ternary else "stored")
 
 
 def _layer(name: str) -> str:

@@ -23,7 +23,7 @@ from tfmbs.runtime.abi.types import DType, Packing, packed_dtype, row_bytes
 SIZE = 8192
 """Inputs and outputs of a layer."""
 
-PACKINGS = {"i8": Packing.DENSE, "R5": Packing.R5, "PT-5": Packing.PT5, "2-bit": Packing.T2}
+PACKINGS = {"i8": Packing.DENSE, "A5": Packing.A5, "PT-5": Packing.PT5, "2-bit": Packing.T2}
 REPEATS = 3
 LAZY_BAR, EAGER_BAR = 0.5, 3e9
 """Seconds until the first launch may begin, and bytes per second of all checks."""

@@ -2,18 +2,20 @@
 
     E per trit = bytes · arrival + operations · e(vector i32)
 
-Arrival is the way of a byte into L1: from external memory by L3 and L2 (external + 2·l3 + 2·l2 + l1 write), from L3 or
-from L2 where all trits of the program fit there, five to a byte, and stay. Operations are those of a lane that unpacks:
+Bytes are those of the layer, with what fills rows and their number up. Arrival is the way of a byte into L1: from
+external memory by L3 and L2 (external + 2·l3 + 2·l2 + l1 write), from L3 or from L2 where all trits of the program fit
+there, five to a byte, and stay. Operations are those of a lane that unpacks:
 
     i8        none: a byte is a trit
     t2        2: shift, mask
     pt5       3.6: X′ = 3·X mod 256, digit = (3·X − X′) / 256 as multiply, subtract, shift; and for each byte v
               X = ⌈256·v / 243⌉ as multiply, add, shift
-    r5        3: as pt5, whose bytes are such X already
+    a5        3: as pt5, whose bytes are such X already
     s2, s4    3 + 4 · (1 − zeros): the flag by shift and mask, count; the sign by shift and mask, ±1 by shift, subtract
 
 Rows with more trits other than zero than s2 and s4 hold leave these out. Costs that differ by less than `EQUAL` are
-the same, and of such packings the first one of the table is taken: r5 before pt5, as loaders read it in place.
+the same, and of such packings the first one of the table is taken: a5 before pt5, as kernels read it in place. r5 is
+no choice: it costs what a5 does, and kernels lay it side by side first.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ from dataclasses import dataclass
 
 from tfmbs.runtime.abi.packing import Bytes, nonzeros_by_row
 from tfmbs.runtime.abi.target import FEATURE_OF_PACKING, Target
-from tfmbs.runtime.abi.types import SPARSE, DType, Packing, most_nonzeros, row_bytes
+from tfmbs.runtime.abi.types import SPARSE, DType, Packing, most_nonzeros, packed_rows, row_bytes
 
 _UNPACK: Mapping[Packing, tuple[float, float]] = {
-    Packing.R5: (3, 0),
+    Packing.A5: (3, 0),
     Packing.PT5: (3.6, 0),
     Packing.T2: (2, 0),
     Packing.S4: (3, 4),
@@ -114,7 +116,8 @@ def choose_packing(weights: Weights, home: Home, target: Target) -> Choice:
 
 def cost_of(packing: Packing, weights: Weights, home: Home, target: Target) -> float:
     """Picojoules for one trit."""
-    size = row_bytes(DType.TRIT, packing, weights.width) / weights.width
+    stored = packed_rows(packing, weights.rows) * row_bytes(DType.TRIT, packing, weights.width)
+    size = stored / (weights.rows * weights.width)
     each, nonzero = _UNPACK[packing]
     return size * home.arrival + (each + nonzero * (1 - weights.sparsity)) * target.energy.per_op.vector_i32
 

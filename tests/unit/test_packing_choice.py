@@ -48,14 +48,18 @@ def test_far_trits_are_five_to_a_byte_and_near_ones_four():
 
 
 @pytest.mark.parametrize("width", [2560, 4096, 6912, 14336])
-def test_rows_that_fill_blocks_are_residues(width):
-    weights = Weights(100, width, 66 * width, width)
+def test_rows_that_fill_blocks_and_groups_lie_side_by_side(width):
+    weights = Weights(192, width, 128 * width, width)
     choice = choose_packing(weights, home(10**9), TARGET)
-    assert choice.packing is Packing.R5
-    assert choice.costs[Packing.R5] == pytest.approx(-(-width // 320) * 64 / width * 16.7 + 3 * 0.08)
-    without = dataclasses.replace(TARGET, features=tuple(name for name in TARGET.features if name != "residues"))
+    assert choice.packing is Packing.A5
+    assert choice.costs[Packing.A5] == pytest.approx(-(-width // 320) * 64 / width * 16.7 + 3 * 0.08)
+    assert Packing.R5 not in choice.costs
+    without = dataclasses.replace(TARGET, features=tuple(name for name in TARGET.features if name != "abreast"))
     assert choose_packing(weights, home(10**9), without).packing is Packing.PT5
     assert choose_packing(dataclasses.replace(weights, width=1000), home(10**9), TARGET).packing is Packing.PT5
+    fewer = choose_packing(dataclasses.replace(weights, rows=180), home(10**9), TARGET)
+    assert fewer.packing is Packing.PT5
+    assert fewer.costs[Packing.A5] == pytest.approx(192 / 180 * -(-width // 320) * 64 / width * 16.7 + 3 * 0.08)
 
 
 def test_sparse_trits_are_flags_and_signs():

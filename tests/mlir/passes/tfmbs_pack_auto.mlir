@@ -2,7 +2,7 @@
 // RUN: tfmbs-opt %s --tfmbs-pack='packing=auto target=kpu-16x16' --tfmbs-pack=packing=i8 | filecheck %s --check-prefix BACK
 
 // Near trits are unpacked more cheaply from two bits; both weights of a fused launch get one packing, and each layer a reason.
-// CHECK:      module attributes {tfmbs.packing = {k = "t2, 0.58 pJ per trit from L2, 58.3% zeros; r5 27.44, pt5 0.71, i8 1.70", q = "t2, 0.58
+// CHECK:      module attributes {tfmbs.packing = {k = "t2, 0.58 pJ per trit from L2, 58.3% zeros; a5 580.51, pt5 0.71, i8 1.70", q = "t2, 0.58
 // CHECK:      value = dense<{{\[\[}}-122], [89]]> : tensor<2x1xi8>} : () -> tensor<2x4x!tfmbs.ternary<"t2">>
 // CHECK:      tensor<1x4x!tfmbs.ternary<"t2">>
 //

@@ -64,7 +64,7 @@ def product(form: Form, m: int, n: int, steps: list[str], seed: int) -> tuple[Im
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.sampled_from([("f32-i8", Packing.DENSE, K), ("f32-i4", Packing.NIBBLES, 64), ("f32-trit", Packing.R5, K)]),
+    st.sampled_from([("f32-i8", Packing.DENSE, K), ("f32-i4", Packing.NIBBLES, 64), ("f32-trit", Packing.A5, K)]),
     st.integers(1, 20),
     st.sampled_from([1, 15, 64, 131, 600]),
     STEPS,

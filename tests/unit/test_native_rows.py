@@ -54,7 +54,7 @@ def gemm(pair: str) -> Callable[[Builder, int, int, int], None]:
 FORMS = {
     "i8 by rows": groups("f32-i8", Packing.DENSE, K),
     "i8 in groups": groups("f32-i8", Packing.DENSE, 64),
-    "trits": groups("f32-trit", Packing.R5, K),
+    "trits": groups("f32-trit", Packing.A5, K),
     "i4": groups("f32-i4", Packing.NIBBLES, 64),
     "f32 by i4": groups("f32-i4", Packing.NIBBLES, 64, Activations.STORED),
     "f32": gemm("f32-f32"),

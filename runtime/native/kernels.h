@@ -30,8 +30,8 @@ enum class Words {
 // rows, b is k words x panel, out has `stride` columns.
 using TileFn = void (*)(unsigned rows, size_t k, const uint32_t* a, const uint32_t* b, int32_t* out, size_t stride);
 
-// A row of trits: blocks of RESIDUE_BYTES residues that hold RESIDUE_TRITS trits, five to a byte; 64 rows stand abreast,
-// see abreast.h.
+// A row of trits: blocks of RESIDUE_BYTES residues that hold RESIDUE_TRITS trits, five to a byte; 64 rows stand
+// abreast, see abreast.h.
 constexpr size_t RESIDUE_BYTES = 64, RESIDUE_TRITS = 320;
 
 // Products of rows of trits and of i8, wrapped, by tables of what five activations come to with any five trits. Rows of

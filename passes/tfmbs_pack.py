@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,8 +17,11 @@ from tfmbs.dialect.telemetry import telemetry_of
 from tfmbs.dialect.types import PACKINGS, is_ternary, packing_name, packing_of, storage_shape, ternary
 from tfmbs.passes.graph.kernels import PRODUCTS, defining_op, ops_of, unpacked
 from tfmbs.passes.graph.packing_choice import Home, Weights, choose_packing
+from tfmbs.passes.graph.tiling import has_plan
 from tfmbs.passes.registry import Pass
+from tfmbs.passes.tfmbs_tile import PROBLEMS
 from tfmbs.runtime.abi.packing import pack_rows
+from tfmbs.runtime.abi.target import Target
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import Packing, packed_rows
 
@@ -34,7 +37,7 @@ class TfmbsPack(Pass):
 
     `auto` takes the cheapest: the cost is that of `passes/graph/packing_choice.py` on the target, for what is measured
     of the layer. The weights of one launch share a packing, and the module says which each layer got and why
-    (`tfmbs.packing`).
+    (`tfmbs.packing`). Where the target has no tiles of 64 rows, `a5` is none of them.
 
     Options: packing=t2
 
@@ -78,7 +81,10 @@ class TfmbsPack(Pass):
         )
         reasons: dict[str, str] = {}
         for launch in launches:
-            choice = choose_packing(launch.measured(), home, target)
+            measured = launch.measured()
+            choice = choose_packing(measured, home, target)
+            if choice.packing is Packing.A5 and not launch.is_cut_abreast(target):
+                choice = choose_packing(measured, home, target, without=Packing.A5)
             launch.repack(choice.packing)
             reasons |= dict.fromkeys(launch.layers, choice.reason())
         if reasons:
@@ -103,6 +109,12 @@ class _Launch:
             stored = read_elements(op.value).view(np.uint8).reshape(packed_rows(packing, rows), -1)
             parts.append(Weights.measured(stored, rows, elements(tuple(rest)), packing))
         return Weights.joined(parts)
+
+    def is_cut_abreast(self, target: Target) -> bool:
+        """Whether the target has tiles of all that reads them, with rows that lie abreast."""
+        users = {use.owner.opview for op in self.constants for use in op.result.uses}
+        problems = (PROBLEMS[type(user)](user) for user in users)
+        return all(has_plan(replace(problem, packing=Packing.A5), target) for problem in problems)
 
     def repack(self, packing: Packing) -> None:
         """Gives them `packing`."""

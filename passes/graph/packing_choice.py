@@ -15,7 +15,8 @@ there, five to a byte, and stay. Operations are those of a lane that unpacks:
 
 Rows with more trits other than zero than s2 and s4 hold leave these out. Costs that differ by less than `EQUAL` are
 the same, and of such packings the first one of the table is taken: a5 before pt5, as kernels read it in place. r5 is
-no choice: it costs what a5 does, and kernels lay it side by side first.
+no choice: it costs what a5 does, and kernels lay it side by side first. Nor is a5 one for a launch that the array of
+the target cannot cut after 64 rows.
 """
 
 from __future__ import annotations
@@ -106,9 +107,10 @@ class Choice:
         return f"{own}, {self.sparsity:.1%} zeros{'; ' if others else ''}{', '.join(others)}"
 
 
-def choose_packing(weights: Weights, home: Home, target: Target) -> Choice:
-    """The first of the packings that the target has and that cost least."""
-    fitting = [packing for packing in _UNPACK if _has(target, packing) and _fits(packing, weights)]
+def choose_packing(weights: Weights, home: Home, target: Target, without: Packing | None = None) -> Choice:
+    """The first of the packings that the target has and that cost least; `without` is none of them."""
+    having = [packing for packing in _UNPACK if _has(target, packing) and packing is not without]
+    fitting = [packing for packing in having if _fits(packing, weights)]
     costs = {packing: cost_of(packing, weights, home, target) for packing in fitting}
     least = min(costs.values()) * (1 + EQUAL)
     return Choice(next(packing for packing in fitting if costs[packing] <= least), costs, home, weights.sparsity)

@@ -83,6 +83,11 @@ def choose(problem: Problem, target: Target, dataflows: tuple[Dataflow, ...]) ->
     return Choice(Schedule(plan.dataflow, plan.tile, OPERAND_BUFFERS, mask, *loops), prediction)
 
 
+def has_plan(problem: Problem, target: Target) -> bool:
+    """Whether the target can be given tiles of a launch. The search that tells it is the one for its schedule."""
+    return choose(problem, target, array_dataflows(target)).prediction is not None
+
+
 def _predicted(work: Work, plan: Plan, machine: Machine, epilogue: Lanes | None) -> Prediction:
     if isinstance(plan, RowPlan):
         return predict_rows(work, plan, machine, epilogue)

@@ -12,9 +12,12 @@ from tfmbs.compiler.compilation import Compilation, Options
 from tfmbs.compiler.report import html_report
 from tfmbs.passes.graph.packing_choice import Home, Weights, choose_packing, cost_of
 from tfmbs.runtime.abi.packing import nonzeros_by_row, pack_rows
+from tfmbs.runtime.abi.records import Kind
 from tfmbs.runtime.abi.target import Feature
 from tfmbs.runtime.abi.target_file import load_target
 from tfmbs.runtime.abi.types import PACKING_TRITS_PER_BYTE, Packing
+from tfmbs.runtime.devices.emulator import Emulator
+from tfmbs.runtime.devices.kpu import Kpu
 
 # L2 512 KiB, L3 512 KiB; pJ per byte: L1 write 0.3, L2 0.7, L3 1.5, external 12; per i32 operation 0.08
 TARGET = load_target("kpu-16x16")
@@ -115,3 +118,37 @@ def test_the_binary_and_its_report_say_which_and_why(tmp_path, n, packing):
     assert reason.startswith(f"{packing.name.lower()}, ")
     assert "0.0% zeros; " in reason
     assert f"<td>{reason}</td>" in html_report(image, layer, {})
+
+
+CONVOLUTION = """
+func.func @main(%x: tensor<1x{c}x4x4xf32> {{tfmbs.name = "x"}}) -> (tensor<1x{n}x2x2xf32> {{tfmbs.name = "y"}}) {{
+  %w = arith.constant dense<1.0> : tensor<{n}x{own}x3x3xf32>
+  %0 = "tfmbs.conv2d"(%x, %w) ({{}}) {{
+    dilations = array<i64: 1, 1>, groups = {groups} : i64, pads = array<i64: 0, 0, 0, 0>, strides = array<i64: 1, 1>,
+    operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, roles = []
+  }} : (tensor<1x{c}x4x4xf32>, tensor<{n}x{own}x3x3xf32>) -> tensor<1x{n}x2x2xf32>
+  return %0 : tensor<1x{n}x2x2xf32>
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "channels", "groups", "packing"),
+    [
+        ("kpu-16x16", 1024, 1, Packing.A5),
+        ("kpu-16x16", 1024, 8, Packing.A5),
+        ("kpu-16x16", 960, 10, Packing.PT5),  # 96 rows of a group
+        ("kpu-minimal", 1024, 1, Packing.PT5),  # no room for 64 rows in L1
+    ],
+)
+def test_rows_that_the_target_cannot_cut_do_not_lie_side_by_side(tmp_path, target, channels, groups, packing):
+    own = 320
+    text = CONVOLUTION.format(n=channels, c=own * groups, own=own, groups=groups)
+    (tmp_path / "m.mlir").write_text(text)
+    options = Options(precision="ternary", start="torch", target=target)
+    image = Compilation.of(tmp_path / "m.mlir", options).image()
+    x = np.random.default_rng(0).standard_normal((1, own * groups, 4, 4)).astype(np.float32)
+    (descriptor,) = (row for row in image.descriptors if row["kind"] == Kind.CONV2D)
+    assert image.tensors[descriptor["rhs"]]["packing"] == packing
+    expected = Emulator(image).context(1).run("main", {"x": x})["y"]
+    assert Kpu(image).context().run("main", {"x": x})["y"].tobytes() == expected.tobytes()

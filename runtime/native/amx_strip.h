@@ -105,7 +105,7 @@ void amx_few(const tfmbs::FewRows& s) {
       unit.template zero<3>();
       const uint8_t *a = s.a, *lines = s.lines;
       for (size_t block = 0; block < s.blocks; ++block, a += tfmbs::RESIDUE_TRITS * s.rows) {
-        s.make(lines, half, s.buffer);
+        s.make(lines, half, s.blocks * tfmbs::ABREAST_BYTES, s.buffer);
         amx_plane<0>(unit, a, step, s.buffer);
         lines += tfmbs::ABREAST_BYTES;
       }

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "lstm.h"
 #include "stream.h"
+#include "trit_product.h"
 
 namespace tfmbs {
 namespace {
@@ -23,6 +24,7 @@ bool pack_alike(const Launch& a, const Launch& b) {
   const abi::GroupGeometry &p = a.groups, &q = b.groups;
   if (a.record.kind != b.record.kind || a.kernels != b.kernels || a.words != b.words || a.integer != b.integer)
     return false;
+  if (a.words == Words::RESIDUES && looks_up(a) != looks_up(b)) return false;
   if (a.record.kind == Kind::GROUP_GEMM)
     return p.m == q.m && p.k == q.k && p.group == q.group && p.lhs_m_stride == q.lhs_m_stride &&
            p.lhs_k_stride == q.lhs_k_stride && p.lhs_zero == q.lhs_zero && p.activations == q.activations;

@@ -67,7 +67,8 @@ class Digits {
 
 // Lines of which words are taken, what is fetched meanwhile, and the first vector of rows.
 struct FewLines {
-  const uint8_t *lines, *ahead;
+  const uint8_t* lines;
+  uintptr_t ahead;
   unsigned first;
 };
 
@@ -81,8 +82,8 @@ template <unsigned COUNT, unsigned ROWS, unsigned VECTORS>
   for (const unsigned end = word + COUNT; word < end; ++word) {
 #pragma GCC unroll 4
     for (unsigned i = 0; i < SHARE; ++i) {
-      const uint8_t* ahead = from.ahead + (4 * word / PASSES + i) * tfmbs::ABREAST_ROWS;
-      if (PASSES <= 4 || word % 2 == 0) __builtin_prefetch(ahead, 0, 2);
+      const uintptr_t ahead = from.ahead + (4 * word / PASSES + i) * tfmbs::ABREAST_ROWS;
+      if (PASSES <= 4 || word % 2 == 0) __builtin_prefetch(reinterpret_cast<const void*>(ahead), 0, 2);
     }
     VecI x[VECTORS];
     load_words(from.lines + 4 * word * tfmbs::ABREAST_ROWS, from.first, x);

@@ -333,15 +333,16 @@ void Image::prepare_trits(Launch& launch, const abi::Tensor& rhs, const abi::Ten
   const uint64_t own_bytes = product({n, sizeof(uint32_t) + (scales ? sizeof(float) : 0)}, launch.name);
   const uint64_t size = in_place ? own_bytes : own_bytes + product({whole, residue_row_bytes(k)}, launch.name);
   const std::string key =
-      bytes_of(launch.words) + bytes_of(place_of(rhs)) + (scales ? bytes_of(place_of(*scales)) : std::string());
+      bytes_of(launch.words) + bytes_of(place_of(rhs)) + bytes_of(n) + bytes_of(k) +
+      (scales ? bytes_of(place_of(*scales)) : std::string());
   const uint8_t* const data = weights_.data + rhs.offset;
   const uint8_t* const factors = scales ? weights_.data + scales->offset : nullptr;
-  launch.weights = stored(key, launch, size, [rhs, data, factors, n, k, whole, in_place, name = launch.name] {
+  launch.weights = stored(key, launch, size, [=, kernels = launch.kernels, name = launch.name] {
     StoredWeights stored;
     PackedWeights& packed = stored.packed;
     const uint64_t blocks = residue_blocks(k), row_bytes = residue_row_bytes(k);
     if (in_place) {
-      check_abreast(data, n, k, name);
+      check_abreast(data, n, k, kernels->codes.abreast, name);
       packed.residues = data;
     } else {
       const Elements elements(rhs, data, name);

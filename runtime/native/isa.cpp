@@ -30,7 +30,10 @@ Kernels with_tiles(Kernels set, const char* name, const IntegerTiles& tiles, con
   return set;
 }
 
-bool has_vbmi() { return __builtin_cpu_supports("avx512vbmi"); }
+bool has_vbmi() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512vbmi");
+}
 
 // AVX-512 with VNNI, and look-ups where the processor has them.
 Kernels with_vnni(const char* name, bool looks_up) {
@@ -80,7 +83,6 @@ std::vector<const Kernels*> available() {
   static const Kernels vnni = with_vnni("avx512vnni", has_vbmi());
   static const Kernels avxvnni = with_tiles(kernels_avx2, "avxvnni", tiles_avxvnni, nibbles_avxvnni);
   static const Kernels amx = with_amx("amx", amx_processor, amx_processor_strips, amx_processor_window);
-  __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     sets.push_back(&kernels_avx2);
     if (__builtin_cpu_supports("avxvnni")) sets.push_back(&avxvnni);

@@ -37,7 +37,7 @@ constexpr size_t RESIDUE_BYTES = 64, RESIDUE_TRITS = 320;
 // Products of rows of trits and of i8, wrapped, by tables of what five activations come to with any five trits. Rows of
 // activations are as long as those of trits, filled up with zeros.
 struct TritFns {
-  unsigned most_rows;  // of activations for which it pays, if their tables stay in a cache; 0: none
+  unsigned most_rows;  // of activations for which it may pay; 0: none
   size_t table_bytes;  // of a block
   void (*tables)(size_t blocks, const int8_t* a, uint8_t* out);
   // sums[64 g + r] = the product with row r of group g of rows abreast. The groups behind are fetched.
@@ -346,7 +346,8 @@ struct Kernels {
 // Instruction sets of this build that this processor runs, slowest first: "baseline", "avx2", "avxvnni", "avx512",
 // "avx512vnni", "amx". "avxvnni" and those behind "avx512" differ from the one before in the products of integers only.
 std::vector<std::string> instruction_sets();
-// Sets for tests, in which a unit of another processor is a model: "amx-model".
+// Sets for tests: "amx-model", in which a unit of another processor is a model, and "avx512vnni-no-vbmi", without what
+// this processor has and others have not.
 std::vector<std::string> modelled_sets();
 // The set of that name, also a modelled one; the fastest one for "". Throws Error where it does not exist here.
 const Kernels& kernels(const std::string& name);

@@ -196,7 +196,7 @@ NB_MODULE(_native, m) {
   m.def("instruction_sets", &instruction_sets, "Instruction sets that this processor runs, slowest first.");
   m.def("kernel_families", [] { return std::vector<std::string>(FAMILIES.begin(), FAMILIES.end()); },
         "Kernels of launches that may run on an instruction set of their own.");
-  m.def("modelled_sets", &modelled_sets, "Sets for tests, in which a unit of another processor is a model.");
+  m.def("modelled_sets", &modelled_sets, "Sets for tests, as other processors have them.");
   m.def("peak", &peak, "isa"_a, "type"_a, "threads"_a, "seconds"_a,
         "The instruction set's multiplier of a type, f32 or i8, and its operations per second on several threads: the "
         "best of bursts of about so many seconds each.");

@@ -35,8 +35,8 @@ struct FewRows {
   size_t blocks;
   const uint8_t* a;      // i8: in each step of STRIP_STEP all rows
   const uint8_t* lines;
-  const uint8_t* ahead;  // what is read after these lines, as many
-  void (*make)(const uint8_t* lines, unsigned half, uint8_t* out);  // StripFns::make_residues
+  uintptr_t ahead;       // where what is read after these lines begins, as many
+  void (*make)(const uint8_t* lines, unsigned half, size_t ahead, uint8_t* out);  // StripFns::make_residues
   uint8_t* buffer;       // of a block's planes
   int32_t* sums;
 };
@@ -50,8 +50,8 @@ struct StripFns {
   // as many columns as a vector has lanes, side by side. A unit for matrices takes signed trits, others digits. The
   // lines `ahead` bytes further on are fetched.
   void (*make_trits)(size_t blocks, const uint8_t* lines, unsigned half, size_t ahead, uint8_t* out);
-  // Planes of one block for `few` of a unit for matrices.
-  void (*make_residues)(const uint8_t* lines, unsigned half, uint8_t* out);
+  // Planes of one block for `few` of a unit for matrices; fetches as `make_trits`.
+  void (*make_residues)(const uint8_t* lines, unsigned half, size_t ahead, uint8_t* out);
 };
 
 }  // namespace tfmbs

@@ -88,9 +88,12 @@ class TritBlocks {
       strip.lines = (fns_.block * next + strips * count - 1) / (strips * count);
       strip.fetch = strip.a + steps * fns_.block * STRIP_STEP;
       for (uint64_t r = 0; r < rows; r += STRIP_COLUMNS) {
-        const uint64_t group = r / ABREAST_ROWS * ABREAST_ROWS;
+        const uint64_t group = r / ABREAST_ROWS * ABREAST_ROWS, apart = ABREAST_ROWS * row_bytes();
+        // Behind the last group comes the next part of the first one, which wraps.
+        const uint64_t back = count * ABREAST_BYTES - group * row_bytes();
         fns_.make_trits(count, lines + group * row_bytes() + block * ABREAST_BYTES,
-                        static_cast<unsigned>((r - group) / STRIP_COLUMNS), ABREAST_ROWS * row_bytes(), buffer);
+                        static_cast<unsigned>((r - group) / STRIP_COLUMNS),
+                        group + ABREAST_ROWS < rows ? apart : back, buffer);
         strip.out = out + r;
         fns_.trits(strip);
         strip.fetch += steps * strip.lines * STRIP_STEP;
@@ -108,7 +111,7 @@ class TritBlocks {
       few.blocks = std::min(MOST_BLOCKS, blocks_ - block);
       few.a = a + block * RESIDUE_TRITS * m_;
       few.lines = lines + block * ABREAST_BYTES;
-      few.ahead = few.lines + few.blocks * ABREAST_BYTES;
+      few.ahead = reinterpret_cast<uintptr_t>(few.lines) + few.blocks * ABREAST_BYTES;
       few.make = fns_.make_residues;
       few.buffer = buffer;
       few.sums = digits;

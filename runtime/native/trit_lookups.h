@@ -19,7 +19,7 @@ constexpr int RADIX = 36, RECIPROCAL = (1 << 15) / RADIX, MOST_ENTRY = 5 * 128;
 constexpr size_t OCTETS_TOGETHER = 7, DOUBLES_TOGETHER = 49;
 constexpr size_t GROUPS_TOGETHER = 4;  // which share what loading a table costs
 constexpr size_t LINE = tfmbs::ABREAST_ROWS;  // bytes
-constexpr unsigned MOST_ROWS = 4;  // of activations: with more of them digits cost less
+constexpr unsigned MOST_ROWS = 3;  // of activations: with more of them digits cost less
 
 // As _mm512_mulhrs_epi16 has it.
 constexpr int rounded_part(int entry) { return (entry * RECIPROCAL + (1 << 14)) >> 15; }
@@ -108,7 +108,8 @@ void look_up_groups(size_t blocks, const uint8_t* weights, const uint8_t* tables
 #pragma GCC unroll 4
         for (size_t g = 0; g < GROUPS; ++g) {
           const uint8_t* group = weights + g * apart;
-          _mm_prefetch(reinterpret_cast<const char*>(group + ahead), _MM_HINT_T1);
+          const uintptr_t next = reinterpret_cast<uintptr_t>(group) + ahead;
+          _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);
           const __m512i codes = _mm512_loadu_si512(group + line * LINE), index = _mm512_abs_epi8(codes);
           const __mmask64 negative = _mm512_movepi8_mask(codes);
           const __m512i l = _mm512_permutex2var_epi8(l0, index, l1), h = _mm512_permutex2var_epi8(h0, index, h1);

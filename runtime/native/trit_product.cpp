@@ -1,7 +1,7 @@
 // GEMM, GEMV and GROUP_GEMM of i8 by rows of trits abreast.
 //
-// A row or two of activations are multiplied by look-ups where the instruction set has them, which a core makes as fast
-// as memory gives it weights, more of them in strips (trit_blocks.h).
+// Up to three rows of activations are multiplied by look-ups where the instruction set has them, which a core makes as
+// fast as memory gives it weights, more of them in strips (trit_blocks.h).
 #include "trit_product.h"
 
 #include <algorithm>
@@ -15,8 +15,10 @@ namespace tfmbs {
 namespace {
 
 constexpr uint64_t UNITS_OF_A_THREAD = 4, LEAST_ROWS = ABREAST_ROWS;
-constexpr uint64_t TABLES_TOGETHER = 8;  // blocks whose tables a thread makes at once
+constexpr uint64_t TABLES_TOGETHER = 2;  // blocks whose tables a thread makes at once
 constexpr uint64_t MOST_TABLES = 3 << 19;  // bytes, of several rows: about what the caches of a core hold
+// Rows of weights from which on tables of one row pay; of m rows m * m as many, as digits are made for all of them.
+constexpr uint64_t LEAST_LOOKED_UP = 192;
 constexpr uint64_t FINISHED = 8;  // tokens whose epilogue is applied at once
 
 uint64_t up(uint64_t count, uint64_t unit) { return (count + unit - 1) / unit; }
@@ -37,8 +39,9 @@ Shape shape_of(const Launch& launch) {
   return {uint64_t{g.batch} * g.m, g.n, g.k, g.lhs_m_stride, g.lhs_k_stride, g.lhs_zero};
 }
 
-bool looks_up(const TritFns& fns, uint64_t m, uint64_t blocks) {
-  return m <= fns.most_rows && (m == 1 || m * blocks * fns.table_bytes <= MOST_TABLES);
+bool pays(const TritFns& fns, const Shape& s) {
+  return s.m <= fns.most_rows && s.n >= s.m * s.m * LEAST_LOOKED_UP &&
+         (s.m == 1 || s.m * residue_blocks(s.k) * fns.table_bytes <= MOST_TABLES);
 }
 
 class TritProduct {
@@ -52,7 +55,7 @@ class TritProduct {
         absmax_(grouped_ && launch.groups.activations == abi::Activations::ABSMAX),
         blocks_(residue_blocks(s_.k)),
         padded_(blocks_ * RESIDUE_TRITS),
-        in_strips_(!looks_up(fns_, s_.m, blocks_)),
+        in_strips_(!pays(fns_, s_)),
         unit_(engine.kernels.integers.strips, s_.m, blocks_),
         tokens_(in_strips_ ? strip_tokens(s_.m) : s_.m),
         chunk_(chunk_of(s_.n, up(s_.m, tokens_), engine.buffers.size(), in_strips_ ? unit_.most_rows() : abi::VLMAX)),
@@ -90,7 +93,7 @@ class TritProduct {
     }
     int8_t* out = activations() + token * padded_;
     if (in_strips_) {
-      worker.panel.resize(std::max(worker.panel.size(), up(padded_, sizeof(uint32_t))));
+      grow(worker.panel, up(padded_, sizeof(uint32_t)));
       out = reinterpret_cast<int8_t*>(worker.panel.data());
     }
     if (absmax_) {
@@ -110,11 +113,11 @@ class TritProduct {
     const uint64_t turns = up(s_.m, tokens_);
     const uint64_t first = unit / turns * chunk_, token = unit % turns * tokens_;
     const uint64_t rows = std::min(chunk_, s_.n - first), tokens = std::min(tokens_, s_.m - token);
-    worker.accumulators.resize(sum_rows() * stride_);
+    grow(worker.accumulators, sum_rows() * stride_);
     int32_t* out = reinterpret_cast<int32_t*>(worker.accumulators.data());
     const uint8_t* lines = weights.residues + first * blocks_ * RESIDUE_BYTES;
     if (in_strips_) {
-      worker.panel.resize(std::max(worker.panel.size(), up(unit_.strip_bytes(), sizeof(uint32_t))));
+      grow(worker.panel, up(unit_.strip_bytes(), sizeof(uint32_t)));
       unit_.multiply(lines, rows_abreast(rows), reinterpret_cast<const uint8_t*>(activations()), token, tokens,
                      sums() + token, reinterpret_cast<uint8_t*>(worker.panel.data()), out, stride_);
     } else {
@@ -199,6 +202,8 @@ class TritProduct {
 
 }  // namespace
 
+bool looks_up(const Launch& launch) { return pays(launch.kernels->integers.trits, shape_of(launch)); }
+
 uint64_t trits_buffer_bytes(const Engine& engine, const Launch& launch) {
   return TritProduct(engine, launch).buffer_bytes();
 }
@@ -207,7 +212,7 @@ uint64_t trits_lhs_bytes(const Engine& engine, const Launch& launch) { return Tr
 
 void run_trits(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   const TritProduct product(engine, bound.launch);
-  engine.lhs.resize(up(product.lhs_bytes(), sizeof(uint32_t)));
+  grow(engine.lhs, up(product.lhs_bytes(), sizeof(uint32_t)));
   if (!bound.keeps_rows)
     engine.workers.spread(product.tokens(), [&](uint64_t token, unsigned worker) {
       product.pack(bound.lhs, token, *engine.buffers[worker]);

@@ -93,9 +93,8 @@ inline void strip_trits(size_t blocks, const uint8_t* lines, unsigned half, size
 }
 
 // As `StripFns::make_residues`.
-inline void strip_residues(const uint8_t* lines, unsigned half, uint8_t* out) {
-  constexpr size_t AHEAD = 2 * tfmbs::ABREAST_BYTES;
-  make_planes<PLANES + 1>(lines, half, AHEAD, out, [](VecI x) { return x; });
+inline void strip_residues(const uint8_t* lines, unsigned half, size_t ahead, uint8_t* out) {
+  make_planes<PLANES + 1>(lines, half, ahead, out, [](VecI x) { return x; });
 }
 #endif
 

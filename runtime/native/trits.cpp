@@ -94,6 +94,20 @@ void visit_residue(uint64_t byte, unsigned residue, Visit visit) {
     visit(i, static_cast<int8_t>(static_cast<int>(3 * residue >> 8) - 1));
 }
 
+void check_residues(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where) {
+  const uint64_t row_bytes = residue_row_bytes(length), whole = length / RESIDUE_TRITS * RESIDUE_BYTES;
+  for (uint64_t row = 0; row < rows; ++row, data += row_bytes) {
+    unsigned bad = 0;
+    for (uint64_t byte = 0; byte < row_bytes; ++byte) bad |= static_cast<unsigned>(!is_residue(data[byte]));
+    for (uint64_t byte = 0; bad && byte < row_bytes; ++byte)
+      if (!is_residue(data[byte])) refuse(where, row, byte, "is no code of its packing");
+    for (uint64_t byte = whole; byte < row_bytes; ++byte)
+      visit_residue(byte, data[byte], [&](uint64_t i, int8_t trit) {
+        if (i >= length && trit) refuse(where, row, byte, "is padded with a trit that is not 0");
+      });
+  }
+}
+
 std::vector<int8_t> unpack_residues(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where) {
   check_residues(data, rows, length, where);
   std::vector<int8_t> out(rows * length);
@@ -109,7 +123,8 @@ std::vector<int8_t> unpack_residues(const uint8_t* data, uint64_t rows, uint64_t
 constexpr uint8_t ABREAST_ZEROS = 128;  // the byte of trits 0 of A5
 
 std::vector<int8_t> unpack_abreast(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where) {
-  check_abreast(data, rows, length, where);
+  static const CodesFn codes_before = kernels("").codes.abreast;
+  check_abreast(data, rows, length, codes_before, where);
   std::vector<int8_t> out(rows * length);
   const uint64_t row_bytes = residue_row_bytes(length);
   for (uint64_t first = 0; first < rows; first += ABREAST_ROWS, data += ABREAST_ROWS * row_bytes)
@@ -137,24 +152,10 @@ uint64_t packed_row_bytes(abi::Packing packing, uint64_t length) {
   return length / per_byte + (length % per_byte != 0);
 }
 
-void check_residues(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where) {
-  const uint64_t row_bytes = residue_row_bytes(length), whole = length / RESIDUE_TRITS * RESIDUE_BYTES;
-  for (uint64_t row = 0; row < rows; ++row, data += row_bytes) {
-    unsigned bad = 0;
-    for (uint64_t byte = 0; byte < row_bytes; ++byte) bad |= static_cast<unsigned>(!is_residue(data[byte]));
-    for (uint64_t byte = 0; bad && byte < row_bytes; ++byte)
-      if (!is_residue(data[byte])) refuse(where, row, byte, "is no code of its packing");
-    for (uint64_t byte = whole; byte < row_bytes; ++byte)
-      visit_residue(byte, data[byte], [&](uint64_t i, int8_t trit) {
-        if (i >= length && trit) refuse(where, row, byte, "is padded with a trit that is not 0");
-      });
-  }
-}
-
-void check_abreast(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where) {
+void check_abreast(const uint8_t* data, uint64_t rows, uint64_t length, CodesFn codes_before,
+                   const std::string& where) {
   const uint64_t row_bytes = residue_row_bytes(length), whole = length / RESIDUE_TRITS * RESIDUE_BYTES;
   const uint64_t size = ABREAST_ROWS * row_bytes;
-  const CodesFn codes_before = kernels("").codes.abreast;
   for (uint64_t first = 0; first < rows; first += ABREAST_ROWS, data += size) {
     const auto refused = [&](uint64_t at, const char* what) {
       refuse(where, first + abreast_place(at), at / ABREAST_ROWS, what);

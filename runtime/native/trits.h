@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "abi.gen.h"
+#include "kernels.h"
 
 namespace tfmbs {
 
@@ -14,11 +15,9 @@ namespace tfmbs {
 std::vector<int8_t> unpack_elements(const uint8_t* data, uint64_t rows, uint64_t length, abi::Packing packing,
                                  const std::string& where);
 
-// Throws Error as `unpack_elements` does, for rows of R5.
-void check_residues(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where);
-
-// As that, for rows of A5.
-void check_abreast(const uint8_t* data, uint64_t rows, uint64_t length, const std::string& where);
+// Throws Error as `unpack_elements` does, for rows of A5, with `CodeFns::abreast` of an instruction set.
+void check_abreast(const uint8_t* data, uint64_t rows, uint64_t length, CodesFn codes_before,
+                   const std::string& where);
 
 // Bytes of a row of `length` packed elements, and how many rows memory holds for `rows` of them.
 uint64_t packed_row_bytes(abi::Packing packing, uint64_t length);

@@ -46,7 +46,7 @@ THREADS = int(os.environ.get(threads.VARIABLE, "1"))
 
 
 def _emulator_on(isa: str) -> DeviceUnderTest:
-    return DeviceUnderTest(f"emulator-{isa}", _emulator(isa, THREADS), isa.endswith("vnni") or isa.startswith("amx"))
+    return DeviceUnderTest(f"emulator-{isa}", _emulator(isa, THREADS), "vnni" in isa or isa.startswith("amx"))
 
 
 def _kpu_on(target: str) -> DeviceUnderTest:

@@ -70,14 +70,22 @@ def test_gemm(device: DeviceUnderTest, m: int, n: int, k: int, data: st.DataObje
     assert device.run(image, {"x": stored})["y"].tobytes() == sums(lhs[0], rhs, zero).tobytes()
 
 
-@pytest.mark.parametrize("m", [1, 2, 9])
-def test_any_trits_with_the_ends_of_i8(device: DeviceUnderTest, m: int) -> None:
+@pytest.mark.parametrize(("m", "n"), [(1, 451), (2, 771), (3, 1730), (9, 451)])
+def test_any_trits_with_the_ends_of_i8(device: DeviceUnderTest, m: int, n: int) -> None:
     """All sums of five ends with any five trits, in rows of all places of a line, and of groups that pass together."""
     rng = np.random.default_rng(m)
-    lhs = rng.choice(np.array([-128, 127], np.int8), (1, m, 1000))
-    rhs = trits(rng, (64 * 7 + 3, 1000), extreme=False)
+    lhs = rng.choice(np.array([-128, 127], np.int8), (1, m, 350))
+    rhs = trits(rng, (n, 350), extreme=False)
     result = device.run(product(lhs, rhs, 0, Packing.A5).image(), {"x": lhs})["y"]
     assert result.tobytes() == sums(lhs[0], rhs, 0).tobytes()
+
+
+def test_tables_that_no_cache_holds(device: DeviceUnderTest) -> None:
+    """Of two rows, which are multiplied as others then."""
+    rng = np.random.default_rng(3)
+    lhs, rhs = activations(rng, (1, 2, 17_000), extreme=False), trits(rng, (770, 17_000), extreme=False)
+    result = device.run(product(lhs, rhs, 5, Packing.A5).image(), {"x": lhs})["y"]
+    assert result.tobytes() == sums(lhs[0], rhs, 5).tobytes()
 
 
 def test_batches_share_rows(device: DeviceUnderTest) -> None:

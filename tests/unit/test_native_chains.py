@@ -25,9 +25,9 @@ F32, I32, U32 = DType.F32, DType.I32, DType.U32
 MOST_TURNS = 8
 SPREAD = 3 * VLMAX + 64 + 16 * MOST_TURNS
 """Elements of a window: those that a stride of three reaches, and some before and behind, in each turn of a loop."""
-SPECIAL = (0, 0x80000000, 0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC00001, 0x7F800001, 0x7FFFFFFF, 1, 0x80000001)
-SPECIAL += (0x007FFFFF, 0x7F7FFFFF, 0x3F800000, 0xBF800000, 0x3F7FFFFF, 0x4F000000, 0xCF000000, 0x43000000, 0xFFFFFFFF)
-SPECIAL += (0x42FE8000, 0xC3008000, 31, 32, 33, 0xFFFFFFE0, 0x3F000000, 0x40200000, 0xC0200000)
+SPECIAL: tuple[int, ...] = (0, 0x80000000, 0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC00001, 0x7F800001, 0x7FFFFFFF, 1)
+SPECIAL += (0x80000001, 0x007FFFFF, 0x7F7FFFFF, 0x3F800000, 0xBF800000, 0x3F7FFFFF, 0x4F000000, 0xCF000000, 0x43000000)
+SPECIAL += (0xFFFFFFFF, 0x42FE8000, 0xC3008000, 31, 32, 33, 0xFFFFFFE0, 0x3F000000, 0x40200000, 0xC0200000)
 SETS = (*_native.instruction_sets(), *_native.modelled_sets())
 CHAINED = [isa for isa in SETS if isa.startswith(("avx512", "amx"))]
 """AMX comes with AVX-512, and so does the model of its tiles."""
@@ -116,8 +116,8 @@ def operation(op: str, types: tuple[DType, ...], *, aux: tuple[int, ...] = (0,))
 
 
 BOTH, NARROW = (F32, I32), (DType.BOOL, DType.I8, DType.U8, DType.I16, DType.U16)
-WHOLE = (Predicate.FALSE, Predicate.TRUE, Predicate.OEQ, Predicate.ONE, Predicate.OGT, Predicate.OGE)
-WHOLE += (Predicate.OLT, Predicate.OLE, Predicate.UGT, Predicate.UGE, Predicate.ULT, Predicate.ULE)
+WHOLE: tuple[Predicate, ...] = (Predicate.FALSE, Predicate.TRUE, Predicate.OEQ, Predicate.ONE, Predicate.OGT)
+WHOLE += (Predicate.OGE, Predicate.OLT, Predicate.OLE, Predicate.UGT, Predicate.UGE, Predicate.ULT, Predicate.ULE)
 OPERATIONS: tuple[st.SearchStrategy[Fields], ...] = (
     *(operation(op, BOTH) for op in ("ADD", "SUB", "MUL", "FMA", "NEG", "ABS")),
     *(operation(op, (F32, I32, U32)) for op in ("MIN", "MAX")),

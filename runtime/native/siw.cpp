@@ -256,13 +256,15 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
           loads += times * chain.loads * lanes;
           stores += times * chain.stores * lanes;
         };
-        if (chain.turns) {
+        if (chain.is_body) {
           // The last turn is one that leaves the loop, or ends what is asked for.
           uint64_t most = static_cast<uint64_t>(flow.loops[flow.depth - 1].left) - 1;
           if (flow.depth == 1) most = std::min(most, turns - 1);
           if (moves) most = std::min(most, accesses / moves);
-          if (most > chain.turns->depth && lanes * chain.outputs.size() >= LEAST_HANDED_ON) {
-            const uint64_t taken = run_turns(chain, actions, windows, place, flow, most);
+          const bool hands_on = chain.turns && most > chain.turns->depth &&
+                                lanes * chain.outputs.size() >= LEAST_HANDED_ON;
+          if (hands_on || most >= LEAST_TURNS) {
+            const uint64_t taken = run_turns(chain, hands_on, actions, windows, place, flow, most);
             if (flow.depth == 1) turns -= taken;
             ran(taken);
             if (taken) break;

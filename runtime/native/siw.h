@@ -1,6 +1,7 @@
 // Vector programs: decoded once per image, executed by a Machine.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -119,6 +120,9 @@ struct Chain;
 struct Stream;
 struct Stretch;
 struct Stretches;
+struct Turns;
+// What a turn of a loop adds to each scalar, modulo 2^64.
+using Increments = std::array<uint64_t, abi::SCALAR_REGISTERS + 1>;
 
 struct Program {
   std::string name;
@@ -220,9 +224,16 @@ class Machine {
   enum class Ran : uint8_t { NOT, IN_PLACE, STAGED };
 
   bool run_chain(const Stretch& chain, const Action* actions, const Window* windows, Place& place, uint32_t lanes);
-  // Takes turns of a loop whose body is the chain, at most so many; how many, which may be none.
-  uint64_t run_turns(const Stretch& chain, const Action* actions, const Window* windows, Place& place, Flow& flow,
-                     uint64_t most);
+  // Takes turns of a loop whose body is the chain, at most so many; how many, which may be none. `hands_on`: those that
+  // the chain has for registers that turns hand on.
+  uint64_t run_turns(const Stretch& chain, bool hands_on, const Action* actions, const Window* windows, Place& place,
+                     Flow& flow, uint64_t most);
+  // Takes so many turns that differ by what each adds to scalars and cursors, and leaves the pointers of the last one.
+  // False where they cannot be taken so: nothing has happened then.
+  bool run_evenly(const Stretch& chain, const Turns* turns, const Action* actions, const Window* windows, Place& place,
+                  Flow& flow, const void** pointers, const Increments& increments, uint64_t count);
+  // Sets what all chains are given; returns the room for single values.
+  uint32_t* begin_chain(const void** pointers, unsigned ring);
   // `ring` says which singles are this turn's.
   Ran prepare_and_run(const Stretch& chain, const Action* actions, const Window* windows, Place& place, uint32_t lanes,
                       const void** pointers, unsigned ring);

@@ -65,7 +65,8 @@ struct Starts {
 void add_turns(const Program& program, const std::vector<Lanes>& live, size_t first, const Nodes& nodes,
                Assembler& assembler, Stretch& chain, Starts& starts) {
   const Action& behind = program.actions[chain.end];
-  if (chain.outputs.empty() || behind.kind != Kind::REPEAT || behind.jump != first) return;
+  chain.is_body = behind.kind == Kind::REPEAT && behind.jump == first;
+  if (chain.outputs.empty() || !chain.is_body) return;
   std::optional<TurnNodes> found = turns_at(program, live, first, chain.end);
   if (!found || cost(found->turn) > cost(nodes) + chain.outputs.size()) return;
   const std::optional<size_t> turn = code_of(found->turn, assembler);

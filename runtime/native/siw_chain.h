@@ -27,6 +27,11 @@ constexpr uint8_t ROOMS = 0, EXP_GROUP = 1, ERF_GROUP = 2, FIRST_POINTER = 3;
 // of the last group, where it is not whole.
 using StretchFn = void (*)(const void* const* pointers, uint64_t lanes, uint64_t rest);
 
+inline void run_lanes(StretchFn run, const void* const* pointers, uint32_t lanes) {
+  const uint32_t rest = lanes % Registers::GROUP;
+  run(pointers, lanes - rest, (uint64_t{1} << rest) - 1);
+}
+
 struct Turns;
 
 // How a chain is executed.
@@ -53,11 +58,14 @@ struct Stretch {
   uint32_t operations = 0, real_operations = 0, loads = 0, stores = 0;
   uint32_t written = 0, settled = 0;  // registers, as bits
   std::vector<uint8_t> counted, streamed;  // scalars that it changes, and windows whose cursors it moves
+  bool is_body = false;  // all of a loop's
   StretchFn run = nullptr;
-  std::shared_ptr<Turns> turns;  // where it is all of a loop's body and hands registers on
+  std::shared_ptr<Turns> turns;  // where it is such a body and hands registers on
 };
 
 constexpr unsigned MOST_DEPTH = 3;
+constexpr uint64_t LEAST_TURNS = 3;       // fewer that are left are prepared one by one
+constexpr unsigned EVEN_SINGLES = MOST_DEPTH + 2;  // where single values of turns are that are taken evenly
 constexpr size_t LEAST_HANDED_ON = 256;  // lanes from turn to turn; fewer are not worth it
 
 // The turns of a loop whose body is a chain. Schedules let turns overlap: what one computes is stored by a later one.

@@ -92,8 +92,8 @@ class Collector {
         turns.shifts.push_back({pointer, ends ? item.pointer : items_before_[turn + 1][i].pointer});
       }
       if (is_kept && item.kind == Stretch::Item::Kind::INDEX) return std::nullopt;
-      if (is_kept) item.is_used = true;
-      if (is_kept && item.kind == Stretch::Item::Kind::LOAD) is_late = item.is_kept = true;
+      if (is_kept) item.is_used = item.is_kept = true;
+      is_late = is_late || (is_kept && item.kind == Stretch::Item::Kind::LOAD);
       if (is_late && is_stored(program_.actions[item.action].window)) return std::nullopt;
     }
     for (Nodes* nodes : {&nodes_, &after}) on_demand(*nodes);

@@ -13,11 +13,10 @@ namespace {
 
 using Item = Stretch::Item;
 
-constexpr uint32_t GROUP = 16;
-constexpr size_t ROOM_WORDS = ALL_ROOMS * GROUP, SINGLE_WORDS = MOST_SINGLES;
+constexpr size_t ROOM_WORDS = ALL_ROOMS * Registers::GROUP, SINGLE_WORDS = MOST_SINGLES;
 // Single values of so many turns are kept: those that a turn reaches back to, its own, and those of a turn that is
-// declined when some of them are there already.
-constexpr size_t SINGLES = MOST_DEPTH + 2;
+// declined when some of them are there already. Those of turns that are taken evenly have a place of their own.
+constexpr size_t SINGLES = EVEN_SINGLES + 1;
 
 // Elements that a load or store of a chain accesses.
 struct Move {
@@ -41,62 +40,25 @@ void each_element(const Move& move, uint32_t lanes, Copy copy) {
 
 }  // namespace
 
+uint32_t* Machine::begin_chain(const void** pointers, unsigned ring) {
+  if (room_.empty()) room_.resize(ROOM_WORDS + SINGLES * SINGLE_WORDS + size_t{MOST_MOVES} * 2 * abi::VLMAX);
+  pointers[ROOMS] = room_.data();
+  pointers[EXP_GROUP] = reinterpret_cast<const void*>(exp_);
+  pointers[ERF_GROUP] = reinterpret_cast<const void*>(erf_);
+  return room_.data() + ROOM_WORDS + ring * SINGLE_WORDS;
+}
+
 bool Machine::run_chain(const Stretch& chain, const Action* actions, const Window* windows, Place& place,
                         uint32_t lanes) {
   const void* pointers[MOST_POINTERS];
   return prepare_and_run(chain, actions, windows, place, lanes, pointers, 0) != Ran::NOT;
 }
 
-uint64_t Machine::run_turns(const Stretch& chain, const Action* actions, const Window* windows, Place& place,
-                            Flow& flow, uint64_t most) {
-  const Turns& turns = *chain.turns;
-  const Action& repeat = actions[chain.end];
-  const uint32_t lanes = flow.lanes;
-  const void *first[MOST_POINTERS] = {}, *second[MOST_POINTERS] = {}, *plain[MOST_POINTERS];
-  const void **now = first, **before = second;
-  uint64_t turn = 0;
-  bool is_behind = false, going = true;  // whether registers are
-  for (; going && turn < most; ++turn) {
-    const auto ring = static_cast<unsigned>(turn % (turns.depth + 2));
-    std::swap(now, before);
-    for (const Turns::Shift& shift : turns.shifts) now[shift.to] = before[shift.from];
-    Ran ran;
-    if (turn < turns.depth) {
-      ran = prepare_and_run(chain, actions, windows, place, lanes, plain, ring);
-      if (ran == Ran::NOT) break;
-      for (size_t i = 0; i < chain.items.size(); ++i)
-        if (chain.items[i].kind != Item::Kind::SCALAR)
-          now[turns.stretch.items[i].pointer] = plain[chain.items[i].pointer];
-    } else {
-      ran = prepare_and_run(turns.stretch, actions, windows, place, lanes, now, ring);
-      if (ran == Ran::NOT) {
-        std::swap(now, before);
-        break;
-      }
-      is_behind = true;
-    }
-    going = ran == Ran::IN_PLACE;
-    place.words += repeat.words;
-    place.check_steps(repeat);
-    follow(repeat, actions, scalars_, flow);
-  }
-  if (is_behind) {
-    if (registers_.borrowed() & turns.stretch.written) registers_.free_for(turns.stretch.written, lanes);
-    for (const Stretch::Place& output : turns.stretch.outputs) now[output.pointer] = registers_.own(output.index);
-    turns.after(now, lanes - lanes % GROUP, (uint64_t{1} << lanes % GROUP) - 1);
-  }
-  return turn;
-}
-
 Machine::Ran Machine::prepare_and_run(const Stretch& chain, const Action* actions, const Window* windows,
                                       Place& place, uint32_t lanes, const void** pointers, unsigned ring) {
   if (lanes < LEAST_LANES) return Ran::NOT;
-  if (room_.empty()) room_.resize(ROOM_WORDS + SINGLES * SINGLE_WORDS + size_t{MOST_MOVES} * 2 * abi::VLMAX);
-  uint32_t* single = room_.data() + ROOM_WORDS + ring * SINGLE_WORDS;
+  uint32_t* single = begin_chain(pointers, ring);
   auto* stage = reinterpret_cast<uint8_t*>(room_.data() + ROOM_WORDS + SINGLES * SINGLE_WORDS);
-  pointers[ROOMS] = room_.data();
-  pointers[EXP_GROUP] = reinterpret_cast<const void*>(exp_);
-  pointers[ERF_GROUP] = reinterpret_cast<const void*>(erf_);
   Move moved[MOST_MOVES];
   uintptr_t lows[MOST_MOVES], ends[MOST_MOVES];  // of their bytes
   size_t moves = 0;
@@ -205,7 +167,7 @@ Machine::Ran Machine::prepare_and_run(const Stretch& chain, const Action* action
       each_element(move, lanes, [](const uint8_t* from, uint8_t* to, size_t size) { std::memcpy(to, from, size); });
   }
 
-  chain.run(pointers, lanes - lanes % GROUP, (uint64_t{1} << lanes % GROUP) - 1);
+  run_lanes(chain.run, pointers, lanes);
 
   bool is_in_place = true;
   for (size_t i = 0; i < moves; ++i) {

@@ -15,8 +15,7 @@ extern const QuadFns quads_avx512vnni;
 extern const NibbleTiles nibbles_avxvnni;
 extern const NibbleTiles nibbles_avx512vnni;
 extern const StripFns strips_avx512vnni;
-extern const TritFns trits_avx512vbmi;
-extern void (*const few_avx512vbmi)(const FewRows& few);
+extern const LookUps look_ups_avx512vbmi;
 #endif
 
 namespace {
@@ -40,8 +39,8 @@ Kernels with_vnni(const char* name, bool looks_up) {
   Kernels set = with_tiles(kernels_avx512, name, tiles_avx512vnni, nibbles_avx512vnni);
   set.quads = quads_avx512vnni;
   if (looks_up) {
-    set.integers.trits = trits_avx512vbmi;
-    set.integers.strips.few = few_avx512vbmi;
+    set.integers.trits = look_ups_avx512vbmi.trits;
+    set.integers.strips.few = look_ups_avx512vbmi.few;
   }
   return set;
 }

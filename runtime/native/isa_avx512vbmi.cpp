@@ -4,10 +4,8 @@
 
 #if defined(__AVX512VBMI__)
 namespace tfmbs {
-extern const TritFns trits_avx512vbmi;
-const TritFns trits_avx512vbmi = {MOST_ROWS, TABLE_BYTES * RESIDUE_BYTES, make_tables, look_up<>};
-// As `StripFns::few`.
-extern void (*const few_avx512vbmi)(const FewRows& few);
-void (*const few_avx512vbmi)(const FewRows& few) = digit_few<>;
+extern const LookUps look_ups_avx512vbmi;
+const LookUps look_ups_avx512vbmi = {
+    {MOST_ROWS, TABLE_BYTES * RESIDUE_BYTES, GROUPS_TOGETHER, make_tables, look_up<>}, digit_few<>};
 }  // namespace tfmbs
 #endif

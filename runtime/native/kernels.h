@@ -39,6 +39,7 @@ constexpr size_t RESIDUE_BYTES = 64, RESIDUE_TRITS = 320;
 struct TritFns {
   unsigned most_rows;  // of activations for which it may pay; 0: none
   size_t table_bytes;  // of a block
+  size_t together;     // groups that share what loading a table costs
   void (*tables)(size_t blocks, const int8_t* a, uint8_t* out);
   // sums[64 g + r] = the product with row r of group g of rows abreast. The groups behind are fetched.
   void (*look_up)(size_t groups, size_t blocks, const uint8_t* weights, const uint8_t* tables, int32_t* sums);
@@ -61,6 +62,12 @@ constexpr bool has_byte_rows(size_t length) { return length == 16 || length == 3
 // out[r] = fma(f32(sum of products of a group), scale, out[r]) of BYTE_ROWS rows, group after group, from +0.0. A NaN
 // becomes the canonical one.
 using ByteRowsFn = void (*)(const ByteRows& rows, float* out);
+
+// What products of trits have of a set for look-ups.
+struct LookUps {
+  TritFns trits;
+  void (*few)(const FewRows& few);  // as StripFns::few
+};
 
 // Where the words of a window lie that belong to a pixel: `count` runs of `words` that follow each other, each at an
 // offset from the pixel.

@@ -169,10 +169,10 @@ class TritProduct {
 
   // Groups that pass together stay in a cache for all tokens.
   void look_up(const uint8_t* lines, uint64_t rows, uint64_t token, uint64_t tokens, int32_t* out) const {
-    constexpr uint64_t TOGETHER = 4 * ABREAST_ROWS;
-    for (uint64_t r = 0; r < rows; r += TOGETHER)
+    const uint64_t together = fns_.together * ABREAST_ROWS;
+    for (uint64_t r = 0; r < rows; r += together)
       for (uint64_t t = 0; t < tokens; ++t)
-        fns_.look_up(std::min(TOGETHER, rows - r) / ABREAST_ROWS, blocks_, lines + r * blocks_ * RESIDUE_BYTES,
+        fns_.look_up(std::min(together, rows - r) / ABREAST_ROWS, blocks_, lines + r * blocks_ * RESIDUE_BYTES,
                      tables(token + t), out + t * stride_ + r);
   }
 

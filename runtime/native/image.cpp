@@ -316,12 +316,15 @@ void Image::prepare_groups(Launch& launch) {
           PackedWeights rows;
           rows.bytes = elements.vectors.i8;
           rows.factors = factors;
-          return StoredWeights{std::move(rows), {nonzero_of(one, elements.vectors.i8)}};
+          return StoredWeights{std::move(rows), {}};
         }
         return StoredWeights{pack_groups(one, elements.vectors.i8, factors, words, panel),
                              {nonzero_of(one, elements.vectors.i8)}};
       });
-  launch.active = times(launch.weights, g.m);
+  if (!in_place) launch.active = times(launch.weights, g.m);
+  else launch.active = std::make_shared<const LazyCount>([one, data, m = g.m] {
+    return nonzero_of(one, reinterpret_cast<const int8_t*>(data)) * m;
+  });
 }
 
 void Image::prepare_trits(Launch& launch, const abi::Tensor& rhs, const abi::Tensor* scales, uint64_t n, uint64_t k) {

@@ -267,7 +267,7 @@ void Machine::advance(const Program& program, const Window* windows, uint64_t tu
             const uint64_t taken = run_turns(chain, hands_on, actions, windows, place, flow, most);
             if (flow.depth == 1) turns -= taken;
             ran(taken);
-            if (taken) break;
+            break;  // without turns, by its words: the first one would not run as a chain either
           }
         }
         if (!run_chain(chain, actions, windows, place, lanes)) break;

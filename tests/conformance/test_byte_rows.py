@@ -75,15 +75,18 @@ def test_units_of_rows(device: DeviceUnderTest, m: int, n: int) -> None:
     assert device.run(image_of(lhs, rhs, scales, bias=bias), {"x": lhs})["y"].tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("place", [0, 1, 4, 5])
+@pytest.mark.parametrize(("place", "length"), [(0, 16), (8, 16), (1, 32), (5, 32), (8, 32), (4, 64), (8, 64)])
 @pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan, -0.0, 1e-45])
-def test_odd_scales(device: DeviceUnderTest, place: int, odd: float) -> None:
-    """Of one group each, in steps of several groups and in what is left of them; a sum of −0 stays −0."""
+def test_odd_scales(device: DeviceUnderTest, place: int, length: int, odd: float) -> None:
+    """Of one group each, in steps of several groups and in what is left of them; a product of −0 leaves +0.
+
+    The last rows are those that are multiplied by themselves.
+    """
     rng = np.random.default_rng(place)
-    lhs, rhs, scales = bytes_i8(rng, (1, 6 * 32)), bytes_i8(rng, (5 * 6, 32)), floats(rng, (5, 6))
+    lhs, rhs, scales = bytes_i8(rng, (1, 9 * length)), bytes_i8(rng, (6 * 9, length)), floats(rng, (6, 9))
     scales[:, place] = odd
-    scales[3], rhs[18:24] = -1e-45, 0
-    scales[4], lhs[0, :32] = -np.float32(0), 1
+    scales[3], rhs[27:36] = -1e-45, 0
+    scales[4], lhs[0, :length] = -np.float32(0), 1
     result = device.run(image_of(lhs, rhs, scales), {"x": lhs})["y"]
     assert result.tobytes() == expected_of(lhs, rhs, scales, 0, False).tobytes()
 

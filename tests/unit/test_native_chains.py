@@ -58,8 +58,11 @@ WINDOWS = {F32: (0, 3), I32: (6, 7), DType.I8: (1, 4), DType.U16: (2, 5)}
 """By type, the window of an input and that of an output."""
 
 
-def program(body: list[Fields], length: int, turns: int = 2) -> Builder:
-    """A loop of these turns, with VL = length: s1 = 1, s5, s6, s7 are 2, -1, 3, s2 an offset that moves."""
+def program(body: list[Fields], length: int, turns: int = 2, times: int = 1) -> Builder:
+    """A loop of these turns, with VL = length, all of it so many times.
+
+    s1 = 1, s5, s6, s7 are 2, -1, 3, s2 an offset that moves.
+    """
     builder = Builder()
     x, b, h = (builder.input(n, (SPREAD,), t) for n, t in (("x", F32), ("b", DType.I8), ("h", DType.U16)))
     y, z, w = (builder.output(n, (SPREAD,), t) for n, t in (("y", F32), ("z", DType.I8), ("w", DType.U16)))
@@ -71,6 +74,7 @@ def program(body: list[Fields], length: int, turns: int = 2) -> Builder:
         *(s("LD", F32, reg=i, win=0, base=0, index=1, imm=70 * i) for i in range(2, 10)),
         *(s("LI", reg=reg, imm=imm) for reg, imm in ((5, 2), (6, -1), (7, 3), (2, 0), (3, VLMAX), (4, turns))),
         c("SETVL", imm=length),
+        *([s("LI", reg=12, imm=times), c("LOOP", reg=12, imm=len(body) + 2)] if times > 1 else []),
         c("LOOP", reg=4, imm=len(body) + 1),
         *body,
         s("ADDI", reg=2, base=2, imm=16),

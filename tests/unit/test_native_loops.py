@@ -35,9 +35,17 @@ def outcome(builder: Builder, isa: str, *, jit: bool, seed: int = 0, steps: int 
     return {name: array.tobytes() for name, array in outputs.items()}, counters
 
 
-def compare(body: list[Fields], length: int = 100, turns: int = TURNS, seed: int = 0, steps: int | None = None) -> Any:
+def compare(
+    body: list[Fields],
+    length: int = 100,
+    turns: int = TURNS,
+    seed: int = 0,
+    *,
+    times: int = 1,
+    steps: int | None = None,
+) -> Any:
     """The outcome that both ways have."""
-    builder = program(body, length, turns)
+    builder = program(body, length, turns, times)
     expected = outcome(builder, CHAINED[0], jit=False, seed=seed, steps=steps)
     for isa in CHAINED:
         assert outcome(builder, isa, jit=True, seed=seed, steps=steps) == expected
@@ -95,6 +103,13 @@ BODIES = st.lists(st.one_of(scalar(), move(), move(), operation()), min_size=2, 
 def test_any_loop(body: list[Fields], length: int, turns: int, seed: int) -> None:
     """Places that move by any numbers, meet or leave their windows; what is left in registers and scalars."""
     compare(body, length, turns, seed)
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(BODIES, st.sampled_from((32, 100)), st.integers(2, 4), st.integers(2, 3))
+def test_any_loop_in_a_loop(body: list[Fields], length: int, turns: int, times: int) -> None:
+    """Which starts with the scalars and cursors that the one before left."""
+    compare(body, length, turns, times=times)
 
 
 DOUBLED = [s("LD", F32, reg=10, win=0, base=8, index=1), d("ADD", F32, vd=11, va=10, vb=10)]

@@ -18,35 +18,36 @@ from tfmbs.runtime.abi.types import DType, Packing
 from tfmbs.runtime.devices.emulator import Emulator
 
 Array = NDArray[Any]
+Add = Callable[[Builder, int, int, int, int], None]
 SETS = (*_native.instruction_sets(), *_native.modelled_sets())
-M, K = 21, 320
+K = 320
+ROWS = (1, 2, 21)
+"""Of i8 by groups, a few are multiplied by weights as the file has them."""
 WIDTHS = (70, K, 300, 300)
 """Columns of products that follow each other."""
 ABSMAX = Activations.ABSMAX
 
 
-def groups(
-    pair: str, packing: Packing, group: int, activations: Activations = ABSMAX
-) -> Callable[[Builder, int, int, int], None]:
+def groups(pair: str, packing: Packing, group: int, activations: Activations = ABSMAX) -> Add:
     """Adds a GROUP_GEMM of rows of f32 that become integers, or of integers."""
 
-    def add(builder: Builder, rows: int, out: int, n: int) -> None:
+    def add(builder: Builder, rows: int, out: int, m: int, n: int) -> None:
         rng = np.random.default_rng(n)
-        _, weights = operands(pair, (M, K), (n * (K // group), group), seed=n)
+        _, weights = operands(pair, (m, K), (n * (K // group), group), seed=n)
         scales = builder.constant(floats(rng, (n, K // group)))
         builder.groups(
-            rows, builder.constant(weights, packing), scales, out, m=M, n=n, k=K, group=group, activations=activations
+            rows, builder.constant(weights, packing), scales, out, m=m, n=n, k=K, group=group, activations=activations
         )
 
     return add
 
 
-def gemm(pair: str) -> Callable[[Builder, int, int, int], None]:
+def gemm(pair: str) -> Add:
     """Adds a GEMM."""
 
-    def add(builder: Builder, rows: int, out: int, n: int) -> None:
-        _, weights = operands(pair, (M, K), (n, K), seed=n)
-        builder.gemm(rows, builder.constant(weights), out, m=M, n=n, k=K)
+    def add(builder: Builder, rows: int, out: int, m: int, n: int) -> None:
+        _, weights = operands(pair, (m, K), (n, K), seed=n)
+        builder.gemm(rows, builder.constant(weights), out, m=m, n=n, k=K)
 
     return add
 
@@ -54,6 +55,7 @@ def gemm(pair: str) -> Callable[[Builder, int, int, int], None]:
 FORMS = {
     "i8 by rows": groups("f32-i8", Packing.DENSE, K),
     "i8 in groups": groups("f32-i8", Packing.DENSE, 64),
+    "i8 in short groups": groups("f32-i8", Packing.DENSE, 16),
     "trits": groups("f32-trit", Packing.A5, K),
     "i4": groups("f32-i4", Packing.NIBBLES, 64),
     "f32 by i4": groups("f32-i4", Packing.NIBBLES, 64, Activations.STORED),
@@ -61,26 +63,27 @@ FORMS = {
 }
 
 
-def one_after_the_other(adds: list[Callable[[Builder, int, int, int], None]]) -> Image:
+def one_after_the_other(adds: list[Add], m: int) -> Image:
     """Products of the same rows in SCRATCH."""
     builder = Builder()
-    x = builder.input("x", (M, K), DType.F32)
-    rows = builder.scratch((M, K), DType.F32)
+    x = builder.input("x", (m, K), DType.F32)
+    rows = builder.scratch((m, K), DType.F32)
     builder.copy(x, rows)
     for i, (add, n) in enumerate(zip(adds, WIDTHS, strict=False)):
-        add(builder, rows, builder.output(f"y{i}", (M, n), DType.F32), n)
+        add(builder, rows, builder.output(f"y{i}", (m, n), DType.F32), m, n)
     return builder.image()
 
 
-def by_itself(add: Callable[[Builder, int, int, int], None], n: int, x: Array) -> Array:
+def by_itself(add: Add, n: int, x: Array) -> Array:
     builder = Builder()
-    add(builder, builder.input("x", (M, K), DType.F32), builder.output("y", (M, n), DType.F32), n)
+    m = len(x)
+    add(builder, builder.input("x", (m, K), DType.F32), builder.output("y", (m, n), DType.F32), m, n)
     return Emulator(builder.image(), "baseline").context(1).run("main", {"x": x})["y"]
 
 
-@pytest.fixture(name="x")
-def rows_of_inputs() -> Array:
-    return floats(np.random.default_rng(1), (M, K))
+@pytest.fixture(name="x", params=ROWS)
+def rows_of_inputs(request: pytest.FixtureRequest) -> Array:
+    return floats(np.random.default_rng(1), (request.param, K))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -88,7 +91,7 @@ def rows_of_inputs() -> Array:
 @pytest.mark.parametrize("form", FORMS)
 def test_the_same_form(form: str, isa: str, threads: int, x: Array) -> None:
     adds = [FORMS[form]] * len(WIDTHS)
-    context = Emulator(one_after_the_other(adds), isa).context(threads)
+    context = Emulator(one_after_the_other(adds, len(x)), isa).context(threads)
     for given in (x, x * np.float32(0.5), x):
         got = context.run("main", {"x": given})
         for i, n in enumerate(WIDTHS):
@@ -97,9 +100,10 @@ def test_the_same_form(form: str, isa: str, threads: int, x: Array) -> None:
 
 @pytest.mark.parametrize("isa", SETS)
 @pytest.mark.parametrize("forms", [("i8 by rows", "f32", "i8 by rows"), ("i8 by rows", "i8 in groups", "i4"),
+                                   ("i8 in groups", "i8 in short groups", "i8 by rows"),
                                    ("trits", "i8 by rows", "trits"), ("i4", "f32 by i4", "i4")])  # fmt: skip
 def test_other_forms(forms: tuple[str, ...], isa: str, x: Array) -> None:
-    got = Emulator(one_after_the_other([FORMS[form] for form in forms]), isa).context(1).run("main", {"x": x})
+    got = Emulator(one_after_the_other([FORMS[form] for form in forms], len(x)), isa).context(1).run("main", {"x": x})
     for i, form in enumerate(forms):
         assert got[f"y{i}"].tobytes() == by_itself(FORMS[form], WIDTHS[i], x).tobytes()
 
@@ -109,11 +113,11 @@ def test_rows_that_were_written(form: str, x: Array) -> None:
     """Other rows come to the same place between two products."""
     builder, n = Builder(), WIDTHS[0]
     given = {"x": x, "other": x[::-1] * np.float32(0.5)}
-    inputs = [builder.input(name, (M, K), DType.F32) for name in given]
-    rows = builder.scratch((M, K), DType.F32)
+    inputs = [builder.input(name, x.shape, DType.F32) for name in given]
+    rows = builder.scratch(x.shape, DType.F32)
     for i, source in enumerate(inputs):
         builder.copy(source, rows)
-        FORMS[form](builder, rows, builder.output(f"y{i}", (M, n), DType.F32), n)
+        FORMS[form](builder, rows, builder.output(f"y{i}", (len(x), n), DType.F32), len(x), n)
     got = Emulator(builder.image(), "").context(1).run("main", given)
     for i, own in enumerate(given.values()):
         assert got[f"y{i}"].tobytes() == by_itself(FORMS[form], n, own).tobytes()

@@ -67,7 +67,7 @@ CASES: dict[str, Callable[[], None]] = {
     "gemm i8": lambda: test_gemm.test_zero_point(LINALG, "i8-i8", Packing.DENSE, -3),
     "gemm pt5": lambda: test_gemm.test_dense(LINALG, "f32-trit", Packing.PT5, (5, 37, 19)),
     "gemm t2": lambda: test_gemm.test_zero_point(LINALG, "i8-trit", Packing.T2, 127),
-    "gemm in batches": lambda: test_gemm.test_batch_of_packed_rhs(LINALG, "i8-trit", Packing.PT5),
+    "gemm in batches": lambda: test_gemm.test_batch_of_packed_rhs(LINALG, "i8-trit", Packing.PT5, 5),
     "gemm strided": lambda: test_gemm.test_strided_lhs(LINALG, "f32-f32"),
     "gemm special values": lambda: test_gemm.test_special_values(LINALG),
     "convolutions": lambda: test_window.test_convolution(LINALG, "f32-f32", Packing.DENSE, "dilation"),

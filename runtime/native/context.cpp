@@ -198,7 +198,7 @@ void Context::check_memory(const Bound& bound) {
 
 void Context::multiply(const Engine& engine, const Bound& bound) {
   const Launch& launch = bound.launch;
-  const bool conv = launch.record.kind == Kind::CONV2D || launch.record.kind == Kind::CONV3D;
+  const bool conv = convolves(launch.record.kind);
   if (!launch.constant) {
     Vectors rhs;
     if (launch.integer) rhs.i8 = reinterpret_cast<const int8_t*>(bound.rhs);

@@ -22,6 +22,8 @@ struct Bytes {
   size_t size = 0;
 };
 
+inline bool convolves(abi::Kind kind) { return kind == abi::Kind::CONV2D || kind == abi::Kind::CONV3D; }
+
 // A descriptor with what was prepared for it when the image was loaded.
 struct Launch {
   abi::Descriptor record;

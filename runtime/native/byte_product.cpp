@@ -11,7 +11,6 @@ namespace tfmbs {
 namespace {
 
 constexpr uint64_t MOST_TOKENS = 2;
-constexpr uint64_t LEAST_ROWS = 64;  // of a unit
 constexpr uint64_t LINE = 64;        // bytes of a line of a cache
 
 uint64_t lines(uint64_t bytes) { return ceil_div(bytes, LINE) * LINE; }
@@ -27,7 +26,7 @@ class ByteProduct {
         factor_bytes_(lines(g_.m * sizeof(float))),
         start_bytes_(lines(groups_ * BYTE_ROWS * sizeof(int32_t))),
         row_bytes_(lines(uint64_t{g_.k} + GROUP_PADDING)),
-        chunk_(chunk_of(g_.n, engine.buffers.size())) {}
+        chunk_(weights_of_unit(g_.n, 1, engine.buffers.size(), abi::VLMAX)) {}
 
   uint64_t lhs_bytes() const {
     return factor_bytes_ + product({g_.m, start_bytes_ + row_bytes_}, launch_.name);
@@ -57,7 +56,7 @@ class ByteProduct {
   // Results of a chunk of rows of weights.
   void unit(const Bound& bound, const PackedWeights& weights, uint64_t unit, Worker& worker) const {
     const uint64_t first = unit * chunk_, rows = std::min(chunk_, g_.n - first);
-    worker.accumulators.resize(g_.m * abi::VLMAX);
+    grow(worker.accumulators, g_.m * abi::VLMAX);
     float* const out = reinterpret_cast<float*>(worker.accumulators.data());
     const int8_t* const bytes = weights.bytes + first * g_.k;
     const float* const scales = weights.factors + first * groups_;
@@ -74,13 +73,6 @@ class ByteProduct {
   }
 
  private:
-  // Rows of a unit: all lanes of an epilogue, or so many that each thread has some units.
-  static uint64_t chunk_of(uint64_t n, uint64_t threads) {
-    uint64_t chunk = abi::VLMAX;
-    while (threads > 1 && chunk > LEAST_ROWS && ceil_div(n, chunk) < UNITS_OF_A_THREAD * threads) chunk /= 2;
-    return chunk;
-  }
-
   float* factors() const { return reinterpret_cast<float*>(engine_.lhs.data()); }
   uint8_t* of_token(uint64_t token) const {
     return reinterpret_cast<uint8_t*>(engine_.lhs.data()) + factor_bytes_ + token * (start_bytes_ + row_bytes_);

@@ -21,6 +21,15 @@ inline uint64_t ceil_div(uint64_t count, uint64_t unit) { return count / unit + 
 // Words for the sums of a unit: rows of VLMAX.
 inline uint64_t sum_words(uint64_t m, uint64_t tile) { return std::min(MOST_TILES * tile, m) * abi::VLMAX; }
 
+// Rows of weights of a unit where all of these meet `turns` parts of the activations: `most`, or halves of that so that
+// each thread has some units, but no fewer than LEAST_WEIGHTS.
+constexpr uint64_t LEAST_WEIGHTS = 64;
+inline uint64_t weights_of_unit(uint64_t n, uint64_t turns, uint64_t threads, uint64_t most) {
+  uint64_t rows = most;
+  while (threads > 1 && rows > LEAST_WEIGHTS && ceil_div(n, rows) * turns < UNITS_OF_A_THREAD * threads) rows /= 2;
+  return rows;
+}
+
 struct Cut {
   uint64_t tiles, panels;   // of a product
   uint64_t blocks, chunks;  // blocks of rows, chunks of columns

@@ -9,20 +9,20 @@
 
 #include "abreast.h"
 #include "checks.h"
+#include "cut.h"
 #include "trit_blocks.h"
 
 namespace tfmbs {
 namespace {
 
-constexpr uint64_t UNITS_OF_A_THREAD = 4, LEAST_ROWS = ABREAST_ROWS;
+static_assert(LEAST_WEIGHTS % ABREAST_ROWS == 0, "units are whole groups");
 constexpr uint64_t TABLES_TOGETHER = 2;  // blocks whose tables a thread makes at once
 constexpr uint64_t MOST_TABLES = 3 << 19;  // bytes, of several rows: about what the caches of a core hold
 // Rows of weights from which on tables of one row pay; of m rows m * m as many, as digits are made for all of them.
 constexpr uint64_t LEAST_LOOKED_UP = 192;
 constexpr uint64_t FINISHED = 8;  // tokens whose epilogue is applied at once
 
-uint64_t up(uint64_t count, uint64_t unit) { return (count + unit - 1) / unit; }
-uint64_t even(uint64_t count, uint64_t most) { return up(count, up(count, most)); }
+uint64_t even(uint64_t count, uint64_t most) { return ceil_div(count, ceil_div(count, most)); }
 
 uint32_t u(int32_t x) { return static_cast<uint32_t>(x); }
 
@@ -58,7 +58,8 @@ class TritProduct {
         in_strips_(!pays(fns_, s_)),
         unit_(engine.kernels.integers.strips, s_.m, blocks_),
         tokens_(in_strips_ ? strip_tokens(s_.m) : s_.m),
-        chunk_(chunk_of(s_.n, up(s_.m, tokens_), engine.buffers.size(), in_strips_ ? unit_.most_rows() : abi::VLMAX)),
+        chunk_(weights_of_unit(s_.n, ceil_div(s_.m, tokens_), engine.buffers.size(),
+                               in_strips_ ? unit_.most_rows() : abi::VLMAX)),
         stride_(in_strips_ ? TritBlocks::stride(chunk_) : abi::VLMAX) {}
 
   // Bytes of activations, before them their sums and factors.
@@ -71,7 +72,7 @@ class TritProduct {
     return sums + (in_strips_ ? std::max(unit_.strip_bytes(), padded_) : 0);
   }
   uint64_t tokens() const { return s_.m; }
-  uint64_t units() const { return up(s_.n, chunk_) * up(s_.m, tokens_); }
+  uint64_t units() const { return ceil_div(s_.n, chunk_) * ceil_div(s_.m, tokens_); }
 
   // Parts of the tables for look-ups, of all tokens.
   uint64_t table_parts() const { return in_strips_ ? 0 : s_.m * parts_of_row(); }
@@ -93,7 +94,7 @@ class TritProduct {
     }
     int8_t* out = activations() + token * padded_;
     if (in_strips_) {
-      grow(worker.panel, up(padded_, sizeof(uint32_t)));
+      grow(worker.panel, ceil_div(padded_, sizeof(uint32_t)));
       out = reinterpret_cast<int8_t*>(worker.panel.data());
     }
     if (absmax_) {
@@ -110,14 +111,14 @@ class TritProduct {
   }
 
   void unit(const Bound& bound, const PackedWeights& weights, uint64_t unit, Worker& worker) const {
-    const uint64_t turns = up(s_.m, tokens_);
+    const uint64_t turns = ceil_div(s_.m, tokens_);
     const uint64_t first = unit / turns * chunk_, token = unit % turns * tokens_;
     const uint64_t rows = std::min(chunk_, s_.n - first), tokens = std::min(tokens_, s_.m - token);
     grow(worker.accumulators, sum_rows() * stride_);
     int32_t* out = reinterpret_cast<int32_t*>(worker.accumulators.data());
     const uint8_t* lines = weights.residues + first * blocks_ * RESIDUE_BYTES;
     if (in_strips_) {
-      grow(worker.panel, up(unit_.strip_bytes(), sizeof(uint32_t)));
+      grow(worker.panel, ceil_div(unit_.strip_bytes(), sizeof(uint32_t)));
       unit_.multiply(lines, rows_abreast(rows), reinterpret_cast<const uint8_t*>(activations()), token, tokens,
                      sums() + token, reinterpret_cast<uint8_t*>(worker.panel.data()), out, stride_);
     } else {
@@ -137,14 +138,7 @@ class TritProduct {
   }
 
  private:
-  uint64_t parts_of_row() const { return up(blocks_, TABLES_TOGETHER); }
-
-  // Rows of weights of a unit: all lanes of an epilogue, or so many that each thread has some units.
-  static uint64_t chunk_of(uint64_t n, uint64_t turns, uint64_t threads, uint64_t most) {
-    uint64_t chunk = most;
-    while (threads > 1 && chunk > LEAST_ROWS && up(n, chunk) * turns < UNITS_OF_A_THREAD * threads) chunk /= 2;
-    return chunk;
-  }
+  uint64_t parts_of_row() const { return ceil_div(blocks_, TABLES_TOGETHER); }
 
   // Activations of a unit of work: whole blocks, unless there are few.
   uint64_t strip_tokens(uint64_t m) const { return std::min(m, unit_.padded(even(m, TritBlocks::MOST_TOKENS))); }
@@ -158,7 +152,7 @@ class TritProduct {
 
   // Sums and factors of activations, up to a cache line.
   uint64_t head_bytes() const {
-    return up(product({s_.m, sizeof(int32_t) + sizeof(float)}, launch_.name), 64) * 64;
+    return ceil_div(product({s_.m, sizeof(int32_t) + sizeof(float)}, launch_.name), 64) * 64;
   }
   int8_t* activations() const { return reinterpret_cast<int8_t*>(engine_.lhs.data()) + head_bytes(); }
   uint8_t* tables(uint64_t token) const {
@@ -212,7 +206,7 @@ uint64_t trits_lhs_bytes(const Engine& engine, const Launch& launch) { return Tr
 
 void run_trits(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   const TritProduct product(engine, bound.launch);
-  grow(engine.lhs, up(product.lhs_bytes(), sizeof(uint32_t)));
+  grow(engine.lhs, ceil_div(product.lhs_bytes(), sizeof(uint32_t)));
   if (!bound.keeps_rows)
     engine.workers.spread(product.tokens(), [&](uint64_t token, unsigned worker) {
       product.pack(bound.lhs, token, *engine.buffers[worker]);

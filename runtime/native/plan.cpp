@@ -59,6 +59,7 @@ class Planner {
     if (launch.program) {
       for (const WindowUse& use : launch.program->uses)
         if (!use.writes) read(tensor(launch.args[use.window], launch));
+      if (record.kind == Kind::VECTOR) cover_stores(launch);
     }
     if (record.out != NO_INDEX) {
       const abi::Tensor& out = tensor(record.out, launch);
@@ -82,6 +83,30 @@ class Planner {
     walked_ += words;
     return known;
   }
+
+  // Of a program whose loads depend on operands.
+  void cover_stores(const Launch& launch) {
+    const uint64_t limit = std::min(MOST_WORDS, launch.program->max_steps);
+    if (walked_ + 2 * limit > MOST_WALKED) return;
+    const Windows windows(image_, launch);
+    Visitor nobody;
+    Walk walk, again;
+    const bool whole = walk_stores(*launch.program, windows.elements, limit, walk, nobody);
+    walked_ += 2 * walk.words;
+    Cover cover{*this, windows};
+    if (whole) walk_stores(*launch.program, windows.elements, limit, again, cover);
+  }
+  class Cover : public Visitor {
+   public:
+    Cover(Planner& planner, const Windows& windows) : planner_(planner), windows_(windows) {}
+    void access(const Access& access, uint64_t, bool) override {
+      planner_.cover(access, *windows_.tensors[access.window]);
+    }
+
+   private:
+    Planner& planner_;
+    const Windows& windows_;
+  };
 
   void cover(const Access& access, const abi::Tensor& window) {
     if (window.region != Region::OUTPUT) return;

@@ -21,6 +21,43 @@ bool depends_on_lanes(Kind kind) {
   }
 }
 
+bool scatters(Kind kind) { return kind == Kind::SCATTER || kind == Kind::SCATTER64; }
+
+// Scalars that come from lanes, as bits.
+class Unknown {
+ public:
+  // Executes an action of the scalar side: whether the way that the program takes is known.
+  bool follow(const Action& action) {
+    const bool base = knows_not(action.base), index = knows_not(action.index);
+    switch (action.kind) {
+      case Kind::GET32:
+      case Kind::GET64: set(action.target, true); return true;
+      case Kind::LI: set(action.target, false); return true;
+      case Kind::ADDI: set(action.target, base); return true;
+      case Kind::SADD:
+      case Kind::SMUL:
+      case Kind::SSUB:
+      case Kind::SMIN:
+      case Kind::SMAX: set(action.target, base || index); return true;
+      case Kind::LATCH: set(LATCHED, base); return true;
+      case Kind::SETVLR:
+      case Kind::LOOP:
+      case Kind::SKIP:
+      case Kind::BREAK: return !base;
+      case Kind::STORE: return !base && !index;
+      default: return true;
+    }
+  }
+
+ private:
+  bool knows_not(uint8_t scalar) const { return scalars_ >> scalar & 1u; }
+  void set(uint8_t scalar, bool is_unknown) {
+    const uint64_t bit = uint64_t{1} << scalar;
+    scalars_ = is_unknown ? scalars_ | bit : scalars_ & ~bit;
+  }
+  uint64_t scalars_ = 0;
+};
+
 bool is_inside(const Access& access, uint64_t elements) {
   int64_t distance, last;
   bool wrong = __builtin_mul_overflow(access.stride, static_cast<int64_t>(access.lanes) - 1, &distance);
@@ -30,7 +67,8 @@ bool is_inside(const Access& access, uint64_t elements) {
 
 class Walker {
  public:
-  Walker(const std::vector<uint64_t>& elements, Visitor& visitor) : elements_(elements), visitor_(visitor) {}
+  Walker(const std::vector<uint64_t>& elements, Visitor& visitor, bool stores_alone)
+      : elements_(elements), visitor_(visitor), stores_alone_(stores_alone) {}
 
   bool run(const Program& program, uint64_t limit, Walk& result) {
     const Action* const actions = program.actions.data();
@@ -42,6 +80,7 @@ class Walker {
       const unsigned depth = flow.depth;
       result.words += action.words;
       if (result.words > limit) return false;
+      if (stores_alone_ && !unknown_.follow(action)) return false;
       switch (action.kind) {
         case Kind::LOAD:
         case Kind::STORE:
@@ -68,6 +107,7 @@ class Walker {
     const uint32_t lanes = at_.flow.lanes;
     const bool streams = action.kind == Kind::RECV || action.kind == Kind::SEND;
     const bool writes = action.kind == Kind::STORE || action.kind == Kind::SEND;
+    if (stores_alone_ && !writes) return true;
     Access access{action.window, writes, 0, 1, lanes};
     uint64_t& cursor = (writes ? at_.written : at_.read)[action.window];
     if (streams) access.first = wrap(cursor);
@@ -81,6 +121,8 @@ class Walker {
 
   const std::vector<uint64_t>& elements_;
   Visitor& visitor_;
+  bool stores_alone_;
+  Unknown unknown_;
   Standing at_;
 };
 
@@ -91,7 +133,15 @@ bool walk(const Program& program, const std::vector<uint64_t>& elements, uint64_
   if (std::any_of(program.actions.begin(), program.actions.end(),
                   [](const Action& action) { return depends_on_lanes(action.kind); }))
     return false;
-  return Walker(elements, visitor).run(program, std::min(limit, program.max_steps), result);
+  return Walker(elements, visitor, false).run(program, std::min(limit, program.max_steps), result);
+}
+
+bool walk_stores(const Program& program, const std::vector<uint64_t>& elements, uint64_t limit, Walk& result,
+                 Visitor& visitor) {
+  const auto& actions = program.actions;
+  if (std::any_of(actions.begin(), actions.end(), [](const Action& action) { return scatters(action.kind); }))
+    return false;
+  return Walker(elements, visitor, true).run(program, std::min(limit, program.max_steps), result);
 }
 
 }  // namespace tfmbs

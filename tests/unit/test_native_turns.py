@@ -15,7 +15,7 @@ from tfmbs.runtime.abi.siw import VLMAX
 from tfmbs.runtime.abi.types import DType
 from tfmbs.runtime.devices.emulator import Emulator, EmulatorContext, Limits
 
-F32 = DType.F32
+F32, I32 = DType.F32, DType.I32
 TURNS = 512
 ELEMENTS = TURNS * VLMAX
 Array = NDArray[Any]
@@ -155,6 +155,47 @@ def test_what_is_written_for_certain() -> None:
     assert not outputs["half"][VLMAX:].any()
     assert not outputs["back"][VLMAX:].any()
     assert outputs["strided"].tobytes() == np.repeat(given[:VLMAX], 4).tobytes()
+
+
+TAKEN = [s("LD", I32, reg=4, win=2, base=0, index=0), s("SGET", I32, reg=5, index=4), s("LI", reg=1, imm=1)]
+"""s5 comes from a lane: a number of an input."""
+SENT = [s("LD", F32, reg=2, win=0, base=5, index=1), c("SEND", F32, reg=2, src=1)]
+FAR = s("ST", F32, reg=2, win=1, base=5, index=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "vectors"),
+    [
+        (SENT, 2),
+        ([s("GATHER", F32, reg=2, win=0, base=5, index=4), SENT[1]], 2),
+        ([FAR], 0),
+        ([s("SADD", reg=6, base=1, index=5), s("ST", F32, reg=2, win=1, base=6, index=1)], 0),
+        ([s("ADDI", reg=6, base=5, imm=7), s("ST", F32, reg=2, win=1, base=6, index=1)], 0),
+        ([s("SMIN", reg=6, base=5, index=1), s("ST", F32, reg=2, win=1, base=0, index=6)], 0),
+        ([s("LI", reg=5, imm=VLMAX), FAR], 2),
+        ([s("LI", reg=5), s("LIH", reg=5, imm=VLMAX), FAR], 2),
+        ([s("LIH", reg=5, imm=VLMAX), FAR], 0),
+        ([c("LOOP", reg=5, imm=1), SENT[1]], 0),
+        ([c("LOOP", reg=1, imm=1), SENT[1]], 2),
+        ([c("SKIP", reg=5, imm=1), SENT[1]], 0),
+        ([c("SETVLR", reg=5), SENT[1]], 0),
+        # The control reads the scalar as it was before its word.
+        ([{**s("LI", reg=5, imm=1), **c("LOOP", reg=5, imm=1)}, SENT[1]], 0),
+        ([s("SCATTER", F32, reg=2, win=1, base=0, index=4)], 0),
+    ],
+)
+def test_what_is_written_whatever_is_loaded(words: list[Fields], vectors: int) -> None:
+    """Where a number of an input says what is loaded, stores are known; they are not where it says what is stored."""
+    builder = Builder()
+    x, y = builder.input("x", (ELEMENTS,), F32), builder.output("y", (2 * VLMAX,), F32)
+    builder.vector([*TAKEN, *SENT, *words, END], [x, y, builder.input("n", (VLMAX,), I32)])
+    run = context(builder)
+    assert run.device.whole.native.written(0).get(0, 0) == 4 * VLMAX * vectors
+    given = {"x": source(), "n": np.zeros(VLMAX, np.int32)}
+    lent = np.full(2 * VLMAX, np.nan, np.float32)
+    run.run("main", given, {"y": lent})
+    assert lent.tobytes() == run.run("main", given)["y"].tobytes()
+    assert not np.isnan(lent).any()
 
 
 def test_looking_ahead_is_bounded() -> None:

@@ -90,6 +90,17 @@ class Bufferizer:
         self._writable.add(view.root)
         return view
 
+    def destination_beside(self, tensor: Any) -> View:
+        """`destination`; where a concatenation is all that reads `tensor`, its place there, whatever its strides."""
+        uses = list(tensor.uses)
+        user = uses[0].owner.operation if len(uses) == 1 and tensor not in self._hints else None
+        if user is None or user.name != "tensor.concat" or user not in self._index or user in self._in_runs:
+            return self.destination(tensor)
+        whole = self.destination(user.results[0])
+        self._hints[user.results[0]] = whole
+        part: int = uses[0].operand_number
+        return concatenated(user, whole)[part]
+
     def destination_in(self, tensor: Any, fits: Callable[[Shape, Sequence[int]], bool]) -> View:
         """`destination`; where a permutation is all that reads `tensor`, as that wants it, if shape and strides fit.
 
@@ -283,6 +294,17 @@ class Bufferizer:
 
     def _shares(self, tensor: Any, view: View) -> bool:
         return tensor in self._views and self._views[tensor].root == view.root
+
+
+def concatenated(op: Any, target: View) -> list[View]:
+    """Where the operands of a concatenation are in its result."""
+    axis, start, parts = op.attributes["dim"].value, 0, []
+    for operand in op.operands:
+        shape = stored_memref_shape(operand)
+        offsets = [start if d == axis else 0 for d in range(len(shape))]
+        parts.append(target.sliced(offsets, shape, [1] * len(shape)))
+        start += shape[axis]
+    return parts
 
 
 def stored_memref_shape(tensor: Any) -> tuple[int, ...]:

@@ -64,19 +64,37 @@ def _fuse_one(block: Any) -> bool:
 
 
 def _producer(before: Sequence[Any], source: Any, target: Any) -> Any:
-    """The op without reductions that has just written all of `source` and does not touch the buffer of `target`."""
+    """The op without reductions that wrote all of `source`, does not touch `target`, and may as well run at the end."""
+    later: list[Any] = []
     for op in reversed(before):
         if op.name in VIEWS or op.name.split(".", maxsplit=1)[0] in _STILL:
             continue
-        if op.name != "linalg.generic" or source not in list(op.opview.outputs):
+        if op.name not in ("linalg.generic", "memref.load"):
             return None
+        if op.name == "memref.load" or source not in list(op.opview.outputs):
+            later.append(op)
+            continue
         if any("reduction" in str(kind) for kind in op.attributes["iterator_types"]):
             return None
         written = _map_of(op, source)
-        touched = {root_of(v) for inner in nested(op) for v in inner.operands if isinstance(v.type, ir.MemRefType)}
-        apart = root_of(target) not in touched
+        apart = root_of(target) not in _touched(op) and all(_may_change_places(op, other) for other in later)
         return op if apart and written.is_permutation and written.n_dims == len(written.results) else None
     return None
+
+
+def _may_change_places(op: Any, later: Any) -> bool:
+    """Whether it is the same which of two ops comes first: neither writes what the other touches."""
+    return not (_written(op) & _touched(later) or _written(later) & _touched(op))
+
+
+def _touched(op: Any) -> set[Any]:
+    """The buffers that an op reads or writes."""
+    return {root_of(v) for inner in nested(op) for v in inner.operands if isinstance(v.type, ir.MemRefType)}
+
+
+def _written(op: Any) -> set[Any]:
+    """Those that it writes."""
+    return set() if op.name == "memref.load" else {root_of(value) for value in op.opview.outputs}
 
 
 def _map_of(op: Any, output: Any) -> Any:

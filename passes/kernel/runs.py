@@ -48,7 +48,7 @@ def is_structured(op: Any, rules: Mapping[str, Any]) -> bool:
     if op.name not in rules or _has_dynamic_shape(op):
         return True
     beyond = _BEYOND_RULES.get(op.name)
-    return beyond is not None and beyond(op)
+    return (beyond is not None and beyond(op)) or _is_only_inserted(op)
 
 
 def is_constant(value: Any) -> bool:
@@ -82,6 +82,18 @@ def _is_beyond_nests(op: Any) -> bool:
         return True
     scalars = [value for value in outside_values(op) if not isinstance(value.type, ir.ShapedType)]
     return not all(is_constant(value) for value in scalars)
+
+
+def _is_only_inserted(op: Any) -> bool:
+    """Whether all that elementwise code computes goes to computed places of other tensors: it may write it there."""
+    if op.name != "linalg.generic" or any("parallel" not in str(kind) for kind in op.attributes["iterator_types"]):
+        return False
+    uses = [use for result in op.results for use in result.uses]
+    return bool(uses) and all(_inserts(use.owner.operation, use.operand_number) for use in uses)
+
+
+def _inserts(op: Any, operand: int) -> bool:
+    return bool(op.name == "tensor.insert_slice" and operand == 0 and _is_at_computed_place(op))
 
 
 def _has_computed_scalars(op: Any) -> bool:

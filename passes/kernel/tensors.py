@@ -7,7 +7,15 @@ from typing import Any
 from tfmbs.dialect.mlir import ir
 from tfmbs.dialect.shapes import Shape, element_of, shape_of
 from tfmbs.dialect.types import packing_of, storage_type
-from tfmbs.passes.kernel.bufferize import RESHAPES, Bufferizer, Rule, refused, static_type, stored_memref_shape
+from tfmbs.passes.kernel.bufferize import (
+    RESHAPES,
+    Bufferizer,
+    Rule,
+    concatenated,
+    refused,
+    static_type,
+    stored_memref_shape,
+)
 from tfmbs.passes.kernel.buffers import View, stored_memref
 from tfmbs.passes.kernel.permutations import takes_strides
 from tfmbs.runtime.abi.types import ROW_PACKINGS, Packing
@@ -82,15 +90,12 @@ def _insert_slice(work: Bufferizer, op: Any) -> None:
 
 
 def _concat(work: Bufferizer, op: Any) -> None:
-    result, axis = op.results[0], op.attributes["dim"].value
+    result = op.results[0]
     _refuse_packed(op, result)
-    target, start = work.destination(result), 0
-    for operand in op.operands:
-        shape = stored_memref_shape(operand)
+    target = work.destination(result)
+    for operand, part in zip(op.operands, concatenated(op, target), strict=True):
         if not work.is_undefined(operand):
-            offsets = [start if d == axis else 0 for d in range(len(shape))]
-            work.buffers.copy(work.view(operand), target.sliced(offsets, shape, [1] * len(shape)))
-        start += shape[axis]
+            work.buffers.copy(work.view(operand), part)  # none where it was made there
     work.place(result, target)
 
 
@@ -143,7 +148,7 @@ def _generic(work: Bufferizer, op: Any) -> None:
     targets = []
     for index, (result, init, scalar) in enumerate(zip(op.results, inits, list(block.arguments)[-count:], strict=True)):
         if work.is_undefined(init) or not list(scalar.uses):
-            targets.append(work.destination(result))
+            targets.append(work.destination_beside(result))
         else:
             others = (*inputs, *inits[:index], *inits[index + 1 :])
             targets.append(work.updated(result, init, op, others))

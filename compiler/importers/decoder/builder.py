@@ -11,7 +11,15 @@ import numpy as np
 
 from tfmbs.compiler.importers.decoder.config import Config, Sizes
 from tfmbs.compiler.importers.decoder.parts import Stored, add, embed, gated, linear, rms_norm
-from tfmbs.compiler.importers.decoder.positions import Positions, by_head, by_token, last_row, split_heads, stored_at
+from tfmbs.compiler.importers.decoder.positions import (
+    Positions,
+    by_head,
+    by_token,
+    last_row,
+    split_heads,
+    stored_at,
+    together,
+)
 from tfmbs.compiler.importers.decoder.tensors import Tensors
 from tfmbs.compiler.importers.decoder.weights import F32, TRITS, Grouped, Matrix
 from tfmbs.dialect import graph
@@ -133,10 +141,11 @@ class _Step:
         """x and what attention adds to it, and the caches with the step's keys and values."""
         config = self.builder.config
         y = self._norm(x, "attention_norm", layer)
-        query = by_head(positions.rotate(self._product(y, "q", layer), config.heads))
-        key = by_head(positions.rotate(self._product(y, "k", layer), config.groups))
+        query = together(positions.rotate(self._product(y, "q", layer), config.heads))
+        # Each is stored as soon as there is something to store, by the code that computes it.
+        keys = stored_at(keys, positions.rotate(self._product(y, "k", layer), config.groups), self.start)
         value = by_head(split_heads(self._product(y, "v", layer), config.groups))
-        keys, values = stored_at(keys, key, self.start), stored_at(values, value, self.start)
+        values = stored_at(values, [value], self.start)
         scale = float(np.float32(1 / math.sqrt(config.head_width)))
         with ir.Location.name(f"blk.{layer}.attention"):
             shown = graph.attention(query, keys, values, mask, scale=scale, mask_mode="select", clear=True).result

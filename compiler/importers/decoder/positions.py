@@ -10,7 +10,7 @@ from tfmbs.compiler.importers.decoder.weights import F32
 from tfmbs.dialect.mlir import arith, ir, linalg, math, tensor
 from tfmbs.dialect.shapes import shape_of, tensor_type
 from tfmbs.passes.linalg import scalar
-from tfmbs.passes.linalg.structured import dims, elementwise, identity
+from tfmbs.passes.linalg.structured import dims, elementwise
 from tfmbs.passes.linalg.structured import mapping as map_of
 
 Value = Any
@@ -53,26 +53,33 @@ class Positions:
         bits = ir.IntegerType.get_signless(1)
         return elementwise([(self.numbers, map_of(4, [2]))], (1, 1, tokens, cache), bits, shown)
 
-    def rotate(self, x: Value, heads: int) -> Value:
-        """(tokens, heads · width) as (tokens, heads, width), turned (Su et al., 2021), halves of the part as pairs."""
-        tokens, columns = shape_of(x.type)
-        width, half = columns // heads, shape_of(self.cosines.type)[1]
-        x = split_heads(x, heads)
-        first, second = (_slice(x, at, half) for at in (0, half))
-        parts = [self._turned(first, second, arith.SubFOp), self._turned(second, first, arith.AddFOp)]
-        if width > 2 * half:
-            parts.append(_slice(x, 2 * half, width - 2 * half))
-        return tensor.ConcatOp(tensor_type((tokens, heads, width), _f32()), 2, parts).result
+    def rotate(self, x: Value, heads: int) -> list[Value]:
+        """(tokens, heads · width) turned (Su et al., 2021), halves of the part as pairs.
 
-    def _turned(self, x: Value, other: Value, combine: Any) -> Value:
-        """x · cos ± other · sin."""
-        angles = map_of(3, [0, 2])
-        inputs = [(x, identity(3)), (other, identity(3)), (self.cosines, angles), (self.sines, angles)]
+        These halves and what is not turned come apart, each (1, heads, tokens, columns): whoever puts them together
+        has them written where they belong.
+        """
+        half = shape_of(self.cosines.type)[1]
+        x = split_heads(x, heads)
+        tokens, _, width = shape_of(x.type)
+        first = x if width == 2 * half else _slice(x, 0, 2 * half)
+        shape = (tokens, heads, 2, half)
+        pairs = tensor.ExpandShapeOp(tensor_type(shape, _f32()), first, [[0], [1], [2, 3]], [], shape).result
+        turned = [self._turned(pairs, 0, arith.SubFOp), self._turned(pairs, 1, arith.AddFOp)]
+        return turned if width == 2 * half else [*turned, by_head(_slice(x, 2 * half, width - 2 * half))]
+
+    def _turned(self, pairs: Value, number: int, combine: Any) -> Value:
+        """Of x, member `number` of pairs in (tokens, heads, 2, half), and the other, y: x · cos ± y · sin, by heads."""
+        tokens, heads, _, half = shape_of(pairs.type)
+        _, head, token, lane = dims(0, 1, 2, 3)
+        members = [(pairs, map_of(4, [token, head, ir.AffineConstantExpr.get(n), lane])) for n in (number, 1 - number)]
+        angles = map_of(4, [token, lane])
 
         def body(value: Value, partner: Value, cosine: Value, sine: Value) -> Value:
             return combine(arith.MulFOp(value, cosine).result, arith.MulFOp(partner, sine).result).result
 
-        return elementwise(inputs, shape_of(x.type), _f32(), body)
+        inputs = [*members, (self.cosines, angles), (self.sines, angles)]
+        return elementwise(inputs, (1, heads, tokens, half), _f32(), body)
 
 
 def _slice(x: Value, at: int, size: int) -> Value:
@@ -95,24 +102,36 @@ def by_head(x: Value) -> Value:
     return elementwise([(x, map_of(4, [token, head, column]))], (1, heads, tokens, width), _f32(), lambda value: value)
 
 
+def together(parts: list[Value]) -> Value:
+    """Columns of heads, each (1, heads, tokens, columns), beside each other."""
+    shapes = [shape_of(part.type) for part in parts]
+    shape = (*shapes[0][:3], sum(columns for *_, columns in shapes))
+    return tensor.ConcatOp(tensor_type(shape, _f32()), 3, parts).result
+
+
 def by_token(x: Value) -> Value:
-    """(1, heads, tokens, width) as (tokens, heads · width)."""
+    """(1, heads, tokens, width) as (tokens, heads · width): a permutation, which attention writes by itself."""
     _, heads, tokens, width = shape_of(x.type)
-    token, head, column = dims(0, 1, 2)
-    whole = map_of(3, [ir.AffineConstantExpr.get(0), head, token, column])
-    moved = elementwise([(x, whole)], (tokens, heads, width), _f32(), lambda value: value)
+    single = tensor.CollapseShapeOp(tensor_type((heads, tokens, width), _f32()), x, [[0, 1], [2], [3]]).result
+    head, token, column = dims(1, 0, 2)
+    moved = elementwise(
+        [(single, map_of(3, [head, token, column]))], (tokens, heads, width), _f32(), lambda value: value
+    )
     return tensor.CollapseShapeOp(tensor_type((tokens, heads * width), _f32()), moved, [[0], [1, 2]]).result
 
 
-def stored_at(cache: Value, new: Value, start: Value) -> Value:
-    """The cache (1, groups, slots, width) with `new` (1, groups, tokens, width) from slot `start` (1,) on."""
+def stored_at(cache: Value, parts: list[Value], start: Value) -> Value:
+    """The cache (1, groups, slots, width) with `parts`, columns of (1, groups, tokens, width), from slot `start` on."""
     first = arith.IndexCastOp(
         ir.IndexType.get(), tensor.ExtractOp(start, [scalar.constant(ir.IndexType.get(), 0)]).result
     ).result
-    dynamic = ir.ShapedType.get_dynamic_stride_or_offset()
-    return tensor.InsertSliceOp(
-        new, cache, [first], [], [], [0, 0, dynamic, 0], shape_of(new.type), [1, 1, 1, 1]
-    ).result
+    dynamic, column = ir.ShapedType.get_dynamic_stride_or_offset(), 0
+    for part in parts:
+        shape = shape_of(part.type)
+        place = [0, 0, dynamic, column]
+        cache = tensor.InsertSliceOp(part, cache, [first], [], [], place, shape, [1, 1, 1, 1]).result
+        column += shape[3]
+    return cache
 
 
 def last_row(x: Value) -> Value:

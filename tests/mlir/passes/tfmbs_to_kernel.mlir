@@ -221,3 +221,37 @@ func.func @old_state(%s: tensor<4xf32> {tfmbs.state = "s"}, %x: tensor<4xf32>)
     -> (tensor<4xf32> {tfmbs.state = "s"}, tensor<4xf32>) {
   return %x, %s : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// What is computed for a concatenation only is computed in its place there.
+// CHECK-LABEL: func.func @computed_side_by_side
+// CHECK-SAME:    (%[[X:.*]]: memref<4x2xf32>, %[[Y:.*]]: memref<4x6xf32> {tfmbs.output}, %[[Z:.*]]: memref<4x2xf32> {tfmbs.output})
+// CHECK:         %[[A:.*]] = memref.reinterpret_cast %[[Y]] to offset: [0], sizes: [4, 2], strides: [6, 1]
+// CHECK-NEXT:    linalg.generic {{.*}} ins(%[[X]] : memref<4x2xf32>) outs(%[[A]] :
+// CHECK-NEXT:    ^bb0
+// CHECK-NEXT:      math.sqrt
+// CHECK:         linalg.generic {{.*}} ins(%[[X]] : memref<4x2xf32>) outs(%[[Z]] : memref<4x2xf32>)
+// CHECK-NEXT:    ^bb0
+// CHECK-NEXT:      math.absf
+// CHECK:         %[[B:.*]] = memref.reinterpret_cast %[[Y]] to offset: [2], sizes: [4, 2], strides: [6, 1]
+// CHECK-NEXT:    linalg.generic {{.*}} ins(%[[Z]] : memref<4x2xf32>) outs(%[[B]] :
+// CHECK:         %[[C:.*]] = memref.reinterpret_cast %[[Y]] to offset: [4], sizes: [4, 2], strides: [6, 1]
+// CHECK-NEXT:    linalg.generic {{.*}} ins(%[[X]] : memref<4x2xf32>) outs(%[[C]] :
+// CHECK-NOT:     linalg.generic
+#whole = affine_map<(i, j) -> (i, j)>
+func.func @computed_side_by_side(%x: tensor<4x2xf32>) -> (tensor<4x6xf32>, tensor<4x2xf32>) {
+  %e = tensor.empty() : tensor<4x2xf32>
+  %a = linalg.generic {indexing_maps = [#whole, #whole], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<4x2xf32>) outs(%e : tensor<4x2xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %1 = math.sqrt %v : f32
+    linalg.yield %1 : f32
+  } -> tensor<4x2xf32>
+  %b = linalg.generic {indexing_maps = [#whole, #whole], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<4x2xf32>) outs(%e : tensor<4x2xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %1 = math.absf %v : f32
+    linalg.yield %1 : f32
+  } -> tensor<4x2xf32>
+  %0 = tensor.concat dim(1) %a, %b, %x : (tensor<4x2xf32>, tensor<4x2xf32>, tensor<4x2xf32>) -> tensor<4x6xf32>
+  return %0, %b : tensor<4x6xf32>, tensor<4x2xf32>
+}

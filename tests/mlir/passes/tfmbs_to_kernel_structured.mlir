@@ -54,16 +54,15 @@ func.func @choice(%x: tensor<8xf32>, %y: tensor<8xf32>, %c: tensor<i1>) -> tenso
 
 // -----
 
-// Tensors that change places from one iteration to the next are copied by way of two buffers more.
+// Tensors that change places from one iteration to the next are copied by way of one buffer more.
 // CHECK-LABEL: func.func @swap
 // CHECK-SAME:    (%[[X:.*]]: memref<8xf32>, %[[Y:.*]]: memref<8xf32>, %[[N:.*]]: memref<i32>, %[[O:.*]]: memref<8xf32> {tfmbs.output}, %[[P:.*]]: memref<8xf32> {tfmbs.output})
 // CHECK:         %[[A:.*]] = memref.alloc() : memref<8xf32>
-// CHECK:         %[[B:.*]] = memref.alloc() : memref<8xf32>
+// CHECK-NOT:     memref.alloc
 // CHECK:         scf.for
-// CHECK:           linalg.generic {{.*}} ins(%[[P]] : memref<8xf32>) outs(%[[A]] : memref<8xf32>)
-// CHECK:           linalg.generic {{.*}} ins(%[[O]] : memref<8xf32>) outs(%[[B]] : memref<8xf32>)
-// CHECK:           linalg.generic {{.*}} ins(%[[A]] : memref<8xf32>) outs(%[[O]] : memref<8xf32>)
-// CHECK:           linalg.generic {{.*}} ins(%[[B]] : memref<8xf32>) outs(%[[P]] : memref<8xf32>)
+// CHECK:           linalg.generic {{.*}} ins(%[[O]] : memref<8xf32>) outs(%[[A]] : memref<8xf32>)
+// CHECK:           linalg.generic {{.*}} ins(%[[P]] : memref<8xf32>) outs(%[[O]] : memref<8xf32>)
+// CHECK:           linalg.generic {{.*}} ins(%[[A]] : memref<8xf32>) outs(%[[P]] : memref<8xf32>)
 func.func @swap(%x: tensor<8xf32>, %y: tensor<8xf32>, %n: tensor<i32>) -> (tensor<8xf32>, tensor<8xf32>) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -379,4 +378,82 @@ func.func @carried(%x: tensor<8x4xf32>) -> tensor<8x4xf32> {
     scf.yield %next, %sum : tensor<8x4xf32>, tensor<2x4xf32>
   }
   return %0#0 : tensor<8x4xf32>
+}
+
+// -----
+
+// What goes to a computed place only is computed there, whatever else is computed in between.
+// CHECK-LABEL: func.func @computed_into_places
+// CHECK-SAME:    (%[[S:.*]]: memref<8x4xf32> {tfmbs.state = "s"}, %[[X:.*]]: memref<2x4xf32>, %[[AT:.*]]: memref<i64>)
+// CHECK-NOT:     memref.alloc() : memref<2x2xf32>
+// CHECK:         "tfmbs.kernel_program"() ({
+// CHECK:           %[[A:.*]] = memref.subview %[[S]][%[[I:.*]], 0] [2, 2]
+// CHECK:           linalg.generic {{.*}} outs(%[[A]] :
+// CHECK-NEXT:      ^bb0
+// CHECK-NEXT:        math.sqrt
+// CHECK:           %[[B:.*]] = memref.subview %[[S]][%[[I]], 2] [2, 2]
+// CHECK:           linalg.generic {{.*}} outs(%[[B]] :
+// CHECK-NEXT:      ^bb0
+// CHECK-NEXT:        math.absf
+// CHECK-NOT:     linalg.generic
+#pair = affine_map<(r, c) -> (r, c)>
+#first = affine_map<(r, c) -> (r, 0, c)>
+#second = affine_map<(r, c) -> (r, 1, c)>
+func.func @computed_into_places(%s: tensor<8x4xf32> {tfmbs.state = "s"}, %x: tensor<2x4xf32>, %at: tensor<i64>) -> (tensor<8x4xf32> {tfmbs.state = "s"}) {
+  %halves = tensor.expand_shape %x [[0], [1, 2]] output_shape [2, 2, 2] : tensor<2x4xf32> into tensor<2x2x2xf32>
+  %e = tensor.empty() : tensor<2x2xf32>
+  %a = linalg.generic {indexing_maps = [#first, #pair], iterator_types = ["parallel", "parallel"]} ins(%halves : tensor<2x2x2xf32>) outs(%e : tensor<2x2xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %1 = math.sqrt %v : f32
+    linalg.yield %1 : f32
+  } -> tensor<2x2xf32>
+  %b = linalg.generic {indexing_maps = [#second, #pair], iterator_types = ["parallel", "parallel"]} ins(%halves : tensor<2x2x2xf32>) outs(%e : tensor<2x2xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %1 = math.absf %v : f32
+    linalg.yield %1 : f32
+  } -> tensor<2x2xf32>
+  %n = tensor.extract %at[] : tensor<i64>
+  %i = arith.index_cast %n : i64 to index
+  %0 = tensor.insert_slice %a into %s[%i, 0] [2, 2] [1, 1] : tensor<2x2xf32> into tensor<8x4xf32>
+  %1 = tensor.insert_slice %b into %0[%i, 2] [2, 2] [1, 1] : tensor<2x2xf32> into tensor<8x4xf32>
+  return %1 : tensor<8x4xf32>
+}
+
+// -----
+
+// A copy stays a copy where something else reads or overwrites in between what would have to wait for it.
+// CHECK-LABEL: func.func @read_between
+// CHECK-SAME:    (%[[S:.*]]: memref<8xf32> {tfmbs.state = "s"}, %[[X:.*]]: memref<2xf32>, %[[N:.*]]: memref<i64>, %[[T:.*]]: memref<8xf32> {tfmbs.state = "t"})
+// CHECK:         %[[A:.*]] = memref.alloc() : memref<2xf32>
+// CHECK:         scf.for
+// CHECK:           linalg.generic {{.*}} ins(%[[X]] : memref<2xf32>) outs(%[[A]] : memref<2xf32>)
+// CHECK:             math.sqrt
+// CHECK:           %[[V:.*]] = memref.subview %[[T]]
+// CHECK:           linalg.generic {{.*}} ins(%[[A]] : memref<2xf32>) outs(%[[V]] :
+// CHECK:             math.absf
+// CHECK:           %[[U:.*]] = memref.subview %[[S]]
+// CHECK:           linalg.generic {{.*}} ins(%[[A]] : memref<2xf32>) outs(%[[U]] :
+#one = affine_map<(i) -> (i)>
+func.func @read_between(%s: tensor<8xf32> {tfmbs.state = "s"}, %x: tensor<2xf32>, %n: tensor<i64>, %t: tensor<8xf32> {tfmbs.state = "t"}) -> (tensor<8xf32> {tfmbs.state = "s"}, tensor<8xf32> {tfmbs.state = "t"}) {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %e = tensor.empty() : tensor<2xf32>
+  %count = tensor.extract %n[] : tensor<i64>
+  %end = arith.index_cast %count : i64 to index
+  %0:2 = scf.for %i = %c0 to %end step %c2 iter_args(%p = %s, %q = %t) -> (tensor<8xf32>, tensor<8xf32>) {
+    %a = linalg.generic {indexing_maps = [#one, #one], iterator_types = ["parallel"]} ins(%x : tensor<2xf32>) outs(%e : tensor<2xf32>) {
+    ^bb0(%v: f32, %o: f32):
+      %2 = math.sqrt %v : f32
+      linalg.yield %2 : f32
+    } -> tensor<2xf32>
+    %b = linalg.generic {indexing_maps = [#one, #one], iterator_types = ["parallel"]} ins(%a : tensor<2xf32>) outs(%e : tensor<2xf32>) {
+    ^bb0(%v: f32, %o: f32):
+      %2 = math.absf %v : f32
+      linalg.yield %2 : f32
+    } -> tensor<2xf32>
+    %1 = tensor.insert_slice %b into %q[%i] [2] [1] : tensor<2xf32> into tensor<8xf32>
+    %2 = tensor.insert_slice %a into %p[%i] [2] [1] : tensor<2xf32> into tensor<8xf32>
+    scf.yield %2, %1 : tensor<8xf32>, tensor<8xf32>
+  }
+  return %0#0, %0#1 : tensor<8xf32>, tensor<8xf32>
 }

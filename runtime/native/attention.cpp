@@ -13,6 +13,11 @@ namespace tfmbs {
 namespace {
 
 constexpr unsigned MAX_ROWS = 8;
+// Tiles of rows that pass a panel while it is in the first cache, and the bytes that their scores may take of the
+// second one; fewer tiles of values than LEAST_PACKED read them where they lie.
+constexpr uint64_t MOST_TILES = 8, SCORE_BYTES = 1u << 18, LEAST_PACKED = 4;
+constexpr uint64_t VALUE_STEPS = 192;  // of a panel of values that tiles pass at a time
+constexpr uint64_t UNITS = 8;          // for each thread, so that causal ones may differ
 
 uint64_t up(uint64_t count, uint64_t unit) { return (count + unit - 1) / unit * unit; }
 
@@ -20,20 +25,27 @@ uint64_t heads_of(const abi::AttentionGeometry& g) { return static_cast<uint64_t
 
 // How the buffers of one thread are cut.
 struct Layout {
+  uint64_t columns;  // of a row of scores
+  uint64_t tiles;    // of rows in a block
+  bool once;         // one tile of rows needs each panel of keys once
+  uint64_t packed;   // columns of values, from which one on they are packed
   // Scores of a block of rows; queries and results of a block; a mask row; packed keys; packed values.
-  uint64_t columns, scores, queries, results, mask, keys, values, total;
+  uint64_t scores, queries, results, mask, keys, values, total;
 
   Layout(const abi::AttentionGeometry& g, unsigned rows, unsigned panel, const std::string& where) {
+    constexpr uint64_t LINE = 16;  // floats
+    const uint64_t all = static_cast<uint64_t>(g.shared) * g.rows, blocks = (all + rows - 1) / rows;
     columns = up(g.columns, panel);
-    scores = product({rows, columns}, where);
-    queries = g.lhs_stride == 1 ? 0 : product({rows, g.width}, where);
+    const uint64_t fitting = SCORE_BYTES / sizeof(float) / (rows * columns);
+    tiles = std::min(std::clamp<uint64_t>(fitting, 1, MOST_TILES), blocks);
+    scores = product({tiles, rows, columns}, where);
+    queries = g.lhs_stride == 1 ? 0 : up(product({tiles, rows, g.width}, where), LINE);
     results = rows * panel;
     mask = g.mask == abi::MaskMode::NONE && !g.causal ? 0 : up(g.columns, 64);
-    // One block of rows needs each panel of keys once.
-    const bool once = static_cast<uint64_t>(g.shared) * g.rows <= rows;
+    once = blocks <= 1;
     keys = product({once ? panel : columns, g.width}, where);
-    const uint64_t loose = g.value_stride == 1 ? g.value_width % panel : up(g.value_width, panel);
-    values = product({g.columns, loose ? (g.value_stride == 1 ? panel : loose) : 0}, where);
+    packed = g.value_stride == 1 && blocks < LEAST_PACKED ? g.value_width / panel * panel : 0;
+    values = product({g.columns, up(g.value_width - packed, panel)}, where);
     total = scores + queries + results + 2 * mask + keys + values;
   }
 };
@@ -51,34 +63,43 @@ class Attention {
         known_(bound.stored.empty() && g_.value_stride == 1 && engine.known.has(v_) ? &engine.known : nullptr),
         out_(reinterpret_cast<float*>(bound.out)) {
     rows_ = static_cast<uint64_t>(g_.shared) * g_.rows;
-    blocks_ = (rows_ + kernels_.rows - 1) / kernels_.rows;
+    tiles_ = (rows_ + kernels_.rows - 1) / kernels_.rows;
     groups_ = static_cast<uint64_t>(g_.batch) * g_.groups;
-    parts_ = std::min<uint64_t>(blocks_, (engine.buffers.size() + groups_ - 1) / groups_);
+    const uint64_t threads = engine.workers.sharing(), blocks = (tiles_ + layout_.tiles - 1) / layout_.tiles;
+    const auto each = [&](uint64_t units) { return (units + groups_ - 1) / groups_; };
+    parts_ = threads == 1 ? 1 : std::min(tiles_, std::max(each(threads), std::min(each(UNITS * threads), blocks)));
   }
 
   uint64_t units() const { return groups_ * parts_; }
 
-  // Blocks of rows of one group of heads.
+  // Tiles of rows of one group of heads.
   void unit(uint64_t unit, Worker& worker) const {
     worker.scores.resize(layout_.total);
-    Group group{unit / parts_ / g_.groups, unit / parts_ % g_.groups, worker.scores.data()};
+    const uint64_t number = unit / parts_, part = unit % parts_;
+    // A worker's units follow each other.
+    if (worker.heads.group != number) worker.heads = {number, 0, 0, g_.columns};
+    Group group{number / g_.groups, number % g_.groups, worker.scores.data(), worker.heads};
     group.k = k_ + group.batch * g_.rhs_batch_stride + group.number * g_.rhs_group_stride;
     group.v = v_ + group.batch * g_.value_batch_stride + group.number * g_.value_group_stride;
-    group.looked_at = g_.columns;
-    pack_values(group);
-    const uint64_t part = unit % parts_;
-    for (uint64_t i = part * blocks_ / parts_; i < (part + 1) * blocks_ / parts_; ++i) block(group, i * kernels_.rows);
+    const uint64_t end = (part + 1) * tiles_ / parts_;
+    for (uint64_t i = part * tiles_ / parts_; i < end; i += layout_.tiles)
+      block(group, i, std::min(layout_.tiles, end - i));
   }
 
  private:
   struct Group {
     uint64_t batch, number;
     float* buffer;
+    Worker::Heads& done;
     const float *k = nullptr, *v = nullptr;
-    uint64_t packed = 0;     // keys that are packed
-    uint64_t looked_at = 0;  // values from this one on are finite
 
     float* scores() const { return buffer; }
+  };
+  struct Tile {
+    uint64_t first = 0;  // row
+    unsigned rows = 0;
+    uint64_t end = 0;  // of the keys that are looked at
+    float* scores = nullptr;
   };
 
   float* queries(const Group& group) const { return group.buffer + layout_.scores; }
@@ -109,64 +130,101 @@ class Attention {
     uint64_t end = visible(row);
     if (g_.mask != abi::MaskMode::SELECT) return end;
     const uint8_t* line = mask_row(group, row, 1);
+    uint64_t eight = 0;
+    while (g_.mask_column_stride == 1 && end >= sizeof eight) {
+      std::memcpy(&eight, line + end - sizeof eight, sizeof eight);
+      if (eight) break;
+      end -= sizeof eight;
+    }
     while (end && !line[(end - 1) * g_.mask_column_stride]) --end;
     return end;
   }
 
-  void block(Group& group, uint64_t first) const {
-    const unsigned rows = static_cast<unsigned>(std::min<uint64_t>(kernels_.rows, rows_ - first));
-    uint64_t end = 1;  // of the keys that are looked at
-    for (unsigned r = 0; r < rows; ++r) end = std::max(end, reach(group, first + r));
-    if (!weights(group, first, rows, end) && end < g_.columns) {
-      // What is hidden has a weight after all.
-      end = g_.columns;
-      weights(group, first, rows, end);
+  void block(Group& group, uint64_t first, uint64_t count) const {
+    Tile tiles[MOST_TILES];
+    for (uint64_t t = 0; t < count; ++t) {
+      Tile& tile = tiles[t];
+      tile.first = (first + t) * kernels_.rows;
+      tile.rows = static_cast<unsigned>(std::min<uint64_t>(kernels_.rows, rows_ - tile.first));
+      tile.scores = group.scores() + t * kernels_.rows * layout_.columns;
+      tile.end = 1;
+      for (unsigned r = 0; r < tile.rows; ++r) tile.end = std::max(tile.end, reach(group, tile.first + r));
     }
-    if (end < g_.columns && !is_finite_behind(group, end)) end = fill_up(group, rows, end);
-    if (multiply_values(group, first, rows, end) && end < g_.columns)
-      multiply_values(group, first, rows, fill_up(group, rows, end));
+    multiply_keys(group, tiles, count);
+    for (Tile* tile = tiles; tile < tiles + count; ++tile) {
+      if (!weights(group, *tile) && tile->end < g_.columns) {
+        // What is hidden has a weight after all.
+        tile->end = g_.columns;
+        multiply_keys(group, tile, 1);
+        weights(group, *tile);
+      }
+      if (tile->end < g_.columns && !is_finite_behind(group, tile->end)) fill_up(*tile);
+    }
+    multiply_values(group, tiles, count);
+    for (Tile* tile = tiles; tile < tiles + count; ++tile) {
+      if (tile->end == g_.columns || !has_minus_zero(group, *tile)) continue;
+      fill_up(*tile);
+      multiply_values(group, tile, 1);
+    }
   }
 
-  // Weights of the keys before `end`. Returns whether those behind, which are hidden, have weights of +0.
-  bool weights(Group& group, uint64_t first, unsigned rows, uint64_t end) const {
-    multiply_keys(group, first, rows, end);
+  // Makes weights of the scores of a tile. Returns whether the keys behind its end, which are hidden, have weights of
+  // +0.
+  bool weights(Group& group, const Tile& tile) const {
     bool nothing_behind = true;
-    for (unsigned r = 0; r < rows; ++r) nothing_behind &= weigh(group, first + r, r, end);
+    for (unsigned r = 0; r < tile.rows; ++r)
+      nothing_behind &= weigh(group, tile.first + r, tile.scores + r * layout_.columns, tile.end);
     return nothing_behind;
   }
 
-  // Weights of +0 from `end` on; returns the new end.
-  uint64_t fill_up(const Group& group, unsigned rows, uint64_t end) const {
-    for (unsigned r = 0; r < rows; ++r)
-      std::fill(group.scores() + r * layout_.columns + end, group.scores() + r * layout_.columns + g_.columns, 0.0f);
-    return g_.columns;
+  // Weights of +0 behind the end, which is that of all keys then.
+  void fill_up(Tile& tile) const {
+    for (unsigned r = 0; r < tile.rows; ++r)
+      std::fill(tile.scores + r * layout_.columns + tile.end, tile.scores + r * layout_.columns + g_.columns, 0.0f);
+    tile.end = g_.columns;
   }
 
-  void multiply_keys(Group& group, uint64_t first, unsigned rows, uint64_t end) const {
-    const float* lines[MAX_ROWS];
-    for (unsigned r = 0; r < rows; ++r) {
-      const uint64_t row = first + r;
-      lines[r] = q_ + group.batch * g_.lhs_batch_stride + head_of(group, row) * g_.lhs_head_stride +
-                 query_of(row) * g_.lhs_row_stride;
-      if (g_.lhs_stride == 1) continue;
-      float* copy = queries(group) + r * static_cast<uint64_t>(g_.width);
-      for (uint64_t i = 0; i < g_.width; ++i) copy[i] = lines[r][i * g_.lhs_stride];
-      lines[r] = copy;
-    }
+  static uint64_t last_end(const Tile* tiles, uint64_t count) {
+    uint64_t end = 0;
+    for (uint64_t t = 0; t < count; ++t) end = std::max(end, tiles[t].end);
+    return end;
+  }
+
+  void multiply_keys(Group& group, const Tile* tiles, uint64_t count) const {
+    const float* lines[MOST_TILES][MAX_ROWS];
+    for (uint64_t t = 0; t < count; ++t)
+      for (unsigned r = 0; r < tiles[t].rows; ++r)
+        lines[t][r] = query(group, tiles[t].first + r, (t * kernels_.rows + r) * g_.width);
     const unsigned panel = kernels_.panel;
     const uint64_t size = static_cast<uint64_t>(panel) * g_.width;  // of a packed panel
-    if (layout_.keys == size && layout_.columns != panel) {  // a buffer for one panel at a time
-      for (uint64_t column = 0; column < end; column += panel) {
-        pack_keys(group, column, keys(group));
-        kernels_.spread_tile_f32(rows, 1, g_.width, lines, keys(group), panel, size, group.scores() + column,
-                                 layout_.columns);
-      }
+    const uint64_t end = last_end(tiles, count);
+    for (; !layout_.once && group.done.keys < end; group.done.keys += panel)
+      pack_keys(group, group.done.keys, keys(group) + group.done.keys * g_.width);
+    if (count == 1 && !layout_.once) {
+      const unsigned panels = static_cast<unsigned>(up(end, panel) / panel);
+      kernels_.spread_tile_f32(tiles->rows, panels, g_.width, lines[0], keys(group), panel, size, tiles->scores,
+                               layout_.columns, false);
       return;
     }
-    for (; group.packed < end; group.packed += panel)
-      pack_keys(group, group.packed, keys(group) + group.packed * g_.width);
-    const unsigned panels = static_cast<unsigned>(up(end, panel) / panel);
-    kernels_.spread_tile_f32(rows, panels, g_.width, lines, keys(group), panel, size, group.scores(), layout_.columns);
+    // A panel stays in the first cache while all tiles pass.
+    for (uint64_t column = 0; column < end; column += panel) {
+      if (layout_.once) pack_keys(group, column, keys(group));
+      const float* const packed = keys(group) + (layout_.once ? 0 : column * g_.width);
+      for (uint64_t t = 0; t < count; ++t)
+        if (column < tiles[t].end)
+          kernels_.spread_tile_f32(tiles[t].rows, 1, g_.width, lines[t], packed, panel, size, tiles[t].scores + column,
+                                   layout_.columns, false);
+    }
+  }
+
+  // The query of a row, its elements side by side: in place, or copied to a place of the buffer.
+  const float* query(const Group& group, uint64_t row, uint64_t place) const {
+    const float* line = q_ + group.batch * g_.lhs_batch_stride + head_of(group, row) * g_.lhs_head_stride +
+                        query_of(row) * g_.lhs_row_stride;
+    if (g_.lhs_stride == 1) return line;
+    float* copy = queries(group) + place;
+    for (uint64_t i = 0; i < g_.width; ++i) copy[i] = line[i * g_.lhs_stride];
+    return copy;
   }
 
   void pack_keys(const Group& group, uint64_t column, float* to) const {
@@ -174,10 +232,9 @@ class Attention {
     kernels_.scores.panel(group.k + column * g_.rhs_row_stride, g_.rhs_row_stride, g_.rhs_stride, count, g_.width, to);
   }
 
-  // Makes weights of the scores in row number r of the block; see `weights`.
-  bool weigh(const Group& group, uint64_t row, unsigned r, uint64_t end) const {
+  // Makes weights of the scores x of a row; see `weights`.
+  bool weigh(const Group& group, uint64_t row, float* x, uint64_t end) const {
     const ScoreFns& scores = kernels_.scores;
-    float* x = group.scores() + r * layout_.columns;
     const uint32_t n = static_cast<uint32_t>(end);
     if (g_.scale != 1.0f) scores.scale(x, g_.scale, n);
     if (g_.mask == abi::MaskMode::ADD || g_.mask == abi::MaskMode::ADD_SHOWN) {
@@ -190,43 +247,55 @@ class Attention {
       }
       scores.add(x, line, n);
     }
-    const bool hides = mark(group, row, x, end);
-    if (hides) scores.hide(x, shown(group), g_.fill, n);
+    const uint32_t from = static_cast<uint32_t>(mark(group, row, x, end));
+    if (from < n) scores.hide(x + from, shown(group) + from, g_.fill, n - from);
     const bool nothing_behind = scores.soften(x, end < g_.columns ? g_.fill : -INFINITY, n);
-    if (hides && g_.clear) scores.hide(x, shown(group), 0.0f, n);
+    if (from < n && g_.clear) scores.hide(x + from, shown(group) + from, 0.0f, n - from);
     return nothing_behind;
   }
 
-  // Which keys before `end` are shown to a row with these scores; whether some are not.
-  bool mark(const Group& group, uint64_t row, const float* x, uint64_t end) const {
-    const uint64_t seen = visible(row);
+  // Which keys before `end` are shown to a row with these scores, from the one on that it returns; all before it are.
+  uint64_t mark(const Group& group, uint64_t row, const float* x, uint64_t end) const {
+    const uint64_t seen = std::min(visible(row), end);
     const bool by_mask = g_.mask == abi::MaskMode::SELECT || g_.mask == abi::MaskMode::ADD_SHOWN;
-    if (!by_mask && seen >= end) return false;
+    if (!by_mask && seen == end) return end;
     uint8_t* to = shown(group);
+    uint64_t from = seen;
     if (g_.mask == abi::MaskMode::SELECT) {
       const uint8_t* line = mask_row(group, row, 1);
-      for (uint64_t j = 0; j < end; ++j) to[j] = line[j * g_.mask_column_stride] != 0;
+      if (g_.mask_column_stride == 1) {
+        const void* const hidden = std::memchr(line, 0, seen);
+        if (!hidden && seen == end) return end;
+        if (hidden) from = static_cast<uint64_t>(static_cast<const uint8_t*>(hidden) - line);
+        from -= from % SCORES_AT_ONCE;
+        std::memcpy(to + from, line + from, seen - from);
+      } else {
+        from = 0;
+        for (uint64_t j = 0; j < seen; ++j) to[j] = line[j * g_.mask_column_stride] != 0;
+      }
     } else if (g_.mask == abi::MaskMode::ADD_SHOWN) {
-      for (uint64_t j = 0; j < end; ++j) to[j] = x[j] != -INFINITY;
+      from = 0;
+      for (uint64_t j = 0; j < seen; ++j) to[j] = x[j] != -INFINITY;
     } else {
-      std::memset(to, 1, end);
+      from -= from % SCORES_AT_ONCE;
+      std::memset(to + from, 1, seen - from);
     }
-    if (seen < end) std::memset(to + seen, 0, end - seen);
-    return true;
+    std::memset(to + seen, 0, end - seen);
+    return from;
   }
 
   // Whether all values from `end` on are finite.
   bool is_finite_behind(Group& group, uint64_t end) const {
-    if (known_ && end < group.looked_at) {
+    if (known_ && end < group.done.looked_at) {
       const float* const low = group.v + end * g_.value_row_stride;
-      const float* const last = group.v + (group.looked_at - 1) * g_.value_row_stride;
+      const float* const last = group.v + (group.done.looked_at - 1) * g_.value_row_stride;
       const bool finite = known_->are_finite(low, last + g_.value_width, kernels_.scores.finite);
-      if (finite) group.looked_at = end;
+      if (finite) group.done.looked_at = end;
       // What lies between rows is no value.
       if (finite || g_.value_row_stride == g_.value_width) return finite;
     }
-    for (; group.looked_at > end; --group.looked_at) {
-      const float* value = group.v + (group.looked_at - 1) * g_.value_row_stride;
+    for (; group.done.looked_at > end; --group.done.looked_at) {
+      const float* value = group.v + (group.done.looked_at - 1) * g_.value_row_stride;
       bool finite = g_.value_stride != 1 || kernels_.scores.finite(value, g_.value_width);
       if (g_.value_stride != 1)
         for (uint64_t i = 0; i < g_.value_width; ++i) finite &= std::isfinite(value[i * g_.value_stride]);
@@ -235,21 +304,24 @@ class Attention {
     return true;
   }
 
-  // Panels of values that tiles cannot read in place.
-  void pack_values(const Group& group) const {
+  // Panels of the values before `end`, of columns that tiles do not read in place.
+  void pack_values(Group& group, uint64_t end) const {
     const unsigned panel = kernels_.panel;
-    const uint64_t direct = g_.value_stride == 1 ? g_.value_width / panel * panel : 0;
-    for (uint64_t column = direct; column < g_.value_width; column += panel) {
-      const uint64_t count = std::min<uint64_t>(panel, g_.value_width - column);
-      float* to = values(group) + (column - direct) * g_.columns;
-      for (uint64_t j = 0; j < g_.columns; ++j, to += panel) {
-        const float* from = group.v + j * g_.value_row_stride + column * g_.value_stride;
-        for (uint64_t i = 0; i < panel; ++i) to[i] = i < count ? from[i * g_.value_stride] : 0.0f;
+    if (layout_.packed == g_.value_width) return;
+    for (; group.done.values < end; ++group.done.values) {
+      const float* from = group.v + group.done.values * g_.value_row_stride;
+      float* to = values(group) + group.done.values * panel;
+      for (uint64_t column = layout_.packed; column < g_.value_width; column += panel, to += g_.columns * panel) {
+        const uint64_t count = std::min<uint64_t>(panel, g_.value_width - column);
+        if (g_.value_stride == 1) std::memcpy(to, from + column, count * sizeof(float));
+        else
+          for (uint64_t i = 0; i < count; ++i) to[i] = from[(column + i) * g_.value_stride];
+        std::fill(to + count, to + panel, 0.0f);
       }
     }
   }
 
-  // Rows from `row` on, of a block that ends before `end`, whose results are equally far from each other.
+  // Rows from `row` on, of a tile that ends before `end`, whose results are equally far from each other.
   unsigned evenly(uint64_t row, uint64_t end) const {
     if (g_.out_by_rows && g_.rows > 1) end = std::min(end, row + g_.rows - query_of(row));
     return static_cast<unsigned>(end - row);
@@ -265,38 +337,61 @@ class Attention {
     return out_ + place * g_.value_width;
   }
 
-  // Results of the block from the weights before `end`; whether one of them is -0.
-  bool multiply_values(const Group& group, uint64_t first, unsigned rows, uint64_t end) const {
-    bool found = false;
-    for (unsigned r = 0, count = 0; r < rows; r += count) {
-      count = evenly(first + r, first + rows);
-      found |= multiply_values(group, first, r, count, end);
+  // Results of tiles from their weights.
+  void multiply_values(Group& group, const Tile* tiles, uint64_t count) const {
+    const unsigned panel = kernels_.panel;
+    const uint64_t width = g_.value_width, end = last_end(tiles, count);
+    pack_values(group, end);
+    if (layout_.packed)
+      for (uint64_t t = 0; t < count; ++t)
+        each_run(group, tiles[t], 0, [&](unsigned rows, const float* const* lines, float* out) {
+          kernels_.spread_tile_f32(rows, static_cast<unsigned>(layout_.packed / panel), tiles[t].end, lines, group.v,
+                                   g_.value_row_stride, panel, out, out_stride(), false);
+        });
+    for (uint64_t column = layout_.packed; column < width; column += panel) {
+      const float* const packed = values(group) + (column - layout_.packed) * g_.columns;
+      const uint64_t lanes = std::min<uint64_t>(panel, width - column);
+      if (lanes < panel) {
+        for (uint64_t t = 0; t < count; ++t) multiply_last(group, tiles[t], packed, column, lanes);
+        continue;
+      }
+      // Some steps of a panel stay in the first cache while all tiles pass.
+      for (uint64_t k = 0; k < end; k += VALUE_STEPS)
+        for (uint64_t t = 0; t < count; ++t) {
+          if (k >= tiles[t].end) continue;
+          each_run(group, tiles[t], k, [&](unsigned rows, const float* const* lines, float* out) {
+            kernels_.spread_tile_f32(rows, 1, std::min(VALUE_STEPS, tiles[t].end - k), lines, packed + k * panel, panel,
+                                     panel, out + column, out_stride(), k);
+          });
+        }
     }
-    return found;
   }
 
-  // The same for `rows` of the block from number `from` on, of which `evenly` holds.
-  bool multiply_values(const Group& group, uint64_t first, unsigned from, unsigned rows, uint64_t end) const {
+  // Columns that are no whole panel.
+  void multiply_last(const Group& group, const Tile& tile, const float* packed, uint64_t column, uint64_t lanes) const {
     const unsigned panel = kernels_.panel;
-    const uint64_t width = g_.value_width, direct = g_.value_stride == 1 ? width / panel * panel : 0;
-    const float* lines[MAX_ROWS];
-    for (unsigned r = 0; r < rows; ++r) lines[r] = group.scores() + (from + r) * layout_.columns;
-    const uint64_t stride = out_stride();
-    float* out = result_of(group, first + from);
-    if (direct)
-      kernels_.spread_tile_f32(rows, static_cast<unsigned>(direct / panel), end, lines, group.v, g_.value_row_stride,
-                               panel, out, stride);
-    for (uint64_t column = direct; column < width; column += panel) {
-      const float* packed = values(group) + (column - direct) * g_.columns;
-      kernels_.spread_tile_f32(rows, 1, end, lines, packed, panel, panel, results(group), panel);
-      const uint64_t count = std::min<uint64_t>(panel, width - column);
+    each_run(group, tile, 0, [&](unsigned rows, const float* const* lines, float* out) {
+      kernels_.spread_tile_f32(rows, 1, tile.end, lines, packed, panel, panel, results(group), panel, false);
       for (unsigned r = 0; r < rows; ++r)
-        std::memcpy(out + r * stride + column, results(group) + r * panel, count * sizeof(float));
+        std::memcpy(out + r * out_stride() + column, results(group) + r * panel, lanes * sizeof(float));
+    });
+  }
+
+  // visit(rows, their weights from key k on, their results) for rows of a tile of which `evenly` holds.
+  template <class Visit>
+  void each_run(const Group& group, const Tile& tile, uint64_t k, const Visit& visit) const {
+    const float* lines[MAX_ROWS];
+    for (unsigned r = 0; r < tile.rows; ++r) lines[r] = tile.scores + r * layout_.columns + k;
+    for (unsigned r = 0, rows = 0; r < tile.rows; r += rows) {
+      rows = evenly(tile.first + r, tile.first + tile.rows);
+      visit(rows, lines + r, result_of(group, tile.first + r));
     }
-    if (end == g_.columns) return false;
-    const auto is_minus_zero = [](float x) { return x == 0.0f && std::signbit(x); };
-    for (unsigned r = 0; r < rows; ++r, out += stride)
-      if (std::any_of(out, out + width, is_minus_zero)) return true;
+  }
+
+  // Whether a result of a tile is -0.
+  bool has_minus_zero(const Group& group, const Tile& tile) const {
+    for (unsigned r = 0; r < tile.rows; ++r)
+      if (kernels_.scores.has_minus_zero(result_of(group, tile.first + r), g_.value_width)) return true;
     return false;
   }
 
@@ -307,7 +402,7 @@ class Attention {
   const uint8_t* mask_;
   FiniteBlocks* const known_;  // of the memory of values, if they are state that nothing stores to meanwhile
   float* out_;
-  uint64_t rows_, blocks_, groups_, parts_;
+  uint64_t rows_, tiles_, groups_, parts_;
 };
 
 }  // namespace
@@ -319,6 +414,7 @@ uint64_t attention_buffer_bytes(const Engine& engine, const Launch& launch) {
 
 void run_attention(const Engine& engine, const Bound& bound) {
   const Attention attention(engine, bound);
+  for (const auto& worker : engine.buffers) worker->heads = {};
   engine.workers.spread(attention.units(),
                      [&](uint64_t unit, unsigned index) { attention.unit(unit, *engine.buffers[index]); });
 }

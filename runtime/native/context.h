@@ -56,7 +56,12 @@ struct Worker {
   Machine machine;
   AlignedWords accumulators;  // rows of VLMAX, or of a unit for matrices
   AlignedWords panel;         // inputs of a convolution as its tiles take them
-  std::vector<float> scores;  // of an attention, with what its tiles take
+  // Of an attention: scores, with what its tiles take, and of which group of heads how much of that is there.
+  std::vector<float, CacheLines<float>> scores;
+  struct Heads {
+    uint64_t group = UINT64_MAX, keys = 0, values = 0;
+    uint64_t looked_at = 0;  // values from this one on are finite
+  } heads;
   std::vector<const uint32_t*> pixels;  // where the words of pixels start
   PixelTiles tiles;
   std::vector<size_t> lines;  // of an input under a line of outputs, and their weights

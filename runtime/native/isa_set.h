@@ -41,7 +41,7 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           NIBBLE_TILES,
           {REAL_NIBBLES, REAL_BYTES, magnitude_of_row, factor_of, quantize_row, sum_row, scale_sums, divide_row},
           spread_tile_f32<>,
-          {panel_of, are_finite, scale_row, add_row, hide_row, soften_row},
+          {panel_of, are_finite, scale_row, add_row, hide_row, soften_row, has_minus_zero},
           tap_row_f32,
           tap_row_i8,
           max_line<FloatLine>,

@@ -195,6 +195,8 @@ struct ScoreFns {
   // x becomes its softmax, as it is with scores of `also` behind it (-infinity: none). False where that is not so:
   // where such scores have another weight than +0, or the sum is a NaN.
   bool (*soften)(float* x, float also, uint32_t n);
+  // Whether one of n floats is -0.
+  bool (*has_minus_zero)(const float* x, uint32_t n);
 };
 
 // Products of four u8 of a and four i8 of b in a word, as those of QUADS, on a unit for whole matrices.
@@ -325,10 +327,10 @@ struct Kernels {
   NibbleTiles nibbles;
   GroupFns groups;
 
-  // tile_f32 on `panels` panels of columns, from +0.0 and without packing: row r of a is at a[r], step i of panel p of
-  // b at b + p * apart + i * step; panels follow each other in out.
+  // tile_f32 on `panels` panels of columns, from +0.0, or what is in out where it `goes_on`, and without packing: row r
+  // of a is at a[r], step i of panel p of b at b + p * apart + i * step; panels follow each other in out.
   void (*spread_tile_f32)(unsigned rows, unsigned panels, size_t k, const float* const* a, const float* b, size_t step,
-                          size_t apart, float* out, size_t stride);
+                          size_t apart, float* out, size_t stride, bool goes_on);
   ScoreFns scores;
 
   // One tap of a window on n outputs: sums[i] = fma(weight, x[i * stride], sums[i]), or sums[i] += weight *

@@ -179,7 +179,7 @@ class Lstm {
           const unsigned rows = static_cast<unsigned>(std::min<uint64_t>(kernels_.rows, part.rows - r));
           kernels_.spread_tile_f32(rows, std::min(together, panels - panel), g_.hidden, lines + r,
                                    weights + panel * size, kernels_.panel, size,
-                                   sums + (gate * part.rows + r) * chunk_ + panel * kernels_.panel, chunk_);
+                                   sums + (gate * part.rows + r) * chunk_ + panel * kernels_.panel, chunk_, false);
         }
     }
   }

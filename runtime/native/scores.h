@@ -48,6 +48,16 @@ inline bool are_finite(const float* x, uint32_t n) {
   return sum == sum;
 }
 
+inline bool has_minus_zero(const float* x, uint32_t n) {
+  uint32_t found = 0;
+  for (uint32_t i = 0; i < n; ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, x + i, sizeof bits);
+    found |= bits == 0x80000000u;
+  }
+  return found;
+}
+
 inline void scale_row(float* x, float factor, uint32_t n) {
   each_lane(x, n, [=](size_t i) __attribute__((always_inline)) { return canonical(x[i] * factor); });
 }

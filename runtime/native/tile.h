@@ -157,17 +157,21 @@ void tile_f32(unsigned rows, size_t k, const float* a, const float* b, const uin
 // Few rows take several panels at once: each accumulator waits for itself, so there must be enough of them.
 template <unsigned ROWS = TILE_ROWS>
 void spread_tile_f32(unsigned rows, unsigned panels, size_t k, const float* const* a, const float* b, size_t step,
-                     size_t apart, float* out, size_t stride) {
+                     size_t apart, float* out, size_t stride, bool goes_on) {
   if constexpr (ROWS > 1) {
-    if (rows < ROWS) return spread_tile_f32<ROWS - 1>(rows, panels, k, a, b, step, apart, out, stride);
+    if (rows < ROWS) return spread_tile_f32<ROWS - 1>(rows, panels, k, a, b, step, apart, out, stride, goes_on);
   }
   const SpreadRows left{a};
   unsigned panel = 0;
   const auto take = [&](auto together) {
     constexpr unsigned PANELS = decltype(together)::value;
     for (; panel + PANELS <= panels; panel += PANELS)
-      tile_rows_f32<ROWS, PANELS, false, true>(k, left, b + panel * apart, step, apart, nullptr, out + panel * PANEL,
-                                               stride);
+      if (goes_on)
+        tile_rows_f32<ROWS, PANELS, false, false>(k, left, b + panel * apart, step, apart, nullptr, out + panel * PANEL,
+                                                  stride);
+      else
+        tile_rows_f32<ROWS, PANELS, false, true>(k, left, b + panel * apart, step, apart, nullptr, out + panel * PANEL,
+                                                 stride);
   };
   if constexpr (ROWS == 1) take(std::integral_constant<unsigned, 4>());
   if constexpr (ROWS <= 3) take(std::integral_constant<unsigned, 2>());

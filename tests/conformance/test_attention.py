@@ -90,6 +90,8 @@ CASES = {
     "causal-offset": Attention((1, 1, 2, 5, 30, 16, 8), causal=True, offset=17),
     "causal-before-the-first": Attention((1, 1, 1, 4, 9, 4, 4), causal=True, offset=-2),
     "causal-lowest-clear": Attention((1, 1, 1, 4, 9, 4, 4), causal=True, offset=-2, fill=LOWEST, clear=True),
+    "causal-many-tiles": Attention((1, 2, 3, 45, 210, 8, 72), scale=0.25, causal=True, offset=165),
+    "select-many-tiles": Attention((1, 1, 4, 40, 97, 8, 64), mode=MaskMode.SELECT, mask=(1, 1, 40, 97), clear=True),
     "add": Attention(LONG, mode=MaskMode.ADD, mask=(1, 1, 9, 37)),
     "add-per-key": Attention(LONG, mode=MaskMode.ADD, mask=(1, 1, 1, 37)),
     "add-per-head": Attention(LONG, mode=MaskMode.ADD, mask=(1, 2, 9, 37)),

@@ -35,8 +35,8 @@ class Visitor {
 // leaves a window, of `elements` each, and where it takes more than `limit` words; what it told until then is void.
 bool walk(const Program& program, const std::vector<uint64_t>& elements, uint64_t limit, Walk& result,
           Visitor& visitor);
-// The same of stores alone: what is loaded may depend on operands, as that of embeddings does. What a run stores is told
-// unless it fails.
+// The same of stores alone: what is loaded may depend on operands, as that of embeddings does. What a run stores is
+// told unless it fails.
 bool walk_stores(const Program& program, const std::vector<uint64_t>& elements, uint64_t limit, Walk& result,
                  Visitor& visitor);
 

@@ -73,6 +73,8 @@ struct Worker {
   std::vector<uint32_t> taps;         // words of weights of a depthwise convolution
   AlignedWords scratch;  // windows that a part of a launch has for itself
   std::vector<int8_t> quantized;  // rows of activations
+  AlignedWords tables;            // for look-ups, of the packed rows of activations, if `has_tables`
+  bool has_tables = false;
   uint64_t steps_left = 0;
 };
 

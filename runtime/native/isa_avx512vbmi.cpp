@@ -6,6 +6,6 @@
 namespace tfmbs {
 extern const LookUps look_ups_avx512vbmi;
 const LookUps look_ups_avx512vbmi = {
-    {MOST_ROWS, TABLE_BYTES * RESIDUE_BYTES, GROUPS_TOGETHER, make_tables, look_up<>}, digit_few<>};
+    {MOST_ROWS, TABLE_BYTES * RESIDUE_BYTES, GROUPS_TOGETHER, make_tables, look_up}, digit_few<>};
 }  // namespace tfmbs
 #endif

@@ -34,13 +34,20 @@ using TileFn = void (*)(unsigned rows, size_t k, const uint32_t* a, const uint32
 // abreast, see abreast.h.
 constexpr size_t RESIDUE_BYTES = 64, RESIDUE_TRITS = 320;
 
+// What is brought into the second cache while tables are made, which takes the place of waiting for memory: the first
+// `blocks` of `groups` groups of rows abreast, `apart` bytes from one to the next.
+struct Fetched {
+  const uint8_t* weights;
+  size_t blocks, groups, apart;
+};
+
 // Products of rows of trits and of i8, wrapped, by tables of what five activations come to with any five trits. Rows of
 // activations are as long as those of trits, filled up with zeros.
 struct TritFns {
   unsigned most_rows;  // of activations for which it may pay; 0: none
   size_t table_bytes;  // of a block
-  size_t together;     // groups that share what loading a table costs
-  void (*tables)(size_t blocks, const int8_t* a, uint8_t* out);
+  size_t together;     // groups that share what loading a table costs, at most
+  void (*tables)(size_t blocks, const int8_t* a, uint8_t* out, const Fetched& fetched);
   // sums[64 g + r] = the product with row r of group g of rows abreast. The groups behind are fetched.
   void (*look_up)(size_t groups, size_t blocks, const uint8_t* weights, const uint8_t* tables, int32_t* sums);
 };

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "abreast.h"
 #include "intrinsics.h"
@@ -17,7 +18,7 @@ namespace {
 constexpr size_t ENTRIES = 128, TABLE_BYTES = 2 * ENTRIES;  // all l, then all h
 constexpr int RADIX = 36, RECIPROCAL = (1 << 15) / RADIX, MOST_ENTRY = 5 * 128;
 constexpr size_t OCTETS_TOGETHER = 7, DOUBLES_TOGETHER = 49;
-constexpr size_t GROUPS_TOGETHER = 4;  // which share what loading a table costs
+constexpr size_t GROUPS_TOGETHER = 8;  // at most: they share what loading a table costs
 constexpr size_t LINE = tfmbs::ABREAST_ROWS;  // bytes
 constexpr unsigned MOST_ROWS = 3;  // of activations: with more of them digits cost less
 
@@ -58,9 +59,12 @@ struct Places {
 constexpr Places PLACES;
 
 // As `TritFns::tables`.
-inline void make_tables(size_t blocks, const int8_t* a, uint8_t* out) {
+inline void make_tables(size_t blocks, const int8_t* a, uint8_t* out, const tfmbs::Fetched& fetched) {
+  const uint8_t* next = fetched.weights;
   for (size_t block = 0; block < blocks; ++block, a += tfmbs::RESIDUE_TRITS)
-    for (size_t j = 0; j < tfmbs::RESIDUE_BYTES; ++j, out += TABLE_BYTES) {
+    for (size_t j = 0; j < tfmbs::RESIDUE_BYTES; ++j, out += TABLE_BYTES, next += LINE) {
+      if (block < fetched.blocks)
+        for (size_t g = 0; g < fetched.groups; ++g) _mm_prefetch(next + g * fetched.apart, _MM_HINT_T1);
       const auto product = [=](size_t k) {
         return _mm512_mullo_epi16(_mm512_load_si512(PLACES.trits[k]),
                                   _mm512_set1_epi16(a[k * tfmbs::RESIDUE_BYTES + j]));
@@ -86,7 +90,7 @@ inline void make_tables(size_t blocks, const int8_t* a, uint8_t* out) {
 // GROUPS groups of rows.
 template <size_t GROUPS>
 void look_up_groups(size_t blocks, const uint8_t* weights, const uint8_t* tables, int32_t* out) {
-  constexpr size_t AHEAD = tfmbs::RESIDUE_BYTES;
+  constexpr size_t AHEAD = tfmbs::RESIDUE_BYTES * (GROUPS < 4 ? 4 / GROUPS : 1);
   const size_t lines = blocks * tfmbs::RESIDUE_BYTES, apart = lines * LINE;
   const __m512i factors = _mm512_set1_epi16(RADIX << 8 | 1), zero = _mm512_setzero_si512();
   __m512i words[GROUPS][4];
@@ -97,7 +101,7 @@ void look_up_groups(size_t blocks, const uint8_t* weights, const uint8_t* tables
     for (auto& group : doubles) group[0] = group[1] = zero;
     for (const size_t end = std::min(lines, line + DOUBLES_TOGETHER); line < end;) {
       __m512i low[GROUPS], high[GROUPS];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (size_t g = 0; g < GROUPS; ++g) low[g] = high[g] = zero;
       for (const size_t stop = std::min(end, line + OCTETS_TOGETHER); line < stop; ++line) {
         const uint8_t* table = tables + line * TABLE_BYTES;
@@ -105,7 +109,7 @@ void look_up_groups(size_t blocks, const uint8_t* weights, const uint8_t* tables
         const __m512i h0 = _mm512_loadu_si512(table + ENTRIES), h1 = _mm512_loadu_si512(table + ENTRIES + 64);
         // Behind the last line of a group comes what the groups behind these begin with.
         const size_t ahead = (line + AHEAD) * LINE + (line + AHEAD < lines ? 0 : (GROUPS - 1) * apart);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (size_t g = 0; g < GROUPS; ++g) {
           const uint8_t* group = weights + g * apart;
           const uintptr_t next = reinterpret_cast<uintptr_t>(group) + ahead;
@@ -117,7 +121,7 @@ void look_up_groups(size_t blocks, const uint8_t* weights, const uint8_t* tables
           high[g] = _mm512_add_epi8(high[g], _mm512_mask_sub_epi8(h, negative, zero, h));
         }
       }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (size_t g = 0; g < GROUPS; ++g) {
         doubles[g][0] = _mm512_add_epi16(doubles[g][0],
                                          _mm512_maddubs_epi16(factors, _mm512_unpacklo_epi8(low[g], high[g])));
@@ -137,15 +141,21 @@ void look_up_groups(size_t blocks, const uint8_t* weights, const uint8_t* tables
     for (size_t i = 0; i < 4; ++i) _mm512_storeu_si512(out + g * LINE + 16 * i, words[g][i]);
 }
 
-// As `TritFns::look_up`: counts GROUPS down until as many are left.
-template <size_t GROUPS = GROUPS_TOGETHER>
-void look_up(size_t groups, size_t blocks, const uint8_t* weights, const uint8_t* tables, int32_t* sums) {
-  for (; groups >= GROUPS; groups -= GROUPS) {
-    look_up_groups<GROUPS>(blocks, weights, tables, sums);
-    weights += GROUPS * blocks * tfmbs::ABREAST_BYTES;
-    sums += GROUPS * LINE;
+template <size_t... I>
+constexpr auto look_ups(std::index_sequence<I...>) {
+  return std::array{look_up_groups<I + 1>...};
+}
+
+// As `TritFns::look_up`.
+inline void look_up(size_t groups, size_t blocks, const uint8_t* weights, const uint8_t* tables, int32_t* sums) {
+  constexpr auto by_groups = look_ups(std::make_index_sequence<GROUPS_TOGETHER>());
+  for (size_t passes = (groups + GROUPS_TOGETHER - 1) / GROUPS_TOGETHER; passes; --passes) {
+    const size_t count = groups / passes;
+    by_groups[count - 1](blocks, weights, tables, sums);
+    weights += count * blocks * tfmbs::ABREAST_BYTES;
+    sums += count * LINE;
+    groups -= count;
   }
-  if constexpr (GROUPS > 1) look_up<GROUPS / 2>(groups, blocks, weights, tables, sums);
 }
 
 }  // namespace

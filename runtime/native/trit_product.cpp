@@ -10,13 +10,16 @@
 #include "abreast.h"
 #include "checks.h"
 #include "cut.h"
+#include "plane_cut.h"
 #include "trit_blocks.h"
 
 namespace tfmbs {
 namespace {
 
 static_assert(LEAST_WEIGHTS % ABREAST_ROWS == 0, "units are whole groups");
-constexpr uint64_t TABLES_TOGETHER = 2;  // blocks whose tables a thread makes at once
+// Groups of rows that are worth tables of a thread's own.
+constexpr uint64_t LEAST_GROUPS = 4;
+constexpr uint64_t MOST_FETCHED = 1 << 18;  // bytes, while tables are made
 constexpr uint64_t MOST_TABLES = 3 << 19;  // bytes, of several rows: about what the caches of a core hold
 // Rows of weights from which on tables of one row pay; of m rows m * m as many, as digits are made for all of them.
 constexpr uint64_t LEAST_LOOKED_UP = 192;
@@ -58,29 +61,19 @@ class TritProduct {
         in_strips_(!pays(fns_, s_)),
         unit_(engine.kernels.integers.strips, s_.m, blocks_),
         tokens_(in_strips_ ? strip_tokens(s_.m) : s_.m),
-        chunk_(weights_of_unit(s_.n, ceil_div(s_.m, tokens_), engine.buffers.size(),
-                               in_strips_ ? unit_.most_rows() : abi::VLMAX)),
-        stride_(in_strips_ ? TritBlocks::stride(chunk_) : abi::VLMAX) {}
+        chunks_(in_strips_ ? strip_chunks() : look_up_chunks()),
+        stride_(in_strips_ ? TritBlocks::stride(unit_.most_rows()) : abi::VLMAX) {}
 
   // Bytes of activations, before them their sums and factors.
   uint64_t lhs_bytes() const {
-    if (in_strips_) return head_bytes() + product({unit_.padded(s_.m), padded_}, launch_.name);
-    return head_bytes() + product({s_.m, padded_ + blocks_ * fns_.table_bytes}, launch_.name);
+    return head_bytes() + product({in_strips_ ? unit_.padded(s_.m) : s_.m, padded_}, launch_.name);
   }
   uint64_t buffer_bytes() const {
     const uint64_t sums = product({sum_rows(), stride_, sizeof(int32_t)}, launch_.name);
-    return sums + (in_strips_ ? std::max(unit_.strip_bytes(), padded_) : 0);
+    return sums + (in_strips_ ? std::max(unit_.strip_bytes(), padded_) : product({s_.m, table_bytes()}, launch_.name));
   }
   uint64_t tokens() const { return s_.m; }
-  uint64_t units() const { return ceil_div(s_.n, chunk_) * ceil_div(s_.m, tokens_); }
-
-  // Parts of the tables for look-ups, of all tokens.
-  uint64_t table_parts() const { return in_strips_ ? 0 : s_.m * parts_of_row(); }
-  void make_tables(uint64_t part) const {
-    const uint64_t token = part / parts_of_row(), first = part % parts_of_row() * TABLES_TOGETHER;
-    fns_.tables(std::min(TABLES_TOGETHER, blocks_ - first), activations() + token * padded_ + first * RESIDUE_TRITS,
-                tables(token) + first * fns_.table_bytes);
-  }
+  uint64_t units() const { return chunks_ * ceil_div(s_.m, tokens_); }
 
   // A row of activations, filled up with zeros.
   void pack(const uint8_t* lhs, uint64_t token, Worker& worker) const {
@@ -112,8 +105,9 @@ class TritProduct {
 
   void unit(const Bound& bound, const PackedWeights& weights, uint64_t unit, Worker& worker) const {
     const uint64_t turns = ceil_div(s_.m, tokens_);
-    const uint64_t first = unit / turns * chunk_, token = unit % turns * tokens_;
-    const uint64_t rows = std::min(chunk_, s_.n - first), tokens = std::min(tokens_, s_.m - token);
+    const Range range = part_of(s_.n, unit / turns, chunks_, ABREAST_ROWS);
+    const uint64_t first = range.first, rows = range.end - first;
+    const uint64_t token = unit % turns * tokens_, tokens = std::min(tokens_, s_.m - token);
     grow(worker.accumulators, sum_rows() * stride_);
     int32_t* out = reinterpret_cast<int32_t*>(worker.accumulators.data());
     const uint8_t* lines = weights.residues + first * blocks_ * RESIDUE_BYTES;
@@ -122,7 +116,7 @@ class TritProduct {
       unit_.multiply(lines, rows_abreast(rows), reinterpret_cast<const uint8_t*>(activations()), token, tokens,
                      sums() + token, reinterpret_cast<uint8_t*>(worker.panel.data()), out, stride_);
     } else {
-      look_up(lines, rows_abreast(rows), token, tokens, out);
+      look_up(lines, rows_abreast(rows) / ABREAST_ROWS, worker, out);
     }
     for (uint64_t t = 0; t < tokens; t += FINISHED) {
       const uint64_t count = std::min(FINISHED, tokens - t);
@@ -138,7 +132,17 @@ class TritProduct {
   }
 
  private:
-  uint64_t parts_of_row() const { return ceil_div(blocks_, TABLES_TOGETHER); }
+  uint64_t strip_chunks() const {
+    return ceil_div(s_.n, weights_of_unit(s_.n, ceil_div(s_.m, tokens_), engine_.buffers.size(), unit_.most_rows()));
+  }
+  // As many as all threads share evenly, of groups that pass at once.
+  uint64_t look_up_chunks() const {
+    const uint64_t groups = ceil_div(s_.n, ABREAST_ROWS), threads = engine_.buffers.size();
+    const uint64_t wanted = threads > 1 ? std::min(UNITS_OF_A_THREAD * threads, groups / LEAST_GROUPS) : 1;
+    const uint64_t chunks = std::max(wanted, ceil_div(groups, fns_.together));
+    return chunks > threads ? ceil_div(chunks, threads) * threads : chunks;
+  }
+  uint64_t table_bytes() const { return blocks_ * fns_.table_bytes; }  // of a token
 
   // Activations of a unit of work: whole blocks, unless there are few.
   uint64_t strip_tokens(uint64_t m) const { return std::min(m, unit_.padded(even(m, TritBlocks::MOST_TOKENS))); }
@@ -155,19 +159,27 @@ class TritProduct {
     return ceil_div(product({s_.m, sizeof(int32_t) + sizeof(float)}, launch_.name), 64) * 64;
   }
   int8_t* activations() const { return reinterpret_cast<int8_t*>(engine_.lhs.data()) + head_bytes(); }
-  uint8_t* tables(uint64_t token) const {
-    return reinterpret_cast<uint8_t*>(activations()) + s_.m * padded_ + token * blocks_ * fns_.table_bytes;
-  }
   int32_t* sums() const { return reinterpret_cast<int32_t*>(engine_.lhs.data()); }
   float* factors() const { return reinterpret_cast<float*>(sums() + s_.m); }
 
-  // Groups that pass together stay in a cache for all tokens.
-  void look_up(const uint8_t* lines, uint64_t rows, uint64_t token, uint64_t tokens, int32_t* out) const {
-    const uint64_t together = fns_.together * ABREAST_ROWS;
-    for (uint64_t r = 0; r < rows; r += together)
-      for (uint64_t t = 0; t < tokens; ++t)
-        fns_.look_up(std::min(together, rows - r) / ABREAST_ROWS, blocks_, lines + r * blocks_ * RESIDUE_BYTES,
-                     tables(token + t), out + t * stride_ + r);
+  // Each thread makes tables of its own, which cost less than those that lie in another one's cache; `lines` are what it
+  // reads then.
+  void make_tables(const uint8_t* lines, uint64_t groups, Worker& worker) const {
+    grow(worker.tables, ceil_div(s_.m * table_bytes(), sizeof(uint32_t)));
+    for (uint64_t token = 0; token < s_.m; ++token) {
+      const uint64_t fetched = token ? 0 : MOST_FETCHED / (groups * ABREAST_BYTES);
+      fns_.tables(blocks_, activations() + token * padded_, tables(worker) + token * table_bytes(),
+                  {lines, fetched, groups, blocks_ * ABREAST_BYTES});
+    }
+    worker.has_tables = true;
+  }
+  static uint8_t* tables(Worker& worker) { return reinterpret_cast<uint8_t*>(worker.tables.data()); }
+
+  // All tokens; their groups stay in a cache.
+  void look_up(const uint8_t* lines, uint64_t groups, Worker& worker, int32_t* out) const {
+    if (!worker.has_tables) make_tables(lines, groups, worker);
+    for (uint64_t token = 0; token < s_.m; ++token)
+      fns_.look_up(groups, blocks_, lines, tables(worker) + token * table_bytes(), out + token * stride_);
   }
 
   // Sums of products with activations become those of activations less their zero point, wrapped.
@@ -191,7 +203,7 @@ class TritProduct {
   const uint64_t blocks_, padded_;
   const bool in_strips_;
   const TritBlocks unit_;
-  const uint64_t tokens_, chunk_, stride_;  // words from one row of sums to the next
+  const uint64_t tokens_, chunks_, stride_;  // words from one row of sums to the next
 };
 
 }  // namespace
@@ -207,12 +219,12 @@ uint64_t trits_lhs_bytes(const Engine& engine, const Launch& launch) { return Tr
 void run_trits(const Engine& engine, const Bound& bound, const PackedWeights& weights) {
   const TritProduct product(engine, bound.launch);
   grow(engine.lhs, ceil_div(product.lhs_bytes(), sizeof(uint32_t)));
-  if (!bound.keeps_rows)
+  if (!bound.keeps_rows) {
+    for (const auto& worker : engine.buffers) worker->has_tables = false;
     engine.workers.spread(product.tokens(), [&](uint64_t token, unsigned worker) {
       product.pack(bound.lhs, token, *engine.buffers[worker]);
     });
-  if (!bound.keeps_rows && product.table_parts())
-    engine.workers.spread(product.table_parts(), [&](uint64_t part, unsigned) { product.make_tables(part); });
+  }
   engine.workers.spread(product.units(), [&](uint64_t unit, unsigned worker) {
     product.unit(bound, weights, unit, *engine.buffers[worker]);
   });

@@ -18,7 +18,7 @@ namespace {
 constexpr size_t ENTRIES = 128, TABLE_BYTES = 2 * ENTRIES;  // all l, then all h
 constexpr int RADIX = 36, RECIPROCAL = (1 << 15) / RADIX, MOST_ENTRY = 5 * 128;
 constexpr size_t OCTETS_TOGETHER = 7, DOUBLES_TOGETHER = 49;
-constexpr size_t GROUPS_TOGETHER = 8;  // at most: they share what loading a table costs
+constexpr size_t GROUPS_TOGETHER = 5;  // at most: they share what loading a table costs
 constexpr size_t LINE = tfmbs::ABREAST_ROWS;  // bytes
 constexpr unsigned MOST_ROWS = 3;  // of activations: with more of them digits cost less
 

@@ -162,8 +162,8 @@ class TritProduct {
   int32_t* sums() const { return reinterpret_cast<int32_t*>(engine_.lhs.data()); }
   float* factors() const { return reinterpret_cast<float*>(sums() + s_.m); }
 
-  // Each thread makes tables of its own, which cost less than those that lie in another one's cache; `lines` are what it
-  // reads then.
+  // Each thread makes tables of its own, which cost less than those that lie in another one's cache; `lines` are what
+  // it reads then.
   void make_tables(const uint8_t* lines, uint64_t groups, Worker& worker) const {
     grow(worker.tables, ceil_div(s_.m * table_bytes(), sizeof(uint32_t)));
     for (uint64_t token = 0; token < s_.m; ++token) {

@@ -54,6 +54,15 @@ struct Chain {
            steps[1].op == ChainOp::TO_F32 && steps[2].op == ChainOp::MUL && shared(2) &&
            steps[3].op == ChainOp::QUANTIZE;
   }
+
+  // Whether it adds a number to f32 that all elements of a channel share, or keeps them within ends, or both.
+  bool ends() const {
+    const auto shared = [&] { return steps[0].operand.place != ChainOperand::Place::ELEMENT; };
+    const bool adds = steps[0].op == ChainOp::ADD && shared();
+    return result == abi::DType::F32 && real_first && steps.size() <= 2 &&
+           (steps.size() == 2 ? adds && steps[1].op == ChainOp::BETWEEN
+                              : adds || steps[0].op == ChainOp::BETWEEN);
+  }
 };
 
 // The chain that an epilogue is, if it is one.

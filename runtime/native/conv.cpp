@@ -4,12 +4,13 @@
 namespace tfmbs {
 namespace {
 
-enum class Way { ROWS, LINES, FLAT, DEPTH, PLANES, PIXELS, QUADS };
+enum class Way { ROWS, LINES, FLAT, SLIDE, DEPTH, PLANES, PIXELS, QUADS };
 
 Way way_of(const Engine& engine, const Launch& launch) {
   const bool few = launch.volume.out_channels / launch.volume.groups <= MOST_ROW_CHANNELS;
   if (launch.words == Words::F32) {
     if (!few) return Way::PLANES;
+    if (has_slide(launch)) return Way::SLIDE;
     return has_flat(engine, launch) ? Way::FLAT : has_lines(engine, launch) ? Way::LINES : Way::ROWS;
   }
   if (few) return has_depth(engine, launch) ? Way::DEPTH : Way::ROWS;
@@ -27,6 +28,7 @@ uint64_t conv_buffer_bytes(const Engine& engine, const Launch& launch) {
     case Way::ROWS: return rows_buffer_bytes();
     case Way::LINES: return lines_buffer_bytes(launch);
     case Way::FLAT: return flat_buffer_bytes(engine, launch);
+    case Way::SLIDE: return slide_buffer_bytes(launch);
     case Way::DEPTH: return depth_buffer_bytes(engine, launch);
     case Way::PLANES: return planes_buffer_bytes(engine, launch);
     case Way::QUADS: return quads_buffer_bytes(launch);
@@ -45,6 +47,7 @@ void run_conv(const Engine& engine, const Bound& bound, const PackedWeights& wei
     case Way::ROWS: return conv_by_rows(engine, bound, weights);
     case Way::LINES: return conv_by_lines(engine, bound, weights);
     case Way::FLAT: return conv_by_flat(engine, bound, weights);
+    case Way::SLIDE: return conv_by_slide(engine, bound, weights);
     case Way::DEPTH: return conv_by_depth(engine, bound, weights);
     case Way::PLANES: return conv_by_planes(engine, bound, weights);
     case Way::PIXELS: return conv_by_pixels(engine, bound, weights);

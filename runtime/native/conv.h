@@ -22,11 +22,15 @@ bool has_lines(const Engine& engine, const Launch& launch);
 void conv_by_lines(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 uint64_t lines_buffer_bytes(const Launch& launch);
 
-// f32 with one channel per group, as wide as the input or, at a stride of two, half as wide: vectors along whole
-// planes.
+// f32 with one channel per group, as wide as the input: vectors along whole planes.
 bool has_flat(const Engine& engine, const Launch& launch);
 void conv_by_flat(const Engine& engine, const Bound& bound, const PackedWeights& weights);
 uint64_t flat_buffer_bytes(const Engine& engine, const Launch& launch);
+
+// f32 with one input channel per group under small square windows: sums slide down the planes.
+bool has_slide(const Launch& launch);
+void conv_by_slide(const Engine& engine, const Bound& bound, const PackedWeights& weights);
+uint64_t slide_buffer_bytes(const Launch& launch);
 
 // f32: runs of pixels by panels of output channels.
 void conv_by_planes(const Engine& engine, const Bound& bound, const PackedWeights& weights);

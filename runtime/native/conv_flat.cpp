@@ -1,8 +1,6 @@
-// Depthwise convolutions of f32 whose outputs are as wide as their input, or half as wide at a stride of two: the lines
-// of a plane follow each other as one, so that no vector ends with a line. At a stride of two, planes are first taken
-// apart by parity.
+// Depthwise convolutions of f32 whose outputs are as wide as their input: lines of a plane follow each other as one, so
+// that no vector ends with a line.
 #include <algorithm>
-#include <cstring>
 
 #include "checks.h"
 #include "conv.h"
@@ -15,33 +13,12 @@ namespace {
 constexpr uint64_t MOST_MASKS = 1 << 13;
 // Outputs of a unit of work, and planes, if there are as many.
 constexpr uint64_t UNIT_OUTPUTS = 1 << 12, LEAST_PLANES = 4;
-// Elements of half as many columns of a plane that are worth it.
-constexpr double MOST_HALVES = 1 << 15;
 // Vectors end within so many outputs; what is behind the last one may be written.
 constexpr uint64_t TOGETHER = 16;
 
 uint64_t up(uint64_t count, uint64_t multiple) { return (count + multiple - 1) / multiple * multiple; }
 uint64_t taps_of(const abi::VolumeGeometry& g) { return uint64_t{g.kernel_height} * g.kernel_width; }
 uint64_t volume_of(const abi::VolumeGeometry& g) { return uint64_t{g.out_height} * g.out_width; }
-// Rows of one parity, and elements of those of a plane; lines are as long as those of outputs.
-uint64_t half_rows(const abi::VolumeGeometry& g) { return (uint64_t{g.in_height} + 1) / 2; }
-uint64_t half_plane(const abi::VolumeGeometry& g) { return half_rows(g) * g.out_width; }
-
-typedef float Four __attribute__((vector_size(16)));
-
-// Elements of both parities of a line.
-void take_apart(const float* line, uint64_t count, float* even, float* odd) {
-  uint64_t i = 0;
-  for (; i + 8 <= count; i += 8, even += 4, odd += 4) {
-    Four a, b;
-    std::memcpy(&a, line + i, sizeof a);
-    std::memcpy(&b, line + i + 4, sizeof b);
-    const Four evens = __builtin_shufflevector(a, b, 0, 2, 4, 6), odds = __builtin_shufflevector(a, b, 1, 3, 5, 7);
-    std::memcpy(even, &evens, sizeof evens);
-    std::memcpy(odd, &odds, sizeof odds);
-  }
-  for (; i < count; ++i) *(i % 2 ? odd : even)++ = line[i];
-}
 
 class FlatConvolution {
  public:
@@ -60,27 +37,29 @@ class FlatConvolution {
     parts_ = (volume_ + part_ - 1) / part_;
     planes_ = planes(g_);
     runs_ = (g_.groups + planes_ - 1) / planes_;
-    shared_ = halves(g_) ? 1 : parts_;
     find_taps();
   }
 
-  // A part of a few planes, or all of them.
-  uint64_t units() const { return g_.batch * runs_ * shared_; }
+  // A part of a few planes.
+  uint64_t units() const { return g_.batch * runs_ * parts_; }
 
   void unit(uint64_t unit, unsigned index) const {
     Worker& worker = *engine_.buffers[index];
-    const uint64_t channel = unit / shared_ % runs_ * planes_, image = unit / shared_ / runs_;
+    const uint64_t channel = unit / parts_ % runs_ * planes_, image = unit / parts_ / runs_;
     const uint64_t count = std::min<uint64_t>(planes_, g_.groups - channel), plane = image * g_.groups + channel;
-    const uint64_t size = uint64_t{g_.in_height} * g_.in_width;
-    const float* in = reinterpret_cast<const float*>(bound_.lhs) + plane * size;
+    const uint64_t size = uint64_t{g_.in_height} * g_.in_width, first = unit % parts_ * part_;
+    const uint64_t lanes = std::min(part_, volume_ - first);
     grow(worker.accumulators, sums(g_));
-    if (!halves(g_)) return part(worker, unit % shared_ * part_, in, size, {plane, channel, count});
-    in = apart(worker, in, count);
-    for (uint64_t first = 0; first < volume_; first += part_)
-      part(worker, first, in, 4 * half_plane(g_), {plane, channel, count});
+    engine_.kernels.flat_f32({at_.data(), valid_.data() + first / engine_.kernels.lanes * (taps_ + 1), taps_,
+                              reinterpret_cast<const float*>(bound_.lhs) + plane * size, first, size, count,
+                              weights_ + filter_.first(channel, 0), filter_.width, filter_.first(1, 0),
+                              reinterpret_cast<float*>(worker.accumulators.data()), stride(),
+                              static_cast<uint32_t>(lanes)});
+    finish_chunks(engine_, bound_, worker, worker.accumulators.data(),
+                  {plane * volume_ + first, static_cast<uint32_t>(channel), 0, static_cast<uint32_t>(lanes)},
+                  {count, stride(), volume_, 1});
   }
 
-  static bool halves(const abi::VolumeGeometry& g) { return g.stride_width == 2; }
   static uint64_t planes(const abi::VolumeGeometry& g) {
     const uint64_t fit = UNIT_OUTPUTS / volume_of(g) / LEAST_PLANES * LEAST_PLANES;
     return std::min<uint64_t>(g.groups, std::max(LEAST_PLANES, fit));
@@ -88,44 +67,11 @@ class FlatConvolution {
   // From the sums of a plane to those of the next.
   static constexpr uint64_t stride() { return abi::VLMAX + TOGETHER; }
   static uint64_t sums(const abi::VolumeGeometry& g) { return planes(g) * stride(); }
-  static uint64_t words(const abi::VolumeGeometry& g) {
-    return sums(g) + (halves(g) ? planes(g) * 4 * half_plane(g) : 0);
-  }
   static uint64_t masks(const Kernels& kernels, const abi::VolumeGeometry& g) {
     return (volume_of(g) + kernels.lanes - 1) / kernels.lanes * (taps_of(g) + 1);
   }
 
  private:
-  // Planes of a unit: the first one of all, and its channel.
-  struct Planes {
-    uint64_t first, channel, count;
-  };
-
-  // Outputs from `first` on of planes at `in`, `size` elements apart.
-  void part(Worker& worker, uint64_t first, const float* in, uint64_t size, const Planes& planes) const {
-    const uint64_t lanes = std::min(part_, volume_ - first);
-    engine_.kernels.flat_f32({at_.data(), valid_.data() + first / engine_.kernels.lanes * (taps_ + 1), taps_, in, first,
-                              size, planes.count, weights_ + filter_.first(planes.channel, 0), filter_.width,
-                              filter_.first(1, 0), reinterpret_cast<float*>(worker.accumulators.data()), stride(),
-                              static_cast<uint32_t>(lanes)});
-    finish_chunks(engine_, bound_, worker, worker.accumulators.data(),
-                  {planes.first * volume_ + first, static_cast<uint32_t>(planes.channel), 0,
-                   static_cast<uint32_t>(lanes)},
-                  {planes.count, stride(), volume_, 1});
-  }
-
-  // Planes by the parity of rows and of columns: four each.
-  const float* apart(Worker& worker, const float* in, uint64_t count) const {
-    grow(worker.panel, planes_ * 4 * half_plane(g_));
-    float* const out = reinterpret_cast<float*>(worker.panel.data());
-    for (uint64_t plane = 0; plane < count; ++plane)
-      for (uint64_t y = 0; y < g_.in_height; ++y, in += g_.in_width) {
-        float* const even = out + (4 * plane + y % 2 * 2) * half_plane(g_) + y / 2 * g_.out_width;
-        take_apart(in, g_.in_width, even, even + half_plane(g_));
-      }
-    return out;
-  }
-
   // Where taps lie from an output, and for which outputs of a vector they lie on the input.
   void find_taps() {
     const uint64_t lanes = engine_.kernels.lanes, apart = taps_ + 1;
@@ -134,21 +80,11 @@ class FlatConvolution {
     valid_.assign(masks(engine_.kernels, g_), 0);
     for (int64_t ky = 0; ky < g_.kernel_height; ++ky)
       for (int64_t kx = 0; kx < g_.kernel_width; ++kx) {
-        int64_t down = ky * g_.dilation_height - g_.pad_top, across = kx * g_.dilation_width - g_.pad_left;
-        uint64_t height = g_.in_height, width = g_.in_width;
-        int64_t plane = 0;
-        if (halves(g_)) {
-          // An odd one lies half a step further, among the odd ones.
-          const uint64_t odd_row = down & 1, odd_column = across & 1;
-          plane = static_cast<int64_t>((2 * odd_row + odd_column) * half_plane(g_));
-          down = (down - static_cast<int64_t>(odd_row)) / 2;
-          across = (across - static_cast<int64_t>(odd_column)) / 2;
-          height = (height + 1 - odd_row) / 2;
-          width = (width + 1 - odd_column) / 2;
-        }
+        const int64_t down = ky * g_.dilation_height - g_.pad_top, across = kx * g_.dilation_width - g_.pad_left;
         uint16_t* const valid = valid_.data() + 1 + at_.size();
-        at_.push_back(static_cast<size_t>(plane + down * g_.out_width + across));
-        const Range rows = inside(down, 1, height, g_.out_height), columns = inside(across, 1, width, g_.out_width);
+        at_.push_back(static_cast<size_t>(down * g_.out_width + across));
+        const Range rows = inside(down, 1, g_.in_height, g_.out_height);
+        const Range columns = inside(across, 1, g_.in_width, g_.out_width);
         if (columns.first >= columns.end) continue;
         for (uint64_t y = rows.first; y < rows.end; ++y) {
           const uint64_t first = y * g_.out_width + columns.first, end = y * g_.out_width + columns.end;
@@ -172,25 +108,21 @@ class FlatConvolution {
   std::vector<size_t>& at_;         // of the first worker, for all
   std::vector<uint16_t>& valid_;
   uint64_t part_, parts_, planes_, runs_;  // outputs of a part, and parts; planes of a unit, and runs of them
-  uint64_t shared_;                        // parts that are units of work by themselves
 };
 
 }  // namespace
 
 bool has_flat(const Engine& engine, const Launch& launch) {
   const abi::VolumeGeometry& g = launch.volume;
-  const bool whole = g.stride_height == 1 && g.stride_width == 1 && g.out_width == g.in_width;
-  const bool half = g.stride_height == 2 && g.stride_width == 2 && (uint64_t{g.in_width} + 1) / 2 <= g.out_width &&
-                    static_cast<double>(g.in_height) * g.out_width <= MOST_HALVES;
-  return g.in_channels == g.groups && g.out_channels == g.groups && (whole || half) && g.in_depth == 1 &&
-         g.out_depth == 1 && g.kernel_depth == 1 && !g.pad_front &&
+  return g.in_channels == g.groups && g.out_channels == g.groups && g.stride_height == 1 && g.stride_width == 1 &&
+         g.out_width == g.in_width && g.in_depth == 1 && g.out_depth == 1 && g.kernel_depth == 1 && !g.pad_front &&
          static_cast<double>(g.out_height) * g.out_width * (static_cast<double>(taps_of(g)) + 1) <=
              static_cast<double>(MOST_MASKS) * engine.kernels.lanes;
 }
 
 uint64_t flat_buffer_bytes(const Engine& engine, const Launch& launch) {
   const abi::VolumeGeometry& g = launch.volume;
-  return FlatConvolution::words(g) * sizeof(uint32_t) + taps_of(g) * sizeof(size_t) +
+  return FlatConvolution::sums(g) * sizeof(uint32_t) + taps_of(g) * sizeof(size_t) +
          FlatConvolution::masks(engine.kernels, g) * sizeof(uint16_t);
 }
 

@@ -13,7 +13,7 @@ namespace {
 constexpr uint64_t BLOCK_PIXELS = 240, WEIGHT_BYTES = 3 << 13;
 static_assert(BLOCK_PIXELS <= abi::VLMAX, "a block is finished as one chunk");
 // Pixels of a single tap that are worth vectors of their own: then few lanes of the last one are idle.
-constexpr uint64_t LONG_ROW = 512;
+constexpr uint64_t LONG_ROW = 128;
 // Columns of sums are taken sixteen at a time, which reach beyond the last panel where panels are narrower.
 constexpr unsigned SQUARE = 16;
 // Elements from one column to the next: not so many that all meet in the same sets of a cache.
@@ -90,12 +90,19 @@ class PlaneConvolution {
   // Pixels of a line of a window of a single tap.
   void long_row(Worker& worker, const Place& place, const float* input, const uint32_t* weights,
                 unsigned columns) const {
+    const uint64_t pixels = place.block.pixels(), element = place.plane * volume_ + place.block.x.first;
+    const auto multiply = [&](const FloatEnds& ends, float* out, uint64_t stride) {
+      engine_.kernels.pixel_row(
+          {input, filter_.in, volume_in_, reinterpret_cast<const float*>(weights), out, stride}, ends, columns,
+          static_cast<uint32_t>(pixels));
+    };
+    FloatEnds ends;
+    if (find_ends(bound_, worker, {place.channel, columns, columns, columns * pixels}, ends))
+      return multiply(ends, reinterpret_cast<float*>(bound_.out) + element, volume_);
     grow(worker.accumulators, BLOCK_PIXELS * filter_.width);
-    const uint32_t pixels = static_cast<uint32_t>(place.block.pixels());
-    engine_.kernels.pixel_row({input, filter_.in, volume_in_, reinterpret_cast<const float*>(weights),
-                               reinterpret_cast<float*>(worker.accumulators.data()), BLOCK_PIXELS}, columns, pixels);
+    multiply(ends, reinterpret_cast<float*>(worker.accumulators.data()), BLOCK_PIXELS);
     finish_chunks(engine_, bound_, worker, worker.accumulators.data(),
-                  {place.plane * volume_ + place.block.x.first, static_cast<uint32_t>(place.channel), 0, pixels},
+                  {element, static_cast<uint32_t>(place.channel), 0, static_cast<uint32_t>(pixels)},
                   {columns, BLOCK_PIXELS, volume_, 1});
   }
 

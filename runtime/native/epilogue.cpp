@@ -1,4 +1,5 @@
 // Epilogues: a program on each chunk of accumulators, in one pass where it is a chain.
+#include <cmath>
 #include <cstring>
 
 #include "chain.h"
@@ -81,7 +82,33 @@ void interpret(const Engine& engine, const Bound& bound, Worker& worker, const v
 
 }  // namespace
 
-bool requantize(const Bound& bound, Worker& worker, const Requantized& work, ChainStep* steps) {
+namespace {
+constexpr float NOTHING = -0.0f;  // what leaves a zero its sign when it is added
+}
+const FloatEnds NO_ENDS{&NOTHING, 0, -INFINITY, INFINITY};
+
+bool find_ends(const Bound& bound, Worker& worker, const Finished& work, FloatEnds& ends) {
+  ends = NO_ENDS;
+  const Program* program = bound.launch.program;
+  if (!program) return bound.out_type == abi::DType::F32;
+  ChainStep steps[2];
+  if (!program->chain || !program->chain->ends() || !may_run(bound, worker, work.chunks) ||
+      !bind_steps(bound, {0, static_cast<uint32_t>(work.channel), 0, 1}, {work.channels, 0, 0, 1}, steps))
+    return false;
+  count_chain(*program->chain, worker, work.chunks, work.lanes);
+  const std::vector<Chain::Step>& chain = program->chain->steps;
+  if (chain.front().op == ChainOp::ADD) {
+    ends.bias = reinterpret_cast<const float*>(steps[0].at);
+    ends.apart = steps[0].apart;
+  }
+  if (chain.back().op == ChainOp::BETWEEN) {
+    ends.low = chain.back().low;
+    ends.high = chain.back().high;
+  }
+  return true;
+}
+
+bool requantize(const Bound& bound, Worker& worker, const Finished& work, ChainStep* steps) {
   const Program* program = bound.launch.program;
   if (!program || !program->chain || !program->chain->requantizes() || !may_run(bound, worker, work.chunks) ||
       !bind_steps(bound, {0, static_cast<uint32_t>(work.channel), 0, 1}, {work.channels, 0, 0, 1}, steps))

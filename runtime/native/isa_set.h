@@ -17,6 +17,7 @@
 #include "pixel_tile.h"
 #include "rows.h"
 #include "scores.h"
+#include "slide_taps.h"
 #include "tile.h"
 #include "tile_real.h"
 
@@ -34,6 +35,7 @@ constexpr tfmbs::Kernels kernel_table(const char* name) {
           LANES,
           lines_f32,
           flat_f32,
+          slide_f32,
           PAIR_TILES,
           {},
           {},

@@ -241,6 +241,14 @@ struct PixelTaps {
 // sums += fused products, in ascending order of channels, and of taps in each. A NaN becomes the canonical one.
 using PixelTileFn = void (*)(const PixelTile& tile, const PixelTaps& taps);
 
+// What becomes of sums of f32 on their way out: a number is added, by channel, and they are kept within both ends, none
+// of which is a zero that might be lost to the other one. A NaN becomes the canonical one.
+struct FloatEnds {
+  const float* bias;
+  size_t apart;  // from one channel to the next
+  float low, high;
+};
+
 // Neighbouring pixels of all channels, `plane` elements apart, against a panel of f32 weights, a row for each channel.
 struct PixelRow {
   const float* in;
@@ -249,9 +257,8 @@ struct PixelRow {
   float* out;     // of each column of the panel the sums of all pixels
   size_t stride;  // from one column to the next
 };
-// out = fused products of `columns` columns and n pixels in ascending order of channels, from +0.0. A NaN becomes the
-// canonical one.
-using PixelRowFn = void (*)(const PixelRow& row, unsigned columns, uint32_t n);
+// out = ends of fused products of `columns` columns and n pixels in ascending order of channels, from +0.0.
+using PixelRowFn = void (*)(const PixelRow& row, const FloatEnds& ends, unsigned columns, uint32_t n);
 
 // Lines of f32 outputs with few channels: vectors go across the outputs of a line.
 struct LineBlock {
@@ -291,6 +298,22 @@ struct FlatTaps {
 // Sums of the taps in order, from +0.0, written up to the end of a vector. A NaN becomes the canonical one.
 using FlatFn = void (*)(const FlatTaps& taps);
 
+// Lines of planes of outputs of one input channel each, under square windows.
+struct SlideTaps {
+  unsigned size, stride;  // 3 or 5 taps across, windows one or two elements apart
+  const float* in;        // of the first plane
+  size_t plane, height, width;  // from one plane to the next; lines, and elements of a line
+  size_t top, left;             // padding
+  const float* weights;
+  size_t step, apart;    // from one tap to the next, and from one plane to the next
+  size_t planes, first, lines;  // the first line of outputs of each plane
+  size_t across;         // outputs of a line
+  float* out;            // of that line of the first plane; lines follow each other
+  size_t out_plane;      // from one plane to the next
+};
+// Ends of the sums of the taps in order, from +0.0.
+using SlideFn = void (*)(const SlideTaps& taps, const FloatEnds& ends);
+
 // A line of maxima of windows: `taps` across, `dilation` elements apart, of `lines` of the input.
 struct MaxLine {
   const void* in;                 // the first element that lies on the input
@@ -325,6 +348,7 @@ struct Kernels {
   unsigned lanes;  // outputs in a vector of `lines_f32` and `flat_f32`
   LineFn lines_f32;
   FlatFn flat_f32;
+  SlideFn slide_f32;
   IntegerTiles integers;
   BlockTiles blocks;
   QuadFns quads;

@@ -62,12 +62,17 @@ void finish_chunk(const Engine& engine, const Bound& bound, Worker& worker, cons
                   const Chunk& chunk);
 void finish_chunks(const Engine& engine, const Bound& bound, Worker& worker, const uint32_t* accumulators,
                    const Chunk& chunk, const ChunkRows& rows);
-// Output channels whose accumulators a kernel requantizes by itself: `chunks` chunks of them, `lanes` in all.
-struct Requantized {
+// Output channels whose accumulators a kernel finishes by itself: `chunks` chunks of them, `lanes` in all.
+struct Finished {
   uint64_t channel, channels, chunks, lanes;
 };
 // Whether the epilogue is a chain that requantizes by channel (see RowFns). Then `steps` are its steps, rows of which
 // are channels, and the work is counted as done; else it is for `finish_chunks`.
-bool requantize(const Bound& bound, Worker& worker, const Requantized& work, ChainStep* steps);
+bool requantize(const Bound& bound, Worker& worker, const Finished& work, ChainStep* steps);
+// Leaves sums of f32 as they are, but for NaNs.
+extern const FloatEnds NO_ENDS;
+// Whether the results are f32 that FloatEnds says how to make of sums, `ends` those of work.channel and the following
+// ones, and the work is counted as done; else `ends` are NO_ENDS, and it is for `finish_chunks`.
+bool find_ends(const Bound& bound, Worker& worker, const Finished& work, FloatEnds& ends);
 
 }  // namespace tfmbs

@@ -38,6 +38,10 @@ inline VecF load_where(uint32_t bits, const float* p) { return _mm512_maskz_load
 inline VecF even_f(VecF a, VecF b) {
   return _mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);
 }
+// The other ones.
+inline VecF odd_f(VecF a, VecF b) {
+  return _mm512_permutex2var_ps(a, _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), b);
+}
 inline VecF canonical_f(VecF x) {
   return _mm512_mask_mov_ps(x, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), _mm512_set1_ps(canonical_nan()));
 }
@@ -114,6 +118,10 @@ inline VecF fma_where(uint32_t bits, VecF a, VecF b, VecF c) {
 inline VecF load_where(uint32_t bits, const float* p) { return _mm256_maskload_ps(p, chosen_lanes(bits)); }
 inline VecF even_f(VecF a, VecF b) {
   const __m256d halves = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
+  return _mm256_castpd_ps(_mm256_permute4x64_pd(halves, 0xd8));
+}
+inline VecF odd_f(VecF a, VecF b) {
+  const __m256d halves = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xdd));
   return _mm256_castpd_ps(_mm256_permute4x64_pd(halves, 0xd8));
 }
 inline VecF canonical_f(VecF x) {
@@ -196,6 +204,9 @@ inline VecF load_where(uint32_t bits, const float* p) {
 }
 inline VecF even_f(VecF a, VecF b) {
   return VecF{{a.lane[0], a.lane[2], b.lane[0], b.lane[2]}};
+}
+inline VecF odd_f(VecF a, VecF b) {
+  return VecF{{a.lane[1], a.lane[3], b.lane[1], b.lane[3]}};
 }
 inline void store_canonical_first(uint32_t count, float* p, VecF x) {
   for (unsigned i = 0; i < count; ++i) p[i] = std::isnan(x.lane[i]) ? canonical_nan() : x.lane[i];

@@ -82,7 +82,8 @@ void Bindings::add(const Launch& launch) {
   launches_.emplace_back(launch);
   Bound& bound = launches_.back();
   bound.operations = operations_of(launch);
-  bound.keeps_rows = launches_.size() > 1 && shares_rows(launches_[launches_.size() - 2].launch, launch);
+  bound.keeps_rows = packed_ && shares_rows(*packed_, launch);
+  note_rows(launch);
   if (record.lhs != NO_INDEX) add(record.lhs, LHS);
   if (record.rhs != NO_INDEX) add(record.rhs, RHS);
   uint64_t results = 0;
@@ -106,12 +107,38 @@ void Bindings::add(const Launch& launch) {
   }
 }
 
-// Whether a launch that follows another one multiplies the rows which that one has packed.
+// Whether a launch multiplies the rows that another one has packed before it.
 bool Bindings::shares_rows(const Launch& before, const Launch& launch) const {
   if (!pack_alike(before, launch) || before.record.lhs != launch.record.lhs) return false;
   // No result overlaps an operand of its launch, but inputs and outputs may be the same memory of a caller.
   const Region region = image_.tensor(launch.record.lhs, launch.name).region;
   return region == Region::SCRATCH || region == Region::STATE;
+}
+
+void Bindings::note_rows(const Launch& launch) {
+  switch (launch.record.kind) {
+    // These pack nothing where products do.
+    case Kind::VECTOR:
+    case Kind::COPY:
+    case Kind::POOL:
+    case Kind::ATTENTION:
+      if (packed_ && stores(launch, image_.tensor(packed_->record.lhs, packed_->name))) packed_ = nullptr;
+      return;
+    default: packed_ = &launch;
+  }
+}
+
+// Whether a launch stores to what a tensor has, as far as its operands tell.
+bool Bindings::stores(const Launch& launch, const abi::Tensor& to) const {
+  const auto meets = [&](uint32_t index) {
+    const abi::Tensor& own = image_.tensor(index, launch.name);
+    return own.region == to.region && own.offset < to.offset + to.bytes && to.offset < own.offset + own.bytes;
+  };
+  if (launch.record.out != NO_INDEX && meets(launch.record.out)) return true;
+  if (!launch.program) return false;
+  const auto& uses = launch.program->uses;
+  return std::any_of(uses.begin(), uses.end(),
+                     [&](const WindowUse& use) { return use.writes && meets(launch.args[use.window]); });
 }
 
 void Bindings::add(uint32_t index, unsigned operand) {

@@ -30,7 +30,7 @@ struct Bound {
   std::vector<Buffer> stored;  // state that it stores to, unless it is a VECTOR, whose stores its windows tell of
   uint64_t operations = 0;  // multiply-accumulates or pooling taps
   bool is_small = false;    // done before another thread has heard of it
-  bool keeps_rows = false;  // its left operand, packed, is that of the launch before it
+  bool keeps_rows = false;  // its left operand, packed, is that of the product before it
   std::vector<uint32_t> constants;  // tensors of WEIGHTS that it reads
 };
 
@@ -61,6 +61,8 @@ class Bindings {
   void add(uint32_t tensor, unsigned operand);
   void note_stores(Bound& bound, unsigned operand, uint8_t* data, const abi::Tensor& tensor);
   bool shares_rows(const Launch& before, const Launch& launch) const;
+  void note_rows(const Launch& launch);
+  bool stores(const Launch& launch, const abi::Tensor& to) const;
   void set(Bound& bound, unsigned operand, uint8_t* data) const;
   uint8_t* place(const abi::Tensor& tensor, Buffer buffer, const std::string& where) const;
 
@@ -69,6 +71,7 @@ class Bindings {
   FiniteBlocks& known_;
   std::vector<Bound> launches_;
   std::vector<Brought> brought_;
+  const Launch* packed_ = nullptr;  // the last one that packed rows, while these are what its left operand has
 };
 
 }  // namespace tfmbs

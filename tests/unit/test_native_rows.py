@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.conformance.builder import Builder
+from tests.conformance.builder import END, Builder, c, s
 from tests.conformance.data import floats, operands
 from tfmbs.runtime import _native
 from tfmbs.runtime.abi.image import Image
@@ -121,6 +121,53 @@ def test_rows_that_were_written(form: str, x: Array) -> None:
     got = Emulator(builder.image(), "").context(1).run("main", given)
     for i, own in enumerate(given.values()):
         assert got[f"y{i}"].tobytes() == by_itself(FORMS[form], n, own).tobytes()
+
+
+LEFT, RIGHT = 5, 12
+"""Of the first row, the elements that something stores to between two products."""
+
+
+def by_program(builder: Builder, source: int, to: int) -> None:
+    """Loads from the front of one, stores to the front of the other."""
+    words = [
+        {**s("LI", reg=1, imm=1), **c("SETVL", imm=RIGHT - LEFT)},
+        s("LD", DType.F32, reg=1, win=0, base=0, index=1),
+        {**s("ST", DType.F32, reg=1, win=1, base=0, index=1), **END},
+    ]
+    builder.vector(words, [source, to])
+
+
+def by_copy(builder: Builder, source: int, to: int) -> None:
+    builder.copy(builder.view(source, (RIGHT - LEFT,)), to)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("store", [by_program, by_copy])
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_of_which_some_were_written(form: str, store: Callable[..., None], threads: int, x: Array) -> None:
+    """What is stored beside the rows changes nothing, what is stored to a few of their elements counts."""
+    builder, n = Builder(), WIDTHS[1]
+    other = builder.input("other", x.shape, DType.F32)
+    front = builder.scratch((16,), DType.F32)
+    rows = builder.scratch(x.shape, DType.F32)
+    behind = builder.scratch((16,), DType.F32)
+    builder.copy(builder.input("x", x.shape, DType.F32), rows)
+    places = (builder.view(front, (RIGHT - LEFT,), offset=4 * (16 - RIGHT + LEFT)),
+              builder.view(behind, (RIGHT - LEFT,)),
+              builder.view(rows, (RIGHT - LEFT,), offset=4 * LEFT))  # fmt: skip
+    for i in range(len(places) + 1):
+        FORMS[form](builder, rows, builder.output(f"y{i}", (len(x), n), DType.F32), len(x), n)
+        if i < len(places):
+            store(builder, other, places[i])
+    given = {"x": x, "other": x[::-1] * np.float32(-0.5)}
+    written = x.copy()
+    written[0, LEFT:RIGHT] = given["other"][0, : RIGHT - LEFT]
+    context = Emulator(builder.image(), "").context(threads)
+    for _ in range(2):
+        got = context.run("main", given)
+        for i in range(len(places) + 1):
+            own = written if i == len(places) else x
+            assert got[f"y{i}"].tobytes() == by_itself(FORMS[form], n, own).tobytes()
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "attention_layout.h"
 #include "checks.h"
 #include "launch.h"
 
@@ -13,42 +14,10 @@ namespace tfmbs {
 namespace {
 
 constexpr unsigned MAX_ROWS = 8;
-// Tiles of rows that pass a panel while it is in the first cache, and the bytes that their scores may take of the
-// second one; fewer tiles of values than LEAST_PACKED read them where they lie.
-constexpr uint64_t MOST_TILES = 8, SCORE_BYTES = 1u << 18, LEAST_PACKED = 4;
 constexpr uint64_t VALUE_STEPS = 192;  // of a panel of values that tiles pass at a time
 constexpr uint64_t UNITS = 8;          // for each thread, so that causal ones may differ
 
-uint64_t up(uint64_t count, uint64_t unit) { return (count + unit - 1) / unit * unit; }
-
 uint64_t heads_of(const abi::AttentionGeometry& g) { return static_cast<uint64_t>(g.groups) * g.shared; }
-
-// How the buffers of one thread are cut.
-struct Layout {
-  uint64_t columns;  // of a row of scores
-  uint64_t tiles;    // of rows in a block
-  bool once;         // one tile of rows needs each panel of keys once
-  uint64_t packed;   // columns of values, from which one on they are packed
-  // Scores of a block of rows; queries and results of a block; a mask row; packed keys; packed values.
-  uint64_t scores, queries, results, mask, keys, values, total;
-
-  Layout(const abi::AttentionGeometry& g, unsigned rows, unsigned panel, const std::string& where) {
-    constexpr uint64_t LINE = 16;  // floats
-    const uint64_t all = static_cast<uint64_t>(g.shared) * g.rows, blocks = (all + rows - 1) / rows;
-    columns = up(g.columns, panel);
-    const uint64_t fitting = SCORE_BYTES / sizeof(float) / (rows * columns);
-    tiles = std::min(std::clamp<uint64_t>(fitting, 1, MOST_TILES), blocks);
-    scores = product({tiles, rows, columns}, where);
-    queries = g.lhs_stride == 1 ? 0 : up(product({tiles, rows, g.width}, where), LINE);
-    results = rows * panel;
-    mask = g.mask == abi::MaskMode::NONE && !g.causal ? 0 : up(g.columns, 64);
-    once = blocks <= 1;
-    keys = product({once ? panel : columns, g.width}, where);
-    packed = g.value_stride == 1 && blocks < LEAST_PACKED ? g.value_width / panel * panel : 0;
-    values = product({g.columns, up(g.value_width - packed, panel)}, where);
-    total = scores + queries + results + 2 * mask + keys + values;
-  }
-};
 
 class Attention {
  public:
@@ -141,7 +110,7 @@ class Attention {
   }
 
   void block(Group& group, uint64_t first, uint64_t count) const {
-    Tile tiles[MOST_TILES];
+    Tile tiles[AttentionLayout::MOST_TILES];
     for (uint64_t t = 0; t < count; ++t) {
       Tile& tile = tiles[t];
       tile.first = (first + t) * kernels_.rows;
@@ -191,7 +160,7 @@ class Attention {
   }
 
   void multiply_keys(Group& group, const Tile* tiles, uint64_t count) const {
-    const float* lines[MOST_TILES][MAX_ROWS];
+    const float* lines[AttentionLayout::MOST_TILES][MAX_ROWS];
     for (uint64_t t = 0; t < count; ++t)
       for (unsigned r = 0; r < tiles[t].rows; ++r)
         lines[t][r] = query(group, tiles[t].first + r, (t * kernels_.rows + r) * g_.width);
@@ -201,7 +170,7 @@ class Attention {
     for (; !layout_.once && group.done.keys < end; group.done.keys += panel)
       pack_keys(group, group.done.keys, keys(group) + group.done.keys * g_.width);
     if (count == 1 && !layout_.once) {
-      const unsigned panels = static_cast<unsigned>(up(end, panel) / panel);
+      const unsigned panels = static_cast<unsigned>(whole(end, panel) / panel);
       kernels_.spread_tile_f32(tiles->rows, panels, g_.width, lines[0], keys(group), panel, size, tiles->scores,
                                layout_.columns, false);
       return;
@@ -397,7 +366,7 @@ class Attention {
 
   const Kernels& kernels_;
   const abi::AttentionGeometry& g_;
-  const Layout layout_;
+  const AttentionLayout layout_;
   const float *q_, *k_, *v_;
   const uint8_t* mask_;
   FiniteBlocks* const known_;  // of the memory of values, if they are state that nothing stores to meanwhile
@@ -408,7 +377,7 @@ class Attention {
 }  // namespace
 
 uint64_t attention_buffer_bytes(const Engine& engine, const Launch& launch) {
-  const Layout layout(launch.attention, engine.kernels.rows, engine.kernels.panel, launch.name);
+  const AttentionLayout layout(launch.attention, engine.kernels.rows, engine.kernels.panel, launch.name);
   return product({layout.total, sizeof(float)}, launch.name);
 }
 

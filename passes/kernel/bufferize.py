@@ -96,6 +96,7 @@ class Bufferizer:
         user = uses[0].owner.operation if len(uses) == 1 and tensor not in self._hints else None
         if user is None or user.name != "tensor.concat" or user not in self._index or user in self._in_runs:
             return self.destination(tensor)
+        static_type(tensor.owner, boundary_type(tensor.type))  # nothing empty has a place
         whole = self.destination(user.results[0])
         self._hints[user.results[0]] = whole
         part: int = uses[0].operand_number

@@ -10,6 +10,8 @@ namespace {
 
 // Outputs of a part of a plane, which stay in the first cache with what lies under them, and of a unit of small planes.
 constexpr uint64_t PART_OUTPUTS = 1 << 12, UNIT_OUTPUTS = 1 << 11;
+// Lines of a part for each one that slides in above it and is dropped, at least: wide planes need a further cache.
+constexpr uint64_t KEPT_LINES = 12;
 // Accumulators that an epilogue may read behind the last ones.
 constexpr uint64_t SLACK = 16;
 
@@ -17,10 +19,13 @@ constexpr uint64_t SLACK = 16;
 struct SlideCut {
   explicit SlideCut(const abi::VolumeGeometry& g)
       : plane(uint64_t{g.out_height} * g.out_width),
-        parts(std::min<uint64_t>(g.out_height, ceil_div(plane, PART_OUTPUTS))),
+        parts(std::min(ceil_div(plane, PART_OUTPUTS),
+                       std::max<uint64_t>(1, g.out_height / (KEPT_LINES * dropped(g))))),
         planes(std::max<uint64_t>(1, std::min<uint64_t>(UNIT_OUTPUTS / plane, g.out_channels))),
         runs(ceil_div(g.out_channels, planes)),
         lines(ceil_div(g.out_height, parts)) {}
+
+  static uint64_t dropped(const abi::VolumeGeometry& g) { return (g.kernel_height - 1) / g.stride_height; }
 
   uint64_t plane, parts, planes, runs;
   uint64_t lines;  // of a part at most

@@ -33,6 +33,22 @@ func.func @packed_slice() -> tensor<1x7x!tfmbs.ternary<"pt5">> {
 
 // -----
 
+// A part of a concatenation, which would be computed in its place there.
+#same = affine_map<(i, j) -> (i, j)>
+func.func @no_elements_beside(%x: tensor<2x0xf32>, %y: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %e = tensor.empty() : tensor<2x0xf32>
+  // expected-error@+1 {{linalg.generic: shape, expected sizes of at least 1, got tensor<2x0xf32>}}
+  %a = linalg.generic {indexing_maps = [#same, #same], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<2x0xf32>) outs(%e : tensor<2x0xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %r = math.sqrt %v : f32
+    linalg.yield %r : f32
+  } -> tensor<2x0xf32>
+  %c = tensor.concat dim(1) %y, %a : (tensor<2x3xf32>, tensor<2x0xf32>) -> tensor<2x3xf32>
+  return %c : tensor<2x3xf32>
+}
+
+// -----
+
 func.func @computed_weights(%x: tensor<1x2xf32>, %a: tensor<1x2xf32>, %b: tensor<2x2xf32>) -> (tensor<1x1xf32>, tensor<1x2xf32>) {
   // expected-error@+1 {{tfmbs.fused_gemv: weights, expected constants, got a computed tensor}}
   %0:2 = "tfmbs.fused_gemv"(%x, %a, %b) ({}) {roles = [], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>, resultSegmentSizes = array<i32: 1, 1, 0, 0, 0, 0, 0, 0>, orders = array<i64: 1, 0>} : (tensor<1x2xf32>, tensor<1x2xf32>, tensor<2x2xf32>) -> (tensor<1x1xf32>, tensor<1x2xf32>)

@@ -80,11 +80,10 @@ void interpret(const Engine& engine, const Bound& bound, Worker& worker, const v
   engine.kernels.moves(bound.out_type).store(bound.out, results, static_cast<int64_t>(chunk.element), 1, chunk.lanes);
 }
 
+constexpr float NOTHING = -0.0f;  // what leaves a zero its sign when it is added
+
 }  // namespace
 
-namespace {
-constexpr float NOTHING = -0.0f;  // what leaves a zero its sign when it is added
-}
 const FloatEnds NO_ENDS{&NOTHING, 0, -INFINITY, INFINITY};
 
 bool find_ends(const Bound& bound, Worker& worker, const Finished& work, FloatEnds& ends) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels.h"
 #include "simd.h"
@@ -205,6 +206,22 @@ class Quantizer {
   VecI zero_;
   VecF low_, high_, divisor_, reciprocal_, least_, most_;
 };
+
+#else
+
+// All that an instruction set without chains takes of them, see float_ends.h.
+inline VecF add_f(VecF a, VecF b) {
+  for (unsigned i = 0; i < LANES; ++i) a.lane[i] += b.lane[i];
+  return a;
+}
+inline VecF between_f(VecF x, VecF low, VecF high) {
+  for (unsigned i = 0; i < LANES; ++i) {
+    const float raised = x.lane[i] > low.lane[i] ? x.lane[i] : low.lane[i];
+    const float lowered = raised < high.lane[i] ? raised : high.lane[i];
+    x.lane[i] = std::isnan(x.lane[i]) ? canonical_nan() : lowered;
+  }
+  return x;
+}
 
 #endif
 

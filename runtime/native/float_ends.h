@@ -7,21 +7,6 @@
 
 namespace {
 
-#if !((defined(__AVX512F__) && defined(__AVX512BW__)) || (defined(__AVX2__) && defined(__FMA__)))
-inline VecF add_f(VecF a, VecF b) {
-  for (unsigned i = 0; i < LANES; ++i) a.lane[i] += b.lane[i];
-  return a;
-}
-inline VecF between_f(VecF x, VecF low, VecF high) {
-  for (unsigned i = 0; i < LANES; ++i) {
-    const float raised = x.lane[i] > low.lane[i] ? x.lane[i] : low.lane[i];
-    const float lowered = raised < high.lane[i] ? raised : high.lane[i];
-    x.lane[i] = std::isnan(x.lane[i]) ? canonical_nan() : lowered;
-  }
-  return x;
-}
-#endif
-
 // Of a channel.
 class Ends {
  public:
